@@ -1,0 +1,1 @@
+"""The attribute vocabulary, sentences to attributes, attributes to sentences."""

@@ -1,0 +1,1 @@
+"""Data sets of captioned pictures with attributes and region masks."""

@@ -1,0 +1,1 @@
+"""MiniFaces: a procedural world of captioned faces."""

@@ -1,0 +1,1 @@
+"""Auditing a model over attribute combinations."""

@@ -1,0 +1,1 @@
+"""Pure metric functions over features, logits and images."""

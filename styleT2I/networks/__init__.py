@@ -1,0 +1,1 @@
+"""Network architectures, one a file; `registry` builds them by kind."""
