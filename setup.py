@@ -1,4 +1,4 @@
-"""Package mapping only (metadata lives in pyproject.toml): top-level folders that install under the `styleT2I.` name."""
+"""Package mapping only; metadata lives in pyproject.toml. Top-level folders install under the `styleT2I.` name."""
 
 from setuptools import find_packages, setup
 

@@ -1,0 +1,105 @@
+"""What every command shares: one-line errors, exit status 2, `--debug`, seed ranges, common options."""
+
+import functools
+import re
+import sys
+
+import click
+
+from styleT2I.errors import StyleT2IError
+
+MAX_SEED = 2**32 - 1
+MAX_NUM_SEEDS = 1_000_000
+
+
+class SeedRange(click.ParamType):
+    """Seeds such as "0-7,100": a comma-separated list of integers and inclusive ranges, in the order given."""
+
+    name = "seeds"
+
+    def convert(self, value, param, ctx):
+        if not isinstance(value, str):
+            return tuple(value)
+        seeds = []
+        for part in value.split(","):
+            match = re.fullmatch(r"\s*([0-9]+)(?:\s*-\s*([0-9]+))?\s*", part, re.ASCII)
+            if not match:
+                self.fail(f"{value!r} is not a list of seeds; write for example 0-7,100", param, ctx)
+            first, last = int(match[1]), int(match[2] or match[1])
+            if last < first:
+                self.fail(f"the range {part.strip()!r} runs backwards; write {last}-{first}", param, ctx)
+            if last > MAX_SEED:
+                self.fail(f"seeds end at {MAX_SEED}, got {last}", param, ctx)
+            if len(seeds) + last - first + 1 > MAX_NUM_SEEDS:
+                self.fail(f"{value!r} names more than {MAX_NUM_SEEDS} seeds; split it over several calls", param, ctx)
+            seeds.extend(range(first, last + 1))
+        return tuple(dict.fromkeys(seeds))
+
+
+class _Command(click.Command):
+    """A click command whose every user error is one line `error: ...` on stderr and exit status 2."""
+
+    def main(self, args=None, prog_name=None, standalone_mode=True, **extra):
+        if not standalone_mode:
+            return super().main(args=args, prog_name=prog_name, standalone_mode=False, **extra)
+        arguments = sys.argv[1:] if args is None else list(args)
+        try:
+            status = super().main(args=arguments, prog_name=prog_name, standalone_mode=False, **extra)
+        except (StyleT2IError, click.ClickException) as error:
+            if "--debug" in arguments:
+                raise
+            text = error.format_message() if isinstance(error, click.ClickException) else str(error)
+            _fail(text, 2)
+        except (KeyboardInterrupt, click.Abort):
+            _fail("interrupted", 130)
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+def _fail(text, status):
+    click.echo(f"error: {' '.join(text.split())}", err=True)
+    sys.exit(status)
+
+
+def command(name=None):
+    """Make a function a command with `--debug`; the function's docstring is the help text."""
+
+    def decorate(function):
+        @functools.wraps(function)
+        def call(*args, debug, **kwargs):
+            function(*args, **kwargs)
+
+        wrapped = click.option("--debug", is_flag=True, help="Show the full traceback of an error.")(call)
+        settings = {"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 120}
+        return click.command(name=name, cls=_Command, context_settings=settings)(wrapped)
+
+    return decorate
+
+
+def device_option(function):
+    """Add `--device`, passed on as the name for `torch_utils.devices.resolve_device`."""
+    text = "Where to compute: auto, cpu, cuda, cuda:INDEX or mps."
+    return click.option("--device", default="auto", metavar="NAME", help=text)(function)
+
+
+def outdir_option(function):
+    """Add the required `--outdir`."""
+    text = "Folder to write to; created when missing."
+    return click.option("--outdir", required=True, type=click.Path(file_okay=False), metavar="DIR", help=text)(function)
+
+
+def seeds_option(default="0-7"):
+    """Add `--seeds`, passed on as a tuple of distinct integers."""
+    text = "Seeds, for example 0-7,100."
+    return click.option("--seeds", default=default, type=SeedRange(), metavar="LIST", help=text)
+
+
+def seed_option(function):
+    """Add `--seed`, the one number that a run's randomness follows from."""
+    text = "Seed of everything random in the run."
+    return click.option("--seed", default=0, type=click.IntRange(0, MAX_SEED), help=text)(function)
+
+
+def model_option(function):
+    """Add `--model`: a model folder or the name of an embedded model."""
+    text = "Model folder or name."
+    return click.option("--model", default="minifaces", metavar="NAME|DIR", help=text)(function)

@@ -1,0 +1,37 @@
+"""Errors a user can cause and mend: one line that says what, where and the remedy."""
+
+
+class StyleT2IError(Exception):
+    """Base of every error that commands print as one line with exit status 2."""
+
+
+class ConfigError(StyleT2IError):
+    """A setting is unknown, missing or out of range."""
+
+
+class DataError(StyleT2IError):
+    """A data set or picture cannot be used."""
+
+
+class CheckpointError(StyleT2IError):
+    """Weights or a training state are missing, damaged or do not fit."""
+
+
+class UnsafeFileError(CheckpointError):
+    """A file asks for more than data to be read, so reading it is refused."""
+
+
+class PromptError(StyleT2IError):
+    """A text cannot be turned into a picture."""
+
+
+class DeviceError(StyleT2IError):
+    """A compute device is unknown or absent."""
+
+
+class OutputError(StyleT2IError):
+    """A file or folder cannot be written."""
+
+
+class DependencyError(StyleT2IError):
+    """An optional package is not installed."""

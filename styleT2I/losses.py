@@ -1,0 +1,42 @@
+"""Training losses: tensors in, scalars out; encoding, freezing and casting are the trainer's work."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+
+def clip_contrastive_loss(
+    image_features: torch.Tensor,
+    text_features: torch.Tensor,
+    temperature_scale: float | torch.Tensor,
+    *,
+    symmetric: bool = False,
+    also_true: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Cross-entropy that picks, for each image, its own caption among the batch's captions.
+
+    image_features, text_features [B, D], L2-normalised, row i of one belongs to row i of the other.
+    temperature_scale multiplies the cosines: the *exponentiated* temperature, about 100 for OpenAI's CLIP (the released
+    StyleT2I code passes its logarithm, about 4.6).
+    symmetric averages the image-to-text term with the text-to-image one, as CLIP's own training does.
+    also_true [B, B] bool: caption j is true of image i as well, so it is not counted as a wrong answer for i.
+    Source: StyleT2I (Li et al., CVPR 2022), sec. 4.1; image-to-text only in the paper.
+    """
+    logits = temperature_scale * image_features @ text_features.t()  # [B images, B captions]
+    own = torch.arange(len(logits), device=logits.device)
+    if also_true is not None:
+        is_own = torch.eye(len(logits), dtype=torch.bool, device=logits.device)
+        logits = logits.masked_fill(also_true & ~is_own, float("-inf"))
+    loss = F.cross_entropy(logits, own)
+    if symmetric:
+        loss = (loss + F.cross_entropy(logits.t(), own)) / 2
+    return loss
+
+
+def norm_penalty_loss(s: torch.Tensor, theta: float) -> torch.Tensor:
+    """Mean over the batch of max(||s|| - theta, 0), the norm taken over the flattened [num_ws * w_dim] vector.
+
+    s [N, num_ws, w_dim]; theta in the units of W. Source: StyleT2I (Li et al., CVPR 2022), sec. 4.2.
+    """
+    return (s.flatten(1).norm(dim=1) - theta).clamp(min=0).mean()
