@@ -69,7 +69,7 @@ def load_image(path: str | Path) -> torch.Tensor:
 
 
 def decode_image(data: bytes, name: str | Path) -> np.ndarray:
-    """Decode picture bytes to RGB [H, W, 3] uint8; the kind is told by content, `name` serves the error messages only."""
+    """Decode picture bytes to RGB [H, W, 3] uint8; the kind is told by content, `name` is for messages."""
     _check_image(data, name)
     array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)  # 8 bits, EXIF orientation applied
     if array is None:

@@ -6,7 +6,7 @@ import torch
 
 
 def derive_seed(*parts: int | str) -> int:
-    """Return a 63-bit seed that follows from the parts (integers, strings) and their order, the same on every machine."""
+    """Return a 63-bit seed that follows from the parts (integers, strings) in order, the same on every machine."""
     text = "\x1f".join(f"{type(p).__name__}:{p}" for p in parts)
     return int.from_bytes(hashlib.sha256(text.encode("utf-8")).digest()[:8], "big") >> 1
 

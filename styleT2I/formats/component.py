@@ -1,0 +1,110 @@
+"""One network on disk: NAME.safetensors and NAME.json, the manifest, written last."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+import styleT2I
+from styleT2I.errors import CheckpointError
+from styleT2I.formats.weights import AGAIN, check_file, check_finite, read_safetensors
+from styleT2I.torch_utils.files import save_safetensors_atomic, sha256_file, write_json_atomic
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Component:
+    """A network as data: `config` and `state_dict` (floating tensors fp32) fit the class registered for `kind`.
+
+    `path` is the manifest; `sha256` is the manifest's own hash, which covers the weights through the hash it holds.
+    """
+
+    kind: str
+    config: dict
+    state_dict: dict
+    step: int | None
+    info: dict
+    path: Path
+    sha256: str
+
+
+def write_component(folder, name: str, kind: str, config: dict, state_dict: dict, *, half=False, step=None, info=None):
+    """Write a network and return the path of its manifest; `half` stores floating tensors as fp16.
+
+    Raises CheckpointError on NaN, infinity or a number that fp16 cannot hold, OutputError when the disk refuses.
+    """
+    folder = Path(folder)
+    tensors = {key: _stored(tensor, half) for key, tensor in state_dict.items()}
+    check_finite(tensors, folder / name)
+    weights = f"{name}.safetensors"
+    manifest = {
+        "format_version": FORMAT_VERSION,
+        "kind": kind,
+        "config": config,
+        "step": step,
+        "versions": {"styleT2I": styleT2I.__version__, "torch": torch.__version__},
+        "files": {weights: save_safetensors_atomic(folder / weights, tensors)},
+        "info": info or {},
+    }
+    write_json_atomic(folder / f"{name}.json", manifest)
+    return folder / f"{name}.json"
+
+
+def read_component(path) -> Component:
+    """Read a component named by its manifest, its safetensors file or a folder that holds exactly one.
+
+    Raises CheckpointError when a file is missing, damaged, changed since it was written, or holds NaN or infinity.
+    """
+    path = _manifest_path(Path(path))
+    manifest = read_manifest(path, ("kind", "config", "files"))
+    if manifest["format_version"] != FORMAT_VERSION:
+        raise CheckpointError(f"{path}: format version {manifest['format_version']} is unknown; update styleT2I")
+    if len(manifest["files"]) != 1:
+        raise CheckpointError(f"{path}: a component has one weights file, this names {len(manifest['files'])}; {AGAIN}")
+    ((name, sha256),) = manifest["files"].items()
+    state_dict = read_safetensors(sibling(path, name), sha256)
+    state_dict = {key: t.float() if t.is_floating_point() else t for key, t in state_dict.items()}
+    check_finite(state_dict, path.with_name(name))
+    step, info = manifest.get("step"), manifest.get("info") or {}
+    return Component(manifest["kind"], manifest["config"], state_dict, step, info, path, sha256_file(path))
+
+
+def read_manifest(path: Path, keys: tuple[str, ...]) -> dict:
+    """Read a JSON manifest that has `format_version` and the given keys; raises CheckpointError."""
+    check_file(path)
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CheckpointError(f"{path}: not valid JSON ({error}); {AGAIN}") from error
+    for key in ("format_version", *keys):
+        if not isinstance(manifest, dict) or key not in manifest:
+            raise CheckpointError(
+                f"{path}: not a manifest, it has no {key!r}; name the .json written beside the weights"
+            )
+    return manifest
+
+
+def sibling(manifest: Path, name: str) -> Path:
+    """Return the path of a file that a manifest names; CheckpointError when the name leads out of its folder."""
+    path = Path(name)
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise CheckpointError(f"{manifest}: the file name {name!r} leads out of the folder; do not use this manifest")
+    return manifest.parent / path
+
+
+def _stored(tensor, half):
+    return tensor.to(torch.float16) if half and tensor.is_floating_point() else tensor
+
+
+def _manifest_path(path):
+    if path.suffix == ".safetensors":
+        return path.with_suffix(".json")
+    if not path.is_dir():
+        return path
+    found = sorted(p for p in path.glob("*.json") if p.with_suffix(".safetensors").exists())
+    if len(found) != 1:
+        names = ", ".join(p.name for p in found) or "none"
+        raise CheckpointError(f"{path}: the folder should hold one component, found {names}; name its .json")
+    return found[0]

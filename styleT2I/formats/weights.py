@@ -1,0 +1,55 @@
+"""Safetensors files read with suspicion: hash, damage and non-finite numbers are found before anything is used."""
+
+import struct
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from styleT2I.errors import CheckpointError
+from styleT2I.torch_utils.files import sha256_file
+
+AGAIN = "fetch or write it again"
+
+
+def read_safetensors(path: str | Path, sha256: str | None = None) -> dict[str, torch.Tensor]:
+    """Read a safetensors file whose SHA-256 is `sha256` (unchecked when None) to a flat dict of CPU tensors.
+
+    Raises CheckpointError when the file is missing, damaged, a web page or a git-LFS pointer, or has another hash.
+    """
+    path = Path(path)
+    check_file(path)
+    size = path.stat().st_size
+    with open(path, "rb") as f:
+        header_size = struct.unpack("<Q", f.read(8))[0] if size >= 8 else None
+    if header_size is None or header_size + 8 > size:
+        raise CheckpointError(f"{path}: cut off, or not a safetensors file; {AGAIN}")
+    if sha256 is not None and sha256_file(path) != sha256:
+        raise CheckpointError(f"{path}: its SHA-256 is not the one its manifest names (cut off or changed); {AGAIN}")
+    try:
+        return load_file(str(path))
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise CheckpointError(f"{path}: damaged safetensors file ({error}); {AGAIN}") from error
+
+
+def check_file(path: Path) -> None:
+    """Raise CheckpointError when `path` is missing, empty, a web page or a git-LFS pointer saved in place of a file."""
+    try:
+        with open(path, "rb") as f:
+            start = f.read(512).lstrip().lower()
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}; check the path") from error
+    if not start:
+        raise CheckpointError(f"{path}: the file is empty; {AGAIN}")
+    if start.startswith(b"version https://git-lfs"):
+        raise CheckpointError(f"{path}: a git-LFS pointer, not the file itself; run `git lfs pull`")
+    if start.startswith((b"<!doctype html", b"<html", b"<?xml")):
+        raise CheckpointError(f"{path}: a web page saved in place of the file; download it again")
+
+
+def check_finite(state_dict: dict[str, torch.Tensor], where: str | Path) -> None:
+    """Raise CheckpointError naming the first tensor that holds NaN or infinity."""
+    for name, tensor in state_dict.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise CheckpointError(f"{where}: tensor {name!r} holds NaN or infinite numbers; use an earlier checkpoint")

@@ -1,0 +1,64 @@
+"""Network classes by kind, imported when first built.
+
+A registered class has a frozen dataclass `Config`, the attribute `kind`, a constructor `cls(config)` that keeps its
+argument as `.config`, and a classmethod `example()` returning `(network, args)`: a tiny instance and the inputs its
+forward takes, by which one contract test holds all of them to the same promises (tests/unit/test_network_contract.py).
+"""
+
+import importlib
+
+import torch
+
+from styleT2I.config import from_dict, suggestion
+from styleT2I.errors import CheckpointError
+from styleT2I.formats.component import Component, read_component
+
+KINDS = {
+    "stylegan2-generator": "styleT2I.networks.stylegan2:Generator",
+    "stylegan2-discriminator": "styleT2I.networks.stylegan2:Discriminator",
+    "clip": "styleT2I.networks.clip:CLIP",
+    "t2d": "styleT2I.networks.directions:TextToDirection",
+    "a2d": "styleT2I.networks.directions:AttributeToDirection",
+    "segmenter": "styleT2I.networks.segmenter:Segmenter",
+    "judge": "styleT2I.networks.classifier:AttributeClassifier",
+}
+
+
+def network_class(kind: str):
+    """Return the class registered for `kind`; CheckpointError names the nearest known kind."""
+    if kind not in KINDS:
+        raise CheckpointError(f"unknown network kind {kind!r}{suggestion(kind, KINDS)}")
+    module, _, name = KINDS[kind].partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def build_network(kind: str, config: dict) -> torch.nn.Module:
+    """Return a new network of `kind` in eval mode with gradients off; ConfigError names a wrong setting."""
+    cls = network_class(kind)
+    return cls(from_dict(cls.Config, config)).eval().requires_grad_(False)
+
+
+def load_network_component(source, device="cpu") -> torch.nn.Module:
+    """Return the network of a Component, or of the path of one, on `device`, in eval mode with gradients off.
+
+    Raises CheckpointError when its tensors are not exactly those of its configuration.
+    """
+    component = source if isinstance(source, Component) else read_component(source)
+    network = build_network(component.kind, component.config)
+    load_strict(network, component.state_dict, component.path)
+    return network.to(device)
+
+
+def load_strict(network: torch.nn.Module, state_dict: dict, where) -> None:
+    """Load `state_dict`; CheckpointError lists the first missing, unexpected and misshapen tensors."""
+    own = network.state_dict()
+    missing = [k for k in own if k not in state_dict]
+    unexpected = [k for k in state_dict if k not in own]
+    shaped = [k for k in own if k in state_dict and own[k].shape != state_dict[k].shape]
+    if missing or unexpected or shaped:
+        shapes = [f"{k} {list(state_dict[k].shape)} for {list(own[k].shape)}" for k in shaped[:3]]
+        parts = [("missing", missing), ("unexpected", unexpected), ("of another shape", shapes)]
+        text = "; ".join(f"{what}: {', '.join(keys[:3])}" for what, keys in parts if keys)
+        counts = f"{len(missing)} missing, {len(unexpected)} unexpected, {len(shaped)} of another shape"
+        raise CheckpointError(f"{where}: the weights do not fit {type(network).__name__} ({counts}); {text}")
+    network.load_state_dict(state_dict)
