@@ -1,1 +1,1 @@
-"""Pure metric functions over features, logits and images."""
+"""Metrics: pure functions on features, logits and verdicts; who extracts the features is the caller's business."""

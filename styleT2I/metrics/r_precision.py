@@ -1,0 +1,49 @@
+"""R-precision with R = 1: does an image find its own caption among mismatched ones (Xu et al. 2018, AttnGAN)."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+import torch
+
+__all__ = ["draw_candidates", "r_precision"]
+
+
+def draw_candidates(meanings: Sequence[Hashable], num_candidates: int, generator: torch.Generator) -> torch.Tensor:
+    """For every caption, itself and num_candidates - 1 mismatched ones, drawn without replacement.
+
+    meanings: one hashable per caption; captions of equal meaning (the same text, or the same set of attributes in
+    other words) are no mismatch for each other. Returns int64 [N, num_candidates] indices into the captions; column 0
+    is the caption itself. Row i depends on the generator and on the rows before it, so draw once and keep the table.
+    Raises ValueError when a caption has too few mismatched ones.
+    """
+    ids = {meaning: index for index, meaning in enumerate(dict.fromkeys(meanings))}
+    codes = torch.tensor([ids[meaning] for meaning in meanings])
+    rows = []
+    for index, code in enumerate(codes):
+        others = torch.nonzero(codes != code).flatten()
+        if len(others) < num_candidates - 1:
+            raise ValueError(
+                f"caption {index} has {len(others)} captions of another meaning, {num_candidates - 1} are needed"
+            )
+        chosen = others[torch.randperm(len(others), generator=generator)[: num_candidates - 1]]
+        rows.append(torch.cat([torch.tensor([index]), chosen]))
+    return torch.stack(rows)
+
+
+def r_precision(image_features: torch.Tensor, text_features: torch.Tensor, candidates: torch.Tensor) -> torch.Tensor:
+    """Per image, 1 where its own caption scores highest among the candidates, 0 where another one does.
+
+    image_features [N, D], text_features [M, D] (compared by cosine), candidates int64 [N, C] with the own caption in
+    column 0 -> float64 [N]; the mean is the R-precision. Ties rule: an own caption that shares the highest score
+    with t others counts 1 / (t + 1), what breaking ties at random would give, so an encoder that says the same of
+    everything scores exactly 1 / C and not 0 or 1.
+    """
+    image = torch.nn.functional.normalize(image_features.detach().to("cpu", torch.float64), dim=1)
+    text = torch.nn.functional.normalize(text_features.detach().to("cpu", torch.float64), dim=1)
+    # Rounded, because equal features must tie whatever order the sums were taken in.
+    scores = torch.einsum("nd,ncd->nc", image, text[candidates]).mul(1e9).round()  # [N, C]
+    own, others = scores[:, :1], scores[:, 1:]
+    beaten = (others > own).any(dim=1)
+    num_ties = (others == own).sum(dim=1)
+    return torch.where(beaten, 0.0, 1.0 / (num_ties + 1).double())
