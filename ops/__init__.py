@@ -1,1 +1,4 @@
-"""Tensor operations of StyleGAN2, each with a plain-PyTorch twin; installed as `styleT2I.ops`."""
+"""Operations of StyleGAN2, each one public function with first and second derivatives.
+
+`impl` selects the implementation of an op: `'ref'` is the plain-PyTorch one, `'auto'` the fastest at hand.
+"""

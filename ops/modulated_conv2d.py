@@ -1,0 +1,77 @@
+"""Convolution with style-modulated, demodulated weights (StyleGAN2, section 2.2, equations 1-3)."""
+
+import torch.nn.functional as F
+
+from styleT2I.ops.impl import check_impl
+from styleT2I.ops.upfirdn2d import downsample2d, filter_size, upfirdn2d, upsample2d
+
+
+def demodulation_coefficients(weight, styles, eps=1e-8):
+    """Return 1 / sqrt(sum over i, k of (styles_i * weight_oik)^2 + eps) (equation 3).
+
+    weight: [O,I,k,k]. styles: [N,I]. Returns [N,O]. The sum over k needs no styles: it is (s^2) @ (sum_k W^2).
+    """
+    return (styles.square() @ weight.square().sum([2, 3]).t() + eps).rsqrt()
+
+
+def conv2d_resample(x, weight, *, up=1, down=1, resample_filter=None, impl="auto"):
+    """Convolve [N,I,H,W] with [O,I,k,k] at `up` times or 1 / `down` of the size, low-pass filtered, centred.
+
+    Upsampling spreads each pixel by the kernel (a true convolution of the zero-inserted image) and filters afterwards;
+    otherwise the kernel correlates, as torch's conv2d does. Returns [N, O, H*up/down, W*up/down].
+    """
+    k = weight.shape[2]
+    kw, kh = filter_size(resample_filter)
+    if up > 1:
+        if k == 1:  # nothing to spread: convolve at the low resolution, then enlarge
+            return upsample2d(F.conv2d(x, weight), resample_filter, up=up, impl=impl)
+        x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=up)  # [N, O, (H-1)*up + k, (W-1)*up + k]
+        padding = []
+        for taps in (kw, kh):
+            padding += [k // 2 + (taps + up - 1) // 2 - (k - 1), k // 2 + (taps - up) // 2 - (k - up)]
+        return upfirdn2d(x, resample_filter, padding=padding, gain=up**2, impl=impl)
+    if down > 1:
+        if k == 1:  # decimate first: a 1x1 convolution sees single pixels only
+            return F.conv2d(downsample2d(x, resample_filter, down=down, impl=impl), weight)
+        padding = []
+        for taps in (kw, kh):
+            padding += [k // 2 + (taps - down + 1) // 2, k // 2 + (taps - down) // 2]
+        return F.conv2d(upfirdn2d(x, resample_filter, padding=padding, impl=impl), weight, stride=down)
+    return F.conv2d(x, weight, padding=k // 2)
+
+
+def modulated_conv2d(x, weight, styles, *, demodulate=True, up=1, resample_filter=None, eps=1e-8, impl="auto"):
+    """Convolve each sample with its own modulated weight, by scaling activations around one shared convolution.
+
+    x: [N,I,H,W]. weight: [O,I,k,k], k odd. styles: [N,I]. up: the factor by which the image grows, through
+    `resample_filter` ([k] or [kh,kw]). Returns [N, O, H*up, W*up].
+    """
+    check_impl(impl)
+    x = conv2d_resample(x * styles[:, :, None, None], weight, up=up, resample_filter=resample_filter, impl=impl)
+    if demodulate:
+        x = x * demodulation_coefficients(weight, styles, eps)[:, :, None, None]
+    return x
+
+
+def grouped_modulated_conv2d(x, weight, styles, *, demodulate=True, up=1, resample_filter=None, eps=1e-8):
+    """Compute modulated_conv2d as published: one weight per sample, the batch folded into convolution groups.
+
+    Same arguments and result as modulated_conv2d; independent of it, for tests and as the benchmarks' baseline.
+    """
+    num, num_in, height, width = x.shape
+    num_out, _, k, _ = weight.shape
+    w = weight[None] * styles[:, None, :, None, None]  # [N, O, I, k, k]
+    if demodulate:
+        w = w * (w.square().sum([2, 3, 4], keepdim=True) + eps).rsqrt()
+    x = x.reshape(1, num * num_in, height, width)
+    if up == 1:
+        x = F.conv2d(x, w.reshape(num * num_out, num_in, k, k), padding=k // 2, groups=num)
+        return x.reshape(num, num_out, height, width)
+    w = w.transpose(1, 2).reshape(num * num_in, num_out, k, k)
+    x = F.conv_transpose2d(x, w, stride=up, groups=num)
+    x = x.reshape(num, num_out, *x.shape[2:])
+    # The grown image has up*H pixels; the filter's support and the kernel's overhang are split evenly around it.
+    overhang = [up * size - grown + taps - 1 for size, grown, taps in
+                zip((width, height), (x.shape[3], x.shape[2]), filter_size(resample_filter))]
+    padding = [pad for total in overhang for pad in ((total + 1) // 2, total // 2)]
+    return upfirdn2d(x, resample_filter, padding=padding, gain=up**2)

@@ -1,0 +1,103 @@
+"""Upsample, filter and downsample images: zero-insertion, padding, FIR filter, decimation."""
+
+import torch
+import torch.nn.functional as F
+
+from styleT2I.errors import ConfigError
+from styleT2I.ops.impl import check_impl
+
+# A separable filter up to this many taps is faster as one depthwise 2-D convolution than as two 1-D ones.
+MAX_OUTER_TAPS = 5
+
+
+def setup_filter(taps, *, normalize=True, device=None):
+    """Turn a list of taps into a float32 filter tensor.
+
+    taps: k numbers (a separable filter) or kh rows of kw numbers. normalize: scale to sum 1.
+    Returns [k] or [kh, kw].
+    """
+    f = torch.as_tensor(taps, dtype=torch.float32, device=device)
+    if f.ndim not in (1, 2) or f.numel() == 0:
+        raise ConfigError(f"a resampling filter needs one or two dimensions and at least one tap, got shape {tuple(f.shape)}")
+    return f / f.sum() if normalize else f
+
+
+def parse_padding(padding):
+    """Expand an int, (x, y) or (x0, x1, y0, y1) to four ints (left, right, top, bottom)."""
+    if isinstance(padding, int):
+        return (padding,) * 4
+    if len(padding) == 2:
+        return padding[0], padding[0], padding[1], padding[1]
+    left, right, top, bottom = padding
+    return left, right, top, bottom
+
+
+def filter_size(f):
+    """Return (kw, kh) of a filter, (1, 1) for None."""
+    if f is None:
+        return 1, 1
+    return f.shape[-1], f.shape[0]
+
+
+def upfirdn2d(x, f, *, up=1, down=1, padding=0, flip_filter=False, gain=1, impl="auto"):
+    """Insert zeros, pad, convolve with `f` and decimate, for every channel alike.
+
+    x: [N,C,H,W]. f: [k] (separable), [kh,kw] or None (identity). up, down: factors of both axes.
+    padding: int, (x, y) or (left, right, top, bottom) of the zero-inserted image [H*up, W*up]; negative crops.
+    flip_filter: False convolves, True correlates. gain: factor of the result.
+    Returns [N, C, (H*up + top + bottom - kh) // down + 1, and alike for W].
+    """
+    check_impl(impl)
+    left, right, top, bottom = parse_padding(padding)
+    if f is None:
+        f = x.new_ones([1])
+    f = f.to(x.dtype) * (gain ** (f.ndim / 2))
+    if f.ndim == 1 and len(f) <= MAX_OUTER_TAPS:
+        f = f.outer(f)
+    correlation = f if flip_filter else f.flip(list(range(f.ndim)))
+    if f.ndim == 2:
+        return _filter_axes(x, correlation, (up, up), (down, down), (left, right, top, bottom))
+    x = _filter_axes(x, correlation[None, :], (1, up), (1, down), (left, right, 0, 0))
+    return _filter_axes(x, correlation[:, None], (up, 1), (down, 1), (0, 0, top, bottom))
+
+
+def _filter_axes(x, correlation, up, down, padding):
+    """Correlate [N,C,H,W] with [kh,kw]; `up` and `down` are (y, x), `padding` is (left, right, top, bottom)."""
+    num_channels = x.shape[1]
+    kh, kw = correlation.shape
+    left, right, top, bottom = padding
+    if up != (1, 1):
+        # The transposed convolution yields the full response of the zero-inserted image, which starts kh - 1 rows
+        # before the unpadded one and ends without the last up - 1 zeros; padding the response moves to our window.
+        weight = correlation.flip([0, 1]).expand(num_channels, 1, kh, kw)
+        x = F.conv_transpose2d(x, weight, stride=up, groups=num_channels)
+        x = F.pad(x, (left - kw + 1, right + up[1] - kw, top - kh + 1, bottom + up[0] - kh))
+        return x[:, :, :: down[0], :: down[1]] if down != (1, 1) else x
+    weight = correlation.expand(num_channels, 1, kh, kw)
+    if left == right >= 0 and top == bottom >= 0:
+        return F.conv2d(x, weight, stride=down, padding=(top, left), groups=num_channels)
+    return F.conv2d(F.pad(x, (left, right, top, bottom)), weight, stride=down, groups=num_channels)
+
+
+def filter2d(x, f, *, padding=0, flip_filter=False, gain=1, impl="auto"):
+    """Filter [N,C,H,W] with `f`, keeping the size plus `padding` (int, pair or four, added to the filter's own)."""
+    left, right, top, bottom = parse_padding(padding)
+    kw, kh = filter_size(f)
+    padding = (left + kw // 2, right + (kw - 1) // 2, top + kh // 2, bottom + (kh - 1) // 2)
+    return upfirdn2d(x, f, padding=padding, flip_filter=flip_filter, gain=gain, impl=impl)
+
+
+def upsample2d(x, f, *, up=2, padding=0, flip_filter=False, gain=1, impl="auto"):
+    """Enlarge [N,C,H,W] `up` times with `f`; brightness is kept, the image stays centred."""
+    left, right, top, bottom = parse_padding(padding)
+    kw, kh = filter_size(f)
+    padding = (left + (kw + up - 1) // 2, right + (kw - up) // 2, top + (kh + up - 1) // 2, bottom + (kh - up) // 2)
+    return upfirdn2d(x, f, up=up, padding=padding, flip_filter=flip_filter, gain=gain * up**2, impl=impl)
+
+
+def downsample2d(x, f, *, down=2, padding=0, flip_filter=False, gain=1, impl="auto"):
+    """Shrink [N,C,H,W] `down` times with `f`; brightness is kept, the image stays centred."""
+    left, right, top, bottom = parse_padding(padding)
+    kw, kh = filter_size(f)
+    padding = (left + (kw - down + 1) // 2, right + (kw - down) // 2, top + (kh - down + 1) // 2, bottom + (kh - down) // 2)
+    return upfirdn2d(x, f, down=down, padding=padding, flip_filter=flip_filter, gain=gain, impl=impl)
