@@ -1,1 +1,1 @@
-"""The attribute vocabulary, sentences to attributes, attributes to sentences."""
+"""Attributes: the closed vocabularies, sentence -> attributes, attributes -> sentence, and the word-level tokenizer."""

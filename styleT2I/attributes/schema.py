@@ -1,0 +1,122 @@
+"""The checked way from a vocabulary's JSON form to `Vocabulary` (the format is described in docs/attributes.md)."""
+
+from styleT2I.attributes.vocabulary import FORMAT_VERSION, VERBS, Attribute, Exclusive, Side, Vocabulary, read_lexicon
+from styleT2I.config import suggestion
+from styleT2I.errors import ConfigError
+
+_TOP = ("format_version", "name", "subject", "lexicon", "lists", "parts", "attributes", "families", "exclusive")
+_ENTRY = ("name", "antonym", "region", "visibility", "true", "false")
+_SIDE = ("phrase", "verb", "object", "synonyms", "nouns", "pronouns", "things", "lacks", "adjectives")
+_FAMILY = ("name", "parts", "values", "phrase")
+_WORDS = ("synonyms", "nouns", "pronouns", "things", "lacks")
+
+
+def build(data: dict) -> Vocabulary:
+    """Return the `Vocabulary` described by a JSON object; ConfigError says which entry is wrong."""
+    _expect(data, dict, "the vocabulary")
+    _known_keys(data, _TOP, "the vocabulary")
+    if data.get("format_version") != FORMAT_VERSION:
+        raise ConfigError(f"format_version is {data.get('format_version')!r}; this version reads {FORMAT_VERSION}")
+    name = data.get("name")
+    _expect(name, str, "name")
+    lexicon = read_lexicon(data["lexicon"]) if "lexicon" in data else {"parts": {}, "lists": {}}
+    lists = {**lexicon["lists"], **data.get("lists", {})}
+    parts = {part: {kind: tuple(words) for kind, words in entry.items()}
+             for part, entry in {**lexicon["parts"], **data.get("parts", {})}.items()}
+    entries = list(data.get("attributes", []))
+    for i, family in enumerate(data.get("families", [])):
+        entries += _family_entries(family, lists, f"families[{i}]")
+    attributes = tuple(_attribute(entry, lists, f"attributes[{i}]") for i, entry in enumerate(entries))
+    if not attributes:
+        raise ConfigError("the vocabulary has no attributes")
+    _check_names(attributes)
+    exclusive = tuple(_exclusive(group, attributes, f"exclusive[{i}]")
+                      for i, group in enumerate(data.get("exclusive", [])))
+    subject = {"noun": "person", "pronoun": "they", **data.get("subject", {})}
+    return Vocabulary(name, attributes, exclusive, parts, subject)
+
+
+def _attribute(entry, lists, where) -> Attribute:
+    _expect(entry, dict, where)
+    _known_keys(entry, _ENTRY, where)
+    _expect(entry.get("name"), str, f"{where}.name")
+    where = f"attribute {entry['name']!r}"
+    sides = [_side(entry.get(key), lists, f"{where}.{key}") for key in ("true", "false")]
+    return Attribute(entry["name"], entry.get("antonym", ""), entry.get("region"), entry.get("visibility", ""), *sides)
+
+
+def _side(entry, lists, where) -> Side:
+    _expect(entry, dict, where)
+    _known_keys(entry, _SIDE, where)
+    _expect(entry.get("phrase"), str, f"{where}.phrase")
+    if not entry["phrase"].strip():
+        raise ConfigError(f"{where}.phrase is empty; give the words that say the value")
+    verb = entry.get("verb", "has")
+    if verb not in VERBS:
+        raise ConfigError(f"{where}.verb is {verb!r}; choose one of {', '.join(VERBS)}")
+    words = {key: _expand(entry.get(key, []), lists, f"{where}.{key}") for key in _WORDS}
+    _expect(entry.get("adjectives", {}), dict, f"{where}.adjectives")
+    adjectives = {part: _expand(given, lists, f"{where}.adjectives.{part}")
+                  for part, given in entry.get("adjectives", {}).items()}
+    return Side(entry["phrase"], verb, entry.get("object", entry["phrase"]), adjectives=adjectives, **words)
+
+
+def _family_entries(family, lists, where):
+    """Return the attributes `NAME::VALUE` of a family such as a part's colours: each value is a list of words."""
+    _expect(family, dict, where)
+    _known_keys(family, _FAMILY, where)
+    values = family.get("values")
+    values = lists.get(values[1:]) if isinstance(values, str) and values.startswith("@") else values
+    _expect(values, dict, f"{where}.values")
+    for value, words in values.items():
+        words = list(_expand(words, lists, f"{where}.values.{value}"))
+        true = family["phrase"].replace("{}", words[0] if words else value.replace("_", " "))
+        yield {"name": f"{family['name']}::{value}",
+               "true": {"phrase": true, "verb": "has", "object": true,
+                        "adjectives": {part: words for part in family["parts"]}},
+               "false": {"phrase": f"no {true}", "verb": "has", "object": f"no {true}"}}
+
+
+def _exclusive(group, attributes, where) -> Exclusive:
+    _expect(group, dict, where)
+    names = [a.name for a in attributes]
+    members = tuple(group.get("attributes", ()))
+    for member in members:
+        if member not in names:
+            raise ConfigError(f"{where} names the unknown attribute {member!r}{suggestion(member, names)}")
+    return Exclusive(group.get("name", where), members, bool(group.get("exactly_one", False)))
+
+
+def _check_names(attributes):
+    seen = set()
+    for attribute in attributes:
+        for name in filter(None, (attribute.name, attribute.antonym)):
+            if name in seen:
+                raise ConfigError(f"the name {name!r} is used twice; attribute names and antonyms must differ")
+            seen.add(name)
+
+
+def _expand(words, lists, where) -> tuple[str, ...]:
+    """Return the words with each "@list" replaced by that list's words."""
+    _expect(words, list, where)
+    result = []
+    for word in words:
+        _expect(word, str, where)
+        if word.startswith("@"):
+            if word[1:] not in lists:
+                raise ConfigError(f"{where} names the unknown word list {word!r}{suggestion(word[1:], lists)}")
+            result.extend(lists[word[1:]])
+        else:
+            result.append(word)
+    return tuple(dict.fromkeys(result))
+
+
+def _known_keys(mapping, known, where):
+    for key in mapping:
+        if key not in known:
+            raise ConfigError(f"unknown key {key!r} in {where}{suggestion(key, known)}")
+
+
+def _expect(value, kind, where):
+    if not isinstance(value, kind):
+        raise ConfigError(f"{where} must be a {kind.__name__}, got {type(value).__name__}")
