@@ -1,6 +1,7 @@
 """Seeds as pure functions of what they are for, so that a resumed run needs no generator state."""
 
 import hashlib
+from collections.abc import Iterable
 
 import torch
 
@@ -14,3 +15,8 @@ def derive_seed(*parts: int | str) -> int:
 def generator(*parts: int | str) -> torch.Generator:
     """Return a CPU torch.Generator seeded with `derive_seed(*parts)`."""
     return torch.Generator().manual_seed(derive_seed(*parts))
+
+
+def latents_of_seeds(seeds: Iterable[int], z_dim: int) -> torch.Tensor:
+    """Return z [N, z_dim], row k drawn from a CPU generator seeded by seed k alone: the same in any company."""
+    return torch.stack([torch.randn(z_dim, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
