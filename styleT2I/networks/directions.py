@@ -95,13 +95,18 @@ class TextToDirection(nn.Module):
     """
 
     kind = "t2d"
-    config_class = DirectionConfig
+    Config = DirectionConfig
 
     def __init__(self, config: DirectionConfig):
         super().__init__()
         self.config = config
         self.trunk = DirectionTrunk(config)
         self.text_encoder = GruTextEncoder(config.text_encoder) if config.text_encoder else None
+
+    @classmethod
+    def example(cls):
+        config = DirectionConfig(w_dim=6, num_ws=4, text_dim=5, hidden_dim=16, space="low-rank", standardize=True)
+        return cls(config), (torch.randn(2, 6), torch.randn(2, 5))
 
     def encode_text(self, texts: list[str], clip: nn.Module) -> torch.Tensor:
         """Sentence features [N, text_dim] from the network's own encoder if it has one, else from the frozen CLIP."""
