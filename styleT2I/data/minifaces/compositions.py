@@ -1,0 +1,50 @@
+"""The rare pairs and the held-out compositions of MiniFaces, read from compositions.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from ...errors import DataError
+
+
+@dataclass(frozen=True)
+class Composition:
+    """Attributes asked for together, the frequent twin they are compared with, and what gives way where they are held out."""
+
+    name: str
+    attributes: Mapping[str, bool]
+    twin: Mapping[str, bool]
+    yields: str = ""
+
+
+@lru_cache(maxsize=1)
+def _read() -> dict[str, tuple[Composition, ...]]:
+    data = json.loads(Path(__file__).with_name("compositions.json").read_text(encoding="utf-8"))
+    return {kind: tuple(Composition(**row) for row in rows) for kind, rows in data.items()}
+
+
+def rare_pairs() -> tuple[Composition, ...]:
+    """Pairs that the biased distribution draws in 2-4 % of its images."""
+    return _read()["rare_pairs"]
+
+
+def held_out_compositions() -> tuple[Composition, ...]:
+    """Compositions of three attributes that no image or caption of the biased distribution contains."""
+    return _read()["held_out"]
+
+
+def parse_composition(text: str) -> dict[str, bool]:
+    """Reads "he+lipstick+young" with the MiniFaces vocabulary: {"he": True, "lipstick": True, "old": False}; DataError if it contradicts itself."""
+    from ...attributes.vocabulary import load_vocabulary
+
+    vocabulary, wanted = load_vocabulary("minifaces"), {}
+    for term in text.split("+"):
+        name, value = vocabulary.resolve(term.replace("_", " ") if term not in vocabulary.names else term)
+        if wanted.get(name, value) != value:
+            raise DataError(f"composition '{text}' asks for {name} to be both true and false; drop one of them")
+        wanted[name] = value
+    return wanted

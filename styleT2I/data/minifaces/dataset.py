@@ -1,0 +1,124 @@
+"""MiniFaces as a data set: image k of a split is a pure function of (distribution, split, seed, k)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from ...errors import DataError
+from .compositions import parse_composition
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..dataset import Batch
+    from .scene import Scenes
+
+DISTRIBUTIONS = ("biased", "balanced", "composition")
+SPLITS = ("train", "val", "test", "judge-train", "judge-val")  # the judges see renders of their own
+NUM_CAPTIONS = 5
+_DEFAULT_NUM = {"train": 60000, "judge-train": 40000}
+_SPEC = re.compile(r"(?P<distribution>\w+)(=(?P<wanted>[\w+]+))?/(?P<split>[\w-]+)(:(?P<num>\d+))?$")
+
+
+class MiniFaces:
+    """Captioned, labelled and segmented renders, painted when first asked for and kept in memory as uint8.
+
+    Args: distribution ("biased", "balanced", "composition"), split (one of SPLITS), num images, resolution in pixels, seed of the
+    whole world, `wanted` attributes forced by "composition", `with_masks` to paint region masks too (slower).
+    """
+
+    def __init__(self, distribution: str, split: str, num: int, resolution: int = 64, *, seed: int = 0,
+                 wanted: Mapping[str, bool] | None = None, with_masks: bool = True):  # fmt: skip
+        import torch
+
+        from ...attributes.vocabulary import load_vocabulary
+        from .renderer import REGIONS
+        from .scene import ATTRIBUTES, NUISANCES
+
+        _check(distribution, split, num, resolution, wanted)
+        self.distribution, self.split, self.num, self.resolution, self.seed = distribution, split, num, resolution, seed
+        self.wanted, self.with_masks = dict(wanted or {}), with_masks
+        self.attribute_names, self.region_names, self.nuisance_names = ATTRIBUTES, REGIONS, NUISANCES
+        self.vocabulary = load_vocabulary("minifaces")
+        self._painted = torch.zeros(num, dtype=torch.bool)
+        self._images = torch.empty(num, 3, resolution, resolution, dtype=torch.uint8)  # pages are claimed when written
+        self._masks = torch.empty(num, len(REGIONS) if with_masks else 0, resolution, resolution, dtype=torch.bool)
+
+    def __len__(self) -> int:
+        return self.num
+
+    def latents(self, indices: Sequence[int]) -> torch.Tensor:
+        """z [N, 64] of the given images; the same for every composition, so that compositions can be compared pairwise."""
+        import torch
+
+        from ...torch_utils.seeding import generator
+        from .scene import Z_DIM
+
+        key = ("minifaces", self.distribution, self.split, self.seed)
+        return torch.stack([torch.randn(Z_DIM, generator=generator(*key, int(k))) for k in indices])
+
+    def scenes(self, indices: Sequence[int]) -> Scenes:
+        """The scenes behind the given images."""
+        from .scene import scenes_from_latents
+
+        return scenes_from_latents(self.latents(indices), self.distribution, self.wanted)
+
+    def captions_of(self, index: int) -> tuple[str, ...]:
+        """The captions of one image, the same at every call."""
+        return self._captions(index, self.scenes([index]).labels[0].tolist())
+
+    def batch(self, indices: Sequence[int]) -> Batch:
+        """Images, captions, labels, masks and nuisances of the given images."""
+        import torch
+
+        from ..dataset import Batch
+
+        rows = torch.as_tensor(indices, dtype=torch.long)
+        scenes = self.scenes(indices)
+        self._paint(rows, scenes)
+        labels = scenes.labels
+        captions = [self._captions(int(k), label) for k, label in zip(indices, labels.tolist())]
+        masks = self._masks[rows] if self.with_masks else None
+        return Batch(self._images[rows], captions, labels, masks, scenes.nuisances)
+
+    def _captions(self, index: int, label: list[bool]) -> tuple[str, ...]:
+        from ...torch_utils.seeding import generator
+        from .captions import captions
+
+        source = generator("captions", self.distribution, self.split, self.seed, index)
+        return tuple(captions(dict(zip(self.attribute_names, label)), source, NUM_CAPTIONS))
+
+    def _paint(self, rows: torch.Tensor, scenes: Scenes) -> None:
+        from ...torch_utils.images import to_uint8
+        from .renderer import render
+
+        missing = ~self._painted[rows]
+        if missing.any():
+            image, masks = render(scenes[missing], self.resolution, self.with_masks)
+            self._images[rows[missing]] = to_uint8(image)
+            if self.with_masks:
+                self._masks[rows[missing]] = masks
+            self._painted[rows[missing]] = True
+
+
+def _check(distribution: str, split: str, num: int, resolution: int, wanted: Mapping[str, bool] | None) -> None:
+    if distribution not in DISTRIBUTIONS:
+        raise DataError(f"unknown MiniFaces distribution '{distribution}'; choose from {', '.join(DISTRIBUTIONS)}")
+    if split not in SPLITS:
+        raise DataError(f"unknown MiniFaces split '{split}'; choose from {', '.join(SPLITS)}")
+    if num < 1 or resolution < 16:
+        raise DataError(f"MiniFaces needs at least one image of at least 16 pixels, got {num} of {resolution}")
+    if (distribution == "composition") != bool(wanted):
+        raise DataError("the MiniFaces distribution 'composition' takes attributes, and only that one: composition=he+lipstick/test:200")
+
+
+def open_minifaces(spec: str, resolution: int | None = None, *, with_masks: bool = True) -> MiniFaces:
+    """Opens "DISTRIBUTION/SPLIT[:NUM]", for example "biased/train:60000" or "composition=he+lipstick/test:200"; DataError if it is none."""
+    match = _SPEC.match(spec)
+    if match is None:
+        raise DataError(f"'minifaces:{spec}' is not of the form minifaces:DISTRIBUTION/SPLIT[:NUM], for example minifaces:biased/train:20000")
+    wanted = parse_composition(match["wanted"]) if match["wanted"] else None
+    num = int(match["num"]) if match["num"] else _DEFAULT_NUM.get(match["split"], 4000)
+    return MiniFaces(match["distribution"], match["split"], num, resolution or 64, wanted=wanted, with_masks=with_masks)
