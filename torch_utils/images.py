@@ -43,6 +43,14 @@ def make_grid_u8(images_u8: torch.Tensor, ncol: int, pad: int = 2, scale: int = 
     return torch.from_numpy(grid).permute(2, 0, 1).contiguous()
 
 
+def text_strip_u8(text: str, width: int, height: int = 20) -> torch.Tensor:
+    """Draw one line of text, cut at the right border, black on white: [3, height, width] uint8 (ASCII only)."""
+    strip = np.full((height, width, 3), 255, np.uint8)
+    text = text.encode("ascii", "replace").decode()
+    cv2.putText(strip, text, (4, round(height * 0.7)), cv2.FONT_HERSHEY_SIMPLEX, height / 45, (0, 0, 0), 1, cv2.LINE_AA)
+    return torch.from_numpy(strip).permute(2, 0, 1).contiguous()
+
+
 def save_png(path: str | Path, image_u8: torch.Tensor) -> None:
     """Write one picture [3, H, W] (RGB) or [1, H, W] uint8 as PNG, whole or not at all; raises OutputError."""
     write_bytes_atomic(path, encode_png(image_u8.detach().cpu().permute(1, 2, 0).numpy()))

@@ -65,6 +65,10 @@ class GruTextEncoder(nn.Module):
         missing = [word for word in dict.fromkeys(split_words(text)) if word not in self.index]
         return [(word, next(iter(difflib.get_close_matches(word, self.config.words, 1)), None)) for word in missing]
 
+    def overlong(self, text: str) -> int:
+        """How many words of the text are not read: none, whatever its length."""
+        return 0
+
     def forward(self, texts: list[str]) -> torch.Tensor:
         """Features of N sentences [N, hidden_dim]."""
         device = self.embedding.weight.device

@@ -1,0 +1,218 @@
+"""A model folder: one manifest, `model.json`, that names the components of a model and what they must agree on.
+
+    {"format_version": 1, "name": "minifaces",
+     "components": {"generator": {"file": "generator.json", "sha256": "..."}, "clip": {...}, "t2d": {...},
+                    "judges": {"guide": {...}, "heldout": {...}}, "vocabulary": {"name": "minifaces"}},
+     "agreement": {"w_dim": 128, "num_ws": 10, "resolution": 64, "clip_name": "minifaces-clip"}}
+
+Each file is a component manifest (formats/component.py), which holds the hash of its weights in turn.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import styleT2I
+from styleT2I.config import suggestion
+from styleT2I.errors import CheckpointError
+from styleT2I.torch_utils.files import sha256_file, write_json_atomic
+
+MANIFEST = "model.json"
+FORMAT_VERSION = 1
+# Every role a model may fill and the kind of component that fills it; "judges.guide" is nested in the manifest.
+ROLES = {
+    "generator": "stylegan2-generator",
+    "clip": "clip",
+    "t2d": "t2d",
+    "a2d": "a2d",
+    "segmenter": "segmenter",
+    "judges.guide": "judge",
+    "judges.heldout": "judge",
+    "clip_eval": "clip",
+}
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """A verified manifest: where each component's JSON lies, and which vocabulary its attributes are named in."""
+
+    path: Path
+    name: str
+    files: dict[str, Path]  # role -> component manifest
+    hashes: dict[str, str]  # role -> SHA-256 of that manifest
+    vocabulary: str | None  # a vocabulary's name or the path of its file
+    agreement: dict
+
+    def file(self, role: str) -> Path:
+        """The component manifest of a role; CheckpointError when the model has none."""
+        if role not in self.files:
+            raise CheckpointError(f"{self.path}: the model has no {role}; it has {', '.join(self.files)}")
+        return self.files[role]
+
+
+def find_model(name: str | Path) -> Path:
+    """The model folder of a path, of an embedded model's name or of a name in the user's cache; CheckpointError."""
+    path = Path(name).expanduser()
+    if path.name == MANIFEST and path.is_file():
+        return path.parent
+    if (path / MANIFEST).is_file():
+        return path
+    if path.is_dir():
+        raise CheckpointError(f"{path}: the folder holds no {MANIFEST}, so it is no model folder")
+    roots = [Path(root) / "checkpoints" for root in styleT2I.__path__] + [cache_dir() / "models"]
+    known = {found.parent.name: found.parent for root in reversed(roots) for found in root.glob(f"*/{MANIFEST}")}
+    if str(name) not in known:
+        raise CheckpointError(f"no model {str(name)!r}: neither a folder nor a model's name{suggestion(name, known)}")
+    return known[str(name)]
+
+
+def cache_dir() -> Path:
+    """The user's folder for downloads: $XDG_CACHE_HOME/styleT2I, else the platform's usual place."""
+    if os.environ.get("XDG_CACHE_HOME"):
+        return Path(os.environ["XDG_CACHE_HOME"]) / "styleT2I"
+    if sys.platform == "win32" and os.environ.get("LOCALAPPDATA"):
+        return Path(os.environ["LOCALAPPDATA"]) / "styleT2I"
+    return Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "styleT2I"
+
+
+def read_model_folder(name: str | Path) -> ModelFolder:
+    """Find, read and verify a model folder: every file there, unchanged, of the right kind, and all in agreement.
+
+    Only the small JSON files are read here; the weights' own hashes are checked when a component is loaded.
+    Raises CheckpointError, one line naming the file.
+    """
+    folder = find_model(name)
+    manifest = _read_json(folder / MANIFEST)
+    if manifest.get("format_version") != FORMAT_VERSION:
+        raise CheckpointError(
+            f"{folder / MANIFEST}: format_version {manifest.get('format_version')!r} is not {FORMAT_VERSION}; "
+            "update styleT2I or package the model again"
+        )
+    entries = _flatten(manifest.get("components"), folder / MANIFEST)
+    vocabulary = entries.pop("vocabulary", None)
+    files, hashes, facts = {}, {}, {}
+    for role, entry in entries.items():
+        path = _verified_file(folder, role, entry)
+        component = _read_json(path)
+        if role not in ROLES:
+            raise CheckpointError(f"{folder / MANIFEST}: unknown component {role!r}{suggestion(role, ROLES)}")
+        if component.get("kind") != ROLES[role]:
+            raise CheckpointError(f"{path}: is a {component.get('kind')!r}, but the {role} is a {ROLES[role]!r}")
+        files[role], hashes[role] = path, entry["sha256"]
+        facts[str(path)] = facts_of(role, component.get("config", {}), component.get("info", {}))
+    agreement = manifest.get("agreement", {})
+    check_agreement({str(folder / MANIFEST): agreement, **facts})
+    return ModelFolder(
+        folder, str(manifest.get("name", folder.name)), files, hashes, _vocabulary(folder, vocabulary), agreement
+    )
+
+
+def write_model_manifest(folder: str | Path, name: str, files: dict[str, str], vocabulary: str | None = None) -> Path:
+    """Write model.json for components that lie in `folder` already; the manifest comes last, whole or not at all.
+
+    files: role -> name of its component manifest in the folder. vocabulary: the name of an embedded vocabulary, or of
+    a file in the folder. Raises CheckpointError where the components do not fit each other.
+    """
+    folder = Path(folder)
+    components, facts = {}, {}
+    for role, file in files.items():
+        component = _read_json(folder / file)
+        facts[str(folder / file)] = facts_of(role, component.get("config", {}), component.get("info", {}))
+        _nest(components, role, {"file": file, "sha256": sha256_file(folder / file)})
+    if vocabulary is not None:
+        is_file = (folder / vocabulary).is_file()
+        entry = {"file": vocabulary, "sha256": sha256_file(folder / vocabulary)} if is_file else {"name": vocabulary}
+        components["vocabulary"] = entry
+    manifest = {
+        "format_version": FORMAT_VERSION,
+        "name": name,
+        "components": components,
+        "agreement": check_agreement(facts),
+    }
+    write_json_atomic(folder / MANIFEST, manifest)
+    return folder / MANIFEST
+
+
+def facts_of(role: str, config: dict, info: dict) -> dict:
+    """What a component of a role states about the model it belongs to, read from its configuration alone."""
+    facts = {}
+    if role == "generator":
+        facts = {key: config.get(key) for key in ("w_dim", "resolution")}
+        if config.get("resolution"):
+            facts["num_ws"] = 2 * int(math.log2(config["resolution"])) - 2
+    elif role in ("t2d", "a2d"):
+        facts = {"w_dim": config.get("w_dim"), "num_ws": config.get("num_ws")}
+        if config.get("text_encoder") is None:
+            facts |= {"clip_name": info.get("clip_name"), "text_dim": config.get("text_dim")}
+    elif role == "clip":
+        facts = {"clip_name": config.get("name"), "text_dim": config.get("model", {}).get("embed_dim")}
+    return {key: value for key, value in facts.items() if value is not None}
+
+
+def check_agreement(facts: dict[str, dict]) -> dict:
+    """Merge what each part (named by its file) states; CheckpointError names the first two that contradict."""
+    agreed, source = {}, {}
+    for part, stated in facts.items():
+        for key, value in stated.items():
+            if agreed.setdefault(key, value) != value:
+                raise CheckpointError(
+                    f"{part} has {key} {value}, but {source[key]} has {key} {agreed[key]}; they do not belong together"
+                )
+            source.setdefault(key, part)
+    return agreed
+
+
+def _read_json(path: Path) -> dict:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot read it: {error.strerror or error}") from error
+    except ValueError as error:
+        raise CheckpointError(f"{path}: damaged, not valid JSON; fetch or package the model again") from error
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{path}: damaged, not a JSON object; fetch or package the model again")
+    return value
+
+
+def _flatten(components, path: Path) -> dict[str, dict]:
+    """{"judges": {"guide": entry}} -> {"judges.guide": entry}; an entry is what has "file" or "name"."""
+    entries = {}
+    for role, value in components.items() if isinstance(components, dict) else ():
+        if not isinstance(value, dict):
+            break
+        is_group = not ({"file", "name"} & value.keys())
+        entries.update({f"{role}.{name}": entry for name, entry in value.items()} if is_group else {role: value})
+    else:
+        if entries and all(isinstance(entry, dict) for entry in entries.values()):
+            return entries
+    raise CheckpointError(
+        f"{path}: damaged, `components` does not map names to files; fetch or package the model again"
+    )
+
+
+def _nest(components: dict, role: str, entry: dict) -> None:
+    group, _, name = role.rpartition(".")
+    (components.setdefault(group, {}) if group else components)[name] = entry
+
+
+def _verified_file(folder: Path, role: str, entry: dict) -> Path:
+    file = entry.get("file")
+    if not isinstance(file, str) or Path(file).name != file:  # a manifest may not point outside its folder
+        raise CheckpointError(f"{folder / MANIFEST}: the file of {role} is {file!r}, not a plain name in the folder")
+    path = folder / file
+    if not path.is_file():
+        raise CheckpointError(f"{path}: missing, though {MANIFEST} names it as the {role}; fetch the model again")
+    if sha256_file(path) != entry.get("sha256"):
+        raise CheckpointError(f"{path}: not the file that {MANIFEST} was written for (its hash differs); package again")
+    return path
+
+
+def _vocabulary(folder: Path, entry: dict | None) -> str | None:
+    if entry is None or "name" in entry:
+        return entry and str(entry["name"])
+    return str(_verified_file(folder, "vocabulary", entry))
