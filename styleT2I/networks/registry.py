@@ -15,7 +15,7 @@ from styleT2I.formats.component import Component, read_component
 
 KINDS = {
     "stylegan2-generator": "styleT2I.networks.stylegan2:Generator",
-    "stylegan2-discriminator": "styleT2I.networks.stylegan2:Discriminator",
+    "stylegan2-discriminator": "styleT2I.networks.stylegan2_discriminator:Discriminator",
     "clip": "styleT2I.networks.clip:CLIP",
     "t2d": "styleT2I.networks.directions:TextToDirection",
     "a2d": "styleT2I.networks.directions:AttributeToDirection",
