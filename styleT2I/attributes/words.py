@@ -1,0 +1,54 @@
+"""Text -> words in the form that lexicon, parser and tokenizer share."""
+
+import re
+from typing import NamedTuple
+
+
+class Word(NamedTuple):
+    """One word or mark: its normal form and its place [start, end) in the text."""
+
+    text: str
+    start: int
+    end: int
+
+
+_TOKEN = re.compile(r"[^\W_]+(?:'[^\W_]+)*|[,.;:!?()]|(?<=\s)[-\u2013\u2014]+(?=\s)|\u2014", re.UNICODE)
+_QUOTES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u02bc": "'", "`": "'"})
+_WHOLE = {"can't": ("can", "not"), "cannot": ("can", "not"), "won't": ("will", "not"), "ain't": ("is", "not"),
+          "isnt": ("is", "not"), "doesnt": ("does", "not"), "dont": ("do", "not"), "hasnt": ("has", "not"),
+          "havent": ("have", "not"), "arent": ("are", "not"), "wasnt": ("was", "not"), "werent": ("were", "not"),
+          "didnt": ("did", "not"), "gonna": ("going", "to"), "w": ("with",)}
+_TAILS = {"n't": "not", "'re": "are", "'m": "am", "'ve": "have", "'ll": "will", "'d": "had"}
+# after these "'s" is a verb; after any other word it marks a possessive
+_VERB_S = ("he", "she", "it", "there", "who", "that", "this", "what", "here")
+
+
+def split_words(text: str) -> list[Word]:
+    """Return lower-case words and punctuation marks; hyphens part words and contractions are written out.
+
+    "He isn't clean-shaven." -> he, is, not, clean, shaven, "."
+    """
+    result = []
+    for match in _TOKEN.finditer(text.translate(_QUOTES)):
+        word, start, end = match.group().lower(), match.start(), match.end()
+        result.extend(Word(part, *span) for part, span in _parts(word, start, end))
+    return result
+
+
+def _parts(word, start, end):
+    if word in _WHOLE:
+        return [(part, (start, end)) for part in _WHOLE[word]]
+    for tail, full in _TAILS.items():
+        if word.endswith(tail) and len(word) > len(tail):
+            cut = end - len(tail)
+            return [(word[:-len(tail)], (start, cut)), (full, (cut, end))]
+    if word.endswith("'s") and len(word) > 2:
+        return [(word[:-2], (start, end - 2)), ("is" if word[:-2] in _VERB_S else "'s", (end - 2, end))]
+    if word[0] in "-\u2013\u2014":
+        return [(",", (start, end))]
+    return [(word, (start, end))]
+
+
+def is_mark(word: str) -> bool:
+    """Whether a word of `split_words` is a punctuation mark."""
+    return not word[0].isalnum() and word != "'s"
