@@ -78,7 +78,7 @@ def load_image(path: str | Path) -> torch.Tensor:
 
 def decode_image(data: bytes, name: str | Path) -> np.ndarray:
     """Decode picture bytes to RGB [H, W, 3] uint8; the kind is told by content, `name` is for messages."""
-    _check_image(data, name)
+    check_image(data, name)
     array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)  # 8 bits, EXIF orientation applied
     if array is None:
         raise DataError(f"{name}: the picture is damaged; replace or remove it")
@@ -97,7 +97,7 @@ def centre_crop_resize(array: np.ndarray, resolution: int) -> np.ndarray:
     return cv2.resize(square, (resolution, resolution), interpolation=method)
 
 
-def _check_image(data, name):
+def check_image(data: bytes, name: str | Path) -> None:
     """Raise DataError from the header alone, before any pixel is decoded."""
     if not data:
         raise DataError(f"{name}: the file is empty; replace or remove it")

@@ -1,0 +1,75 @@
+"""What every data set offers, how one is opened, and in which order a training sees it."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from styleT2I.errors import DataError
+from styleT2I.torch_utils.seeding import generator
+
+
+@dataclass
+class Batch:
+    """Samples side by side; a field is None where the data set has no such thing."""
+
+    images_u8: torch.Tensor  # [N, 3, H, W] uint8
+    captions: list[tuple[str, ...]]  # N, each of any length
+    attributes: torch.Tensor | None = None  # [N, A] bool
+    masks: torch.Tensor | None = None  # [N, R, H, W] bool, regions may overlap
+    nuisances: torch.Tensor | None = None  # [N, K] float32
+
+
+class Dataset(Protocol):
+    """Captioned pictures of one resolution, with attributes, region masks and nuisances where they are known."""
+
+    resolution: int
+    attribute_names: tuple[str, ...]
+    region_names: tuple[str, ...]
+    nuisance_names: tuple[str, ...]
+
+    def __len__(self) -> int: ...
+
+    def batch(self, indices: Sequence[int]) -> Batch:
+        """Return the samples of the given indices, in that order."""
+        ...
+
+    def captions_of(self, index: int) -> tuple[str, ...]:
+        """Return the captions of one sample without touching its picture."""
+        ...
+
+
+def open_dataset(spec: str, resolution: int | None = None) -> Dataset:
+    """Open a folder, or MiniFaces by "minifaces:DISTRIBUTION/SPLIT[:NUM]", say "minifaces:biased/train:20000".
+
+    `resolution` None takes the data set's own. Raises DataError when there is no such data set.
+    """
+    kind, _, rest = str(spec).partition(":")
+    if kind == "minifaces":
+        from styleT2I.data.minifaces.dataset import open_minifaces
+
+        return open_minifaces(rest, resolution)
+    if not Path(spec).is_dir():
+        raise DataError(f"no data set {str(spec)!r}; name a folder, or minifaces:biased/train")
+    from styleT2I.data.folder import FolderDataset
+
+    return FolderDataset(spec, resolution)
+
+
+def index_order(seed: int, num: int, batch_size: int, step: int) -> list[int]:
+    """Return the `batch_size` indices of training step `step`, counted from 0, over a data set of `num` samples.
+
+    Epochs follow each other without a gap, each shuffled by (seed, epoch): a pure function, so resuming needs no state.
+    """
+    if num < 1:
+        raise DataError("the data set is empty")
+    start = step * batch_size
+    return [_epoch_order(seed, num, i // num)[i % num] for i in range(start, start + batch_size)]
+
+
+@functools.lru_cache(maxsize=4)
+def _epoch_order(seed, num, epoch):
+    return torch.randperm(num, generator=generator("epoch", seed, epoch)).tolist()
