@@ -173,3 +173,11 @@ def join(items, dice, word="and") -> str:
 
 def with_article(noun) -> str:
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+def all_words() -> list[str]:
+    """Return every phrase of the tables above, for building a word list."""
+    phrases = [*PICTURES, *AGED_NOUNS.values()]
+    for table in (HAIR, THINGS, DENIED, SKIN, SKINNED, AGES, NOUNS, PRONOUNS):
+        phrases += [phrase for options in table.values() for phrase in options]
+    return phrases

@@ -1,4 +1,4 @@
-"""Text -> words in the form that lexicon, parser and tokenizer share."""
+"""Text -> words in the form that the parser and the word tokenizer share."""
 
 import re
 from typing import NamedTuple
@@ -52,3 +52,8 @@ def _parts(word, start, end):
 def is_mark(word: str) -> bool:
     """Whether a word of `split_words` is a punctuation mark."""
     return not word[0].isalnum() and word != "'s"
+
+
+def plain_words(text: str) -> list[str]:
+    """Return the words without marks and possessive endings: "She isn't gray-haired!" -> she is not gray haired."""
+    return [word.text for word in split_words(text) if not is_mark(word.text) and word.text != "'s"]
