@@ -42,16 +42,17 @@ class Dataset(Protocol):
         ...
 
 
-def open_dataset(spec: str, resolution: int | None = None) -> Dataset:
+def open_dataset(spec: str, resolution: int | None = None, *, with_masks: bool = True) -> Dataset:
     """Open a folder, or MiniFaces by "minifaces:DISTRIBUTION/SPLIT[:NUM]", say "minifaces:biased/train:20000".
 
-    `resolution` None takes the data set's own. Raises DataError when there is no such data set.
+    `resolution` None takes the data set's own. A caller that reads no masks says so with `with_masks=False`: MiniFaces
+    then paints none (half the time, a fifth of the memory). Raises DataError when there is no such data set.
     """
     kind, _, rest = str(spec).partition(":")
     if kind == "minifaces":
         from styleT2I.data.minifaces.dataset import open_minifaces
 
-        return open_minifaces(rest, resolution)
+        return open_minifaces(rest, resolution, with_masks=with_masks)
     if not Path(spec).is_dir():
         raise DataError(f"no data set {str(spec)!r}; name a folder, or minifaces:biased/train")
     from styleT2I.data.folder import FolderDataset
