@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from dataclasses import dataclass
 
 import torch
@@ -11,13 +10,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from styleT2I.errors import ConfigError
-
-_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
-
-
-def split_words(text: str) -> list[str]:
-    """Lower-case words of a sentence, without punctuation."""
-    return _WORD.findall(text.lower())
+from styleT2I.torch_utils.words import plain_words
 
 
 @dataclass(frozen=True)
@@ -62,7 +55,7 @@ class GruTextEncoder(nn.Module):
 
     def unknown_words(self, text: str) -> list[tuple[str, str | None]]:
         """Words of the text that are not in the table, each with the nearest one that is (or None)."""
-        missing = [word for word in dict.fromkeys(split_words(text)) if word not in self.index]
+        missing = [word for word in dict.fromkeys(plain_words(text)) if word not in self.index]
         return [(word, next(iter(difflib.get_close_matches(word, self.config.words, 1)), None)) for word in missing]
 
     def overlong(self, text: str) -> int:
@@ -72,7 +65,7 @@ class GruTextEncoder(nn.Module):
     def forward(self, texts: list[str]) -> torch.Tensor:
         """Features of N sentences [N, hidden_dim]."""
         device = self.embedding.weight.device
-        rows = [torch.tensor([self.index.get(w, 0) for w in split_words(text)] or [0]) for text in texts]
+        rows = [torch.tensor([self.index.get(w, 0) for w in plain_words(text)] or [0]) for text in texts]
         lengths = torch.tensor([len(row) for row in rows])
         tokens = nn.utils.rnn.pad_sequence(rows, batch_first=True).to(device)  # [N, longest]
         packed = pack_padded_sequence(self.embedding(tokens), lengths, batch_first=True, enforce_sorted=False)
