@@ -3,6 +3,7 @@
 import functools
 import re
 import sys
+import warnings
 
 import click
 
@@ -44,7 +45,9 @@ class _Command(click.Command):
             return super().main(args=args, prog_name=prog_name, standalone_mode=False, **extra)
         arguments = sys.argv[1:] if args is None else list(args)
         try:
-            status = super().main(args=arguments, prog_name=prog_name, standalone_mode=False, **extra)
+            with warnings.catch_warnings():
+                warnings.showwarning = _show_warning
+                status = super().main(args=arguments, prog_name=prog_name, standalone_mode=False, **extra)
         except (StyleT2IError, click.ClickException) as error:
             if "--debug" in arguments:
                 raise
@@ -53,6 +56,10 @@ class _Command(click.Command):
         except (KeyboardInterrupt, click.Abort):
             _fail("interrupted", 130)
         sys.exit(status if isinstance(status, int) else 0)
+
+
+def _show_warning(message, category, filename, lineno, file=None, line=None):
+    click.echo(f"warning: {' '.join(str(message).split())}", err=True)
 
 
 def _fail(text, status):

@@ -35,3 +35,7 @@ class OutputError(StyleT2IError):
 
 class DependencyError(StyleT2IError):
     """An optional package is not installed."""
+
+
+class TrainingError(StyleT2IError):
+    """A training stopped before its end."""

@@ -1,6 +1,7 @@
 """The log of a run: stats.jsonl, one JSON object a line, and TensorBoard where it is installed."""
 
 import json
+import math
 from pathlib import Path
 
 from styleT2I.torch_utils.files import write_text_atomic
@@ -20,6 +21,7 @@ class RunLog:
 
     def write(self, step: int, values: dict) -> None:
         """Append {"step": step, **values}; numbers also go to TensorBoard."""
+        values = {name: _finite_or_none(value) for name, value in values.items()}
         self._file.write(json.dumps({"step": step, **values}) + "\n")
         self._file.flush()
         if self._board is not None:
@@ -54,6 +56,11 @@ class RunLog:
 def read_stats(path: str | Path) -> list[dict]:
     """Return the records of a stats.jsonl file in order."""
     return [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
+
+
+def _finite_or_none(value):
+    """JSON has no word for NaN and infinity."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _open_tensorboard(outdir, resume_step):

@@ -1,0 +1,250 @@
+"""The one training loop: steps, logs, evaluations, checkpoints, and resuming as if nothing had happened."""
+
+import dataclasses
+import math
+import signal
+import threading
+import time
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from tqdm import tqdm
+
+from styleT2I.config import to_dict
+from styleT2I.errors import CheckpointError, ConfigError, OutputError, TrainingError
+from styleT2I.torch_utils.devices import resolve_device
+from styleT2I.torch_utils.files import check_writable_dir, write_json_atomic
+from styleT2I.torch_utils.seeding import derive_seed, generator
+from styleT2I.torch_utils.stats import RunLog
+from styleT2I.training.checkpoints import (
+    checkpoint_step,
+    list_checkpoints,
+    newest_checkpoint,
+    read_checkpoint,
+    remove_leftovers,
+    write_checkpoint,
+)
+
+MAX_BAD_STEPS = 5
+
+
+class Task(Protocol):
+    """What is trained. A task with a dataclass in `.config` has it recorded in options.json and in every checkpoint."""
+
+    name: str
+
+    def setup(self, device: torch.device) -> None:
+        """Build networks and optimizers and open the data; called once, before anything else."""
+
+    def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
+        """Do optimisation step `step`, counted from 0, and return figures; names with "loss" in them must stay finite.
+
+        All randomness comes from `rng`, a CPU generator seeded by (seed, step); torch's own is too, for dropout.
+        """
+
+    def state_dict(self) -> dict:
+        """Return all that later steps depend on: nested dicts and lists of tensors, numbers and strings."""
+
+    def load_state_dict(self, state: dict) -> None:
+        """Take over what `state_dict` returned; its tensors come on the CPU."""
+
+    def evaluate(self, step: int) -> dict[str, float]:
+        """Return figures after `step` steps, without changing the state."""
+
+    def snapshot(self, step: int, outdir: Path) -> None:
+        """Write pictures after `step` steps."""
+
+    def export(self, outdir: Path, step: int) -> None:
+        """Write the trained components; called when all steps are done."""
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """How a task is run."""
+
+    outdir: str
+    steps: int  # optimisation steps in all, those before a resume included
+    seed: int = 0
+    device: str = "auto"
+    log_every: int = 50  # steps between lines of stats.jsonl, means over the interval; 0: never, as for those below
+    eval_every: int = 500
+    snapshot_every: int = 500
+    checkpoint_every: int = 500
+    resume: str = "auto"  # "auto": newest checkpoint in outdir, if any; "never": outdir must hold none; or a file
+    keep: int = 2  # checkpoints kept
+
+    def __post_init__(self):
+        if self.steps < 1 or self.keep < 1:
+            raise ConfigError(f"steps and keep start at 1, got {self.steps} and {self.keep}")
+        for name in ("log_every", "eval_every", "snapshot_every", "checkpoint_every"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name} is a number of steps, or 0 for never, got {getattr(self, name)}")
+
+
+def run(task: Task, config: RunConfig) -> None:
+    """Train `task` to `config.steps` steps and export it; a run that is stopped goes on where it was when called again.
+
+    On a CPU the weights are bit for bit those of an uninterrupted run. SIGTERM and SIGINT write a checkpoint after the
+    current step and raise TrainingError, as do losses that are not finite for MAX_BAD_STEPS steps on end (the last good
+    checkpoint stays). Raises OutputError before any work when `outdir` cannot be written.
+    """
+    outdir = check_writable_dir(config.outdir)
+    found = _find_start(outdir, config)
+    device = resolve_device(config.device)
+    options = {"task": task.name, "settings": _settings(task), "run": to_dict(config)}
+    if found is not None:
+        _compare_options(found, options)
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(derive_seed("setup", config.seed))
+        task.setup(device)
+        if found is not None:
+            _load(task, found)
+        write_json_atomic(outdir / "options.json", options)
+        start = found.step if found is not None else 0
+        with RunLog(outdir, start) as log, _StopSignals() as stop:
+            _Loop(task, config, outdir, options, log, stop).run(start)
+        task.export(outdir, config.steps)
+
+
+class _Loop:
+    """The state of one run between two steps."""
+
+    def __init__(self, task, config, outdir, options, log, stop):
+        self.task, self.config, self.outdir, self.options, self.log, self.stop = (
+            task, config, outdir, options, log, stop,
+        )  # fmt: skip
+        self.figures = []  # of the steps since the last line of the log
+        self.num_bad = 0
+        self.since = time.monotonic()
+
+    def run(self, start):
+        for step in tqdm(range(start, self.config.steps), self.task.name, initial=start, total=self.config.steps,
+                         disable=None, smoothing=0.05):  # fmt: skip
+            self._step(step)
+            self._after(step + 1)
+            if self.stop.name and step + 1 < self.config.steps:
+                text = f"stopped by {self.stop.name} after step {step + 1} of {self.config.steps}"
+                raise TrainingError(f"{text}; the same command goes on from there")
+
+    def _step(self, step):
+        torch.manual_seed(derive_seed("step", self.config.seed, step))
+        figures = self.task.step(step, generator("step", self.config.seed, step))
+        self.figures.append(figures)
+        bad = [name for name, value in figures.items() if "loss" in name.lower() and not math.isfinite(value)]
+        self.num_bad = self.num_bad + 1 if bad else 0
+        if self.num_bad == MAX_BAD_STEPS:
+            good = list_checkpoints(self.outdir)
+            where = f"the last good checkpoint is {good[-1]}" if good else "no checkpoint was written yet"
+            raise TrainingError(
+                f"{bad[0]} was not finite in {MAX_BAD_STEPS} steps on end, the last of them step {step}; {where}; "
+                "lower the learning rate"
+            )
+
+    def _after(self, done):
+        """Log, evaluate, draw and save, the checkpoint last: whatever it covers is then already on disk."""
+        config, is_last = self.config, done == self.config.steps
+        record = {}
+        if _is_due(done, config.log_every) or is_last:
+            record.update(self._means())
+        if config.eval_every and (_is_due(done, config.eval_every) or is_last):
+            record.update(self.task.evaluate(done))
+        if record:
+            self.log.write(done, record)
+        if config.snapshot_every and (_is_due(done, config.snapshot_every) or is_last):
+            self.task.snapshot(done, self.outdir)
+        if _is_due(done, config.checkpoint_every) or is_last or self.stop.name:
+            self._checkpoint(done)
+
+    def _means(self):
+        names = dict.fromkeys(name for figures in self.figures for name in figures)
+        means = {}
+        for name in names:
+            values = [figures[name] for figures in self.figures if name in figures]
+            means[name] = sum(values) / len(values)
+        now = time.monotonic()
+        means["sec_per_step"] = (now - self.since) / len(self.figures)
+        self.figures, self.since = [], now
+        return means
+
+    def _checkpoint(self, done):
+        if self.num_bad:
+            warnings.warn(f"no checkpoint at step {done}: its losses are not finite", stacklevel=2)
+            return
+        write_checkpoint(self.outdir, done, self.task.state_dict(), self.options, self.config.keep)
+
+
+class _StopSignals:
+    """Turns the first SIGTERM or SIGINT into a flag; a second one acts as it would have without us."""
+
+    def __init__(self):
+        self.name = None
+        self._previous = {}
+
+    def __enter__(self):
+        if threading.current_thread() is threading.main_thread():  # Python delivers signals nowhere else
+            for number in (signal.SIGTERM, signal.SIGINT):
+                self._previous[number] = signal.signal(number, self._on_signal)
+        return self
+
+    def __exit__(self, *_):
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        self._previous = {}
+
+    def _on_signal(self, number, frame):
+        self.name = signal.Signals(number).name
+        self.__exit__()
+
+
+def _is_due(done, every):
+    return every > 0 and done % every == 0
+
+
+def _find_start(outdir, config):
+    """Return the TrainingState to go on from, or None to begin."""
+    if config.resume == "never":
+        if list_checkpoints(outdir):
+            raise OutputError(f"{outdir} holds checkpoints of an earlier run; use --resume auto or another folder")
+        return None
+    remove_leftovers(outdir)
+    found = newest_checkpoint(outdir) if config.resume == "auto" else _read_named(outdir, config.resume)
+    if found is not None and found.step > config.steps:
+        raise CheckpointError(f"{found.path}: is at step {found.step}, beyond the {config.steps} steps asked for")
+    return found
+
+
+def _read_named(outdir, path):
+    found = read_checkpoint(path)
+    if any(checkpoint_step(p) > found.step for p in list_checkpoints(outdir)):
+        raise OutputError(f"{outdir} holds later checkpoints than {path}; choose another folder")
+    return found
+
+
+def _settings(task):
+    config = getattr(task, "config", None)
+    return to_dict(config) if dataclasses.is_dataclass(config) else {}
+
+
+def _compare_options(found, options):
+    """Refuse a checkpoint of another task or seed; warn of every other setting that has changed since."""
+    if found.options["task"] != options["task"]:
+        raise CheckpointError(f"{found.path}: belongs to a training of {found.options['task']}, not {options['task']}")
+    seed, new_seed = found.options["run"]["seed"], options["run"]["seed"]
+    if seed != new_seed:
+        raise CheckpointError(f"{found.path}: was trained with --seed {seed}, not {new_seed}")
+    before, now = found.options["settings"], options["settings"]
+    keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
+    changed = [f"{key} {before.get(key)!r} -> {now.get(key)!r}" for key in keys]
+    if changed:
+        warnings.warn(f"resuming {found.path} with other settings: {', '.join(changed)}", stacklevel=3)
+
+
+def _load(task, found):
+    try:
+        task.load_state_dict(found.state)
+    except (KeyError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(f"{found.path}: does not fit this task's settings ({reason})") from error
