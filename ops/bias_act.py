@@ -14,23 +14,24 @@ SQRT2 = 2.0**0.5
 
 @dataclass(frozen=True)
 class Activation:
-    """One activation: its function of (x, alpha), the default alpha and the gain that keeps unit variance."""
+    """One activation: its function of (x, alpha, may x be overwritten), default alpha, gain that keeps variance."""
 
     function: Callable
     alpha: float = 0.0
     gain: float = 1.0
+    is_homogeneous: bool = False  # function(c * x) = c * function(x) for every c > 0
 
 
 ACTIVATIONS = {
-    "linear": Activation(lambda x, alpha: x),
-    "relu": Activation(lambda x, alpha: F.relu(x), gain=SQRT2),
-    "lrelu": Activation(F.leaky_relu, alpha=0.2, gain=SQRT2),
-    "tanh": Activation(lambda x, alpha: torch.tanh(x)),
-    "sigmoid": Activation(lambda x, alpha: torch.sigmoid(x)),
-    "elu": Activation(lambda x, alpha: F.elu(x)),
-    "selu": Activation(lambda x, alpha: F.selu(x)),
-    "softplus": Activation(lambda x, alpha: F.softplus(x)),
-    "swish": Activation(lambda x, alpha: F.silu(x), gain=SQRT2),
+    "linear": Activation(lambda x, alpha, inplace: x, is_homogeneous=True),
+    "relu": Activation(lambda x, alpha, inplace: F.relu(x, inplace), gain=SQRT2, is_homogeneous=True),
+    "lrelu": Activation(F.leaky_relu, alpha=0.2, gain=SQRT2, is_homogeneous=True),
+    "tanh": Activation(lambda x, alpha, inplace: torch.tanh(x)),
+    "sigmoid": Activation(lambda x, alpha, inplace: torch.sigmoid(x)),
+    "elu": Activation(lambda x, alpha, inplace: F.elu(x)),
+    "selu": Activation(lambda x, alpha, inplace: F.selu(x)),
+    "softplus": Activation(lambda x, alpha, inplace: F.softplus(x)),
+    "swish": Activation(lambda x, alpha, inplace: F.silu(x), gain=SQRT2),
 }
 
 
@@ -41,22 +42,34 @@ def activation(name):
     return ACTIVATIONS[name]
 
 
-def bias_act(x, b=None, *, noise=None, dim=1, act="linear", alpha=None, gain=None, clamp=None, impl="auto"):
-    """Compute clamp(gain * act(x + noise + b)).
+def bias_act(x, b=None, *, scale=None, noise=None, dim=1, act="linear", alpha=None, gain=None, clamp=None, impl="auto"):
+    """Compute clamp(gain * act(x * scale + noise + b)).
 
-    x: any shape. b: [x.shape[dim]] or None. noise: broadcastable to x ([N,1,H,W] for images) or None.
-    act: a key of ACTIVATIONS. alpha, gain: None means the activation's own; for lrelu alpha is the slope below zero.
+    x: [N,C] or [N,C,...] with its channels in dimension `dim`. b: [C] or None. scale: [N,C] (demodulation) or None.
+    noise: broadcastable to x, [1 or N,1,H,W] or [H,W] for images, or None. act: a key of ACTIVATIONS.
+    alpha, gain: None means the activation's own; for lrelu alpha is the slope below zero.
     clamp: the result is limited to [-clamp, clamp]; None means no limit.
     """
     check_impl(impl)
     spec = activation(act)
     alpha = spec.alpha if alpha is None else alpha
     gain = spec.gain if gain is None else gain
-    if noise is not None:
-        x = x + noise
     if b is not None:
-        x = x + b.reshape([-1 if i == dim else 1 for i in range(x.ndim)])
-    x = spec.function(x, alpha)
+        b = b.reshape([-1 if i == dim else 1 for i in range(x.ndim)])
+    if scale is not None:
+        scale = scale.reshape([n if i in (0, dim) else 1 for i, n in enumerate(x.shape)])
+    terms = [t for t in (noise, b) if t is not None]
+    if spec.is_homogeneous and gain > 0 and (scale is not None or terms):
+        # act(gain * x) = gain * act(x): the small operands take the gain, which saves a pass over x.
+        scale = gain if scale is None else scale * gain
+        terms = [t * gain for t in terms]
+        gain = 1
+    is_own = False  # x is a tensor of this call, so it may be overwritten: passes that allocate cost several times more
+    if scale is not None:
+        x, is_own = x * scale, True
+    for t in terms:
+        x, is_own = x.add_(t) if is_own else x + t, True
+    x = spec.function(x, alpha, is_own)
     if gain != 1:
         x = x * gain
     if clamp is not None:

@@ -1,5 +1,6 @@
 """Convolution with style-modulated, demodulated weights (StyleGAN2, section 2.2, equations 1-3)."""
 
+import torch
 import torch.nn.functional as F
 
 from styleT2I.ops.impl import check_impl
@@ -14,8 +15,8 @@ def demodulation_coefficients(weight, styles, eps=1e-8):
     return (styles.square() @ weight.square().sum([2, 3]).t() + eps).rsqrt()
 
 
-def conv2d_resample(x, weight, *, up=1, down=1, resample_filter=None, impl="auto"):
-    """Convolve [N,I,H,W] with [O,I,k,k] at `up` times or 1 / `down` of the size, low-pass filtered, centred.
+def conv2d_resample(x, weight, bias=None, *, up=1, down=1, resample_filter=None, impl="auto"):
+    """Convolve [N,I,H,W] with [O,I,k,k] at `up` times or 1 / `down` of the size, low-pass filtered, centred; add [O].
 
     Upsampling spreads each pixel by the kernel (a true convolution of the zero-inserted image) and filters afterwards;
     otherwise the kernel correlates, as torch's conv2d does. Returns [N, O, H*up/down, W*up/down].
@@ -24,20 +25,22 @@ def conv2d_resample(x, weight, *, up=1, down=1, resample_filter=None, impl="auto
     kw, kh = filter_size(resample_filter)
     if up > 1:
         if k == 1:  # nothing to spread: convolve at the low resolution, then enlarge
-            return upsample2d(F.conv2d(x, weight), resample_filter, up=up, impl=impl)
+            x = upsample2d(F.conv2d(x, weight), resample_filter, up=up, impl=impl)
+            return x if bias is None else x + bias[:, None, None]
         x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=up)  # [N, O, (H-1)*up + k, (W-1)*up + k]
         padding = []
         for taps in (kw, kh):
             padding += [k // 2 + (taps + up - 1) // 2 - (k - 1), k // 2 + (taps - up) // 2 - (k - up)]
-        return upfirdn2d(x, resample_filter, padding=padding, gain=up**2, impl=impl)
+        x = upfirdn2d(x, resample_filter, padding=padding, gain=up**2, impl=impl)
+        return x if bias is None else x + bias[:, None, None]
     if down > 1:
         if k == 1:  # decimate first: a 1x1 convolution sees single pixels only
-            return F.conv2d(downsample2d(x, resample_filter, down=down, impl=impl), weight)
+            return F.conv2d(downsample2d(x, resample_filter, down=down, impl=impl), weight, bias)
         padding = []
         for taps in (kw, kh):
             padding += [k // 2 + (taps - down + 1) // 2, k // 2 + (taps - down) // 2]
-        return F.conv2d(upfirdn2d(x, resample_filter, padding=padding, impl=impl), weight, stride=down)
-    return F.conv2d(x, weight, padding=k // 2)
+        return F.conv2d(upfirdn2d(x, resample_filter, padding=padding, impl=impl), weight, bias, stride=down)
+    return F.conv2d(x, weight, bias, padding=k // 2)
 
 
 def modulated_conv2d(x, weight, styles, *, demodulate=True, up=1, resample_filter=None, eps=1e-8, impl="auto"):
@@ -47,10 +50,14 @@ def modulated_conv2d(x, weight, styles, *, demodulate=True, up=1, resample_filte
     `resample_filter` ([k] or [kh,kw]). Returns [N, O, H*up, W*up].
     """
     check_impl(impl)
+    demodulation = demodulation_coefficients(weight, styles, eps) if demodulate else None
+    if weight.shape[2] == 1 and up == 1:
+        # One pixel sees one pixel: a product with a small matrix per sample spares the scaled copy of x.
+        w = weight[None, :, :, 0, 0] * styles[:, None, :]  # [N, O, I]
+        w = w if demodulation is None else w * demodulation[:, :, None]
+        return torch.bmm(w, x.flatten(2)).unflatten(2, x.shape[2:])
     x = conv2d_resample(x * styles[:, :, None, None], weight, up=up, resample_filter=resample_filter, impl=impl)
-    if demodulate:
-        x = x * demodulation_coefficients(weight, styles, eps)[:, :, None, None]
-    return x
+    return x if demodulation is None else x * demodulation[:, :, None, None]
 
 
 def grouped_modulated_conv2d(x, weight, styles, *, demodulate=True, up=1, resample_filter=None, eps=1e-8):
@@ -71,7 +78,8 @@ def grouped_modulated_conv2d(x, weight, styles, *, demodulate=True, up=1, resamp
     x = F.conv_transpose2d(x, w, stride=up, groups=num)
     x = x.reshape(num, num_out, *x.shape[2:])
     # The grown image has up*H pixels; the filter's support and the kernel's overhang are split evenly around it.
-    overhang = [up * size - grown + taps - 1 for size, grown, taps in
-                zip((width, height), (x.shape[3], x.shape[2]), filter_size(resample_filter))]
-    padding = [pad for total in overhang for pad in ((total + 1) // 2, total // 2)]
+    padding = []
+    for size, grown, taps in zip((width, height), x.shape[:1:-1], filter_size(resample_filter), strict=True):
+        total = up * size - grown + taps - 1
+        padding += [(total + 1) // 2, total // 2]
     return upfirdn2d(x, resample_filter, padding=padding, gain=up**2)

@@ -18,7 +18,7 @@ def setup_filter(taps, *, normalize=True, device=None):
     """
     f = torch.as_tensor(taps, dtype=torch.float32, device=device)
     if f.ndim not in (1, 2) or f.numel() == 0:
-        raise ConfigError(f"a resampling filter needs one or two dimensions and at least one tap, got shape {tuple(f.shape)}")
+        raise ConfigError(f"a resampling filter is one or two non-empty dimensions of taps, got shape {tuple(f.shape)}")
     return f / f.sum() if normalize else f
 
 
@@ -68,10 +68,13 @@ def _filter_axes(x, correlation, up, down, padding):
     left, right, top, bottom = padding
     if up != (1, 1):
         # The transposed convolution yields the full response of the zero-inserted image, which starts kh - 1 rows
-        # before the unpadded one and ends without the last up - 1 zeros; padding the response moves to our window.
+        # before the unpadded one and ends without the last up - 1 zeros: cropping (or padding) it gives our window.
         weight = correlation.flip([0, 1]).expand(num_channels, 1, kh, kw)
-        x = F.conv_transpose2d(x, weight, stride=up, groups=num_channels)
-        x = F.pad(x, (left - kw + 1, right + up[1] - kw, top - kh + 1, bottom + up[0] - kh))
+        crops = [kw - 1 - left, kw - up[1] - right, kh - 1 - top, kh - up[0] - bottom]
+        both_x, both_y = max(min(crops[:2]), 0), max(min(crops[2:]), 0)
+        x = F.conv_transpose2d(x, weight, stride=up, padding=(both_y, both_x), groups=num_channels)
+        rest = [both_x - crops[0], both_x - crops[1], both_y - crops[2], both_y - crops[3]]
+        x = F.pad(x, rest) if any(rest) else x
         return x[:, :, :: down[0], :: down[1]] if down != (1, 1) else x
     weight = correlation.expand(num_channels, 1, kh, kw)
     if left == right >= 0 and top == bottom >= 0:
@@ -91,13 +94,16 @@ def upsample2d(x, f, *, up=2, padding=0, flip_filter=False, gain=1, impl="auto")
     """Enlarge [N,C,H,W] `up` times with `f`; brightness is kept, the image stays centred."""
     left, right, top, bottom = parse_padding(padding)
     kw, kh = filter_size(f)
-    padding = (left + (kw + up - 1) // 2, right + (kw - up) // 2, top + (kh + up - 1) // 2, bottom + (kh - up) // 2)
-    return upfirdn2d(x, f, up=up, padding=padding, flip_filter=flip_filter, gain=gain * up**2, impl=impl)
+    left, right = left + (kw + up - 1) // 2, right + (kw - up) // 2
+    top, bottom = top + (kh + up - 1) // 2, bottom + (kh - up) // 2
+    padding, gain = (left, right, top, bottom), gain * up**2
+    return upfirdn2d(x, f, up=up, padding=padding, flip_filter=flip_filter, gain=gain, impl=impl)
 
 
 def downsample2d(x, f, *, down=2, padding=0, flip_filter=False, gain=1, impl="auto"):
     """Shrink [N,C,H,W] `down` times with `f`; brightness is kept, the image stays centred."""
     left, right, top, bottom = parse_padding(padding)
     kw, kh = filter_size(f)
-    padding = (left + (kw - down + 1) // 2, right + (kw - down) // 2, top + (kh - down + 1) // 2, bottom + (kh - down) // 2)
-    return upfirdn2d(x, f, down=down, padding=padding, flip_filter=flip_filter, gain=gain, impl=impl)
+    left, right = left + (kw - down + 1) // 2, right + (kw - down) // 2
+    top, bottom = top + (kh - down + 1) // 2, bottom + (kh - down) // 2
+    return upfirdn2d(x, f, down=down, padding=(left, right, top, bottom), flip_filter=flip_filter, gain=gain, impl=impl)

@@ -12,7 +12,7 @@ from styleT2I.errors import ConfigError
 from styleT2I.networks.stylegan2_config import GeneratorConfig
 from styleT2I.networks.stylegan2_layers import Conv2d, FullyConnected, MappingNetwork
 from styleT2I.ops.bias_act import activation, bias_act
-from styleT2I.ops.modulated_conv2d import modulated_conv2d
+from styleT2I.ops.modulated_conv2d import demodulation_coefficients, modulated_conv2d
 from styleT2I.ops.upfirdn2d import setup_filter, upsample2d
 
 NOISE_MODES = ("const", "random", "none")
@@ -35,10 +35,12 @@ class SynthesisLayer(nn.Module):
             self.noise_strength = nn.Parameter(torch.zeros([]))
 
     def forward(self, x, w, noise_mode="const", generator=None, gain=1.0):
-        x = modulated_conv2d(x, self.weight, self.affine(w), up=self.up, resample_filter=self.resample_filter)
+        styles = self.affine(w)
+        x = modulated_conv2d(x, self.weight, styles, demodulate=False, up=self.up, resample_filter=self.resample_filter)
+        demodulation, noise = demodulation_coefficients(self.weight, styles), self._noise(x, noise_mode, generator)
         clamp = None if self.conv_clamp is None else self.conv_clamp * gain
-        noise = self._noise(x, noise_mode, generator)
-        return bias_act(x, self.bias, noise=noise, act=self.act, gain=self.act_gain * gain, clamp=clamp)
+        gain = self.act_gain * gain
+        return bias_act(x, self.bias, scale=demodulation, noise=noise, act=self.act, gain=gain, clamp=clamp)
 
     def _noise(self, x, noise_mode, generator):
         if not self.use_noise or noise_mode == "none":

@@ -80,8 +80,8 @@ class DiscriminatorConfig:
         if self.mbstd_group_size is not None and self.mbstd_group_size < 1:
             raise ConfigError(f"mbstd_group_size is {self.mbstd_group_size}; it takes 1 or more, or null for the batch")
         if self.mbstd_num_channels and self.num_channels(4) % self.mbstd_num_channels:
-            raise ConfigError(f"mbstd_num_channels {self.mbstd_num_channels} does not divide the {self.num_channels(4)} "
-                              "channels at 4 pixels")
+            raise ConfigError(f"mbstd_num_channels is {self.mbstd_num_channels}, which does not divide the "
+                              f"{self.num_channels(4)} channels at 4 pixels")
 
     def num_channels(self, resolution):
         """Return the number of feature maps at `resolution`."""

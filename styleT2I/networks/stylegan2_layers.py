@@ -50,14 +50,22 @@ class Conv2d(nn.Module):
         self.weight = nn.Parameter(torch.randn(num_out, num_in, kernel_size, kernel_size))
         self.bias = nn.Parameter(torch.zeros(num_out)) if bias else None
         self.weight_gain = 1 / math.sqrt(num_in * kernel_size**2)
-        self.act_gain = activation(act).gain
+        self.act_gain, self.is_homogeneous = activation(act).gain, activation(act).is_homogeneous
         self.register_buffer("resample_filter", setup_filter(resample_filter), persistent=False)
 
     def forward(self, x, gain=1.0):
-        x = conv2d_resample(x, self.weight * self.weight_gain, up=self.up, down=self.down,
-                            resample_filter=self.resample_filter)
+        act_gain = self.act_gain * gain
         clamp = None if self.conv_clamp is None else self.conv_clamp * gain
-        return bias_act(x, self.bias, act=self.act, gain=self.act_gain * gain, clamp=clamp)
+        if not self.is_homogeneous:
+            x = self._convolve(x, self.weight * self.weight_gain, None)
+            return bias_act(x, self.bias, act=self.act, gain=act_gain, clamp=clamp)
+        # act(gain * x) = gain * act(x): weight and bias take the gain, and the convolution the bias.
+        bias = None if self.bias is None else self.bias * act_gain
+        x = self._convolve(x, self.weight * (self.weight_gain * act_gain), bias)
+        return bias_act(x, act=self.act, gain=1, clamp=clamp)
+
+    def _convolve(self, x, weight, bias):
+        return conv2d_resample(x, weight, bias, up=self.up, down=self.down, resample_filter=self.resample_filter)
 
 
 class MappingNetwork(nn.Module):
