@@ -1,0 +1,103 @@
+"""Draw faces from a sentence: `python -m styleT2I.generate --text "he is wearing lipstick" --outdir out`."""
+
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+from styleT2I.cli import command, device_option, model_option, outdir_option, seeds_option
+from styleT2I.errors import PromptError
+
+CHUNK = 64  # seeds drawn before their PNG are written, which bounds the memory; the grid shows the first chunk
+
+
+@command()
+@click.option("--text", help="The sentence, for example 'he is wearing lipstick'.")
+@click.option("--text-file", type=click.Path(dir_okay=False), metavar="FILE", help="Many sentences, one a line.")
+@model_option
+@click.option("--generator", metavar="FILE", help="Component used in place of the model's generator.")
+@click.option("--clip", metavar="FILE", help="Component used in place of the model's CLIP.")
+@click.option("--t2d", metavar="FILE", help="Component used in place of the model's Text-to-Direction network.")
+@seeds_option()
+@click.option("--trunc", default=0.7, type=click.FloatRange(0, 2), help="Truncation psi: 1 is off, 0 the mean face.")
+@click.option("--noise-mode", default="const", type=click.Choice(["const", "random", "none"]), help="Per-pixel noise.")
+@click.option("--grid", default=8, type=click.IntRange(1, 64), metavar="COLUMNS", help="Faces in a row of grid.png.")
+@device_option
+@outdir_option
+@click.option("--strict", is_flag=True, help="Make words that the model does not know an error.")
+def main(text, text_file, model, generator, clip, t2d, seeds, trunc, noise_mode, grid, device, outdir, strict):
+    """Draw faces that match a sentence: a PNG per seed, grid.png (each face above its edit) and generate.json."""
+    texts = _texts(text, text_file)
+    from styleT2I.pipeline import StyleT2I
+
+    pipeline = StyleT2I.from_pretrained(model, device=device, generator=generator, clip=clip, t2d=t2d)
+    prompts = [_understood(pipeline, one, strict, text_file) for one in texts]  # all before the first picture
+    for warning in dict.fromkeys(warning for prompt in prompts for warning in prompt.warnings):
+        click.echo(f"warning: {warning}", err=True)
+    settings = {"truncation_psi": trunc, "noise_mode": noise_mode}
+    if text is not None:
+        _draw(pipeline, prompts[0], seeds, settings, grid, Path(outdir))
+        return
+    from tqdm import tqdm
+
+    from styleT2I.torch_utils.files import check_writable_dir, write_json_atomic
+
+    check_writable_dir(outdir)
+    folders = [f"prompt{number:04d}" for number in range(len(prompts))]
+    for folder, prompt in zip(tqdm(folders, unit="prompt", disable=None), prompts, strict=True):
+        _draw(pipeline, prompt, seeds, settings, grid, Path(outdir) / folder)
+    index = [{"folder": folder, "text": prompt.text} for folder, prompt in zip(folders, prompts, strict=True)]
+    write_json_atomic(Path(outdir) / "prompts.json", index)
+
+
+def _texts(text, text_file) -> list[str]:
+    """The sentences to draw; click.UsageError or PromptError when there are none."""
+    if (text is None) == (text_file is None):
+        raise click.UsageError("give either --text 'SENTENCE' or --text-file FILE")
+    if text is not None:
+        return [text]
+    try:
+        lines = Path(text_file).read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise PromptError(f"{text_file}: cannot read the sentences: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise PromptError(f"{text_file}: not a UTF-8 text file; save the sentences as UTF-8") from error
+    texts = [line for line in lines if line.strip()]
+    if not texts:
+        raise PromptError(f"{text_file}: the file has no sentences; write one a line")
+    return texts
+
+
+def _understood(pipeline, text, strict, text_file):
+    try:
+        return pipeline.understand(text, strict=strict)
+    except PromptError as error:
+        if text_file is None:
+            raise
+        raise PromptError(f"{text_file}: {error}") from error
+
+
+def _draw(pipeline, prompt, seeds, settings, ncol, outdir) -> None:
+    """Write the PNG of every seed, the grid of the first ones and the JSON; all of them or none."""
+    from styleT2I.torch_utils.files import write_json_atomic
+    from styleT2I.torch_utils.images import save_png
+    from styleT2I.torch_utils.staging import staged_folder
+
+    with staged_folder(outdir) as staging:
+        for start in range(0, len(seeds), CHUNK):
+            result = pipeline.generate(prompt, seeds[start : start + CHUNK], **settings)
+            for seed, image in zip(result.seeds, result.images_u8, strict=True):
+                save_png(staging / f"seed{seed:04d}.png", image)
+            if start == 0:
+                save_png(staging / "grid.png", result.grid_u8(ncol))
+        record = {**result.to_dict(), "seeds": list(seeds), "command": _command_line()}
+        write_json_atomic(staging / "generate.json", record)
+
+
+def _command_line() -> str:
+    return shlex.join(["python", "-m", "styleT2I.generate", *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    main()

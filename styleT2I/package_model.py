@@ -1,0 +1,42 @@
+"""Put trained components into one model folder: `python -m styleT2I.package_model --generator G.json --outdir DIR`."""
+
+from pathlib import Path
+
+import click
+
+from styleT2I.cli import command, outdir_option
+
+
+def _role_options(function):
+    """One option a role, named as in model.json with dashes: --judges-guide fills judges.guide."""
+    from styleT2I.formats.model_folder import ROLES
+
+    for role in reversed(ROLES):
+        flag = "--" + role.replace(".", "-").replace("_", "-")
+        function = click.option(flag, role.replace(".", "__"), metavar="FILE", help=f"Component of the {role}.")(
+            function
+        )
+    return function
+
+
+@command()
+@_role_options
+@click.option("--vocabulary", default="minifaces", metavar="NAME|FILE", help="In which attributes are named.")
+@click.option("--name", help="Name of the model; the folder's name when not given.")
+@click.option("--half", is_flag=True, help="Store the weights as fp16.")
+@outdir_option
+def main(vocabulary, name, half, outdir, **components):
+    """Copy trained components into one folder with a model.json that names, hashes and checks them."""
+    given = {role.replace("__", "."): file for role, file in components.items() if file is not None}
+    if not given:
+        raise click.UsageError("name at least one component, for example --generator runs/generator/generator.json")
+    from styleT2I.pipeline import StyleT2I
+
+    pipeline = StyleT2I.from_components(vocabulary=vocabulary, device="cpu", **given)
+    manifest = pipeline.save_pretrained(outdir, name or Path(outdir).resolve().name, half=half)
+    size = sum(path.stat().st_size for path in manifest.parent.iterdir() if path.is_file())
+    click.echo(f"{manifest}: {len(given)} components, {size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""Train Text-to-Direction: `python -m styleT2I.train_t2d --outdir runs/t2d` (on the embedded generator and CLIP)."""
+
+import click
+
+from styleT2I.cli import command, device_option, outdir_option, seed_option
+
+PRESETS = ("minifaces", "celebahq", "cub", "ffhq", "nabirds")
+
+
+@command()
+@outdir_option
+@click.option("--preset", default="minifaces", type=click.Choice(PRESETS), help="Settings to start from.")
+@click.option(
+    "--model", metavar="NAME|DIR", help="Model whose generator, CLIP and guide judge serve where none is named."
+)
+@click.option("--generator", metavar="FILE", help="Component of the frozen generator.")
+@click.option("--clip", metavar="FILE", help="Component of the frozen CLIP.")
+@click.option("--judge", metavar="FILE", help="Attribute classifier for the log's figures; it never trains anything.")
+@click.option("--data", metavar="SPEC", help="Captions: a data set's folder, or minifaces:DISTRIBUTION/SPLIT[:NUM].")
+@click.option("--eval-data", metavar="SPEC", help="Captions and pictures for the log's figures.")
+@click.option("--steps", type=click.IntRange(1), help="Optimisation steps.")
+@click.option("--batch", "batch_size", type=int, help="Captions a step.")
+@click.option("--lr", type=float, help="Learning rate of Adam.")
+@click.option(
+    "--trunc", "truncation_psi", type=click.FloatRange(0, 2), help="Truncation psi of the latents trained on."
+)
+@click.option("--theta", type=float, help="Norm of a direction that is free of penalty, in units of W.")
+@click.option("--theta-rel", type=float, help="The same in units of the mean distance of w from its mean.")
+@click.option("--no-norm-penalty", is_flag=True, help="Train without the norm penalty.")
+@click.option("--symmetric/--image-to-text", default=None, help="Which halves of the contrastive loss to use.")
+@click.option("--shuffle-captions", is_flag=True, help="Control: read each direction from another face's caption.")
+@click.option("--text-encoder", type=click.Choice(["clip", "gru"]), help="Frozen CLIP features, or word vectors + GRU.")
+@click.option("--glove", metavar="FILE", help="GloVe text file for --text-encoder gru.")
+@click.option("--space", type=click.Choice(["w+", "low-rank", "w"]), help="Where a direction lives.")
+@click.option("--rank", type=click.IntRange(1), help="Directions that --space low-rank mixes.")
+@click.option("--hidden-dim", type=click.IntRange(1), help="Width of the network.")
+@click.option("--eval-every", default=250, type=click.IntRange(1), help="Steps between log lines with all figures.")
+@click.option("--resume", default="auto", metavar="auto|never|FILE", help="Checkpoint to go on from.")
+@seed_option
+@device_option
+def main(outdir, preset, model, steps, no_norm_penalty, shuffle_captions, eval_every, resume, seed, device, **settings):
+    """Train the network that turns a latent and a sentence into a direction; the result is OUTDIR/t2d.json."""
+    from styleT2I.torch_utils.devices import resolve_device
+    from styleT2I.training.engine import RunConfig, run
+    from styleT2I.training.t2d import T2DTask
+    from styleT2I.training.t2d_config import preset_config
+
+    frozen = {role: settings.pop(role) for role in ("generator", "clip", "judge")}
+    frozen = _fill_from_model(frozen, model or ("minifaces" if preset == "minifaces" else None))
+    if no_norm_penalty:
+        settings["use_norm_penalty"] = False
+    if shuffle_captions:
+        settings["shuffle_captions"] = True
+    preset_steps, config = preset_config(preset, **frozen, **settings)
+    if config.judge is None or config.eval_data is None:
+        click.echo("note: no --judge and --eval-data given, so the log holds losses only", err=True)
+    num_steps = steps or preset_steps
+    task = T2DTask(config, num_steps, seed)
+    run(
+        task,
+        RunConfig(
+            outdir=outdir, steps=num_steps, seed=seed, device=str(resolve_device(device)), log_every=eval_every,
+            eval_every=eval_every, snapshot_every=eval_every, checkpoint_every=eval_every, resume=resume,
+        ),
+    )  # fmt: skip
+
+
+def _fill_from_model(frozen: dict, model: str | None) -> dict:
+    """Take what no option names from a model folder; click.UsageError when the generator or the CLIP is still open."""
+    if model is not None and not (frozen["generator"] and frozen["clip"]):
+        from styleT2I.formats.model_folder import read_model_folder
+
+        files = read_model_folder(model).files
+        for role, part in (("generator", "generator"), ("clip", "clip"), ("judge", "judges.guide")):
+            if frozen[role] is None and part in files:
+                frozen[role] = str(files[part])
+    for role in ("generator", "clip"):
+        if frozen[role] is None:
+            raise click.UsageError(f"no {role}: add --{role} FILE, or --model NAME for a model that has one")
+    return frozen
+
+
+if __name__ == "__main__":
+    main()

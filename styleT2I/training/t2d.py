@@ -1,0 +1,194 @@
+"""Training of Text-to-Direction: frozen generator and CLIP, captions without pictures (StyleT2I, CVPR 2022, sec. 4)."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import torch
+
+from styleT2I.attributes.parser import parse
+from styleT2I.attributes.vocabulary import load_vocabulary
+from styleT2I.config import to_dict
+from styleT2I.data.dataset import index_order, open_dataset
+from styleT2I.errors import CheckpointError
+from styleT2I.formats.component import read_component, write_component
+from styleT2I.formats.glove import read_glove
+from styleT2I.losses import clip_contrastive_loss, norm_penalty_loss
+from styleT2I.networks.directions import DirectionConfig, TextToDirection
+from styleT2I.networks.registry import load_network_component
+from styleT2I.networks.text_encoders import GruTextConfig
+from styleT2I.torch_utils.images import save_png
+from styleT2I.torch_utils.seeding import derive_seed, generator
+from styleT2I.torch_utils.words import plain_words
+from styleT2I.training.clip_augment import augment_for_clip
+from styleT2I.training.t2d_config import T2DConfig
+from styleT2I.training.t2d_evaluation import T2DEvaluation, sample_grid
+
+NUM_W_SAMPLES = 4096  # for the spread of w, as many as the released code takes for its mean
+
+
+class T2DTask:
+    """Text-to-Direction as a task of training.engine: w + T2D(w, caption) should look like the caption to CLIP."""
+
+    name = "t2d"
+
+    def __init__(self, config: T2DConfig, num_steps: int, seed: int = 0):
+        self.config, self.num_steps, self.seed = config, num_steps, seed
+
+    def setup(self, device: torch.device) -> None:
+        """Load what stays frozen and build the network; CheckpointError or DataError where something does not fit."""
+        config = self.config
+        self.device = device
+        self.generator, self.generator_sha256 = load_frozen(config.generator, "stylegan2-generator", device)
+        self.clip, _ = load_frozen(config.clip, "clip", device)
+        self.data = open_dataset(config.data, self.generator.resolution, with_masks=False)
+        self.captions_of = functools.cache(self.data.captions_of)
+        self.w_samples = self._sample_w()
+        self.theta = self._theta()
+        self.network = self._build_network().to(device)
+        trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        self.optimizer = torch.optim.Adam(trained, lr=config.lr)
+        self.evaluation = self._build_evaluation()
+        self._parsed = {}
+
+    def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
+        """One optimisation step; its randomness comes from `rng` alone."""
+        config, G = self.config, self.generator
+        captions = self._captions(step, rng)
+        z = torch.randn(len(captions), G.z_dim, generator=rng).to(self.device)
+        with torch.no_grad():
+            w = G.mapping(z, truncation_psi=config.truncation_psi)[:, 0]  # [B, w_dim]
+            target = self.clip.encode_text(captions)
+        text_features = self.network.encode_text(captions, self.clip)
+        if config.shuffle_captions:
+            text_features = text_features.roll(1, dims=0)
+        s = self.network(w, text_features)  # [B, num_ws, w_dim]
+        image = G.synthesis(w.unsqueeze(1) + s, noise_mode="const")
+        seen = augment_for_clip(image, rng, jitter=config.jitter, translate=config.translate)
+        contrastive = clip_contrastive_loss(
+            self.clip.encode_image(seen), target, self.clip.temperature_scale,
+            symmetric=config.symmetric, also_true=self._also_true(captions) if config.ignore_also_true else None,
+        )  # fmt: skip
+        penalty = norm_penalty_loss(s, self.theta)
+        loss = contrastive + config.norm_weight * penalty if config.use_norm_penalty else contrastive
+        for group in self.optimizer.param_groups:
+            group["lr"] = config.lr * self._lr_factor(step)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+        return {
+            "loss": loss.item(),
+            "loss_contrastive": contrastive.item(),
+            "loss_norm": penalty.item(),
+            "s_norm": s.detach().flatten(1).norm(dim=1).mean().item(),
+        }
+
+    def state_dict(self) -> dict:
+        return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
+    def evaluate(self, step: int) -> dict[str, float]:
+        """The judge's figures on test captions; {} without a judge."""
+        return self.evaluation.measure(self.network) if self.evaluation else {}
+
+    def snapshot(self, step: int, outdir: Path) -> None:
+        """Write a grid of unedited faces above their edits by a few captions."""
+        captions = [self.captions_of(i)[0] for i in range(min(6, len(self.data)))]
+        grid = sample_grid(self.generator, self.clip, self.network, captions, psi=self.config.eval_psi)
+        save_png(Path(outdir) / f"samples-{step:06d}.png", grid)
+
+    def export(self, outdir: Path, step: int) -> None:
+        """Write the component t2d.json and t2d.safetensors."""
+        info = {
+            "clip_name": self.clip.config.name,
+            "generator_sha256": self.generator_sha256,
+            "theta": self.theta,
+            "training": to_dict(self.config),
+        }
+        state = self.network.state_dict()
+        write_component(outdir, "t2d", TextToDirection.kind, to_dict(self.network.config), state, step=step, info=info)
+
+    def _captions(self, step, rng):
+        """One caption of each of the batch's faces, drawn anew every epoch."""
+        indices = index_order(self.seed, len(self.data), self.config.batch_size, step)
+        choices = [self.captions_of(i) for i in indices]
+        picks = torch.rand(len(choices), generator=rng).tolist()
+        return [captions[int(pick * len(captions))] for captions, pick in zip(choices, picks, strict=True)]
+
+    def _also_true(self, captions):
+        """[B, B] bool: everything caption j asks for, caption i asks for too."""
+        vocabulary = load_vocabulary(self.config.vocabulary)
+        for caption in captions:
+            if caption not in self._parsed:
+                self._parsed[caption] = frozenset(parse(caption, vocabulary).attributes.items())
+        wanted = [self._parsed[caption] for caption in captions]
+        return torch.tensor([[other <= own for other in wanted] for own in wanted], device=self.device)
+
+    def _lr_factor(self, step):
+        if not self.config.lr_decay:
+            return 1.0
+        return 0.5 * (1 + torch.cos(torch.tensor(torch.pi * min(step / self.num_steps, 1.0)))).item()
+
+    @torch.no_grad()
+    def _sample_w(self):
+        z = torch.randn(NUM_W_SAMPLES, self.generator.z_dim, generator=generator("w statistics"))
+        return self.generator.mapping(z.to(self.device))[:, 0]  # [NUM_W_SAMPLES, w_dim], not truncated
+
+    def _theta(self):
+        """The norm free of penalty, in units of W; theta_rel counts in w's mean distance from its mean, over W+."""
+        if self.config.theta is not None:
+            return self.config.theta
+        distance = (self.w_samples - self.w_samples.mean(dim=0)).norm(dim=1).mean().item()
+        return self.config.theta_rel * distance * self.generator.num_ws**0.5
+
+    def _build_network(self):
+        config, G = self.config, self.generator
+        text_config, vectors = self._text_encoder() if config.text_encoder == "gru" else (None, None)
+        direction = DirectionConfig(
+            w_dim=G.w_dim, num_ws=G.num_ws, text_dim=text_config.hidden_dim if text_config else self.clip.embed_dim,
+            hidden_dim=config.hidden_dim or G.num_ws * G.w_dim, num_hidden=config.num_hidden, space=config.space,
+            rank=config.rank, standardize=config.standardize, text_encoder=text_config,
+        )  # fmt: skip
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive_seed(self.seed, "t2d weights"))
+            network = TextToDirection(direction)
+        if config.standardize:
+            network.trunk.set_w_statistics(self.w_samples.cpu())
+        if vectors is not None:
+            network.text_encoder.load_vectors(vectors)
+        if text_config and not text_config.train_embedding:
+            network.text_encoder.embedding.requires_grad_(False)
+        return network
+
+    def _text_encoder(self):
+        """The bi-GRU's configuration over the words of the training captions, and their GloVe vectors if given."""
+        captions = (caption for i in range(len(self.data)) for caption in self.captions_of(i))
+        words = tuple(sorted({word for caption in captions for word in plain_words(caption)}))
+        if self.config.glove is None:
+            return GruTextConfig(words, embedding_dim=self.config.embedding_dim, train_embedding=True), None
+        vectors, missing = read_glove(self.config.glove, words)
+        known = [i for i, word in enumerate(words) if word not in set(missing)]
+        return GruTextConfig(tuple(words[i] for i in known), embedding_dim=vectors.shape[1]), vectors[known]
+
+    def _build_evaluation(self):
+        config = self.config
+        if config.judge is None or config.eval_data is None:
+            return None
+        judge, _ = load_frozen(config.judge, "judge", self.device)
+        data = open_dataset(config.eval_data, self.generator.resolution, with_masks=False)
+        vocabulary = load_vocabulary(config.vocabulary)
+        return T2DEvaluation(
+            self.generator, self.clip, judge, data, vocabulary, num=config.eval_num, psi=config.eval_psi
+        )
+
+
+def load_frozen(path: str, kind: str, device: torch.device) -> tuple[torch.nn.Module, str]:
+    """A network without weight gradients, and its component's hash; CheckpointError when it is of another kind."""
+    component = read_component(path)
+    if component.kind != kind:
+        raise CheckpointError(f"{component.path}: is a {component.kind!r} where a {kind!r} is needed")
+    return load_network_component(component, device), component.sha256

@@ -1,0 +1,152 @@
+"""`python -m styleT2I.generate`: its files, and every user error as one line with exit status 2 and nothing written."""
+
+import json
+import os
+
+import cv2
+import pytest
+from click.testing import CliRunner
+
+from styleT2I.generate import main
+from tests.tiny_model import write_tiny_model
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_tiny_model(tmp_path_factory.mktemp("tiny"))
+
+
+def generate(folder, outdir, *arguments):
+    return CliRunner().invoke(main, ["--model", str(folder), "--device", "cpu", "--outdir", str(outdir), *arguments])
+
+
+def test_one_sentence_gives_a_png_per_seed_a_grid_and_a_json(folder, tmp_path):
+    result = generate(folder, tmp_path / "a/b", "--text", "he is wearing lipstick", "--seeds", "0-2,100")
+    assert result.exit_code == 0, result.output
+    names = ["generate.json", "grid.png", "seed0000.png", "seed0001.png", "seed0002.png", "seed0100.png"]
+    assert sorted(path.name for path in (tmp_path / "a/b").iterdir()) == names
+    assert cv2.imread(str(tmp_path / "a/b/seed0100.png")).shape == (16, 16, 3)
+    record = json.loads((tmp_path / "a/b/generate.json").read_text())
+    assert record["seeds"] == [0, 1, 2, 100]
+    assert record["attributes"] == {"he": True, "lipstick": True}
+    assert set(record["model"]["components"]) == {"generator", "clip", "t2d"}
+    assert record["command"].startswith("python -m styleT2I.generate")
+
+
+def test_the_png_of_a_seed_is_the_same_whatever_the_other_seeds(folder, tmp_path):
+    for outdir, seeds in (("one", "5"), ("many", "0-70")):
+        assert generate(folder, tmp_path / outdir, "--text", "she smiles", "--seeds", seeds).exit_code == 0
+    assert (tmp_path / "one/seed0005.png").read_bytes() == (tmp_path / "many/seed0005.png").read_bytes()
+    assert len(list((tmp_path / "many").glob("seed*.png"))) == 71
+
+
+def test_a_text_file_gives_a_folder_a_sentence(folder, tmp_path):
+    (tmp_path / "texts.txt").write_text("he is smiling\n\n  she wears a hat\n")
+    result = generate(folder, tmp_path / "out", "--text-file", str(tmp_path / "texts.txt"), "--seeds", "3")
+    assert result.exit_code == 0, result.output
+    index = json.loads((tmp_path / "out/prompts.json").read_text())
+    assert [entry["folder"] for entry in index] == ["prompt0000", "prompt0001"]
+    assert json.loads((tmp_path / "out/prompt0001/generate.json").read_text())["text"] == "she wears a hat"
+
+
+def test_an_unknown_word_is_a_warning_and_with_strict_an_error(folder, tmp_path):
+    arguments = ("--text", "he is wearing lipstik", "--seeds", "0")
+    result = generate(folder, tmp_path / "out", *arguments)
+    assert result.exit_code == 0
+    assert 'warning: the word "lipstik"' in result.stderr and '"lipstick"' in result.stderr
+    result = generate(folder, tmp_path / "strict", *arguments, "--strict")
+    assert_one_line_error(result, "lipstik")
+    assert not (tmp_path / "strict").exists()
+
+
+def assert_one_line_error(result, *named):
+    assert result.exit_code == 2, result.output
+    errors = [line for line in result.stderr.splitlines() if line]
+    assert len(errors) == 1 and errors[0].startswith("error: "), result.stderr
+    for text in named:
+        assert text in errors[0]
+
+
+@pytest.mark.parametrize(
+    "arguments, named",
+    [
+        ((), "--text"),
+        (("--text", "he smiles", "--text-file", "x.txt"), "either"),
+        (("--text", ""), "empty"),
+        (("--text", "xyzzy plugh"), "understood"),
+        (("--text", "he " * 40), "shorten"),
+        (("--text-file", "missing.txt"), "missing.txt"),
+        (("--text", "he smiles", "--seeds", "0-"), "0-7,100"),
+        (("--text", "he smiles", "--seeds", "7-3"), "backwards"),
+        (("--text", "he smiles", "--device", "tpu"), "tpu"),
+        (("--text", "he smiles", "--device", "cuda:99"), "cuda:99"),
+        (("--text", "he smiles", "--trunc", "9"), "trunc"),
+        (("--text", "he smiles", "--noise-mode", "loud"), "loud"),
+        (("--text", "he smiles", "--model", "no-such-model"), "no-such-model"),
+        (("--text", "he smiles", "--t2d", "no-such-file.json"), "no-such-file.json"),
+    ],
+)
+def test_a_users_mistake_is_one_line_and_writes_nothing(folder, tmp_path, arguments, named):
+    assert_one_line_error(generate(folder, tmp_path / "out", *arguments), named)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_bad_line_of_a_text_file_stops_before_the_first_picture(folder, tmp_path):
+    (tmp_path / "texts.txt").write_text("he is smiling\nxyzzy plugh\n")
+    result = generate(folder, tmp_path / "out", "--text-file", str(tmp_path / "texts.txt"))
+    assert_one_line_error(result, "texts.txt", "xyzzy")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"\n \n", b"\xff\xfe\x00h"])
+def test_a_text_file_without_sentences_is_refused(folder, tmp_path, content):
+    (tmp_path / "texts.txt").write_bytes(content)
+    assert_one_line_error(generate(folder, tmp_path / "out", "--text-file", str(tmp_path / "texts.txt")), "texts.txt")
+
+
+def test_an_outdir_below_a_file_is_refused_and_the_file_stays(folder, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    result = generate(folder, tmp_path / "file" / "out", "--text", "he smiles")
+    assert_one_line_error(result, "file")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_an_unwritable_outdir_is_refused(folder, tmp_path):
+    tmp_path.chmod(0o500)
+    assert_one_line_error(generate(folder, tmp_path / "out", "--text", "he smiles"), "cannot write")
+    tmp_path.chmod(0o700)
+
+
+def test_a_corrupt_checkpoint_is_refused_and_writes_nothing(tmp_path):
+    folder = write_tiny_model(tmp_path / "model")
+    weights = folder / "t2d.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-5] ^= 1
+    weights.write_bytes(data)
+    assert_one_line_error(generate(folder, tmp_path / "out", "--text", "he smiles"), "t2d.safetensors")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_failure_on_the_way_leaves_nothing_half_written(folder, tmp_path, monkeypatch):
+    import styleT2I.torch_utils.images as images
+    from styleT2I.errors import OutputError
+
+    real, calls = images.save_png, []
+
+    def failing(path, image):
+        calls.append(path)
+        if len(calls) == 3:
+            raise OutputError(f"cannot write {path}: No space left on device")
+        real(path, image)
+
+    monkeypatch.setattr(images, "save_png", failing)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/mine.txt").write_text("mine")
+    assert_one_line_error(generate(folder, tmp_path / "out", "--text", "he smiles"), "No space left")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine.txt"]
+
+
+def test_debug_shows_the_traceback(folder, tmp_path):
+    result = generate(folder, tmp_path / "out", "--text", "", "--debug")
+    assert type(result.exception).__name__ == "PromptError"

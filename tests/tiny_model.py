@@ -1,0 +1,73 @@
+"""A whole model of random weights, small enough for every test: 16 px, 8-dimensional w, the MiniFaces vocabulary."""
+
+from pathlib import Path
+
+import torch
+
+from styleT2I.attributes.tokenizer import tokenizer_spec
+from styleT2I.attributes.vocabulary import load_vocabulary
+from styleT2I.config import to_dict
+from styleT2I.formats.component import write_component
+from styleT2I.formats.model_folder import write_model_manifest
+from styleT2I.networks.classifier import AttributeClassifier, ClassifierConfig
+from styleT2I.networks.clip import CLIP, CLIPConfig
+from styleT2I.networks.directions import DirectionConfig, TextToDirection
+from styleT2I.networks.stylegan2 import Generator
+from styleT2I.networks.stylegan2_config import GeneratorConfig
+
+CONTEXT_LENGTH = 16
+
+
+def tiny_generator(**changes):
+    torch.manual_seed(0)
+    config = {"resolution": 16, "z_dim": 8, "w_dim": 8, "mapping_layers": 2, "channel_max": 8, **changes}
+    G = Generator(GeneratorConfig(**config))
+    for module in G.modules():
+        if hasattr(module, "noise_strength"):
+            module.noise_strength.data.fill_(0.3)  # so that noise modes differ
+    return G.eval().requires_grad_(False)
+
+
+def tiny_clip(name="tiny-clip"):
+    torch.manual_seed(1)
+    tokenizer = tokenizer_spec("minifaces")
+    text = {
+        "context_length": CONTEXT_LENGTH,
+        "vocab_size": len(tokenizer["words"]) + 4,
+        "width": 16,
+        "heads": 2,
+        "layers": 1,
+    }
+    vision = {"image_size": 32, "layers": [1, 1, 1, 1], "width": 8}
+    model = {"embed_dim": 8, "vision_cfg": vision, "text_cfg": text}
+    return CLIP(CLIPConfig(model=model, name=name, tokenizer=tokenizer)).freeze()
+
+
+def tiny_t2d(**changes):
+    torch.manual_seed(2)
+    config = {"w_dim": 8, "num_ws": 6, "text_dim": 8, "hidden_dim": 16, "num_hidden": 1, **changes}
+    return TextToDirection(DirectionConfig(**config)).eval().requires_grad_(False)
+
+
+def tiny_judge():
+    torch.manual_seed(3)
+    names = load_vocabulary("minifaces").names
+    config = ClassifierConfig(names, resolution=16, widths=(4, 6), feature_dim=5)
+    return AttributeClassifier(config).eval().requires_grad_(False)
+
+
+def write_tiny(folder, name, network, **info) -> Path:
+    """One network as a component in `folder`; the path of its manifest."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    return write_component(folder, name, network.kind, to_dict(network.config), network.state_dict(), info=info)
+
+
+def write_tiny_model(folder, without=()) -> Path:
+    """A complete model folder, less the named roles."""
+    parts = {"generator": tiny_generator(), "clip": tiny_clip(), "t2d": tiny_t2d(), "judges.guide": tiny_judge()}
+    files = {}
+    for role, network in parts.items():
+        if role not in without:
+            info = {"clip_name": "tiny-clip"} if role == "t2d" else {}
+            files[role] = write_tiny(folder, role.replace(".", "_"), network, **info).name
+    return write_model_manifest(folder, "tiny", files, "minifaces").parent
