@@ -85,7 +85,7 @@ class MiniFaces:
 
     def _captions(self, index: int, label: list[bool]) -> tuple[str, ...]:
         from ...torch_utils.seeding import generator
-        from .captions import captions
+        from ...attributes.captions import captions
 
         source = generator("captions", self.distribution, self.split, self.seed, index)
         return tuple(captions(dict(zip(self.attribute_names, label)), source, NUM_CAPTIONS))

@@ -92,10 +92,10 @@ class _Painter:
         self._body()
         self._ears()
         self._head()
-        self._wrinkles()
         self._eyes()
         self._nose()
         self._beard()
+        self._wrinkles()
         self._mouth()
         self._hair_front()
         self._brows()
@@ -183,7 +183,7 @@ class _Painter:
             self.canvas.paint(glow * (0.16 + 0.14 * self.n["blush"]), blush, None, rect)
 
     def _wrinkles(self) -> None:
-        """Old age: cheek folds, bags under the eyes, crow's feet, forehead and chin lines."""
+        """Old age: folds beside the nose, hollow cheeks, bags, crow's feet, lines on forehead and neck; no part hides them all."""
         old = self.on["old"] * self.much["old"]
         x, y, rect = self._part(-0.5, 0.5, -0.55, 0.6)
         fx, fy = x - self.turn, y - self.tilt
@@ -192,8 +192,8 @@ class _Painter:
             lines.append(arc(fx, fy + 0.235 + 0.075 * k, 0.20 - 0.03 * k, 0.018, 0.013))
         for side in (-1, 1):
             sx = side * fx
-            lines.append(segment(sx, fy, 0.105, 0.12, 0.225, 0.31, 0.017))  # nasolabial fold
-            lines.append(segment(sx, fy, 0.265, 0.20, 0.285, 0.36, 0.012))  # hollow of the cheek
+            lines.append(segment(sx, fy, 0.105, 0.115, 0.225, 0.30, 0.021))  # nasolabial fold
+            lines.append(segment(sx, fy, 0.275, 0.13, 0.285, 0.33, 0.016))  # hollow of the cheek
             lines.append(arc(sx - self.eye_dx, fy - self.eye_y + self.tilt - 0.105, 0.085, -0.035, 0.015))  # bag
             for dy in (-0.045, 0.0, 0.045):
                 lines.append(segment(sx, fy - self.eye_y + self.tilt, 0.275, 0.5 * dy, 0.335, 1.4 * dy, 0.009))
@@ -202,6 +202,9 @@ class _Painter:
             distance = torch.minimum(distance, line)
         inside = self.canvas.coverage(self._face_distance(x, y) + 0.02)
         self.canvas.paint(self.canvas.coverage(distance, 1.2) * inside * old * 0.85, self.crease, "skin", rect)
+        x, y, rect = self._part(-0.3, 0.3, 0.5, 0.8)
+        neck = torch.minimum(arc(x, y - 0.60, 0.12, 0.02, 0.014), arc(x, y - 0.685, 0.12, 0.02, 0.014))
+        self.canvas.paint(self.canvas.coverage(neck, 1.2) * old * 0.85, self.crease, "skin", rect)
 
     def _eyes(self) -> None:
         n, he = self.n, self.on["he"]

@@ -1,0 +1,249 @@
+"""Fitting a StyleGAN2 generator to the MiniFaces renderer by regression: no adversary, minutes instead of hours on a CPU.
+
+A linear scene encoder gives w for a known scene, the synthesis network learns to draw it (16, 32, then 64 pixels), the mapping network
+learns the encoder's w from z, and at the end both are trained together from z to the picture. What comes out is a StyleGAN2 in every
+weight, but not a GAN: its W is closer to linear in the attributes than an adversarially trained one.
+"""
+
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from styleT2I.data.minifaces.renderer import REGIONS, render
+from styleT2I.data.minifaces.scene import ATTRIBUTES, NUISANCES, Z_DIM, Scenes, scenes_from_latents
+from styleT2I.errors import ConfigError
+from styleT2I.formats.component import write_component
+from styleT2I.networks.stylegan2 import Generator
+from styleT2I.networks.stylegan2_config import GeneratorConfig
+from styleT2I.networks.stylegan2_layers import FullyConnected
+from styleT2I.torch_utils.images import make_grid_u8, save_png, to_uint8
+from styleT2I.torch_utils.seeding import generator as seeded
+
+_PIXEL_WEIGHTS = {"mouth": 5.0, "eyes": 2.0, "glasses": 2.0, "earrings": 2.0, "beard": 1.0, "hat": 1.0, "ears": 1.0}
+_NUM_SCENES = len(ATTRIBUTES) + len(NUISANCES)
+
+
+@dataclass(frozen=True)
+class RendererFitConfig:
+    """How a generator is fitted; the shares are of all steps, in the order in which the stages run."""
+
+    resolution: int = 64
+    distribution: str = "biased"  # what the generator may see
+    channels: dict = field(default_factory=lambda: {4: 128, 8: 128, 16: 128, 32: 64, 64: 32})
+    w_dim: int = 128
+    mapping_layers: int = 3  # wide and shallow fits the thresholds of the attributes better than deep and narrow
+    mapping_hidden_dim: int = 512
+    batch: int = 16  # at the final resolution; four times as many scenes at 16 pixels, twice as many at 32
+    lr: float = 0.02  # of equalised weights, cosine to 0 over the drawing stages
+    mapping_lr: float = 0.01
+    mapping_batch: int = 256
+    joint_lr: float = 0.002
+    share_16: float = 0.0525
+    share_32: float = 0.06375
+    share_mapping: float = 0.5  # a step costs a thirtieth of a drawing step
+    share_joint: float = 0.09375
+    min_truncation_psi: float = 0.5  # half of the scenes are pulled towards the mean scene, so that truncated w stay legible
+
+    def __post_init__(self):
+        if not 0 < self.share_16 + self.share_32 + self.share_mapping + self.share_joint < 1:
+            raise ConfigError("the shares of the stages leave no step for the final resolution; make them smaller")
+
+
+class RendererFit:
+    """The training task: `step` draws scenes from a seeded generator, renders them and takes one optimisation step."""
+
+    name = "renderer-fit"
+
+    def __init__(self, config, total_steps):
+        self.config, self.total_steps = config, total_steps
+        first = int(config.share_16 * total_steps)
+        second = first + int(config.share_32 * total_steps)
+        mapping = int((1 - config.share_joint - config.share_mapping) * total_steps)
+        joint = int((1 - config.share_joint) * total_steps)
+        self.stages = (("draw-16", 0, first), ("draw-32", first, second), ("draw", second, mapping),
+                       ("mapping", mapping, joint), ("joint", joint, total_steps))  # fmt: skip
+
+    def setup(self, device):
+        """Build the networks; their initial weights depend on nothing but torch's seed."""
+        config = self.config
+        self.device = device
+        self.generator = Generator(GeneratorConfig(
+            resolution=config.resolution, z_dim=Z_DIM, w_dim=config.w_dim, channels=config.channels,
+            mapping_layers=config.mapping_layers, mapping_hidden_dim=config.mapping_hidden_dim)).to(device)  # fmt: skip
+        for name, parameter in self.generator.named_parameters():
+            parameter.requires_grad_(not name.endswith("noise_strength"))  # a rendered scene holds no noise
+        self.encoder = FullyConnected(_NUM_SCENES, config.w_dim).to(device)
+        z = torch.randn(20000, Z_DIM, generator=seeded("renderer-fit", "mean"))
+        vectors = scenes_from_latents(z, config.distribution).vector()
+        self.mean = vectors.mean(dim=0).to(device)
+        drawing = [p for p in self.generator.synthesis.parameters() if p.requires_grad]
+        self.draw_optimizer = torch.optim.Adam([*drawing, *self.encoder.parameters()], lr=config.lr, betas=(0.9, 0.99))
+        mapping = list(self.generator.mapping.parameters())
+        scale = 1 / GeneratorConfig(config.resolution).mapping_lr_multiplier
+        self.map_optimizer = torch.optim.Adam(mapping, lr=config.mapping_lr * scale, betas=(0.9, 0.99))
+        self.joint_optimizer = torch.optim.Adam(
+            [{"params": drawing, "base_lr": config.joint_lr}, {"params": mapping, "base_lr": 0.2 * config.mapping_lr * scale}],
+            betas=(0.9, 0.99))  # fmt: skip
+
+    def step(self, step, generator):
+        """Take one step of the stage that `step` falls into; returns its losses."""
+        stage, start, stop = next(s for s in self.stages if step < s[2])
+        if stage == "mapping":
+            return self._map(generator, (step - start) / (stop - start))
+        if stage == "joint":
+            return self._joint(generator, (step - start) / (stop - start))
+        resolution = {"draw-16": 16, "draw-32": 32}.get(stage, self.config.resolution)
+        return self._draw(resolution, generator, step / self.stages[2][2])
+
+    def _draw(self, resolution, generator, progress):
+        num = self.config.batch * max(1, min(4, self.config.resolution // resolution))
+        scenes = scenes_from_latents(torch.randn(num, Z_DIM, generator=generator), self.config.distribution)
+        vector, scenes = self._truncated(scenes, _draw_psi(num, self.config.min_truncation_psi, generator))
+        image, weight = self._target(scenes, resolution)
+        drawn = self._synthesize(self._encode(vector), resolution)
+        loss = pixel_fit_loss(drawn, image, weight)
+        _descend(self.draw_optimizer, loss, [_cosine(progress) * self.config.lr])
+        return {"loss": loss.item(), "psnr": _psnr(drawn, image)}
+
+    def _map(self, generator, progress):
+        z = torch.randn(self.config.mapping_batch, Z_DIM, generator=generator).to(self.device)
+        vector = scenes_from_latents(z.cpu(), self.config.distribution).vector().to(self.device)
+        with torch.no_grad():
+            target = self._encode(vector)
+            inverse = torch.linalg.pinv(self.encoder.weight * self.encoder.weight_gain)  # [scene, w]
+        w = self.generator.mapping(z)[:, 0]
+        error = w - target
+        scene_error = error @ inverse.t()  # in scene units
+        weight = torch.ones(_NUM_SCENES, device=self.device)
+        weight[: len(ATTRIBUTES)] = 4.0
+        loss = error.square().mean() + (weight * scene_error.square()).mean()
+        scale = 1 / GeneratorConfig(self.config.resolution).mapping_lr_multiplier
+        _descend(self.map_optimizer, loss, [_cosine(progress) * self.config.mapping_lr * scale])
+        return {"loss": loss.item(), "unexplained": (error.square().sum() / (target - target.mean(0)).square().sum()).item()}
+
+    def _joint(self, generator, progress):
+        z = torch.randn(self.config.batch, Z_DIM, generator=generator)
+        psi = _draw_psi(len(z), self.config.min_truncation_psi, generator).to(self.device)
+        _, scenes = self._truncated(scenes_from_latents(z, self.config.distribution), psi.cpu())
+        image, weight = self._target(scenes, self.config.resolution)
+        w = self.generator.mapping(z.to(self.device))[:, 0]
+        with torch.no_grad():
+            w_avg = self._encode(self.mean[None])
+        drawn = self._synthesize(w_avg.lerp(w, psi), self.config.resolution)
+        loss = pixel_fit_loss(drawn, image, weight)
+        rates = [_cosine(progress) * group["base_lr"] for group in self.joint_optimizer.param_groups]
+        _descend(self.joint_optimizer, loss, rates)
+        return {"loss": loss.item(), "psnr": _psnr(drawn, image)}
+
+    def _encode(self, vector):
+        return self.encoder(vector - self.mean)
+
+    def _truncated(self, scenes, psi):
+        """Pull scenes towards the mean scene: the vector [N, S] that w is made of, and the scene it must still show."""
+        vector = self.mean.cpu().lerp(scenes.vector(), psi)
+        num = len(ATTRIBUTES)
+        pulled = vector[:, :num]
+        logits = torch.where(scenes.labels, pulled.clamp_min(0.16), pulled.clamp_max(-0.16))
+        return vector.to(self.device), Scenes(logits, vector[:, num:])
+
+    def _target(self, scenes, resolution):
+        image, masks = render(scenes, resolution, with_masks=True)
+        gains = torch.tensor([_PIXEL_WEIGHTS.get(name, 0.0) for name in REGIONS])
+        weight = 1 + torch.einsum("nrhw,r->nhw", masks.float(), gains)
+        return image.to(self.device), weight.unsqueeze(1).to(self.device)
+
+    def _synthesize(self, w, resolution):
+        synthesis = self.generator.synthesis
+        ws = w.unsqueeze(1).expand(-1, synthesis.num_ws, -1)
+        x = image = None
+        for size in synthesis.resolutions:
+            if size <= resolution:
+                block = getattr(synthesis, f"b{size}")
+                x, image = block(x, image, ws[:, : block.num_convs + 1], "none", None)
+        return image
+
+    def modules(self):
+        """The networks and optimisers whose state is the run's state."""
+        return {"generator": self.generator, "encoder": self.encoder, "draw_optimizer": self.draw_optimizer,
+                "map_optimizer": self.map_optimizer, "joint_optimizer": self.joint_optimizer}  # fmt: skip
+
+    def state_dict(self):
+        return {name: module.state_dict() for name, module in self.modules().items()}
+
+    def load_state_dict(self, state):
+        for name, module in self.modules().items():
+            module.load_state_dict(state[name])
+
+    @torch.no_grad()
+    def evaluate(self, step):
+        """Peak signal-to-noise ratio of unseen scenes, drawn from their vectors and (once it is trained) from z."""
+        z = torch.randn(256, Z_DIM, generator=seeded("renderer-fit", "evaluate"))
+        scenes = scenes_from_latents(z, self.config.distribution)
+        image, _ = render(scenes, self.config.resolution)
+        drawn = self._synthesize(self._encode(scenes.vector().to(self.device)), self.config.resolution)
+        from_z = self._synthesize(self.generator.mapping(z.to(self.device))[:, 0], self.config.resolution)
+        return {"psnr_scene": _psnr(drawn.cpu(), image), "psnr_z": _psnr(from_z.cpu(), image)}
+
+    @torch.no_grad()
+    def snapshot(self, step, outdir):
+        """A grid: renders, the same scenes from their vectors, and from z."""
+        z = torch.randn(16, Z_DIM, generator=seeded("renderer-fit", "snapshot"))
+        scenes = scenes_from_latents(z, self.config.distribution)
+        image, _ = render(scenes, self.config.resolution)
+        drawn = self._synthesize(self._encode(scenes.vector().to(self.device)), self.config.resolution).cpu()
+        from_z = self._synthesize(self.generator.mapping(z.to(self.device))[:, 0], self.config.resolution).cpu()
+        rows = torch.cat([to_uint8(rows[k : k + 8]) for k in (0, 8) for rows in (image, drawn, from_z)])
+        save_png(outdir / f"fit-{step:06d}.png", make_grid_u8(rows, ncol=8, scale=2))
+
+    @torch.no_grad()
+    def export(self, outdir, step):
+        """Write the generator with the mean of w over 100,000 latents for truncation."""
+        mapping = self.generator.mapping
+        z = torch.randn(100_000, Z_DIM, generator=seeded("renderer-fit", "w_avg"))
+        mapping.w_avg.copy_(torch.cat([mapping(part.to(self.device))[:, 0] for part in z.split(10_000)]).mean(dim=0))
+        info = {"training": "fitted by regression to the MiniFaces renderer", "distribution": self.config.distribution,
+                **self.evaluate(step)}  # fmt: skip
+        from styleT2I.config import to_dict
+
+        write_component(outdir, "generator", Generator.kind, to_dict(self.generator.config), self.generator.state_dict(),
+                        step=step, info=info)  # fmt: skip
+
+
+def pixel_fit_loss(drawn, image, weight):
+    """Weighted Charbonnier distance of pixels plus that of their horizontal and vertical differences (crisp edges).
+
+    drawn, image: [N, 3, R, R] in [-1, 1]; weight: [N, 1, R, R], at least 1. Returns a scalar.
+    """
+    error = drawn - image
+    loss = (weight * _charbonnier(error)).mean()
+    for dim in (2, 3):
+        loss = loss + 0.5 * _charbonnier(error.diff(dim=dim)).mean()
+    return loss
+
+
+def _charbonnier(error):
+    return torch.sqrt(error.square() + 0.02**2) - 0.02
+
+
+def _draw_psi(num, low, generator):
+    psi = low + (1 - low) * torch.rand(num, 1, generator=generator)
+    return torch.where(torch.rand(num, 1, generator=generator) < 0.5, psi, torch.ones(()))
+
+
+def _cosine(progress):
+    return 0.5 * (1 + torch.cos(torch.tensor(progress * torch.pi)).item()) + 0.002
+
+
+def _descend(optimizer, loss, rates):
+    for group, rate in zip(optimizer.param_groups, rates):
+        group["lr"] = rate
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    optimizer.step()
+
+
+def _psnr(drawn, image):
+    mse = F.mse_loss(drawn.clamp(-1, 1), image).item() / 4  # of pixels in [0, 1]
+    return -10 * torch.log10(torch.tensor(mse)).item()
