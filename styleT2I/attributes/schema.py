@@ -7,7 +7,7 @@ from styleT2I.errors import ConfigError
 _TOP = ("format_version", "name", "subject", "lexicon", "lists", "parts", "attributes", "families", "exclusive")
 _ENTRY = ("name", "antonym", "region", "visibility", "true", "false")
 _SIDE = ("phrase", "verb", "object", "synonyms", "nouns", "pronouns", "things", "lacks", "adjectives")
-_FAMILY = ("name", "parts", "values", "phrase")
+_FAMILY = ("name", "parts", "values", "phrase", "things")
 _WORDS = ("synonyms", "nouns", "pronouns", "things", "lacks")
 
 
@@ -70,9 +70,10 @@ def _family_entries(family, lists, where):
     _expect(values, dict, f"{where}.values")
     for value, words in values.items():
         words = list(_expand(words, lists, f"{where}.values.{value}"))
-        true = family["phrase"].replace("{}", words[0] if words else value.replace("_", " "))
+        things = family.get("things", {}).get(value, [])
+        true = family["phrase"].replace("{}", words[0]) if words else things[0]
         yield {"name": f"{family['name']}::{value}",
-               "true": {"phrase": true, "verb": "has", "object": true,
+               "true": {"phrase": true, "verb": "has", "object": true, "things": things,
                         "adjectives": {part: words for part in family["parts"]}},
                "false": {"phrase": f"no {true}", "verb": "has", "object": f"no {true}"}}
 

@@ -1,0 +1,162 @@
+"""A vocabulary and the English function words compiled into one table that the parser looks words up in."""
+
+import dataclasses
+import functools
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from styleT2I.attributes.ages import OLDEST_YOUNG, YOUNGEST_OLD, read_age
+from styleT2I.attributes.vocabulary import Attribute, Side, Vocabulary, normalise, read_lexicon
+from styleT2I.torch_utils.words import Word, is_mark, split_words
+
+Values = tuple[tuple[str, bool], ...]  # (attribute name, value) pairs
+_SKIPPED = ("a", "an", "the", "his", "her", "its", "their")  # may stand inside "bags under (her) eyes"
+
+
+@dataclass
+class Entry:
+    """What a word or fixed group of words can be: several at once, the parser chooses by the context."""
+
+    roles: set[str] = field(default_factory=set)  # classes of lexicon/english.json, "mark"
+    adjective: dict[str, Values] = field(default_factory=dict)  # part -> values it states beside that part
+    is_participle: bool = False  # "smiling"
+    part: str | None = None  # the part that it names
+    is_derived: bool = False  # "haired", which takes its adjective along to a person
+    is_reported: bool = False  # a person by trade ("doctor"), of which the vocabulary knows only "person"
+    ignored: frozenset[str] = frozenset()  # adjectives that mean nothing to this part ("a wide smile")
+    noun: Values | None = None  # what a noun for the subject states: "man", "boy"
+    pronoun: Values | None = None
+
+
+class Item(NamedTuple):
+    """A word group of a sentence with its entry (None: not known) and its place [start, end) in the text."""
+
+    text: str
+    start: int
+    end: int
+    entry: Entry | None
+
+
+class Lexicon:
+    """The compiled table; `presence` and `absence` say what having or lacking a part states."""
+
+    def __init__(self, vocabulary: Vocabulary):
+        self.subject = vocabulary.subject["noun"]
+        self.presence: dict[str, Values] = {}
+        self.absence: dict[str, Values] = {}
+        self._entries: dict[tuple[str, ...], Entry] = {}
+        self._longest: dict[str, int] = {}
+        self._parts = set(vocabulary.parts)
+        for role, phrases in read_lexicon("english").items():
+            for phrase in phrases:
+                self._entry(phrase).roles.add(role)
+        for part, forms in vocabulary.parts.items():
+            self._add_part(part, forms)
+        for attribute in vocabulary:
+            for value in (True, False):
+                self._add_side(attribute, value)
+        self._entry(self.subject).noun = self._entry(self.subject).noun or ()
+
+    def scan(self, text: str) -> list[Item]:
+        """Return the text as known word groups, longest first, and unknown words."""
+        words = split_words(text)
+        items, i = [], 0
+        while i < len(words):
+            age = read_age(words, i)
+            if age is not None:
+                length, skipped, entry = age[0], [], self._age_entry(age[1])
+            else:
+                length, skipped, entry = self._match(words, i)
+            group = [word for word in words[i:i + length] if word not in skipped]
+            items.extend(Item(w.text, w.start, w.end, self._entries[(w.text,)]) for w in skipped)
+            items.append(Item(" ".join(w.text for w in group), group[0].start, group[-1].end, entry))
+            i += length
+        return items
+
+    def _age_entry(self, age: int) -> Entry | None:
+        word = "young" if age <= OLDEST_YOUNG else "old" if age >= YOUNGEST_OLD else ""
+        entry = self._entries.get((word,))
+        return entry if entry and self.subject in entry.adjective else None
+
+    def _match(self, words: list[Word], i: int):
+        """Return (number of words, skipped determiners, entry) of the longest known group that starts at word i."""
+        if is_mark(words[i].text):
+            return 1, [], Entry(roles={"mark"})
+        best = 1, [], self._entries.get((words[i].text,))
+        group, skipped = [words[i].text], []
+        for j in range(i + 1, min(len(words), i + 2 * self._longest.get(words[i].text, 0))):
+            word = words[j]
+            if is_mark(word.text) or len(group) >= self._longest[words[i].text]:
+                break
+            group.append(word.text)
+            if tuple(group) in self._entries:
+                best = j - i + 1, list(skipped), self._entries[tuple(group)]
+            elif word.text in _SKIPPED and tuple(group) not in self._prefixes:
+                skipped.append(word)
+                group.pop()
+        return best
+
+    @functools.cached_property
+    def _prefixes(self) -> set[tuple[str, ...]]:
+        return {words[:n] for words in self._entries for n in range(1, len(words) + 1)}
+
+    def _entry(self, phrase: str) -> Entry:
+        words = tuple(word.text for word in split_words(phrase))
+        self._longest[words[0]] = max(self._longest.get(words[0], 1), len(words))
+        return self._entries.setdefault(words, Entry())
+
+    def _add_part(self, part, forms):
+        if part == self.subject:
+            for noun in (*forms.get("nouns", ()), *forms.get("reported", ())):
+                self._entry(noun).noun = ()
+            for noun in forms.get("reported", ()):
+                self._entry(noun).is_reported = True
+            return
+        for kind in ("nouns", "ed"):
+            for noun in forms.get(kind, ()):
+                entry = self._entry(noun)
+                entry.part, entry.is_derived = part, kind == "ed"
+                entry.ignored = frozenset(forms.get("ignored", ()))
+
+    def _add_side(self, attribute: Attribute, value: bool):
+        stated = ((attribute.name, value),)
+        side = _with_default_words(attribute.side(value), self.subject)
+        for kind in ("nouns", "pronouns"):
+            for word in getattr(side, kind):
+                entry = self._entry(word)
+                if kind == "nouns":
+                    entry.noun = (entry.noun or ()) + stated
+                else:
+                    entry.pronoun = (entry.pronoun or ()) + stated
+        for thing in side.things:
+            part = thing
+            if thing not in self._parts:
+                entry = self._entry(thing)
+                entry.part = part = entry.part or f"{attribute.name}={value}"
+            self.presence[part] = self.presence.get(part, ()) + stated
+        for part in side.lacks:
+            self.absence[part] = self.absence.get(part, ()) + stated
+        for part, adjectives in side.adjectives.items():
+            for word in adjectives:
+                entry = self._entry(word)
+                entry.is_participle = word.endswith("ing")
+                entry.adjective[part] = entry.adjective.get(part, ()) + stated
+
+
+def _with_default_words(side: Side, subject: str) -> Side:
+    """Return a side that lists no words with those that its verb and object imply (short user vocabularies)."""
+    has_words = side.nouns or side.pronouns or side.things or side.lacks or side.adjectives
+    if has_words or side.object.startswith(("no ", "not ", "without ")) or " not " in side.object:
+        return side
+    phrases = [normalise(p) for p in (side.object, *side.synonyms)]
+    if side.verb == "noun":
+        return dataclasses.replace(side, nouns=tuple(phrases))
+    if side.verb in ("adjective", "is"):
+        return dataclasses.replace(side, adjectives={subject: tuple(phrases)})
+    return dataclasses.replace(side, things=tuple(phrases))
+
+
+@functools.lru_cache(maxsize=16)
+def compile_lexicon(vocabulary: Vocabulary) -> Lexicon:
+    """Return the compiled lexicon of a vocabulary, made once."""
+    return Lexicon(vocabulary)

@@ -1,0 +1,120 @@
+"""How far a negation reaches, and other questions the interpreter answers by looking at the words around."""
+
+from dataclasses import dataclass
+
+from styleT2I.attributes.lexicon import Entry, Item, Lexicon
+
+_STOPS = {"copula", "have", "wear", "with", "but", "relative", "no", "not", "without", "neither", "nominative"}
+
+
+@dataclass
+class Negation:
+    """A negation in force; `kind` is the class of its word (no, not, without, neither, nor)."""
+
+    kind: str
+    is_spent: bool = False  # it has denied something
+    with_verb: bool = False  # "does not wear": reaches over "and" as "without" does
+
+
+def ends_at_conjunction(negation: Negation, kind: str, items: list[Item], position: int, lexicon: Lexicon,
+                        is_waiting: bool) -> bool:
+    """Whether the negation ends at the conjunction ("and", "or", "comma") at `position`.
+
+    "or" always carries it on. "and" does after "without" and "does not wear" if a thing that one may lack follows
+    ("without glasses and lipstick"), and between adjectives after "is not"; after "no" it ends it: "no beard and
+    glasses" has glasses. A comma counts as the conjunction that closes its list.
+    """
+    if kind == "comma":
+        kind = _closing_conjunction(items, position)
+    if kind == "or":
+        return False
+    following = _next_items(items, position)
+    if is_waiting and negation.kind in ("no", "without") and following and following[0].adjective:
+        return False  # between the adjectives of one noun: "no black and wavy hair"
+    if not (negation.is_spent or is_waiting):
+        return False
+    if kind == "":
+        return True
+    if negation.kind == "without" or (negation.kind == "not" and negation.with_verb):
+        return not _is_thing(following, lexicon)
+    if negation.kind == "not":
+        return not _is_plain_adjective(following)
+    return True
+
+
+def next_entry(items: list[Item], position: int) -> Entry | None:
+    """Return the entry of the next word that is no degree word; None for an unknown word or at the end."""
+    for item in items[position + 1:]:
+        if item.entry is None or not _is_degree_only(item.entry):
+            return item.entry
+    return None
+
+
+def ends_in_noun(items: list[Item], position: int) -> bool:
+    """Whether the adjectives after `position` lead to a part or a person."""
+    for entry in _next_items(items, position):
+        if not entry.adjective:
+            return entry.part is not None or entry.noun is not None
+    return False
+
+
+def is_second_person(items: list[Item], position: int) -> bool:
+    """Whether the person at `position` is joined to another: "a man and a woman", "with his son"."""
+    seen_determiner = False
+    for item in reversed(items[:position]):
+        entry = item.entry
+        if entry is None:
+            return False
+        if entry.adjective or _is_degree_only(entry):
+            continue
+        if "determiner" in entry.roles and not seen_determiner:
+            seen_determiner = True
+        else:
+            return seen_determiner and bool(entry.roles & {"and", "with", "or"}) and item.text != "in"
+    return False
+
+
+def _closing_conjunction(items, position) -> str:
+    """Return the conjunction that ends the list which a comma at `position` parts; "" when it parts clauses."""
+    for item in items[position + 1:]:
+        if item.entry is None:
+            continue
+        if item.text in ".;:!?" or item.entry.roles & _STOPS:
+            return ""
+        for kind in ("or", "nor", "and"):
+            if kind in item.entry.roles:
+                return "and" if kind == "and" else "or"
+    return ""
+
+
+def _next_items(items, position) -> list[Entry]:
+    """Return the entries after `position` up to the next unknown word, without degree words and determiners."""
+    result = []
+    for item in items[position + 1:]:
+        if item.entry is None:
+            break
+        is_determiner = "determiner" in item.entry.roles and not item.entry.pronoun
+        if not _is_degree_only(item.entry) and not is_determiner and item.text != ",":
+            result.append(item.entry)
+    return result
+
+
+def _is_degree_only(entry: Entry) -> bool:
+    return "degree" in entry.roles and not entry.adjective
+
+
+def _is_thing(following, lexicon) -> bool:
+    for entry in following:
+        if "and" in entry.roles or (entry.adjective and entry.part is None):
+            continue
+        return entry.part in lexicon.presence
+    return False
+
+
+def _is_plain_adjective(following) -> bool:
+    """Whether adjectives without a noun follow, and no participle: "is not old and bald"."""
+    following = [entry for entry in following if "and" not in entry.roles]
+    if not following or not following[0].adjective or following[0].is_participle:
+        return False
+    rest = next((entry for entry in following if not entry.adjective), None)
+    return rest is None or (rest.part is None and rest.noun is None)
