@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
-from torch import nn
 
 from styleT2I.data.minifaces.renderer import REGIONS, render
 from styleT2I.data.minifaces.scene import ATTRIBUTES, NUISANCES, Z_DIM, Scenes, scenes_from_latents
@@ -31,7 +30,7 @@ class RendererFitConfig:
 
     resolution: int = 64
     distribution: str = "biased"  # what the generator may see
-    channels: dict = field(default_factory=lambda: {4: 128, 8: 128, 16: 128, 32: 64, 64: 32})
+    channels: dict = field(default_factory=lambda: {4: 128, 8: 128, 16: 128, 32: 64, 64: 16})
     w_dim: int = 128
     mapping_layers: int = 3  # wide and shallow fits the thresholds of the attributes better than deep and narrow
     mapping_hidden_dim: int = 512
@@ -40,10 +39,10 @@ class RendererFitConfig:
     mapping_lr: float = 0.01
     mapping_batch: int = 256
     joint_lr: float = 0.002
-    share_16: float = 0.0525
-    share_32: float = 0.06375
-    share_mapping: float = 0.5  # a step costs a thirtieth of a drawing step
-    share_joint: float = 0.09375
+    share_16: float = 0.0405
+    share_32: float = 0.0676
+    share_mapping: float = 0.5405  # a step costs a thirtieth of a drawing step
+    share_joint: float = 0.1081
     min_truncation_psi: float = 0.5  # half of the scenes are pulled towards the mean scene, so that truncated w stay legible
 
     def __post_init__(self):
