@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from pathlib import Path
 
 import torch
@@ -22,7 +23,9 @@ def read_openai_clip(path: str | Path) -> tuple[dict, dict[str, torch.Tensor]]:
     """
     path = Path(path)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about TorchScript archives, which weights_only refuses in the next breath
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise CheckpointError(f"{path}: cannot read the CLIP weights: {error.strerror or error}") from error
     except Exception as error:  # the unpickler raises many kinds on damaged or hostile files
@@ -39,7 +42,7 @@ def read_openai_clip(path: str | Path) -> tuple[dict, dict[str, torch.Tensor]]:
 
 
 def openai_clip_config(state_dict: dict[str, torch.Tensor], name: str) -> dict:
-    """The configuration of our CLIP adapter for an OpenAI state dict, from the shapes alone; KeyError if one is absent."""
+    """Configuration of our CLIP adapter for an OpenAI state dict, from its shapes; KeyError if a tensor is absent."""
     text_width = state_dict["ln_final.weight"].shape[0]
     text_cfg = {
         "context_length": state_dict["positional_embedding"].shape[0],

@@ -1,4 +1,4 @@
-"""Zero-shot classification: which of two opposite prompts is an image nearer to (Radford et al. 2021, CLIP, sec. 3.1)."""
+"""Zero-shot classification: which of two opposite prompts an image is nearer to (Radford et al. 2021, sec. 3.1)."""
 
 from __future__ import annotations
 

@@ -38,7 +38,8 @@ class CLIPConfig:
         if "quick_gelu" in self.model:
             raise ConfigError("quick_gelu belongs beside the CLIP model config, not into it")
         if self.interpolation not in INTERPOLATIONS:
-            raise ConfigError(f"unknown interpolation {self.interpolation!r}{suggestion(self.interpolation, INTERPOLATIONS)}")
+            hint = suggestion(self.interpolation, INTERPOLATIONS)
+            raise ConfigError(f"unknown interpolation {self.interpolation!r}{hint}")
 
     @property
     def image_size(self) -> int:
@@ -57,7 +58,8 @@ def open_clip_config(architecture: str, pretrained: str | None = None, **changes
 
     model = open_clip.get_model_config(architecture)
     if model is None:
-        raise ConfigError(f"unknown open_clip architecture {architecture!r}{suggestion(architecture, open_clip.list_models())}")
+        hint = suggestion(architecture, open_clip.list_models())
+        raise ConfigError(f"unknown open_clip architecture {architecture!r}{hint}")
     tags = open_clip.list_pretrained_tags_by_model(architecture)
     if pretrained is not None and pretrained not in tags:
         raise ConfigError(f"{architecture} has no pretrained tag {pretrained!r}{suggestion(pretrained, tags)}")
@@ -100,8 +102,9 @@ class CLIP(nn.Module):
             "vision_cfg": {"image_size": 32, "layers": [1, 1, 1, 1], "width": 8},
             "text_cfg": {"context_length": 6, "vocab_size": 12, "width": 16, "heads": 2, "layers": 1},
         }
+        image = torch.linspace(-1, 1, 3 * 3 * 40 * 40).view(3, 3, 40, 40).sin()
         text_ids = torch.tensor([[1, 5, 6, 11, 0, 0], [1, 7, 11, 0, 0, 0]])
-        return cls(CLIPConfig(model=model, tokenizer={"kind": "none"})), (torch.randn(3, 3, 40, 40).clamp(-1, 1), text_ids)
+        return cls(CLIPConfig(model=model, tokenizer={"kind": "none"})), (image, text_ids)
 
     @property
     def embed_dim(self) -> int:

@@ -87,7 +87,7 @@ class NoTokenizer:
         raise ConfigError("this CLIP comes without a tokenizer; encode token ids, or set its `tokenizer`")
 
     def num_tokens(self, text: str) -> int:
-        return len(self([text]))
+        return self([text]).shape[1]
 
     def unknown_words(self, text: str) -> list[tuple[str, str | None]]:
         return []
