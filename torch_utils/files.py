@@ -65,8 +65,11 @@ def save_safetensors_atomic(path: str | Path, tensors: dict) -> str:
         storages.add(tensor.untyped_storage().data_ptr())
         plain[name] = tensor
     with atomic_path(path) as temporary:
+        temporary.touch()
+        mode = temporary.stat().st_mode
         try:
             save_file(plain, str(temporary))
+            temporary.chmod(mode)  # safetensors makes its files private, so nobody could share a model
         except SafetensorError as error:  # its wrapped I/O errors carry no errno
             raise OSError(str(error)) from error
         digest = sha256_file(temporary)
