@@ -27,6 +27,8 @@ def restore_state(tree, tensors: dict[str, torch.Tensor]):
 
 def _flatten(value, path, tensors):
     if isinstance(value, torch.Tensor):
+        while path in tensors:  # keys may hold slashes
+            path += "_"
         tensors[path] = value
         return {"tensor": path}
     if isinstance(value, dict):

@@ -1,0 +1,101 @@
+"""Who may import whom, bottom first; docs/architecture.md shows the same table."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+NAME = "styleT2I"
+
+BASE = {"errors", "config", "torch_utils"}
+LIBRARY = BASE | {"ops", "networks", "baselines", "losses", "metrics", "adjustment", "formats", "attributes", "data"}
+TOP = {"pipeline", "training", "fairness"}
+ALLOWED = {
+    "errors": set(),
+    "config": {"errors"},
+    "torch_utils": BASE,
+    "ops": BASE | {"ops"},
+    "networks": BASE | {"ops", "networks"},
+    "baselines": BASE | {"ops", "networks", "baselines"},
+    "losses": {"errors", "torch_utils"},
+    "metrics": {"errors", "torch_utils", "metrics"},
+    "adjustment": {"errors", "torch_utils"},
+    "formats": BASE | {"formats"},
+    "attributes": BASE | {"formats", "attributes"},
+    "data": BASE | {"formats", "attributes", "data"},
+    **{layer: LIBRARY | TOP for layer in TOP},
+    "checkpoints": set(),
+}
+EXCEPTIONS = {("networks.registry", "formats")}  # loads a component into the class that it builds
+
+
+def modules():
+    """Yield (name without the leading package, path) of every module, as it is imported."""
+    for folder, prefix in ((ROOT / NAME, ""), (ROOT / "ops", "ops."), (ROOT / "torch_utils", "torch_utils.")):
+        for path in sorted(folder.rglob("*.py")):
+            yield (prefix + ".".join(path.relative_to(folder).with_suffix("").parts)).removesuffix(".__init__"), path
+
+
+MODULES = dict(modules())
+
+
+def imported_by(name, path):
+    """Yield the dotted names below the package that a module imports anywhere in its text."""
+    package = [NAME, *name.split(".")] if path.stem == "__init__" else [NAME, *name.split(".")[:-1]]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            base = ".".join([*base, node.module] if node.module else base)
+            found = [f"{base}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        yield from (f.removeprefix(NAME + ".") for f in found if f.startswith(NAME + "."))
+
+
+def is_command(name, path):
+    return name == "cli" or path.stem == "__main__" or (path.parent == ROOT / NAME and layer(name) not in ALLOWED)
+
+
+def layer(name):
+    return name.split(".")[0]
+
+
+@pytest.mark.parametrize("name", [n for n in MODULES if n != "__init__"])
+def test_modules_import_only_from_the_layers_below(name):
+    path = MODULES[name]
+    for target in imported_by(name, path):
+        if target == "__version__":
+            continue
+        module = target if target in MODULES else target.rpartition(".")[0]
+        assert module in MODULES, f"{name} imports {target}, which does not exist"
+        if is_command(name, path):
+            continue
+        assert not is_command(module, MODULES[module]), f"{name} imports the command {module}"
+        is_allowed = layer(module) in ALLOWED[layer(name)] or (name, layer(module)) in EXCEPTIONS
+        assert is_allowed, f"{name} imports {module}: {layer(name)} may import {sorted(ALLOWED[layer(name)])}"
+
+
+@pytest.mark.parametrize("name", ["errors", "config", "cli"])
+def test_the_lowest_layer_loads_without_torch(name, run_python):
+    result = run_python("-c", f"import sys, styleT2I.{name}; print('torch' in sys.modules)")
+    assert result.stdout.strip() == "False", result.stderr
+
+
+def test_importing_the_package_imports_no_torch_and_its_names_resolve(run_python):
+    code = (
+        "import sys, styleT2I; assert 'torch' not in sys.modules and 'numpy' not in sys.modules;"
+        "print([name for name in styleT2I.__all__ if getattr(styleT2I, name) is None]);"
+        "assert set(styleT2I.__all__) <= set(dir(styleT2I))"
+    )
+    result = run_python("-c", code)
+    assert result.stdout.strip() == "[]", result.stderr
+
+
+def test_an_unknown_public_name_is_an_attribute_error():
+    import styleT2I
+
+    with pytest.raises(AttributeError, match="no attribute 'StyleT2J'"):
+        _ = styleT2I.StyleT2J
