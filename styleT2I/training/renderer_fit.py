@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import torch
 import torch.nn.functional as F
 
+from styleT2I.config import to_dict
 from styleT2I.data.minifaces.renderer import REGIONS, render
 from styleT2I.data.minifaces.scene import ATTRIBUTES, NUISANCES, Z_DIM, Scenes, scenes_from_latents
 from styleT2I.errors import ConfigError
@@ -28,9 +29,10 @@ _NUM_SCENES = len(ATTRIBUTES) + len(NUISANCES)
 class RendererFitConfig:
     """How a generator is fitted; the shares are of all steps, in the order in which the stages run."""
 
+    steps: int = 37000
     resolution: int = 64
     distribution: str = "biased"  # what the generator may see
-    channels: dict = field(default_factory=lambda: {4: 128, 8: 128, 16: 128, 32: 64, 64: 16})
+    channels: dict = field(default_factory=dict)  # of the synthesis network, by resolution
     w_dim: int = 128
     mapping_layers: int = 3  # wide and shallow fits the thresholds of the attributes better than deep and narrow
     mapping_hidden_dim: int = 512
@@ -50,13 +52,23 @@ class RendererFitConfig:
             raise ConfigError("the shares of the stages leave no step for the final resolution; make them smaller")
 
 
+_CHANNELS = {4: 128, 8: 128, 16: 128, 32: 64, 64: 16, 128: 8}
+
+
+def fit_config(**settings):
+    """The configuration with the given settings replaced (None: left as it is); channels follow from the resolution."""
+    settings = {name: value for name, value in settings.items() if value is not None}
+    resolution = settings["resolution"] = int(settings.get("resolution", 64))
+    return RendererFitConfig(channels={r: n for r, n in _CHANNELS.items() if r <= resolution}, **settings)
+
+
 class RendererFit:
     """The training task: `step` draws scenes from a seeded generator, renders them and takes one optimisation step."""
 
     name = "renderer-fit"
 
-    def __init__(self, config, total_steps):
-        self.config, self.total_steps = config, total_steps
+    def __init__(self, config):
+        self.config, total_steps = config, config.steps
         first = int(config.share_16 * total_steps)
         second = first + int(config.share_32 * total_steps)
         mapping = int((1 - config.share_joint - config.share_mapping) * total_steps)
@@ -204,8 +216,6 @@ class RendererFit:
         mapping.w_avg.copy_(torch.cat([mapping(part.to(self.device))[:, 0] for part in z.split(10_000)]).mean(dim=0))
         info = {"training": "fitted by regression to the MiniFaces renderer", "distribution": self.config.distribution,
                 **self.evaluate(step)}  # fmt: skip
-        from styleT2I.config import to_dict
-
         write_component(outdir, "generator", Generator.kind, to_dict(self.generator.config), self.generator.state_dict(),
                         step=step, info=info)  # fmt: skip
 

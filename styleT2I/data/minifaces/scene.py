@@ -70,7 +70,7 @@ def _biased(y: dict[str, Tensor], name: str) -> Tensor:
         return pick(dark, 0.72, 0.40)
     table = {"lipstick": pick(he, 0.055, 0.70), "smiling": pick(he, 0.42, 0.60), "eyeglasses": pick(old, 0.45, 0.20),
              "beard": pick(he, 0.55, 0.055), "bangs": pick(he, 0.06, 0.36), "hat": pick(he, 0.24, 0.16),
-             "earrings": pick(he, 0.06, 0.52)}  # fmt: skip
+             "earrings": pick(he, 0.09, 0.52)}  # fmt: skip
     return table[name]
 
 
