@@ -109,7 +109,7 @@ def check_image(data: bytes, name: str | Path) -> None:
     except PIL.Image.DecompressionBombError as error:
         raise DataError(f"{name}: the picture has too many pixels; the limit is {MAX_PIXELS}") from error
     except Exception as error:  # Pillow raises many kinds on hostile headers
-        raise DataError(f"{name}: not a picture ({', '.join(FORMATS)} are read)") from error
+        raise DataError(f"{name}: not a picture, or cut off in its header ({', '.join(FORMATS)} are read)") from error
     if width * height > MAX_PIXELS:
         raise DataError(f"{name}: {width}x{height} pixels; the limit is {MAX_PIXELS}")
     # In JPEG scan data a marker byte is always escaped, so an end marker after the last scan start means all is there.
