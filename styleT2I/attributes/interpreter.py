@@ -7,7 +7,7 @@ What it keeps while walking: adjectives that wait for their noun (`pending`), th
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from styleT2I.attributes.lexicon import Entry, Item, Lexicon
+from styleT2I.attributes.lexicon import Entry, Item, Lexicon, Values
 from styleT2I.attributes.scope import Negation, ends_at_conjunction, ends_in_noun, is_second_person, next_entry
 
 
@@ -26,13 +26,13 @@ class Adjective:
     """An adjective that waits for what it describes."""
 
     item: Item
-    is_denied: bool
+    negation: Negation | None  # in whose scope it stands
     is_apart: bool  # a conjunction stands before it
     is_post: bool  # it follows a part directly: "mouth open"
     is_used: bool = False
 
     @property
-    def meaning(self):
+    def meaning(self) -> dict[str, Values]:
         return self.item.entry.adjective
 
 
@@ -88,16 +88,20 @@ class Interpreter:
     def _adjective(self, item: Item):
         if self.before_unknown and self.is_apart:
             self._flush()
+        if self.last == "part" and not self.is_apart:
+            self._end_spent_negation()
         follows_part = self.last == "part" and not self.is_apart and not self.has_determiner
         is_post = follows_part or bool(self.pending and self.pending[-1].is_post)
-        self.pending.append(Adjective(item, self.negation is not None, self.is_apart, is_post))
-        if self.negation and self.negation.kind not in ("no", "without"):
+        self.pending.append(Adjective(item, self.negation, self.is_apart, is_post))
+        if self.negation is not None and not self.negation.takes_nouns:
             self.negation.is_spent = True
         self.is_apart, self.last = False, "adjective"
 
     def _part(self, item: Item):
         if self.pending and self.is_apart:
             self._flush()
+        if self.last == "part" and not self.is_apart:
+            self._end_spent_negation()
         part, pending = item.entry.part, self._take()
         presence = self.lexicon.presence.get(part, ())
         is_chained = self.is_apart and self.last == "part" and not pending
@@ -158,13 +162,17 @@ class Interpreter:
             after = pending[k + 1:]
             if part in adjective.meaning:
                 stated |= self._say(adjective, part, head)
-            elif head is not None and adjective.item.text in head.entry.ignored:
-                adjective.is_used = True
-            elif any(a.is_apart for a in after) or (after and (adjective.is_post or self.is_predicate)):
+            elif self._is_detached(adjective, after):
                 self._attach(adjective, self._targets(adjective))
             elif not (after and "degree" in adjective.item.entry.roles):
                 self.doubtful.append(adjective)
         return stated
+
+    def _is_detached(self, adjective: Adjective, after: list[Adjective]) -> bool:
+        """Whether an adjective before a noun may describe something earlier: "mouth open bangs"."""
+        if adjective.is_post and not self.group_is_said:
+            return True
+        return any(a.is_apart for a in after) or (bool(after) and (adjective.is_post or self.is_predicate))
 
     def _flush(self):
         """Attach waiting adjectives that no noun follows to what was spoken of before."""
@@ -196,11 +204,11 @@ class Interpreter:
         for name, value in adjective.meaning.get(part, ()):
             is_person = head is None or part == self.lexicon.subject
             phrase = item.text if is_person else f"{item.text} {head.text}"
-            self._mention(name, value != adjective.is_denied, phrase, item, None if is_person else head)
+            self._mention(name, value != (adjective.negation is not None), phrase, item, None if is_person else head)
             stated.add(name)
-        adjective.is_used = adjective.is_used or bool(stated)
-        if adjective.is_denied and self.negation is not None:
-            self.negation.is_spent = True
+        adjective.is_used = True
+        if adjective.negation is not None:
+            adjective.negation.is_spent = True
         return stated
 
     def _mention(self, name: str, value: bool, phrase: str, item: Item, head: Item | None = None):
@@ -288,7 +296,9 @@ class Interpreter:
 
     def _determiner(self, is_definite: bool):
         self._flush()
-        if self.is_apart and is_definite:
+        if not self.is_apart:
+            self._end_spent_negation()
+        elif is_definite:
             self.is_object = False
         self.has_determiner = True
 

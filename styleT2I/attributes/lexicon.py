@@ -23,7 +23,6 @@ class Entry:
     part: str | None = None  # the part that it names
     is_derived: bool = False  # "haired", which takes its adjective along to a person
     is_reported: bool = False  # a person by trade ("doctor"), of which the vocabulary knows only "person"
-    ignored: frozenset[str] = frozenset()  # adjectives that mean nothing to this part ("a wide smile")
     noun: Values | None = None  # what a noun for the subject states: "man", "boy"
     pronoun: Values | None = None
 
@@ -50,6 +49,7 @@ class Lexicon:
         for role, phrases in read_lexicon("english").items():
             for phrase in phrases:
                 self._entry(phrase).roles.add(role)
+        self._entries[("'s",)] = Entry(roles={"function"})
         for part, forms in vocabulary.parts.items():
             self._add_part(part, forms)
         for attribute in vocabulary:
@@ -112,11 +112,12 @@ class Lexicon:
             for noun in forms.get("reported", ()):
                 self._entry(noun).is_reported = True
             return
+        for word in forms.get("ignored", ()):  # "a wide smile" states no more than a smile
+            self._entry(word).adjective.setdefault(part, ())
         for kind in ("nouns", "ed"):
             for noun in forms.get(kind, ()):
                 entry = self._entry(noun)
                 entry.part, entry.is_derived = part, kind == "ed"
-                entry.ignored = frozenset(forms.get("ignored", ()))
 
     def _add_side(self, attribute: Attribute, value: bool):
         stated = ((attribute.name, value),)
@@ -133,7 +134,7 @@ class Lexicon:
             if thing not in self._parts:
                 entry = self._entry(thing)
                 entry.part = part = entry.part or f"{attribute.name}={value}"
-            self.presence[part] = self.presence.get(part, ()) + stated
+            self.presence[part] = tuple(dict.fromkeys(self.presence.get(part, ()) + stated))
         for part in side.lacks:
             self.absence[part] = self.absence.get(part, ()) + stated
         for part, adjectives in side.adjectives.items():

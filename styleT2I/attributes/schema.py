@@ -69,12 +69,16 @@ def _family_entries(family, lists, where):
     values = lists.get(values[1:]) if isinstance(values, str) and values.startswith("@") else values
     _expect(values, dict, f"{where}.values")
     for value, words in values.items():
-        words = list(_expand(words, lists, f"{where}.values.{value}"))
+        at = f"{where}.values.{value}"
+        by_part = words if isinstance(words, dict) else dict.fromkeys(family["parts"], words)
+        by_part = {part: list(_expand(given, lists, f"{at}.{part}")) for part, given in by_part.items()}
         things = family.get("things", {}).get(value, [])
-        true = family["phrase"].replace("{}", words[0]) if words else things[0]
+        adjectives = [word for given in by_part.values() for word in given]
+        if not (adjectives or things):
+            raise ConfigError(f"{at} lists no words")
+        true = family["phrase"].replace("{}", adjectives[0]) if adjectives else things[0]
         yield {"name": f"{family['name']}::{value}",
-               "true": {"phrase": true, "verb": "has", "object": true, "things": things,
-                        "adjectives": {part: words for part in family["parts"]}},
+               "true": {"phrase": true, "verb": "has", "object": true, "things": things, "adjectives": by_part},
                "false": {"phrase": f"no {true}", "verb": "has", "object": f"no {true}"}}
 
 

@@ -15,6 +15,11 @@ class Negation:
     is_spent: bool = False  # it has denied something
     with_verb: bool = False  # "does not wear": reaches over "and" as "without" does
 
+    @property
+    def takes_nouns(self) -> bool:
+        """Whether it denies the noun, so that adjectives on the way ("no black hair") do not use it up."""
+        return self.kind in ("no", "without") or self.with_verb
+
 
 def ends_at_conjunction(negation: Negation, kind: str, items: list[Item], position: int, lexicon: Lexicon,
                         is_waiting: bool) -> bool:
@@ -29,7 +34,7 @@ def ends_at_conjunction(negation: Negation, kind: str, items: list[Item], positi
     if kind == "or":
         return False
     following = _next_items(items, position)
-    if is_waiting and negation.kind in ("no", "without") and following and following[0].adjective:
+    if is_waiting and negation.takes_nouns and following and following[0].adjective:
         return False  # between the adjectives of one noun: "no black and wavy hair"
     if not (negation.is_spent or is_waiting):
         return False
