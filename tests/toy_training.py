@@ -1,5 +1,6 @@
 """A training small enough to be killed many times, and a runner that kills: `python -m tests.toy_training DIR SEED`."""
 
+import functools
 import json
 import os
 import random
@@ -111,7 +112,7 @@ def run_under_kills(outdir, seed, max_kills=20):
         receiver, sender = os.pipe()
         child = os.fork()
         if child == 0:
-            toy_run(outdir, task=ToyTask(on_step=lambda: os.write(sender, b".")))
+            toy_run(outdir, task=ToyTask(on_step=functools.partial(os.write, sender, b".")))
             os._exit(0)
         os.close(sender)
         if len(steps) < max_kills:
