@@ -30,10 +30,10 @@ def main(vocabulary, name, half, outdir, **components):
     given = {role.replace("__", "."): file for role, file in components.items() if file is not None}
     if not given:
         raise click.UsageError("name at least one component, for example --generator runs/generator/generator.json")
-    from styleT2I.pipeline import StyleT2I
+    from styleT2I.model import Model
 
-    pipeline = StyleT2I.from_components(vocabulary=vocabulary, device="cpu", **given)
-    manifest = pipeline.save_pretrained(outdir, name or Path(outdir).resolve().name, half=half)
+    model = Model(given, vocabulary=vocabulary, device="cpu")
+    manifest = model.save(outdir, name or Path(outdir).resolve().name, half=half)
     size = sum(path.stat().st_size for path in manifest.parent.iterdir() if path.is_file())
     click.echo(f"{manifest}: {len(given)} components, {size / 1e6:.1f} MB")
 

@@ -6,6 +6,7 @@ seed -> z -> mapping -> w ----------------> w + s -> synthesis -> image
 
 from __future__ import annotations
 
+import operator
 import platform
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,20 +16,8 @@ import torch
 
 import styleT2I
 from styleT2I.attributes.prompt import Prompt, understand
-from styleT2I.attributes.vocabulary import BUILT_IN, Vocabulary, load_vocabulary
-from styleT2I.config import to_dict
-from styleT2I.errors import CheckpointError, ConfigError
-from styleT2I.formats.component import read_component, write_component
-from styleT2I.formats.model_folder import (
-    ROLES,
-    check_agreement,
-    facts_of,
-    read_model_folder,
-    write_model_manifest,
-)
-from styleT2I.networks.registry import load_network_component
-from styleT2I.torch_utils.devices import resolve_device
-from styleT2I.torch_utils.files import check_writable_dir, write_bytes_atomic
+from styleT2I.errors import ConfigError
+from styleT2I.model import Model
 from styleT2I.torch_utils.images import make_grid_u8, to_uint8
 from styleT2I.torch_utils.seeding import generator, latents_of_seeds
 
@@ -49,6 +38,7 @@ class Result:
 
     def to_dict(self) -> dict:
         """Everything needed to make the pictures again, ready for JSON."""
+        versions = {"styleT2I": styleT2I.__version__, "torch": torch.__version__, "python": platform.python_version()}
         return {
             "text": self.prompt.text,
             "attributes": self.prompt.attributes,
@@ -56,11 +46,7 @@ class Result:
             "seeds": list(self.seeds),
             **self.settings,
             "model": self.model,
-            "versions": {
-                "styleT2I": styleT2I.__version__,
-                "torch": torch.__version__,
-                "python": platform.python_version(),
-            },
+            "versions": versions,
         }
 
     def grid_u8(self, ncol: int = 8) -> torch.Tensor:
@@ -75,64 +61,34 @@ class Result:
 
 
 class StyleT2I:
-    """A generator, a CLIP and a Text-to-Direction network that belong together, on one device.
+    """Text to image on one model: a generator, a CLIP and a Text-to-Direction network that belong together."""
 
-    Networks load on first use. Build one with `from_pretrained` or `from_components`.
-    """
-
-    def __init__(self, sources: dict, *, vocabulary=None, device="auto", name: str = "custom"):
-        """sources: role (formats.model_folder.ROLES) -> network, or the path of its component.
-
-        vocabulary: a Vocabulary, an embedded one's name or the path of its file; None: attributes are not read.
-        """
-        self.name = name
-        is_loaded = vocabulary is None or isinstance(vocabulary, Vocabulary)
-        self.vocabulary = vocabulary if is_loaded else load_vocabulary(vocabulary)
-        self._vocabulary_file = None if is_loaded else vocabulary
-        self.device = resolve_device(device)
-        self._sources = sources
-        self._networks, self._hashes, self._infos = {}, {}, {}
+    def __init__(self, model: Model):
+        self.model = model
 
     @classmethod
     def from_pretrained(cls, model: str | Path = "minifaces", *, device="auto", **replacements) -> StyleT2I:
-        """Open a model folder or an embedded model by name; replacements as in `from_components`.
-
-        A replaced generator leaves the model's direction networks behind: they steer another latent space.
-        """
-        folder = read_model_folder(model)
-        files = dict(folder.files)
-        if replacements.get("generator") is not None:
-            files = {role: file for role, file in files.items() if role not in ("t2d", "a2d")}
-        vocabulary = replacements.pop("vocabulary", None) or folder.vocabulary
-        sources = files | _given(replacements)
-        return cls(sources, vocabulary=vocabulary, device=device, name=folder.name)
+        """Open a model folder, or a model by name; replacements, say t2d=PATH, as in `Model.from_pretrained`."""
+        return cls(Model.from_pretrained(model, device=device, **replacements))
 
     @classmethod
     def from_components(cls, *, vocabulary=None, device="auto", name: str = "custom", **components) -> StyleT2I:
-        """Build from parts: generator=, clip=, t2d= and others of ROLES, each a network or a component's path."""
-        return cls(_given(components), vocabulary=vocabulary, device=device, name=name)
+        """Build from parts: generator=, clip=, t2d= and other roles of `Model`, each a network or its path."""
+        return cls(Model(components, vocabulary=vocabulary, device=device, name=name))
 
-    def network(self, role: str) -> torch.nn.Module:
-        """The network of a role, loaded and checked against those loaded before; CheckpointError when there is none."""
-        if role not in self._networks:
-            if role not in self._sources:
-                raise CheckpointError(self._missing(role))
-            network, self._hashes[role], info = self._load(role, self._sources[role])
-            facts = {self._where(r): facts_of(r, to_dict(n.config), self._infos[r]) for r, n in self._networks.items()}
-            check_agreement({**facts, self._where(role): facts_of(role, to_dict(network.config), info)})
-            self._networks[role], self._infos[role] = network, info
-        return self._networks[role]
+    def save_pretrained(self, folder: str | Path, name: str | None = None, *, half: bool = False) -> Path:
+        """Write the model as a folder that `from_pretrained` opens, as `Model.save`."""
+        return self.model.save(folder, name, half=half)
 
     def understand(self, text: str, *, strict: bool = False) -> Prompt:
         """What the model makes of a sentence, its attributes and warnings; PromptError as attributes.prompt has it."""
-        t2d = self.network("t2d")
-        clip = None if t2d.text_encoder is not None else self.network("clip")
-        return understand(text, t2d.text_encoder or clip, self.vocabulary, strict=strict)
+        text_encoder = self.model.network("t2d").text_encoder or self.model.network("clip")
+        return understand(text, text_encoder, self.model.vocabulary, strict=strict)
 
     @torch.no_grad()
     def generate(
         self,
-        text: str,
+        text: str | Prompt,
         seeds: Iterable[int] = range(8),
         *,
         truncation_psi: float = 0.7,
@@ -146,103 +102,51 @@ class StyleT2I:
         """
         prompt = text if isinstance(text, Prompt) else self.understand(text, strict=strict)
         seeds = _checked_seeds(seeds)
-        _check_latents(self.network("generator"), truncation_psi)
-        t2d = self.network("t2d")
-        text_features = t2d.encode_text([prompt.text], None if t2d.text_encoder else self.network("clip"))
+        _check_generator(self.model.network("generator"), truncation_psi)
+        text_features = self._encode(prompt.text)  # [1, text_dim]
         drawn = [self._draw(batch, text_features, truncation_psi, noise_mode) for batch in self._batches(seeds)]
         ws, unedited, images = (torch.cat(parts)[: len(seeds)] for parts in zip(*drawn, strict=True))
-        settings = {"truncation_psi": truncation_psi, "noise_mode": noise_mode, "device": str(self.device)}
-        return Result(prompt, seeds, images, unedited, ws, settings, self.describe())
+        settings = {"truncation_psi": truncation_psi, "noise_mode": noise_mode, "device": str(self.model.device)}
+        return Result(prompt, seeds, images, unedited, ws, settings, self.model.describe())
+
+    def _encode(self, text):
+        t2d = self.model.network("t2d")
+        return t2d.encode_text([text], None if t2d.text_encoder else self.model.network("clip"))
 
     def _draw(self, seeds, text_features, truncation_psi, noise_mode):
         """One micro-batch of the flow: edited ws, unedited and edited image_u8, on the CPU."""
-        G, t2d = self.network("generator"), self.network("t2d")
+        G, t2d = self.model.network("generator"), self.model.network("t2d")
         with _exact_convolutions():
-            z = latents_of_seeds(seeds, G.z_dim).to(self.device)
+            z = latents_of_seeds(seeds, G.z_dim).to(self.model.device)
             ws = G.mapping(z, truncation_psi=truncation_psi)  # [N, num_ws, w_dim]
             s = t2d(ws[:, 0], text_features.expand(len(seeds), -1))  # [N, num_ws, w_dim]
-            images = [
+            unedited, image = (
                 G.synthesis(styles, noise_mode=noise_mode, generator=[generator("noise", seed) for seed in seeds])
                 for styles in (ws, ws + s)
-            ]
-        return (ws + s).cpu(), *(to_uint8(image).cpu() for image in images)
+            )
+        return (ws + s).cpu(), to_uint8(unedited).cpu(), to_uint8(image).cpu()
 
     def _batches(self, seeds):
         """Micro-batches of one fixed size, the last one filled up: a batch's size may change the last bits of a sum."""
-        size = max(1, min(8, 1024 // self.network("generator").resolution))
+        size = max(1, min(8, 1024 // self.model.network("generator").resolution))
         padded = [*seeds, *[seeds[-1]] * (-len(seeds) % size)]
         return [padded[i : i + size] for i in range(0, len(padded), size)]
 
-    def describe(self) -> dict:
-        """Name of the model and, for every network in use, the hash of its component (None for one built in memory)."""
-        return {"name": self.name, "components": dict(self._hashes)}
-
-    def save_pretrained(self, folder: str | Path, name: str | None = None, *, half: bool = False) -> Path:
-        """Write every component and a model.json into `folder`, which `from_pretrained` then opens.
-
-        half stores the weights as fp16. Raises OutputError, or CheckpointError where components do not fit.
-        """
-        folder = check_writable_dir(folder)
-        files = {}
-        for role in self._sources:
-            network, stem = self.network(role), role.replace(".", "_")
-            config, info = to_dict(network.config), self._infos[role]
-            write_component(folder, stem, network.kind, config, network.state_dict(), half=half, info=info)
-            files[role] = f"{stem}.json"
-        return write_model_manifest(folder, name or self.name, files, self._saved_vocabulary(folder))
-
-    def _saved_vocabulary(self, folder):
-        if self.vocabulary is None or self.vocabulary.name in BUILT_IN:
-            return self.vocabulary and self.vocabulary.name
-        if self._vocabulary_file is None:
-            raise ConfigError(
-                "a vocabulary built in memory cannot be saved; give from_components the path of its JSON file"
-            )
-        write_bytes_atomic(folder / "vocabulary.json", Path(self._vocabulary_file).read_bytes())
-        return "vocabulary.json"
-
-    def _load(self, role, source):
-        if isinstance(source, torch.nn.Module):
-            return source.to(self.device).eval(), None, {}
-        component = read_component(source)
-        if component.kind != ROLES[role]:
-            raise CheckpointError(
-                f"{component.path}: is a {component.kind!r}, but the {role} must be a {ROLES[role]!r}"
-            )
-        return load_network_component(component, self.device), component.sha256, component.info
-
-    def _where(self, role):
-        source = self._sources[role]
-        return f"the {role} given" if isinstance(source, torch.nn.Module) else str(source)
-
-    def _missing(self, role):
-        if role == "t2d":
-            parts = " ".join(f"--{r} {self._where(r) if r in self._sources else 'FILE'}" for r in ("generator", "clip"))
-            return (
-                f"model {self.name!r} has no Text-to-Direction network; train one with: "
-                f"python -m styleT2I.train_t2d {parts} --data DATA --outdir DIR"
-            )
-        return f"model {self.name!r} has no {role}; it has {', '.join(self._sources) or 'nothing'}"
-
-
-def _given(components: dict) -> dict:
-    for role in components:
-        if role not in ROLES:
-            raise ConfigError(f"unknown component {role!r}; a model has {', '.join(ROLES)} and a vocabulary")
-    return {role: source for role, source in components.items() if source is not None}
-
 
 def _checked_seeds(seeds) -> tuple[int, ...]:
-    seeds = (seeds,) if isinstance(seeds, int) else tuple(seeds)
+    try:
+        seeds = tuple(operator.index(seed) for seed in (seeds if isinstance(seeds, Iterable) else (seeds,)))
+    except TypeError as error:
+        raise ConfigError(f"seeds are integers from 0 to 2^63 - 1: {error}") from error
     if not seeds:
         raise ConfigError("no seeds given; pass for example seeds=range(8)")
     for seed in seeds:
-        if not isinstance(seed, int) or not 0 <= seed < 2**63:
-            raise ConfigError(f"a seed is an integer from 0 to 2^63 - 1, not {seed!r}")
+        if not 0 <= seed < 2**63:
+            raise ConfigError(f"a seed is an integer from 0 to 2^63 - 1, not {seed}")
     return seeds
 
 
-def _check_latents(G, truncation_psi) -> None:
+def _check_generator(G, truncation_psi) -> None:
     if G.c_dim:
         raise ConfigError(f"the generator takes labels (c_dim {G.c_dim}); StyleT2I needs an unconditional one")
     if truncation_psi != 1 and not hasattr(G.mapping, "w_avg"):

@@ -10,7 +10,7 @@ NAME = "styleT2I"
 
 BASE = {"errors", "config", "torch_utils"}
 LIBRARY = BASE | {"ops", "networks", "baselines", "losses", "metrics", "adjustment", "formats", "attributes", "data"}
-TOP = {"pipeline", "training", "fairness"}
+TOP = {"model", "pipeline", "training", "fairness"}
 ALLOWED = {
     "errors": set(),
     "config": {"errors"},
@@ -24,7 +24,8 @@ ALLOWED = {
     "formats": BASE | {"formats"},
     "attributes": BASE | {"formats", "attributes"},
     "data": BASE | {"formats", "attributes", "data"},
-    **{layer: LIBRARY | TOP for layer in TOP},
+    "model": LIBRARY,
+    **{layer: LIBRARY | TOP for layer in TOP - {"model"}},
     "checkpoints": set(),
 }
 EXCEPTIONS = {("networks.registry", "formats")}  # loads a component into the class that it builds

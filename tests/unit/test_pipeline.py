@@ -37,7 +37,7 @@ def test_the_png_of_a_seed_is_the_same_in_any_company(pipeline, noise_mode):
 
 
 def test_generate_is_the_flow_of_the_paper(pipeline):
-    G, clip, t2d = (pipeline.network(role) for role in ("generator", "clip", "t2d"))
+    G, clip, t2d = (pipeline.model.network(role) for role in ("generator", "clip", "t2d"))
     result = pipeline.generate(TEXT, [4], truncation_psi=0.5)
     z = torch.randn(8, generator=torch.Generator().manual_seed(4)).unsqueeze(0)
     w = G.mapping.w_avg + 0.5 * (G.mapping(z)[:, 0] - G.mapping.w_avg)
@@ -86,7 +86,7 @@ def test_parts_given_in_memory_draw_what_the_folder_draws(pipeline):
 def test_save_pretrained_round_trips(pipeline, tmp_path):
     pipeline.save_pretrained(tmp_path / "copy")
     again = StyleT2I.from_pretrained(tmp_path / "copy", device="cpu")
-    assert again.vocabulary is load_vocabulary("minifaces")
+    assert again.model.vocabulary is load_vocabulary("minifaces")
     assert torch.equal(again.generate(TEXT, [3]).images_u8, pipeline.generate(TEXT, [3]).images_u8)
 
 
@@ -121,8 +121,19 @@ def test_parts_that_do_not_fit_are_refused_by_name(folder, tmp_path):
 
 
 def test_a_component_in_the_wrong_role_is_refused(folder, tmp_path):
+    parts = StyleT2I.from_components(generator=folder / "clip.json", clip=folder / "clip.json", t2d=folder / "t2d.json")
     with pytest.raises(CheckpointError, match="is a 'clip', but the generator"):
-        StyleT2I.from_components(generator=folder / "clip.json", device="cpu").network("generator")
+        parts.generate(TEXT)
+
+
+def test_an_unknown_role_is_refused(folder):
+    with pytest.raises(ConfigError, match="unknown component 'judge'"):
+        StyleT2I.from_pretrained(folder, judge=folder / "judges_guide.json")
+
+
+def test_a_role_that_the_model_lacks_is_named(pipeline):
+    with pytest.raises(CheckpointError, match="no segmenter; it has generator"):
+        pipeline.model.network("segmenter")
 
 
 def test_a_conditional_generator_is_refused_with_the_reason():
