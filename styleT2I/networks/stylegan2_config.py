@@ -108,6 +108,9 @@ def _check_common(config):
     if config.architecture not in ARCHITECTURES:
         raise ConfigError(f"architecture is {config.architecture!r}; choose one of {', '.join(ARCHITECTURES)}")
     activation(config.activation)
+    for name in ("z_dim", "w_dim", "image_channels", "mapping_layers", "channel_max"):
+        if getattr(config, name, 1) < 1:
+            raise ConfigError(f"{name} is {getattr(config, name)}; it starts at 1")
     if config.channels is None:
         return
     try:

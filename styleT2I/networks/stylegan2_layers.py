@@ -95,13 +95,13 @@ class MappingNetwork(nn.Module):
 
         update_w_avg: fold this batch's mean into w_avg.
         """
-        parts = []
+        parts, dtype = [], self.fc0.weight.dtype
         if self.z_dim > 0:
-            parts.append(normalize_2nd_moment(z.float()))
+            parts.append(normalize_2nd_moment(z.to(dtype)))
         if self.c_dim > 0:
             if c is None:
                 raise ValueError(f"this network is conditional: pass labels c of shape [N, {self.c_dim}]")
-            parts.append(normalize_2nd_moment(self.embed(c.float())))
+            parts.append(normalize_2nd_moment(self.embed(c.to(dtype))))
         x = torch.cat(parts, dim=1)
         for i in range(self.num_layers):
             x = getattr(self, f"fc{i}")(x)
