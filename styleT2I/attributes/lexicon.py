@@ -23,6 +23,7 @@ class Entry:
     part: str | None = None  # the part that it names
     is_derived: bool = False  # "haired", which takes its adjective along to a person
     is_reported: bool = False  # a person by trade ("doctor"), of which the vocabulary knows only "person"
+    is_plural: bool = False  # several persons
     noun: Values | None = None  # what a noun for the subject states: "man", "boy"
     pronoun: Values | None = None
 
@@ -40,7 +41,8 @@ class Lexicon:
     """The compiled table; `presence` and `absence` say what having or lacking a part states."""
 
     def __init__(self, vocabulary: Vocabulary):
-        self.subject = vocabulary.subject["noun"]
+        self.subject, self.pronoun = vocabulary.subject["noun"], vocabulary.subject["pronoun"]
+        self.carriers = frozenset(part for part, forms in vocabulary.parts.items() if "carrier" in forms)
         self.presence: dict[str, Values] = {}
         self.absence: dict[str, Values] = {}
         self._entries: dict[tuple[str, ...], Entry] = {}
@@ -50,6 +52,8 @@ class Lexicon:
             for phrase in phrases:
                 self._entry(phrase).roles.add(role)
         self._entries[("'s",)] = Entry(roles={"function"})
+        for word in vocabulary.degree:
+            self._entry(word).roles.add("degree")
         for part, forms in vocabulary.parts.items():
             self._add_part(part, forms)
         for attribute in vocabulary:
@@ -107,10 +111,11 @@ class Lexicon:
 
     def _add_part(self, part, forms):
         if part == self.subject:
-            for noun in (*forms.get("nouns", ()), *forms.get("reported", ())):
-                self._entry(noun).noun = ()
-            for noun in forms.get("reported", ()):
-                self._entry(noun).is_reported = True
+            for kind in ("nouns", "reported", "plural"):
+                for noun in forms.get(kind, ()):
+                    entry = self._entry(noun)
+                    entry.noun = ()
+                    entry.is_reported, entry.is_plural = kind != "nouns", kind == "plural"
             return
         for word in forms.get("ignored", ()):  # "a wide smile" states no more than a smile
             self._entry(word).adjective.setdefault(part, ())

@@ -39,7 +39,7 @@ class Parsed:
 
     def to_json(self) -> dict:
         """Return {"attributes": {...}, "unknown": [words], "contradictions": [...]}."""
-        return {"attributes": dict(self.attributes), "unknown": [u.word for u in self.unknown],
+        return {"attributes": dict(self.attributes), "unknown": list(dict.fromkeys(u.word for u in self.unknown)),
                 "contradictions": list(self.contradictions)}
 
 

@@ -4,7 +4,8 @@ from styleT2I.attributes.vocabulary import FORMAT_VERSION, VERBS, Attribute, Exc
 from styleT2I.config import suggestion
 from styleT2I.errors import ConfigError
 
-_TOP = ("format_version", "name", "subject", "lexicon", "lists", "parts", "attributes", "families", "exclusive")
+_TOP = ("format_version", "name", "subject", "lexicon", "lists", "parts", "degree",
+        "attributes", "families", "exclusive")
 _ENTRY = ("name", "antonym", "region", "visibility", "true", "false")
 _SIDE = ("phrase", "verb", "object", "synonyms", "nouns", "pronouns", "things", "lacks", "adjectives")
 _FAMILY = ("name", "parts", "values", "phrase", "things")
@@ -19,10 +20,10 @@ def build(data: dict) -> Vocabulary:
         raise ConfigError(f"format_version is {data.get('format_version')!r}; this version reads {FORMAT_VERSION}")
     name = data.get("name")
     _expect(name, str, "name")
-    lexicon = read_lexicon(data["lexicon"]) if "lexicon" in data else {"parts": {}, "lists": {}}
-    lists = {**lexicon["lists"], **data.get("lists", {})}
+    lexicon = read_lexicon(data["lexicon"]) if "lexicon" in data else {}
+    lists = {**lexicon.get("lists", {}), **data.get("lists", {})}
     parts = {part: {kind: tuple(words) for kind, words in entry.items()}
-             for part, entry in {**lexicon["parts"], **data.get("parts", {})}.items()}
+             for part, entry in {**lexicon.get("parts", {}), **data.get("parts", {})}.items()}
     entries = list(data.get("attributes", []))
     for i, family in enumerate(data.get("families", [])):
         entries += _family_entries(family, lists, f"families[{i}]")
@@ -33,7 +34,8 @@ def build(data: dict) -> Vocabulary:
     exclusive = tuple(_exclusive(group, attributes, f"exclusive[{i}]")
                       for i, group in enumerate(data.get("exclusive", [])))
     subject = {"noun": "person", "pronoun": "they", **data.get("subject", {})}
-    return Vocabulary(name, attributes, exclusive, parts, subject)
+    degree = tuple([*lexicon.get("degree", ()), *data.get("degree", ())])
+    return Vocabulary(name, attributes, exclusive, parts, subject, degree)
 
 
 def _attribute(entry, lists, where) -> Attribute:

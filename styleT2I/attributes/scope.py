@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from styleT2I.attributes.lexicon import Entry, Item, Lexicon
 
 _STOPS = {"copula", "have", "wear", "with", "but", "relative", "no", "not", "without", "neither", "nominative"}
+_PLACES = {"on", "in", "of", "over", "across", "along", "around", "throughout"}
 
 
 @dataclass
@@ -79,12 +80,19 @@ def is_second_person(items: list[Item], position: int) -> bool:
     return False
 
 
+def is_located(items: list[Item], position: int) -> bool:
+    """Whether the noun at `position` is said to be on a part: "feathers on its wings", "feathers of the back"."""
+    rest = [item for item in items[position + 1:position + 5]
+            if item.entry is None or not ({"determiner", "degree"} & item.entry.roles)]
+    return len(rest) > 1 and rest[0].text in _PLACES and rest[1].entry is not None and rest[1].entry.part is not None
+
+
 def _closing_conjunction(items, position) -> str:
     """Return the conjunction that ends the list which a comma at `position` parts; "" when it parts clauses."""
     for item in items[position + 1:]:
         if item.entry is None:
             continue
-        if item.text in ".;:!?" or item.entry.roles & _STOPS:
+        if item.text in ".;!?" or item.entry.roles & _STOPS:
             return ""
         for kind in ("or", "nor", "and"):
             if kind in item.entry.roles:

@@ -77,6 +77,7 @@ class Vocabulary:
     exclusive: tuple[Exclusive, ...]
     parts: dict[str, dict[str, tuple[str, ...]]]
     subject: dict[str, str]
+    degree: tuple[str, ...] = ()  # words that only shade an adjective here ("bright red")
 
     @functools.cached_property
     def names(self) -> tuple[str, ...]:
