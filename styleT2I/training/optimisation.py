@@ -1,0 +1,24 @@
+"""A step down a loss, and the learning rate it takes."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+
+def warmup_cosine(step: int, num_steps: int) -> float:
+    """Learning rate factor: linear to 1 over the first 5 % of the steps, then half a cosine towards 0."""
+    warmup = max(1, num_steps // 20)
+    if step < warmup:
+        return (step + 1) / warmup
+    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, num_steps - warmup)))
+
+
+def descend(optimizer: torch.optim.Optimizer, loss: torch.Tensor, lr: float) -> None:
+    """One step of the optimizer down the loss at this learning rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    optimizer.step()
