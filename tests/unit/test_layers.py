@@ -10,7 +10,7 @@ NAME = "styleT2I"
 
 BASE = {"errors", "config", "torch_utils"}
 LIBRARY = BASE | {"ops", "networks", "baselines", "losses", "metrics", "adjustment", "formats", "attributes", "data"}
-TOP = {"model", "pipeline", "training", "fairness"}
+TOP = {"model", "pipeline", "training", "evaluation", "fairness"}
 ALLOWED = {
     "errors": set(),
     "config": {"errors"},
