@@ -4,7 +4,7 @@ import click
 
 from styleT2I.cli import command, device_option, outdir_option, seed_option
 
-DEFAULT_STEPS = 1200
+DEFAULT_STEPS = 2000
 
 
 @command()

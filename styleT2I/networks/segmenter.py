@@ -65,6 +65,7 @@ class Segmenter(nn.Module):
             _double_conv(below + beside, beside) for below, beside in zip(widths[:0:-1], widths[-2::-1], strict=True)
         )
         self.head = nn.Conv2d(widths[0], len(self.region_names), 1)
+        nn.init.constant_(self.head.bias, -2.0)  # most regions are small: start from "outside"
 
     @classmethod
     def example(cls):

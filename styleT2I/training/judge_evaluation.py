@@ -29,7 +29,7 @@ def measure_judge(network: AttributeClassifier, data: LabelledData, pairs: dict,
 
     Returns "num"; "attributes": balanced accuracy by attribute; "rare_pairs": figures by pair, as
     `metrics.attributes.rare_pair_accuracy`; "softened": balanced accuracy by attribute on the same images blurred
-    twice with noise of 0.04, a stand-in for a generator's softness; "nuisances": share of each one's variance explained.
+    twice with noise of 0.04, a stand-in for a generator's softness; "nuisances": share of variance explained.
     """
     was_training = network.training
     network.eval()
