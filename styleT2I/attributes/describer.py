@@ -40,6 +40,7 @@ class Describer:
         self.mentions: list[Found] = []
         self.unknown: list[Item] = []
         self.problems: list[str] = []
+        self.alternatives: list[Item] = []  # each "or" that no negation governs
         self.pending: list[Adjective] = []
         self.doubtful: list[Adjective] = []  # fit nothing so far; a noun that follows may share them
         self.carried: list[Adjective] = []  # of a noun such as "feathers", for the part on which they are

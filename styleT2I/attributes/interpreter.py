@@ -13,18 +13,21 @@ class Interpreter(Describer):
     """One walk over the items of a text; results are in `mentions`, `unknown` and `problems`."""
 
     def run(self):
+        """Read all items."""
         for position, item in enumerate(self.items):
             self.position = position
             self._step(item)
         self._flush()
         self.unknown += [adjective.item for adjective in self.doubtful if not adjective.is_used]
+        for item in self.alternatives:
+            self._withdraw(item)
 
     def _step(self, item: Item):
         entry = item.entry
         if entry is None:
             self._unknown(item)
         elif "mark" in entry.roles:
-            self._conjunction("comma") if item.text in ",:()" else self._stop()
+            self._conjunction("or" if item.text == "/" else "comma") if item.text in ",:()/" else self._stop()
         elif entry.pronoun is not None or "nominative" in entry.roles:
             self._pronoun(item)
         elif "relative" in entry.roles and (item.text != "that" or self.last in ("part", "person")):
@@ -54,7 +57,7 @@ class Interpreter(Describer):
             self._negate(negation)
         elif "but" in roles:
             self._flush()
-            self.negation, self.last, self.group = None, "", []
+            self.negation, self.last = None, ""
         elif roles & {"and", "or"}:
             self._conjunction("or" if "or" in roles else "and")
         elif "copula" in roles:
@@ -74,7 +77,7 @@ class Interpreter(Describer):
     def _pronoun(self, item: Item):
         if "nominative" in item.entry.roles:
             self._flush()
-            self._end_spent_negation()
+            self.negation = self.negation if self.negation and self.negation.is_fresh else None
             subject = self.subject
             self._begin("person")
             if item.text == "it" != self.lexicon.pronoun:  # "her hair isn't blond, it's black"
@@ -106,7 +109,10 @@ class Interpreter(Describer):
 
     def _object(self):
         """What follows is had or worn: the verbs "has", "wears" and the word "with"."""
+        is_carried = self.negation is not None and self.negation.is_continued and not self.negation.is_spent
         self._flush()
+        if is_carried:  # "isn't smiling or wearing a hat"
+            self.negation.is_spent = False
         self._end_spent_negation()
         self.is_predicate, self.is_object = False, True
         self.last, self.group, self.group_adjectives = "", [], []
@@ -129,6 +135,10 @@ class Interpreter(Describer):
         if self.negation is not None and ends_at_conjunction(self.negation, kind, self.items, self.position,
                                                              self.lexicon, bool(self.pending)):
             self.negation = None
+        if kind == "or" and self.negation is None:
+            self.alternatives.append(self.items[self.position])
+        elif kind == "or":
+            self.negation.is_spent, self.negation.is_continued = False, True
         self.is_apart = True
 
     def _negate(self, kind: str):
@@ -138,10 +148,18 @@ class Interpreter(Describer):
             return
         if kind in ("without", "no"):
             self._flush()
-        is_double = self.negation is not None and not self.negation.is_spent and kind != "nor"
+        is_double = self.negation is not None and self.negation.is_fresh and kind != "nor"
         if kind == "without":
             self._object()
         self.negation = None if is_double else Negation(kind)
+
+    def _withdraw(self, item: Item):
+        """Take back what stands on both sides of an affirmed "or": "black or brown hair" states neither colour."""
+        before = max((m for m in self.mentions if m.start < item.start), key=lambda m: m.start, default=None)
+        after = min((m for m in self.mentions if m.start > item.start), key=lambda m: m.start, default=None)
+        if before and after and before[:2] != after[:2]:
+            self.mentions = [m for m in self.mentions if m not in (before, after)]
+            self.problems.append(f'"{before.phrase}" or "{after.phrase}": alternatives; state one of them')
 
     # ---- looking ahead
 

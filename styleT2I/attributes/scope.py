@@ -14,7 +14,13 @@ class Negation:
 
     kind: str
     is_spent: bool = False  # it has denied something
+    is_continued: bool = False  # "or" carries it on to what follows
     with_verb: bool = False  # "does not wear": reaches over "and" as "without" does
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether nothing has been denied by it yet."""
+        return not (self.is_spent or self.is_continued)
 
     @property
     def takes_nouns(self) -> bool:
@@ -92,7 +98,7 @@ def _closing_conjunction(items, position) -> str:
     for item in items[position + 1:]:
         if item.entry is None:
             continue
-        if item.text in ".;!?" or item.entry.roles & _STOPS:
+        if item.text in ".;!?/" or item.entry.roles & _STOPS:
             return ""
         for kind in ("or", "nor", "and"):
             if kind in item.entry.roles:
