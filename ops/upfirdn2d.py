@@ -63,23 +63,45 @@ def upfirdn2d(x, f, *, up=1, down=1, padding=0, flip_filter=False, gain=1, impl=
 
 def _filter_axes(x, correlation, up, down, padding):
     """Correlate [N,C,H,W] with [kh,kw]; `up` and `down` are (y, x), `padding` is (left, right, top, bottom)."""
-    num_channels = x.shape[1]
     kh, kw = correlation.shape
     left, right, top, bottom = padding
     if up != (1, 1):
         # The transposed convolution yields the full response of the zero-inserted image, which starts kh - 1 rows
         # before the unpadded one and ends without the last up - 1 zeros: cropping (or padding) it gives our window.
-        weight = correlation.flip([0, 1]).expand(num_channels, 1, kh, kw)
         crops = [kw - 1 - left, kw - up[1] - right, kh - 1 - top, kh - up[0] - bottom]
         both_x, both_y = max(min(crops[:2]), 0), max(min(crops[2:]), 0)
-        x = F.conv_transpose2d(x, weight, stride=up, padding=(both_y, both_x), groups=num_channels)
+        x = _DepthwiseFilter.apply(x, correlation.flip([0, 1]), up, (both_y, both_x), True)
         rest = [both_x - crops[0], both_x - crops[1], both_y - crops[2], both_y - crops[3]]
         x = F.pad(x, rest) if any(rest) else x
         return x[:, :, :: down[0], :: down[1]] if down != (1, 1) else x
-    weight = correlation.expand(num_channels, 1, kh, kw)
     if left == right >= 0 and top == bottom >= 0:
-        return F.conv2d(x, weight, stride=down, padding=(top, left), groups=num_channels)
-    return F.conv2d(F.pad(x, (left, right, top, bottom)), weight, stride=down, groups=num_channels)
+        return _DepthwiseFilter.apply(x, correlation, down, (top, left), False)
+    return _DepthwiseFilter.apply(F.pad(x, (left, right, top, bottom)), correlation, down, (0, 0), False)
+
+
+class _DepthwiseFilter(torch.autograd.Function):
+    """Depthwise convolution, or its transpose, with one constant filter [kh,kw]; each is the other's derivative.
+
+    torch's own second derivative of a grouped convolution computes the filter's gradients too, group by group.
+    """
+
+    @staticmethod
+    def forward(ctx, x, f, stride, padding, is_transposed, output_padding=(0, 0)):
+        ctx.filter, ctx.stride, ctx.padding = f, stride, padding
+        ctx.is_transposed, ctx.size = is_transposed, x.shape[2:]
+        weight = f.expand(x.shape[1], 1, *f.shape)
+        if is_transposed:
+            return F.conv_transpose2d(x, weight, None, stride, padding, output_padding, x.shape[1])
+        return F.conv2d(x, weight, None, stride, padding, groups=x.shape[1])
+
+    @staticmethod
+    def backward(ctx, grad):
+        rest = [0, 0]
+        if not ctx.is_transposed:  # rows and columns at the end that no output saw
+            rest = [size - ((n - 1) * s - 2 * p + k) for size, n, s, p, k in
+                    zip(ctx.size, grad.shape[2:], ctx.stride, ctx.padding, ctx.filter.shape, strict=True)]  # fmt: skip
+        dx = _DepthwiseFilter.apply(grad, ctx.filter, ctx.stride, ctx.padding, not ctx.is_transposed, tuple(rest))
+        return (dx,) + (None,) * 5
 
 
 def filter2d(x, f, *, padding=0, flip_filter=False, gain=1, impl="auto"):
