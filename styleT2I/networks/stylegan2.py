@@ -47,7 +47,7 @@ class SynthesisLayer(nn.Module):
             return None
         if noise_mode == "const":
             return self.noise_const * self.noise_strength
-        return draw_noise(len(x), self.resolution, generator).to(x) * self.noise_strength
+        return draw_noise(len(x), self.resolution, generator, x.device).to(x) * self.noise_strength
 
 
 class ToRGB(nn.Module):
@@ -122,7 +122,7 @@ class SynthesisNetwork(nn.Module):
         """Draw the image of `ws`.
 
         noise_mode: "const" (the stored noise), "random" (drawn from `generator`, a CPU torch.Generator or one for each
-        sample; None: torch's global one) or "none".
+        sample; None: torch's own of the device) or "none".
         """
         if noise_mode not in NOISE_MODES:
             raise ConfigError(f"noise_mode is {noise_mode!r}; choose one of {', '.join(NOISE_MODES)}")
@@ -168,9 +168,14 @@ class Generator(nn.Module):
         return self.synthesis(ws, noise_mode=noise_mode, generator=generator)
 
 
-def draw_noise(num, resolution, generator=None):
-    """Draw [num,1,resolution,resolution] normal noise on the CPU, each sample from its own generator if given many."""
-    if generator is None or isinstance(generator, torch.Generator):
+def draw_noise(num, resolution, generator=None, device="cpu"):
+    """Draw [num,1,resolution,resolution] normal noise, each sample from its own generator if given many.
+
+    With CPU generators, which give the same noise for every device, it is drawn on the CPU; with None on `device`.
+    """
+    if generator is None:
+        return torch.randn(num, 1, resolution, resolution, device=device)
+    if isinstance(generator, torch.Generator):
         return torch.randn(num, 1, resolution, resolution, generator=generator)
     if len(generator) != num:
         raise ValueError(f"{len(generator)} noise generators for {num} samples")

@@ -154,7 +154,8 @@ class StyleGAN2Task:
         ws = self.G.mapping(latents(), c, update_w_avg=update_w_avg)
         if self.config.style_mixing:
             ws = mix_styles(ws, self.G.mapping(latents(), c), rng, self.config.style_mixing)
-        return ws, self.G.synthesis(ws, noise_mode="random", generator=rng)
+        # A GPU draws its own noise, from torch's generator that the engine seeds for each step: the CPU is too slow.
+        return ws, self.G.synthesis(ws, noise_mode="random", generator=rng if self.device.type == "cpu" else None)
 
     def _judge(self, image, c, rng):
         image = augment_for_clip(image, rng, jitter=self.config.jitter, translate=self.config.translate)
