@@ -45,7 +45,9 @@ class RendererFitConfig:
     share_32: float = 0.0676
     share_mapping: float = 0.5405  # a step costs a thirtieth of a drawing step
     share_joint: float = 0.1081
-    min_truncation_psi: float = 0.5  # half of the scenes are pulled towards the mean scene, so that truncated w stay legible
+    min_truncation_psi: float = (
+        0.5  # half of the scenes are pulled towards the mean scene, so that truncated w stay legible
+    )
 
     def __post_init__(self):
         if not 0 < self.share_16 + self.share_32 + self.share_mapping + self.share_joint < 1:
@@ -132,7 +134,10 @@ class RendererFit:
         loss = error.square().mean() + (weight * scene_error.square()).mean()
         scale = 1 / GeneratorConfig(self.config.resolution).mapping_lr_multiplier
         _descend(self.map_optimizer, loss, [_cosine(progress) * self.config.mapping_lr * scale])
-        return {"loss": loss.item(), "unexplained": (error.square().sum() / (target - target.mean(0)).square().sum()).item()}
+        return {
+            "loss": loss.item(),
+            "unexplained": (error.square().sum() / (target - target.mean(0)).square().sum()).item(),
+        }
 
     def _joint(self, generator, progress):
         z = torch.randn(self.config.batch, Z_DIM, generator=generator)

@@ -46,7 +46,10 @@ def test_every_scene_has_exactly_one_hair_colour_and_logits_away_from_zero():
 
 
 def test_a_composition_forces_what_it_names_and_nothing_else_about_the_nuisances():
-    free, forced = _scenes("composition", 500), _scenes("composition", 500, {"he": True, "lipstick": True, "old": False})
+    free, forced = (
+        _scenes("composition", 500),
+        _scenes("composition", 500, {"he": True, "lipstick": True, "old": False}),
+    )
     assert _holds(forced.labels, {"he": True, "lipstick": True, "old": False}).all()
     assert torch.equal(free.nuisances, forced.nuisances)
 
@@ -115,7 +118,9 @@ def test_captions_of_the_biased_training_split_never_state_a_held_out_compositio
                 assert any(stated.get(name) != value for name, value in composition.attributes.items()), caption
 
 
-@pytest.mark.parametrize("spec", ["biased", "biased/nowhere", "unbiased/train", "balanced/test:0", "composition/test", "biased=he/train"])
+@pytest.mark.parametrize(
+    "spec", ["biased", "biased/nowhere", "unbiased/train", "balanced/test:0", "composition/test", "biased=he/train"]
+)
 def test_a_bad_specification_is_one_line(spec):
     with pytest.raises(DataError) as error:
         open_minifaces(spec)

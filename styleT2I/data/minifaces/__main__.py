@@ -12,7 +12,12 @@ _SHEET = (12, 5)  # columns and rows of the contact sheet
 @command("minifaces")
 @outdir_option
 @click.option("--num", default=1000, type=click.IntRange(1), help="Number of images.")
-@click.option("--distribution", default="biased", metavar="NAME", help="biased, balanced, or a composition such as he+lipstick+hat.")
+@click.option(
+    "--distribution",
+    default="biased",
+    metavar="NAME",
+    help="biased, balanced, or a composition such as he+lipstick+hat.",
+)
 @click.option("--split", default="train", metavar="NAME", help="train, val, test, judge-train or judge-val.")
 @click.option("--resolution", default=64, type=click.IntRange(16, 1024), help="Side of the images in pixels.")
 @seed_option
@@ -36,7 +41,13 @@ def main(outdir, num, distribution, split, resolution, seed):
     if distribution not in DISTRIBUTIONS:
         wanted, distribution = parse_composition(distribution), "composition"
     world = MiniFaces(distribution, split, num, resolution, seed=seed, wanted=wanted)
-    info = {"generator": "MiniFaces", "distribution": distribution, "wanted": wanted or {}, "split": split, "seed": seed}
+    info = {
+        "generator": "MiniFaces",
+        "distribution": distribution,
+        "wanted": wanted or {},
+        "split": split,
+        "seed": seed,
+    }
     write_folder_dataset(
         outdir, tqdm(_samples(world), total=num, unit="image"), attribute_names=world.attribute_names,
         region_names=world.region_names, nuisance_names=world.nuisance_names, info=info)  # fmt: skip

@@ -62,7 +62,9 @@ class Canvas:
         """Share of each pixel inside a shape, from its signed distance in units; `softness` widens the edge in pixels."""
         return (0.5 - distance * (self.size / (2 * softness))).clamp(0, 1)
 
-    def paint(self, alpha: Tensor, colour: Tensor, region: str | None = None, rect: tuple[slice, slice] | None = None) -> None:
+    def paint(
+        self, alpha: Tensor, colour: Tensor, region: str | None = None, rect: tuple[slice, slice] | None = None
+    ) -> None:
         """Blends colour ([N, 3, 1, 1] or [N, 3, h, w]) over the rectangle with alpha [N, h, w]."""
         rows, cols = rect or self.rect
         patch = self.rgb[:, :, rows, cols]

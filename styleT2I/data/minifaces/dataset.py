@@ -84,8 +84,8 @@ class MiniFaces:
         return Batch(self._images[rows], captions, labels, masks, scenes.nuisances)
 
     def _captions(self, index: int, label: list[bool]) -> tuple[str, ...]:
-        from ...torch_utils.seeding import generator
         from ...attributes.captions import captions
+        from ...torch_utils.seeding import generator
 
         source = generator("captions", self.distribution, self.split, self.seed, index)
         return tuple(captions(dict(zip(self.attribute_names, label)), source, NUM_CAPTIONS))
@@ -111,14 +111,18 @@ def _check(distribution: str, split: str, num: int, resolution: int, wanted: Map
     if num < 1 or resolution < 16:
         raise DataError(f"MiniFaces needs at least one image of at least 16 pixels, got {num} of {resolution}")
     if (distribution == "composition") != bool(wanted):
-        raise DataError("the MiniFaces distribution 'composition' takes attributes, and only that one: composition=he+lipstick/test:200")
+        raise DataError(
+            "the MiniFaces distribution 'composition' takes attributes, and only that one: composition=he+lipstick/test:200"
+        )
 
 
 def open_minifaces(spec: str, resolution: int | None = None, *, with_masks: bool = True) -> MiniFaces:
     """Opens "DISTRIBUTION/SPLIT[:NUM]", for example "biased/train:60000" or "composition=he+lipstick/test:200"; DataError if it is none."""
     match = _SPEC.match(spec)
     if match is None:
-        raise DataError(f"'minifaces:{spec}' is not of the form minifaces:DISTRIBUTION/SPLIT[:NUM], for example minifaces:biased/train:20000")
+        raise DataError(
+            f"'minifaces:{spec}' is not of the form minifaces:DISTRIBUTION/SPLIT[:NUM], for example minifaces:biased/train:20000"
+        )
     wanted = parse_composition(match["wanted"]) if match["wanted"] else None
     num = int(match["num"]) if match["num"] else _DEFAULT_NUM.get(match["split"], 4000)
     return MiniFaces(match["distribution"], match["split"], num, resolution or 64, wanted=wanted, with_masks=with_masks)

@@ -73,7 +73,9 @@ class _Painter:
         c = {name: v.unsqueeze(1) for name, v in n.items()}  # [N, 1, 1, 1], to mix colours with
         dark = on["dark_skin"].unsqueeze(1)
         self.skin = _mix(_rgb(_SKIN_PALE), _rgb(_SKIN_DARK), dark)
-        self.skin = self.skin + 0.045 * c["skin_shade"] + torch.tensor([0.03, 0.0, -0.04]).view(1, 3, 1, 1) * c["skin_warmth"]
+        self.skin = (
+            self.skin + 0.045 * c["skin_shade"] + torch.tensor([0.03, 0.0, -0.04]).view(1, 3, 1, 1) * c["skin_warmth"]
+        )
         weights = torch.cat([on[k].unsqueeze(1) for k in ATTRIBUTES[10:]], dim=1)  # [N, 4, 1, 1]
         weights = weights / weights.sum(dim=1, keepdim=True).clamp_min(1e-3)
         self.hair = torch.einsum("nkhw,kc->nchw", weights, torch.tensor(_HAIR)) * (1 + 0.10 * c["hair_shade"])
@@ -108,12 +110,23 @@ class _Painter:
     def _part(self, x0: float, x1: float, y0: float, y1: float) -> tuple[Tensor, Tensor, tuple[slice, slice]]:
         """Face coordinates inside a window given in them, and the window itself; wide enough for every pose."""
         near, far, slack, drop = _SCALE - 0.05, _SCALE + 0.05, 0.08, _DROP
-        low, high = (min(near * v, far * v) - slack for v in (x0, y0)), (max(near * v, far * v) + slack for v in (x1, y1))
+        low, high = (
+            (min(near * v, far * v) - slack for v in (x0, y0)),
+            (max(near * v, far * v) + slack for v in (x1, y1)),
+        )
         (left, top), (right, bottom) = low, high
         rect = self.canvas.window(left, right, top + drop, bottom + drop)
         return self.x[:, rect[0], rect[1]], self.y[:, rect[0], rect[1]], rect
 
-    def _fill(self, distance: Tensor, colour: Tensor, region: str | None, rect=None, opacity: Tensor | float = 1.0, softness=1.0) -> Tensor:
+    def _fill(
+        self,
+        distance: Tensor,
+        colour: Tensor,
+        region: str | None,
+        rect=None,
+        opacity: Tensor | float = 1.0,
+        softness=1.0,
+    ) -> Tensor:
         alpha = self.canvas.coverage(distance, softness) * opacity
         self.canvas.paint(alpha, colour, region, rect)
         return alpha
@@ -175,7 +188,11 @@ class _Painter:
         x, y, rect = self._part(-0.62, 0.62, -0.7, 0.7)
         u, v = x / (self.face_w * 1.15), y / (self.face_h * 1.15)
         round_ = torch.sqrt((1 - u * u - v * v).clamp_min(0.02))
-        shade = 0.80 + 0.22 * round_ + (0.13 + 0.05 * self.n["light_strength"]) * (u * self.light[0] * 2 + v * self.light[1] * 2)
+        shade = (
+            0.80
+            + 0.22 * round_
+            + (0.13 + 0.05 * self.n["light_strength"]) * (u * self.light[0] * 2 + v * self.light[1] * 2)
+        )
         self._fill(self._face_distance(x, y), self.skin * shade.unsqueeze(1), "skin", rect)
         blush = torch.tensor([0.92, 0.42, 0.40]).view(1, 3, 1, 1) * (0.35 + 0.65 * self.skin)
         for side in (-1, 1):
@@ -218,8 +235,12 @@ class _Painter:
             self._fill(white, _rgb((0.98, 0.98, 0.98)), "eyes", rect)
             inside = self.canvas.coverage(white)
             gx = dx - 0.018 * n["gaze"]
-            self.canvas.paint(self.canvas.coverage(ellipse(gx, dy, 0.050 * size, 0.052 * size)) * inside, iris, "eyes", rect)
-            self.canvas.paint(self.canvas.coverage(ellipse(gx, dy, 0.024 * size, 0.026 * size)) * inside, _rgb(_INK), "eyes", rect)
+            self.canvas.paint(
+                self.canvas.coverage(ellipse(gx, dy, 0.050 * size, 0.052 * size)) * inside, iris, "eyes", rect
+            )
+            self.canvas.paint(
+                self.canvas.coverage(ellipse(gx, dy, 0.024 * size, 0.026 * size)) * inside, _rgb(_INK), "eyes", rect
+            )
             self._fill(ellipse(gx + 0.018, dy + 0.02, 0.013, 0.013), _rgb((1.0, 1.0, 1.0)), "eyes", rect)
             lid = arc(dx, dy + 0.052 * size, 0.098 * size, 0.034, _mix(0.023, 0.012, he))
             self._fill(lid, _rgb(_INK), "eyes", rect)
@@ -280,7 +301,9 @@ class _Painter:
         opened = self.canvas.coverage(inner) * (smile > 0)
         self.canvas.paint(opened * smile.clamp(0, 1).sqrt(), _rgb((0.99, 0.98, 0.96)), "mouth", rect)
         line = torch.maximum(dx.abs() - half * 0.95, (dy - centre).abs() - 0.009)
-        self._fill(line, self.skin * torch.tensor([0.42, 0.26, 0.26]).view(1, 3, 1, 1), "mouth", rect, (1 - smile).clamp(0, 1))
+        self._fill(
+            line, self.skin * torch.tensor([0.42, 0.26, 0.26]).view(1, 3, 1, 1), "mouth", rect, (1 - smile).clamp(0, 1)
+        )
 
     def _hair_front(self) -> None:
         n, he = self.n, self.on["he"]
@@ -293,7 +316,9 @@ class _Painter:
         forehead = ellipse(x - 0.3 * part, y - 0.16, self.face_w * _mix(0.90, 0.97, he), 0.16 - top)
         fringe_end = self.eye_y - 0.155 + 0.012 * torch.sin(30 * x + 8 * part)
         bangs = self.on["bangs"]
-        bare = torch.maximum(forehead, -(y - fringe_end) * bangs - (1 - bangs))  # what stays free of hair: all of it, or below the fringe
+        bare = torch.maximum(
+            forehead, -(y - fringe_end) * bangs - (1 - bangs)
+        )  # what stays free of hair: all of it, or below the fringe
         sideburn = _mix(0.30, -0.02, he)
         distance = torch.maximum(torch.maximum(cap, -bare), y - sideburn)
         self._fill(distance, self._hair_shade(x, y), "hair", rect)
@@ -321,7 +346,9 @@ class _Painter:
         x, y, rect = self._part(-0.8, 0.8, -1, -0.2)
         rise = 0.03 * (self.much["hat"] - 0.9) * 5
         crown = torch.maximum(ellipse(x, y + 0.44, self.face_w + 0.075, 0.42 + rise), y + 0.42)
-        shade = 1 + 0.20 * (0.2 - x.abs()) + 0.25 * torch.exp(-((x + 0.16) / 0.12).square() - ((y + 0.66) / 0.12).square())
+        shade = (
+            1 + 0.20 * (0.2 - x.abs()) + 0.25 * torch.exp(-((x + 0.16) / 0.12).square() - ((y + 0.66) / 0.12).square())
+        )
         self._fill(crown, self.hat * shade.unsqueeze(1), "hat", rect, on)
         band = torch.maximum(crown, (y + 0.47).abs() - 0.035)
         self._fill(band, self.hat * 0.45, "hat", rect, on)

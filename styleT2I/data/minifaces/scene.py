@@ -141,7 +141,9 @@ def scenes_from_latents(z: Tensor, distribution: str, wanted: Mapping[str, bool]
     return Scenes(logits, nuisances)
 
 
-def _decide(logits: Tensor, y: dict[str, Tensor], z: Tensor, name: str, distribution: str, wanted: Mapping[str, bool]) -> None:
+def _decide(
+    logits: Tensor, y: dict[str, Tensor], z: Tensor, name: str, distribution: str, wanted: Mapping[str, bool]
+) -> None:
     column = ATTRIBUTES.index(name)
     value = _logit(z[:, column], _probability(distribution, y, name))
     if name in wanted:
