@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Everything that waits for a GPU, in order: bash tools/gpu_work.sh OUTDIR [STAGE ...]
+#
+#   tests    the GPU tests
+#   finish   an adversarial finish of the embedded generator, then its figures beside the fitted one's
+#   scratch  the same StyleGAN2 trained adversarially from nothing, then its figures
+#   fit128   the generator fitted to the renderer at 128 pixels
+#
+# Each stage takes under ten minutes on one large GPU; set KIMG to change the length of the adversarial runs. Figures and weights
+# land in OUTDIR (fp16, a few megabytes each); checkpoints stay in OUTDIR/runs, from which the same command goes on.
+set -euo pipefail
+
+out=${1:?usage: tools/gpu_work.sh OUTDIR [tests finish scratch fit128]}
+shift
+stages=("$@")
+[ ${#stages[@]} -gt 0 ] || stages=(tests finish scratch fit128)
+python=${PYTHON:-python3}
+model=checkpoints/minifaces
+mkdir -p "$out/runs"
+
+train() { # NAME ARGUMENTS...: trains adversarially, keeps the generator, measures it
+  local name=$1
+  shift
+  "$python" -m styleT2I.train_stylegan2 --preset minifaces64 --data minifaces:biased/train:60000 \
+    --judge "$model/judges_guide.json" --device cuda --outdir "$out/runs/$name" "$@"
+  "$python" -m styleT2I.package_model --generator "$out/runs/$name/generator.json" --half --outdir "$out/$name"
+  "$python" -m styleT2I.evaluate --suite generator --trunc 1 --generator "$out/$name/generator.json" --json "$out/$name.json"
+  tail -n 1 "$out/runs/$name/stats.jsonl"
+}
+
+for stage in "${stages[@]}"; do
+  echo "== $stage"
+  case $stage in
+  tests) "$python" -m pytest -m gpu -q | tee "$out/tests-gpu.log" ;;
+  finish)
+    "$python" -m styleT2I.evaluate --suite generator --trunc 1 --json "$out/fitted.json"
+    train finish --init "$model/generator.json" --kimg "${KIMG:-600}" --d-warmup-kimg 50
+    ;;
+  scratch) train scratch --kimg "${KIMG:-2000}" ;;
+  fit128)
+    "$python" -m styleT2I.fit_stylegan2 --resolution 128 --device cuda --outdir "$out/runs/fit128"
+    "$python" -m styleT2I.package_model --generator "$out/runs/fit128/generator.json" --half --outdir "$out/fit128"
+    ;;
+  *)
+    echo "unknown stage $stage" >&2
+    exit 2
+    ;;
+  esac
+done
