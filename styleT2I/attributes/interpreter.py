@@ -48,7 +48,7 @@ class Interpreter(Describer):
         self.before_unknown = bool(self.pending)
         if self.negation is not None:
             self.negation.is_spent = True
-        self.last, self.group, self.is_apart = "unknown", [], False
+        self.last, self.is_apart = "unknown", False
 
     def _function(self, item: Item):
         roles = item.entry.roles

@@ -39,8 +39,8 @@ def sentence(attributes: Mapping[str, bool], vocabulary: str | Vocabulary = "min
     noun = " ".join([*said["adjective"], *(said["noun"] or [vocabulary.subject["noun"]])])
     predicates = [f"is {item}" for item in said["is"]]
     predicates += [f"{verb} {_join(said[verb])}" for verb in ("has", "wears") if said[verb]]
-    article = "an" if noun[0] in "aeiou" else "a"
-    return f"{article} {noun}" + (f" who {_join(predicates)}" if predicates else "")
+    article, relative = "an" if noun[0] in "aeiou" else "a", "that" if vocabulary.subject["pronoun"] == "it" else "who"
+    return f"{article} {noun}" + (f" {relative} {_join(predicates)}" if predicates else "")
 
 
 def _is_denial(side) -> bool:

@@ -101,6 +101,10 @@ class Vocabulary:
                         terms.setdefault(normalise(term), (attribute.name, value))
         return terms
 
+    @functools.cached_property
+    def _near(self) -> dict[str, str | None]:
+        return {}  # answers of `nearest`, which compares with every term
+
     def __len__(self) -> int:
         return len(self.attributes)
 
@@ -132,8 +136,10 @@ class Vocabulary:
 
     def nearest(self, word: str) -> str | None:
         """Return the known term nearest in spelling to `word`, or None when none is near."""
-        near = difflib.get_close_matches(normalise(word), self._terms, n=1, cutoff=0.7)
-        return near[0] if near else None
+        word = normalise(word)
+        if word not in self._near:
+            self._near[word] = next(iter(difflib.get_close_matches(word, self._terms, n=1, cutoff=0.7)), None)
+        return self._near[word]
 
     def exclusive_of(self, name: str) -> tuple[str, ...]:
         """Return the other attributes that cannot be true together with `name`."""
