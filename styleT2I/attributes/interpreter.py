@@ -78,12 +78,11 @@ class Interpreter(Describer):
         if "nominative" in item.entry.roles:
             self._flush()
             self.negation = self.negation if self.negation and self.negation.is_fresh else None
-            subject = self.subject
+            parts = self.group or self.subject
             self._begin("person")
-            if item.text == "it" != self.lexicon.pronoun:  # "her hair isn't blond, it's black"
-                self.subject, self.last = subject, "relative"
-            else:
-                self.has_person = True
+            if item.text == "they" or item.text == "it" != self.lexicon.pronoun:  # "her hair isn't blond, it's black"
+                self.subject, self.last = parts, "relative"
+            self.has_person = self.has_person or item.entry.pronoun is not None
         elif "determiner" in item.entry.roles:
             self._determiner("definite" in item.entry.roles)
         for name, value in item.entry.pronoun or ():

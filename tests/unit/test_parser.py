@@ -176,3 +176,15 @@ def test_user_vocabulary_without_word_lists_is_parsed_by_its_phrases():
              "false": {"phrase": "short", "verb": "adjective"}}]})
     parsed = parse("a short person without a red scarf", vocabulary)
     assert parsed.attributes == {"scarf": False, "tall": False} and not parsed.unknown
+
+
+@pytest.mark.parametrize("text, expected", [
+    ("the bill of the bird is black", "+has_bill_color::black"),
+    ("red feathers on its head", "+has_crown_color::red"),
+    ("a white belly, breast and throat", "+has_belly_color::white +has_breast_color::white +has_throat_color::white"),
+    ("its wings and tail are brown and its belly is white",
+     "+has_wing_color::brown +has_upper_tail_color::brown +has_belly_color::white"),
+    ("a bird with a red crown and wings that are black", "+has_crown_color::red +has_wing_color::black"),
+])
+def test_colours_of_birds_go_to_the_part_they_are_said_of(text, expected):
+    assert said(text, "cub") == set(expected.split())
