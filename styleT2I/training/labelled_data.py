@@ -17,9 +17,7 @@ class LabelledData:
 
     def __init__(self, specs: tuple[str, ...], label: str, resolution: int):
         if not specs:
-            raise DataError(
-                "no training data named; give --data SPEC, for example minifaces:balanced/judge-train:40000"
-            )
+            raise DataError("no training data named; give --data SPEC, say minifaces:balanced/judge-train:40000")
         self.label = label
         self.parts = [open_dataset(spec, resolution, with_masks=label == "masks") for spec in specs]
         names = {"attributes": "attribute_names", "masks": "region_names"}[label]
@@ -28,9 +26,7 @@ class LabelledData:
         self.starts = [0]
         for spec, part in zip(specs, self.parts, strict=True):
             if tuple(getattr(part, names)) != self.names or not self.names:
-                raise DataError(
-                    f"{spec}: its {label} are not those of {specs[0]}, or it has none; train on one kind at a time"
-                )
+                raise DataError(f"{spec}: has no {label}, or others than {specs[0]}; name data sets that agree")
             if tuple(getattr(part, "nuisance_names", ())) != self.nuisance_names:
                 self.nuisance_names = ()  # only quantities that every part measures are regressed
             self.starts.append(self.starts[-1] + len(part))
