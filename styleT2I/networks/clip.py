@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from styleT2I.config import suggestion
 from styleT2I.errors import ConfigError
+from styleT2I.networks.clip_towers import SmallTower
 from styleT2I.networks.clip_tokenizers import Tokenizer, build_tokenizer
 
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -178,6 +179,9 @@ def _build_model(config):
     import open_clip
 
     model = copy.deepcopy(config.model)
+    small = model["vision_cfg"].pop("small", None)  # a tower of networks.clip_towers in place of open_clip's
+    if small is not None:
+        model["vision_cfg"] |= {"layers": 1, "width": 8, "head_width": 8, "patch_size": config.image_size}
     is_custom = model.pop("custom_text", False) or "hf_model_name" in model["text_cfg"]
     build = open_clip.CustomTextCLIP if is_custom else open_clip.CLIP
     if "multimodal_cfg" in model:
@@ -186,6 +190,9 @@ def _build_model(config):
         if f"{key.split('_')[0]}_model_name" in model[tower]:
             model[tower][key] = False  # weights come from our own files, never from a download on the side
     try:
-        return build(**model, quick_gelu=config.quick_gelu)
+        clip = build(**model, quick_gelu=config.quick_gelu)
+        if small is not None:
+            clip.visual = SmallTower(model["embed_dim"], config.image_size, **small)
+        return clip
     except (TypeError, ValueError, AssertionError, RuntimeError) as error:
         raise ConfigError(f"open_clip cannot build the CLIP model config {config.name!r}: {error}") from error

@@ -177,7 +177,8 @@ def test_files_that_are_no_openai_clip_are_named_in_one_line(tmp_path):
     torch.save([1, 2], tmp_path / "list.pt")
     (tmp_path / "broken.pt").write_bytes(b"PK\x03\x04 not a zip")
     messages = {
-        "other": "is no OpenAI CLIP", "list": "no plain state dict", "broken": "download it again", "absent": "cannot read",
+        "other": "is no OpenAI CLIP", "list": "no plain state dict", "broken": "download it again",
+        "absent": "cannot read",
     }  # fmt: skip
     for name, message in messages.items():
         with pytest.raises(CheckpointError, match=message) as caught:
