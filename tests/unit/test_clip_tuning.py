@@ -12,8 +12,9 @@ TEXT = {"context_length": 8, "vocab_size": 20, "width": 16, "heads": 2, "layers"
 VIT = {"image_size": 32, "patch_size": 8, "width": 16, "head_width": 8, "layers": 3}
 RESNET = {"image_size": 32, "layers": [1, 1, 1, 2], "width": 8}
 BLOCK = (
-    "ln_1.weight", "ln_1.bias", "attn.in_proj_weight", "attn.in_proj_bias",
-    "attn.out_proj.weight", "attn.out_proj.bias", "ln_2.weight", "ln_2.bias", "mlp.c_fc.weight", "mlp.c_fc.bias", "mlp.c_proj.weight", "mlp.c_proj.bias",
+    "ln_1.weight", "ln_1.bias", "attn.in_proj_weight", "attn.in_proj_bias", "attn.out_proj.weight",
+    "attn.out_proj.bias", "ln_2.weight", "ln_2.bias", "mlp.c_fc.weight", "mlp.c_fc.bias", "mlp.c_proj.weight",
+    "mlp.c_proj.bias",
 )  # fmt: skip
 
 
