@@ -80,7 +80,7 @@ PRESETS = {
             "eval_data": "minifaces:biased/test:512",
             "vocabulary": "minifaces",
             "batch_size": 32,
-            "lr": 1e-3,
+            "lr": 2e-3,
             "lr_decay": True,
             "truncation_psi": 0.7,
             "theta_rel": 0.6,
