@@ -5,7 +5,7 @@ import click
 from styleT2I.cli import command, device_option, outdir_option, seed_option
 
 PRESETS = ("minifaces", "minifaces-eval", "celebahq", "cub")
-DEFAULT_STEPS = {"minifaces": 4000, "minifaces-eval": 4000}
+DEFAULT_STEPS = {"minifaces": 1500, "minifaces-eval": 1500}
 
 
 @command()
@@ -17,7 +17,7 @@ DEFAULT_STEPS = {"minifaces": 4000, "minifaces-eval": 4000}
 @click.option("--name", help="Name of the exported component.")
 @click.option("--vocabulary", metavar="NAME|FILE", help="Attributes that captions speak of: minifaces, celeba, cub.")
 @click.option("--clip", metavar="FILE", help="Weights to start from: a clip component or an OpenAI state-dict file.")
-@click.option("--architecture", type=click.Choice(["resnet", "vit"]), help="Image tower of a CLIP from scratch.")
+@click.option("--architecture", type=click.Choice(["strided", "pooled"]), help="Image tower of a CLIP from scratch.")
 @click.option("--tune", type=click.Choice(["all", "paper", "release"]), help="Tensors to train: all; those the paper "
               "names; the three that the released script trains by mistake.")  # fmt: skip
 @click.option("--steps", type=click.IntRange(1), help="Optimisation steps.  [default: by preset]")

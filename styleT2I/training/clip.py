@@ -30,7 +30,7 @@ from styleT2I.training.clip_evaluation import CLIPEvaluation
 from styleT2I.training.clip_tuning import train_only
 from styleT2I.training.crops import random_resized_crop
 from styleT2I.training.degrade import random_degrade, random_shift
-from styleT2I.training.judge import warmup_cosine
+from styleT2I.training.optimisation import warmup_cosine
 
 MAX_LOGIT_SCALE = math.log(100)  # of CLIP's own training and of the paper's fine-tuning
 
@@ -55,7 +55,9 @@ class CLIPTask:
         self.paraphrase = load_paraphraser(config.vocabulary) if config.paraphrase else None
         self.heads = self._build_heads()
         trained = [p for p in (*self.clip.parameters(), *self.heads.parameters()) if p.requires_grad]
-        self.optimizer = torch.optim.AdamW(trained, lr=config.lr, weight_decay=config.weight_decay)
+        self.optimizer = torch.optim.AdamW(
+            trained, lr=config.lr, betas=(0.9, config.beta2), weight_decay=config.weight_decay
+        )
         self.evaluation = CLIPEvaluation(config.eval_data, config.vocabulary, size) if config.eval_data else None
 
     def step(self, step: int, rng: torch.Generator) -> dict[str, float]:

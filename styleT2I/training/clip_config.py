@@ -13,21 +13,14 @@ TUNES = ("all", "paper", "release")  # which tensors train; see training.clip_tu
 AUGMENTS = ("light", "crop", "none")
 SCHEDULES = ("cosine", "constant")
 
-# Image towers of 64 px in open_clip's terms. The text tower is the same for all; its vocab_size is the tokenizer's.
+# Image towers of 64 px (networks.clip_towers). The text tower is the same for all; its vocab_size is the tokenizer's.
 _TEXT = {"context_length": 40, "width": 64, "heads": 4, "layers": 2, "mlp_ratio": 2.0}
 ARCHITECTURES = {
-    "resnet": {
-        "embed_dim": 64,
-        "vision_cfg": {"image_size": 64, "layers": [1, 1, 1, 1], "width": 14},
-        "text_cfg": _TEXT,
-    },
-    "vit": {
-        "embed_dim": 64,
-        "vision_cfg": {
-            "image_size": 64, "patch_size": 8, "width": 128, "layers": 4, "head_width": 32, "mlp_ratio": 2.0,
-        },  # fmt: skip
-        "text_cfg": _TEXT,
-    },
+    name: {"embed_dim": 64, "vision_cfg": {"image_size": 64, "small": tower}, "text_cfg": _TEXT}
+    for name, tower in {
+        "strided": {"widths": (16, 32, 64, 96), "pool": "stride"},
+        "pooled": {"widths": (12, 24, 48, 96), "pool": "max"},
+    }.items()
 }
 
 
@@ -41,16 +34,17 @@ class CLIPTrainConfig:
     vocabulary: str | None = None  # attributes of the captions; None: captions are only known to be equal or not
 
     clip: str | None = None  # component or OpenAI state-dict file to fine-tune; None: from scratch
-    architecture: str = "resnet"  # from scratch only: a key of ARCHITECTURES
+    architecture: str = "strided"  # from scratch only: a key of ARCHITECTURES
     tune: str = "all"
 
     batch_size: int = 128
     epochs: int | None = None  # passes over the data, where the number of steps is not given
     lr: float = 2e-3  # of AdamW at its peak
+    beta2: float = 0.98  # of AdamW
     weight_decay: float = 0.05
     schedule: str = "cosine"  # "cosine": warmed up over 5 % of the steps, then down to 0; "constant": neither
     max_grad_norm: float = 1.0  # longer gradients are shortened to this; 0: never
-    attribute_weight: float = 1.0  # of the attributes' cross-entropy on both towers; needs labels and a vocabulary
+    attribute_weight: float = 8.0  # of the attributes' cross-entropy on both towers; needs labels and a vocabulary
     paraphrase: float = 0.3  # share of captions said in other words of the vocabulary; needs one
     augment: str = "light"  # "light": shifts and training.degrade; "crop": RandomResizedCrop, scale 0.9 to 1
     degrade: DegradeConfig = field(default_factory=DegradeConfig)  # of "light"
@@ -78,7 +72,7 @@ class CLIPTrainConfig:
 
 # The paper's fine-tuning (papers' released ft_clip_text.py): AdamW lr 5e-4, torch's default weight decay, no schedule.
 _PAPER = {
-    "tune": "paper", "lr": 5e-4, "weight_decay": 0.01, "schedule": "constant", "max_grad_norm": 0.0,
+    "tune": "paper", "lr": 5e-4, "beta2": 0.999, "weight_decay": 0.01, "schedule": "constant", "max_grad_norm": 0.0,
     "attribute_weight": 0.0, "paraphrase": 0.0, "augment": "crop", "half": False,
 }  # fmt: skip
 PRESETS = {
@@ -93,8 +87,7 @@ PRESETS = {
         "eval_data": "minifaces:balanced/test:4000",
         "name": "minifaces-clip-eval",
         "vocabulary": "minifaces",
-        "architecture": "vit",
-        "lr": 1e-3,
+        "architecture": "pooled",
     },
     "celebahq": {**_PAPER, "name": "celebahq-clip", "batch_size": 192, "epochs": 1000, "vocabulary": "celeba"},
     "cub": {**_PAPER, "name": "cub-clip", "batch_size": 256, "epochs": 100},

@@ -1,0 +1,43 @@
+"""Small image towers for CLIPs of small pictures.
+
+open_clip's towers begin by dividing the resolution by 4 (ResNet) or 8 and more (ViT); lips and earrings of a 64-pixel face are a few
+pixels wide and are lost there. These begin at full resolution.
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class SmallTower(nn.Module):
+    """Convolutions from full resolution on, halved after every width; the image as a vector [N, embed_dim].
+
+    What is pooled: the mean and the maximum of the last map, and a few channels that keep their place. `pool` says how a map is
+    halved, "stride" (by its convolution) or "max" (by its maximum): two towers that see the same picture differently.
+    """
+
+    def __init__(self, embed_dim: int, image_size: int, widths: tuple[int, ...] = (16, 32, 64, 96), pool: str = "stride"):
+        super().__init__()
+        stages, in_dim = [], 3
+        for index, width in enumerate(widths):
+            halve = index > 0
+            stages.append(_conv(in_dim, width, 2 if halve and pool == "stride" else 1))
+            stages.append(_conv(width, width, 1))
+            if pool == "max" and index < len(widths) - 1:
+                stages.append(nn.MaxPool2d(2))
+            in_dim = width
+        self.stages = nn.Sequential(*stages)
+        side = image_size >> (len(widths) - 1)
+        self.place = _conv(in_dim, 8, 1, kernel_size=1)
+        self.proj = nn.Linear(2 * in_dim + 8 * side * side, embed_dim)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        x = self.stages(image)
+        placed = self.place(x).flatten(1)
+        return self.proj(torch.cat([x.mean(dim=(2, 3)), x.amax(dim=(2, 3)), placed], dim=1))
+
+
+def _conv(in_dim, out_dim, stride, kernel_size=3):
+    return nn.Sequential(
+        nn.Conv2d(in_dim, out_dim, kernel_size, stride, kernel_size // 2, bias=False), nn.BatchNorm2d(out_dim), nn.ReLU()
+    )
