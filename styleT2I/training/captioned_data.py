@@ -115,5 +115,10 @@ def captions_true_of(labels: torch.Tensor, mentions: Mentions) -> torch.Tensor:
 def equal_captions(captions: Sequence[str]) -> torch.Tensor:
     """Which captions are the same sentence but for case, spaces and the full stop: bool [N, N]."""
     ids: dict[str, int] = {}
-    codes = torch.tensor([ids.setdefault(" ".join(text.lower().strip(" .").split()), len(ids)) for text in captions])
+    codes = torch.tensor([ids.setdefault(normal_caption(text), len(ids)) for text in captions])
     return codes.unsqueeze(0) == codes.unsqueeze(1)
+
+
+def normal_caption(text: str) -> str:
+    """A caption in lower case with single spaces and without its full stop."""
+    return " ".join(text.lower().strip(" .").split())

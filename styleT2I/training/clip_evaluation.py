@@ -14,7 +14,7 @@ from styleT2I.metrics.zero_shot import prompt_features, zero_shot_margins
 from styleT2I.networks.clip import CLIP
 from styleT2I.torch_utils.images import make_grid_u8, to_uint8
 from styleT2I.torch_utils.seeding import generator
-from styleT2I.training.captioned_data import CaptionedData, CaptionReader
+from styleT2I.training.captioned_data import CaptionedData, CaptionReader, captions_true_of, normal_caption
 from styleT2I.training.judge import judged_pairs
 
 NUM_CANDIDATES = 100  # captions an image chooses from in R-precision
@@ -40,15 +40,16 @@ class CLIPEvaluation:
     def measure(self, clip: CLIP, num: int | None = None) -> dict:
         """Figures on the first `num` pictures (all by default); the network's mode is kept.
 
-        "num"; "r_precision": share of pictures whose first caption beats 99 others of another meaning; with labels also
-        "attributes": zero-shot balanced accuracy by attribute, "rare_pairs": as metrics.attributes.rare_pair_accuracy.
+        "num"; "r_precision": share of pictures whose first caption beats 99 others that do not hold for them (where
+        labels tell, else 99 other sentences); with labels also "attributes": zero-shot balanced accuracy by attribute,
+        and "rare_pairs": as metrics.attributes.rare_pair_accuracy.
         """
         was_training = clip.training
         clip.eval()
         features, captions, labels = self._encode(clip, num)
         figures = {"num": len(features)}
         if len(features) > NUM_CANDIDATES:
-            figures["r_precision"] = self._r_precision(clip, features, captions)
+            figures["r_precision"] = self._r_precision(clip, features, captions, labels)
         if self.prompts:
             truth = labels[:, self.columns]
             verdict = verdicts(self._margins(clip, features))
@@ -91,11 +92,10 @@ class CLIPEvaluation:
             labels.append(batch.labels)
         return torch.cat(features), captions, torch.cat(labels) if self.data.names else None
 
-    def _r_precision(self, clip, features, captions):
-        meanings = captions
-        if self.reader is not None:
-            meanings = [frozenset(self.reader.attributes_of(caption).items()) or caption for caption in captions]
-        candidates = draw_candidates(meanings, NUM_CANDIDATES, generator("clip evaluation"))
+    def _r_precision(self, clip, features, captions, labels):
+        also_true = captions_true_of(labels, self.reader(captions)) if self.reader else None
+        meanings = [normal_caption(caption) for caption in captions]
+        candidates = draw_candidates(meanings, NUM_CANDIDATES, generator("clip evaluation"), also_true)
         return float(r_precision(features, encode_texts(clip, captions), candidates).mean())
 
     def _margins(self, clip, features):

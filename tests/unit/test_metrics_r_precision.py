@@ -24,6 +24,15 @@ def test_too_few_mismatched_captions_are_refused():
         draw_candidates(["same", "same", "b", "c"], 4, generator(0))
 
 
+def test_captions_that_hold_for_the_image_too_are_no_candidates():
+    also_true = torch.rand(40, 40, generator=generator("truth")) < 0.5
+    table = draw_candidates(range(40), 8, generator("r", 0), also_true)
+    rows = torch.arange(40).unsqueeze(1)
+    assert not also_true[rows, table[:, 1:]].any() and table[:, 0].tolist() == list(range(40))
+    with pytest.raises(ValueError, match="caption 0 has 0 captions of another meaning"):
+        draw_candidates(range(4), 2, generator(0), torch.ones(4, 4, dtype=torch.bool))
+
+
 def test_equals_a_loop_over_cosines():
     rng = generator("features")
     image, text = torch.randn(30, 6, generator=rng), torch.randn(30, 6, generator=rng)

@@ -33,15 +33,19 @@ DATA = "minifaces:balanced/train:16"
 TEST = "minifaces:balanced/test:16"
 
 
+TEXT = {"context_length": 40, "width": 16, "heads": 2, "layers": 1}
+VISION = {
+    "resnet": {"image_size": 32, "layers": [1, 1, 1, 1], "width": 8},
+    "vit": {"image_size": 32, "patch_size": 8, "width": 16, "head_width": 8, "layers": 2},
+    "strided": {"image_size": 32, "small": {"widths": [4, 8, 8], "pool": "stride"}},
+    "pooled": {"image_size": 32, "small": {"widths": [4, 8, 8], "pool": "max"}},
+}
+
+
 @pytest.fixture(autouse=True)
 def tiny_architectures(monkeypatch):
-    """The MiniFaces towers at 32 px and small widths."""
-    text = {"context_length": 40, "width": 16, "heads": 2, "layers": 1}
-    vision = {
-        "resnet": {"image_size": 32, "layers": [1, 1, 1, 1], "width": 8},
-        "vit": {"image_size": 32, "patch_size": 8, "width": 16, "head_width": 8, "layers": 2},
-    }
-    tiny = {name: {"embed_dim": 8, "vision_cfg": cfg, "text_cfg": text} for name, cfg in vision.items()}
+    """Image towers of all kinds at 32 px and small widths."""
+    tiny = {name: {"embed_dim": 8, "vision_cfg": vision, "text_cfg": TEXT} for name, vision in VISION.items()}
     monkeypatch.setattr(clip_config, "ARCHITECTURES", tiny)
 
 
@@ -57,7 +61,7 @@ def final_tensors(outdir):
     return flatten_state(newest_checkpoint(outdir).state)[1]
 
 
-@pytest.mark.parametrize("architecture", ["resnet", "vit"])
+@pytest.mark.parametrize("architecture", VISION)
 def test_a_resumed_run_equals_an_uninterrupted_one_to_the_bit(tmp_path, architecture):
     train(tmp_path / "whole", 6, architecture=architecture)
     train(tmp_path / "parts", 3, task_steps=6, architecture=architecture)
