@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from pathlib import Path
 
 import torch
@@ -22,6 +23,7 @@ from styleT2I.torch_utils.images import save_png
 from styleT2I.torch_utils.seeding import derive_seed, generator
 from styleT2I.torch_utils.words import plain_words
 from styleT2I.training.clip_augment import augment_for_clip
+from styleT2I.training.optimisation import descend
 from styleT2I.training.t2d_config import T2DConfig
 from styleT2I.training.t2d_evaluation import T2DEvaluation, sample_grid
 
@@ -60,7 +62,7 @@ class T2DTask:
         with torch.no_grad():
             w = G.mapping(z, truncation_psi=config.truncation_psi)[:, 0]  # [B, w_dim]
             target = self.clip.encode_text(captions)
-        text_features = self.network.encode_text(captions, self.clip)
+        text_features = self.network.encode_text(captions, self.clip) if self.network.text_encoder else target
         if config.shuffle_captions:
             text_features = text_features.roll(1, dims=0)
         s = self.network(w, text_features)  # [B, num_ws, w_dim]
@@ -72,11 +74,7 @@ class T2DTask:
         )  # fmt: skip
         penalty = norm_penalty_loss(s, self.theta)
         loss = contrastive + config.norm_weight * penalty if config.use_norm_penalty else contrastive
-        for group in self.optimizer.param_groups:
-            group["lr"] = config.lr * self._lr_factor(step)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimizer.step()
+        descend(self.optimizer, loss, config.lr * self._lr_factor(step))
         return {
             "loss": loss.item(),
             "loss_contrastive": contrastive.item(),
@@ -129,9 +127,7 @@ class T2DTask:
         return torch.tensor([[other <= own for other in wanted] for own in wanted], device=self.device)
 
     def _lr_factor(self, step):
-        if not self.config.lr_decay:
-            return 1.0
-        return 0.5 * (1 + torch.cos(torch.tensor(torch.pi * min(step / self.num_steps, 1.0)))).item()
+        return 0.5 * (1 + math.cos(math.pi * step / self.num_steps)) if self.config.lr_decay else 1.0
 
     @torch.no_grad()
     def _sample_w(self):
