@@ -1,16 +1,19 @@
-"""A caption in other words of its vocabulary: synonyms, other verbs, adverbs in between; the meaning is checked."""
+"""A face in other words of its vocabulary: captions reworded or made of rarer phrases; the meaning is checked."""
 
 import functools
 from collections.abc import Mapping
 
-from styleT2I.attributes.caption_words import Dice
+from styleT2I.attributes.caption_words import Dice, with_article
 from styleT2I.attributes.parser import parse
 from styleT2I.attributes.vocabulary import Vocabulary, load_vocabulary, read_lexicon
 from styleT2I.torch_utils.words import plain_words, split_words
 
-_SWAPPED = ("copula", "have", "wear", "with", "and", "without", "not", "determiner")  # groups of the English lexicon
+# Groups of the English lexicon whose terms stand for each other, and those whose terms change nothing where added.
+_SWAPPED = ("copula", "have", "wear", "with", "and", "or", "without", "no", "not", "determiner")
 _INSERTED = ("degree", "function")
 _SWAP_ODDS, _INSERT_ODDS = 0.5, 0.3  # of one word being said otherwise, of one word being added to the caption
+_COMPOSE_ODDS = 0.5  # of a new sentence out of the vocabulary's phrases in place of a rewording
+_NUM_ODDS = (0.5, 0.3, 0.2)  # of 1, 2, 3 attributes in such a sentence
 _TRIES = 3
 
 
@@ -23,20 +26,44 @@ class Paraphraser:
         self._inserted = [tuple(plain_words(term)) for name in _INSERTED for term in lexicon[name]]
         self._inserted = [term for term in self._inserted if term]
         self._groups = _groups(self.vocabulary, lexicon)
+        self._phrases = {(a.name, v): _phrases(a.side(v)) for a in self.vocabulary for v in (True, False)}
         self._longest = max(len(term) for term in self._groups)
 
     def __call__(self, text: str, labels: Mapping[str, bool], dice: Dice) -> str:
-        """The caption said otherwise, in lower case, or as it was where no other wording keeps its meaning.
+        """The caption said otherwise, or another true sentence about its picture; as it was where neither succeeds.
 
         labels: the picture's attributes; a wording may come to say more ("girl" for "woman"), as long as it is true.
         """
-        said = parse(text, self.vocabulary).attributes
+        if dice.chance(_COMPOSE_ODDS):
+            wanted, make = {}, lambda: self._composed(labels, dice)
+        else:
+            wanted, make = parse(text, self.vocabulary).attributes, lambda: self._reworded(text, dice)
         for _ in range(_TRIES):
-            other = self._reworded(text, dice)
+            other = make()
             meant = parse(other, self.vocabulary).attributes
-            if meant.keys() >= said.keys() and all(labels.get(name) == value for name, value in meant.items()):
+            is_true = all(labels.get(name) == value for name, value in meant.items())
+            if meant and meant.keys() >= wanted.keys() and is_true:
                 return other
         return text
+
+    def _composed(self, labels, dice) -> str:
+        """A sentence about a few attributes of the picture, each in any phrase that the vocabulary has for it."""
+        known = [name for name in self.vocabulary.names if name in labels]
+        subject, features = "", []
+        for _ in range(dice.weighted((1, 2, 3), _NUM_ODDS)):
+            name = dice.pick(known)
+            kinds = self._phrases[name, labels[name]]
+            kind = dice.pick([kind for kind, phrases in kinds.items() if phrases])
+            phrase = dice.pick(kinds[kind])
+            if kind == "whole":
+                return phrase
+            if kind == "person":
+                subject = phrase
+            else:
+                features.append(phrase)
+        if not features or (len(features) == 1 and not subject and dice.chance(0.5)):
+            return subject or features[0]
+        return f"{subject or dice.pick(('a person', 'someone'))} with {' and '.join(features)}"
 
     def _reworded(self, text, dice) -> str:
         words = tuple(word.text for word in split_words(text))
@@ -69,6 +96,17 @@ def _groups(vocabulary, lexicon) -> dict[tuple[str, ...], tuple[tuple[str, ...],
         for term in as_words:
             groups.setdefault(term, {}).update(as_words)
     return {term: tuple(others) for term, others in groups.items() if len(others) > 1}
+
+
+def _phrases(side) -> dict[str, list[str]]:
+    """The phrases for one value by their place in a sentence: a whole of its own, the person, what the person has."""
+    features = [f"{word} {part}" for part, words in side.adjectives.items() if part != "person" for word in words]
+    persons = [*side.nouns, *(f"{word} person" for word in side.adjectives.get("person", ()))]
+    return {
+        "whole": list(side.phrases),
+        "person": [with_article(person) for person in persons],
+        "feature": [*side.things, *features],
+    }
 
 
 @functools.lru_cache(maxsize=4)
