@@ -5,8 +5,12 @@ import click
 from styleT2I.cli import command, device_option, model_option
 
 SUITES = ("judges", "clip", "generator", "t2d")
-_DATA = {"judges": "minifaces:balanced/test:4000", "clip": "minifaces:balanced/test:4000",
-         "generator": "minifaces:biased/train:4000", "t2d": "minifaces:biased/test:1000"}  # fmt: skip
+_DATA = {
+    "judges": "minifaces:balanced/test:4000",
+    "clip": "minifaces:balanced/test:4000",
+    "generator": "minifaces:biased/train:4000",
+    "t2d": "minifaces:biased/test:1000",
+}
 _NUM = {"judges": 4000, "clip": 4000, "generator": 4000, "t2d": 1000}
 
 
@@ -21,7 +25,10 @@ _NUM = {"judges": 4000, "clip": 4000, "generator": 4000, "t2d": 1000}
 @click.option("--json", "json_path", metavar="FILE", help="Write the figures here too.")
 @device_option
 def main(suites, model, data, num, psi, t2d, generator, json_path, device):
-    """Measure judges, CLIPs, the generator and Text-to-Direction on unseen data; every figure names what it rests on."""
+    """Measure judges, CLIPs, the generator and Text-to-Direction on unseen data.
+
+    Every figure names what it rests on.
+    """
     from pathlib import Path
 
     import torch

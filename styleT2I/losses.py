@@ -34,9 +34,45 @@ def clip_contrastive_loss(
     return loss
 
 
+def attribute_flip_loss(
+    image_features: torch.Tensor,
+    text_features: torch.Tensor,
+    flipped_features: torch.Tensor,
+    owner: torch.Tensor,
+    temperature_scale: float | torch.Tensor,
+) -> torch.Tensor:
+    """Cross-entropy between an image's own sentence and the same sentence with one attribute turned round.
+
+    image_features, text_features [B, D] as in clip_contrastive_loss; flipped_features [M, D], L2-normalised, the k-th
+    belongs to image owner[k] (int64 [M]). Only what the sentence states can lower it, so nothing else is pushed; 0 for
+    M = 0. Not in the paper, whose wrong answers are the batch's other captions.
+    """
+    if not len(owner):
+        return image_features.sum() * 0
+    right = (image_features * text_features).sum(dim=1)[owner]  # [M]
+    wrong = (image_features[owner] * flipped_features).sum(dim=1)
+    return F.softplus(temperature_scale * (wrong - right)).mean()
+
+
 def norm_penalty_loss(s: torch.Tensor, theta: float) -> torch.Tensor:
     """Mean over the batch of max(||s|| - theta, 0), the norm taken over the flattened [num_ws * w_dim] vector.
 
     s [N, num_ws, w_dim]; theta in the units of W. Source: StyleT2I (Li et al., CVPR 2022), sec. 4.2.
     """
     return (s.flatten(1).norm(dim=1) - theta).clamp(min=0).mean()
+
+
+def pixel_fit_loss(drawn: torch.Tensor, image: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """Weighted Charbonnier distance of pixels plus that of their horizontal and vertical differences (crisp edges).
+
+    drawn, image [N, 3, R, R] in [-1, 1]; weight [N, 1, R, R], at least 1.
+    """
+    error = drawn - image
+    loss = (weight * _charbonnier(error)).mean()
+    for dim in (2, 3):
+        loss = loss + 0.5 * _charbonnier(error.diff(dim=dim)).mean()
+    return loss
+
+
+def _charbonnier(error: torch.Tensor) -> torch.Tensor:
+    return torch.sqrt(error.square() + 0.02**2) - 0.02

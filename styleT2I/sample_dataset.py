@@ -1,4 +1,7 @@
-"""Write a generator's samples as a data set: `python -m styleT2I.sample_dataset --generator G.json --judge J.json --outdir DIR`."""
+"""Write a generator's samples as a data set.
+
+`python -m styleT2I.sample_dataset --generator G.json --judge J.json --outdir DIR`
+"""
 
 import click
 
@@ -14,7 +17,7 @@ from styleT2I.cli import command, device_option, outdir_option, seed_option
 @seed_option
 @device_option
 def main(generator, judge, outdir, num, min_psi, seed, device):
-    """Sample MiniFaces pictures from a generator, label them with a judge, caption them, and write an ordinary data set."""
+    """Sample MiniFaces pictures from a generator, label them with a judge, caption them, and write a data set."""
     import torch
     from tqdm import tqdm
 

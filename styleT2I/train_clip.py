@@ -5,7 +5,7 @@ import click
 from styleT2I.cli import command, device_option, outdir_option, seed_option
 
 PRESETS = ("minifaces", "minifaces-eval", "celebahq", "cub")
-DEFAULT_STEPS = {"minifaces": 1500, "minifaces-eval": 1500}
+DEFAULT_STEPS = {"minifaces": 1500, "minifaces-eval": 1000}
 
 
 @command()

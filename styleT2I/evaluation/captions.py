@@ -23,9 +23,10 @@ def evaluate_captions(model: Model, data: str, num: int, psi: float) -> dict:
     """Caption i of the data on the latent of seed i, judged by the held-out judge and the second CLIP.
 
     "success": share of images with every requested attribute right (with a 95 % Wilson interval), "unedited": the same
-    share before the edit, "attributes": by attribute, "drift": changed although nobody asked; "r_precision" (1 in 100)
-    beside what real pictures of the same captions get; "frechet" to those pictures beside the plain samples' distance to
-    the same number of training pictures, both in the held-out judge's features.
+    share before the edit, "attributes": by attribute, "drift": changed although nobody asked; "r_precision" (1 in 100,
+    against captions that contradict the own one, for those that at least 99 do) beside what real pictures of the same
+    captions get; "frechet" to those pictures beside the plain samples' distance
+    to the same number of training pictures, both in the held-out judge's features.
     """
     pictures = open_dataset(data, model.network("generator").resolution, with_masks=False)
     num = min(num, len(pictures))
@@ -38,7 +39,10 @@ def evaluate_captions(model: Model, data: str, num: int, psi: float) -> dict:
     after, features, seen = _look(judge, clip_eval, _edits(model, captions, psi))
     right = success(after, requests)
     meanings = [frozenset(one.items()) for one in asked]
-    candidates = draw_candidates(meanings, _NUM_CANDIDATES, generator("evaluate", "t2d"))
+    agreeing = _agreeing(requests)
+    ranked = torch.nonzero((~agreeing).sum(dim=1) >= _NUM_CANDIDATES - 1).flatten()
+    draw = generator("evaluate", "t2d")
+    candidates = draw_candidates(meanings, _NUM_CANDIDATES, draw, agreeing, ranked.tolist())
     texts = encode_texts(clip_eval, captions)
     _, _, real_seen = _look(judge, clip_eval, _real(pictures, num, model.device))
     real, _ = data_features(judge, data, num, pictures.resolution)
@@ -53,8 +57,9 @@ def evaluate_captions(model: Model, data: str, num: int, psi: float) -> dict:
         "unedited": float(success(before, requests).double().mean()),
         "attributes": dict(zip(names, attribute_rates(after, requests).tolist(), strict=True)),
         "drift": dict(zip(names, drift_rates(before, after, requests).tolist(), strict=True)),
-        "r_precision": float(r_precision(seen, texts, candidates).mean()),
-        "r_precision_real": float(r_precision(real_seen, texts, candidates).mean()),
+        "r_precision": float(r_precision(seen[ranked], texts, candidates).mean()),
+        "r_precision_real": float(r_precision(real_seen[ranked], texts, candidates).mean()),
+        "r_precision_num": len(ranked),
         "frechet": frechet_distance(features, real),
         "frechet_plain": frechet_distance(plain, training),
         "features": "held-out judge",
@@ -62,6 +67,13 @@ def evaluate_captions(model: Model, data: str, num: int, psi: float) -> dict:
     figures["r_precision_ratio"] = figures["r_precision"] / figures["r_precision_real"]
     figures["frechet_ratio"] = figures["frechet"] / figures["frechet_plain"]
     return figures
+
+
+def _agreeing(requests):
+    """[N, N] bool: captions i and j contradict each other nowhere, so one picture may be true of both."""
+    settled = (~requests.free).float()  # asked, or decided by an asked one of the same group
+    says = settled * (2 * requests.values.float() - 1)  # [N, A] in {-1, 0, 1}
+    return says @ says.t() >= settled @ settled.t()
 
 
 def _look(judge, clip_eval, images):

@@ -1,4 +1,4 @@
-"""Suites "judges" and "clip": how well the networks that only look see labelled pictures that none of them trained on."""
+"""Suites "judges" and "clip": how well the networks that only look see labelled pictures none of them trained on."""
 
 from styleT2I.model import Model
 from styleT2I.training.clip_evaluation import CLIPEvaluation
@@ -7,7 +7,7 @@ from styleT2I.training.labelled_data import LabelledData
 
 
 def evaluate_judges(model: Model, data: str, num: int) -> dict:
-    """Both judges on the first `num` images of a labelled data set: balanced accuracy by attribute and in rare pairs."""
+    """Balanced accuracy of both judges, by attribute and in rare pairs, on the first `num` images of labelled data."""
     return {role: _judge(model.network(role), data, num) for role in ("judges.guide", "judges.heldout")}
 
 
@@ -17,7 +17,7 @@ def _judge(judge, data, num):
 
 
 def evaluate_clip(model: Model, data: str, num: int) -> dict:
-    """Zero-shot balanced accuracy of the guiding and the scoring CLIP, by attribute and in rare pairs, and R-precision."""
+    """Zero-shot balanced accuracy of the guiding and the scoring CLIP, by attribute and in rare pairs; R-precision."""
     vocabulary = model.vocabulary.name
     return {
         role: CLIPEvaluation(data, vocabulary, model.network("generator").resolution).measure(model.network(role), num)

@@ -19,8 +19,8 @@ def evaluate_generator(model: Model, data: str, num: int, psi: float) -> dict:
     """Samples of seeds 0 ... num - 1 beside the first `num` images of the data the generator stands for.
 
     "agreement": share of samples on which both judges agree, by attribute; "rates": share that the held-out judge sees,
-    with the data's labels beside it; distances in the held-out judge's features, with the distance between two halves
-    of the data as the floor below which no difference can be seen.
+    with the data's labels beside it; distances in the held-out judge's features, with that of the data's validation
+    split as the floor below which no difference can be seen.
     """
     heldout, guide = model.network("judges.heldout"), model.network("judges.guide")
     features, samples, others = [], [], []
@@ -31,6 +31,7 @@ def evaluate_generator(model: Model, data: str, num: int, psi: float) -> dict:
         others.append(verdicts(guide(image)))
     features, verdict = torch.cat(features), torch.cat(samples)
     real, labels = data_features(heldout, data, num, model.network("generator").resolution)
+    unseen, _ = data_features(heldout, data.replace("/train", "/val"), num, model.network("generator").resolution)
     names = heldout.attribute_names
     rates = (verdict == YES).double().mean(dim=0)
     rows = slice(0, _NUM_NEIGHBOUR_ROWS)
@@ -42,7 +43,7 @@ def evaluate_generator(model: Model, data: str, num: int, psi: float) -> dict:
         "data_rates": _by_name(names, labels.double().mean(dim=0)),
         "worst_rate_difference": float((rates - labels.double().mean(dim=0)).abs().max()),
         "frechet": frechet_distance(features, real),
-        "frechet_floor": frechet_distance(real[::2], real[1::2]),
+        "frechet_floor": frechet_distance(unseen, real),
         **precision_recall(real[rows], features[rows]),
         **density_coverage(real[rows], features[rows]),
         "features": "held-out judge",

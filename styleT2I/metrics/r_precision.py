@@ -14,30 +14,31 @@ def draw_candidates(
     num_candidates: int,
     generator: torch.Generator,
     also_true: torch.Tensor | None = None,
+    rows: Sequence[int] | None = None,
 ) -> torch.Tensor:
-    """For every caption, itself and num_candidates - 1 mismatched ones, drawn without replacement.
+    """For every caption (or those of `rows`), itself and num_candidates - 1 mismatched ones, drawn without replacement.
 
     meanings: one hashable per caption; captions of equal meaning (the same text, or the same set of attributes in
     other words) are no mismatch for each other. also_true [N, N] bool: caption j holds for image i as well, although it
     means something else ("a man" of a man with a hat); such captions are no mismatch either, where that is known, since
-    with them even a perfect encoder could only guess. Returns int64 [N, num_candidates] indices into the captions;
+    with them even a perfect encoder could only guess. Returns int64 [N or len(rows), num_candidates] indices into the captions;
     column 0 is the caption itself. Row i depends on the generator and on the rows before it, so draw once and keep the
     table.
     Raises ValueError when a caption has too few mismatched ones.
     """
     ids = {meaning: index for index, meaning in enumerate(dict.fromkeys(meanings))}
     codes = torch.tensor([ids[meaning] for meaning in meanings])
-    rows = []
-    for index, code in enumerate(codes):
-        is_mismatch = codes != code if also_true is None else (codes != code) & ~also_true[index]
+    table = []
+    for index in range(len(codes)) if rows is None else rows:
+        is_mismatch = codes != codes[index] if also_true is None else (codes != codes[index]) & ~also_true[index]
         others = torch.nonzero(is_mismatch).flatten()
         if len(others) < num_candidates - 1:
             raise ValueError(
                 f"caption {index} has {len(others)} captions of another meaning, {num_candidates - 1} are needed"
             )
         chosen = others[torch.randperm(len(others), generator=generator)[: num_candidates - 1]]
-        rows.append(torch.cat([torch.tensor([index]), chosen]))
-    return torch.stack(rows)
+        table.append(torch.cat([torch.tensor([index]), chosen]))
+    return torch.stack(table)
 
 
 def r_precision(image_features: torch.Tensor, text_features: torch.Tensor, candidates: torch.Tensor) -> torch.Tensor:

@@ -1,11 +1,10 @@
-"""Fitting a StyleGAN2 generator to the MiniFaces renderer by regression: no adversary, minutes instead of hours on a CPU.
+"""Fitting a StyleGAN2 generator to the MiniFaces renderer by regression: minutes instead of hours on a CPU.
 
-A linear scene encoder gives w for a known scene, the synthesis network learns to draw it (16, 32, then 64 pixels), the mapping network
-learns the encoder's w from z, and at the end both are trained together from z to the picture. What comes out is a StyleGAN2 in every
-weight, but not a GAN: its W is closer to linear in the attributes than an adversarially trained one.
+A linear scene encoder gives w for a known scene, the synthesis network learns to draw it (16, 32, then 64 pixels), the
+mapping network learns the encoder's w from z, and at the end both are trained together from z to the picture. What
+comes out is a StyleGAN2 in every weight, but not a GAN: its W is closer to linear in the attributes than that of one
+trained against an adversary.
 """
-
-from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
@@ -13,55 +12,22 @@ import torch.nn.functional as F
 from styleT2I.config import to_dict
 from styleT2I.data.minifaces.renderer import REGIONS, render
 from styleT2I.data.minifaces.scene import ATTRIBUTES, NUISANCES, Z_DIM, Scenes, scenes_from_latents
-from styleT2I.errors import ConfigError
 from styleT2I.formats.component import write_component
+from styleT2I.losses import pixel_fit_loss
 from styleT2I.networks.stylegan2 import Generator
 from styleT2I.networks.stylegan2_config import GeneratorConfig
 from styleT2I.networks.stylegan2_layers import FullyConnected
 from styleT2I.torch_utils.images import make_grid_u8, save_png, to_uint8
 from styleT2I.torch_utils.seeding import generator as seeded
+from styleT2I.training.renderer_fit_config import RendererFitConfig, fit_config
+
+__all__ = ["RendererFit", "fit_config"]
 
 _PIXEL_WEIGHTS = {"mouth": 5.0, "eyes": 2.0, "glasses": 2.0, "earrings": 2.0, "beard": 1.0, "hat": 1.0, "ears": 1.0}
-_NUM_SCENES = len(ATTRIBUTES) + len(NUISANCES)
-
-
-@dataclass(frozen=True)
-class RendererFitConfig:
-    """How a generator is fitted; the shares are of all steps, in the order in which the stages run."""
-
-    steps: int = 37000
-    resolution: int = 64
-    distribution: str = "biased"  # what the generator may see
-    channels: dict = field(default_factory=dict)  # of the synthesis network, by resolution
-    w_dim: int = 128
-    mapping_layers: int = 3  # wide and shallow fits the thresholds of the attributes better than deep and narrow
-    mapping_hidden_dim: int = 512
-    batch: int = 16  # at the final resolution; four times as many scenes at 16 pixels, twice as many at 32
-    lr: float = 0.02  # of equalised weights, cosine to 0 over the drawing stages
-    mapping_lr: float = 0.01
-    mapping_batch: int = 256
-    joint_lr: float = 0.002
-    share_16: float = 0.0405
-    share_32: float = 0.0676
-    share_mapping: float = 0.5405  # a step costs a thirtieth of a drawing step
-    share_joint: float = 0.1081
-    min_truncation_psi: float = (
-        0.5  # half of the scenes are pulled towards the mean scene, so that truncated w stay legible
-    )
-
-    def __post_init__(self):
-        if not 0 < self.share_16 + self.share_32 + self.share_mapping + self.share_joint < 1:
-            raise ConfigError("the shares of the stages leave no step for the final resolution; make them smaller")
-
-
-_CHANNELS = {4: 128, 8: 128, 16: 128, 32: 64, 64: 16, 128: 8}
-
-
-def fit_config(**settings):
-    """The configuration with the given settings replaced (None: left as it is); channels follow from the resolution."""
-    settings = {name: value for name, value in settings.items() if value is not None}
-    resolution = settings["resolution"] = int(settings.get("resolution", 64))
-    return RendererFitConfig(channels={r: n for r, n in _CHANNELS.items() if r <= resolution}, **settings)
+_SCENE_DIM = len(ATTRIBUTES) + len(NUISANCES)
+_MIN_PULLED_LOGIT = 0.16  # just beyond where the renderer fades an attribute out
+_BETAS = (0.9, 0.99)  # of every Adam
+_STAGE_SIZES = {"draw-16": 16, "draw-32": 32}
 
 
 class RendererFit:
@@ -69,36 +35,49 @@ class RendererFit:
 
     name = "renderer-fit"
 
-    def __init__(self, config):
+    def __init__(self, config: RendererFitConfig):
         self.config, total_steps = config, config.steps
         first = int(config.share_16 * total_steps)
         second = first + int(config.share_32 * total_steps)
         mapping = int((1 - config.share_joint - config.share_mapping) * total_steps)
         joint = int((1 - config.share_joint) * total_steps)
-        self.stages = (("draw-16", 0, first), ("draw-32", first, second), ("draw", second, mapping),
-                       ("mapping", mapping, joint), ("joint", joint, total_steps))  # fmt: skip
+        self.stages = (  # name, first step, step after the last
+            ("draw-16", 0, first),
+            ("draw-32", first, second),
+            ("draw", second, mapping),
+            ("mapping", mapping, joint),
+            ("joint", joint, total_steps),
+        )
+        self.mapping_lr_scale = 1 / GeneratorConfig(config.resolution).mapping_lr_multiplier
 
     def setup(self, device):
         """Build the networks; their initial weights depend on nothing but torch's seed."""
         config = self.config
         self.device = device
-        self.generator = Generator(GeneratorConfig(
-            resolution=config.resolution, z_dim=Z_DIM, w_dim=config.w_dim, channels=config.channels,
-            mapping_layers=config.mapping_layers, mapping_hidden_dim=config.mapping_hidden_dim)).to(device)  # fmt: skip
+        shape = GeneratorConfig(
+            resolution=config.resolution,
+            z_dim=Z_DIM,
+            w_dim=config.w_dim,
+            channels=config.channels,
+            mapping_layers=config.mapping_layers,
+            mapping_hidden_dim=config.mapping_hidden_dim,
+        )
+        self.generator = Generator(shape).to(device)
         for name, parameter in self.generator.named_parameters():
             parameter.requires_grad_(not name.endswith("noise_strength"))  # a rendered scene holds no noise
-        self.encoder = FullyConnected(_NUM_SCENES, config.w_dim).to(device)
+        self.encoder = FullyConnected(_SCENE_DIM, config.w_dim).to(device)
         z = torch.randn(20000, Z_DIM, generator=seeded("renderer-fit", "mean"))
         vectors = scenes_from_latents(z, config.distribution).vector()
-        self.mean = vectors.mean(dim=0).to(device)
+        self.mean = vectors.mean(dim=0).to(device)  # [S]
         drawing = [p for p in self.generator.synthesis.parameters() if p.requires_grad]
-        self.draw_optimizer = torch.optim.Adam([*drawing, *self.encoder.parameters()], lr=config.lr, betas=(0.9, 0.99))
+        self.draw_optimizer = torch.optim.Adam([*drawing, *self.encoder.parameters()], lr=config.lr, betas=_BETAS)
         mapping = list(self.generator.mapping.parameters())
-        scale = 1 / GeneratorConfig(config.resolution).mapping_lr_multiplier
-        self.map_optimizer = torch.optim.Adam(mapping, lr=config.mapping_lr * scale, betas=(0.9, 0.99))
-        self.joint_optimizer = torch.optim.Adam(
-            [{"params": drawing, "base_lr": config.joint_lr}, {"params": mapping, "base_lr": 0.2 * config.mapping_lr * scale}],
-            betas=(0.9, 0.99))  # fmt: skip
+        self.map_optimizer = torch.optim.Adam(mapping, lr=config.mapping_lr * self.mapping_lr_scale, betas=_BETAS)
+        groups = [
+            {"params": drawing, "base_lr": config.joint_lr},
+            {"params": mapping, "base_lr": 0.2 * config.mapping_lr * self.mapping_lr_scale},
+        ]
+        self.joint_optimizer = torch.optim.Adam(groups, betas=_BETAS)
 
     def step(self, step, generator):
         """Take one step of the stage that `step` falls into; returns its losses."""
@@ -107,7 +86,7 @@ class RendererFit:
             return self._map(generator, (step - start) / (stop - start))
         if stage == "joint":
             return self._joint(generator, (step - start) / (stop - start))
-        resolution = {"draw-16": 16, "draw-32": 32}.get(stage, self.config.resolution)
+        resolution = _STAGE_SIZES.get(stage, self.config.resolution)
         return self._draw(resolution, generator, step / self.stages[2][2])
 
     def _draw(self, resolution, generator, progress):
@@ -125,19 +104,15 @@ class RendererFit:
         vector = scenes_from_latents(z.cpu(), self.config.distribution).vector().to(self.device)
         with torch.no_grad():
             target = self._encode(vector)
-            inverse = torch.linalg.pinv(self.encoder.weight * self.encoder.weight_gain)  # [scene, w]
-        w = self.generator.mapping(z)[:, 0]
-        error = w - target
-        scene_error = error @ inverse.t()  # in scene units
-        weight = torch.ones(_NUM_SCENES, device=self.device)
-        weight[: len(ATTRIBUTES)] = 4.0
+            inverse = torch.linalg.pinv(self.encoder.weight * self.encoder.weight_gain)  # [S, w_dim]
+        error = self.generator.mapping(z)[:, 0] - target  # [N, w_dim]
+        scene_error = error @ inverse.t()  # [N, S], in units of the scene
+        weight = torch.ones(_SCENE_DIM, device=self.device)
+        weight[: len(ATTRIBUTES)] = 4.0  # attributes matter more than nuisances
         loss = error.square().mean() + (weight * scene_error.square()).mean()
-        scale = 1 / GeneratorConfig(self.config.resolution).mapping_lr_multiplier
-        _descend(self.map_optimizer, loss, [_cosine(progress) * self.config.mapping_lr * scale])
-        return {
-            "loss": loss.item(),
-            "unexplained": (error.square().sum() / (target - target.mean(0)).square().sum()).item(),
-        }
+        _descend(self.map_optimizer, loss, [_cosine(progress) * self.config.mapping_lr * self.mapping_lr_scale])
+        unexplained = error.square().sum() / (target - target.mean(0)).square().sum()
+        return {"loss": loss.item(), "unexplained": unexplained.item()}
 
     def _joint(self, generator, progress):
         z = torch.randn(self.config.batch, Z_DIM, generator=generator)
@@ -161,16 +136,18 @@ class RendererFit:
         vector = self.mean.cpu().lerp(scenes.vector(), psi)
         num = len(ATTRIBUTES)
         pulled = vector[:, :num]
-        logits = torch.where(scenes.labels, pulled.clamp_min(0.16), pulled.clamp_max(-0.16))
+        logits = torch.where(scenes.labels, pulled.clamp_min(_MIN_PULLED_LOGIT), pulled.clamp_max(-_MIN_PULLED_LOGIT))
         return vector.to(self.device), Scenes(logits, vector[:, num:])
 
     def _target(self, scenes, resolution):
+        """Renders [N, 3, R, R] and the weight of their pixels [N, 1, R, R]: small parts count more."""
         image, masks = render(scenes, resolution, with_masks=True)
         gains = torch.tensor([_PIXEL_WEIGHTS.get(name, 0.0) for name in REGIONS])
         weight = 1 + torch.einsum("nrhw,r->nhw", masks.float(), gains)
         return image.to(self.device), weight.unsqueeze(1).to(self.device)
 
     def _synthesize(self, w, resolution):
+        """Pictures [N, 3, R, R] of w [N, w_dim] from the blocks up to R = `resolution`, without noise."""
         synthesis = self.generator.synthesis
         ws = w.unsqueeze(1).expand(-1, synthesis.num_ws, -1)
         x = image = None
@@ -182,76 +159,74 @@ class RendererFit:
 
     def modules(self):
         """The networks and optimisers whose state is the run's state."""
-        return {"generator": self.generator, "encoder": self.encoder, "draw_optimizer": self.draw_optimizer,
-                "map_optimizer": self.map_optimizer, "joint_optimizer": self.joint_optimizer}  # fmt: skip
+        return {
+            "generator": self.generator,
+            "encoder": self.encoder,
+            "draw_optimizer": self.draw_optimizer,
+            "map_optimizer": self.map_optimizer,
+            "joint_optimizer": self.joint_optimizer,
+        }
 
     def state_dict(self):
+        """States of all modules, by name."""
         return {name: module.state_dict() for name, module in self.modules().items()}
 
     def load_state_dict(self, state):
+        """Take up the states that `state_dict` gave."""
         for name, module in self.modules().items():
             module.load_state_dict(state[name])
 
     @torch.no_grad()
     def evaluate(self, step):
         """Peak signal-to-noise ratio of unseen scenes, drawn from their vectors and (once it is trained) from z."""
-        z = torch.randn(256, Z_DIM, generator=seeded("renderer-fit", "evaluate"))
-        scenes = scenes_from_latents(z, self.config.distribution)
-        image, _ = render(scenes, self.config.resolution)
-        drawn = self._synthesize(self._encode(scenes.vector().to(self.device)), self.config.resolution)
-        from_z = self._synthesize(self.generator.mapping(z.to(self.device))[:, 0], self.config.resolution)
-        return {"psnr_scene": _psnr(drawn.cpu(), image), "psnr_z": _psnr(from_z.cpu(), image)}
+        image, drawn, from_z = self._compare(256, "evaluate")
+        return {"psnr_scene": _psnr(drawn, image), "psnr_z": _psnr(from_z, image)}
 
     @torch.no_grad()
     def snapshot(self, step, outdir):
         """A grid: renders, the same scenes from their vectors, and from z."""
-        z = torch.randn(16, Z_DIM, generator=seeded("renderer-fit", "snapshot"))
+        views = self._compare(16, "snapshot")
+        rows = torch.cat([to_uint8(view[k : k + 8]) for k in (0, 8) for view in views])
+        save_png(outdir / f"fit-{step:06d}.png", make_grid_u8(rows, ncol=8, scale=2))
+
+    def _compare(self, num, purpose):
+        """Renders of `num` unseen scenes, what is drawn from their vectors, and from z; [N, 3, R, R] on the CPU."""
+        z = torch.randn(num, Z_DIM, generator=seeded("renderer-fit", purpose))
         scenes = scenes_from_latents(z, self.config.distribution)
         image, _ = render(scenes, self.config.resolution)
-        drawn = self._synthesize(self._encode(scenes.vector().to(self.device)), self.config.resolution).cpu()
-        from_z = self._synthesize(self.generator.mapping(z.to(self.device))[:, 0], self.config.resolution).cpu()
-        rows = torch.cat([to_uint8(rows[k : k + 8]) for k in (0, 8) for rows in (image, drawn, from_z)])
-        save_png(outdir / f"fit-{step:06d}.png", make_grid_u8(rows, ncol=8, scale=2))
+        drawn = self._synthesize(self._encode(scenes.vector().to(self.device)), self.config.resolution)
+        from_z = self._synthesize(self.generator.mapping(z.to(self.device))[:, 0], self.config.resolution)
+        return image, drawn.cpu(), from_z.cpu()
 
     @torch.no_grad()
     def export(self, outdir, step):
         """Write the generator with the mean of w over 100,000 latents for truncation."""
-        mapping = self.generator.mapping
+        generator, mapping = self.generator, self.generator.mapping
         z = torch.randn(100_000, Z_DIM, generator=seeded("renderer-fit", "w_avg"))
         mapping.w_avg.copy_(torch.cat([mapping(part.to(self.device))[:, 0] for part in z.split(10_000)]).mean(dim=0))
-        info = {"training": "fitted by regression to the MiniFaces renderer", "distribution": self.config.distribution,
-                **self.evaluate(step)}  # fmt: skip
-        write_component(outdir, "generator", Generator.kind, to_dict(self.generator.config), self.generator.state_dict(),
-                        step=step, info=info)  # fmt: skip
-
-
-def pixel_fit_loss(drawn, image, weight):
-    """Weighted Charbonnier distance of pixels plus that of their horizontal and vertical differences (crisp edges).
-
-    drawn, image: [N, 3, R, R] in [-1, 1]; weight: [N, 1, R, R], at least 1. Returns a scalar.
-    """
-    error = drawn - image
-    loss = (weight * _charbonnier(error)).mean()
-    for dim in (2, 3):
-        loss = loss + 0.5 * _charbonnier(error.diff(dim=dim)).mean()
-    return loss
-
-
-def _charbonnier(error):
-    return torch.sqrt(error.square() + 0.02**2) - 0.02
+        info = {
+            "training": "fitted by regression to the MiniFaces renderer",
+            "distribution": self.config.distribution,
+            **self.evaluate(step),
+        }
+        config, weights = to_dict(generator.config), generator.state_dict()
+        write_component(outdir, "generator", Generator.kind, config, weights, step=step, info=info)
 
 
 def _draw_psi(num, low, generator):
+    """Truncation psi [num, 1]: 1 for about half of the scenes, uniform in [low, 1] for the others."""
     psi = low + (1 - low) * torch.rand(num, 1, generator=generator)
     return torch.where(torch.rand(num, 1, generator=generator) < 0.5, psi, torch.ones(()))
 
 
 def _cosine(progress):
+    """Learning rate factor: half a cosine from 1 to a small rest, over progress 0 ... 1."""
     return 0.5 * (1 + torch.cos(torch.tensor(progress * torch.pi)).item()) + 0.002
 
 
 def _descend(optimizer, loss, rates):
-    for group, rate in zip(optimizer.param_groups, rates):
+    """One step of the optimizer down the loss, with a learning rate for each of its parameter groups."""
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
         group["lr"] = rate
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
@@ -259,5 +234,6 @@ def _descend(optimizer, loss, rates):
 
 
 def _psnr(drawn, image):
+    """Peak signal-to-noise ratio in dB."""
     mse = F.mse_loss(drawn.clamp(-1, 1), image).item() / 4  # of pixels in [0, 1]
     return -10 * torch.log10(torch.tensor(mse)).item()

@@ -17,8 +17,8 @@ _MARGIN = 1.0  # in logits: samples that the judge is not sure about are left ou
 def labelled_samples(generator, judge, num: int, seed: int, min_psi: float) -> Iterator[tuple]:
     """Yield `num` samples (name, image_u8 [3, R, R], captions, attributes, mask bits None, nuisances None).
 
-    Truncation psi is uniform in [min_psi, 1]; labels are the judge's, with the likeliest of the hair colours; samples on
-    which any logit is within the margin are skipped.
+    Truncation psi is uniform in [min_psi, 1]; labels are the judge's, with the likeliest of the hair colours; samples
+    on which any logit is within the margin are skipped.
     """
     device = next(generator.parameters()).device
     count = batch = 0

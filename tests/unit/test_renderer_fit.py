@@ -1,12 +1,23 @@
 import torch
 
+from styleT2I.losses import pixel_fit_loss
 from styleT2I.training.engine import RunConfig, run
-from styleT2I.training.renderer_fit import RendererFit, RendererFitConfig, pixel_fit_loss
+from styleT2I.training.renderer_fit import RendererFit
+from styleT2I.training.renderer_fit_config import RendererFitConfig
 
 
 def _config(steps, **settings):
-    return RendererFitConfig(steps=steps, resolution=32, channels={4: 16, 8: 16, 16: 16, 32: 8}, w_dim=32, mapping_layers=2,
-                             mapping_hidden_dim=32, batch=4, mapping_batch=16, **settings)  # fmt: skip
+    return RendererFitConfig(
+        steps=steps,
+        resolution=32,
+        channels={4: 16, 8: 16, 16: 16, 32: 8},
+        w_dim=32,
+        mapping_layers=2,
+        mapping_hidden_dim=32,
+        batch=4,
+        mapping_batch=16,
+        **settings,
+    )
 
 
 def test_fitting_brings_the_drawn_scenes_closer_to_the_renderer():

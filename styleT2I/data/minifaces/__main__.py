@@ -7,6 +7,7 @@ from styleT2I.cli import command, outdir_option, seed_option
 
 _CHUNK = 32
 _SHEET = (12, 5)  # columns and rows of the contact sheet
+_SHEET_SIDE = 128  # pixels that smaller images are enlarged to
 
 
 @command("minifaces")
@@ -24,8 +25,8 @@ _SHEET = (12, 5)  # columns and rows of the contact sheet
 def main(outdir, num, distribution, split, resolution, seed):
     """Render a captioned, labelled and segmented world of faces into a folder.
 
-    The folder holds images/, masks/, captions.json, attributes.csv, nuisances.csv, dataset.json and contact-sheet.png. The same
-    options give the same bytes.
+    The folder holds images/, masks/, captions.json, attributes.csv, nuisances.csv, dataset.json and
+    contact-sheet.png. The same options give the same bytes.
     """
     from pathlib import Path
 
@@ -49,24 +50,31 @@ def main(outdir, num, distribution, split, resolution, seed):
         "seed": seed,
     }
     write_folder_dataset(
-        outdir, tqdm(_samples(world), total=num, unit="image"), attribute_names=world.attribute_names,
-        region_names=world.region_names, nuisance_names=world.nuisance_names, info=info)  # fmt: skip
+        outdir,
+        tqdm(_samples(world), total=num, unit="image"),
+        attribute_names=world.attribute_names,
+        region_names=world.region_names,
+        nuisance_names=world.nuisance_names,
+        info=info,
+    )
     columns, rows = _SHEET
     images = world.batch(range(min(num, columns * rows))).images_u8
     sheet = Path(outdir) / "contact-sheet.png"
-    save_png(sheet, make_grid_u8(images, ncol=columns, scale=max(1, 128 // resolution)))
+    save_png(sheet, make_grid_u8(images, ncol=columns, scale=max(1, _SHEET_SIDE // resolution)))
     click.echo(f"{num} images in {outdir}; look at {sheet}")
 
 
 def _samples(world):
+    """Yield (name, image_u8, captions, attributes, mask bits, nuisances) of every image, as the writer takes them."""
     from styleT2I.data.writer import pack_masks
 
     for start in range(0, len(world), _CHUNK):
         indices = range(start, min(start + _CHUNK, len(world)))
         batch = world.batch(indices)
         for row, index in enumerate(indices):
-            yield (f"{index:06d}", batch.images_u8[row], list(batch.captions[row]), batch.attributes[row].tolist(), pack_masks(batch.masks[row]),
-                   batch.nuisances[row].tolist())  # fmt: skip
+            captions, attributes = list(batch.captions[row]), batch.attributes[row].tolist()
+            mask, nuisances = pack_masks(batch.masks[row]), batch.nuisances[row].tolist()
+            yield f"{index:06d}", batch.images_u8[row], captions, attributes, mask, nuisances
 
 
 if __name__ == "__main__":

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from ...errors import DataError
+from styleT2I.errors import DataError
 
 
 @dataclass(frozen=True)
 class Composition:
-    """Attributes asked for together, the frequent twin they are compared with, and what gives way where they are held out."""
+    """Attributes asked for together, their frequent twin to compare with, and what yields where they are held out."""
 
     name: str
     attributes: Mapping[str, bool]
@@ -38,8 +38,11 @@ def held_out_compositions() -> tuple[Composition, ...]:
 
 
 def parse_composition(text: str) -> dict[str, bool]:
-    """Reads "he+lipstick+young" with the MiniFaces vocabulary: {"he": True, "lipstick": True, "old": False}; DataError if it contradicts itself."""
-    from ...attributes.vocabulary import load_vocabulary
+    """Read "he+lipstick+young" with the MiniFaces vocabulary: {"he": True, "lipstick": True, "old": False}.
+
+    DataError if it contradicts itself.
+    """
+    from styleT2I.attributes.vocabulary import load_vocabulary
 
     vocabulary, wanted = load_vocabulary("minifaces"), {}
     for term in text.split("+"):

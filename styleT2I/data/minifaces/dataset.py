@@ -6,36 +6,48 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ...errors import DataError
-from .compositions import parse_composition
+from styleT2I.data.minifaces.compositions import parse_composition
+from styleT2I.errors import DataError
 
 if TYPE_CHECKING:
     import torch
 
-    from ..dataset import Batch
-    from .scene import Scenes
+    from styleT2I.data.dataset import Batch
+    from styleT2I.data.minifaces.scene import Scenes
 
 DISTRIBUTIONS = ("biased", "balanced", "composition")
 SPLITS = ("train", "val", "test", "judge-train", "judge-val")  # the judges see renders of their own
 NUM_CAPTIONS = 5
+_DEFAULT_RESOLUTION = 64
 _DEFAULT_NUM = {"train": 60000, "judge-train": 40000}
+_DEFAULT_HELDOUT_NUM = 4000  # of every other split
 _SPEC = re.compile(r"(?P<distribution>\w+)(=(?P<wanted>[\w+]+))?/(?P<split>[\w-]+)(:(?P<num>\d+))?$")
 
 
 class MiniFaces:
     """Captioned, labelled and segmented renders, painted when first asked for and kept in memory as uint8.
 
-    Args: distribution ("biased", "balanced", "composition"), split (one of SPLITS), num images, resolution in pixels, seed of the
-    whole world, `wanted` attributes forced by "composition", `with_masks` to paint region masks too (slower).
+    distribution: one of DISTRIBUTIONS; split: one of SPLITS; num: images; resolution: their side in pixels; seed: of
+    the whole world; wanted: attributes that "composition" forces; with_masks: paint region masks too (slower).
+    DataError if these do not go together.
     """
 
-    def __init__(self, distribution: str, split: str, num: int, resolution: int = 64, *, seed: int = 0,
-                 wanted: Mapping[str, bool] | None = None, with_masks: bool = True):  # fmt: skip
+    def __init__(
+        self,
+        distribution: str,
+        split: str,
+        num: int,
+        resolution: int = _DEFAULT_RESOLUTION,
+        *,
+        seed: int = 0,
+        wanted: Mapping[str, bool] | None = None,
+        with_masks: bool = True,
+    ):
         import torch
 
-        from ...attributes.vocabulary import load_vocabulary
-        from .renderer import REGIONS
-        from .scene import ATTRIBUTES, NUISANCES
+        from styleT2I.attributes.vocabulary import load_vocabulary
+        from styleT2I.data.minifaces.renderer import REGIONS
+        from styleT2I.data.minifaces.scene import ATTRIBUTES, NUISANCES
 
         _check(distribution, split, num, resolution, wanted)
         self.distribution, self.split, self.num, self.resolution, self.seed = distribution, split, num, resolution, seed
@@ -50,18 +62,18 @@ class MiniFaces:
         return self.num
 
     def latents(self, indices: Sequence[int]) -> torch.Tensor:
-        """z [N, 64] of the given images; the same for every composition, so that compositions can be compared pairwise."""
+        """z [N, 64] of the given images, the same for every composition: two compositions can be compared pairwise."""
         import torch
 
-        from ...torch_utils.seeding import generator
-        from .scene import Z_DIM
+        from styleT2I.data.minifaces.scene import Z_DIM
+        from styleT2I.torch_utils.seeding import generator
 
         key = ("minifaces", self.distribution, self.split, self.seed)
         return torch.stack([torch.randn(Z_DIM, generator=generator(*key, int(k))) for k in indices])
 
     def scenes(self, indices: Sequence[int]) -> Scenes:
         """The scenes behind the given images."""
-        from .scene import scenes_from_latents
+        from styleT2I.data.minifaces.scene import scenes_from_latents
 
         return scenes_from_latents(self.latents(indices), self.distribution, self.wanted)
 
@@ -73,26 +85,26 @@ class MiniFaces:
         """Images, captions, labels, masks and nuisances of the given images."""
         import torch
 
-        from ..dataset import Batch
+        from styleT2I.data.dataset import Batch
 
         rows = torch.as_tensor(indices, dtype=torch.long)
         scenes = self.scenes(indices)
         self._paint(rows, scenes)
         labels = scenes.labels
-        captions = [self._captions(int(k), label) for k, label in zip(indices, labels.tolist())]
+        captions = [self._captions(int(k), label) for k, label in zip(indices, labels.tolist(), strict=True)]
         masks = self._masks[rows] if self.with_masks else None
         return Batch(self._images[rows], captions, labels, masks, scenes.nuisances)
 
     def _captions(self, index: int, label: list[bool]) -> tuple[str, ...]:
-        from ...attributes.captions import captions
-        from ...torch_utils.seeding import generator
+        from styleT2I.attributes.captions import captions
+        from styleT2I.torch_utils.seeding import generator
 
         source = generator("captions", self.distribution, self.split, self.seed, index)
-        return tuple(captions(dict(zip(self.attribute_names, label)), source, NUM_CAPTIONS))
+        return tuple(captions(dict(zip(self.attribute_names, label, strict=True)), source, NUM_CAPTIONS))
 
     def _paint(self, rows: torch.Tensor, scenes: Scenes) -> None:
-        from ...torch_utils.images import to_uint8
-        from .renderer import render
+        from styleT2I.data.minifaces.renderer import render
+        from styleT2I.torch_utils.images import to_uint8
 
         missing = ~self._painted[rows]
         if missing.any():
@@ -112,17 +124,23 @@ def _check(distribution: str, split: str, num: int, resolution: int, wanted: Map
         raise DataError(f"MiniFaces needs at least one image of at least 16 pixels, got {num} of {resolution}")
     if (distribution == "composition") != bool(wanted):
         raise DataError(
-            "the MiniFaces distribution 'composition' takes attributes, and only that one: composition=he+lipstick/test:200"
+            "the MiniFaces distribution 'composition' takes attributes, and only that one: "
+            "composition=he+lipstick/test:200"
         )
 
 
 def open_minifaces(spec: str, resolution: int | None = None, *, with_masks: bool = True) -> MiniFaces:
-    """Opens "DISTRIBUTION/SPLIT[:NUM]", for example "biased/train:60000" or "composition=he+lipstick/test:200"; DataError if it is none."""
+    """Open "DISTRIBUTION/SPLIT[:NUM]", for example "biased/train:60000" or "composition=he+lipstick/test:200".
+
+    DataError if it is none.
+    """
     match = _SPEC.match(spec)
     if match is None:
         raise DataError(
-            f"'minifaces:{spec}' is not of the form minifaces:DISTRIBUTION/SPLIT[:NUM], for example minifaces:biased/train:20000"
+            f"'minifaces:{spec}' is not of the form minifaces:DISTRIBUTION/SPLIT[:NUM], "
+            "for example minifaces:biased/train:20000"
         )
     wanted = parse_composition(match["wanted"]) if match["wanted"] else None
-    num = int(match["num"]) if match["num"] else _DEFAULT_NUM.get(match["split"], 4000)
-    return MiniFaces(match["distribution"], match["split"], num, resolution or 64, wanted=wanted, with_masks=with_masks)
+    num = int(match["num"]) if match["num"] else _DEFAULT_NUM.get(match["split"], _DEFAULT_HELDOUT_NUM)
+    resolution = resolution or _DEFAULT_RESOLUTION
+    return MiniFaces(match["distribution"], match["split"], num, resolution, wanted=wanted, with_masks=with_masks)

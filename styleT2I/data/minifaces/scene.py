@@ -9,15 +9,21 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .compositions import held_out_compositions
+from styleT2I.data.minifaces.compositions import held_out_compositions
 
-ATTRIBUTES = ("he", "lipstick", "smiling", "eyeglasses", "beard", "bangs", "hat", "earrings", "old", "dark_skin",
-              "black_hair", "brown_hair", "blond_hair", "gray_hair")  # fmt: skip
-HAIR_COLOURS = ATTRIBUTES[10:]
+ATTRIBUTES = (
+    "he", "lipstick", "smiling", "eyeglasses", "beard", "bangs", "hat", "earrings", "old", "dark_skin",
+    "black_hair", "brown_hair", "blond_hair", "gray_hair",
+)  # fmt: skip
+_HAIR = 10  # columns from here on are hair colours; latents before it decide an attribute each, this one all colours
+HAIR_COLOURS = ATTRIBUTES[_HAIR:]
+_DECIDED_FIRST = ("he", "old", "dark_skin")  # hair colour and then everything else depend on them
+_DECIDED_LAST = ATTRIBUTES[1:8]
 NUISANCES = (
     "shift_x", "shift_y", "roll", "scale", "yaw", "pitch",  # pose
-    "face_width", "face_height", "jaw", "eye_size", "eye_spacing", "eye_height", "iris", "gaze", "brow_angle", "brow_thickness",
-    "nose_length", "nose_width", "mouth_height", "mouth_width", "mouth_open", "lip_fullness", "neck", "ears",  # proportions
+    "face_width", "face_height", "jaw",  # proportions, down to the ears
+    "eye_size", "eye_spacing", "eye_height", "iris", "gaze", "brow_angle", "brow_thickness",
+    "nose_length", "nose_width", "mouth_height", "mouth_width", "mouth_open", "lip_fullness", "neck", "ears",
     "hair_volume", "hair_length", "parting", "hair_shade", "skin_shade", "skin_warmth", "blush",
     "light_x", "light_y", "light_strength",
     "background_l", "background_a", "background_b", "background_gradient",
@@ -25,7 +31,7 @@ NUISANCES = (
     "hat_a", "hat_b", "glasses_shape", "glasses_shade", "earring_shade", "lipstick_hue", "beard_length",
 )  # fmt: skip
 Z_DIM = 64
-_HAIR_LATENT = 10  # latents 0-9 decide the attributes before it, this one the hair colour, the rest the nuisances
+_MIN_LOGIT = 0.3  # in magnitude: no scene is near the renderer's ramp between absent and present
 
 
 @dataclass(frozen=True)
@@ -51,8 +57,21 @@ class Scenes:
         return torch.cat([self.logits, self.nuisances], dim=1)
 
 
+_SHARES_BY_HE = {  # P(name is true) for he, for she
+    "lipstick": (0.055, 0.70),
+    "smiling": (0.42, 0.60),
+    "beard": (0.55, 0.055),
+    "bangs": (0.06, 0.36),
+    "hat": (0.24, 0.16),
+    "earrings": (0.09, 0.52),
+}
+
+
 def _biased(y: dict[str, Tensor], name: str) -> Tensor:
-    """P(name is true | the attributes already decided): correlated in CelebA-HQ's directions, rare pairs at 2-4 % of all images."""
+    """P(name is true | the attributes already decided), [N].
+
+    Correlated in CelebA-HQ's directions, with the rare pairs at 2-4 % of all images.
+    """
     he, old, dark = y["he"], y.get("old"), y.get("dark_skin")
 
     def pick(condition: Tensor, yes: float, no: float) -> Tensor:
@@ -68,13 +87,13 @@ def _biased(y: dict[str, Tensor], name: str) -> Tensor:
         return torch.where(dark, torch.tensor(0.11), pick(he, 0.22, 0.45))
     if name == "black_hair":  # of those neither gray nor blond
         return pick(dark, 0.72, 0.40)
-    table = {"lipstick": pick(he, 0.055, 0.70), "smiling": pick(he, 0.42, 0.60), "eyeglasses": pick(old, 0.45, 0.20),
-             "beard": pick(he, 0.55, 0.055), "bangs": pick(he, 0.06, 0.36), "hat": pick(he, 0.24, 0.16),
-             "earrings": pick(he, 0.09, 0.52)}  # fmt: skip
-    return table[name]
+    if name == "eyeglasses":
+        return pick(old, 0.45, 0.20)
+    return pick(he, *_SHARES_BY_HE[name])
 
 
 def _probability(distribution: str, y: dict[str, Tensor], name: str) -> Tensor:
+    """P(name is true | the attributes already decided) under a distribution, [N] or a scalar."""
     if name == "he" or (distribution == "balanced" and name not in HAIR_COLOURS):
         reference = next(iter(y.values())) if y else None
         return torch.tensor(0.5) if reference is None else torch.full(reference.shape, 0.5)
@@ -84,10 +103,10 @@ def _probability(distribution: str, y: dict[str, Tensor], name: str) -> Tensor:
 
 
 def _logit(z: Tensor, probability: Tensor) -> Tensor:
-    """Signed margin of a latent over its threshold: true with the given probability, magnitude in [0.3, 1]."""
+    """Signed margin of a latent [N] over its threshold: true with the given probability, magnitude in [0.3, 1]."""
     threshold = -math.sqrt(2) * torch.erfinv((2 * probability - 1).clamp(-0.9999, 0.9999))
     margin = z - threshold
-    return torch.where(margin > 0, 1.0, -1.0) * (0.3 + 0.35 * margin.abs().clamp_max(2.0))
+    return torch.where(margin > 0, 1.0, -1.0) * (_MIN_LOGIT + (1 - _MIN_LOGIT) / 2 * margin.abs().clamp_max(2.0))
 
 
 def _hair_logits(distribution: str, y: dict[str, Tensor], z: Tensor, wanted: Mapping[str, bool]) -> Tensor:
@@ -104,31 +123,32 @@ def _hair_logits(distribution: str, y: dict[str, Tensor], z: Tensor, wanted: Map
             shares = shares * (keep if value else 1 - keep)
     shares = shares / shares.sum(dim=1, keepdim=True)
     upper = shares.cumsum(dim=1)
-    upper[:, -1] = 1.0
+    upper[:, -1] = 1.0  # whatever the sum was rounded to
     inside = (uniform[:, None] <= upper) & (uniform[:, None] > upper - shares)
     inside[:, 0] |= ~inside.any(dim=1)
     edge = torch.minimum((upper - uniform[:, None]).abs(), (uniform[:, None] - upper + shares).abs())
-    strength = 0.3 + 0.7 * (3 * edge).clamp_max(1.0)
+    strength = _MIN_LOGIT + (1 - _MIN_LOGIT) * (3 * edge).clamp_max(1.0)
     return torch.where(inside, strength, -strength)
 
 
 def scenes_from_latents(z: Tensor, distribution: str, wanted: Mapping[str, bool] | None = None) -> Scenes:
-    """Decides every attribute and nuisance from z [N, 64], deterministically.
+    """Decide every attribute and nuisance from z [N, 64], deterministically.
 
-    z is first scaled to unit root mean square, as StyleGAN2's mapping network does, so the scene is a function of what that network sees.
-    `distribution` is "biased", "balanced" or "composition"; the last draws like "biased" with the `wanted` attributes forced.
-    The biased distribution never contains a held-out composition: the attribute named as its `yields` gives way.
+    z is first scaled to unit root mean square, as StyleGAN2's mapping network does, so the scene is a function of what
+    that network sees. `distribution` is "biased", "balanced" or "composition"; the last draws like "biased" with the
+    `wanted` attributes forced. The biased distribution never contains a held-out composition: the attribute named as
+    its `yields` gives way.
     """
     z = z * torch.rsqrt(z.square().mean(dim=1, keepdim=True) + 1e-8)
     wanted = dict(wanted or {})
     y: dict[str, Tensor] = {}
     logits = torch.zeros(z.shape[0], len(ATTRIBUTES))
-    for name in ("he", "old", "dark_skin"):
+    for name in _DECIDED_FIRST:
         _decide(logits, y, z, name, distribution, wanted)
-    hair = _hair_logits(distribution, y, z[:, _HAIR_LATENT], wanted)
-    logits[:, 10:] = hair
+    hair = _hair_logits(distribution, y, z[:, _HAIR], wanted)
+    logits[:, _HAIR:] = hair
     y.update({name: hair[:, k] > 0 for k, name in enumerate(HAIR_COLOURS)})
-    for name in ATTRIBUTES[1:8]:
+    for name in _DECIDED_LAST:
         _decide(logits, y, z, name, distribution, wanted)
     if distribution == "biased":
         for composition in held_out_compositions():
@@ -136,14 +156,15 @@ def scenes_from_latents(z: Tensor, distribution: str, wanted: Mapping[str, bool]
             column = ATTRIBUTES.index(composition.yields)
             logits[:, column] = torch.where(hit, -logits[:, column], logits[:, column])
             y[composition.yields] = logits[:, column] > 0
-    first = _HAIR_LATENT + 1
-    nuisances = torch.erf(z[:, first : first + len(NUISANCES)] / math.sqrt(2))  # uniform in [-1, 1]
+    first = _HAIR + 1
+    nuisances = torch.erf(z[:, first : first + len(NUISANCES)] / math.sqrt(2))  # [N, K], uniform in [-1, 1]
     return Scenes(logits, nuisances)
 
 
 def _decide(
     logits: Tensor, y: dict[str, Tensor], z: Tensor, name: str, distribution: str, wanted: Mapping[str, bool]
 ) -> None:
+    """Write one attribute's logits into its column, and its truth into y; `wanted` overrules the latent's sign."""
     column = ATTRIBUTES.index(name)
     value = _logit(z[:, column], _probability(distribution, y, name))
     if name in wanted:

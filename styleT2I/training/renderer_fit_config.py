@@ -1,0 +1,43 @@
+"""Settings of the fit of a generator to the MiniFaces renderer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from styleT2I.errors import ConfigError
+
+_CHANNELS = {4: 128, 8: 128, 16: 128, 32: 64, 64: 16, 128: 8}  # of the synthesis network, by resolution
+
+
+@dataclass(frozen=True)
+class RendererFitConfig:
+    """How a generator is fitted; the shares are of all steps, in the order in which the stages run."""
+
+    steps: int = 37000
+    resolution: int = 64
+    distribution: str = "biased"  # what the generator may see
+    channels: dict = field(default_factory=dict)  # of the synthesis network, by resolution
+    w_dim: int = 128
+    mapping_layers: int = 3  # wide and shallow fits the thresholds of the attributes better than deep and narrow
+    mapping_hidden_dim: int = 512
+    batch: int = 16  # at the final resolution; four times as many scenes at 16 pixels, twice as many at 32
+    lr: float = 0.02  # of equalised weights, cosine to 0 over the drawing stages
+    mapping_lr: float = 0.01
+    mapping_batch: int = 256
+    joint_lr: float = 0.002
+    share_16: float = 0.0405
+    share_32: float = 0.0676
+    share_mapping: float = 0.5405  # a step costs a thirtieth of a drawing step
+    share_joint: float = 0.1081
+    min_truncation_psi: float = 0.5  # half of the scenes are pulled towards the mean one: truncated w stay legible
+
+    def __post_init__(self):
+        if not 0 < self.share_16 + self.share_32 + self.share_mapping + self.share_joint < 1:
+            raise ConfigError("the shares of the stages leave no step for the final resolution; make them smaller")
+
+
+def fit_config(**settings) -> RendererFitConfig:
+    """The configuration with the given settings replaced (None: left as it is); channels follow from the resolution."""
+    settings = {name: value for name, value in settings.items() if value is not None}
+    resolution = settings["resolution"] = int(settings.get("resolution", 64))
+    return RendererFitConfig(channels={r: n for r, n in _CHANNELS.items() if r <= resolution}, **settings)
