@@ -10,7 +10,7 @@ def stages(outdir, device):
     generator, guide = f"{outdir}/generator/generator.json", f"{outdir}/guide/judge-guide.json"
     heldout, segmenter = f"{outdir}/heldout/judge-heldout.json", f"{outdir}/segmenter/segmenter.json"
     clip, clip_eval = f"{outdir}/clip/minifaces-clip.json", f"{outdir}/clip_eval/minifaces-clip-eval.json"
-    t2d, samples, model = f"{outdir}/t2d/t2d.json", f"{outdir}/samples", f"{outdir}/model"
+    t2d, model = f"{outdir}/t2d/t2d.json", f"{outdir}/model"
     on = ["--device", device]
     return {
         "generator": ("fit_stylegan2", ["--outdir", f"{outdir}/generator", *on], generator),
@@ -21,15 +21,9 @@ def stages(outdir, device):
             heldout,
         ),
         "segmenter": ("train_segmenter", ["--outdir", f"{outdir}/segmenter", *on], segmenter),
-        "samples": (
-            "sample_dataset",
-            ["--generator", generator, "--judge", guide, "--num", "10000", "--outdir", samples, *on],
-            f"{samples}/dataset.json",
-        ),
         "clip": (
             "train_clip",
-            ["--preset", "minifaces", "--data", "minifaces:balanced/train:60000", "--data", samples,
-             "--outdir", f"{outdir}/clip", *on],
+            ["--preset", "minifaces", "--outdir", f"{outdir}/clip", *on],
             clip,
         ),
         "clip_eval": (

@@ -21,10 +21,9 @@ def draw_candidates(
     meanings: one hashable per caption; captions of equal meaning (the same text, or the same set of attributes in
     other words) are no mismatch for each other. also_true [N, N] bool: caption j holds for image i as well, although it
     means something else ("a man" of a man with a hat); such captions are no mismatch either, where that is known, since
-    with them even a perfect encoder could only guess. Returns int64 [N or len(rows), num_candidates] indices into the captions;
-    column 0 is the caption itself. Row i depends on the generator and on the rows before it, so draw once and keep the
-    table.
-    Raises ValueError when a caption has too few mismatched ones.
+    with them even a perfect encoder could only guess. Returns int64 [N or len(rows), num_candidates] indices into the
+    captions; column 0 is the caption itself. Row i depends on the generator and on the rows before it, so draw once and
+    keep the table. Raises ValueError when a caption has too few mismatched ones.
     """
     ids = {meaning: index for index, meaning in enumerate(dict.fromkeys(meanings))}
     codes = torch.tensor([ids[meaning] for meaning in meanings])

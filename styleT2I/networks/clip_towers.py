@@ -1,22 +1,21 @@
 """Small image towers for CLIPs of small pictures.
 
-open_clip's towers begin by dividing the resolution by 4 (ResNet) or 8 and more (ViT); lips and earrings of a 64-pixel face are a few
-pixels wide and are lost there. These begin at full resolution.
+open_clip's towers begin by dividing the resolution by 4 (ResNet) or 8 and more (ViT); lips and earrings of a 64-pixel
+face are a few pixels wide and are learnt late there, or never. These begin at full resolution.
 """
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 
 class SmallTower(nn.Module):
     """Convolutions from full resolution on, halved after every width; the image as a vector [N, embed_dim].
 
-    What is pooled: the mean and the maximum of the last map, and a few channels that keep their place. `pool` says how a map is
-    halved, "stride" (by its convolution) or "max" (by its maximum): two towers that see the same picture differently.
+    What is pooled: the mean and the maximum of the last map, and a few channels that keep their place. `pool` says how
+    a map is halved, "stride" (by its convolution) or "max" (by its maximum): two towers that see a picture differently.
     """
 
-    def __init__(self, embed_dim: int, image_size: int, widths: tuple[int, ...] = (16, 32, 64, 96), pool: str = "stride"):
+    def __init__(self, embed_dim: int, image_size: int, widths: tuple[int, ...], pool: str):
         super().__init__()
         stages, in_dim = [], 3
         for index, width in enumerate(widths):
@@ -39,5 +38,7 @@ class SmallTower(nn.Module):
 
 def _conv(in_dim, out_dim, stride, kernel_size=3):
     return nn.Sequential(
-        nn.Conv2d(in_dim, out_dim, kernel_size, stride, kernel_size // 2, bias=False), nn.BatchNorm2d(out_dim), nn.ReLU()
+        nn.Conv2d(in_dim, out_dim, kernel_size, stride, kernel_size // 2, bias=False),
+        nn.BatchNorm2d(out_dim),
+        nn.ReLU(),
     )

@@ -29,6 +29,8 @@ class T2DConfig:
     theta_rel: float | None = None  # the same in units of the mean distance of w (flattened to W+) from w_avg
     use_norm_penalty: bool = True
     norm_weight: float = 1.0
+    contrastive_weight: float = 1.0  # of the paper's loss, whose wrong answers are the batch's other captions
+    flip_weight: float = 0.0  # of losses.attribute_flip_loss, whose wrong answers turn one stated attribute round
     symmetric: bool = False  # add the text-to-image half of the contrastive loss
     ignore_also_true: bool = False  # captions that the own caption implies are no wrong answers
     shuffle_captions: bool = False  # control: each direction is read from another face's caption
@@ -74,7 +76,7 @@ PRESETS = {
     "ffhq": (60_001, {**_CELEBA, "theta": 10.0}),
     "nabirds": (80_001, {**_CUB, "theta": 15.0}),
     "minifaces": (
-        3_000,
+        1_500,
         {
             "data": "minifaces:biased/train:20000",
             "eval_data": "minifaces:biased/test:512",
@@ -83,7 +85,7 @@ PRESETS = {
             "lr": 2e-3,
             "lr_decay": True,
             "truncation_psi": 0.7,
-            "theta_rel": 0.6,
+            "theta_rel": 0.35,
             "ignore_also_true": True,
             "jitter": 0.1,
             "translate": 0.06,

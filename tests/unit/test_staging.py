@@ -15,7 +15,8 @@ def test_files_appear_together_and_beside_what_was_there(tmp_path):
         (staging / "a.txt").write_text("a")
         (staging / "b.txt").write_text("b")
         assert (tmp_path / "a.txt").read_text() == "to be replaced"
-    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"old.txt": "old", "a.txt": "a", "b.txt": "b"}
+    found = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert found == {"old.txt": "old", "a.txt": "a", "b.txt": "b"}
 
 
 def test_a_failure_removes_every_trace_of_new_folders(tmp_path):
