@@ -8,14 +8,13 @@ from pathlib import Path
 
 import torch
 
-from styleT2I.attributes.parser import parse
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.config import to_dict
 from styleT2I.data.dataset import index_order, open_dataset
 from styleT2I.errors import CheckpointError
 from styleT2I.formats.component import read_component, write_component
 from styleT2I.formats.glove import read_glove
-from styleT2I.losses import clip_contrastive_loss, norm_penalty_loss
+from styleT2I.losses import attribute_flip_loss, clip_contrastive_loss, norm_penalty_loss
 from styleT2I.networks.directions import DirectionConfig, TextToDirection
 from styleT2I.networks.registry import load_network_component
 from styleT2I.networks.text_encoders import GruTextConfig
@@ -24,6 +23,7 @@ from styleT2I.torch_utils.seeding import derive_seed, generator
 from styleT2I.torch_utils.words import plain_words
 from styleT2I.training.clip_augment import augment_for_clip
 from styleT2I.training.optimisation import descend
+from styleT2I.training.rival_captions import RivalCaptions
 from styleT2I.training.t2d_config import T2DConfig
 from styleT2I.training.t2d_evaluation import T2DEvaluation, sample_grid
 
@@ -52,7 +52,7 @@ class T2DTask:
         trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.Adam(trained, lr=config.lr)
         self.evaluation = self._build_evaluation()
-        self._parsed = {}
+        self.rivals = RivalCaptions(load_vocabulary(config.vocabulary))
 
     def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
         """One optimisation step; its randomness comes from `rng` alone."""
@@ -68,17 +68,15 @@ class T2DTask:
         s = self.network(w, text_features)  # [B, num_ws, w_dim]
         image = G.synthesis(w.unsqueeze(1) + s, noise_mode="const")
         seen = augment_for_clip(image, rng, jitter=config.jitter, translate=config.translate)
-        contrastive = clip_contrastive_loss(
-            self.clip.encode_image(seen), target, self.clip.temperature_scale,
-            symmetric=config.symmetric, also_true=self._also_true(captions) if config.ignore_also_true else None,
-        )  # fmt: skip
-        penalty = norm_penalty_loss(s, self.theta)
-        loss = contrastive + config.norm_weight * penalty if config.use_norm_penalty else contrastive
+        losses = self._text_losses(self.clip.encode_image(seen), target, captions, rng)
+        losses["loss_norm"] = norm_penalty_loss(s, self.theta)
+        weights = {"loss_contrastive": config.contrastive_weight, "loss_flip": config.flip_weight,
+                   "loss_norm": config.norm_weight if config.use_norm_penalty else 0.0}  # fmt: skip
+        loss = sum(weights[name] * value for name, value in losses.items())
         descend(self.optimizer, loss, config.lr * self._lr_factor(step))
         return {
             "loss": loss.item(),
-            "loss_contrastive": contrastive.item(),
-            "loss_norm": penalty.item(),
+            **{name: value.item() for name, value in losses.items()},
             "s_norm": s.detach().flatten(1).norm(dim=1).mean().item(),
         }
 
@@ -105,10 +103,15 @@ class T2DTask:
             "clip_name": self.clip.config.name,
             "generator_sha256": self.generator_sha256,
             "theta": self.theta,
-            "training": to_dict(self.config),
+            "training": {**to_dict(self.config), **self._frozen_names()},
         }
         state = self.network.state_dict()
         write_component(outdir, "t2d", TextToDirection.kind, to_dict(self.network.config), state, step=step, info=info)
+
+    def _frozen_names(self):
+        """File names of the frozen parts: their folders say nothing elsewhere."""
+        parts = {role: getattr(self.config, role) for role in ("generator", "clip", "judge")}
+        return {role: Path(path).name for role, path in parts.items() if path}
 
     def _captions(self, step, rng):
         """One caption of each of the batch's faces, drawn anew every epoch."""
@@ -117,14 +120,22 @@ class T2DTask:
         picks = torch.rand(len(choices), generator=rng).tolist()
         return [captions[int(pick * len(captions))] for captions, pick in zip(choices, picks, strict=True)]
 
-    def _also_true(self, captions):
-        """[B, B] bool: everything caption j asks for, caption i asks for too."""
-        vocabulary = load_vocabulary(self.config.vocabulary)
-        for caption in captions:
-            if caption not in self._parsed:
-                self._parsed[caption] = frozenset(parse(caption, vocabulary).attributes.items())
-        wanted = [self._parsed[caption] for caption in captions]
-        return torch.tensor([[other <= own for other in wanted] for own in wanted], device=self.device)
+    def _text_losses(self, image_features, target, captions, rng):
+        """How far the images are from their captions, to CLIP; image_features, target [B, D]."""
+        config, scale = self.config, self.clip.temperature_scale
+        also_true = self.rivals.also_true(captions).to(self.device) if config.ignore_also_true else None
+        losses = {
+            "loss_contrastive": clip_contrastive_loss(
+                image_features, target, scale, symmetric=config.symmetric, also_true=also_true
+            )
+        }
+        if config.flip_weight:
+            flips = self.rivals.flips(captions, rng)
+            with torch.no_grad():
+                own, flipped = (self.clip.encode_text(texts) for texts in (flips.own, flips.flipped))
+            owner = flips.owner.to(self.device)
+            losses["loss_flip"] = attribute_flip_loss(image_features, own, flipped, owner, scale)
+        return losses
 
     def _lr_factor(self, step):
         return 0.5 * (1 + math.cos(math.pi * step / self.num_steps)) if self.config.lr_decay else 1.0

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from styleT2I.losses import clip_contrastive_loss, norm_penalty_loss
+from styleT2I.losses import attribute_flip_loss, clip_contrastive_loss, norm_penalty_loss
 
 IMAGES = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
 TEXTS = torch.tensor([[1.0, 0.0], [0.6, 0.8]])  # cosines with the images: [[1, .6], [0, .8]]
@@ -51,3 +51,19 @@ def test_norm_penalty_has_a_finite_gradient_for_a_direction_of_zeros():
     s = torch.zeros(1, 2, 2, requires_grad=True)
     norm_penalty_loss(s, 0.0).backward()
     assert torch.isfinite(s.grad).all()
+
+
+def test_flip_loss_is_the_cross_entropy_between_the_own_and_the_flipped_sentence():
+    flipped = torch.tensor([[0.8, 0.6], [0.0, 1.0], [-1.0, 0.0]])
+    owner = torch.tensor([0, 0, 1])
+    cosines = [(1.0, 0.8), (1.0, 0.0), (0.8, 0.0)]  # own caption, flipped
+    expected = sum(cross_entropy([5 * own, 5 * wrong], 0) for own, wrong in cosines) / 3
+    loss = attribute_flip_loss(IMAGES, TEXTS, flipped, owner, 5.0)
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_flip_loss_of_sentences_that_state_nothing_is_zero_with_a_gradient():
+    features = torch.eye(2, requires_grad=True)
+    loss = attribute_flip_loss(features, TEXTS, torch.empty(0, 2), torch.empty(0, dtype=torch.int64), 5.0)
+    loss.backward()
+    assert loss.item() == 0 and torch.equal(features.grad, torch.zeros(2, 2))

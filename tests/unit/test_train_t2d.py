@@ -6,6 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from styleT2I.attributes.parser import parse
+from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.errors import CheckpointError, ConfigError, DataError
 from styleT2I.formats.component import read_component
 from styleT2I.formats.glove import read_glove
@@ -13,6 +15,7 @@ from styleT2I.torch_utils.seeding import generator
 from styleT2I.torch_utils.stats import read_stats
 from styleT2I.training.clip_augment import augment_for_clip
 from styleT2I.training.engine import RunConfig, run
+from styleT2I.training.rival_captions import RivalCaptions
 from styleT2I.training.t2d import T2DTask
 from styleT2I.training.t2d_config import PRESETS, T2DConfig, preset_config
 from tests.tiny_model import write_tiny_model
@@ -178,6 +181,14 @@ def test_a_given_theta_replaces_the_presets_relative_one():
     assert preset_config("minifaces", generator="g", clip="c", theta=3.0)[1].theta_rel is None
 
 
+def test_the_flip_loss_is_logged_and_trains(folder):
+    task = T2DTask(config(folder, contrastive_weight=0.0, flip_weight=1.0, theta=1000.0, lr=3e-3), num_steps=40)
+    task.setup(torch.device("cpu"))
+    task._captions = lambda step, rng: ["she is smiling", "he has a beard", "a woman", "a bearded man with glasses"]
+    losses = [task.step(step, generator("flip", step))["loss_flip"] for step in range(40)]
+    assert sum(losses[-5:]) < sum(losses[:5])
+
+
 @pytest.mark.parametrize(
     "preset, changes, named",
     [
@@ -199,11 +210,27 @@ def test_a_component_of_another_kind_is_refused(folder):
         T2DTask(config(folder, generator=str(folder / "clip.json")), 1).setup(torch.device("cpu"))
 
 
-def test_captions_that_the_own_caption_implies_are_no_wrong_answers(folder):
-    task = T2DTask(config(folder), 1)
-    task.setup(torch.device("cpu"))
-    table = task._also_true(["he is smiling", "he is smiling and wears a hat", "she is smiling"])
+def test_captions_that_the_own_caption_implies_are_also_true():
+    rivals = RivalCaptions(load_vocabulary("minifaces"))
+    table = rivals.also_true(["he is smiling", "he is smiling and wears a hat", "she is smiling"])
     assert table.tolist() == [[True, False, False], [True, True, False], [False, False, True]]
+
+
+def test_flips_turn_one_stated_attribute_round_each_and_leave_the_rest():
+    rivals = RivalCaptions(load_vocabulary("minifaces"))
+    captions = ["she has blond hair and is not smiling", "a photo of a person"]
+    flips = rivals.flips(captions, torch.Generator().manual_seed(0))
+    assert flips.owner.tolist() == [0, 0, 0]
+    own = {"he": False, "smiling": False, "blond_hair": True}
+    assert parse(flips.own[0]).attributes == own
+    assert flips.own[1] == captions[1]
+    for name, text in zip(parse(captions[0]).attributes, flips.flipped, strict=True):
+        stated = parse(text).attributes
+        if name == "blond_hair":
+            (other,) = stated.keys() - {"he", "smiling"}
+            assert stated[other] and other in {"black_hair", "brown_hair", "gray_hair"}
+        else:
+            assert stated == {**own, name: not own[name]}
 
 
 def test_augmentation_shifts_and_tints_each_image_on_its_own_and_lets_gradients_through():

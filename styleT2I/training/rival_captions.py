@@ -1,0 +1,60 @@
+"""Captions that an image is told apart from, or is not: the batch's others and its own with one attribute flipped."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+
+from styleT2I.attributes.parser import parse
+from styleT2I.attributes.sentences import sentence
+from styleT2I.attributes.vocabulary import Vocabulary
+
+
+class Flips(NamedTuple):
+    """Fixed sentences of a batch's captions and of their flipped selves; `flipped[k]` contradicts `own[owner[k]]`."""
+
+    own: list[str]  # B sentences
+    flipped: list[str]  # M sentences
+    owner: torch.Tensor  # [M] int64
+
+
+class RivalCaptions:
+    """Reads captions by a vocabulary; each distinct one is parsed once."""
+
+    def __init__(self, vocabulary: Vocabulary):
+        self.vocabulary = vocabulary
+        self._parsed = {}
+
+    def attributes(self, caption: str) -> dict[str, bool]:
+        """What a caption states."""
+        if caption not in self._parsed:
+            self._parsed[caption] = parse(caption, self.vocabulary).attributes
+        return self._parsed[caption]
+
+    def also_true(self, captions: list[str]) -> torch.Tensor:
+        """[B, B] bool: everything that caption j states, caption i states too."""
+        stated = [self.attributes(caption).items() for caption in captions]
+        return torch.tensor([[other <= own for other in stated] for own in stated])
+
+    def flips(self, captions: list[str], rng: torch.Generator) -> Flips:
+        """For every attribute that a caption states, its sentence with that one turned round.
+
+        One of several that exclude each other becomes another of them, drawn from `rng`: black hair turns blond, not
+        "not black". A caption that states nothing keeps its own words and has no flips.
+        """
+        own, flipped, owner = [], [], []
+        for row, caption in enumerate(captions):
+            stated = self.attributes(caption)
+            own.append(sentence(stated, self.vocabulary) if stated else caption)
+            for name in stated:
+                flipped.append(sentence(self._flip(stated, name, rng), self.vocabulary))
+                owner.append(row)
+        return Flips(own, flipped, torch.tensor(owner, dtype=torch.int64))
+
+    def _flip(self, stated, name, rng):
+        others = self.vocabulary.exclusive_of(name)
+        if not stated[name] or not others:
+            return {**stated, name: not stated[name]}
+        other = others[int(torch.randint(len(others), (), generator=rng))]
+        return {other if key == name else key: value for key, value in stated.items() if key != other}
