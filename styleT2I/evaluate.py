@@ -22,9 +22,10 @@ _NUM = {"judges": 4000, "clip": 4000, "generator": 4000, "t2d": 1000}
 @click.option("--trunc", "psi", default=0.7, type=click.FloatRange(0, 2), help="Truncation psi of generated images.")
 @click.option("--t2d", metavar="FILE", help="Text-to-Direction component in place of the model's.")
 @click.option("--generator", metavar="FILE", help="Generator component in place of the model's.")
+@click.option("--grid", "grid_path", metavar="FILE", help="Write a picture of 24 unprompted samples here.")
 @click.option("--json", "json_path", metavar="FILE", help="Write the figures here too.")
 @device_option
-def main(suites, model, data, num, psi, t2d, generator, json_path, device):
+def main(suites, model, data, num, psi, t2d, generator, grid_path, json_path, device):
     """Measure judges, CLIPs, the generator and Text-to-Direction on unseen data.
 
     Every figure names what it rests on.
@@ -37,9 +38,11 @@ def main(suites, model, data, num, psi, t2d, generator, json_path, device):
     from styleT2I.model import Model
     from styleT2I.torch_utils.files import check_writable_dir, write_json_atomic
 
-    if json_path:
-        check_writable_dir(Path(json_path).absolute().parent)
+    for path in filter(None, (json_path, grid_path)):
+        check_writable_dir(Path(path).absolute().parent)
     opened = Model.from_pretrained(model, device=device, generator=generator, t2d=t2d)
+    if grid_path:
+        _save_grid(opened, psi, grid_path)
     report = {"suites": {}}
     for suite in suites or SUITES:
         spec, count = data or _DATA[suite], num or _NUM[suite]
@@ -62,6 +65,14 @@ def _run(suite, model, data, num, psi):
     if suite == "generator":
         return samples.evaluate_generator(model, data, num, psi)
     return captions.evaluate_captions(model, data, num, psi)
+
+
+def _save_grid(model, psi, path):
+    from styleT2I.evaluation.samples import plain_samples
+    from styleT2I.torch_utils.images import make_grid_u8, save_png, to_uint8
+
+    image = next(plain_samples(model, 24, psi))
+    save_png(path, make_grid_u8(to_uint8(image), ncol=8, scale=max(1, 128 // image.shape[-1])))
 
 
 def _show(title, figures, indent=0):
