@@ -28,6 +28,9 @@ PRESETS = ("minifaces", "celebahq", "cub", "ffhq", "nabirds")
 @click.option("--theta-rel", type=float, help="The same in units of the mean distance of w from its mean.")
 @click.option("--no-norm-penalty", is_flag=True, help="Train without the norm penalty.")
 @click.option("--symmetric/--image-to-text", default=None, help="Which halves of the contrastive loss to use.")
+@click.option("--contrastive-weight", type=click.FloatRange(0), help="Weight of the paper's contrastive loss.")
+@click.option("--flip-weight", type=click.FloatRange(0), help="Weight of the loss against captions with one attribute "
+              "turned round, which leaves alone what the caption does not state.")  # fmt: skip
 @click.option("--shuffle-captions", is_flag=True, help="Control: read each direction from another face's caption.")
 @click.option("--text-encoder", type=click.Choice(["clip", "gru"]), help="Frozen CLIP features, or word vectors + GRU.")
 @click.option("--glove", metavar="FILE", help="GloVe text file for --text-encoder gru.")

@@ -85,7 +85,7 @@ PRESETS = {
             "lr": 2e-3,
             "lr_decay": True,
             "truncation_psi": 0.7,
-            "theta_rel": 0.35,
+            "theta_rel": 0.26,
             "ignore_also_true": True,
             "jitter": 0.1,
             "translate": 0.06,
