@@ -75,7 +75,7 @@ class RendererFit:
         self.map_optimizer = torch.optim.Adam(mapping, lr=config.mapping_lr * self.mapping_lr_scale, betas=_BETAS)
         groups = [
             {"params": drawing, "base_lr": config.joint_lr},
-            {"params": mapping, "base_lr": 0.2 * config.mapping_lr * self.mapping_lr_scale},
+            {"params": mapping, "base_lr": 0.05 * config.mapping_lr * self.mapping_lr_scale},
         ]
         self.joint_optimizer = torch.optim.Adam(groups, betas=_BETAS)
 
@@ -104,12 +104,12 @@ class RendererFit:
         vector = scenes_from_latents(z.cpu(), self.config.distribution).vector().to(self.device)
         with torch.no_grad():
             target = self._encode(vector)
-            inverse = torch.linalg.pinv(self.encoder.weight * self.encoder.weight_gain)  # [S, w_dim]
+            weight = self.encoder.weight * self.encoder.weight_gain  # [w_dim, S]
+            # Ridge, since some factors hardly move w: their noise would drown the rest.
+            inverse = torch.linalg.solve(weight.t() @ weight + torch.eye(_SCENE_DIM, device=self.device), weight.t())
         error = self.generator.mapping(z)[:, 0] - target  # [N, w_dim]
-        scene_error = error @ inverse.t()  # [N, S], in units of the scene
-        weight = torch.ones(_SCENE_DIM, device=self.device)
-        weight[: len(ATTRIBUTES)] = 4.0  # attributes matter more than nuisances
-        loss = error.square().mean() + (weight * scene_error.square()).mean()
+        attribute_error = (error @ inverse.t())[:, : len(ATTRIBUTES)]  # in units of the logits
+        loss = error.square().mean() + 2 * attribute_error.square().mean()
         _descend(self.map_optimizer, loss, [_cosine(progress) * self.config.mapping_lr * self.mapping_lr_scale])
         unexplained = error.square().sum() / (target - target.mean(0)).square().sum()
         return {"loss": loss.item(), "unexplained": unexplained.item()}

@@ -22,7 +22,7 @@ class RendererFitConfig:
     mapping_hidden_dim: int = 512
     batch: int = 16  # at the final resolution; four times as many scenes at 16 pixels, twice as many at 32
     lr: float = 0.02  # of equalised weights, cosine to 0 over the drawing stages
-    mapping_lr: float = 0.01
+    mapping_lr: float = 0.1
     mapping_batch: int = 256
     joint_lr: float = 0.002
     share_16: float = 0.0405
