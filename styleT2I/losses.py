@@ -41,17 +41,15 @@ def attribute_flip_loss(
     owner: torch.Tensor,
     temperature_scale: float | torch.Tensor,
 ) -> torch.Tensor:
-    """Cross-entropy between an image's own sentence and the same sentence with one attribute turned round.
+    """Cross-entropy between an image's own sentence and each with one attribute turned round, summed over an image's.
 
     image_features, text_features [B, D] as in clip_contrastive_loss; flipped_features [M, D], L2-normalised, the k-th
-    belongs to image owner[k] (int64 [M]). Only what the sentence states can lower it, so nothing else is pushed; 0 for
-    M = 0. Not in the paper, whose wrong answers are the batch's other captions.
+    belongs to image owner[k] (int64 [M]). The sum over the M choices is divided by B. Only what the sentence states
+    can lower it, so nothing else is pushed. Not in the paper, whose wrong answers are the batch's other captions.
     """
-    if not len(owner):
-        return image_features.sum() * 0
     right = (image_features * text_features).sum(dim=1)[owner]  # [M]
     wrong = (image_features[owner] * flipped_features).sum(dim=1)
-    return F.softplus(temperature_scale * (wrong - right)).mean()
+    return F.softplus(temperature_scale * (wrong - right)).sum() / len(image_features)
 
 
 def norm_penalty_loss(s: torch.Tensor, theta: float) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Text-to-Direction: from a latent w and a sentence to the direction s over W+ that makes the image match the text."""
+"""Text-to-Direction and Attribute-to-Direction: from a latent w and a text to a direction over W+."""
 
 from __future__ import annotations
 
@@ -88,13 +88,9 @@ class DirectionTrunk(nn.Module):
         return s * self.w_std if config.standardize else s
 
 
-class TextToDirection(nn.Module):
-    """The network of the whole sentence: s = T2D(w, text features), added to w in every layer before synthesis.
+class _DirectionNetwork(nn.Module):
+    """Text features and a latent in, a direction over W+ out: what both networks of the paper have in common."""
 
-    w [N, w_dim], text features [N, text_dim] -> s [N, num_ws, w_dim]. Source: StyleT2I (Li et al., CVPR 2022), sec. 4.
-    """
-
-    kind = "t2d"
     Config = DirectionConfig
 
     def __init__(self, config: DirectionConfig):
@@ -109,7 +105,7 @@ class TextToDirection(nn.Module):
         return cls(config), (torch.randn(2, 6), torch.randn(2, 5))
 
     def encode_text(self, texts: list[str], clip: nn.Module) -> torch.Tensor:
-        """Sentence features [N, text_dim] from the network's own encoder if it has one, else from the frozen CLIP."""
+        """Features [N, text_dim] from the network's own encoder if it has one, else from the frozen CLIP."""
         if self.text_encoder is not None:
             return self.text_encoder(texts)
         with torch.no_grad():
@@ -117,3 +113,22 @@ class TextToDirection(nn.Module):
 
     def forward(self, w: torch.Tensor, text_features: torch.Tensor) -> torch.Tensor:
         return self.trunk(w, text_features)
+
+
+class TextToDirection(_DirectionNetwork):
+    """The network of the whole sentence: s = T2D(w, text features), added to w in every layer before synthesis.
+
+    w [N, w_dim], text features [N, text_dim] -> s [N, num_ws, w_dim]. Source: StyleT2I (Li et al., CVPR 2022), sec. 4.
+    """
+
+    kind = "t2d"
+
+
+class AttributeToDirection(_DirectionNetwork):
+    """The network of one attribute: a = A2D(w, phrase features); w + a has the attribute more, w - a less.
+
+    w [N, w_dim], features of the attribute's affirmative phrase [N, text_dim] -> a [N, num_ws, w_dim].
+    Source: StyleT2I (Li et al., CVPR 2022), sec. 5.
+    """
+
+    kind = "a2d"

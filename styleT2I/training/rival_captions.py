@@ -37,24 +37,24 @@ class RivalCaptions:
         stated = [self.attributes(caption).items() for caption in captions]
         return torch.tensor([[other <= own for other in stated] for own in stated])
 
-    def flips(self, captions: list[str], rng: torch.Generator) -> Flips:
+    def flips(self, captions: list[str]) -> Flips:
         """For every attribute that a caption states, its sentence with that one turned round.
 
-        One of several that exclude each other becomes another of them, drawn from `rng`: black hair turns blond, not
-        "not black". A caption that states nothing keeps its own words and has no flips.
+        One of several that exclude each other becomes each of the others in turn: black hair turns brown, blond and
+        gray, not "not black". A caption that states nothing keeps its own words and has no flips.
         """
         own, flipped, owner = [], [], []
         for row, caption in enumerate(captions):
             stated = self.attributes(caption)
             own.append(sentence(stated, self.vocabulary) if stated else caption)
-            for name in stated:
-                flipped.append(sentence(self._flip(stated, name, rng), self.vocabulary))
-                owner.append(row)
+            others = [other for name in stated for other in self._turned(stated, name)]
+            flipped += [sentence(other, self.vocabulary) for other in others]
+            owner += [row] * len(others)
         return Flips(own, flipped, torch.tensor(owner, dtype=torch.int64))
 
-    def _flip(self, stated, name, rng):
-        others = self.vocabulary.exclusive_of(name)
-        if not stated[name] or not others:
-            return {**stated, name: not stated[name]}
-        other = others[int(torch.randint(len(others), (), generator=rng))]
-        return {other if key == name else key: value for key, value in stated.items() if key != other}
+    def _turned(self, stated, name):
+        others = self.vocabulary.exclusive_of(name) if stated[name] else ()
+        if not others:
+            return [{**stated, name: not stated[name]}]
+        rest = {key: value for key, value in stated.items() if key != name and key not in others}
+        return [{**rest, other: True} for other in others]

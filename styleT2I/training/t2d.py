@@ -68,7 +68,7 @@ class T2DTask:
         s = self.network(w, text_features)  # [B, num_ws, w_dim]
         image = G.synthesis(w.unsqueeze(1) + s, noise_mode="const")
         seen = augment_for_clip(image, rng, jitter=config.jitter, translate=config.translate)
-        losses = self._text_losses(self.clip.encode_image(seen), target, captions, rng)
+        losses = self._text_losses(self.clip.encode_image(seen), target, captions)
         losses["loss_norm"] = norm_penalty_loss(s, self.theta)
         weights = {"loss_contrastive": config.contrastive_weight, "loss_flip": config.flip_weight,
                    "loss_norm": config.norm_weight if config.use_norm_penalty else 0.0}  # fmt: skip
@@ -120,7 +120,7 @@ class T2DTask:
         picks = torch.rand(len(choices), generator=rng).tolist()
         return [captions[int(pick * len(captions))] for captions, pick in zip(choices, picks, strict=True)]
 
-    def _text_losses(self, image_features, target, captions, rng):
+    def _text_losses(self, image_features, target, captions):
         """How far the images are from their captions, to CLIP; image_features, target [B, D]."""
         config, scale = self.config, self.clip.temperature_scale
         also_true = self.rivals.also_true(captions).to(self.device) if config.ignore_also_true else None
@@ -130,7 +130,7 @@ class T2DTask:
             )
         }
         if config.flip_weight:
-            flips = self.rivals.flips(captions, rng)
+            flips = self.rivals.flips(captions)
             with torch.no_grad():
                 own, flipped = (self.clip.encode_text(texts) for texts in (flips.own, flips.flipped))
             owner = flips.owner.to(self.device)

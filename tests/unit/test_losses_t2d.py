@@ -57,7 +57,7 @@ def test_flip_loss_is_the_cross_entropy_between_the_own_and_the_flipped_sentence
     flipped = torch.tensor([[0.8, 0.6], [0.0, 1.0], [-1.0, 0.0]])
     owner = torch.tensor([0, 0, 1])
     cosines = [(1.0, 0.8), (1.0, 0.0), (0.8, 0.0)]  # own caption, flipped
-    expected = sum(cross_entropy([5 * own, 5 * wrong], 0) for own, wrong in cosines) / 3
+    expected = sum(cross_entropy([5 * own, 5 * wrong], 0) for own, wrong in cosines) / len(IMAGES)
     loss = attribute_flip_loss(IMAGES, TEXTS, flipped, owner, 5.0)
     assert loss.item() == pytest.approx(expected, rel=1e-5)
 

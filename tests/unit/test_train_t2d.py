@@ -219,18 +219,16 @@ def test_captions_that_the_own_caption_implies_are_also_true():
 def test_flips_turn_one_stated_attribute_round_each_and_leave_the_rest():
     rivals = RivalCaptions(load_vocabulary("minifaces"))
     captions = ["she has blond hair and is not smiling", "a photo of a person"]
-    flips = rivals.flips(captions, torch.Generator().manual_seed(0))
-    assert flips.owner.tolist() == [0, 0, 0]
+    flips = rivals.flips(captions)
     own = {"he": False, "smiling": False, "blond_hair": True}
     assert parse(flips.own[0]).attributes == own
     assert flips.own[1] == captions[1]
-    for name, text in zip(parse(captions[0]).attributes, flips.flipped, strict=True):
-        stated = parse(text).attributes
-        if name == "blond_hair":
-            (other,) = stated.keys() - {"he", "smiling"}
-            assert stated[other] and other in {"black_hair", "brown_hair", "gray_hair"}
-        else:
-            assert stated == {**own, name: not own[name]}
+    bald_of_colour = {name: value for name, value in own.items() if name != "blond_hair"}
+    expected = [{**own, "he": True}, {**own, "smiling": True}]
+    expected += [{**bald_of_colour, colour: True} for colour in ("black_hair", "brown_hair", "gray_hair")]
+    stated = [parse(text).attributes for text in flips.flipped]
+    assert flips.owner.tolist() == [0] * len(expected)
+    assert len(stated) == len(expected) and all(one in stated for one in expected)
 
 
 def test_augmentation_shifts_and_tints_each_image_on_its_own_and_lets_gradients_through():
