@@ -110,3 +110,21 @@ def model_option(function):
     """Add `--model`: a model folder or the name of an embedded model."""
     text = "Model folder or name."
     return click.option("--model", default="minifaces", metavar="NAME|DIR", help=text)(function)
+
+
+def parts_of_model(given: dict, roles: dict[str, str], model: str | None) -> dict:
+    """Take the files that no option names from a model folder, unless generator and CLIP are both named.
+
+    given: option -> file or None; roles: option -> role in the model. click.UsageError when the generator or the CLIP
+    is still open.
+    """
+    if model is not None and not (given["generator"] and given["clip"]):
+        from styleT2I.formats.model_folder import read_model_folder
+
+        files = read_model_folder(model).files
+        found = {option: str(files[role]) for option, role in roles.items() if role in files}
+        given = found | {option: file for option, file in given.items() if file is not None}
+    for option in ("generator", "clip"):
+        if given.get(option) is None:
+            raise click.UsageError(f"no {option}: add --{option} FILE, or --model NAME for a model that has one")
+    return given

@@ -52,6 +52,48 @@ def attribute_flip_loss(
     return F.softplus(temperature_scale * (wrong - right)).sum() / len(image_features)
 
 
+def verdict_keep_loss(margins: torch.Tensor, before: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
+    """How far an edit has moved attributes that it should leave alone towards their other verdict.
+
+    margins, before [N, A]: logits of each attribute after and before the edit, their sign the verdict; kept [N, A]
+    bool. Mean over the kept ones of the cross-entropy against the old verdict. Not in the paper.
+    """
+    verdict = torch.where(before > 0, 1.0, -1.0)
+    return (F.softplus(-verdict * margins) * kept).sum() / kept.sum().clamp(min=1)
+
+
+def semantic_matching_loss(
+    positive_features: torch.Tensor, negative_features: torch.Tensor, text_features: torch.Tensor, alpha: float
+) -> torch.Tensor:
+    """max(cos(E(I_neg), E(t)) - cos(E(I_pos), E(t)) + alpha, 0), mean over the batch.
+
+    positive_features, negative_features: images of w + a and w - a; text_features: the attribute's phrase; all
+    [B, D], L2-normalised. alpha: the least difference of cosines. Source: StyleT2I (Li et al., CVPR 2022), sec. 5.1.
+    """
+    difference = ((positive_features - negative_features) * text_features).sum(dim=1)
+    return (alpha - difference).clamp(min=0).mean()
+
+
+def spatial_constraint_loss(
+    positive: torch.Tensor, negative: torch.Tensor, region: torch.Tensor, has_region: torch.Tensor
+) -> torch.Tensor:
+    """Cross-entropy between where two images differ and where the attribute is allowed to show.
+
+    positive, negative [B, 3, H, W]; region [B, H, W] in [0, 1]; has_region [B] bool: rows without one do not count.
+    The difference is |positive - negative| summed over the channels, min-max scaled to [0, 1] for each image.
+    Source: StyleT2I (Li et al., CVPR 2022), sec. 5.2.
+    """
+    scaled = min_max_scaled((positive - negative).abs().sum(dim=1))
+    loss = F.binary_cross_entropy(scaled.clamp(1e-4, 1 - 1e-4), region, reduction="none").mean(dim=(1, 2))  # [B]
+    return (loss * has_region).sum() / has_region.sum().clamp(min=1)
+
+
+def min_max_scaled(difference: torch.Tensor) -> torch.Tensor:
+    """Each map of difference [B, H, W] brought to [0, 1]; a map without any difference becomes 0."""
+    low, high = difference.amin(dim=(1, 2), keepdim=True), difference.amax(dim=(1, 2), keepdim=True)
+    return (difference - low) / (high - low).clamp(min=1e-6)
+
+
 def norm_penalty_loss(s: torch.Tensor, theta: float) -> torch.Tensor:
     """Mean over the batch of max(||s|| - theta, 0), the norm taken over the flattened [num_ws * w_dim] vector.
 

@@ -2,7 +2,7 @@
 
 import click
 
-from styleT2I.cli import command, device_option, outdir_option, seed_option
+from styleT2I.cli import command, device_option, outdir_option, parts_of_model, seed_option
 
 PRESETS = ("minifaces", "celebahq", "cub", "ffhq", "nabirds")
 
@@ -48,8 +48,9 @@ def main(outdir, preset, model, steps, no_norm_penalty, shuffle_captions, eval_e
     from styleT2I.training.t2d import T2DTask
     from styleT2I.training.t2d_config import preset_config
 
-    frozen = {role: settings.pop(role) for role in ("generator", "clip", "judge")}
-    frozen = _fill_from_model(frozen, model or ("minifaces" if preset == "minifaces" else None))
+    roles = {"generator": "generator", "clip": "clip", "judge": "judges.guide"}
+    given = {option: settings.pop(option) for option in roles}
+    frozen = parts_of_model(given, roles, model or ("minifaces" if preset == "minifaces" else None))
     if no_norm_penalty:
         settings["use_norm_penalty"] = False
     if shuffle_captions:
@@ -66,21 +67,6 @@ def main(outdir, preset, model, steps, no_norm_penalty, shuffle_captions, eval_e
             eval_every=eval_every, snapshot_every=eval_every, checkpoint_every=eval_every, resume=resume,
         ),
     )  # fmt: skip
-
-
-def _fill_from_model(frozen: dict, model: str | None) -> dict:
-    """Take what no option names from a model folder; click.UsageError when the generator or the CLIP is still open."""
-    if model is not None and not (frozen["generator"] and frozen["clip"]):
-        from styleT2I.formats.model_folder import read_model_folder
-
-        files = read_model_folder(model).files
-        for role, part in (("generator", "generator"), ("clip", "clip"), ("judge", "judges.guide")):
-            if frozen[role] is None and part in files:
-                frozen[role] = str(files[part])
-    for role in ("generator", "clip"):
-        if frozen[role] is None:
-            raise click.UsageError(f"no {role}: add --{role} FILE, or --model NAME for a model that has one")
-    return frozen
 
 
 if __name__ == "__main__":

@@ -99,11 +99,8 @@ class CLIPEvaluation:
         return float(r_precision(features, encode_texts(clip, captions), candidates).mean())
 
     def _margins(self, clip, features):
-        true_features, false_features = (
-            prompt_features(encode_texts(clip, [text for wordings in side for text in wordings]).unflatten(0, (-1, 2)))
-            for side in self.prompts
-        )
-        return zero_shot_margins(features, true_features, false_features, self.groups)
+        sides = (side.cpu() for side in prompt_sides(clip, self.prompts))
+        return zero_shot_margins(features, *sides, self.groups)
 
 
 def encode_texts(clip: CLIP, texts: list[str]) -> torch.Tensor:
@@ -117,6 +114,14 @@ def fixed_prompts(vocabulary: Vocabulary, names) -> tuple[list[tuple[str, str]],
     return tuple(
         [(vocabulary[name].side(value).phrase, sentence({name: value}, vocabulary)) for name in names]
         for value in (True, False)
+    )
+
+
+@torch.no_grad()
+def prompt_sides(clip: CLIP, prompts) -> tuple[torch.Tensor, torch.Tensor]:
+    """Features [A, D] of the asserting and of the denying prompts of `fixed_prompts`, on the device of the CLIP."""
+    return tuple(
+        prompt_features(torch.stack([clip.encode_text(list(wordings)) for wordings in side])) for side in prompts
     )
 
 

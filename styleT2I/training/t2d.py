@@ -11,23 +11,16 @@ import torch
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.config import to_dict
 from styleT2I.data.dataset import index_order, open_dataset
-from styleT2I.errors import CheckpointError
-from styleT2I.formats.component import read_component, write_component
-from styleT2I.formats.glove import read_glove
+from styleT2I.formats.component import write_component
 from styleT2I.losses import attribute_flip_loss, clip_contrastive_loss, norm_penalty_loss
-from styleT2I.networks.directions import DirectionConfig, TextToDirection
-from styleT2I.networks.registry import load_network_component
-from styleT2I.networks.text_encoders import GruTextConfig
+from styleT2I.networks.directions import TextToDirection
 from styleT2I.torch_utils.images import save_png
-from styleT2I.torch_utils.seeding import derive_seed, generator
-from styleT2I.torch_utils.words import plain_words
 from styleT2I.training.clip_augment import augment_for_clip
+from styleT2I.training.direction_network import build_direction_network, free_norm, load_frozen, sample_w
 from styleT2I.training.optimisation import descend
 from styleT2I.training.rival_captions import RivalCaptions
 from styleT2I.training.t2d_config import T2DConfig
 from styleT2I.training.t2d_evaluation import T2DEvaluation, sample_grid
-
-NUM_W_SAMPLES = 4096  # for the spread of w, as many as the released code takes for its mean
 
 
 class T2DTask:
@@ -46,9 +39,12 @@ class T2DTask:
         self.clip, _ = load_frozen(config.clip, "clip", device)
         self.data = open_dataset(config.data, self.generator.resolution, with_masks=False)
         self.captions_of = functools.cache(self.data.captions_of)
-        self.w_samples = self._sample_w()
-        self.theta = self._theta()
-        self.network = self._build_network().to(device)
+        w = sample_w(self.generator, device)
+        self.theta = free_norm(config.theta, config.theta_rel, w, self.generator.num_ws)
+        captions = (caption for i in range(len(self.data)) for caption in self.captions_of(i))
+        self.network = build_direction_network(
+            TextToDirection, config, self.generator, self.clip, w, captions, self.seed
+        ).to(device)
         trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.Adam(trained, lr=config.lr)
         self.evaluation = self._build_evaluation()
@@ -140,47 +136,6 @@ class T2DTask:
     def _lr_factor(self, step):
         return 0.5 * (1 + math.cos(math.pi * step / self.num_steps)) if self.config.lr_decay else 1.0
 
-    @torch.no_grad()
-    def _sample_w(self):
-        z = torch.randn(NUM_W_SAMPLES, self.generator.z_dim, generator=generator("w statistics"))
-        return self.generator.mapping(z.to(self.device))[:, 0]  # [NUM_W_SAMPLES, w_dim], not truncated
-
-    def _theta(self):
-        """The norm free of penalty, in units of W; theta_rel counts in w's mean distance from its mean, over W+."""
-        if self.config.theta is not None:
-            return self.config.theta
-        distance = (self.w_samples - self.w_samples.mean(dim=0)).norm(dim=1).mean().item()
-        return self.config.theta_rel * distance * self.generator.num_ws**0.5
-
-    def _build_network(self):
-        config, G = self.config, self.generator
-        text_config, vectors = self._text_encoder() if config.text_encoder == "gru" else (None, None)
-        direction = DirectionConfig(
-            w_dim=G.w_dim, num_ws=G.num_ws, text_dim=text_config.hidden_dim if text_config else self.clip.embed_dim,
-            hidden_dim=config.hidden_dim or G.num_ws * G.w_dim, num_hidden=config.num_hidden, space=config.space,
-            rank=config.rank, standardize=config.standardize, text_encoder=text_config,
-        )  # fmt: skip
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derive_seed(self.seed, "t2d weights"))
-            network = TextToDirection(direction)
-        if config.standardize:
-            network.trunk.set_w_statistics(self.w_samples.cpu())
-        if vectors is not None:
-            network.text_encoder.load_vectors(vectors)
-        if text_config and not text_config.train_embedding:
-            network.text_encoder.embedding.requires_grad_(False)
-        return network
-
-    def _text_encoder(self):
-        """The bi-GRU's configuration over the words of the training captions, and their GloVe vectors if given."""
-        captions = (caption for i in range(len(self.data)) for caption in self.captions_of(i))
-        words = tuple(sorted({word for caption in captions for word in plain_words(caption)}))
-        if self.config.glove is None:
-            return GruTextConfig(words, embedding_dim=self.config.embedding_dim, train_embedding=True), None
-        vectors, missing = read_glove(self.config.glove, words)
-        known = [i for i, word in enumerate(words) if word not in set(missing)]
-        return GruTextConfig(tuple(words[i] for i in known), embedding_dim=vectors.shape[1]), vectors[known]
-
     def _build_evaluation(self):
         config = self.config
         if config.judge is None or config.eval_data is None:
@@ -191,11 +146,3 @@ class T2DTask:
         return T2DEvaluation(
             self.generator, self.clip, judge, data, vocabulary, num=config.eval_num, psi=config.eval_psi
         )
-
-
-def load_frozen(path: str, kind: str, device: torch.device) -> tuple[torch.nn.Module, str]:
-    """A network without weight gradients, and its component's hash; CheckpointError when it is of another kind."""
-    component = read_component(path)
-    if component.kind != kind:
-        raise CheckpointError(f"{component.path}: is a {component.kind!r} where a {kind!r} is needed")
-    return load_network_component(component, device), component.sha256

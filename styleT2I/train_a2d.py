@@ -1,0 +1,76 @@
+"""Train Attribute-to-Direction: `python -m styleT2I.train_a2d --outdir runs/a2d` (on the embedded model)."""
+
+import click
+
+from styleT2I.cli import command, device_option, outdir_option, parts_of_model, seed_option
+
+PRESETS = ("minifaces", "celebahq", "cub", "ffhq", "nabirds")
+
+
+@command()
+@outdir_option
+@click.option("--preset", default="minifaces", type=click.Choice(PRESETS), help="Settings to start from.")
+@click.option(
+    "--model", metavar="NAME|DIR", help="Model whose generator, CLIP, segmenter and guide judge serve where none is "
+    "named."
+)  # fmt: skip
+@click.option("--generator", metavar="FILE", help="Component of the frozen generator.")
+@click.option("--clip", metavar="FILE", help="Component of the frozen CLIP.")
+@click.option("--segmenter", metavar="FILE", help="Source of regions for the spatial constraint.")
+@click.option("--judge", metavar="FILE", help="Attribute classifier for the log's figures and the strengths of edits; "
+              "it never trains anything.")  # fmt: skip
+@click.option("--vocabulary", metavar="NAME|FILE", help="Attributes to learn directions of.")
+@click.option("--attributes", metavar="LIST", help="Only these of them, separated by commas.")
+@click.option("--steps", type=click.IntRange(1), help="Optimisation steps.")
+@click.option("--batch", "batch_size", type=int, help="Latents a step.")
+@click.option("--lr", type=float, help="Learning rate of Adam.")
+@click.option(
+    "--trunc", "truncation_psi", type=click.FloatRange(0, 2), help="Truncation psi of the latents trained on."
+)
+@click.option("--alpha", type=click.FloatRange(0), help="Margin of the semantic matching loss, in cosine.")
+@click.option("--semantic-weight", type=click.FloatRange(0), help="Weight of the semantic matching loss.")
+@click.option("--spatial-weight", type=click.FloatRange(0), help="Weight of the spatial constraint; 0 drops it.")
+@click.option("--keep-weight", type=click.FloatRange(0), help="Weight of the loss that holds the other attributes' "
+              "verdicts, as CLIP sees them.")  # fmt: skip
+@click.option("--theta", type=float, help="Norm of a direction that is free of penalty, in units of W.")
+@click.option("--theta-rel", type=float, help="The same in units of the mean distance of w from its mean.")
+@click.option("--no-norm-penalty", is_flag=True, help="Train without the norm penalty.")
+@click.option("--text-encoder", type=click.Choice(["clip", "gru"]), help="Frozen CLIP features, or word vectors + GRU.")
+@click.option("--glove", metavar="FILE", help="GloVe text file for --text-encoder gru.")
+@click.option("--space", type=click.Choice(["w+", "low-rank", "w"]), help="Where a direction lives.")
+@click.option("--rank", type=click.IntRange(1), help="Directions that --space low-rank mixes.")
+@click.option("--hidden-dim", type=click.IntRange(1), help="Width of the network.")
+@click.option("--eval-every", default=250, type=click.IntRange(1), help="Steps between log lines with all figures.")
+@click.option("--resume", default="auto", metavar="auto|never|FILE", help="Checkpoint to go on from.")
+@seed_option
+@device_option
+def main(outdir, preset, model, attributes, steps, no_norm_penalty, eval_every, resume, seed, device, **settings):
+    """Train the network that turns a latent and an attribute's phrase into a direction: OUTDIR/a2d.json."""
+    from styleT2I.torch_utils.devices import resolve_device
+    from styleT2I.training.a2d import A2DTask
+    from styleT2I.training.a2d_config import preset_config
+    from styleT2I.training.engine import RunConfig, run
+
+    roles = {"generator": "generator", "clip": "clip", "segmenter": "segmenter", "judge": "judges.guide"}
+    given = {option: settings.pop(option) for option in roles}
+    frozen = parts_of_model(given, roles, model or ("minifaces" if preset == "minifaces" else None))
+    if no_norm_penalty:
+        settings["use_norm_penalty"] = False
+    if attributes:
+        settings["attributes"] = tuple(name.strip() for name in attributes.split(","))
+    preset_steps, config = preset_config(preset, **frozen, **settings)
+    if config.judge is None:
+        click.echo("note: no --judge given, so the log holds losses only and edits are not calibrated", err=True)
+    num_steps = steps or preset_steps
+    task = A2DTask(config, num_steps, seed)
+    run(
+        task,
+        RunConfig(
+            outdir=outdir, steps=num_steps, seed=seed, device=str(resolve_device(device)), log_every=eval_every,
+            eval_every=eval_every, snapshot_every=eval_every, checkpoint_every=eval_every, resume=resume,
+        ),
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
