@@ -1,11 +1,13 @@
-"""Confidence intervals for shares."""
+"""Confidence intervals for shares, for differences of paired shares, and for means over what was drawn once."""
 
 from __future__ import annotations
 
 import math
 from statistics import NormalDist
 
-__all__ = ["wilson_interval"]
+import torch
+
+__all__ = ["bootstrap_interval", "newcombe_paired_interval", "wilson_interval"]
 
 
 def wilson_interval(num_successes: int, num_trials: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -25,4 +27,66 @@ def wilson_interval(num_successes: int, num_trials: int, confidence: float = 0.9
     # At 0 and at num_trials one end is 0 or 1 exactly; rounding would leave 1e-17 beside it.
     low = 0.0 if num_successes == 0 else max(centre - half, 0.0)
     high = 1.0 if num_successes == num_trials else min(centre + half, 1.0)
+    return low, high
+
+
+def newcombe_paired_interval(
+    both: int, only_first: int, only_second: int, neither: int, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Interval (low, high) of the first share minus the second, when both were measured on the same things.
+
+    The counts are of pairs: success in both, in the first alone, in the second alone, in neither. Newcombe (1998,
+    Statistics in Medicine 17, 2635), method 10: the Wilson intervals of the two shares, added in squares less their
+    correlation, which is corrected for continuity where it is positive. No pair at all gives (-1, 1).
+    Raises ValueError for a negative count.
+    """
+    counts = (both, only_first, only_second, neither)
+    if min(counts) < 0:
+        raise ValueError(f"negative counts of pairs: {counts}")
+    num = sum(counts)
+    if num == 0:
+        return -1.0, 1.0
+    num_first, num_second = both + only_first, both + only_second
+    low_first, high_first = wilson_interval(num_first, num, confidence)
+    low_second, high_second = wilson_interval(num_second, num, confidence)
+    first, second = num_first / num, num_second / num
+    correlation = _corrected_correlation(*counts)
+
+    def joined(a: float, b: float) -> float:
+        return math.sqrt(max(a * a - 2 * correlation * a * b + b * b, 0.0))
+
+    difference = first - second
+    low = difference - joined(first - low_first, high_second - second)
+    high = difference + joined(high_first - first, second - low_second)
+    return max(low, -1.0), min(high, 1.0)
+
+
+def _corrected_correlation(both, only_first, only_second, neither) -> float:
+    """Newcombe's correlation of two paired outcomes; 0 where one of them never or always happens."""
+    num_first, num_second = both + only_first, both + only_second
+    num = num_first + only_second + neither
+    margins = num_first * (num - num_first) * num_second * (num - num_second)
+    if margins == 0:
+        return 0.0
+    covariance = both * neither - only_first * only_second
+    if covariance > 0:
+        covariance = max(covariance - num / 2, 0)
+    return covariance / math.sqrt(margins)
+
+
+def bootstrap_interval(
+    values: torch.Tensor, generator: torch.Generator, confidence: float = 0.95, num_resamples: int = 4000
+) -> tuple[float, float]:
+    """Percentile bootstrap interval (low, high) of the mean of values [N, ...], resampling rows (Efron 1979).
+
+    A row is what was drawn once (a latent) with everything measured on it: the columns of a row depend on each other
+    as they please, and a row of differences makes the interval a paired one. Equal rows give an interval of no
+    width: it speaks of this kind of row only. Raises ValueError for no rows.
+    """
+    if not len(values):
+        raise ValueError("no rows to resample")
+    means = values.double().flatten(1).mean(dim=1) if values.ndim > 1 else values.double()  # [N]
+    rows = torch.randint(len(means), (num_resamples, len(means)), generator=generator)
+    quantiles = torch.tensor([(1 - confidence) / 2, (1 + confidence) / 2], dtype=torch.float64)
+    low, high = means[rows].mean(dim=1).quantile(quantiles).tolist()
     return low, high
