@@ -1,23 +1,27 @@
 """The whole way from a sentence to faces: `StyleT2I.from_pretrained("minifaces").generate("he is wearing lipstick")`.
 
-text -> Prompt (attributes, warnings) -> text features -> s = T2D(w, text features)
-seed -> z -> mapping -> w ----------------> w + s -> synthesis -> image
+text -> Prompt -> text features -> s = T2D(w, text features) -> s' = adjust(s, a_i = A2D(w, attribute i of the Prompt))
+seed -> z -> mapping -> w ----------------------------------> w + s' -> synthesis -> image
 """
 
 from __future__ import annotations
 
 import operator
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 import styleT2I
+from styleT2I.adjustment import Adjusted, AdjustmentConfig, adjust
 from styleT2I.attributes.prompt import Prompt, understand
+from styleT2I.attributes.sentences import phrase
 from styleT2I.errors import ConfigError
+from styleT2I.metrics.attributes import encode_requests
 from styleT2I.model import Model
+from styleT2I.torch_utils.batching import in_micro_batches
 from styleT2I.torch_utils.images import make_grid_u8, to_uint8
 from styleT2I.torch_utils.seeding import generator, latents_of_seeds
 
@@ -86,6 +90,33 @@ class StyleT2I:
         return understand(text, text_encoder, self.model.vocabulary, strict=strict)
 
     @torch.no_grad()
+    def directions(
+        self, ws: torch.Tensor, prompts: Sequence[Prompt], adjustment: AdjustmentConfig | None = None
+    ) -> Adjusted:
+        """The direction of each latent's sentence, adjusted or, with None, as Text-to-Direction has it.
+
+        ws [N, num_ws, w_dim] on the model's device, one Prompt each (they may differ). What is drawn is
+        `ws + result.s_adjusted`. A row does not depend on the others. CheckpointError where the model lacks a network.
+        """
+        t2d = self.model.network("t2d")
+        encoded = {text: self._encode("t2d", text) for text in dict.fromkeys(prompt.text for prompt in prompts)}
+        text_features = torch.cat([encoded[prompt.text] for prompt in prompts])  # [N, text_dim]
+        names = self._adjustable(prompts, adjustment)
+        with _exact_convolutions():
+            s = in_micro_batches(t2d, self._batch_size, ws[:, 0], text_features)  # [N, num_ws, w_dim]
+            if not names:
+                none = s.new_zeros(len(s), 0)
+                return Adjusted((), s, s, none, none, none, None, None)
+            directions = self._attribute_directions(ws[:, 0], names)  # [N, A, num_ws, w_dim]
+            groups = [group.attributes for group in self.model.vocabulary.exclusive if group.exactly_one]
+            asked = [
+                {name: prompt.attributes[name] for name in prompt.attributes if name in names} for prompt in prompts
+            ]
+            requests = encode_requests(asked, names, [group for group in groups if set(group) <= set(names)])
+            signs = (requests.asked * (2.0 * requests.values - 1)).to(s.device)
+            return adjust(s, directions, signs, adjustment, names)
+
+    @torch.no_grad()
     def generate(
         self,
         text: str | Prompt,
@@ -103,15 +134,37 @@ class StyleT2I:
         prompt = text if isinstance(text, Prompt) else self.understand(text, strict=strict)
         seeds = _checked_seeds(seeds)
         _check_generator(self.model.network("generator"), truncation_psi)
-        text_features = self._encode(prompt.text)  # [1, text_dim]
+        text_features = self._encode("t2d", prompt.text)  # [1, text_dim]
         drawn = [self._draw(batch, text_features, truncation_psi, noise_mode) for batch in self._batches(seeds)]
         ws, unedited, images = (torch.cat(parts)[: len(seeds)] for parts in zip(*drawn, strict=True))
         settings = {"truncation_psi": truncation_psi, "noise_mode": noise_mode, "device": str(self.model.device)}
         return Result(prompt, seeds, images, unedited, ws, settings, self.model.describe())
 
-    def _encode(self, text):
-        t2d = self.model.network("t2d")
-        return t2d.encode_text([text], None if t2d.text_encoder else self.model.network("clip"))
+    @property
+    def _batch_size(self):
+        return max(1, min(8, 1024 // self.model.network("generator").resolution))
+
+    def _encode(self, role, text):
+        network = self.model.network(role)
+        return network.encode_text([text], None if network.text_encoder else self.model.network("clip"))
+
+    def _adjustable(self, prompts, adjustment):
+        """Names of the attributes that some prompt asks for, in the vocabulary's order; () to adjust nothing."""
+        if adjustment is None or adjustment.method == "none" or self.model.vocabulary is None:
+            return ()
+        return tuple(name for name in self.model.vocabulary.names if any(name in p.attributes for p in prompts))
+
+    def _attribute_directions(self, w, names):
+        """a_i of every attribute's affirmative phrase: w [N, w_dim] -> [N, A, num_ws, w_dim]."""
+        a2d = self.model.network("a2d")
+        phrases = [phrase(name, True, self.model.vocabulary) for name in names]
+        features = torch.cat([self._encode("a2d", one) for one in phrases])  # [A, text_dim]
+
+        def directions(w):
+            rows = a2d(w.repeat_interleave(len(names), dim=0), features.repeat(len(w), 1))
+            return rows.unflatten(0, (len(w), len(names)))
+
+        return in_micro_batches(directions, self._batch_size, w)
 
     def _draw(self, seeds, text_features, truncation_psi, noise_mode):
         """One micro-batch of the flow: edited ws, unedited and edited image_u8, on the CPU."""
@@ -128,7 +181,7 @@ class StyleT2I:
 
     def _batches(self, seeds):
         """Micro-batches of one fixed size, the last one filled up: a batch's size may change the last bits of a sum."""
-        size = max(1, min(8, 1024 // self.model.network("generator").resolution))
+        size = self._batch_size
         padded = [*seeds, *[seeds[-1]] * (-len(seeds) % size)]
         return [padded[i : i + size] for i in range(0, len(padded), size)]
 
