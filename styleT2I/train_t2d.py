@@ -31,6 +31,8 @@ PRESETS = ("minifaces", "celebahq", "cub", "ffhq", "nabirds")
 @click.option("--contrastive-weight", type=click.FloatRange(0), help="Weight of the paper's contrastive loss.")
 @click.option("--flip-weight", type=click.FloatRange(0), help="Weight of the loss against captions with one attribute "
               "turned round, which leaves alone what the caption does not state.")  # fmt: skip
+@click.option("--keep-weight", type=click.FloatRange(0), help="Weight of the loss that holds the verdicts on what the "
+              "caption leaves open, as CLIP sees them.")  # fmt: skip
 @click.option("--shuffle-captions", is_flag=True, help="Control: read each direction from another face's caption.")
 @click.option("--text-encoder", type=click.Choice(["clip", "gru"]), help="Frozen CLIP features, or word vectors + GRU.")
 @click.option("--glove", metavar="FILE", help="GloVe text file for --text-encoder gru.")

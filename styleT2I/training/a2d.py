@@ -18,14 +18,13 @@ from styleT2I.losses import (
     spatial_constraint_loss,
     verdict_keep_loss,
 )
-from styleT2I.metrics.zero_shot import zero_shot_margins
 from styleT2I.networks.directions import AttributeToDirection
 from styleT2I.networks.regions import RegionFinder
 from styleT2I.torch_utils.images import save_png
 from styleT2I.training.a2d_config import A2DConfig
 from styleT2I.training.a2d_evaluation import A2DEvaluation, calibrate_strengths, direction_grid
 from styleT2I.training.clip_augment import augment_for_clip
-from styleT2I.training.clip_evaluation import exclusive_columns, fixed_prompts, prompt_sides
+from styleT2I.training.clip_evaluation import ZeroShotLogits
 from styleT2I.training.direction_network import build_direction_network, free_norm, load_frozen, sample_w
 from styleT2I.training.optimisation import descend
 
@@ -51,8 +50,7 @@ class A2DTask:
         with torch.no_grad():
             self.phrase_features = self.clip.encode_text(self.phrases)  # [A, D]
         self.kept = self._kept().to(device)
-        self.prompts = prompt_sides(self.clip, fixed_prompts(self.vocabulary, self.attributes))
-        self.groups = exclusive_columns(self.vocabulary, self.attributes)
+        self.verdicts = ZeroShotLogits(self.clip, self.vocabulary)
         w = sample_w(self.generator, device)
         self.theta = free_norm(config.theta, config.theta_rel, w, self.generator.num_ws)
         self.network = build_direction_network(
@@ -149,23 +147,15 @@ class A2DTask:
         if config.keep_weight:
             with torch.no_grad():
                 unedited = self.generator.synthesis(w.unsqueeze(1).expand(-1, self.generator.num_ws, -1))
-                before = self._logits(self.clip.encode_image(unedited))
+                before = self.verdicts(self.clip.encode_image(unedited))
             kept = self.kept[columns]
-            losses["loss_keep"] = verdict_keep_loss(self._logits(features), before.repeat(2, 1), kept.repeat(2, 1))
+            losses["loss_keep"] = verdict_keep_loss(self.verdicts(features), before.repeat(2, 1), kept.repeat(2, 1))
         return losses
 
-    def _logits(self, image_features):
-        """CLIP's zero-shot logits [N, A] of all attributes."""
-        return self.clip.temperature_scale * zero_shot_margins(image_features, *self.prompts, self.groups)
-
     def _kept(self):
-        """[A, A] bool: an edit of the row's attribute should leave the column's alone."""
-        return torch.tensor(
-            [
-                [other != name and other not in self.vocabulary.exclusive_of(name) for other in self.attributes]
-                for name in self.attributes
-            ]
-        )
+        """[A trained, A of the vocabulary] bool: an edit of the row's attribute should leave the column's alone."""
+        changed = [{name, *self.vocabulary.exclusive_of(name)} for name in self.attributes]
+        return torch.tensor([[other not in names for other in self.vocabulary.names] for names in changed])
 
     def _build_regions(self, device):
         if self.config.segmenter is None:

@@ -99,8 +99,11 @@ class CLIPEvaluation:
         return float(r_precision(features, encode_texts(clip, captions), candidates).mean())
 
     def _margins(self, clip, features):
-        sides = (side.cpu() for side in prompt_sides(clip, self.prompts))
-        return zero_shot_margins(features, *sides, self.groups)
+        true_features, false_features = (
+            prompt_features(encode_texts(clip, [text for wordings in side for text in wordings]).unflatten(0, (-1, 2)))
+            for side in self.prompts
+        )
+        return zero_shot_margins(features, true_features, false_features, self.groups)
 
 
 def encode_texts(clip: CLIP, texts: list[str]) -> torch.Tensor:
@@ -117,12 +120,21 @@ def fixed_prompts(vocabulary: Vocabulary, names) -> tuple[list[tuple[str, str]],
     )
 
 
-@torch.no_grad()
-def prompt_sides(clip: CLIP, prompts) -> tuple[torch.Tensor, torch.Tensor]:
-    """Features [A, D] of the asserting and of the denying prompts of `fixed_prompts`, on the device of the CLIP."""
-    return tuple(
-        prompt_features(torch.stack([clip.encode_text(list(wordings)) for wordings in side])) for side in prompts
-    )
+class ZeroShotLogits:
+    """CLIP's zero-shot logits [N, A] of a vocabulary's attributes, from image features [N, D] on its device."""
+
+    @torch.no_grad()
+    def __init__(self, clip: CLIP, vocabulary: Vocabulary):
+        names = vocabulary.names
+        self.scale = clip.temperature_scale
+        self.sides = [
+            prompt_features(torch.stack([clip.encode_text(list(wordings)) for wordings in side]))
+            for side in fixed_prompts(vocabulary, names)
+        ]
+        self.groups = exclusive_columns(vocabulary, names)
+
+    def __call__(self, image_features: torch.Tensor) -> torch.Tensor:
+        return self.scale * zero_shot_margins(image_features, *self.sides, self.groups)
 
 
 def exclusive_columns(vocabulary: Vocabulary, names) -> list[list[int]]:

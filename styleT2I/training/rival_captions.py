@@ -37,6 +37,14 @@ class RivalCaptions:
         stated = [self.attributes(caption).items() for caption in captions]
         return torch.tensor([[other <= own for other in stated] for own in stated])
 
+    def open_to(self, captions: list[str]) -> torch.Tensor:
+        """[B, A] bool: the caption neither states the attribute of the vocabulary nor a rival that decides it."""
+        decided = [
+            {name for stated in self.attributes(caption) for name in (stated, *self.vocabulary.exclusive_of(stated))}
+            for caption in captions
+        ]
+        return torch.tensor([[name not in names for name in self.vocabulary.names] for names in decided])
+
     def flips(self, captions: list[str]) -> Flips:
         """For every attribute that a caption states, its sentence with that one turned round.
 

@@ -12,10 +12,11 @@ from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.config import to_dict
 from styleT2I.data.dataset import index_order, open_dataset
 from styleT2I.formats.component import write_component
-from styleT2I.losses import attribute_flip_loss, clip_contrastive_loss, norm_penalty_loss
+from styleT2I.losses import attribute_flip_loss, clip_contrastive_loss, norm_penalty_loss, verdict_keep_loss
 from styleT2I.networks.directions import TextToDirection
 from styleT2I.torch_utils.images import save_png
 from styleT2I.training.clip_augment import augment_for_clip
+from styleT2I.training.clip_evaluation import ZeroShotLogits
 from styleT2I.training.direction_network import build_direction_network, free_norm, load_frozen, sample_w
 from styleT2I.training.optimisation import descend
 from styleT2I.training.rival_captions import RivalCaptions
@@ -49,6 +50,7 @@ class T2DTask:
         self.optimizer = torch.optim.Adam(trained, lr=config.lr)
         self.evaluation = self._build_evaluation()
         self.rivals = RivalCaptions(load_vocabulary(config.vocabulary))
+        self.verdicts = ZeroShotLogits(self.clip, self.rivals.vocabulary) if config.keep_weight else None
 
     def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
         """One optimisation step; its randomness comes from `rng` alone."""
@@ -64,9 +66,10 @@ class T2DTask:
         s = self.network(w, text_features)  # [B, num_ws, w_dim]
         image = G.synthesis(w.unsqueeze(1) + s, noise_mode="const")
         seen = augment_for_clip(image, rng, jitter=config.jitter, translate=config.translate)
-        losses = self._text_losses(self.clip.encode_image(seen), target, captions)
+        losses = self._text_losses(self.clip.encode_image(seen), target, captions, w)
         losses["loss_norm"] = norm_penalty_loss(s, self.theta)
         weights = {"loss_contrastive": config.contrastive_weight, "loss_flip": config.flip_weight,
+                   "loss_keep": config.keep_weight,
                    "loss_norm": config.norm_weight if config.use_norm_penalty else 0.0}  # fmt: skip
         loss = sum(weights[name] * value for name, value in losses.items())
         descend(self.optimizer, loss, config.lr * self._lr_factor(step))
@@ -116,8 +119,8 @@ class T2DTask:
         picks = torch.rand(len(choices), generator=rng).tolist()
         return [captions[int(pick * len(captions))] for captions, pick in zip(choices, picks, strict=True)]
 
-    def _text_losses(self, image_features, target, captions):
-        """How far the images are from their captions, to CLIP; image_features, target [B, D]."""
+    def _text_losses(self, image_features, target, captions, w):
+        """How far the images are from their captions, to CLIP; image_features, target [B, D], w [B, w_dim]."""
         config, scale = self.config, self.clip.temperature_scale
         also_true = self.rivals.also_true(captions).to(self.device) if config.ignore_also_true else None
         losses = {
@@ -131,6 +134,12 @@ class T2DTask:
                 own, flipped = (self.clip.encode_text(texts) for texts in (flips.own, flips.flipped))
             owner = flips.owner.to(self.device)
             losses["loss_flip"] = attribute_flip_loss(image_features, own, flipped, owner, scale)
+        if config.keep_weight:
+            with torch.no_grad():
+                unedited = self.generator.synthesis(w.unsqueeze(1).expand(-1, self.generator.num_ws, -1))
+                before = self.verdicts(self.clip.encode_image(unedited))
+            is_open = self.rivals.open_to(captions).to(self.device)
+            losses["loss_keep"] = verdict_keep_loss(self.verdicts(image_features), before, is_open)
         return losses
 
     def _lr_factor(self, step):

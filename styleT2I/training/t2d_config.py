@@ -31,6 +31,7 @@ class T2DConfig:
     norm_weight: float = 1.0
     contrastive_weight: float = 1.0  # of the paper's loss, whose wrong answers are the batch's other captions
     flip_weight: float = 0.0  # of losses.attribute_flip_loss, whose wrong answers turn one stated attribute round
+    keep_weight: float = 0.0  # of losses.verdict_keep_loss on what the caption leaves open, as CLIP sees it
     symmetric: bool = False  # add the text-to-image half of the contrastive loss
     ignore_also_true: bool = False  # captions that the own caption implies are no wrong answers
     shuffle_captions: bool = False  # control: each direction is read from another face's caption
