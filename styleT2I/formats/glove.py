@@ -2,44 +2,89 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
 import torch
 
 from styleT2I.errors import DataError
+from styleT2I.formats.glove_index import MAX_LINE_BYTES, glove_index, split_line, word_hash
+
+
+class Glove:
+    """The vectors of a GloVe text file by word; only the lines that are asked for are read.
+
+    The file is gone through once, to index it (formats.glove_index). DataError names the file and the line of what is
+    not GloVe's format.
+    """
+
+    def __init__(self, path: str | Path, cache: str | Path | None = None):
+        self.path = Path(path)
+        self._index = glove_index(path, cache)
+        self.dim = int(self._index["dim"])
+
+    def __len__(self) -> int:
+        return len(self._index["hashes"])
+
+    def vectors(self, words: Iterable[str]) -> tuple[torch.Tensor, list[str]]:
+        """Vectors [num_words, dim] of the given words, zero for those the file lacks, and the list of the lacking ones.
+
+        A word is looked up as it is spelt: the usual files hold lower case.
+        """
+        words = list(words)
+        table, missing = torch.zeros(len(words), self.dim), []
+        with self._open() as file:
+            for row, word in enumerate(words):
+                vector = self._vector(file, word)
+                if vector is None:
+                    missing.append(word)
+                else:
+                    table[row] = torch.tensor(vector)
+        return table, missing
+
+    def first_words(self, num: int) -> list[str]:
+        """The words of the first `num` lines: the most frequent ones, as GloVe's files are sorted."""
+        with self._open() as file:
+            file.seek(int(self._index["offsets"].min()))
+            lines = [file.readline(MAX_LINE_BYTES).rstrip() for _ in range(min(num, len(self)))]
+        return [split_line(line, self.dim)[0].decode(errors="replace") for line in lines if line]
+
+    def _open(self):
+        try:
+            return open(self.path, "rb")
+        except OSError as error:
+            raise DataError(f"{self.path}: cannot read the word vectors: {error.strerror or error}") from error
+
+    def _vector(self, file, word):
+        """The numbers of a word, or None; words of one hash are told apart by their lines."""
+        spelling, hashes = word.encode(errors="backslashreplace"), self._index["hashes"]
+        key = torch.tensor(word_hash(spelling))
+        first, last = (int(torch.searchsorted(hashes, key, right=right)) for right in (False, True))
+        for place in range(first, last):
+            file.seek(int(self._index["offsets"][place]))
+            found, numbers = split_line(file.readline(MAX_LINE_BYTES).rstrip(), self.dim)
+            if found == spelling:
+                return _numbers(numbers, self.dim, f"{self.path}:{int(self._index['lines'][place])}")
+        return None
 
 
 def read_glove(path: str | Path, words: Iterable[str]) -> tuple[torch.Tensor, list[str]]:
-    """Vectors [num_words, dim] of the given words, zero for those the file lacks, and the list of the lacking ones.
-
-    Only the asked-for lines are kept in memory. DataError names the file and line of what is not GloVe's format.
-    """
+    """`Glove.vectors` of a file that must know at least one of the words; DataError when it knows none."""
     words = list(words)
-    wanted, found, dim = set(words), {}, None
-    try:
-        with open(path, encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):
-                word, _, rest = line.rstrip().partition(" ")
-                if dim is None:
-                    dim = len(rest.split())
-                if word in wanted:
-                    found[word] = _numbers(rest, dim, f"{path}:{number}")
-    except OSError as error:
-        raise DataError(f"{path}: cannot read the word vectors: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not a GloVe text file (it is no UTF-8); unpack the archive first") from error
-    if not found:
+    vectors, missing = Glove(path).vectors(words)
+    if len(missing) == len(words):
         raise DataError(f"{path}: has vectors for none of the {len(words)} words of the captions; is it a GloVe file?")
-    missing = [word for word in words if word not in found]
-    return torch.tensor([found.get(word, [0.0] * dim) for word in words]), missing
+    return vectors, missing
 
 
-def _numbers(text: str, dim: int, where: str) -> list[float]:
+def _numbers(text: bytes, dim: int, where: str) -> list[float]:
     try:
         numbers = [float(part) for part in text.split()]
     except ValueError as error:
         raise DataError(f"{where}: not a GloVe line: {error}") from error
-    if len(numbers) != dim or not dim:
+    if len(numbers) != dim:
         raise DataError(f"{where}: {len(numbers)} numbers where the first line has {dim}; the file is damaged")
+    if not all(map(math.isfinite, numbers)):
+        raise DataError(f"{where}: a vector with NaN or infinity; the file is damaged, download it again")
     return numbers

@@ -72,7 +72,9 @@ def find_model(name: str | Path) -> Path:
 
 
 def cache_dir() -> Path:
-    """The user's folder for downloads: $XDG_CACHE_HOME/styleT2I, else the platform's usual place."""
+    """The user's folder for downloads: $STYLET2I_CACHE, $XDG_CACHE_HOME/styleT2I, else the platform's usual place."""
+    if os.environ.get("STYLET2I_CACHE"):
+        return Path(os.environ["STYLET2I_CACHE"]).expanduser()
     if os.environ.get("XDG_CACHE_HOME"):
         return Path(os.environ["XDG_CACHE_HOME"]) / "styleT2I"
     if sys.platform == "win32" and os.environ.get("LOCALAPPDATA"):

@@ -269,5 +269,5 @@ def test_a_file_that_is_not_glove_is_refused_by_line(tmp_path, content, named):
 
 
 def test_a_missing_glove_file_is_named(tmp_path):
-    with pytest.raises(DataError, match="glove.txt: cannot read"):
+    with pytest.raises(DataError, match="glove.txt: cannot be read"):
         read_glove(tmp_path / "glove.txt", ["he"])
