@@ -74,14 +74,15 @@ PRESETS = {
     "ffhq": (60_001, {**_CELEBA, "theta": 10.0}),
     "nabirds": (80_001, {**_CUB, "theta": 15.0}),
     "minifaces": (
-        1_500,
+        800,
         {
             "vocabulary": "minifaces",
             "batch_size": 28,
             "lr": 2e-3,
             "lr_decay": True,
             "truncation_psi": 0.7,
-            "alpha": 0.6,
+            "alpha": 0.3,
+            "semantic_weight": 20.0,
             "theta_rel": 0.2,
             "keep_weight": 1.0,
             "jitter": 0.1,
