@@ -8,6 +8,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from styleT2I.errors import CheckpointError
+from styleT2I.formats.blobs import check_regular
 from styleT2I.torch_utils.files import sha256_file
 
 AGAIN = "fetch or write it again"
@@ -34,7 +35,8 @@ def read_safetensors(path: str | Path, sha256: str | None = None) -> dict[str, t
 
 
 def check_file(path: Path) -> None:
-    """Raise CheckpointError when `path` is missing, empty, a web page or a git-LFS pointer saved in place of a file."""
+    """Raise CheckpointError when `path` is missing, no regular file, empty, a web page or a git-LFS pointer."""
+    check_regular(path)
     try:
         with open(path, "rb") as f:
             start = f.read(512).lstrip().lower()
