@@ -30,6 +30,8 @@ PRESETS = ("minifaces", "celebahq", "cub", "ffhq", "nabirds")
 @click.option("--alpha", type=click.FloatRange(0), help="Margin of the semantic matching loss, in cosine.")
 @click.option("--semantic-weight", type=click.FloatRange(0), help="Weight of the semantic matching loss.")
 @click.option("--spatial-weight", type=click.FloatRange(0), help="Weight of the spatial constraint; 0 drops it.")
+@click.option("--rest-region", metavar="REGION", help="Region of attributes that have none of their own, say face; "
+              "without it they skip the constraint.")  # fmt: skip
 @click.option("--keep-weight", type=click.FloatRange(0), help="Weight of the loss that holds the other attributes' "
               "verdicts, as CLIP sees them.")  # fmt: skip
 @click.option("--theta", type=float, help="Norm of a direction that is free of penalty, in units of W.")

@@ -142,7 +142,7 @@ class A2DTask:
         losses = {"loss_semantic": semantic_matching_loss(first, second, self.phrase_features[columns], config.alpha)}
         if self.regions is not None and config.spatial_weight:
             names = [self.vocabulary[self.attributes[column]].region for column in columns.tolist()]
-            region, has_region = self.regions(positive.detach(), names)
+            region, has_region = self.regions(positive.detach(), [name or config.rest_region for name in names])
             losses["loss_spatial"] = spatial_constraint_loss(positive, negative, region, has_region)
         if config.keep_weight:
             with torch.no_grad():
@@ -162,7 +162,9 @@ class A2DTask:
             if self.config.spatial_weight and any(self.vocabulary[name].region for name in self.attributes):
                 raise ConfigError("the spatial constraint needs regions: add --segmenter, or --spatial-weight 0")
             return None
-        return RegionFinder(load_frozen(self.config.segmenter, "segmenter", device)[0])
+        regions = RegionFinder(load_frozen(self.config.segmenter, "segmenter", device)[0])
+        regions.check([self.config.rest_region, *(self.vocabulary[name].region for name in self.attributes)])
+        return regions
 
     def _lr_factor(self, step):
         return 0.5 * (1 + math.cos(math.pi * step / self.num_steps)) if self.config.lr_decay else 1.0

@@ -28,6 +28,7 @@ class A2DConfig:
     alpha: float = 0.2  # least difference of the cosines of w + a and w - a; the paper's value is not known to us
     semantic_weight: float = 1.0
     spatial_weight: float = 1.0
+    rest_region: str | None = None  # region of attributes without one, say "face"; None: they skip the constraint
     theta: float | None = None  # largest ||a|| free of penalty, in units of W over the flattened W+
     theta_rel: float | None = None  # the same in units of the mean distance of w (flattened to W+) from w_avg
     use_norm_penalty: bool = True
