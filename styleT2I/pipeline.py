@@ -107,7 +107,7 @@ class StyleT2I:
             if not names:
                 none = s.new_zeros(len(s), 0)
                 return Adjusted((), s, s, none, none, none, None, None)
-            directions = self._attribute_directions(ws[:, 0], names)  # [N, A, num_ws, w_dim]
+            directions = self.attribute_directions(ws[:, 0], names)  # [N, A, num_ws, w_dim]
             groups = [group.attributes for group in self.model.vocabulary.exclusive if group.exactly_one]
             asked = [
                 {name: prompt.attributes[name] for name in prompt.attributes if name in names} for prompt in prompts
@@ -154,7 +154,8 @@ class StyleT2I:
             return ()
         return tuple(name for name in self.model.vocabulary.names if any(name in p.attributes for p in prompts))
 
-    def _attribute_directions(self, w, names):
+    @torch.no_grad()
+    def attribute_directions(self, w: torch.Tensor, names: Sequence[str]) -> torch.Tensor:
         """a_i of every attribute's affirmative phrase: w [N, w_dim] -> [N, A, num_ws, w_dim]."""
         a2d = self.model.network("a2d")
         phrases = [phrase(name, True, self.model.vocabulary) for name in names]
