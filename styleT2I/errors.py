@@ -37,5 +37,9 @@ class DependencyError(StyleT2IError):
     """An optional package is not installed."""
 
 
+class DownloadError(StyleT2IError):
+    """A file cannot be fetched."""
+
+
 class TrainingError(StyleT2IError):
     """A training stopped before its end."""

@@ -8,10 +8,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from styleT2I.errors import CheckpointError
-from styleT2I.formats.blobs import check_regular
+from styleT2I.formats.check_file import AGAIN, check_file
 from styleT2I.torch_utils.files import sha256_file
-
-AGAIN = "fetch or write it again"
 
 
 def read_safetensors(path: str | Path, sha256: str | None = None) -> dict[str, torch.Tensor]:
@@ -32,22 +30,6 @@ def read_safetensors(path: str | Path, sha256: str | None = None) -> dict[str, t
         return load_file(str(path))
     except (SafetensorError, ValueError, KeyError) as error:
         raise CheckpointError(f"{path}: damaged safetensors file ({error}); {AGAIN}") from error
-
-
-def check_file(path: Path) -> None:
-    """Raise CheckpointError when `path` is missing, no regular file, empty, a web page or a git-LFS pointer."""
-    check_regular(path)
-    try:
-        with open(path, "rb") as f:
-            start = f.read(512).lstrip().lower()
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}; check the path") from error
-    if not start:
-        raise CheckpointError(f"{path}: the file is empty; {AGAIN}")
-    if start.startswith(b"version https://git-lfs"):
-        raise CheckpointError(f"{path}: a git-LFS pointer, not the file itself; run `git lfs pull`")
-    if start.startswith((b"<!doctype html", b"<html", b"<?xml")):
-        raise CheckpointError(f"{path}: a web page saved in place of the file; download it again")
 
 
 def check_finite(state_dict: dict[str, torch.Tensor], where: str | Path) -> None:

@@ -10,6 +10,7 @@ NAME = "styleT2I"
 
 BASE = {"errors", "config", "torch_utils"}
 LIBRARY = BASE | {"ops", "networks", "baselines", "losses", "metrics", "adjustment", "formats", "attributes", "data"}
+LIBRARY |= {"sources"}
 TOP = {"model", "pipeline", "training", "evaluation", "fairness"}
 ALLOWED = {
     "errors": set(),
@@ -22,6 +23,7 @@ ALLOWED = {
     "metrics": {"errors", "torch_utils", "metrics"},
     "adjustment": {"errors", "torch_utils"},
     "formats": BASE | {"formats"},
+    "sources": BASE | {"formats", "sources"},
     "attributes": BASE | {"formats", "attributes"},
     "data": BASE | {"formats", "attributes", "data"},
     "model": LIBRARY,
