@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import warnings
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -17,6 +18,8 @@ from styleT2I.torch_utils.files import check_writable_dir, save_safetensors_atom
 MIN_CACHED_BYTES = 16 << 20  # smaller files are indexed again in less time than it takes to care
 MAX_LINE_BYTES = 1 << 20
 _SAMPLE_BYTES = 1 << 16
+_HEADER = re.compile(rb"\d+ \d+\s*")  # word2vec's first line: the number of words and their dimension
+_PLAIN = re.compile(rb"(\S+) [-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\s")  # a word without spaces, then a number
 _UNPACK = "give the unpacked text file, one word and its numbers a line"
 
 
@@ -49,15 +52,14 @@ def glove_index(path: str | Path, cache: str | Path | None = None) -> dict[str, 
 
 
 def build_index(path: str | Path) -> dict[str, torch.Tensor]:
-    """Read the file once, a line at a time, and return its index; DataError names the line that is not GloVe's."""
+    """Read the file once, a line at a time, and return its index; DataError where the first line is not GloVe's."""
     hashes, offsets, numbers, dim, offset = [], [], [], None, 0
     with open(path, "rb") as file:
-        for number, line in enumerate(iter(lambda: file.readline(MAX_LINE_BYTES), b""), start=1):
-            text = line.rstrip()
-            if dim is None and not (number == 1 and _is_header(text)):
-                dim = _first_dim(text, f"{path}:{number}")
-            if dim is not None and text:
-                hashes.append(word_hash(_word(text, dim, f"{path}:{number}")))
+        for number, line in enumerate(iter(partial(file.readline, MAX_LINE_BYTES), b""), start=1):
+            if dim is None and not (number == 1 and _HEADER.fullmatch(line)):
+                dim = _first_dim(line.rstrip(), f"{path}:{number}")
+            if dim is not None and (word := _word(line, dim)):
+                hashes.append(word_hash(word))
                 offsets.append(offset)
                 numbers.append(number)
             offset += len(line)
@@ -83,16 +85,10 @@ def split_line(text: bytes, dim: int) -> tuple[bytes, bytes]:
     return parts[0], text[len(parts[0]) + 1 :]
 
 
-def _word(text, dim, where):
-    if text.count(b" ") < dim:
-        found = text.count(b" ")
-        raise DataError(f"{where}: {found} numbers where the first line has {dim}; the file is damaged, download again")
-    return split_line(text, dim)[0]
-
-
-def _is_header(text):
-    """Whether a first line is word2vec's: the number of words and their dimension."""
-    return re.fullmatch(rb"\d+ \d+", text) is not None
+def _word(line, dim):
+    """The word of a line, b"" of an empty one; the numbers are looked at when they are asked for."""
+    plain = _PLAIN.match(line)
+    return plain[1] if plain else split_line(line.rstrip(), dim)[0]
 
 
 def _first_dim(text, where):
