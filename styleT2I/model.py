@@ -61,6 +61,15 @@ class Model:
             self._networks[role], self._infos[role] = network, info
         return self._networks[role]
 
+    def has(self, role: str) -> bool:
+        """Whether the model has a network for this role."""
+        return role in self.sources
+
+    def info(self, role: str) -> dict:
+        """What the component of a role says about its making; {} for one built in memory, errors as `network`."""
+        self.network(role)
+        return self._infos[role]
+
     def describe(self) -> dict:
         """Name of the model and, for every network in use, the hash of its component (None for one built in memory)."""
         return {"name": self.name, "components": dict(self._hashes)}
@@ -94,12 +103,14 @@ class Model:
         return f"the {role} given" if isinstance(source, torch.nn.Module) else str(source)
 
     def _missing(self, role):
-        if role != "t2d":
+        if role not in STEERING_ROLES:
             return f"model {self.name!r} has no {role}; it has {', '.join(self.sources) or 'nothing'}"
-        command = f"python -m styleT2I.train_t2d --generator {self._where('generator')} --clip {self._where('clip')}"
-        return (
-            f"model {self.name!r} has no Text-to-Direction network; train one with: {command} --data DATA --outdir DIR"
-        )
+        what, needs = {
+            "t2d": ("Text-to-Direction", "--data DATA"),
+            "a2d": ("Attribute-to-Direction", "--judge JUDGE --segmenter SEGMENTER"),
+        }[role]
+        command = f"python -m styleT2I.train_{role} --generator {self._where('generator')} --clip {self._where('clip')}"
+        return f"model {self.name!r} has no {what} network; train one with: {command} {needs} --outdir DIR"
 
     def _saved_vocabulary(self, folder):
         """The manifest's entry: the name of an embedded vocabulary, or of the file copied into the folder."""

@@ -11,7 +11,7 @@ NAME = "styleT2I"
 BASE = {"errors", "config", "torch_utils"}
 LIBRARY = BASE | {"ops", "networks", "baselines", "losses", "metrics", "adjustment", "formats", "attributes", "data"}
 LIBRARY |= {"sources"}
-TOP = {"model", "pipeline", "training", "evaluation", "fairness"}
+TOP = {"model", "margins", "pipeline", "training", "evaluation", "fairness"}
 ALLOWED = {
     "errors": set(),
     "config": {"errors"},
