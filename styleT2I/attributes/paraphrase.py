@@ -46,6 +46,12 @@ class Paraphraser:
                 return other
         return text
 
+    def wordings(self):
+        """Yield (attribute, value, wording) of every phrase that the vocabulary has for a value."""
+        for (name, value), kinds in self._phrases.items():
+            for text in dict.fromkeys(phrase for phrases in kinds.values() for phrase in phrases):
+                yield name, value, text
+
     def _composed(self, labels, dice) -> str:
         """A sentence about a few attributes of the picture, each in any phrase that the vocabulary has for it."""
         known = [name for name in self.vocabulary.names if name in labels]
