@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,14 +71,10 @@ def find_model(name: str | Path) -> Path:
 
 
 def cache_dir() -> Path:
-    """The user's folder for downloads: $STYLET2I_CACHE, $XDG_CACHE_HOME/styleT2I, else the platform's usual place."""
+    """The user's folder for downloads: $STYLET2I_CACHE, else `styleT2I` beside the Hugging Face cache's usual place."""
     if os.environ.get("STYLET2I_CACHE"):
         return Path(os.environ["STYLET2I_CACHE"]).expanduser()
-    if os.environ.get("XDG_CACHE_HOME"):
-        return Path(os.environ["XDG_CACHE_HOME"]) / "styleT2I"
-    if sys.platform == "win32" and os.environ.get("LOCALAPPDATA"):
-        return Path(os.environ["LOCALAPPDATA"]) / "styleT2I"
-    return Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "styleT2I"
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "styleT2I"
 
 
 def read_model_folder(name: str | Path) -> ModelFolder:
@@ -89,13 +84,7 @@ def read_model_folder(name: str | Path) -> ModelFolder:
     Raises CheckpointError, one line naming the file.
     """
     folder = find_model(name)
-    manifest = _read_json(folder / MANIFEST)
-    if manifest.get("format_version") != FORMAT_VERSION:
-        raise CheckpointError(
-            f"{folder / MANIFEST}: format_version {manifest.get('format_version')!r} is not {FORMAT_VERSION}; "
-            "update styleT2I or package the model again"
-        )
-    entries = _flatten(manifest.get("components"), folder / MANIFEST)
+    manifest, entries = read_model_manifest(folder / MANIFEST)
     vocabulary = entries.pop("vocabulary", None)
     files, hashes, facts = {}, {}, {}
     for role, entry in entries.items():
@@ -112,6 +101,26 @@ def read_model_folder(name: str | Path) -> ModelFolder:
     return ModelFolder(
         folder, str(manifest.get("name", folder.name)), files, hashes, _vocabulary(folder, vocabulary), agreement
     )
+
+
+def read_model_manifest(path: Path) -> tuple[dict, dict[str, dict]]:
+    """A model.json and the entries of its components by role; CheckpointError when it is damaged or too new.
+
+    An entry has "file", a plain name beside the manifest, and "sha256"; that of "vocabulary" may have "name" instead.
+    """
+    manifest = _read_json(path)
+    if manifest.get("format_version") != FORMAT_VERSION:
+        raise CheckpointError(
+            f"{path}: format_version {manifest.get('format_version')!r} is not {FORMAT_VERSION}; "
+            "update styleT2I or package the model again"
+        )
+    entries = _flatten(manifest.get("components"), path)
+    for role, entry in entries.items():
+        file = entry.get("file")
+        is_plain = isinstance(file, str) and Path(file).name == file
+        if not (is_plain or (role == "vocabulary" and "name" in entry)):  # a manifest may not point outside its folder
+            raise CheckpointError(f"{path}: the file of {role} is {file!r}, not a plain name in the folder")
+    return manifest, entries
 
 
 def write_model_manifest(folder: str | Path, name: str, files: dict[str, str], vocabulary: str | None = None) -> Path:
@@ -203,10 +212,7 @@ def _nest(components: dict, role: str, entry: dict) -> None:
 
 
 def _verified_file(folder: Path, role: str, entry: dict) -> Path:
-    file = entry.get("file")
-    if not isinstance(file, str) or Path(file).name != file:  # a manifest may not point outside its folder
-        raise CheckpointError(f"{folder / MANIFEST}: the file of {role} is {file!r}, not a plain name in the folder")
-    path = folder / file
+    path = folder / entry["file"]
     if not path.is_file():
         raise CheckpointError(f"{path}: missing, though {MANIFEST} names it as the {role}; fetch the model again")
     if sha256_file(path) != entry.get("sha256"):
