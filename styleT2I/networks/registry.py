@@ -10,8 +10,9 @@ import importlib
 import torch
 
 from styleT2I.config import from_dict, suggestion
-from styleT2I.errors import CheckpointError
+from styleT2I.errors import CheckpointError, ConfigError
 from styleT2I.formats.component import Component, read_component
+from styleT2I.formats.foreign import read_network
 
 KINDS = {
     "stylegan2-generator": "styleT2I.networks.stylegan2:Generator",
@@ -44,13 +45,34 @@ def load_network_component(source, device="cpu") -> torch.nn.Module:
     Raises CheckpointError when its tensors are not exactly those of its configuration.
     """
     component = source if isinstance(source, Component) else read_component(source)
-    network = build_network(component.kind, component.config)
+    try:
+        with torch.device("meta"):  # shapes alone: a configuration must not ask for more memory than its weights take
+            check_fits(build_network(component.kind, component.config), component.state_dict, component.path)
+        network = build_network(component.kind, component.config)
+    except ConfigError as error:
+        raise CheckpointError(f"{component.path}: {error}") from error
     load_strict(network, component.state_dict, component.path)
     return network.to(device)
 
 
+def load_network(path, which: str = "G_ema") -> torch.nn.Module:
+    """Return a network out of a file of any known format, on the CPU, in eval mode with gradients off.
+
+    path: NVIDIA's pickles (PyTorch or TensorFlow), rosinality's checkpoints, a component or model folder of ours.
+    which: of a file with several networks "G_ema" (the averaged generator), "G" or "D". Nothing in it is executed.
+    Raises CheckpointError, one line that names the file.
+    """
+    return load_network_component(read_network(path, which))
+
+
 def load_strict(network: torch.nn.Module, state_dict: dict, where) -> None:
     """Load `state_dict`; CheckpointError lists the first missing, unexpected and misshapen tensors."""
+    check_fits(network, state_dict, where)
+    network.load_state_dict(state_dict)
+
+
+def check_fits(network: torch.nn.Module, state_dict: dict, where) -> None:
+    """Raise CheckpointError unless `state_dict` has exactly the tensors of `network`, which may be on "meta"."""
     own = network.state_dict()
     missing = [k for k in own if k not in state_dict]
     unexpected = [k for k in state_dict if k not in own]
@@ -61,4 +83,3 @@ def load_strict(network: torch.nn.Module, state_dict: dict, where) -> None:
         text = "; ".join(f"{what}: {', '.join(keys[:3])}" for what, keys in parts if keys)
         counts = f"{len(missing)} missing, {len(unexpected)} unexpected, {len(shaped)} of another shape"
         raise CheckpointError(f"{where}: the weights do not fit {type(network).__name__} ({counts}); {text}")
-    network.load_state_dict(state_dict)

@@ -8,6 +8,7 @@ from styleT2I.ops.bias_act import activation
 ARCHITECTURES = ("skip", "resnet", "orig")
 MIN_RESOLUTION = 8
 MAX_RESOLUTION = 1024
+MAX_MAPPING_LAYERS = 64
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class GeneratorConfig:
     channels: dict | None = None  # {resolution: channels} for every resolution from 4; replaces the rule above
     architecture: str = "skip"  # "skip": RGB outputs summed; "resnet": residual blocks; "orig": neither
     activation: str = "lrelu"
-    resample_filter: tuple[float, ...] = (1.0, 3.0, 3.0, 1.0)
+    resample_filter: tuple[float, ...] | tuple[tuple[float, ...], ...] = (1.0, 3.0, 3.0, 1.0)
     conv_clamp: float | None = None  # limit of |activation| after a convolution
     use_noise: bool = True  # per-pixel noise inputs exist
     num_fp16_res: int = 0  # how many of the highest resolutions were trained in half precision
@@ -65,15 +66,17 @@ class DiscriminatorConfig:
     channels: dict | None = None  # {resolution: channels} for every resolution from 4; replaces the rule above
     architecture: str = "resnet"  # "resnet", "skip" (the image enters at every resolution) or "orig"
     activation: str = "lrelu"
-    resample_filter: tuple[float, ...] = (1.0, 3.0, 3.0, 1.0)
+    resample_filter: tuple[float, ...] | tuple[tuple[float, ...], ...] = (1.0, 3.0, 3.0, 1.0)
     conv_clamp: float | None = None
     num_fp16_res: int = 0  # how many of the highest resolutions were trained in half precision
     mbstd_group_size: int | None = 4  # samples a minibatch standard deviation is taken over; None: the whole batch
     mbstd_num_channels: int = 1  # feature maps it adds; 0: none
     cmap_dim: int | None = None  # width of the label projection; None: the channels at 4 pixels
-    mapping_layers: int = 8  # layers of the label's mapping network
+    mapping_layers: int = 8  # layers of the label's mapping network; 0: the embedding alone
+    mapping_hidden_dim: int | None = None  # None: cmap_dim
     mapping_embed_dim: int | None = None  # None: cmap_dim
     mapping_lr_multiplier: float = 0.01
+    mapping_activation: str = "lrelu"
 
     def __post_init__(self):
         _check_common(self)
@@ -108,9 +111,12 @@ def _check_common(config):
     if config.architecture not in ARCHITECTURES:
         raise ConfigError(f"architecture is {config.architecture!r}; choose one of {', '.join(ARCHITECTURES)}")
     activation(config.activation)
-    for name in ("z_dim", "w_dim", "image_channels", "mapping_layers", "channel_max"):
+    for name in ("z_dim", "w_dim", "image_channels", "channel_max"):
         if getattr(config, name, 1) < 1:
             raise ConfigError(f"{name} is {getattr(config, name)}; it starts at 1")
+    fewest = 1 if isinstance(config, GeneratorConfig) else 0
+    if not fewest <= config.mapping_layers <= MAX_MAPPING_LAYERS:
+        raise ConfigError(f"mapping_layers is {config.mapping_layers}; it goes from {fewest} to {MAX_MAPPING_LAYERS}")
     if config.channels is None:
         return
     try:

@@ -82,7 +82,8 @@ class Discriminator(nn.Module):
         if config.c_dim > 0:
             self.mapping = MappingNetwork(
                 0, config.c_dim, config.label_dim, None, num_layers=config.mapping_layers,
-                embed_dim=config.mapping_embed_dim, lr_multiplier=config.mapping_lr_multiplier)
+                hidden_dim=config.mapping_hidden_dim, embed_dim=config.mapping_embed_dim,
+                lr_multiplier=config.mapping_lr_multiplier, act=config.mapping_activation)
         self.b4 = DiscriminatorEpilogue(config)
 
     @classmethod

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import nn
 
+from styleT2I.errors import ConfigError
 from styleT2I.ops.bias_act import activation, bias_act
 from styleT2I.ops.modulated_conv2d import conv2d_resample
 from styleT2I.ops.upfirdn2d import setup_filter
@@ -85,6 +86,8 @@ class MappingNetwork(nn.Module):
         if c_dim > 0:
             self.embed = FullyConnected(c_dim, embed_dim)
         dims = [z_dim + embed_dim] + [hidden_dim] * (num_layers - 1) + [w_dim]
+        if num_layers == 0 and dims[0] != w_dim:
+            raise ConfigError(f"a mapping network of no layers leaves the {dims[0]} numbers it gets, not {w_dim}")
         for i in range(num_layers):
             self.add_module(f"fc{i}", FullyConnected(dims[i], dims[i + 1], act=act, lr_multiplier=lr_multiplier))
         if w_avg_beta is not None:
@@ -95,7 +98,7 @@ class MappingNetwork(nn.Module):
 
         update_w_avg: fold this batch's mean into w_avg.
         """
-        parts, dtype = [], self.fc0.weight.dtype
+        parts, dtype = [], next(self.parameters()).dtype
         if self.z_dim > 0:
             parts.append(normalize_2nd_moment(z.to(dtype)))
         if self.c_dim > 0:

@@ -1,0 +1,103 @@
+"""Any file of weights, told by its content: one table of formats, one function that reads a network.
+
+A format is a name, a test of a file's content and a reader of it. To add one, write both in a module of its own and
+add a line to FORMATS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from styleT2I.errors import CheckpointError, StyleT2IError
+from styleT2I.formats.blobs import AGAIN
+from styleT2I.formats.component import Component, read_component
+from styleT2I.formats.model_folder import MANIFEST, read_model_folder
+from styleT2I.formats.reading import Reading
+from styleT2I.formats.stylegan2_nvidia import is_nvidia, is_nvidia_state, read_nvidia, read_nvidia_state
+from styleT2I.formats.stylegan2_rosinality import is_rosinality, read_rosinality
+from styleT2I.formats.stylegan2_tensorflow import is_tensorflow, read_tensorflow
+from styleT2I.formats.torch_files import open_checkpoint
+from styleT2I.formats.weights import check_finite
+from styleT2I.torch_utils.files import sha256_file
+
+
+@dataclass(frozen=True)
+class Format:
+    """One layout of weights: `sniff` tells it by a file's content, `read` makes a Reading of (content, which)."""
+
+    name: str
+    title: str
+    sniff: Callable[[object], bool]
+    read: Callable[[object, str], Reading]
+
+
+FORMATS = (
+    Format("nvidia-pickle", "NVIDIA stylegan2-ada-pytorch or stylegan3 pickle", is_nvidia, read_nvidia),
+    Format("tensorflow-pickle", "NVIDIA StyleGAN2 pickle of TensorFlow", is_tensorflow, read_tensorflow),
+    Format("rosinality", "rosinality stylegan2-pytorch checkpoint", is_rosinality, read_rosinality),
+    Format("nvidia-state-dict", "StyleGAN2-ADA state dict", is_nvidia_state, read_nvidia_state),
+)
+
+
+def read_network(path: str | Path, which: str = "G_ema") -> Component:
+    """Read a network out of a file of any known format, a component of ours or a model folder (its generator).
+
+    which: the network of a file that holds several: "G_ema" (the averaged generator), "G" or "D". The result's `info`
+    has the format's name under "format" and, under "notes", what the file left open. Nothing in the file is executed.
+    Raises CheckpointError, one line that names the file, the cause and the remedy.
+    """
+    path = Path(path)
+    if is_component(path):
+        return read_component(read_model_folder(path).file("generator") if (path / MANIFEST).is_file() else path)
+    with open_checkpoint(path) as content:
+        known = format_of(content.tree)
+        if known is None:
+            raise CheckpointError(f"{path}: {_unknown(content)}")
+        try:
+            reading = known.read(content.tree, which)
+        except StyleT2IError as error:
+            raise _located(path, error) from error
+        except (
+            ArithmeticError,
+            LookupError,
+            AttributeError,
+            MemoryError,
+            RuntimeError,
+            TypeError,
+            ValueError,
+        ) as error:
+            raise CheckpointError(f"{path}: a damaged {known.title}; {AGAIN}") from error
+    check_finite(reading.state_dict, path)
+    info = {"format": known.name, **reading.info}
+    return Component(reading.kind, reading.config, reading.state_dict, None, info, path, sha256_file(path))
+
+
+def format_of(tree) -> Format | None:
+    """The format of a file's content, None when it is none of FORMATS."""
+    return next((known for known in FORMATS if known.sniff(tree)), None)
+
+
+def is_component(path: Path) -> bool:
+    """Whether `path` is of our own kind: a folder, a manifest or a safetensors file."""
+    if path.is_dir():
+        return True
+    try:
+        with open(path, "rb") as file:
+            start = file.read(9)
+    except OSError:
+        return False
+    return start.lstrip()[:1] == b"{" or start[8:] == b"{"
+
+
+def _located(path, error):
+    kind = type(error) if isinstance(error, CheckpointError) else CheckpointError
+    return error if str(error).startswith(str(path)) else kind(f"{path}: {error}")
+
+
+def _unknown(content):
+    keys = ", ".join(repr(key)[:40] for key in list(content.tree)[:5]) if isinstance(content.tree, dict) else ""
+    held = f"a dict with {keys}" if keys else f"a {type(content.tree).__name__}"
+    formats = "; ".join(known.title for known in FORMATS)
+    return f"holds no network of a known format, but {held}; known are: {formats}"
