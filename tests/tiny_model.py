@@ -11,7 +11,7 @@ from styleT2I.formats.component import write_component
 from styleT2I.formats.model_folder import write_model_manifest
 from styleT2I.networks.classifier import AttributeClassifier, ClassifierConfig
 from styleT2I.networks.clip import CLIP, CLIPConfig
-from styleT2I.networks.directions import DirectionConfig, TextToDirection
+from styleT2I.networks.directions import AttributeToDirection, DirectionConfig, TextToDirection
 from styleT2I.networks.stylegan2 import Generator
 from styleT2I.networks.stylegan2_config import GeneratorConfig
 
@@ -49,10 +49,17 @@ def tiny_t2d(**changes):
     return TextToDirection(DirectionConfig(**config)).eval().requires_grad_(False)
 
 
-def tiny_judge():
-    torch.manual_seed(3)
-    names = load_vocabulary("minifaces").names
-    config = ClassifierConfig(names, resolution=16, widths=(4, 6), feature_dim=5)
+def tiny_a2d(**changes):
+    torch.manual_seed(4)
+    config = {"w_dim": 8, "num_ws": 6, "text_dim": 8, "hidden_dim": 16, "num_hidden": 1, **changes}
+    return AttributeToDirection(DirectionConfig(**config)).eval().requires_grad_(False)
+
+
+def tiny_judge(seed=3, nuisances=()):
+    torch.manual_seed(seed)
+    names, num = load_vocabulary("minifaces").names, len(nuisances)
+    config = ClassifierConfig(names, tuple(nuisances), (0.0,) * num, (0.5,) * num,
+                              resolution=16, widths=(4, 6), feature_dim=5)  # fmt: skip
     return AttributeClassifier(config).eval().requires_grad_(False)
 
 
