@@ -11,26 +11,29 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from styleT2I.errors import CheckpointError, StyleT2IError
-from styleT2I.formats.blobs import AGAIN
+from styleT2I.formats.blobs import AGAIN, open_blob
 from styleT2I.formats.component import Component, read_component
 from styleT2I.formats.model_folder import MANIFEST, read_model_folder
 from styleT2I.formats.reading import Reading
 from styleT2I.formats.stylegan2_nvidia import is_nvidia, is_nvidia_state, read_nvidia, read_nvidia_state
 from styleT2I.formats.stylegan2_rosinality import is_rosinality, read_rosinality
 from styleT2I.formats.stylegan2_tensorflow import is_tensorflow, read_tensorflow
-from styleT2I.formats.torch_files import open_checkpoint
+from styleT2I.formats.torch_files import Content, open_checkpoint
 from styleT2I.formats.weights import check_finite
 from styleT2I.torch_utils.files import sha256_file
 
 
 @dataclass(frozen=True)
 class Format:
-    """One layout of weights: `sniff` tells it by a file's content, `read` makes a Reading of (content, which)."""
+    """One layout of weights: `sniff` tells it by the tree of a file's content, `read` makes a Reading of the content.
+
+    `read` takes the Content, whose tensors lie in the file until they are loaded, and which network of it is wanted.
+    """
 
     name: str
     title: str
     sniff: Callable[[object], bool]
-    read: Callable[[object, str], Reading]
+    read: Callable[[Content, str], Reading]
 
 
 FORMATS = (
@@ -56,7 +59,7 @@ def read_network(path: str | Path, which: str = "G_ema") -> Component:
         if known is None:
             raise CheckpointError(f"{path}: {_unknown(content)}")
         try:
-            reading = known.read(content.tree, which)
+            reading = known.read(content, which)
         except StyleT2IError as error:
             raise _located(path, error) from error
         except (
@@ -80,15 +83,13 @@ def format_of(tree) -> Format | None:
 
 
 def is_component(path: Path) -> bool:
-    """Whether `path` is of our own kind: a folder, a manifest or a safetensors file."""
-    if path.is_dir():
+    """Whether `path` is of our own kind: a folder, a manifest, or a safetensors file with its manifest beside it."""
+    if path.suffix == ".safetensors" and path.with_suffix(".json").is_file():
         return True
-    try:
-        with open(path, "rb") as file:
-            start = file.read(9)
-    except OSError:
-        return False
-    return start.lstrip()[:1] == b"{" or start[8:] == b"{"
+    if not path.is_file():
+        return path.is_dir()
+    with open_blob(path) as blob:
+        return blob.read(0, min(blob.size, 64)).lstrip().startswith(b"{")
 
 
 def _located(path, error):

@@ -23,6 +23,7 @@ from styleT2I.formats.reading import (
     shape_of,
     without_prefix,
 )
+from styleT2I.formats.torch_files import Content
 
 NETWORKS = ("G_ema", "G", "D")
 _FILTER = "resample_filter"
@@ -33,9 +34,9 @@ def is_nvidia(tree) -> bool:
     return bool(_networks(tree))
 
 
-def read_nvidia(tree, which: str) -> Reading:
+def read_nvidia(content: Content, which: str) -> Reading:
     """The network `which` ("G_ema", "G" or "D") of a file's content."""
-    module = choose(_networks(tree), which)
+    module = choose(_networks(content.tree), which)
     modules, tensors = {}, {}
     _collect(module, "", modules, tensors)
     if "synthesis" in modules:
@@ -52,9 +53,9 @@ def is_nvidia_state(tree) -> bool:
     return bool(_state_dicts(tree))
 
 
-def read_nvidia_state(tree, which: str) -> Reading:
+def read_nvidia_state(content: Content, which: str) -> Reading:
     """The network `which` of a file of bare state dicts: what no tensor shows has StyleGAN2-ADA's default."""
-    tensors = choose(_state_dicts(tree), which)
+    tensors = choose(_state_dicts(content.tree), which)
     note = {"notes": ["a bare state dict: clamp, activation and learning rates are StyleGAN2-ADA's defaults"]}
     if any(key.startswith("synthesis.") for key in tensors):
         return Reading("stylegan2-generator", _generator({}, tensors), _state(tensors), note)

@@ -21,6 +21,7 @@ from styleT2I.formats.reading import (
     shape_of,
     without_prefix,
 )
+from styleT2I.formats.torch_files import Content
 from styleT2I.torch_utils.seeding import generator
 
 NAMES = {"g_ema": "G_ema", "g": "G", "d": "D"}  # a file's key of each network -> its name here
@@ -44,12 +45,12 @@ def is_rosinality(tree) -> bool:
     return bool(_state_dicts(tree))
 
 
-def read_rosinality(tree, which: str) -> Reading:
+def read_rosinality(content: Content, which: str) -> Reading:
     """The network `which` ("G_ema", "G" or "D") of a file's content."""
-    state = choose(_state_dicts(tree), which)
+    state = choose(_state_dicts(content.tree), which)
     if which == "D":
         return _read_discriminator(state)
-    return _read_generator(state, tree.get("latent_avg") if which == "G_ema" else None)
+    return _read_generator(state, content.tree.get("latent_avg") if which == "G_ema" else None)
 
 
 def layer_name(index: int) -> str:

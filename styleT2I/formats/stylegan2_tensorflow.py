@@ -14,6 +14,7 @@ from styleT2I.errors import CheckpointError
 from styleT2I.formats.checkpoint_names import TF_NETWORK
 from styleT2I.formats.inert import Record
 from styleT2I.formats.reading import Reading, check_doublings, choose, count_blocks, load_state, shape_of
+from styleT2I.formats.torch_files import Content
 
 _ORDER = ("G", "D", "G_ema")  # how the tuple is ordered; the third is called Gs there
 _LAYERS = {"Conv": "conv1", "Conv0_up": "conv0", "Conv1": "conv1", "ToRGB": "torgb", "Skip": "skip"}
@@ -36,9 +37,9 @@ def is_tensorflow(tree) -> bool:
     return bool(_networks(tree))
 
 
-def read_tensorflow(tree, which: str) -> Reading:
+def read_tensorflow(content: Content, which: str) -> Reading:
     """The network `which` ("G_ema", "G" or "D") of a file's content."""
-    network = choose(_networks(tree), which)
+    network = choose(_networks(content.tree), which)
     arguments, variables = network.state.get("static_kwargs"), {}
     _collect(network, "", variables)
     if not isinstance(arguments, dict):

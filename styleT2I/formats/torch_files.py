@@ -1,7 +1,7 @@
 """Files that torch.save wrote, and bare pickles, as trees of plain data: nothing in them is imported or called.
 
-Containers: the zip archive (torch 1.6 and later, TorchScript included), the older stream of pickles, and a pickle
-alone (NVIDIA's networks). `open_checkpoint` tells them apart by content.
+Containers: the zip archive (torch 1.6 and later, TorchScript included), the older stream of pickles, a pickle alone
+(NVIDIA's networks) and, as the same kind of tree, safetensors files. `open_checkpoint` tells them apart by content.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from styleT2I.formats.inert import Name, Record
 from styleT2I.formats.safe_pickle import read_pickle
 from styleT2I.formats.stored_zip import read_zip
 from styleT2I.formats.tensor_refs import Storage, load_tensors
-from styleT2I.formats.weights import check_file
+from styleT2I.formats.weights import check_file, read_safetensors
 
-ZIP, LEGACY, PICKLE = "zip", "legacy", "pickle"
+ZIP, LEGACY, PICKLE, SAFETENSORS = "zip", "legacy", "pickle", "safetensors"
 _MAGIC = 0x1950A86A20F9469CFC6C
 _MAGIC_START = b"\x80\x02\x8a\x0a" + _MAGIC.to_bytes(10, "little")
 _LEGACY_VERSION = 1001
@@ -29,8 +29,12 @@ _LEGACY_VERSION = 1001
 
 @dataclass(frozen=True)
 class Content:
-    """What a file holds: its container ("zip", "legacy" or "pickle") and the tree of values, tensors as TensorRefs."""
+    """What a file holds: its container ("zip", "legacy", "pickle" or "safetensors") and the tree of its values.
 
+    Tensors are TensorRefs, those of safetensors files torch tensors.
+    """
+
+    path: Path
     container: str
     tree: object
     is_torchscript: bool = False
@@ -75,13 +79,15 @@ def state_dict_of(module: Record, prefix: str = "") -> dict:
 
 
 def _content(blob):
-    start = blob.read(0, min(blob.size, len(_MAGIC_START)))
+    path, start = Path(blob.where), blob.read(0, min(blob.size, len(_MAGIC_START)))
+    if start[8:9] == b"{":
+        return Content(path, SAFETENSORS, read_safetensors(path))
     if start.startswith(b"PK\x03\x04"):
         return _read_archive(blob)
     if start == _MAGIC_START:
-        return Content(LEGACY, _read_legacy(blob, _load_storage))
+        return Content(path, LEGACY, _read_legacy(blob, _load_storage))
     value, _ = read_pickle(blob, checkpoint_names(blob.size, blob.where, _load_storage))
-    return Content(PICKLE, value)
+    return Content(path, PICKLE, value)
 
 
 def _read_archive(blob):
@@ -107,7 +113,7 @@ def _read_archive(blob):
         checkpoint_names(blob.size, blob.where),
         persistent_load=lambda value: load_storage(*_storage_id(value)),
     )
-    return Content(ZIP, tree, f"{root}constants.pkl" in entries)
+    return Content(Path(blob.where), ZIP, tree, f"{root}constants.pkl" in entries)
 
 
 def _read_legacy(blob, load_storage=None):
