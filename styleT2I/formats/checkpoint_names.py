@@ -39,7 +39,7 @@ def checkpoint_names(file_size: int, where: str, load_storage=None) -> Names:
     file_size bounds the memory that tensors may take. load_storage: makes a Storage of the bytes of a nested torch
     file, as a Blob; None refuses such (they are nested already).
     """
-    tensors = _TensorCalls(Tally(file_size), where, load_storage)
+    tensors = _TensorCalls(Tally(file_size), where, load_storage, file_size)
     calls = {
         "collections.OrderedDict": _dict,
         "builtins.set": _set,
@@ -116,8 +116,9 @@ class ArrayRef(TensorRef):
 class _TensorCalls:
     """The functions that make tensors and arrays, which count what they promise."""
 
-    def __init__(self, tally, where, load_storage):
+    def __init__(self, tally, where, load_storage, nested_size):
         self.tally, self.where, self.load_storage = tally, where, load_storage
+        self.nested_size = nested_size  # bytes that nested files may have in all; each is read once in a real one
 
     def calls(self):
         parameter = "torch._utils._rebuild_parameter"
@@ -127,7 +128,7 @@ class _TensorCalls:
             parameter: _first_tensor,
             f"{parameter}_with_state": _first_tensor,
             "torch._tensor._rebuild_from_type_v2": self.typed_tensor,
-            "torch.storage._load_from_bytes": lambda data: self.load_storage(self.blob(data)),
+            "torch.storage._load_from_bytes": self.nested_storage,
             "numpy.core.multiarray._reconstruct": lambda _cls, _shape, _code: ArrayRef(self),
             "numpy.core.numeric._frombuffer": self.array_from_buffer,
         }
@@ -136,6 +137,13 @@ class _TensorCalls:
         if not isinstance(storage, Storage) or not isinstance(shape, tuple) or not isinstance(stride, tuple):
             raise CheckpointError(f"damaged: a tensor without numbers or shape; {AGAIN}")
         return self.tally.count(TensorRef(storage, offset, shape, stride))
+
+    def nested_storage(self, data):
+        blob = self.blob(data)
+        self.nested_size -= blob.size
+        if self.nested_size < 0:
+            raise UnsafeFileError("the pickle in it unfolds into far more than it holds; it is no checkpoint")
+        return self.load_storage(blob)
 
     def typed_tensor(self, function, _type, arguments, _state):
         if not isinstance(function, Name) or function.text not in self.calls():

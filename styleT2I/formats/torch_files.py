@@ -16,6 +16,7 @@ from styleT2I.errors import CheckpointError, UnsafeFileError
 from styleT2I.formats.blobs import AGAIN, open_blob
 from styleT2I.formats.checkpoint_names import STORAGES, checkpoint_names
 from styleT2I.formats.inert import Name, Record
+from styleT2I.formats.plain_tree import LIMITS, Limits
 from styleT2I.formats.safe_pickle import read_pickle
 from styleT2I.formats.stored_zip import read_zip
 from styleT2I.formats.tensor_refs import Storage, load_tensors
@@ -25,6 +26,7 @@ ZIP, LEGACY, PICKLE, SAFETENSORS = "zip", "legacy", "pickle", "safetensors"
 _MAGIC = 0x1950A86A20F9469CFC6C
 _MAGIC_START = b"\x80\x02\x8a\x0a" + _MAGIC.to_bytes(10, "little")
 _LEGACY_VERSION = 1001
+_ONE_STORAGE = Limits(opcodes=1000, containers=100)
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def _read_archive(blob):
     return Content(Path(blob.where), ZIP, tree, f"{root}constants.pkl" in entries)
 
 
-def _read_legacy(blob, load_storage=None):
+def _read_legacy(blob, load_storage=None, limits=LIMITS):
     """The value of the older container: pickles of a magic number, a version, facts, the value, the storages' keys."""
     names, position, parts, storages = checkpoint_names(blob.size, blob.where, load_storage), 0, [], {}
 
@@ -125,7 +127,7 @@ def _read_legacy(blob, load_storage=None):
         return storages.setdefault(key, Storage(dtype, numel))
 
     for _ in range(5):
-        part, position = read_pickle(blob, names, start=position, persistent_load=load)
+        part, position = read_pickle(blob, names, start=position, persistent_load=load, limits=limits)
         parts.append(part)
     magic, version, facts, tree, keys = parts
     if magic != _MAGIC or version != _LEGACY_VERSION or not isinstance(facts, dict) or not isinstance(keys, list):
@@ -148,7 +150,7 @@ def _read_legacy(blob, load_storage=None):
 
 def _load_storage(blob):
     """The Storage in a torch file that a tensor's bytes are (how torch pickles a tensor by itself)."""
-    storage = _read_legacy(blob)
+    storage = _read_legacy(blob, limits=_ONE_STORAGE)
     if not isinstance(storage, Storage):
         raise UnsafeFileError("a tensor in it holds something else than numbers; it is no checkpoint")
     return storage
