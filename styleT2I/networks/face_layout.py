@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -27,9 +28,11 @@ PARTS = {
 
 # A face seen from the front, where nothing better is known. Shares of the image's height:
 _EYE_Y, _EYE_TO_MOUTH, _BROW_TO_EYE = 0.48, 0.22, 0.08
+_TWO_EYES = 0.2  # what is wider than this is not a single eye
 _EYE_TO_MOUTH_RANGE = (0.08, 0.40)
 # and in units of the distance from eyes to mouth:
 _HALF_WIDTH, _HALF_WIDTH_RANGE = 1.15, (0.85, 1.60)
+_EYES_WIDTH = 1.45  # from the outer corner of one to that of the other
 _TAIL = 0.01  # share of a part's pixels on each side that its extent leaves out: stray pixels do not count
 _MIN_AREA = 5e-4  # share of the image that a part must cover to be believed
 
@@ -83,7 +86,8 @@ class FaceLayout:
         eyes, glasses, brows, mouth, nose = (
             _Extent(self.part(name)) for name in ("eyes", "glasses", "brows", "mouth", "nose")
         )
-        usual = _EYE_TO_MOUTH * height
+        usual = torch.full_like(eyes.y, _EYE_TO_MOUTH * height)
+        usual = torch.where(eyes.found & (eyes.width > _TWO_EYES * height), eyes.width / _EYES_WIDTH, usual)
         eye_y = torch.where(mouth.found, mouth.y - usual, _EYE_Y * height)
         for part, drop in ((brows, _BROW_TO_EYE * height), (glasses, 0), (eyes, 0)):  # the best witness last
             eye_y = torch.where(part.found, part.y + drop, eye_y)
@@ -128,7 +132,7 @@ def _ends(counts: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def grow(mask: Tensor, by: float) -> Tensor:
-    """Dilate bool [N, H, W] by a square of `by` times the height to each side, at least a pixel."""
-    radius = max(1, round(by * mask.shape[1]))
+    """Dilate bool [N, H, W] by `by` times its height to each side, rounded up to pixels."""
+    radius = math.ceil(by * mask.shape[1])
     grown = F.max_pool2d(mask[:, None].float(), 2 * radius + 1, stride=1, padding=radius)
     return grown[:, 0] > 0.5

@@ -86,8 +86,8 @@ def _around_eyes(face):
 
 @region_rule("beside_jaw")
 def _beside_jaw(face):
-    x = face.head_x.abs()
-    return (x > 0.8) & (x < 1.5) & (face.y > 0.35) & (face.y < 1.35) | face.grown("earrings", _MARGIN)
+    beside = (face.head_x.abs() > 0.8) & (face.head_x.abs() * face.half_width < 1.65)
+    return beside & (face.y > 0.35) & (face.y < 1.35) | face.grown("earrings", _MARGIN)
 
 
 @region_rule("cheeks")
@@ -109,13 +109,13 @@ def _eyes(face):
 
 @region_rule("face")
 def _face(face):
-    head = (face.head_x.square() + ((face.y - 0.3) / 1.4).square() < 1.1) & ~face.part("hair")
-    return head | face.part("skin") | face.part("ears")
+    head = face.head_x.square() + ((face.y - 0.3) / 1.4).square() < 1.1
+    return head & ~face.part("hair") & ~face.part("hat") | face.part("skin") | face.part("ears")
 
 
 @region_rule("forehead")
 def _forehead(face):
-    return (face.head_x.abs() < 1.0) & (face.y > -1.2) & (face.y < -0.2)
+    return (face.head_x.abs() < 1.0) & (face.y > -1.15) & (face.y < -0.25)
 
 
 @region_rule("hair")
@@ -134,7 +134,7 @@ def _lower_face(face):
 
 @region_rule("mouth")
 def _mouth(face):
-    usual = face.ellipse(0, 1, 0.5, 0.22)
+    usual = face.ellipse(0, 1, 0.6, 0.3)
     return torch.where(face.has("mouth").view(-1, 1, 1), face.grown("mouth", _MARGIN), usual)
 
 
@@ -145,7 +145,7 @@ def _mouth_and_cheeks(face):
 
 @region_rule("neck")
 def _neck(face):
-    below = (face.head_x.abs() < 0.9) & (face.y > 1.55)
+    below = (face.head_x.abs() < 0.9) & (face.y > 1.6)
     return below | face.part("neck") | face.grown("necklace", _MARGIN)
 
 
