@@ -19,6 +19,7 @@ from styleT2I.adjustment import Adjusted, AdjustmentConfig, adjust
 from styleT2I.attributes.prompt import Prompt, understand
 from styleT2I.attributes.sentences import phrase
 from styleT2I.errors import ConfigError
+from styleT2I.margins import open_observer
 from styleT2I.metrics.attributes import encode_requests
 from styleT2I.model import Model
 from styleT2I.torch_utils.batching import in_micro_batches
@@ -101,20 +102,10 @@ class StyleT2I:
         t2d = self.model.network("t2d")
         encoded = {text: self._encode("t2d", text) for text in dict.fromkeys(prompt.text for prompt in prompts)}
         text_features = torch.cat([encoded[prompt.text] for prompt in prompts])  # [N, text_dim]
-        names = self._adjustable(prompts, adjustment)
         with _exact_convolutions():
             s = in_micro_batches(t2d, self._batch_size, ws[:, 0], text_features)  # [N, num_ws, w_dim]
-            if not names:
-                none = s.new_zeros(len(s), 0)
-                return Adjusted((), s, s, none, none, none, None, None)
-            directions = self.attribute_directions(ws[:, 0], names)  # [N, A, num_ws, w_dim]
-            groups = [group.attributes for group in self.model.vocabulary.exclusive if group.exactly_one]
-            asked = [
-                {name: prompt.attributes[name] for name in prompt.attributes if name in names} for prompt in prompts
-            ]
-            requests = encode_requests(asked, names, [group for group in groups if set(group) <= set(names)])
-            signs = (requests.asked * (2.0 * requests.values - 1)).to(s.device)
-            return adjust(s, directions, signs, adjustment, names)
+            names = self._adjustable(prompts, adjustment)
+            return self._adjusted(ws, s, prompts, names, adjustment) if names else Adjusted.untouched(s)
 
     @torch.no_grad()
     def generate(
@@ -149,10 +140,43 @@ class StyleT2I:
         return network.encode_text([text], None if network.text_encoder else self.model.network("clip"))
 
     def _adjustable(self, prompts, adjustment):
-        """Names of the attributes that some prompt asks for, in the vocabulary's order; () to adjust nothing."""
+        """The attributes to find directions of, in the vocabulary's order: all if pictures are looked at (what is clear
+        there is measured by all), else those asked for."""
         if adjustment is None or adjustment.method == "none" or self.model.vocabulary is None:
             return ()
-        return tuple(name for name in self.model.vocabulary.names if any(name in p.attributes for p in prompts))
+        asked = set().union(*(prompt.attributes for prompt in prompts))
+        trained = self.model.info("a2d").get("attributes", self.model.vocabulary.names)
+        return tuple(
+            name
+            for name in self.model.vocabulary.names
+            if name in trained and (name in asked or (adjustment.looks and asked))
+        )
+
+    def _adjusted(self, ws, s, prompts, names, adjustment):
+        groups = [group.attributes for group in self.model.vocabulary.exclusive if group.exactly_one]
+        requests = encode_requests(
+            [{name: value for name, value in prompt.attributes.items() if name in names} for prompt in prompts],
+            names,
+            [group for group in groups if set(group) <= set(names)],
+        )
+        observer = open_observer(self.model, names, adjustment.by) if adjustment.looks else None
+
+        def margins(s, rows):  # [M, num_ws, w_dim], [M] -> [M, A]
+            return in_micro_batches(lambda ws: observer.margins(self._synthesis(ws)), self._batch_size, ws[rows] + s)
+
+        return adjust(
+            s,
+            self.attribute_directions(ws[:, 0], names),
+            (requests.asked * (2.0 * requests.values - 1)).to(s.device),
+            adjustment,
+            names,
+            is_free=requests.free.to(s.device),
+            margins=margins,
+            observer=observer and observer.name,
+        )
+
+    def _synthesis(self, ws):
+        return self.model.network("generator").synthesis(ws, noise_mode="const").clamp(-1, 1)
 
     @torch.no_grad()
     def attribute_directions(self, w: torch.Tensor, names: Sequence[str]) -> torch.Tensor:

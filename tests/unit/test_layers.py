@@ -9,7 +9,18 @@ ROOT = Path(__file__).resolve().parents[2]
 NAME = "styleT2I"
 
 BASE = {"errors", "config", "torch_utils"}
-LIBRARY = BASE | {"ops", "networks", "baselines", "losses", "metrics", "adjustment", "formats", "attributes", "data"}
+LIBRARY = BASE | {
+    "ops",
+    "networks",
+    "baselines",
+    "losses",
+    "metrics",
+    "adjustment",
+    "step_search",
+    "formats",
+    "attributes",
+    "data",
+}
 LIBRARY |= {"sources"}
 TOP = {"model", "margins", "pipeline", "training", "evaluation", "fairness"}
 ALLOWED = {
@@ -21,7 +32,8 @@ ALLOWED = {
     "baselines": BASE | {"ops", "networks", "baselines"},
     "losses": {"errors", "torch_utils"},
     "metrics": {"errors", "torch_utils", "metrics"},
-    "adjustment": {"errors", "torch_utils"},
+    "step_search": {"torch_utils"},
+    "adjustment": {"errors", "torch_utils", "step_search"},
     "formats": BASE | {"formats"},
     "sources": BASE | {"formats", "sources"},
     "attributes": BASE | {"formats", "attributes"},

@@ -1,0 +1,105 @@
+"""The steps along given directions that turn wrong verdicts right, found by looking at a few pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+
+__all__ = ["Found", "Goals", "search_steps"]
+
+REACH = 3.0  # a step of ||a|| is first taken to move a margin by this many times a clear margin, then measured
+TRUST = 0.5  # in units of ||a||: no look goes further than this from the last
+RIDGE = 0.02  # of the least-norm solution, relative to the largest squared slope
+
+
+class Goals(NamedTuple):
+    """What N rows want of A margins."""
+
+    wanted: torch.Tensor  # [N, A]: 1 the margin shall be positive, -1 negative, 0 whatever (and no step along it)
+    targets: torch.Tensor  # [N, A] > 0: wanted * margin shall reach this
+    weights: torch.Tensor  # [N, A]: what a wrong verdict counts where not all can be right
+
+    def shortfalls(self, margins: torch.Tensor) -> torch.Tensor:
+        """How much wanted * margin lacks, [N, A]; 0 where it has reached its target, or nothing is wanted."""
+        return (self.targets - self.wanted * margins).clamp_min(0) * (self.wanted != 0)
+
+    def costs(self, margins: torch.Tensor) -> torch.Tensor:
+        """[N]: by the weight of the wrong verdicts first, by the shortfall second."""
+        wrong = (self.wanted * margins <= 0) & (self.wanted != 0)
+        short = self.shortfalls(margins) / self.targets.clamp_min(1e-6)
+        return (wrong * self.weights).sum(dim=1) + 0.01 * short.clamp_max(1).mean(dim=1)
+
+    def of(self, rows: torch.Tensor) -> Goals:
+        """The goals of some rows."""
+        return Goals(*(values[rows] for values in self))
+
+
+class Found(NamedTuple):
+    """The best steps that were looked at, and the margins there."""
+
+    steps: torch.Tensor  # [N, A]
+    margins: torch.Tensor  # [N, A]
+
+
+def search_steps(
+    look: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    margins: torch.Tensor,
+    goals: Goals,
+    norms: torch.Tensor,
+    *,
+    num_looks: int,
+    max_step: float,
+) -> Found:
+    """Short steps that bring every wanted margin to its target, each row by itself.
+
+    look(steps [M, A], rows [M]) -> margins [M, A] of these rows with these steps; margins [N, A] are those without any.
+    norms [N, A] are the lengths ||a|| that steps are counted by: none is longer than max_step * ||a||.
+
+    A quasi-Newton method: slopes[i, j], by how much margin i grows along direction j, start diagonal and are corrected
+    after every look by what was seen (Broyden 1965), so that it learns how attributes disturb each other. Each round
+    takes the shortest change of the steps that, by the slopes, lifts all short margins to their targets at once.
+    A row whose targets are reached is not looked at again; the rest end with the best steps seen.
+    """
+    clear = margins.abs().mean(dim=1, keepdim=True).clamp_min(1e-3)  # [N, 1]
+    slopes = torch.diag_embed(REACH * clear / norms)  # [N, A, A]
+    steps, margins = torch.zeros_like(margins), margins.clone()
+    best, best_costs = Found(steps.clone(), margins.clone()), goals.costs(margins)
+    rows = torch.arange(len(margins), device=margins.device)
+    for _ in range(num_looks):
+        rows = rows[goals.of(rows).shortfalls(margins[rows]).any(dim=1)]
+        if not len(rows):
+            break
+        goal, limit = goals.of(rows), norms[rows]
+        change = _least_change(slopes[rows], goal, margins[rows])
+        change = torch.clamp(change, -TRUST * limit, TRUST * limit)
+        new = torch.clamp(steps[rows] + change, -max_step * limit, max_step * limit)
+        change = new - steps[rows]
+        seen = look(new, rows)
+        slopes[rows] = _corrected(slopes[rows], change, seen - margins[rows])
+        steps[rows], margins[rows] = new, seen
+        costs = goal.costs(seen)
+        better = costs < best_costs[rows]
+        best.steps[rows[better]], best.margins[rows[better]] = new[better], seen[better]
+        best_costs[rows[better]] = costs[better]
+    return best
+
+
+def _least_change(slopes, goal, margins):
+    """The change of the steps [M, A] of least norm that the slopes say ends every shortfall."""
+    short = goal.shortfalls(margins)
+    is_short, may_move = short > 0, goal.wanted != 0
+    rise = goal.wanted.unsqueeze(2) * slopes * is_short.unsqueeze(2) * may_move.unsqueeze(1)  # [M, short, moved]
+    gram = rise @ rise.transpose(1, 2)
+    ridge = RIDGE * gram.diagonal(dim1=1, dim2=2).amax(dim=1, keepdim=True)
+    gram = gram + torch.diag_embed(torch.where(is_short, ridge, 1.0))
+    return (rise.transpose(1, 2) @ torch.linalg.solve(gram, short.unsqueeze(2))).squeeze(2)
+
+
+def _corrected(slopes, change, seen):
+    """Broyden's update: the smallest correction after which the slopes explain what the change of the steps did."""
+    missed = seen - (slopes @ change.unsqueeze(2)).squeeze(2)
+    return slopes + missed.unsqueeze(2) * change.unsqueeze(1) / change.square().sum(dim=1)[:, None, None].clamp_min(
+        1e-6
+    )
