@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from styleT2I.errors import ConfigError
-from styleT2I.ops.impl import check_impl
+from styleT2I.ops.impl import resolve_impl
 
 SQRT2 = 2.0**0.5
 
@@ -50,7 +50,7 @@ def bias_act(x, b=None, *, scale=None, noise=None, dim=1, act="linear", alpha=No
     alpha, gain: None means the activation's own; for lrelu alpha is the slope below zero.
     clamp: the result is limited to [-clamp, clamp]; None means no limit.
     """
-    check_impl(impl)
+    impl = resolve_impl(impl)
     spec = activation(act)
     alpha = spec.alpha if alpha is None else alpha
     gain = spec.gain if gain is None else gain
@@ -59,6 +59,8 @@ def bias_act(x, b=None, *, scale=None, noise=None, dim=1, act="linear", alpha=No
     if scale is not None:
         scale = scale.reshape([n if i in (0, dim) else 1 for i, n in enumerate(x.shape)])
     terms = [t for t in (noise, b) if t is not None]
+    if impl == "ref":
+        return _by_definition(x, scale, terms, spec, alpha, gain, clamp)
     if spec.is_homogeneous and gain > 0 and (scale is not None or terms):
         # act(gain * x) = gain * act(x): the small operands take the gain, which saves a pass over x.
         scale = gain if scale is None else scale * gain
@@ -75,3 +77,11 @@ def bias_act(x, b=None, *, scale=None, noise=None, dim=1, act="linear", alpha=No
     if clamp is not None:
         x = x.clamp(-clamp, clamp)
     return x
+
+
+def _by_definition(x, scale, terms, spec, alpha, gain, clamp):
+    x = x if scale is None else x * scale
+    for t in terms:
+        x = x + t
+    x = spec.function(x, alpha, False) * gain
+    return x if clamp is None else x.clamp(-clamp, clamp)

@@ -1,12 +1,35 @@
-"""Choice of an op's implementation."""
+"""Choice of an op's implementation: the argument `impl`, or what `default_impl` sets for a stretch of code."""
+
+import contextlib
+import contextvars
 
 from styleT2I.errors import ConfigError
 
-IMPLEMENTATIONS = ("auto", "ref")
+IMPLEMENTATIONS = ("auto", "ref", "cpp", "cuda")
+_DEFAULT = contextvars.ContextVar("impl", default="auto")
 
 
-def check_impl(impl):
-    """Return `impl` when it names an implementation; raise ConfigError otherwise."""
+@contextlib.contextmanager
+def default_impl(impl):
+    """Make `impl` what "auto" means within the block, for every op that has it: a whole network runs as 'ref', say."""
+    token = _DEFAULT.set(_checked(impl))
+    try:
+        yield
+    finally:
+        _DEFAULT.reset(token)
+
+
+def resolve_impl(impl, kernels=()):
+    """Return "auto", "ref" or one of `kernels`, the compiled forms that an op has; ConfigError for another name."""
+    if _checked(impl) == "auto":
+        impl = _DEFAULT.get()
+        return impl if impl in ("ref", *kernels) else "auto"
+    if impl not in ("ref", *kernels):
+        raise ConfigError(f"this op has no impl {impl!r}; choose one of {', '.join(('auto', 'ref', *kernels))}")
+    return impl
+
+
+def _checked(impl):
     if impl not in IMPLEMENTATIONS:
         raise ConfigError(f"unknown impl {impl!r} of an op; choose one of {', '.join(IMPLEMENTATIONS)}")
     return impl

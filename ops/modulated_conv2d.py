@@ -3,7 +3,8 @@
 import torch
 import torch.nn.functional as F
 
-from styleT2I.ops.impl import check_impl
+from styleT2I.ops.bias_act import bias_act
+from styleT2I.ops.impl import resolve_impl
 from styleT2I.ops.upfirdn2d import downsample2d, filter_size, upfirdn2d, upsample2d
 
 
@@ -49,7 +50,8 @@ def modulated_conv2d(x, weight, styles, *, demodulate=True, up=1, resample_filte
     x: [N,I,H,W]. weight: [O,I,k,k], k odd. styles: [N,I]. up: the factor by which the image grows, through
     `resample_filter` ([k] or [kh,kw]). Returns [N, O, H*up, W*up].
     """
-    check_impl(impl)
+    if resolve_impl(impl) == "ref":
+        return _grouped(x, weight, styles, demodulate, up, resample_filter, eps)
     demodulation = demodulation_coefficients(weight, styles, eps) if demodulate else None
     if weight.shape[2] == 1 and up == 1:
         # One pixel sees one pixel: a product with a small matrix per sample spares the scaled copy of x.
@@ -60,11 +62,23 @@ def modulated_conv2d(x, weight, styles, *, demodulate=True, up=1, resample_filte
     return x if demodulation is None else x * demodulation[:, :, None, None]
 
 
-def grouped_modulated_conv2d(x, weight, styles, *, demodulate=True, up=1, resample_filter=None, eps=1e-8):
-    """Compute modulated_conv2d as published: one weight per sample, the batch folded into convolution groups.
+def modulated_layer(
+    x, weight, styles, bias, *, noise=None, up=1, resample_filter=None, act="lrelu", gain=None, clamp=None, impl="auto"
+):
+    """Compute bias_act(modulated_conv2d(..), bias, noise..), the demodulation within the pass of bias_act.
 
-    Same arguments and result as modulated_conv2d; independent of it, for tests and as the benchmarks' baseline.
+    Arguments and result as in these two.
     """
+    arguments = {"up": up, "resample_filter": resample_filter, "impl": impl}
+    epilogue = {"noise": noise, "act": act, "gain": gain, "clamp": clamp, "impl": impl}
+    if resolve_impl(impl) == "ref":
+        return bias_act(modulated_conv2d(x, weight, styles, **arguments), bias, **epilogue)
+    x = modulated_conv2d(x, weight, styles, demodulate=False, **arguments)
+    return bias_act(x, bias, scale=demodulation_coefficients(weight, styles), **epilogue)
+
+
+def _grouped(x, weight, styles, demodulate, up, resample_filter, eps):
+    """As published: one weight per sample, the batch folded into convolution groups."""
     num, num_in, height, width = x.shape
     num_out, _, k, _ = weight.shape
     w = weight[None] * styles[:, None, :, None, None]  # [N, O, I, k, k]
@@ -82,4 +96,4 @@ def grouped_modulated_conv2d(x, weight, styles, *, demodulate=True, up=1, resamp
     for size, grown, taps in zip((width, height), x.shape[:1:-1], filter_size(resample_filter), strict=True):
         total = up * size - grown + taps - 1
         padding += [(total + 1) // 2, total // 2]
-    return upfirdn2d(x, resample_filter, padding=padding, gain=up**2)
+    return upfirdn2d(x, resample_filter, padding=padding, gain=up**2, impl="ref")

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from styleT2I.errors import ConfigError
-from styleT2I.ops.impl import check_impl
+from styleT2I.ops.impl import resolve_impl
 
 # A separable filter up to this many taps is faster as one depthwise 2-D convolution than as two 1-D ones.
 MAX_OUTER_TAPS = 5
@@ -47,11 +47,13 @@ def upfirdn2d(x, f, *, up=1, down=1, padding=0, flip_filter=False, gain=1, impl=
     flip_filter: False convolves, True correlates. gain: factor of the result.
     Returns [N, C, (H*up + top + bottom - kh) // down + 1, and alike for W].
     """
-    check_impl(impl)
+    impl = resolve_impl(impl)
     left, right, top, bottom = parse_padding(padding)
     if f is None:
         f = x.new_ones([1])
     f = f.to(x.dtype) * (gain ** (f.ndim / 2))
+    if impl == "ref":
+        return _by_definition(x, f, up, down, (left, right, top, bottom), flip_filter)
     if f.ndim == 1 and len(f) <= MAX_OUTER_TAPS:
         f = f.outer(f)
     correlation = f if flip_filter else f.flip(list(range(f.ndim)))
@@ -59,6 +61,15 @@ def upfirdn2d(x, f, *, up=1, down=1, padding=0, flip_filter=False, gain=1, impl=
         return _filter_axes(x, correlation, (up, up), (down, down), (left, right, top, bottom))
     x = _filter_axes(x, correlation[None, :], (1, up), (1, down), (left, right, 0, 0))
     return _filter_axes(x, correlation[:, None], (up, 1), (down, 1), (0, 0, top, bottom))
+
+
+def _by_definition(x, f, up, down, padding, flip_filter):
+    num, channels, height, width = x.shape
+    x = F.pad(x.reshape(num, channels, height, 1, width, 1), (0, up - 1, 0, 0, 0, up - 1))  # [N, C, H, up, W, up]
+    x = F.pad(x.reshape(num, channels, height * up, width * up), padding)
+    f = f.outer(f) if f.ndim == 1 else f
+    f = f if flip_filter else f.flip([0, 1])
+    return F.conv2d(x, f.expand(channels, 1, *f.shape), groups=channels)[:, :, ::down, ::down]
 
 
 def _filter_axes(x, correlation, up, down, padding):

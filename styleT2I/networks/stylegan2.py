@@ -12,7 +12,7 @@ from styleT2I.errors import ConfigError
 from styleT2I.networks.stylegan2_config import GeneratorConfig
 from styleT2I.networks.stylegan2_layers import Conv2d, FullyConnected, MappingNetwork
 from styleT2I.ops.bias_act import activation, bias_act
-from styleT2I.ops.modulated_conv2d import demodulation_coefficients, modulated_conv2d
+from styleT2I.ops.modulated_conv2d import modulated_conv2d, modulated_layer
 from styleT2I.ops.upfirdn2d import setup_filter, upsample2d
 
 NOISE_MODES = ("const", "random", "none")
@@ -36,11 +36,11 @@ class SynthesisLayer(nn.Module):
 
     def forward(self, x, w, noise_mode="const", generator=None, gain=1.0):
         styles = self.affine(w)
-        x = modulated_conv2d(x, self.weight, styles, demodulate=False, up=self.up, resample_filter=self.resample_filter)
-        demodulation, noise = demodulation_coefficients(self.weight, styles), self._noise(x, noise_mode, generator)
         clamp = None if self.conv_clamp is None else self.conv_clamp * gain
+        resampling = {"up": self.up, "resample_filter": self.resample_filter}
+        epilogue = {"noise": self._noise(x, noise_mode, generator), "act": self.act, "clamp": clamp}
         gain = self.act_gain * gain
-        return bias_act(x, self.bias, scale=demodulation, noise=noise, act=self.act, gain=gain, clamp=clamp)
+        return modulated_layer(x, self.weight, styles, self.bias, gain=gain, **resampling, **epilogue)
 
     def _noise(self, x, noise_mode, generator):
         if not self.use_noise or noise_mode == "none":
@@ -151,9 +151,17 @@ class Generator(nn.Module):
         self.z_dim, self.c_dim, self.w_dim = config.z_dim, config.c_dim, config.w_dim
         self.num_ws, self.resolution = config.num_ws, config.resolution
         self.mapping = MappingNetwork(
-            config.z_dim, config.c_dim, config.w_dim, config.num_ws, num_layers=config.mapping_layers,
-            hidden_dim=config.mapping_hidden_dim, embed_dim=config.mapping_embed_dim,
-            lr_multiplier=config.mapping_lr_multiplier, act=config.mapping_activation, w_avg_beta=config.w_avg_beta)
+            config.z_dim,
+            config.c_dim,
+            config.w_dim,
+            config.num_ws,
+            num_layers=config.mapping_layers,
+            hidden_dim=config.mapping_hidden_dim,
+            embed_dim=config.mapping_embed_dim,
+            lr_multiplier=config.mapping_lr_multiplier,
+            act=config.mapping_activation,
+            w_avg_beta=config.w_avg_beta,
+        )
         self.synthesis = SynthesisNetwork(config)
 
     @classmethod

@@ -7,6 +7,7 @@ import torch
 
 from styleT2I.errors import ConfigError
 from styleT2I.ops.bias_act import ACTIVATIONS, bias_act
+from styleT2I.ops.impl import default_impl, resolve_impl
 
 SCALAR = {
     "linear": lambda v: v,
@@ -29,9 +30,10 @@ def operands(dtype=torch.float64):
 
 @pytest.mark.parametrize("act", ACTIVATIONS)
 @pytest.mark.parametrize("clamp", [None, 0.4])
-def test_value_matches_the_formula(act, clamp):
+@pytest.mark.parametrize("impl", ["auto", "ref"])
+def test_value_matches_the_formula(act, clamp, impl):
     x, b, scale, noise = operands()
-    result = bias_act(x, b, scale=scale, noise=noise, act=act, clamp=clamp)
+    result = bias_act(x, b, scale=scale, noise=noise, act=act, clamp=clamp, impl=impl)
     for n, c, i, j in [(0, 0, 0, 0), (0, 2, 3, 4), (1, 1, 2, 0), (1, 2, 0, 3)]:
         value = SCALAR[act](float(x[n, c, i, j] * scale[n, c] + noise[n, 0, i, j] + b[c]))
         value = value if clamp is None else min(max(value, -clamp), clamp)
@@ -83,3 +85,14 @@ def test_unknown_names_are_refused():
         bias_act(x, act="lrelo")
     with pytest.raises(ConfigError, match="unknown impl 'cuda2'"):
         bias_act(x, impl="cuda2")
+    with pytest.raises(ConfigError, match="no impl 'cpp'; choose one of auto, ref"):
+        bias_act(x, impl="cpp")
+
+
+def test_a_default_stands_for_auto_where_an_op_has_it():
+    seen = []
+    for default in ("ref", "cpp", "auto"):
+        with default_impl(default):
+            seen.append([resolve_impl("auto"), resolve_impl("ref"), resolve_impl("auto", ["cpp"])])
+    assert seen == [["ref", "ref", "ref"], ["auto", "ref", "cpp"], ["auto", "ref", "auto"]]
+    assert resolve_impl("auto") == "auto"

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from styleT2I.ops.modulated_conv2d import (
     conv2d_resample,
     demodulation_coefficients,
-    grouped_modulated_conv2d,
     modulated_conv2d,
+    modulated_layer,
 )
 from styleT2I.ops.upfirdn2d import setup_filter, upfirdn2d
 
@@ -31,7 +31,7 @@ def test_matches_per_sample_weights(up, kernel_size, demodulate, taps):
     x, weight, styles = operands(kernel_size)
     result = modulated_conv2d(x, weight, styles, **arguments)
     assert result.shape == (3, 2, 6 * up, 5 * up)
-    torch.testing.assert_close(result, grouped_modulated_conv2d(x, weight, styles, **arguments))
+    torch.testing.assert_close(result, modulated_conv2d(x, weight, styles, **arguments, impl="ref"))
 
 
 def test_matches_the_papers_equations_for_one_sample():
@@ -42,6 +42,19 @@ def test_matches_the_papers_equations_for_one_sample():
     for o in range(2):
         w[o] /= torch.sqrt((w[o] ** 2).sum() + 1e-8)
     torch.testing.assert_close(modulated_conv2d(x, weight, styles)[1:2], F.conv2d(x[1:2], w, padding=1))
+
+
+@pytest.mark.parametrize("up", [1, 2])
+def test_layer_matches_its_steps(up):
+    x, weight, styles = operands()
+    rng = torch.Generator().manual_seed(1)
+    bias, noise = (torch.randn(*shape, generator=rng, dtype=torch.float64) for shape in [(2,), (3, 1, 6 * up, 5 * up)])
+    arguments = {"noise": noise, "up": up, "resample_filter": FILTER, "act": "lrelu", "gain": 1.5, "clamp": 2}
+    wanted = modulated_conv2d(x, weight, styles, up=up, resample_filter=FILTER, impl="ref")
+    wanted = (torch.nn.functional.leaky_relu(wanted + noise + bias[:, None, None], 0.2) * 1.5).clamp(-2, 2)
+    assert wanted.abs().max() == 2
+    for impl in ("auto", "ref"):
+        torch.testing.assert_close(modulated_layer(x, weight, styles, bias, **arguments, impl=impl), wanted)
 
 
 @pytest.mark.parametrize("up", [1, 2])
