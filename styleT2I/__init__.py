@@ -11,11 +11,12 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "StyleT2I": "styleT2I.pipeline",
     "StyleT2IError": "styleT2I.errors",
+    "load_clip": "styleT2I.networks.clip_loading",
     "load_network": "styleT2I.networks.registry",
     "load_vocabulary": "styleT2I.attributes.vocabulary",
     "open_dataset": "styleT2I.data.dataset",
 }
-__all__ = ["StyleT2I", "StyleT2IError", "__version__", "load_network", "load_vocabulary", "open_dataset"]
+__all__ = ["StyleT2I", "StyleT2IError", "__version__", "load_clip", "load_network", "load_vocabulary", "open_dataset"]
 
 # In a checkout `ops`, `torch_utils` and `checkpoints` stand beside this folder, not in it (setup.py maps them when
 # installed). Appending the root here lets `styleT2I.ops` resolve with no install, and with a wheel installed as well.

@@ -9,8 +9,10 @@ import torch
 from styleT2I.attributes.vocabulary import BUILT_IN, Vocabulary, load_vocabulary
 from styleT2I.config import to_dict
 from styleT2I.errors import CheckpointError, ConfigError
-from styleT2I.formats.component import read_component, write_component
+from styleT2I.formats.component import write_component
+from styleT2I.formats.foreign import read_network
 from styleT2I.formats.model_folder import ROLES, check_agreement, facts_of, read_model_folder, write_model_manifest
+from styleT2I.networks.clip_loading import clip_of_object
 from styleT2I.networks.registry import load_network_component
 from styleT2I.torch_utils.devices import resolve_device
 from styleT2I.torch_utils.files import check_writable_dir, write_bytes_atomic
@@ -92,8 +94,9 @@ class Model:
 
     def _load(self, role, source):
         if isinstance(source, torch.nn.Module):
-            return source.to(self.device).eval(), None, {}
-        component = read_component(source)
+            network = clip_of_object(source) if ROLES[role] == "clip" else source
+            return network.to(self.device).eval(), None, {}
+        component = read_network(source)
         if component.kind != ROLES[role]:
             raise CheckpointError(f"{component.path}: is a {component.kind!r}, but the {role} is a {ROLES[role]!r}")
         return load_network_component(component, self.device), component.sha256, component.info

@@ -13,11 +13,15 @@ from pathlib import Path
 from styleT2I.errors import CheckpointError, StyleT2IError
 from styleT2I.formats.blobs import AGAIN, open_blob
 from styleT2I.formats.component import Component, read_component
+from styleT2I.formats.huggingface_clip import is_huggingface_clip, read_huggingface_clip
 from styleT2I.formats.model_folder import MANIFEST, read_model_folder
+from styleT2I.formats.open_clip_files import is_open_clip, read_open_clip
+from styleT2I.formats.openai_clip import is_openai_clip, read_openai_clip
 from styleT2I.formats.reading import Reading
 from styleT2I.formats.stylegan2_nvidia import is_nvidia, is_nvidia_state, read_nvidia, read_nvidia_state
 from styleT2I.formats.stylegan2_rosinality import is_rosinality, read_rosinality
 from styleT2I.formats.stylegan2_tensorflow import is_tensorflow, read_tensorflow
+from styleT2I.formats.stylet2i_t2d import is_stylet2i_t2d, read_stylet2i_t2d
 from styleT2I.formats.torch_files import Content, open_checkpoint
 from styleT2I.formats.weights import check_finite
 from styleT2I.torch_utils.files import sha256_file
@@ -41,6 +45,10 @@ FORMATS = (
     Format("tensorflow-pickle", "NVIDIA StyleGAN2 pickle of TensorFlow", is_tensorflow, read_tensorflow),
     Format("rosinality", "rosinality stylegan2-pytorch checkpoint", is_rosinality, read_rosinality),
     Format("nvidia-state-dict", "StyleGAN2-ADA state dict", is_nvidia_state, read_nvidia_state),
+    Format("openai-clip", "CLIP of OpenAI's", is_openai_clip, read_openai_clip),
+    Format("open-clip", "CLIP of open_clip's", is_open_clip, read_open_clip),
+    Format("huggingface-clip", "CLIP of Hugging Face's transformers", is_huggingface_clip, read_huggingface_clip),
+    Format("stylet2i-t2d", "text network of the StyleT2I authors' code", is_stylet2i_t2d, read_stylet2i_t2d),
 )
 
 

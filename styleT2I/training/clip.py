@@ -16,11 +16,11 @@ from styleT2I.attributes.tokenizer import tokenizer_spec
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.config import to_dict
 from styleT2I.errors import ConfigError
-from styleT2I.formats.component import read_component, write_component
-from styleT2I.formats.openai_clip import read_openai_clip
+from styleT2I.formats.component import write_component
 from styleT2I.losses import clip_contrastive_loss
 from styleT2I.networks.clip import CLIP, CLIPConfig
-from styleT2I.networks.registry import build_network, load_network_component, load_strict
+from styleT2I.networks.clip_loading import load_clip
+from styleT2I.networks.registry import build_network, load_strict
 from styleT2I.networks.word_tokenizer import WordTokenizer
 from styleT2I.torch_utils.images import save_png
 from styleT2I.torch_utils.seeding import derive_seed
@@ -195,20 +195,6 @@ class CLIPTask:
         self.optimizer.step()
         with torch.no_grad():
             self.clip.model.logit_scale.clamp_(0, MAX_LOGIT_SCALE)
-
-
-def load_clip(path: str | Path) -> CLIP:
-    """The CLIP of a component (manifest, safetensors or folder) or of an OpenAI state-dict file (.pt, .pth, .bin)."""
-    path = Path(path)
-    if path.suffix in (".pt", ".pth", ".bin"):
-        config, state = read_openai_clip(path)
-        clip = build_network(CLIP.kind, config)
-        load_strict(clip, state, path)
-        return clip
-    component = read_component(path)
-    if component.kind != CLIP.kind:
-        raise ConfigError(f"{path}: is a {component.kind}, not a CLIP; name a clip component")
-    return load_network_component(component)
 
 
 def steps_of_epochs(config: CLIPTrainConfig) -> int:

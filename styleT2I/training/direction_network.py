@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from styleT2I.errors import CheckpointError
-from styleT2I.formats.component import read_component
+from styleT2I.formats.foreign import read_network
 from styleT2I.formats.glove import read_glove
 from styleT2I.networks.directions import DirectionConfig
 from styleT2I.networks.registry import load_network_component
@@ -17,8 +17,11 @@ NUM_W_SAMPLES = 4096  # for the spread of w, as many as the released code takes 
 
 
 def load_frozen(path: str, kind: str, device: torch.device) -> tuple[torch.nn.Module, str]:
-    """A network without weight gradients, and its component's hash; CheckpointError when it is of another kind."""
-    component = read_component(path)
+    """A network without weight gradients, and the hash of its file; CheckpointError when it is of another kind.
+
+    path: a component, or a file of any format that formats.foreign knows.
+    """
+    component = read_network(path)
     if component.kind != kind:
         raise CheckpointError(f"{component.path}: is a {component.kind!r} where a {kind!r} is needed")
     return load_network_component(component, device), component.sha256

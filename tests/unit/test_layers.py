@@ -42,7 +42,10 @@ ALLOWED = {
     **{layer: LIBRARY | TOP for layer in TOP - {"model"}},
     "checkpoints": set(),
 }
-EXCEPTIONS = {("networks.registry", "formats")}  # loads a component into the class that it builds
+EXCEPTIONS = {  # they load what a file holds into the class that they build
+    ("networks.registry", "formats"),
+    ("networks.clip_loading", "formats"),
+}
 
 
 def modules():
