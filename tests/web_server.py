@@ -29,17 +29,20 @@ class Answer:
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
+    def do_HEAD(self):
+        self.do_GET()
+
     def do_GET(self):
         server = self.server
         with server.guard:
             server.requests.append((self.path, self.headers.get("Range")))
-            answer = server.answers.get(self.path)
+            answer = server.answers.get(self.path, server.answers.get(self.path.partition("?")[0]))
             fault = answer.faults.pop(0) if answer and answer.faults else None
         if callable(fault):
             fault(answer)
             fault = None
         if answer is None:
-            return self._send(404, b"<!DOCTYPE html><p>not here", {"Content-Type": "text/html"})
+            return self._send(404, b"<!DOCTYPE html><p>not here", {"Content-Type": "text/html", **server.missing})
         if answer.delay:
             time.sleep(answer.delay)
         if fault == "reset":
@@ -78,7 +81,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Connection", "close")
         self.end_headers()
         with contextlib.suppress(OSError):
-            self.wfile.write(body)
+            self.wfile.write(b"" if self.command == "HEAD" else body)
             self.wfile.flush()
         if is_open:
             self.server.silence.wait(5)
@@ -93,7 +96,7 @@ def web_server(answers):
     """Serve {"/path": Answer} on a free port of localhost; yields the server: `.url`, `.requests` [(path, Range)]."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.answers, server.requests, server.guard = answers, [], threading.Lock()
-    server.silence = threading.Event()
+    server.silence, server.missing = threading.Event(), {}
     server.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()

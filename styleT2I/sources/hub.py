@@ -1,0 +1,151 @@
+"""The Hugging Face Hub: hf://owner/name[/file][@revision] to read, a folder to write; huggingface_hub does the work."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from styleT2I.errors import CheckpointError, DownloadError
+from styleT2I.formats.model_folder import MANIFEST
+from styleT2I.sources.gather import gather
+from styleT2I.torch_utils.files import sha256_file
+
+WEIGHTS = (".safetensors", ".pkl", ".pt", ".pth", ".bin")
+_NAMED = {"clip": ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")}  # open_clip's own names
+_FORM = "write hf://owner/name, hf://owner/name/file or either with @revision"
+
+
+@dataclass(frozen=True)
+class HubSource:
+    """A repository of the Hub, a file in it (None: the one that fits) and a branch, tag or commit (None: main)."""
+
+    repo_id: str
+    file: str | None
+    revision: str | None
+
+    @classmethod
+    def parse(cls, text: str) -> HubSource:
+        """Read hf://owner/name[/file][@revision]; DownloadError shows the form."""
+        match = re.fullmatch(r"hf://([\w.-]+/[\w.-]+)(?:/([^@]+))?(?:@([\w./-]+))?", text, re.ASCII)
+        if not match or ".." in (match[2] or "").split("/"):
+            raise DownloadError(f"{text}: no address on the Hub; {_FORM}")
+        return cls(match[1], match[2], match[3])
+
+
+def fetch(text: str, kind: str | None, offline: bool) -> Path:
+    """The local path of a Hub source, with what a manifest names beside it, in huggingface_hub's own cache.
+
+    Raises DownloadError (no such repository, file or access, no network) or CheckpointError.
+    """
+    source = HubSource.parse(text)
+    commit = source.revision
+
+    def get(name, sha256=None):
+        nonlocal commit
+        with _in_one_line(f"hf://{source.repo_id}/{name}", offline):
+            from huggingface_hub import hf_hub_download
+
+            path = Path(hf_hub_download(source.repo_id, name, revision=commit, local_files_only=offline))
+        commit = _commit_of(path) or commit  # the rest comes from the same state of the repository
+        if sha256 is not None and sha256_file(path) != sha256:
+            raise CheckpointError(f"hf://{source.repo_id}/{name}: not the file that its manifest was written for")
+        return path
+
+    if source.file:
+        return gather(get, source.file, kind)
+    if kind == "model":
+        return gather(get, MANIFEST, kind)
+    return gather(get, _fitting_file(source, kind, offline), kind)
+
+
+def upload(
+    folder: str | Path,
+    repo_id: str,
+    *,
+    private: bool | None = None,
+    revision: str | None = None,
+    message: str | None = None,
+    token: str | None = None,
+) -> str:
+    """Create a repository of the Hub where there is none, upload the files of `folder` and return the commit's address.
+
+    Raises DownloadError when the Hub refuses or is out of reach.
+    """  # fmt: skip
+    with _in_one_line(f"hf://{repo_id}", offline=False):
+        from huggingface_hub import HfApi
+
+        api = HfApi(token=token)
+        api.create_repo(repo_id, private=private, exist_ok=True)
+        message = message or "Upload a styleT2I model"
+        commit = api.upload_folder(
+            repo_id=repo_id, folder_path=folder, commit_message=message, revision=revision, ignore_patterns=["tmp.*"]
+        )
+    return str(commit.commit_url)
+
+
+def _fitting_file(source, kind, offline):
+    """The one file of a repository that can be the component that is asked for."""
+    files = _files(source, offline)
+    for name in (MANIFEST, f"{(kind or '').replace('.', '_')}.json", *_NAMED.get(kind, ())):
+        if name in files:
+            return name
+    weights = [name for name in files if name.endswith(WEIGHTS)]
+    safe = [name for name in weights if name.endswith(".safetensors")]
+    for found in (safe, weights):
+        if len(found) == 1:
+            manifest = f"{found[0].removesuffix('.safetensors')}.json"
+            return manifest if manifest in files else found[0]
+    where = f"hf://{source.repo_id}"
+    shown = ", ".join(weights[:5]) + (", ..." if len(weights) > 5 else "")
+    if not weights:
+        raise CheckpointError(f"{where}: the repository holds no weights (no {' '.join(WEIGHTS)} file)")
+    raise CheckpointError(f"{where}: holds {len(weights)} files of weights ({shown}); name one as {where}/FILE")
+
+
+def _files(source, offline):
+    with _in_one_line(f"hf://{source.repo_id}", offline):
+        if not offline:
+            from huggingface_hub import HfApi
+
+            return HfApi().list_repo_files(source.repo_id, revision=source.revision)
+        from huggingface_hub import snapshot_download
+
+        folder = Path(snapshot_download(source.repo_id, revision=source.revision, local_files_only=True))
+        return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+
+
+def _commit_of(path):
+    """The commit in the path of a file in huggingface_hub's cache: models--OWNER--NAME/snapshots/COMMIT/FILE."""
+    match = re.search(r"models--[^/]+/snapshots/([^/]+)/", path.as_posix())
+    return match and match[1]
+
+
+@contextlib.contextmanager
+def _in_one_line(what, offline):
+    """huggingface_hub's many exceptions as one DownloadError."""
+    try:
+        yield
+    except ImportError as error:
+        raise DownloadError(f"{what}: needs huggingface_hub: pip install huggingface_hub") from error
+    except Exception as error:  # huggingface_hub, httpx and hf_xet raise many kinds without a common base
+        raise DownloadError(f"{what}: {_reason(error, offline)}") from error
+
+
+def _reason(error, offline):
+    by_hand = "or fetch it on another machine (hf download) and give its path"
+    names = {cls.__name__ for cls in type(error).__mro__}
+    if "GatedRepoError" in names:
+        return "its owner wants a licence accepted first; accept it on the repository's page, then `hf auth login`"
+    if "RepositoryNotFoundError" in names:
+        return "no such repository, or a private one; check the name, or `hf auth login`"
+    if "RevisionNotFoundError" in names:
+        return "the repository has no such revision"
+    if "LocalEntryNotFoundError" in names or "OfflineModeIsEnabled" in names:
+        cause = "--offline is set" if offline else "the Hub is out of reach"
+        return f"not in the cache, and {cause}; try again with a network, {by_hand}"
+    if "EntryNotFoundError" in names:
+        return "the repository has no such file"
+    text = " ".join(str(error).split())[:200] or type(error).__name__
+    return f"the Hub did not give it ({text}); try again, {by_hand}"

@@ -1,0 +1,122 @@
+"""One place to ask for weights: a path, an address, hf://owner/name or a registry name becomes a file on this disk."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from pathlib import Path
+from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
+
+from styleT2I.config import suggestion
+from styleT2I.errors import CheckpointError, DownloadError
+from styleT2I.formats.model_folder import MANIFEST, cache_dir, find_model, read_model_folder
+from styleT2I.sources import hub
+from styleT2I.sources.download import by_hand, check_known, download
+from styleT2I.sources.gather import gather
+from styleT2I.sources.registry import registry
+from styleT2I.sources.web import check_url
+
+MODEL = "model"  # the kind of a whole model folder; the others are the roles of formats.model_folder
+
+
+def resolve(source: str | Path, kind: str | None = None, *, offline: bool | None = None) -> Path:
+    """The local path of a source, downloaded to the user's cache where it is not on this disk.
+
+    source: a path; https://HOST/FILE[#sha256=HEX]; hf://owner/name[/file][@revision]; a registry name; for `kind`
+    "model" also a model's name. For another kind (a role, say "generator") a model stands for its component of that
+    role. offline: fetch nothing; None asks the environment (STYLET2I_OFFLINE, HF_HUB_OFFLINE).
+    Raises CheckpointError, or DownloadError with what to put where by hand.
+    """
+    text = str(source)
+    offline = is_offline() if offline is None else offline
+    if text.startswith("hf://"):
+        return hub.fetch(text, kind, offline)
+    if "://" in text:
+        return _fetch_address(text, kind, offline)
+    path = Path(text).expanduser()
+    if path.exists():
+        return _part_of(path, kind)
+    if kind == MODEL:
+        return find_model(text)
+    if text in registry():
+        return _fetch_entry(registry()[text], kind, offline)
+    try:
+        return _part_of(find_model(text), kind)
+    except CheckpointError:
+        names = [name for name, entry in registry().items() if kind in (None, entry.kind)]
+        raise CheckpointError(
+            f"{text}: no such file, and no checkpoint or model of that name{suggestion(text, names)}"
+            " (python -m styleT2I.convert --list names them)"
+        ) from None
+
+
+def is_offline() -> bool:
+    """Whether the environment forbids downloads."""
+    values = (os.environ.get(name, "") for name in ("STYLET2I_OFFLINE", "HF_HUB_OFFLINE"))
+    return any(value.upper() in ("1", "ON", "YES", "TRUE") for value in values)
+
+
+def cached_path(url: str) -> Path:
+    """Where the file of an address lies in the user's cache: downloads/HOST/ and the address's own path."""
+    parts = urlsplit(url)
+    names = [_safe_name(unquote(part)) for part in parts.path.split("/") if part]
+    if parts.query or not names:
+        mark = hashlib.sha256(url.encode()).hexdigest()[:12]
+        names[-1:] = [f"{mark}-{names[-1]}" if names else mark]
+    return cache_dir().joinpath("downloads", _safe_name(parts.netloc), *names)
+
+
+def _fetch_address(text, kind, offline):
+    url, fragment = urldefrag(text)
+    if kind == MODEL and not url.endswith(".json"):
+        url = f"{url.rstrip('/')}/{MANIFEST}"
+    pinned = re.fullmatch(r"sha256=([0-9a-fA-F]{64})", fragment)
+    if fragment and not pinned:
+        raise DownloadError(f"{text}: after # only sha256= and 64 hexadecimal digits may follow")
+    try:
+        check_url(url)
+    except DownloadError as error:
+        raise DownloadError(f"{text}: {error}") from error
+
+    def get(name, sha256=None):
+        address = urljoin(url, quote(name))
+        return _fetch(address, cached_path(address), offline, sha256=sha256)
+
+    first = unquote(urlsplit(url).path.rpartition("/")[2])
+    path = _fetch(url, cached_path(url), offline, sha256=pinned and pinned[1].lower())
+    return gather(lambda name, sha256=None: path if name == first else get(name, sha256), first, kind)
+
+
+def _fetch_entry(entry, kind, offline):
+    if kind not in (None, entry.kind):
+        raise CheckpointError(f"{entry.name}: is a checkpoint of a {entry.kind}, not of a {kind}")
+    if entry.url is not None:
+        return _fetch(entry.url, cached_path(entry.url), offline, size=entry.size, sha256=entry.sha256)
+    path = cache_dir() / "downloads" / entry.name / entry.file_name
+    if not path.is_file():
+        raise DownloadError(
+            f"{entry.name}: has no address to fetch; get {entry.note} ({entry.page}), save it as {path}"
+        )
+    return path
+
+
+def _fetch(url, path, offline, *, size=None, sha256=None):
+    if offline and not path.is_file():
+        raise DownloadError(f"{url}: not in the cache, and --offline is set; drop it, {by_hand(url, path)}")
+    if offline:
+        check_known(path, size, sha256)
+        return path
+    return download(url, path, size=size, sha256=sha256)
+
+
+def _part_of(path, kind):
+    """The path itself, or a model's component of the role that is asked for."""
+    is_model = path.name == MANIFEST or (path / MANIFEST).is_file()
+    return read_model_folder(path).file(kind) if is_model and kind not in (None, MODEL) else path
+
+
+def _safe_name(name):
+    """A file name that every system takes, for a part of an address."""
+    safe = re.sub(r"[^\w.+=@-]", "_", name, flags=re.ASCII)[:120]
+    return f"_{safe}" if safe.startswith(".") or not safe else safe
