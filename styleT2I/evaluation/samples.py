@@ -1,8 +1,10 @@
 """Suite "generator": are the unprompted faces legible, distributed like the data, and close to it."""
 
+from collections.abc import Sequence
+
 import torch
 
-from styleT2I.data.dataset import open_dataset
+from styleT2I.data.dataset import Dataset, open_dataset
 from styleT2I.metrics.attributes import YES, judge_agreement, verdicts
 from styleT2I.metrics.frechet import frechet_distance
 from styleT2I.metrics.precision_recall import density_coverage, precision_recall
@@ -58,13 +60,18 @@ def plain_samples(model: Model, num: int, psi: float):
         yield G.synthesis(G.mapping(z, truncation_psi=psi)).clamp(-1, 1)
 
 
-@torch.no_grad()
 def data_features(judge, spec: str, num: int, resolution: int):
     """A judge's features [N, F] of the first images of a data set, and their labels bool [N, A]."""
     data = open_dataset(spec, resolution, with_masks=False)
+    return picture_features(judge, data, range(min(num, len(data))))
+
+
+@torch.no_grad()
+def picture_features(judge, data: Dataset, rows: Sequence[int]):
+    """A judge's features [N, F] of the given images of a data set, and their labels bool [N, A]."""
     features, labels = [], []
-    for start in range(0, min(num, len(data)), _BATCH_SIZE):
-        batch = data.batch(range(start, min(start + _BATCH_SIZE, num, len(data))))
+    for start in range(0, len(rows), _BATCH_SIZE):
+        batch = data.batch(rows[start : start + _BATCH_SIZE])
         features.append(judge.features(from_uint8(batch.images_u8).to(judge.nuisance_mean.device)))
         labels.append(batch.attributes)
     return torch.cat(features), torch.cat(labels)

@@ -1,0 +1,102 @@
+"""One cell under one method of adjustment: edits of the same latents, and what the held-out judge says of them."""
+
+from __future__ import annotations
+
+import torch
+
+from styleT2I.adjustment import Adjusted, AdjustmentConfig
+from styleT2I.data.dataset import open_dataset
+from styleT2I.evaluation.composition_cells import Cell
+from styleT2I.evaluation.held_out import HeldOutJudge
+from styleT2I.evaluation.samples import picture_features
+from styleT2I.metrics.attributes import attribute_rates, drift_rates, success
+from styleT2I.metrics.frechet import frechet_distance
+from styleT2I.metrics.intervals import wilson_interval
+from styleT2I.pipeline import StyleT2I
+from styleT2I.torch_utils.seeding import latents_of_seeds
+
+BATCH_SIZE = 64
+
+
+class CellMeasure:
+    """Measures cells on the latents of seeds 0 ... num - 1; the unedited faces are drawn and looked at once."""
+
+    def __init__(self, pipeline: StyleT2I, num: int, psi: float):
+        self.pipeline, self.num = pipeline, num
+        self.generator, self.judge = pipeline.model.network("generator"), HeldOutJudge(pipeline.model)
+        with torch.no_grad():
+            z = latents_of_seeds(range(num), self.generator.z_dim).to(pipeline.model.device)
+            self.ws = self.generator.mapping(z, truncation_psi=psi)  # [N, num_ws, w_dim]
+            parts = self.ws.split(BATCH_SIZE)
+            self.plain = self.judge.look(self.generator.synthesis(part).clamp(-1, 1) for part in parts)
+        self._real = ("", None)
+
+    @torch.no_grad()
+    def measure(self, cell: Cell, adjustment: AdjustmentConfig) -> dict:
+        """Figures of a cell, ready for JSON; "right" has a 1 for every latent whose picture shows all that was asked.
+
+        "attributes": share right by asked attribute; "drift": share whose verdict changed by attribute that nobody
+        asked for; "nuisances": mean change in units of the nuisance's spread over the unedited faces; "adjusted": share
+        of the latents asking for an attribute whose direction was adjusted for it; "steps": mean length of those steps.
+        """
+        adjusted = []
+        after = self.judge.look(_images(self.edits(cell, adjustment), adjusted))
+        requests = self.judge.requests(cell.requests)
+        right = success(after.verdict, requests)
+        more = "" if len(set(cell.sentences)) == 1 else " ..."
+        return {
+            "cell": cell.name,
+            "kind": cell.kind,
+            "composition": cell.composition,
+            "sentence": cell.sentences[0] + more,
+            "method": adjustment.method,
+            "num": self.num,
+            "success": right.double().mean().item(),
+            "success_interval": wilson_interval(int(right.sum()), self.num),
+            "unedited": success(self.plain.verdict, requests).double().mean().item(),
+            "attributes": self.judge.by_name(attribute_rates(after.verdict, requests)),
+            "drift": self.judge.by_name(drift_rates(self.plain.verdict, after.verdict, requests)),
+            "nuisances": self.judge.changes(self.plain, after),
+            "frechet": frechet_distance(after.features, self._real_features(cell)),
+            **_adjustments(adjusted),
+            "right": "".join(map(str, right.int().tolist())),
+        }
+
+    @torch.no_grad()
+    def edits(self, cell: Cell, adjustment: AdjustmentConfig):
+        """Yield (image [B, 3, R, R], the pipeline's Adjusted) of the cell's latents, batch by batch."""
+        prompts = {text: self.pipeline.understand(text) for text in dict.fromkeys(cell.sentences)}
+        for start in range(0, self.num, BATCH_SIZE):
+            rows = slice(start, start + BATCH_SIZE)
+            ws = self.ws[rows]
+            adjusted = self.pipeline.directions(ws, [prompts[text] for text in cell.sentences[rows]], adjustment)
+            yield self.generator.synthesis(ws + adjusted.s_adjusted).clamp(-1, 1), adjusted
+
+    def _real_features(self, cell):
+        """Features [N, F] of pictures of the same attributes; those of one cell are kept for its other methods."""
+        if self._real[0] != cell.name:
+            pictures = open_dataset(cell.data, self.generator.resolution, with_masks=False)
+            self._real = (cell.name, picture_features(self.judge.network, pictures, cell.rows)[0])
+        return self._real[1]
+
+
+def _images(edits, adjusted: list):
+    """The images of `CellMeasure.edits` alone; what was adjusted goes into the list."""
+    for image, one in edits:
+        adjusted.append(one)
+        yield image
+
+
+def _adjustments(parts: list[Adjusted]) -> dict[str, dict[str, float]]:
+    """By attribute: share of the latents asking for it that were adjusted, and the mean length of their steps."""
+    lengths = {}  # name -> [n] of the latents that ask for it; 0: untouched
+    for part in parts:
+        for column, name in enumerate(part.names):
+            asked = part.signs[:, column] != 0
+            lengths.setdefault(name, []).append(part.steps[asked, column].abs().cpu())
+    lengths = {name: torch.cat(found) for name, found in lengths.items()}
+    touched = {name: found[found > 0] for name, found in lengths.items()}
+    return {
+        "adjusted": {name: len(touched[name]) / max(len(found), 1) for name, found in lengths.items()},
+        "steps": {name: found.mean().item() for name, found in touched.items() if len(found)},
+    }
