@@ -9,21 +9,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-# One name for each part, whoever drew the mask: MiniFaces, or CelebAMask-HQ and the networks trained on it.
+# One name for each part, whoever drew the mask: MiniFaces, CelebAMask-HQ, LaPa, and the networks trained on them.
 PARTS = {
     "hair": ("hair",),
-    "skin": ("skin", "face"),
-    "eyes": ("eyes", "l_eye", "r_eye"),
-    "brows": ("brows", "l_brow", "r_brow"),
-    "glasses": ("glasses", "eye_g"),
+    "skin": ("skin", "face", "face_skin", "facial_skin"),
+    "eyes": ("eyes", "l_eye", "r_eye", "left_eye", "right_eye"),
+    "brows": ("brows", "l_brow", "r_brow", "left_brow", "right_brow", "left_eyebrow", "right_eyebrow"),
+    "glasses": ("glasses", "eye_g", "eyeglasses"),
     "nose": ("nose",),
-    "mouth": ("mouth", "u_lip", "l_lip"),
+    "mouth": ("mouth", "inner_mouth", "u_lip", "l_lip", "upper_lip", "lower_lip"),
     "beard": ("beard",),
-    "ears": ("ears", "l_ear", "r_ear"),
-    "earrings": ("earrings", "ear_r"),
+    "ears": ("ears", "l_ear", "r_ear", "left_ear", "right_ear"),
+    "earrings": ("earrings", "ear_r", "earring"),
     "hat": ("hat",),
     "neck": ("neck",),
-    "necklace": ("neck_l",),
+    "necklace": ("necklace", "neck_l"),
 }
 
 # A face seen from the front, where nothing better is known. Shares of the image's height:
