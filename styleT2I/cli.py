@@ -11,6 +11,14 @@ from styleT2I.errors import StyleT2IError
 
 MAX_SEED = 2**32 - 1
 MAX_NUM_SEEDS = 1_000_000
+# Options by name that take any source of weights (sources/resolve.py), and what each asks for.
+SOURCES = {name: name for name in ("model", "generator", "clip", "t2d", "a2d")}
+SOURCES |= {"judge": "judges.guide", "judges__guide": "judges.guide", "judges__heldout": "judges.heldout"}
+SOURCES |= {"clip_eval": "clip_eval"}
+_SOURCE_HELP = (
+    "SOURCE is a path, an https:// address, hf://owner/name[/file][@revision], or a name: of a model, or of a "
+    "well-known checkpoint (python -m styleT2I.convert --list)."
+)
 
 
 class SeedRange(click.ParamType):
@@ -68,18 +76,39 @@ def _fail(text, status):
 
 
 def command(name=None):
-    """Make a function a command with `--debug`; the function's docstring is the help text."""
+    """Make a function a command with `--debug`; the function's docstring is the help text.
+
+    Options named in SOURCES reach the function as local paths: what they name is downloaded first where it must be,
+    and the command has `--offline` to forbid that.
+    """
 
     def decorate(function):
-        @functools.wraps(function)
-        def call(*args, debug, **kwargs):
-            function(*args, **kwargs)
+        options = [option for option in getattr(function, "__click_params__", ()) if option.name in SOURCES]
 
+        @functools.wraps(function)
+        def call(*args, debug, offline=False, **kwargs):
+            given = {option.name: kwargs[option.name] for option in options if kwargs[option.name] is not None}
+            function(*args, **(kwargs | _local_paths(given, offline or None)))
+
+        for option in options:
+            option.metavar = "SOURCE"
+        if options:
+            text = "Download nothing: use what is on this disk."
+            call = click.option("--offline", is_flag=True, help=text)(call)
         wrapped = click.option("--debug", is_flag=True, help="Show the full traceback of an error.")(call)
         settings = {"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 120}
-        return click.command(name=name, cls=_Command, context_settings=settings)(wrapped)
+        epilog = _SOURCE_HELP if options else None
+        return click.command(name=name, cls=_Command, context_settings=settings, epilog=epilog)(wrapped)
 
     return decorate
+
+
+def _local_paths(given, offline):
+    if not given:
+        return {}
+    from styleT2I.sources.resolve import resolve
+
+    return {name: str(resolve(source, SOURCES[name], offline=offline)) for name, source in given.items()}
 
 
 def device_option(function):
@@ -107,9 +136,8 @@ def seed_option(function):
 
 
 def model_option(function):
-    """Add `--model`: a model folder or the name of an embedded model."""
-    text = "Model folder or name."
-    return click.option("--model", default="minifaces", metavar="NAME|DIR", help=text)(function)
+    """Add `--model`, the embedded model when not given."""
+    return click.option("--model", default="minifaces", help="The model: a folder of components.")(function)
 
 
 def parts_of_model(given: dict, roles: dict[str, str], model: str | None) -> dict:

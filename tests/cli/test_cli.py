@@ -1,13 +1,17 @@
 """What all commands share."""
 
+import importlib
 import warnings
+from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
 
-from styleT2I.cli import SeedRange, command, device_option, outdir_option, seed_option, seeds_option
+from styleT2I.cli import SOURCES, SeedRange, command, device_option, outdir_option, seed_option, seeds_option
 from styleT2I.errors import PromptError
+from tests.conftest import ROOT
+from tests.web_server import Answer, web_server
 
 
 @command()
@@ -98,3 +102,41 @@ def test_seed_ranges_keep_their_order_and_drop_repeats(text, seeds):
 def test_bad_seed_ranges_are_refused(text, message):
     with pytest.raises(click.BadParameter, match=message):
         SeedRange().convert(text, None, None)
+
+
+@command()
+@click.option("--generator")
+@click.option("--judge")
+def takes_sources(generator, judge):
+    """An example with sources."""
+    click.echo(f"{generator} {judge}")
+
+
+def test_sources_arrive_as_paths_on_this_disk(tmp_path, monkeypatch):
+    monkeypatch.setenv("STYLET2I_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "judge.json").write_text("{}")
+    with web_server({"/ffhq.pkl": Answer(b"weights")}) as server:
+        arguments = ["--generator", f"{server.url}/ffhq.pkl", "--judge", str(tmp_path / "judge.json")]
+        result = CliRunner().invoke(takes_sources, ["--offline", *arguments])
+        assert result.exit_code == 2 and "save it as" in result.stderr and result.stderr.count("\n") == 1
+        assert server.requests == []
+        result = CliRunner().invoke(takes_sources, arguments)
+    generator, judge = result.output.split()
+    assert Path(generator).read_bytes() == b"weights" and judge == str(tmp_path / "judge.json")
+    assert CliRunner().invoke(takes_sources, ["--offline", *arguments]).output == result.output
+
+
+def test_a_source_that_is_nowhere_is_one_line(tmp_path):
+    result = CliRunner().invoke(takes_sources, ["--generator", "runs/g.json"])
+    assert result.exit_code == 2 and result.stderr.startswith("error: runs/g.json: no such file")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "styleT2I").glob("[!_]*.py")), ids=lambda path: path.stem)
+def test_every_command_that_takes_sources_can_be_kept_offline(path):
+    main = getattr(importlib.import_module(f"styleT2I.{path.stem}"), "main", None)
+    if not isinstance(main, click.Command):
+        pytest.skip("no command")
+    names = {parameter.name: parameter.metavar for parameter in main.params}
+    taken = SOURCES.keys() & names.keys()
+    assert all(names[name] == "SOURCE" for name in taken)
+    assert ("offline" in names) == bool(taken)
