@@ -43,3 +43,7 @@ class DownloadError(StyleT2IError):
 
 class TrainingError(StyleT2IError):
     """A training stopped before its end."""
+
+
+class ExtensionError(StyleT2IError):
+    """Compiled operators are missing, or cannot be built or used here."""
