@@ -6,8 +6,8 @@ method decides which steps are not 0 (StyleT2I, Li et al., CVPR 2022, sec. 5.3, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 
 import torch
 
@@ -78,6 +78,16 @@ class Adjusted:
         """The directions as they are, with no attribute in view."""
         empty = s.new_zeros(len(s), 0)
         return cls((), s, s, empty, empty, empty, None, None)
+
+    @classmethod
+    def join(cls, parts: Sequence[Adjusted]) -> Adjusted:
+        """One of several over the same attributes, row after row."""
+        values = {}
+        for field in fields(cls):
+            first = getattr(parts[0], field.name)
+            is_rows = isinstance(first, torch.Tensor)
+            values[field.name] = torch.cat([getattr(part, field.name) for part in parts]) if is_rows else first
+        return cls(**values)
 
 
 def adjust(

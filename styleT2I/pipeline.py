@@ -7,14 +7,13 @@ seed -> z -> mapping -> w ----------------------------------> w + s' -> synthesi
 from __future__ import annotations
 
 import operator
-import platform
+import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 
-import styleT2I
 from styleT2I.adjustment import Adjusted, AdjustmentConfig, adjust
 from styleT2I.attributes.prompt import Prompt, understand
 from styleT2I.attributes.sentences import phrase
@@ -22,47 +21,12 @@ from styleT2I.errors import ConfigError
 from styleT2I.margins import open_observer
 from styleT2I.metrics.attributes import encode_requests
 from styleT2I.model import Model
+from styleT2I.results import Result, attributes_found
 from styleT2I.torch_utils.batching import in_micro_batches
-from styleT2I.torch_utils.images import make_grid_u8, to_uint8
+from styleT2I.torch_utils.images import to_uint8
 from styleT2I.torch_utils.seeding import generator, latents_of_seeds
 
-GRID_FACE_SIZE = 192  # pixels a face should take in a grid, so that 64 px pictures can be read
-
-
-@dataclass(frozen=True)
-class Result:
-    """Pictures of one sentence, one a seed, beside what the same seeds show without it."""
-
-    prompt: Prompt
-    seeds: tuple[int, ...]
-    images_u8: torch.Tensor  # [N, 3, R, R] uint8, on the CPU
-    unedited_u8: torch.Tensor  # [N, 3, R, R] uint8: the same w without the direction
-    ws: torch.Tensor  # [N, num_ws, w_dim], edited, on the CPU
-    settings: dict  # truncation_psi, noise_mode, device
-    model: dict  # name and hashes of the components
-
-    def to_dict(self) -> dict:
-        """Everything needed to make the pictures again, ready for JSON."""
-        versions = {"styleT2I": styleT2I.__version__, "torch": torch.__version__, "python": platform.python_version()}
-        return {
-            "text": self.prompt.text,
-            "attributes": self.prompt.attributes,
-            "warnings": list(self.prompt.warnings),
-            "seeds": list(self.seeds),
-            **self.settings,
-            "model": self.model,
-            "versions": versions,
-        }
-
-    def grid_u8(self, ncol: int = 8) -> torch.Tensor:
-        """One picture [3, H, W] uint8: rows of `ncol` unedited faces, each row above its edits, enlarged if small."""
-        ncol = min(ncol, len(self.seeds))
-        rows = []
-        for start in range(0, len(self.seeds), ncol):
-            for images in (self.unedited_u8, self.images_u8):
-                row = images[start : start + ncol]
-                rows += [row, row.new_full((ncol - len(row), *row.shape[1:]), 255)]
-        return make_grid_u8(torch.cat(rows), ncol, scale=-(-GRID_FACE_SIZE // self.images_u8.shape[-1]))
+BLOCK = 64  # latents adjusted and drawn at a time, which bounds the memory
 
 
 class StyleT2I:
@@ -70,6 +34,7 @@ class StyleT2I:
 
     def __init__(self, model: Model):
         self.model = model
+        self._observers = {}
 
     @classmethod
     def from_pretrained(cls, model: str | Path = "minifaces", *, device="auto", **replacements) -> StyleT2I:
@@ -91,6 +56,15 @@ class StyleT2I:
         return understand(text, text_encoder, self.model.vocabulary, strict=strict)
 
     @torch.no_grad()
+    def latents(self, seeds: Iterable[int], truncation_psi: float = 0.7) -> torch.Tensor:
+        """ws [N, num_ws, w_dim] of seeds on the model's device, each from its seed alone."""
+        G, seeds = self.model.network("generator"), _checked_seeds(seeds)
+        _check_generator(G, truncation_psi)
+        z = latents_of_seeds(seeds, G.z_dim).to(self.model.device)
+        with _exact_convolutions():
+            return in_micro_batches(lambda z: G.mapping(z, truncation_psi=truncation_psi), self._batch_size, z)
+
+    @torch.no_grad()
     def directions(
         self, ws: torch.Tensor, prompts: Sequence[Prompt], adjustment: AdjustmentConfig | None = None
     ) -> Adjusted:
@@ -108,77 +82,6 @@ class StyleT2I:
             return self._adjusted(ws, s, prompts, names, adjustment) if names else Adjusted.untouched(s)
 
     @torch.no_grad()
-    def generate(
-        self,
-        text: str | Prompt,
-        seeds: Iterable[int] = range(8),
-        *,
-        truncation_psi: float = 0.7,
-        noise_mode: str = "const",
-        strict: bool = False,
-    ) -> Result:
-        """Draw one face a seed that matches the text, and the face of the same seed without it.
-
-        The picture of a seed is the same, byte for byte on one machine, whatever the other seeds. strict makes words
-        that the model does not know an error. Raises PromptError, ConfigError or CheckpointError.
-        """
-        prompt = text if isinstance(text, Prompt) else self.understand(text, strict=strict)
-        seeds = _checked_seeds(seeds)
-        _check_generator(self.model.network("generator"), truncation_psi)
-        text_features = self._encode("t2d", prompt.text)  # [1, text_dim]
-        drawn = [self._draw(batch, text_features, truncation_psi, noise_mode) for batch in self._batches(seeds)]
-        ws, unedited, images = (torch.cat(parts)[: len(seeds)] for parts in zip(*drawn, strict=True))
-        settings = {"truncation_psi": truncation_psi, "noise_mode": noise_mode, "device": str(self.model.device)}
-        return Result(prompt, seeds, images, unedited, ws, settings, self.model.describe())
-
-    @property
-    def _batch_size(self):
-        return max(1, min(8, 1024 // self.model.network("generator").resolution))
-
-    def _encode(self, role, text):
-        network = self.model.network(role)
-        return network.encode_text([text], None if network.text_encoder else self.model.network("clip"))
-
-    def _adjustable(self, prompts, adjustment):
-        """The attributes to find directions of, in the vocabulary's order: all if pictures are looked at (what is clear
-        there is measured by all), else those asked for."""
-        if adjustment is None or adjustment.method == "none" or self.model.vocabulary is None:
-            return ()
-        asked = set().union(*(prompt.attributes for prompt in prompts))
-        trained = self.model.info("a2d").get("attributes", self.model.vocabulary.names)
-        return tuple(
-            name
-            for name in self.model.vocabulary.names
-            if name in trained and (name in asked or (adjustment.looks and asked))
-        )
-
-    def _adjusted(self, ws, s, prompts, names, adjustment):
-        groups = [group.attributes for group in self.model.vocabulary.exclusive if group.exactly_one]
-        requests = encode_requests(
-            [{name: value for name, value in prompt.attributes.items() if name in names} for prompt in prompts],
-            names,
-            [group for group in groups if set(group) <= set(names)],
-        )
-        observer = open_observer(self.model, names, adjustment.by) if adjustment.looks else None
-
-        def margins(s, rows):  # [M, num_ws, w_dim], [M] -> [M, A]
-            return in_micro_batches(lambda ws: observer.margins(self._synthesis(ws)), self._batch_size, ws[rows] + s)
-
-        return adjust(
-            s,
-            self.attribute_directions(ws[:, 0], names),
-            (requests.asked * (2.0 * requests.values - 1)).to(s.device),
-            adjustment,
-            names,
-            is_free=requests.free.to(s.device),
-            margins=margins,
-            observer=observer and observer.name,
-        )
-
-    def _synthesis(self, ws):
-        return self.model.network("generator").synthesis(ws, noise_mode="const").clamp(-1, 1)
-
-    @torch.no_grad()
     def attribute_directions(self, w: torch.Tensor, names: Sequence[str]) -> torch.Tensor:
         """a_i of every attribute's affirmative phrase: w [N, w_dim] -> [N, A, num_ws, w_dim]."""
         a2d = self.model.network("a2d")
@@ -191,24 +94,127 @@ class StyleT2I:
 
         return in_micro_batches(directions, self._batch_size, w)
 
-    def _draw(self, seeds, text_features, truncation_psi, noise_mode):
-        """One micro-batch of the flow: edited ws, unedited and edited image_u8, on the CPU."""
-        G, t2d = self.model.network("generator"), self.model.network("t2d")
-        with _exact_convolutions():
-            z = latents_of_seeds(seeds, G.z_dim).to(self.model.device)
-            ws = G.mapping(z, truncation_psi=truncation_psi)  # [N, num_ws, w_dim]
-            s = t2d(ws[:, 0], text_features.expand(len(seeds), -1))  # [N, num_ws, w_dim]
-            unedited, image = (
-                G.synthesis(styles, noise_mode=noise_mode, generator=[generator("noise", seed) for seed in seeds])
-                for styles in (ws, ws + s)
-            )
-        return (ws + s).cpu(), to_uint8(unedited).cpu(), to_uint8(image).cpu()
+    @torch.no_grad()
+    def generate(
+        self,
+        text: str | Prompt,
+        seeds: Iterable[int] = range(8),
+        *,
+        truncation_psi: float = 0.7,
+        noise_mode: str = "const",
+        strict: bool = False,
+        adjustment: AdjustmentConfig | Literal["auto"] | None = "auto",
+    ) -> Result:
+        """Draw one face a seed that matches the text, and the face of the same seed without it.
 
-    def _batches(self, seeds):
-        """Micro-batches of one fixed size, the last one filled up: a batch's size may change the last bits of a sum."""
-        size = self._batch_size
-        padded = [*seeds, *[seeds[-1]] * (-len(seeds) % size)]
-        return [padded[i : i + size] for i in range(0, len(padded), size)]
+        The picture of a seed is the same, byte for byte on one machine, whatever the other seeds. strict makes words
+        that the model does not know an error. adjustment: "auto" adjusts by default where the model has an
+        Attribute-to-Direction network; None is Text-to-Direction alone; a configuration on a model without the network
+        is a warning. Raises PromptError, ConfigError or CheckpointError.
+        """
+        prompt = text if isinstance(text, Prompt) else self.understand(text, strict=strict)
+        seeds = _checked_seeds(seeds)
+        adjustment = self._possible(adjustment)
+        blocks = [seeds[start : start + BLOCK] for start in range(0, len(seeds), BLOCK)]
+        parts = [self._draw(prompt, block, truncation_psi, noise_mode, adjustment) for block in blocks]
+        adjusted = Adjusted.join([part.pop("adjusted") for part in parts])
+        drawn = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+        clip_margins = (drawn.pop("clip_before"), drawn.pop("clip_after")) if "clip_before" in drawn else None
+        vocabulary = self.model.vocabulary
+        found = attributes_found(adjusted, prompt, vocabulary, clip_margins) if vocabulary else ()
+        settings = {"truncation_psi": truncation_psi, "noise_mode": noise_mode, "device": str(self.model.device)}
+        return Result(
+            prompt, seeds, **drawn, adjustment=adjustment, attributes=found, settings=settings,
+            model=self.model.describe(),
+        )  # fmt: skip
+
+    @property
+    def _batch_size(self):
+        return max(1, min(8, 1024 // self.model.network("generator").resolution))
+
+    def _encode(self, role, text):
+        network = self.model.network(role)
+        return network.encode_text([text], None if network.text_encoder else self.model.network("clip"))
+
+    def _possible(self, adjustment):
+        """The adjustment that the model is able to, None for none."""
+        can_adjust = self.model.has("a2d") and self.model.vocabulary is not None
+        if adjustment == "auto":
+            return AdjustmentConfig() if can_adjust else None
+        if adjustment is not None and not can_adjust:
+            reason = "Attribute-to-Direction network" if self.model.vocabulary is not None else "vocabulary"
+            warnings.warn(f"model {self.model.name!r} has no {reason}, so nothing is adjusted", stacklevel=3)
+            return None
+        return adjustment
+
+    def _adjustable(self, prompts, adjustment):
+        """The attributes to find directions of, in the vocabulary's order: all if pictures are looked at (what is clear
+        there is measured by all), else those asked for."""
+        asked = set().union(*(prompt.attributes for prompt in prompts))
+        if adjustment is None or not asked or (adjustment.method == "none" and not self.model.has("a2d")):
+            return ()
+        trained = self.model.info("a2d").get("attributes", self.model.vocabulary.names)
+        needed = self.model.vocabulary.names if adjustment.looks else asked
+        return tuple(name for name in self.model.vocabulary.names if name in trained and name in needed)
+
+    def _adjusted(self, ws, s, prompts, names, adjustment):
+        groups = [group.attributes for group in self.model.vocabulary.exclusive if group.exactly_one]
+        requests = encode_requests(
+            [{name: value for name, value in prompt.attributes.items() if name in names} for prompt in prompts],
+            names,
+            [group for group in groups if set(group) <= set(names)],
+        )
+        observer = self._observer(names, adjustment.by) if adjustment.looks else None
+        return adjust(
+            s,
+            self.attribute_directions(ws[:, 0], names),
+            (requests.asked * (2.0 * requests.values - 1)).to(s.device),
+            adjustment,
+            names,
+            is_free=requests.free.to(s.device),
+            margins=lambda s, rows: self._margins(observer, ws[rows] + s),
+            observer=observer and observer.name,
+        )
+
+    def _observer(self, names, by):
+        if (names, by) not in self._observers:
+            self._observers[names, by] = open_observer(self.model, names, by)
+        return self._observers[names, by]
+
+    def _margins(self, observer, ws):
+        """What an observer says of latents ws [N, num_ws, w_dim]: [N, A]."""
+        G = self.model.network("generator")
+        return in_micro_batches(lambda ws: observer.margins(G.synthesis(ws).clamp(-1, 1)), self._batch_size, ws)
+
+    def _draw(self, prompt, seeds, truncation_psi, noise_mode, adjustment):
+        """One block of the flow: "ws" edited, "unedited_u8", "images_u8" and CLIP's margins on the CPU, "adjusted"."""
+        ws = self.latents(seeds, truncation_psi)
+        adjusted = self.directions(ws, [prompt] * len(seeds), adjustment or AdjustmentConfig("none"))
+        edited = ws + adjusted.s_adjusted
+        drawn = {
+            "images_u8": self._images_u8(edited, seeds, noise_mode),
+            "unedited_u8": self._images_u8(ws, seeds, noise_mode),
+            "ws": edited.cpu(),
+            "adjusted": adjusted,
+        }
+        if prompt.attributes and self.model.has("clip"):
+            clip = self._observer(self.model.vocabulary.names, "clip")
+            with _exact_convolutions():
+                drawn["clip_after"] = self._margins(clip, edited).cpu()
+                is_same = torch.equal(adjusted.s, adjusted.s_adjusted)
+                drawn["clip_before"] = drawn["clip_after"] if is_same else self._margins(clip, ws + adjusted.s).cpu()
+        return drawn
+
+    def _images_u8(self, ws, seeds, noise_mode):
+        """Pictures uint8 [N, 3, R, R] of ws [N, num_ws, w_dim] on the CPU; random noise follows from the seeds."""
+        G = self.model.network("generator")
+
+        def draw(ws, seeds):
+            noise = [generator("noise", seed) for seed in seeds.tolist()]
+            return to_uint8(G.synthesis(ws, noise_mode=noise_mode, generator=noise)).cpu()
+
+        with _exact_convolutions():
+            return in_micro_batches(draw, self._batch_size, ws, torch.tensor(seeds))
 
 
 def _checked_seeds(seeds) -> tuple[int, ...]:

@@ -92,7 +92,7 @@ def _least_change(slopes, goal, margins):
     is_short, may_move = short > 0, goal.wanted != 0
     rise = goal.wanted.unsqueeze(2) * slopes * is_short.unsqueeze(2) * may_move.unsqueeze(1)  # [M, short, moved]
     gram = rise @ rise.transpose(1, 2)
-    ridge = RIDGE * gram.diagonal(dim1=1, dim2=2).amax(dim=1, keepdim=True)
+    ridge = RIDGE * gram.diagonal(dim1=1, dim2=2).amax(dim=1, keepdim=True).clamp_min(1e-6)
     gram = gram + torch.diag_embed(torch.where(is_short, ridge, 1.0))
     return (rise.transpose(1, 2) @ torch.linalg.solve(gram, short.unsqueeze(2))).squeeze(2)
 

@@ -55,6 +55,11 @@ def tiny_a2d(**changes):
     return AttributeToDirection(DirectionConfig(**config)).eval().requires_grad_(False)
 
 
+def tiny_strengths():
+    """Made-up calibrated steps, as A2D training writes them."""
+    return {name: {"true": 1.5, "false": 0.5} for name in load_vocabulary("minifaces").names}
+
+
 def tiny_judge(seed=3, nuisances=()):
     torch.manual_seed(seed)
     names, num = load_vocabulary("minifaces").names, len(nuisances)
@@ -71,10 +76,16 @@ def write_tiny(folder, name, network, **info) -> Path:
 
 def write_tiny_model(folder, without=()) -> Path:
     """A complete model folder, less the named roles."""
-    parts = {"generator": tiny_generator(), "clip": tiny_clip(), "t2d": tiny_t2d(), "judges.guide": tiny_judge()}
+    parts = {
+        "generator": tiny_generator(),
+        "clip": tiny_clip(),
+        "t2d": tiny_t2d(),
+        "a2d": tiny_a2d(),
+        "judges.guide": tiny_judge(),
+    }
+    info = {"t2d": {"clip_name": "tiny-clip"}, "a2d": {"clip_name": "tiny-clip", "strengths": tiny_strengths()}}
     files = {}
     for role, network in parts.items():
         if role not in without:
-            info = {"clip_name": "tiny-clip"} if role == "t2d" else {}
-            files[role] = write_tiny(folder, role.replace(".", "_"), network, **info).name
+            files[role] = write_tiny(folder, role.replace(".", "_"), network, **info.get(role, {})).name
     return write_model_manifest(folder, "tiny", files, "minifaces").parent

@@ -29,7 +29,7 @@ def test_one_sentence_gives_a_png_per_seed_a_grid_and_a_json(folder, tmp_path):
     record = json.loads((tmp_path / "a/b/generate.json").read_text())
     assert record["seeds"] == [0, 1, 2, 100]
     assert record["attributes"] == {"he": True, "lipstick": True}
-    assert set(record["model"]["components"]) == {"generator", "clip", "t2d"}
+    assert set(record["model"]["components"]) == {"generator", "clip", "t2d", "a2d", "judges.guide"}
     assert record["command"].startswith("python -m styleT2I.generate")
 
 

@@ -22,7 +22,7 @@ LIBRARY = BASE | {
     "data",
 }
 LIBRARY |= {"sources"}
-TOP = {"model", "margins", "pipeline", "training", "evaluation", "fairness"}
+TOP = {"model", "margins", "results", "pipeline", "training", "evaluation", "fairness"}
 ALLOWED = {
     "errors": set(),
     "config": {"errors"},
