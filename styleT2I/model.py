@@ -24,7 +24,7 @@ class Model:
     """Networks by role (formats.model_folder.ROLES) and the vocabulary their attributes are named in, on one device."""
 
     def __init__(self, sources: dict, *, vocabulary=None, device="auto", name: str = "custom"):
-        """sources: role -> network, or the path of its component; None leaves the role empty.
+        """sources: role -> network, or the path of its component or foreign file; None leaves the role empty.
 
         vocabulary: a Vocabulary, an embedded one's name or the path of its file; None: attributes are not read.
         """

@@ -17,6 +17,10 @@ from styleT2I.formats.reading import Reading, load_state
 from styleT2I.formats.torch_files import Content
 
 CONFIG = "config.json"
+_WHOLE = (
+    "text_projection.weight", "visual_projection.weight", "logit_scale",
+    "text_model.final_layer_norm.weight", "vision_model.pre_layrnorm.weight",
+)  # fmt: skip
 _TOWERS = {"text_model": "", "vision_model": "visual."}
 _TOP = {
     "logit_scale": "logit_scale",
@@ -51,7 +55,7 @@ def read_huggingface_clip(content: Content, which: str) -> Reading:
     """The CLIP of a file for our adapter; CheckpointError when it has one tower or is of another kind."""
     path = content.path
     state, _ = unwrap(content.tree)
-    missing = [key for key in ("text_projection.weight", "visual_projection.weight", "logit_scale") if key not in state]
+    missing = [key for key in _WHOLE if key not in state]
     if missing:
         raise CheckpointError(f"holds one tower of a CLIP, without {', '.join(missing)}; give the whole CLIPModel")
     settings = _settings(path.with_name(CONFIG))

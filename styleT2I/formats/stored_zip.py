@@ -31,8 +31,8 @@ class Entry:
 def read_zip(blob: Blob) -> dict[str, Entry]:
     """The entries of an archive by name.
 
-    Raises CheckpointError for a cut-off archive, UnsafeFileError for compressed, encrypted, repeated or overlapping
-    entries and names that lead out of the archive.
+    Source text in a folder `code` is left packed. Raises CheckpointError for a cut-off archive, UnsafeFileError for
+    other compressed or encrypted entries, repeated or overlapping ones and names that lead out of the archive.
     """
     count, size, offset = _directory(blob)
     if count > MAX_ENTRIES:
@@ -78,7 +78,8 @@ def _entry(blob, directory, position):
     extra = directory[position + name_size : position + name_size + extra_size]
     if _FULL in (size, packed_size, offset):
         size, packed_size, offset = _zip64(extra, size, packed_size, offset)
-    if method != 0 or flags & _ENCRYPTED or size != packed_size:
+    is_packed = method != 0 or flags & _ENCRYPTED or size != packed_size
+    if is_packed and "/code/" not in name:  # TorchScript packs its source text, which is never read
         raise UnsafeFileError(f"{blob.where}: {name[:80]!r} in the archive is compressed; torch writes no such files")
     if name.startswith(("/", "\\")) or ".." in name.replace("\\", "/").split("/"):
         raise UnsafeFileError(f"{blob.where}: {name[:80]!r} leads out of the archive; it is no checkpoint")
@@ -86,7 +87,7 @@ def _entry(blob, directory, position):
     if local[:4] != b"PK\x03\x04":
         raise _damaged(blob)
     start = offset + _LOCAL.size + sum(_LOCAL.unpack(local)[-2:])
-    return Entry(name, blob.part(start, size), crc), position + name_size + extra_size + comment_size
+    return Entry(name, blob.part(start, packed_size), crc), position + name_size + extra_size + comment_size
 
 
 def _zip64(extra, *values):
