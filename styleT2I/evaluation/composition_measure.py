@@ -37,7 +37,7 @@ class CellMeasure:
 
         "attributes": share right by asked attribute; "drift": share whose verdict changed by attribute that nobody
         asked for; "nuisances": mean change in units of the nuisance's spread over the unedited faces; "adjusted": share
-        of the latents asking for an attribute whose direction was adjusted for it; "steps": mean length of those steps.
+        of the latents asking for an attribute that were stepped along it; "held": of those that leave it open.
         """
         adjusted = []
         after = self.judge.look(_images(self.edits(cell, adjustment), adjusted))
@@ -87,16 +87,24 @@ def _images(edits, adjusted: list):
         yield image
 
 
-def _adjustments(parts: list[Adjusted]) -> dict[str, dict[str, float]]:
-    """By attribute: share of the latents asking for it that were adjusted, and the mean length of their steps."""
-    lengths = {}  # name -> [n] of the latents that ask for it; 0: untouched
+def _adjustments(parts: list[Adjusted]) -> dict:
+    """What the adjustment did: shares of latents by attribute, asked for ("adjusted") or left open ("held"), and mean
+    norms of the sentence's direction and of what was added to it, in units of W."""
+    stepped, length, added = {}, [], []  # stepped: name -> {is asked for: [n] bool}
     for part in parts:
+        length.append(part.s.flatten(1).norm(dim=1))
+        added.append((part.s_adjusted - part.s).flatten(1).norm(dim=1))
         for column, name in enumerate(part.names):
-            asked = part.signs[:, column] != 0
-            lengths.setdefault(name, []).append(part.steps[asked, column].abs().cpu())
-    lengths = {name: torch.cat(found) for name, found in lengths.items()}
-    touched = {name: found[found > 0] for name, found in lengths.items()}
+            is_asked, is_stepped = part.signs[:, column] != 0, part.steps[:, column] != 0
+            for key, rows in ((True, is_asked), (False, ~is_asked)):
+                stepped.setdefault(name, {True: [], False: []})[key] += is_stepped[rows].tolist()
     return {
-        "adjusted": {name: len(touched[name]) / max(len(found), 1) for name, found in lengths.items()},
-        "steps": {name: found.mean().item() for name, found in touched.items() if len(found)},
+        "adjusted": {name: _mean(found[True]) for name, found in stepped.items() if found[True]},
+        "held": {name: _mean(found[False]) for name, found in stepped.items() if any(found[False])},
+        "s_norm": torch.cat(length).mean().item(),
+        "added_norm": torch.cat(added).mean().item(),
     }
+
+
+def _mean(values):
+    return sum(values) / len(values)

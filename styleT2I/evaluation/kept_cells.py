@@ -8,16 +8,23 @@ from dataclasses import asdict
 from pathlib import Path
 
 import styleT2I
-from styleT2I import adjustment, pipeline
+from styleT2I import adjustment, margins, pipeline, step_search
 from styleT2I.adjustment import AdjustmentConfig
-from styleT2I.evaluation import composition_measure
+from styleT2I.evaluation import composition_measure, held_out
 from styleT2I.evaluation.composition_cells import Cell
 from styleT2I.model import Model
 from styleT2I.torch_utils.files import check_writable_dir, sha256_file, write_json_atomic
 
 _ALWAYS = ("generator", "t2d", "clip", "judges.heldout")
 _ADJUSTING = ("a2d", "judges.guide")  # look at nothing where nothing is adjusted
-_CODE = (adjustment, pipeline, composition_measure)  # a change in these may change a figure
+_CODE = (
+    adjustment,
+    margins,
+    pipeline,
+    step_search,
+    composition_measure,
+    held_out,
+)  # a change in these may change a figure
 
 
 class KeptCells:

@@ -6,6 +6,7 @@ import torch
 
 from styleT2I.attributes.sentences import phrase
 from styleT2I.metrics.attributes import YES, verdicts
+from styleT2I.metrics.energy import energy_inside
 from styleT2I.torch_utils.images import make_grid_u8, text_strip_u8, to_uint8
 from styleT2I.torch_utils.seeding import latents_of_seeds
 
@@ -82,8 +83,7 @@ class A2DEvaluation:
         if self.regions is None or region is None:
             return []
         mask, _ = self.regions(images[0], [region] * len(images[0]))
-        energy = (images[0] - images[1]).abs().sum(dim=1)  # [N, H, W]
-        return [((energy * mask).sum(dim=(1, 2)) / energy.sum(dim=(1, 2)).clamp(min=1e-6)).double().mean()]
+        return [energy_inside(*images, mask).mean()]
 
 
 @torch.no_grad()

@@ -119,8 +119,11 @@ def test_adjusted_shares_are_those_of_the_pipelines_cosines(files):
     shares = (adjusted.cosines <= 0.1).double().mean(dim=0)
     assert 0 < shares.sum()
     assert figures["adjusted"] == pytest.approx(dict(zip(adjusted.names, shares.tolist(), strict=True)))
-    assert set(figures["steps"].values()) == {2.0}
-    assert measure.measure(cell, NONE)["adjusted"] == {}
+    assert figures["added_norm"] == pytest.approx(
+        (adjusted.s_adjusted - adjusted.s).flatten(1).norm(dim=1).mean().item(), rel=1e-4
+    )
+    plain = measure.measure(cell, NONE)
+    assert not any(plain["adjusted"].values()) and plain["added_norm"] == 0 and figures["held"] == {}
 
 
 def test_the_judge_counts_changes_in_spreads_of_the_images_before(files):
