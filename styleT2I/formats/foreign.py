@@ -24,6 +24,7 @@ from styleT2I.formats.stylegan2_tensorflow import is_tensorflow, read_tensorflow
 from styleT2I.formats.stylet2i_t2d import is_stylet2i_t2d, read_stylet2i_t2d
 from styleT2I.formats.torch_files import Content, open_checkpoint
 from styleT2I.formats.weights import check_finite
+from styleT2I.formats.written_config import with_written_config
 from styleT2I.torch_utils.files import sha256_file
 
 
@@ -67,7 +68,7 @@ def read_network(path: str | Path, which: str = "G_ema") -> Component:
         if known is None:
             raise CheckpointError(f"{path}: {_unknown(content)}")
         try:
-            reading = known.read(content, which)
+            reading = with_written_config(known.read(content, which), content.tree)
         except StyleT2IError as error:
             raise _located(path, error) from error
         except (
