@@ -165,7 +165,7 @@ class FolderDataset:
         bits = np.zeros((self.resolution, self.resolution), np.uint32)
         for k in range(len(self.region_names)):
             plane = values == k if self._encoding == "index" else (values >> k) & 1
-            bits |= _resize_plane(plane, self.resolution).astype(np.uint32) << k
+            bits |= resize_plane(plane, self.resolution).astype(np.uint32) << k
         return bits
 
     def _mask_path(self, name):
@@ -175,7 +175,7 @@ class FolderDataset:
         return path.relative_to(self.folder / "images").with_suffix("").as_posix()
 
 
-def _resize_plane(plane, resolution):
+def resize_plane(plane, resolution):
     """Return the bool plane [H, W] cropped and resized like its picture; a pixel is set when half of it is."""
     height, width = plane.shape
     side = min(height, width)

@@ -89,7 +89,8 @@ def _write(folder, samples, attribute_names, region_names, nuisance_names, info)
             (folder / "masks" / f"{name}.png").write_bytes(encode_png(mask_bits))
         if nuisance_names:
             nuisance_rows.append([name, *(f"{float(v):.6g}" for v in nuisances)])
-    _write_json(folder / "captions.json", captions)
+    if any(captions.values()):
+        _write_json(folder / "captions.json", captions)
     if attribute_names:
         _write_csv(folder / "attributes.csv", ["file", *attribute_names], attribute_rows)
     if nuisance_names:

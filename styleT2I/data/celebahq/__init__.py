@@ -1,0 +1,1 @@
+"""CelebA-HQ with its annotations, as released: CelebAMask-HQ."""
