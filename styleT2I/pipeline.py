@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import operator
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
 
 from styleT2I.adjustment import Adjusted, AdjustmentConfig, adjust
 from styleT2I.attributes.prompt import Prompt, understand
 from styleT2I.attributes.sentences import phrase
+from styleT2I.editing import calibrated_steps, given_latents, named_strengths
 from styleT2I.errors import ConfigError
 from styleT2I.margins import open_observer
 from styleT2I.metrics.attributes import encode_requests
 from styleT2I.model import Model
-from styleT2I.results import Result, attributes_found
+from styleT2I.results import EditResult, Result, attributes_found
 from styleT2I.torch_utils.batching import in_micro_batches
 from styleT2I.torch_utils.images import to_uint8
 from styleT2I.torch_utils.seeding import generator, latents_of_seeds
@@ -95,6 +97,18 @@ class StyleT2I:
         return in_micro_batches(directions, self._batch_size, w)
 
     @torch.no_grad()
+    def images_u8(self, ws: torch.Tensor, seeds: Sequence[int], noise_mode: str = "const") -> torch.Tensor:
+        """Pictures uint8 [N, 3, R, R] of ws [N, num_ws, w_dim] on the CPU; random noise follows from the seeds."""
+        G = self.model.network("generator")
+
+        def draw(ws, seeds):
+            noise = [generator("noise", seed) for seed in seeds.tolist()]
+            return to_uint8(G.synthesis(ws, noise_mode=noise_mode, generator=noise)).cpu()
+
+        with _exact_convolutions():
+            return in_micro_batches(draw, self._batch_size, ws, torch.tensor(seeds))
+
+    @torch.no_grad()
     def generate(
         self,
         text: str | Prompt,
@@ -127,6 +141,37 @@ class StyleT2I:
             prompt, seeds, **drawn, adjustment=adjustment, attributes=found, settings=settings,
             model=self.model.describe(),
         )  # fmt: skip
+
+    @torch.no_grad()
+    def edit(
+        self,
+        latents: int | Iterable[int] | torch.Tensor,
+        attributes: Mapping[str, float],
+        *,
+        truncation_psi: float = 0.7,
+        noise_mode: str = "const",
+    ) -> EditResult:
+        """Move faces along attribute directions, say {"lipstick": 1, "smiling": -0.5}, all taken at the unmoved latent.
+
+        latents: seeds, or w [w_dim], ws [num_ws, w_dim] or [N, num_ws, w_dim]. Strength 1 is the smallest step at which
+        the guide judge saw the attribute on 95 % of latents, -1 that at which it saw it no more; A2D training measures
+        both. Names are any terms of the vocabulary: {"young": 1} is {"old": -1}. ConfigError, CheckpointError.
+        """
+        strengths = named_strengths(attributes, self.model)
+        steps = calibrated_steps(strengths, self.model)
+        is_given = isinstance(latents, (torch.Tensor, np.ndarray))
+        seeds = None if is_given else _checked_seeds(latents)
+        ws = given_latents(latents, self.model) if is_given else self.latents(seeds, truncation_psi)
+        with _exact_convolutions():
+            directions = self.attribute_directions(ws.mean(dim=1), list(steps))  # [N, A, num_ws, w_dim]
+            units = directions / directions.flatten(2).norm(dim=2)[:, :, None, None].clamp_min(1e-8)
+            moved = ws + (torch.tensor(list(steps.values()), device=ws.device)[:, None, None] * units).sum(dim=1)
+        images, unedited = (
+            self.images_u8(styles, seeds or range(len(ws)), noise_mode) for styles in (moved, ws)
+        )  # fmt: skip
+        settings = {"truncation_psi": None if is_given else truncation_psi, "noise_mode": noise_mode,
+                    "device": str(self.model.device)}  # fmt: skip
+        return EditResult(seeds, images, unedited, moved.cpu(), strengths, steps, settings, self.model.describe())
 
     @property
     def _batch_size(self):
@@ -192,8 +237,8 @@ class StyleT2I:
         adjusted = self.directions(ws, [prompt] * len(seeds), adjustment or AdjustmentConfig("none"))
         edited = ws + adjusted.s_adjusted
         drawn = {
-            "images_u8": self._images_u8(edited, seeds, noise_mode),
-            "unedited_u8": self._images_u8(ws, seeds, noise_mode),
+            "images_u8": self.images_u8(edited, seeds, noise_mode),
+            "unedited_u8": self.images_u8(ws, seeds, noise_mode),
             "ws": edited.cpu(),
             "adjusted": adjusted,
         }
@@ -204,17 +249,6 @@ class StyleT2I:
                 is_same = torch.equal(adjusted.s, adjusted.s_adjusted)
                 drawn["clip_before"] = drawn["clip_after"] if is_same else self._margins(clip, ws + adjusted.s).cpu()
         return drawn
-
-    def _images_u8(self, ws, seeds, noise_mode):
-        """Pictures uint8 [N, 3, R, R] of ws [N, num_ws, w_dim] on the CPU; random noise follows from the seeds."""
-        G = self.model.network("generator")
-
-        def draw(ws, seeds):
-            noise = [generator("noise", seed) for seed in seeds.tolist()]
-            return to_uint8(G.synthesis(ws, noise_mode=noise_mode, generator=noise)).cpu()
-
-        with _exact_convolutions():
-            return in_micro_batches(draw, self._batch_size, ws, torch.tensor(seeds))
 
 
 def _checked_seeds(seeds) -> tuple[int, ...]:

@@ -51,6 +51,13 @@ def text_strip_u8(text: str, width: int, height: int = 20) -> torch.Tensor:
     return torch.from_numpy(strip).permute(2, 0, 1).contiguous()
 
 
+def heat_u8(values: torch.Tensor) -> torch.Tensor:
+    """Colours of numbers [N, H, W] in [0, 1], black over red to yellow: [N, 3, H, W] uint8."""
+    maps = (values.detach().cpu().clamp(0, 1) * 255).round().to(torch.uint8).numpy()
+    coloured = np.stack([cv2.applyColorMap(one, cv2.COLORMAP_INFERNO)[:, :, ::-1] for one in maps])
+    return torch.from_numpy(coloured).permute(0, 3, 1, 2).contiguous()
+
+
 def save_png(path: str | Path, image_u8: torch.Tensor) -> None:
     """Write one picture [3, H, W] (RGB) or [1, H, W] uint8 as PNG, whole or not at all; raises OutputError."""
     write_bytes_atomic(path, encode_png(image_u8.detach().cpu().permute(1, 2, 0).numpy()))

@@ -22,7 +22,7 @@ LIBRARY = BASE | {
     "data",
 }
 LIBRARY |= {"sources"}
-TOP = {"model", "margins", "results", "pipeline", "training", "evaluation", "fairness"}
+TOP = {"model", "margins", "results", "editing", "explain", "pipeline", "training", "evaluation", "fairness"}
 ALLOWED = {
     "errors": set(),
     "config": {"errors"},
