@@ -10,7 +10,6 @@ from styleT2I.formats.torch_files import state_dict_of
 HEAD_WIDTH = 64  # the layout stores no head counts; OpenAI's code derives them with this
 BPE_VOCAB_SIZE = 49408
 SCALARS = ("input_resolution", "context_length", "vocab_size")  # stored beside OpenAI's weights, implied by the shapes
-MAX_CONTEXT_LENGTH = 4096  # the attention mask takes its square
 _TEXT = {"token_embedding.weight", "positional_embedding", "ln_final.weight", "text_projection"}
 
 
@@ -66,8 +65,6 @@ def tokenizer_of(model: dict) -> dict:
 def _text_cfg(state, width):
     vocab_size = shape_of(state, "token_embedding.weight", 2)[0]
     context_length = shape_of(state, "positional_embedding", 2)[0]
-    if context_length > MAX_CONTEXT_LENGTH:
-        raise CheckpointError(f"reads texts of {context_length} tokens, more than any CLIP; it is damaged")
     layers = count_blocks(state, r"transformer\.resblocks\.(\d+)\.")
     heads = max(1, width // HEAD_WIDTH)
     cfg = {"context_length": context_length, "vocab_size": vocab_size, "width": width, "heads": heads, "layers": layers}

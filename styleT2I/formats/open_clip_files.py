@@ -101,6 +101,9 @@ _MODEL_KEYS = {"embed_dim": int, "vision_cfg": dict, "text_cfg": dict}
 
 def _sidecar_config(sidecar, path):
     model = dict(sidecar["model_cfg"])
+    model["vision_cfg"] = {
+        key: value for key, value in model["vision_cfg"].items() if key != "pos_embed_type"
+    }  # stored
     quick_gelu = bool(model.pop("quick_gelu", False))
     architecture = _listed_architecture(model)
     config = {"name": architecture or path.resolve().parent.name, "model": model, "quick_gelu": quick_gelu}

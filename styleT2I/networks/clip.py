@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from dataclasses import dataclass, field
 
 import torch
@@ -17,6 +18,9 @@ from styleT2I.networks.clip_towers import SmallTower
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
 INTERPOLATIONS = ("bicubic", "bilinear")
+_SIZES = {"layers", "width", "heads", "head_width", "image_size", "patch_size", "context_length", "vocab_size"}
+# Settings come out of foreign files too, which must not ask for endless work or memory.
+_MAX_SIZE, _MAX_SIZES = 1 << 24, {"layers": 256, "context_length": 4096, "image_size": 2048}
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class CLIPConfig:
         if self.interpolation not in INTERPOLATIONS:
             hint = suggestion(self.interpolation, INTERPOLATIONS)
             raise ConfigError(f"unknown interpolation {self.interpolation!r}{hint}")
+        _check_sizes(self.model)
 
     @property
     def image_size(self) -> int:
@@ -174,6 +179,34 @@ class CLIP(nn.Module):
         return self.eval().requires_grad_(False)
 
 
+def _check_sizes(model):
+    """Raise ConfigError unless the sizes in a model config are such as CLIPs have."""
+    for part in ("vision_cfg", "text_cfg"):
+        cfg = model[part]
+        if not isinstance(cfg, dict):
+            raise ConfigError(f"{part} of the CLIP model config takes a mapping of settings, got {cfg!r:.40}")
+        for name in _SIZES & cfg.keys():
+            values = cfg[name] if isinstance(cfg[name], (list, tuple)) else [cfg[name]]
+            for value in values:
+                is_whole = isinstance(value, int) and not isinstance(value, bool)
+                if value is not None and not (is_whole and 1 <= value <= _MAX_SIZES.get(name, _MAX_SIZE)):
+                    raise ConfigError(f"no CLIP has the {name} {value!r} of {part}")
+
+
+def _check_tower_name(part, name):
+    """Raise ConfigError unless `name` is a tower of timm's or open_clip's own: any other is fetched from the Hub."""
+    import open_clip
+
+    if part == "vision_cfg":
+        is_known = isinstance(name, str) and re.fullmatch(r"\w+(\.\w+)?", name)
+    else:
+        is_known = name in (
+            open_clip.get_model_config(known)[part].get("hf_model_name") for known in open_clip.list_models()
+        )
+    if not is_known:
+        raise ConfigError(f"the CLIP model config wants the tower {str(name)[:80]!r}, which open_clip does not list")
+
+
 def _build_model(config):
     """open_clip's module for the configuration, randomly initialised."""
     import open_clip
@@ -188,11 +221,13 @@ def _build_model(config):
         build = open_clip.CoCa
     for tower, key in (("vision_cfg", "timm_model_pretrained"), ("text_cfg", "hf_model_pretrained")):
         if f"{key.split('_')[0]}_model_name" in model[tower]:
+            _check_tower_name(tower, model[tower][f"{key.split('_')[0]}_model_name"])
             model[tower][key] = False  # weights come from our own files, never from a download on the side
     try:
         clip = build(**model, quick_gelu=config.quick_gelu)
         if small is not None:
             clip.visual = SmallTower(model["embed_dim"], config.image_size, **small)
         return clip
-    except (TypeError, ValueError, AssertionError, RuntimeError) as error:
-        raise ConfigError(f"open_clip cannot build the CLIP model config {config.name!r}: {error}") from error
+    except (TypeError, ValueError, AssertionError, RuntimeError, ArithmeticError, LookupError, AttributeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ConfigError(f"open_clip cannot build the CLIP model config {config.name!r}: {reason[:200]}") from error
