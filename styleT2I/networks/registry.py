@@ -6,8 +6,10 @@ forward takes, by which one contract test holds all of them to the same promises
 """
 
 import importlib
+import math
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 from styleT2I.config import from_dict, suggestion
 from styleT2I.errors import CheckpointError, ConfigError
@@ -46,9 +48,8 @@ def load_network_component(source, device="cpu") -> torch.nn.Module:
     """
     component = source if isinstance(source, Component) else read_component(source)
     try:
-        with torch.device("meta"):  # shapes alone: a configuration must not ask for more memory than its weights take
-            check_fits(build_network(component.kind, component.config), component.state_dict, component.path)
-        network = build_network(component.kind, component.config)
+        with _Allowance(component):
+            network = build_network(component.kind, component.config)
     except ConfigError as error:
         raise CheckpointError(f"{component.path}: {error}") from error
     load_strict(network, component.state_dict, component.path)
@@ -67,12 +68,6 @@ def load_network(path, which: str = "G_ema") -> torch.nn.Module:
 
 def load_strict(network: torch.nn.Module, state_dict: dict, where) -> None:
     """Load `state_dict`; CheckpointError lists the first missing, unexpected and misshapen tensors."""
-    check_fits(network, state_dict, where)
-    network.load_state_dict(state_dict)
-
-
-def check_fits(network: torch.nn.Module, state_dict: dict, where) -> None:
-    """Raise CheckpointError unless `state_dict` has exactly the tensors of `network`, which may be on "meta"."""
     own = network.state_dict()
     missing = [k for k in own if k not in state_dict]
     unexpected = [k for k in state_dict if k not in own]
@@ -83,3 +78,30 @@ def check_fits(network: torch.nn.Module, state_dict: dict, where) -> None:
         text = "; ".join(f"{what}: {', '.join(keys[:3])}" for what, keys in parts if keys)
         counts = f"{len(missing)} missing, {len(unexpected)} unexpected, {len(shaped)} of another shape"
         raise CheckpointError(f"{where}: the weights do not fit {type(network).__name__} ({counts}); {text}")
+    network.load_state_dict(state_dict)
+
+
+class _Allowance(TorchFunctionMode):
+    """While a component's network is built: no more numbers than its weights justify, whatever its configuration says.
+
+    A small file could otherwise fill the memory with the empty network that it describes.
+    """
+
+    MAKERS = {torch.empty, torch.zeros, torch.ones, torch.full, torch.randn, torch.rand}
+    FACTOR, SLACK = 4, 1 << 22
+
+    def __init__(self, component):
+        super().__init__()
+        self.path = component.path
+        self.left = self.FACTOR * sum(tensor.numel() for tensor in component.state_dict.values()) + self.SLACK
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if func in self.MAKERS:
+            size = kwargs.get("size", args[0] if args and isinstance(args[0], (tuple, list)) else args)
+            self.left -= math.prod(int(n) for n in size)
+            if self.left < 0:
+                raise CheckpointError(
+                    f"{self.path}: describes a far larger network than its weights are; fetch it again"
+                )
+        return func(*args, **kwargs)
