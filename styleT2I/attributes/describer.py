@@ -1,20 +1,12 @@
 """The parser's handling of words that describe: adjectives, the parts and persons they belong to, what is stated."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from styleT2I.attributes.lexicon import Entry, Item, Lexicon, Values
-from styleT2I.attributes.scope import Negation, is_located, is_second_person, next_entry
+from styleT2I.attributes.record import Record
+from styleT2I.attributes.scope import Negation, following, is_second_person, leads_to_copula, located_part, next_entry
 
-
-class Found(NamedTuple):
-    """An attribute read from the text at [start, end)."""
-
-    name: str
-    value: bool
-    phrase: str
-    start: int
-    end: int
+_OWNERS = ("his", "her", "their", "its")
 
 
 @dataclass
@@ -31,25 +23,31 @@ class Adjective:
     def meaning(self) -> dict[str, Values]:
         return self.item.entry.adjective
 
+    @property
+    def is_marking(self) -> bool:
+        return "marking" in self.item.entry.roles
 
-class Describer:
+
+class Describer(Record):
     """The state of one walk over the items of a text, and what adjectives, parts and persons do to it."""
 
     def __init__(self, lexicon: Lexicon, items: list[Item]):
-        self.lexicon, self.items = lexicon, items
-        self.mentions: list[Found] = []
-        self.unknown: list[Item] = []
-        self.problems: list[str] = []
-        self.alternatives: list[Item] = []  # each "or" that no negation governs
+        super().__init__(lexicon)
+        self.items = items
+        self.alternatives: list[int] = []  # positions of each "or" that no negation governs
         self.pending: list[Adjective] = []
         self.doubtful: list[Adjective] = []  # fit nothing so far; a noun that follows may share them
         self.carried: list[Adjective] = []  # of a noun such as "feathers", for the part on which they are
         self.group: list[str] = []
         self.group_adjectives: list[Adjective] = []
         self.subject: list[str] = [lexicon.subject]
+        self.owner: list[str] = []  # the parts that have what is named: "wings with ..."
+        self.denied: list[Item] = []  # parts after "neither", until their verb comes
         self.negation: Negation | None = None
         self.last = ""  # kind of the last meaningful item: part, person, copula, relative, unknown ...
         self.is_predicate = self.is_object = self.is_apart = self.has_determiner = False
+        self.is_placed = False  # after "on", "at": an unknown noun is no name of the subject
+        self.is_adrift = False  # what is had belongs to an unknown word: "tipped with white"
         self.group_is_said = self.is_bare = False
         self.before_unknown = False  # an unknown word follows the pending adjectives
         self.has_person = False
@@ -61,6 +59,8 @@ class Describer:
             self._flush()
         if self.last == "part" and not self.is_apart:
             self._end_spent_negation()
+        if "marking" in item.entry.roles:  # the colour of "white spots" is not the wing's
+            self.doubtful += self._take()
         follows_part = self.last == "part" and not self.is_apart and not self.has_determiner
         is_post = follows_part or bool(self.pending and self.pending[-1].is_post)
         self.pending.append(Adjective(item, self.negation, self.is_apart, is_post))
@@ -75,25 +75,22 @@ class Describer:
             self._end_spent_negation()
         part, pending = item.entry.part, [*self.carried, *self._take()]
         self.carried = []
-        if part in self.lexicon.carriers and is_located(self.items, self.position):
-            self.carried = pending  # "red feathers on its head": the red is the head's
+        if part in self.lexicon.carriers and self._hand_on(part, pending):
             return
-        presence = self.lexicon.presence.get(part, ())
+        presence = (*self.lexicon.presence.get(part, ()), *item.entry.states)
         is_chained = self.is_apart and self.last == "part" and not pending
         stated = self._describe(part, pending, item)
         if is_chained and not presence and not self.has_determiner and not self._is_described_next():
             for adjective in self.group_adjectives:
                 stated |= self._say(adjective, part, item)
+        denial = "" if presence and self._is_denied_subject() else self._denial(self.negation, "no")
         for name, value in presence:
             if name not in stated:
-                self._mention(name, value, item.text, item, denial="no" if self.negation is not None else "")
+                self._mention(name, value, item.text, item, denial=denial)
+        if item.entry.is_reported:
+            self.unknown.append(item)
         if self.negation is not None:
-            absence = () if pending else self.lexicon.absence.get(part, ())
-            for name, value in absence:
-                self._mention(name, value, f"no {item.text}", item)
-            if not (presence or absence or stated):
-                self.unknown.append(item)
-            self.negation.is_spent = True
+            self._lack(item, pending, is_said=bool(presence or stated))
         if not (is_chained and not self.group_is_said):
             self.group = []
         if not is_chained:
@@ -101,7 +98,43 @@ class Describer:
         self.group = [*self.group, part]
         self.group_is_said = bool(pending)
         self.is_bare = not (pending or presence)
+        self.is_placed = self.is_adrift = False
         self.last, self.is_apart, self.has_determiner, self.is_of = "part", False, False, False
+
+    def _lack(self, item: Item, pending: list[Adjective], is_said: bool):
+        """A part in a negation's reach: what its absence states, unless the denial is about its verb."""
+        is_plain = not (pending or item.entry.states or item.entry.is_reported)
+        absence = self.lexicon.absence.get(item.entry.part, ()) if is_plain else ()
+        kinds = ("neither", "nor") if absence else ("neither", "nor", "no")
+        is_subject = self.negation.kind in kinds and is_plain and not is_said
+        if self._is_denied_subject() or (is_subject and leads_to_copula(self.items, self.position)):
+            self.denied.append(item)
+            return
+        for name, value in absence:
+            self._mention(name, value, f"no {item.text}", item)
+        if not (absence or is_said or item.entry.is_reported):
+            self.unknown.append(item)
+        self.negation.is_spent = True
+
+    def _is_denied_subject(self) -> bool:
+        """Whether "neither his beard nor ..." denies what is said of the beard, and not the beard."""
+        is_owned = self.position > 0 and self.items[self.position - 1].text in (*_OWNERS, "the")
+        kind = self.negation.kind if self.negation is not None and is_owned else ""
+        return kind in ("neither", "nor") and leads_to_copula(self.items, self.position)
+
+    def _hand_on(self, part: str, pending: list[Adjective]) -> bool:
+        """Give the adjectives of "feathers", "colour", "patch" to the part that has them; False if there is none."""
+        place = located_part(self.items, self.position)
+        if place is not None:
+            (self.doubtful if place in self.lexicon.closed else self.carried).extend(pending)
+            return True
+        if self.last == "part" and not (pending or self.is_apart):  # "its belly color"
+            return True
+        if self.owner and pending and self.is_object and part in self.lexicon.described:  # "wings with black feathers"
+            for adjective in pending:
+                self._attach(adjective, [self.owner])
+            return True
+        return False
 
     def _derived(self, item: Item):
         """Attach what stands before "haired" to the hair; the rest goes on waiting for the person."""
@@ -116,8 +149,11 @@ class Describer:
         self.last, self.is_apart = "adjective", False
 
     def _person(self, item: Item):
+        if self._is_owner(item):
+            self._unknown(item)
+            return
         pending = self._take()
-        denial = "not" if self.negation is not None and not pending else ""  # "not a young man" denies the youth
+        denial = "" if pending else self._denial(self.negation, "not")  # "not a young man" denies the youth
         self._describe(self.lexicon.subject, pending, None)
         for name, value in item.entry.noun:
             self._mention(name, value, item.text, item, denial=denial)
@@ -133,12 +169,26 @@ class Describer:
             self._begin("person")
         self.has_person = True
 
+    def _report_denied(self):
+        self.unknown += self.denied
+        self.denied = []
+
+    def _is_owner(self, item: Item) -> bool:
+        """Whether a person is named only as the owner of a thing: "he wears a woman's hat", "her father's tie"."""
+        after = next(iter(following(self.items, self.position)), None)
+        if after is None or after.entry is None or "possessive" not in after.entry.roles:
+            return False
+        is_second = (self.has_person and self.is_object) or item.entry.is_plural
+        return is_second or self.items[self.position - 1].text in _OWNERS
+
     def _describe(self, part: str, pending: list[Adjective], head: Item | None) -> set[str]:
         """Attach waiting adjectives to the noun they stand before; return the names of what they state."""
         stated = set()
         for k, adjective in enumerate(pending):
-            after = pending[k + 1:]
-            if part in adjective.meaning:
+            after = pending[k + 1 :]
+            if adjective.is_marking and not all(a.is_marking for a in after):  # "with stripes and white wings"
+                self._attach(adjective, [self.owner])
+            elif part in adjective.meaning:
                 stated |= self._say(adjective, part, head)
             elif self._is_detached(adjective, after):
                 self._attach(adjective, self._targets(adjective))
@@ -155,16 +205,16 @@ class Describer:
 
     def _flush(self):
         """Attach waiting adjectives that no noun follows to what was spoken of before."""
-        is_of_unknown = self.before_unknown and self.is_object
+        is_of_unknown = self.is_adrift or (self.before_unknown and (self.is_object or self.is_placed))
         for adjective in self._take():
             if is_of_unknown and not adjective.is_post:
                 self.doubtful.append(adjective)
             else:
-                self._attach(adjective, [*self._targets(adjective), self.group])
+                self._attach(adjective, [*self._targets(adjective), [] if adjective.is_marking else self.group])
 
     def _targets(self, adjective: Adjective) -> list[list[str]]:
         """Return what an adjective without a noun of its own may describe, the likeliest first."""
-        targets = [self.group] if adjective.is_post else []
+        targets = [self.group] if adjective.is_post else [self.owner] if self.is_object else []
         return targets + ([self.subject] if self.is_predicate else []) + [[self.lexicon.subject]]
 
     def _attach(self, adjective: Adjective, targets: list[list[str]]):
@@ -181,23 +231,17 @@ class Describer:
         """Record what an adjective states beside a part (nothing if it means nothing there)."""
         item, stated = adjective.item, set()
         for name, value in adjective.meaning.get(part, ()):
+            if head is None and not (adjective.negation and (name, value) in self.lexicon.scalar):
+                self._forget(name, part)
             is_person = head is None or part == self.lexicon.subject
             phrase = item.text if is_person else f"{item.text} {head.text}"
-            self._mention(name, value, phrase, item, None if is_person else head, "not" if adjective.negation else "")
+            denial = self._denial(adjective.negation, "not")
+            self._mention(name, value, phrase, item, None if is_person else head, denial)
             stated.add(name)
         adjective.is_used = True
         if adjective.negation is not None:
             adjective.negation.is_spent = True
         return stated
-
-    def _mention(self, name: str, value: bool, phrase: str, item: Item, head: Item | None = None, denial: str = ""):
-        """Record a value, turned round under a denial ("no", "not")."""
-        end = item.end if head is None else max(item.end, head.end)
-        phrase = f"{denial} {phrase}" if denial else phrase
-        self.mentions.append(Found(name, value != bool(denial), phrase, item.start, end))
-
-    def _report_persons(self, item: Item):
-        self.problems.append(f'more than one person: "{item.text}"; one is described at a time')
 
     def _take(self) -> list[Adjective]:
         pending, self.pending, self.before_unknown = self.pending, [], False
@@ -207,6 +251,8 @@ class Describer:
         """Start anew with the subject: nothing is named that an adjective could follow."""
         self.subject, self.group, self.group_adjectives = [self.lexicon.subject], [], []
         self.is_predicate = self.is_object = self.is_apart = self.has_determiner = self.is_of = False
+        self.is_placed = self.is_adrift = False
+        self.owner = []
         self.last = last
 
     def _end_spent_negation(self):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from styleT2I.attributes.ages import OLDEST_YOUNG, YOUNGEST_OLD, read_age
-from styleT2I.attributes.vocabulary import Attribute, Side, Vocabulary, normalise, read_lexicon
+from styleT2I.attributes.vocabulary import Attribute, Side, Vocabulary, normalise, read_heard, read_lexicon
 from styleT2I.torch_utils.words import Word, is_mark, split_words
 
 Values = tuple[tuple[str, bool], ...]  # (attribute name, value) pairs
@@ -17,12 +17,13 @@ _SKIPPED = ("a", "an", "the", "his", "her", "its", "their")  # may stand inside 
 class Entry:
     """What a word or fixed group of words can be: several at once, the parser chooses by the context."""
 
-    roles: set[str] = field(default_factory=set)  # classes of lexicon/english.json, "mark"
+    roles: set[str] = field(default_factory=set)  # classes of lexicon/english.json and heard/english.json, "mark" ...
     adjective: dict[str, Values] = field(default_factory=dict)  # part -> values it states beside that part
     is_participle: bool = False  # "smiling"
     part: str | None = None  # the part that it names
+    states: Values = ()  # what a noun for a part states besides: "curls" are hair and wavy
     is_derived: bool = False  # "haired", which takes its adjective along to a person
-    is_reported: bool = False  # a person by trade ("doctor"), of which the vocabulary knows only "person"
+    is_reported: bool = False  # names more than the vocabulary knows: a "doctor" is a person, a "ponytail" hair
     is_plural: bool = False  # several persons
     noun: Values | None = None  # what a noun for the subject states: "man", "boy"
     pronoun: Values | None = None
@@ -38,28 +39,37 @@ class Item(NamedTuple):
 
 
 class Lexicon:
-    """The compiled table; `presence` and `absence` say what having or lacking a part states."""
+    """The compiled table; `presence` and `absence` say what having or lacking a part states.
+
+    `carriers` are parts that hand their adjectives on ("feathers on its head"), `closed` parts that take none so.
+    """
 
     def __init__(self, vocabulary: Vocabulary):
+        is_heard, vocabulary = vocabulary.heard is not None, vocabulary.heard or vocabulary
         self.subject, self.pronoun = vocabulary.subject["noun"], vocabulary.subject["pronoun"]
         self.carriers = frozenset(part for part, forms in vocabulary.parts.items() if "carrier" in forms)
+        self.closed = frozenset(part for part, forms in vocabulary.parts.items() if "featherless" in forms)
         self.presence: dict[str, Values] = {}
         self.absence: dict[str, Values] = {}
+        self.scalar: set[tuple[str, bool]] = set()  # values whose denial does not state the other one
         self._entries: dict[tuple[str, ...], Entry] = {}
         self._longest: dict[str, int] = {}
         self._parts = set(vocabulary.parts)
-        for role, phrases in read_lexicon("english").items():
-            for phrase in phrases:
-                self._entry(phrase).roles.add(role)
-        self._entries[("'s",)] = Entry(roles={"function"})
-        for word in vocabulary.degree:
-            self._entry(word).roles.add("degree")
+        for words_by_role in (read_lexicon("english"), read_heard("english") if is_heard else {}):
+            for role, phrases in words_by_role.items():
+                self._add_role(role, phrases)
+        self._entries[("'s",)] = Entry(roles={"function", "possessive"})
+        for role in ("degree", "shade"):  # "bright red" is red; "a bright bird" is reported
+            self._add_role(role, vocabulary.degree)
+        self._add_role("marking", vocabulary.markings)
         for part, forms in vocabulary.parts.items():
             self._add_part(part, forms)
         for attribute in vocabulary:
             for value in (True, False):
                 self._add_side(attribute, value)
         self._entry(self.subject).noun = self._entry(self.subject).noun or ()
+        self.described = frozenset(part for entry in self._entries.values() for part in entry.adjective)
+        self._prefixes = {words[:n] for words in self._entries for n in range(1, len(words) + 1)}
 
     def scan(self, text: str) -> list[Item]:
         """Return the text as known word groups, longest first, and unknown words."""
@@ -67,13 +77,16 @@ class Lexicon:
         items, i = [], 0
         while i < len(words):
             age = read_age(words, i)
-            if age is not None:
+            if words[i].text == "less" and text[words[i].start - 1 : words[i].start].strip():  # "hat-less"
+                length, skipped, entry = 1, [], self._entries.get(("free",))
+            elif age is not None:
                 length, skipped, entry = age[0], [], self._age_entry(age[1])
             else:
                 length, skipped, entry = self._match(words, i)
-            group = [word for word in words[i:i + length] if word not in skipped]
-            items.extend(Item(w.text, w.start, w.end, self._entries[(w.text,)]) for w in skipped)
+            group = [word for word in words[i : i + length] if word not in skipped]
             items.append(Item(" ".join(w.text for w in group), group[0].start, group[-1].end, entry))
+            for word in skipped:  # no determiner of its own: only "her" still tells the gender
+                items.append(Item(word.text, word.start, word.end, Entry(pronoun=self._entries[(word.text,)].pronoun)))
             i += length
         return items
 
@@ -100,14 +113,14 @@ class Lexicon:
                 group.pop()
         return best
 
-    @functools.cached_property
-    def _prefixes(self) -> set[tuple[str, ...]]:
-        return {words[:n] for words in self._entries for n in range(1, len(words) + 1)}
-
     def _entry(self, phrase: str) -> Entry:
         words = tuple(word.text for word in split_words(phrase))
         self._longest[words[0]] = max(self._longest.get(words[0], 1), len(words))
         return self._entries.setdefault(words, Entry())
+
+    def _add_role(self, role: str, phrases):
+        for phrase in phrases:
+            self._entry(phrase).roles.add(role)
 
     def _add_part(self, part, forms):
         if part == self.subject:
@@ -119,14 +132,16 @@ class Lexicon:
             return
         for word in forms.get("ignored", ()):  # "a wide smile" states no more than a smile
             self._entry(word).adjective.setdefault(part, ())
-        for kind in ("nouns", "ed"):
+        for kind in ("nouns", "ed", "reported"):
             for noun in forms.get(kind, ()):
                 entry = self._entry(noun)
-                entry.part, entry.is_derived = part, kind == "ed"
+                entry.part, entry.is_derived, entry.is_reported = part, kind == "ed", kind == "reported"
 
     def _add_side(self, attribute: Attribute, value: bool):
         stated = ((attribute.name, value),)
         side = _with_default_words(attribute.side(value), self.subject)
+        if side.is_scalar:
+            self.scalar.add((attribute.name, value))
         for kind in ("nouns", "pronouns"):
             for word in getattr(side, kind):
                 entry = self._entry(word)
@@ -135,11 +150,16 @@ class Lexicon:
                 else:
                     entry.pronoun = (entry.pronoun or ()) + stated
         for thing in side.things:
-            part = thing
+            entry = self._entry(thing)
+            if thing not in self._parts and entry.part in self._parts:
+                entry.states += stated
+                continue
+            part = thing if thing in self._parts else entry.part or f"{attribute.name}={value}"
             if thing not in self._parts:
-                entry = self._entry(thing)
-                entry.part = part = entry.part or f"{attribute.name}={value}"
+                entry.part = part
             self.presence[part] = tuple(dict.fromkeys(self.presence.get(part, ()) + stated))
+            if " " not in thing and not thing.endswith("s"):  # "smileless"
+                self._entry(f"{thing}less").adjective.setdefault(self.subject, ((attribute.name, not value),))
         for part in side.lacks:
             self.absence[part] = self.absence.get(part, ()) + stated
         for part, adjectives in side.adjectives.items():

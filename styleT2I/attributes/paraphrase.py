@@ -22,6 +22,7 @@ class Paraphraser:
 
     def __init__(self, vocabulary: str | Vocabulary = "minifaces"):
         self.vocabulary = vocabulary if isinstance(vocabulary, Vocabulary) else load_vocabulary(vocabulary)
+        self._checked = self.vocabulary.written  # a text in words that are only heard is none that a caption may be
         lexicon = read_lexicon("english")
         self._inserted = [tuple(plain_words(term)) for name in _INSERTED for term in lexicon[name]]
         self._inserted = [term for term in self._inserted if term]
@@ -37,10 +38,10 @@ class Paraphraser:
         if dice.chance(_COMPOSE_ODDS):
             wanted, make = {}, lambda: self._composed(labels, dice)
         else:
-            wanted, make = parse(text, self.vocabulary).attributes, lambda: self._reworded(text, dice)
+            wanted, make = parse(text, self._checked).attributes, lambda: self._reworded(text, dice)
         for _ in range(_TRIES):
             other = make()
-            meant = parse(other, self.vocabulary).attributes
+            meant = parse(other, self._checked).attributes
             is_true = all(labels.get(name) == value for name, value in meant.items())
             if meant and meant.keys() >= wanted.keys() and is_true:
                 return other

@@ -39,8 +39,11 @@ class Parsed:
 
     def to_json(self) -> dict:
         """Return {"attributes": {...}, "unknown": [words], "contradictions": [...]}."""
-        return {"attributes": dict(self.attributes), "unknown": list(dict.fromkeys(u.word for u in self.unknown)),
-                "contradictions": list(self.contradictions)}
+        return {
+            "attributes": dict(self.attributes),
+            "unknown": list(dict.fromkeys(u.word for u in self.unknown)),
+            "contradictions": list(self.contradictions),
+        }
 
 
 def parse(text: str, vocabulary: str | Vocabulary = "minifaces") -> Parsed:
@@ -50,15 +53,22 @@ def parse(text: str, vocabulary: str | Vocabulary = "minifaces") -> Parsed:
     """
     vocabulary = vocabulary if isinstance(vocabulary, Vocabulary) else load_vocabulary(vocabulary)
     if not re.search(r"\w", text):
-        raise PromptError("the text is empty; describe one in words" if not text.strip() else
-                          f"the text {text.strip()[:40]!r} has no words; describe one in words")
+        raise PromptError(
+            "the text is empty; describe one in words"
+            if not text.strip()
+            else f"the text {text.strip()[:40]!r} has no words; describe one in words"
+        )
     lexicon = compile_lexicon(vocabulary)
     reader = Interpreter(lexicon, lexicon.scan(text))
     reader.run()
-    mentions = tuple(Mention(m.name, m.value, m.phrase, (m.start, m.end))
-                     for m in sorted(reader.mentions, key=lambda m: (m.start, m.end)))
-    unknown = tuple(Unknown(item.text, (item.start, item.end), vocabulary.nearest(item.text))
-                    for item in sorted(reader.unknown, key=lambda item: item.start))
+    mentions = tuple(
+        Mention(m.name, m.value, m.phrase, (m.start, m.end))
+        for m in sorted(reader.mentions, key=lambda m: (m.start, m.end))
+    )
+    unknown = tuple(
+        Unknown(item.text, (item.start, item.end), vocabulary.nearest(item.text))
+        for item in sorted(reader.unknown, key=lambda item: item.start)
+    )
     attributes, contradictions = _settle(mentions, vocabulary)
     return Parsed(text, attributes, mentions, unknown, (*contradictions, *reader.problems))
 
@@ -68,6 +78,9 @@ def _settle(mentions, vocabulary) -> tuple[dict[str, bool], list[str]]:
     first = {}
     for mention in mentions:
         first.setdefault((mention.name, mention.value), mention.phrase)
+    for name in vocabulary.names:  # "neither big nor thin" is not big
+        if _is_denial(first.get((name, True))) and _is_denial(first.get((name, False))):
+            del first[name, True]
     contradictions, disputed = [], set()
     for name in vocabulary.names:
         if (name, True) in first and (name, False) in first:
@@ -80,3 +93,7 @@ def _settle(mentions, vocabulary) -> tuple[dict[str, bool], list[str]]:
             disputed.update(said)
     stated = {name: value for name, value in first if name not in disputed}
     return {name: stated[name] for name in vocabulary.names if name in stated}, contradictions
+
+
+def _is_denial(phrase: str | None) -> bool:
+    return phrase is not None and phrase.startswith("not ")

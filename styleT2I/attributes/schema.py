@@ -1,19 +1,46 @@
 """The checked way from a vocabulary's JSON form to `Vocabulary` (the format is described in docs/attributes.md)."""
 
-from styleT2I.attributes.vocabulary import FORMAT_VERSION, VERBS, Attribute, Exclusive, Side, Vocabulary, read_lexicon
+import dataclasses
+
+from styleT2I.attributes.vocabulary import (
+    FORMAT_VERSION,
+    VERBS,
+    Attribute,
+    Exclusive,
+    Side,
+    Vocabulary,
+    read_heard,
+    read_lexicon,
+)
 from styleT2I.config import suggestion
 from styleT2I.errors import ConfigError
 
-_TOP = ("format_version", "name", "subject", "lexicon", "lists", "parts", "degree",
-        "attributes", "families", "exclusive")
+_TOP = (
+    "format_version",
+    "name",
+    "subject",
+    "lexicon",
+    "lists",
+    "parts",
+    "degree",
+    "attributes",
+    "families",
+    "exclusive",
+)
 _ENTRY = ("name", "antonym", "region", "visibility", "true", "false")
-_SIDE = ("phrase", "verb", "object", "synonyms", "nouns", "pronouns", "things", "lacks", "adjectives")
-_FAMILY = ("name", "parts", "values", "phrase", "things")
+_SIDE = ("phrase", "verb", "object", "synonyms", "nouns", "pronouns", "things", "lacks", "adjectives", "scalar")
+_FAMILY = ("name", "parts", "values", "phrase", "things", "nouns")
 _WORDS = ("synonyms", "nouns", "pronouns", "things", "lacks")
 
 
 def build(data: dict) -> Vocabulary:
     """Return the `Vocabulary` described by a JSON object; ConfigError says which entry is wrong."""
+    vocabulary = _build(data, {})
+    heard = read_heard(data["lexicon"]) if "lexicon" in data else {}
+    return dataclasses.replace(vocabulary, heard=_build(data, heard) if heard else vocabulary)
+
+
+def _build(data: dict, heard: dict) -> Vocabulary:
     _expect(data, dict, "the vocabulary")
     _known_keys(data, _TOP, "the vocabulary")
     if data.get("format_version") != FORMAT_VERSION:
@@ -21,9 +48,15 @@ def build(data: dict) -> Vocabulary:
     name = data.get("name")
     _expect(name, str, "name")
     lexicon = read_lexicon(data["lexicon"]) if "lexicon" in data else {}
-    lists = {**lexicon.get("lists", {}), **data.get("lists", {})}
-    parts = {part: {kind: tuple(words) for kind, words in entry.items()}
-             for part, entry in {**lexicon.get("parts", {}), **data.get("parts", {})}.items()}
+    lists = {**_with_more(lexicon.get("lists", {}), heard.get("lists", {})), **data.get("lists", {})}
+    parts = {
+        part: _with_more(forms, heard.get("parts", {}).get(part, {}))
+        for part, forms in lexicon.get("parts", {}).items()
+    }
+    parts = {
+        part: {kind: tuple(words) for kind, words in forms.items()}
+        for part, forms in {**parts, **data.get("parts", {})}.items()
+    }
     entries = list(data.get("attributes", []))
     for i, family in enumerate(data.get("families", [])):
         entries += _family_entries(family, lists, f"families[{i}]")
@@ -31,11 +64,17 @@ def build(data: dict) -> Vocabulary:
     if not attributes:
         raise ConfigError("the vocabulary has no attributes")
     _check_names(attributes)
-    exclusive = tuple(_exclusive(group, attributes, f"exclusive[{i}]")
-                      for i, group in enumerate(data.get("exclusive", [])))
+    exclusive = tuple(
+        _exclusive(group, attributes, f"exclusive[{i}]") for i, group in enumerate(data.get("exclusive", []))
+    )
     subject = {"noun": "person", "pronoun": "they", **data.get("subject", {})}
     degree = tuple([*lexicon.get("degree", ()), *data.get("degree", ())])
-    return Vocabulary(name, attributes, exclusive, parts, subject, degree)
+    return Vocabulary(name, attributes, exclusive, parts, subject, degree, tuple(lexicon.get("markings", ())))
+
+
+def _with_more(lists: dict, more: dict) -> dict:
+    """Return named word lists, each followed by the words that `more` has under its name."""
+    return {**lists, **{name: [*lists.get(name, ()), *words] for name, words in more.items()}}
 
 
 def _attribute(entry, lists, where) -> Attribute:
@@ -58,9 +97,18 @@ def _side(entry, lists, where) -> Side:
         raise ConfigError(f"{where}.verb is {verb!r}; choose one of {', '.join(VERBS)}")
     words = {key: _expand(entry.get(key, []), lists, f"{where}.{key}") for key in _WORDS}
     _expect(entry.get("adjectives", {}), dict, f"{where}.adjectives")
-    adjectives = {part: _expand(given, lists, f"{where}.adjectives.{part}")
-                  for part, given in entry.get("adjectives", {}).items()}
-    return Side(entry["phrase"], verb, entry.get("object", entry["phrase"]), adjectives=adjectives, **words)
+    adjectives = {
+        part: _expand(given, lists, f"{where}.adjectives.{part}") for part, given in entry.get("adjectives", {}).items()
+    }
+    _expect(entry.get("scalar", False), bool, f"{where}.scalar")
+    return Side(
+        entry["phrase"],
+        verb,
+        entry.get("object", entry["phrase"]),
+        adjectives=adjectives,
+        is_scalar=entry.get("scalar", False),
+        **words,
+    )
 
 
 def _family_entries(family, lists, where):
@@ -74,14 +122,23 @@ def _family_entries(family, lists, where):
         at = f"{where}.values.{value}"
         by_part = words if isinstance(words, dict) else dict.fromkeys(family["parts"], words)
         by_part = {part: list(_expand(given, lists, f"{at}.{part}")) for part, given in by_part.items()}
-        things = family.get("things", {}).get(value, [])
+        things, nouns = (family.get(key, {}).get(value, []) for key in ("things", "nouns"))
         adjectives = [word for given in by_part.values() for word in given]
         if not (adjectives or things):
             raise ConfigError(f"{at} lists no words")
         true = family["phrase"].replace("{}", adjectives[0]) if adjectives else things[0]
-        yield {"name": f"{family['name']}::{value}",
-               "true": {"phrase": true, "verb": "has", "object": true, "things": things, "adjectives": by_part},
-               "false": {"phrase": f"no {true}", "verb": "has", "object": f"no {true}"}}
+        yield {
+            "name": f"{family['name']}::{value}",
+            "true": {
+                "phrase": true,
+                "verb": "has",
+                "object": true,
+                "things": things,
+                "nouns": nouns,
+                "adjectives": by_part,
+            },
+            "false": {"phrase": f"no {true}", "verb": "has", "object": f"no {true}"},
+        }
 
 
 def _exclusive(group, attributes, where) -> Exclusive:

@@ -1,5 +1,6 @@
 """Closed vocabularies of binary attributes, stored as JSON data files."""
 
+import dataclasses
 import difflib
 import functools
 import json
@@ -13,6 +14,7 @@ BUILT_IN = ("minifaces", "celeba", "cub")
 FORMAT_VERSION = 1
 VERBS = ("noun", "adjective", "is", "has", "wears")
 _FOLDER = Path(__file__).parent
+_NEAR = 0.7  # difflib's ratio from which two spellings count as near
 _ARTICLES = ("a ", "an ", "the ", "wearing ", "having ", "with ")
 
 
@@ -23,6 +25,7 @@ class Side:
     `verb` (noun, adjective, is, has, wears) and `object` tell how a sentence says it: has + "a beard".
     `things` are nouns whose presence means the value, `lacks` are parts whose absence does ("no hair"),
     `adjectives` maps a part ("hair", "person") to the words that mean the value beside that part.
+    `is_scalar`: denying it does not state the other value ("a nose that is not small" need not be big).
     """
 
     phrase: str
@@ -34,6 +37,7 @@ class Side:
     things: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
     adjectives: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    is_scalar: bool = False
 
     @property
     def phrases(self) -> tuple[str, ...]:
@@ -78,6 +82,13 @@ class Vocabulary:
     parts: dict[str, dict[str, tuple[str, ...]]]
     subject: dict[str, str]
     degree: tuple[str, ...] = ()  # words that only shade an adjective here ("bright red")
+    markings: tuple[str, ...] = ()  # nouns that mean a pattern of the part on which they are ("spots")
+    heard: "Vocabulary | None" = None  # the same with the words of lexicon/heard; None: only what is also written
+
+    @functools.cached_property
+    def written(self) -> "Vocabulary":
+        """The vocabulary of which the parser understands no more than what captions and paraphrases say."""
+        return dataclasses.replace(self, heard=None)
 
     @functools.cached_property
     def names(self) -> tuple[str, ...]:
@@ -91,10 +102,13 @@ class Vocabulary:
     def _terms(self) -> dict[str, tuple[str, bool]]:
         """Map every normalised name, antonym, phrase and synonym to (name, value); earlier entries win."""
         terms = {}
-        for pick in (lambda a: [(a.name, True), (a.antonym, False)],
-                     lambda a: [(p, True) for p in a.phrases(True)] + [(p, False) for p in a.phrases(False)],
-                     lambda a: [(w, v) for v in (True, False)
-                                for w in (*a.side(v).nouns, *a.side(v).pronouns, *a.side(v).things)]):
+        for pick in (
+            lambda a: [(a.name, True), (a.antonym, False)],
+            lambda a: [(p, True) for p in a.phrases(True)] + [(p, False) for p in a.phrases(False)],
+            lambda a: [
+                (w, v) for v in (True, False) for w in (*a.side(v).nouns, *a.side(v).pronouns, *a.side(v).things)
+            ],
+        ):
             for attribute in self.attributes:
                 for term, value in pick(attribute):
                     if term:
@@ -138,17 +152,38 @@ class Vocabulary:
         """Return the known term nearest in spelling to `word`, or None when none is near."""
         word = normalise(word)
         if word not in self._near:
-            self._near[word] = next(iter(difflib.get_close_matches(word, self._terms, n=1, cutoff=0.7)), None)
+            own = _letter_bits(word)
+            near = [term for term, letters in self._letters.items() if _may_be_near(word, own, term, letters)]
+            self._near[word] = next(iter(difflib.get_close_matches(word, near, n=1, cutoff=_NEAR)), None)
         return self._near[word]
+
+    @functools.cached_property
+    def _letters(self) -> dict[str, int]:
+        return {term: _letter_bits(term) for term in self._terms}
 
     def exclusive_of(self, name: str) -> tuple[str, ...]:
         """Return the other attributes that cannot be true together with `name`."""
-        return tuple(other for group in self.exclusive if name in group.attributes
-                     for other in group.attributes if other != name)
+        return tuple(
+            other for group in self.exclusive if name in group.attributes for other in group.attributes if other != name
+        )
 
     def _hint(self, term):
         near = self.nearest(term)
         return f"; did you mean {near!r}?" if near else f"; known: {', '.join(self.names)}"
+
+
+def _letter_bits(word: str) -> int:
+    """Return the set of the characters of a word as bits."""
+    bits = 0
+    for character in word:
+        bits |= 1 << (ord(character) % 64)
+    return bits
+
+
+def _may_be_near(word: str, own: int, term: str, letters: int) -> bool:
+    """Whether difflib's ratio can reach _NEAR: a quick upper bound that leaves few terms to compare in full."""
+    same = min(len(word) - (own & ~letters).bit_count(), len(term) - (letters & ~own).bit_count())
+    return 2 * same >= _NEAR * (len(word) + len(term))
 
 
 def normalise(term: str) -> str:
@@ -193,6 +228,15 @@ def read_lexicon(name: str) -> dict:
     if name not in known:
         raise ConfigError(f"unknown lexicon {name!r}{suggestion(name, known)}")
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def read_heard(name: str) -> dict:
+    """Read the words that the parser understands beyond those of a word file; {} where there are none.
+
+    Captions, paraphrases and word tokenizers never use them, so that they may grow without a new word list.
+    """
+    path = _FOLDER / "lexicon" / "heard" / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def vocabulary_from_dict(data: dict) -> Vocabulary:
