@@ -37,7 +37,7 @@ def release(tmp_path):
     (folder / "CelebA-HQ-img").mkdir(parents=True)
     (tmp_path / "text").mkdir()
     for index in INDICES:
-        picture = np.full((1024, 1024, 3), 40 + index % 7 * 20, np.uint8)
+        picture = np.full((256, 256, 3), 40 + index % 7 * 20, np.uint8)
         cv2.imwrite(str(folder / "CelebA-HQ-img" / f"{index}.jpg"), picture)
         masks = folder / ANNOTATIONS / str(index // 2000)
         masks.mkdir(parents=True, exist_ok=True)
