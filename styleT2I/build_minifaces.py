@@ -10,7 +10,7 @@ def stages(outdir, device):
     generator, guide = f"{outdir}/generator/generator.json", f"{outdir}/guide/judge-guide.json"
     heldout, segmenter = f"{outdir}/heldout/judge-heldout.json", f"{outdir}/segmenter/segmenter.json"
     clip, clip_eval = f"{outdir}/clip/minifaces-clip.json", f"{outdir}/clip_eval/minifaces-clip-eval.json"
-    t2d, model = f"{outdir}/t2d/t2d.json", f"{outdir}/model"
+    t2d, a2d, model = f"{outdir}/t2d/t2d.json", f"{outdir}/a2d/a2d.json", f"{outdir}/model"
     on = ["--device", device]
     return {
         "generator": ("fit_stylegan2", ["--outdir", f"{outdir}/generator", *on], generator),
@@ -36,10 +36,17 @@ def stages(outdir, device):
             ["--generator", generator, "--clip", clip, "--judge", guide, "--outdir", f"{outdir}/t2d", *on],
             t2d,
         ),
+        "a2d": (
+            "train_a2d",
+            ["--generator", generator, "--clip", clip, "--judge", guide, "--segmenter", segmenter,
+             "--outdir", f"{outdir}/a2d", *on],
+            a2d,
+        ),
         "package": (
             "package_model",
-            ["--generator", generator, "--clip", clip, "--t2d", t2d, "--segmenter", segmenter, "--judges-guide", guide,
-             "--judges-heldout", heldout, "--clip-eval", clip_eval, "--name", "minifaces", "--half", "--outdir", model],
+            ["--generator", generator, "--clip", clip, "--t2d", t2d, "--a2d", a2d, "--segmenter", segmenter,
+             "--judges-guide", guide, "--judges-heldout", heldout, "--clip-eval", clip_eval, "--name", "minifaces",
+             "--half", "--outdir", model],
             f"{model}/model.json",
         ),
         "evaluate": ("evaluate", ["--model", model, "--json", f"{outdir}/results.json", *on], f"{outdir}/results.json"),

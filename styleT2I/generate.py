@@ -19,25 +19,54 @@ CHUNK = 64  # seeds drawn before their PNG are written, which bounds the memory;
 @click.option("--generator", metavar="FILE", help="Component used in place of the model's generator.")
 @click.option("--clip", metavar="FILE", help="Component used in place of the model's CLIP.")
 @click.option("--t2d", metavar="FILE", help="Component used in place of the model's Text-to-Direction network.")
+@click.option("--a2d", metavar="FILE", help="Component used in place of the model's Attribute-to-Direction network.")
 @seeds_option()
 @click.option("--trunc", default=0.7, type=click.FloatRange(0, 2), help="Truncation psi: 1 is off, 0 the mean face.")
 @click.option("--noise-mode", default="const", type=click.Choice(["const", "random", "none"]), help="Per-pixel noise.")
+@click.option(
+    "--adjust/--no-adjust",
+    default=None,
+    help="Help the attributes that the sentence's direction works "
+    "against (Compositional Attribute Adjustment); on where the model has an Attribute-to-Direction network.",
+)
+@click.option(
+    "--adjust-method", "method", metavar="NAME", help="none, paper, calibrated, recheck or hold (the default)."
+)
+@click.option("--strength", type=float, help="Length of the paper's steps; a factor on those that the others find.")
+@click.option(
+    "--adjust-threshold",
+    "threshold",
+    type=float,
+    help="Largest cosine of an attribute's direction and the "
+    "sentence's that calls for adjustment (paper, calibrated); 0 unless given.",
+)
+@click.option(
+    "--adjust-by",
+    "by",
+    metavar="NAME",
+    help="Who looks on the way: judge (the guide judge), clip, or auto: the judge if the model has one.",
+)
+@click.option(
+    "--explain", is_flag=True, help="Write explain.png too: what each attribute's step did to the first faces."
+)
 @click.option("--grid", default=8, type=click.IntRange(1, 64), metavar="COLUMNS", help="Faces in a row of grid.png.")
 @device_option
 @outdir_option
 @click.option("--strict", is_flag=True, help="Make words that the model does not know an error.")
-def main(text, text_file, model, generator, clip, t2d, seeds, trunc, noise_mode, grid, device, outdir, strict):
+def main(text, text_file, model, seeds, trunc, noise_mode, explain, grid, device, outdir, strict, **options):
     """Draw faces that match a sentence: a PNG per seed, grid.png (each face above its edit) and generate.json."""
     texts = _texts(text, text_file)
+    replaced = {role: options.pop(role) for role in ("generator", "clip", "t2d", "a2d")}
+    adjustment = _adjustment(**options)
     from styleT2I.pipeline import StyleT2I
 
-    pipeline = StyleT2I.from_pretrained(model, device=device, generator=generator, clip=clip, t2d=t2d)
+    pipeline = StyleT2I.from_pretrained(model, device=device, **replaced)
     prompts = [_understood(pipeline, one, strict, text_file) for one in texts]  # all before the first picture
     for warning in dict.fromkeys(warning for prompt in prompts for warning in prompt.warnings):
         click.echo(f"warning: {warning}", err=True)
-    settings = {"truncation_psi": trunc, "noise_mode": noise_mode}
+    settings = {"truncation_psi": trunc, "noise_mode": noise_mode, "adjustment": adjustment}
     if text is not None:
-        _draw(pipeline, prompts[0], seeds, settings, grid, Path(outdir))
+        _draw(pipeline, prompts[0], seeds, settings, grid, explain, Path(outdir))
         return
     from tqdm import tqdm
 
@@ -46,9 +75,23 @@ def main(text, text_file, model, generator, clip, t2d, seeds, trunc, noise_mode,
     check_writable_dir(outdir)
     folders = [f"prompt{number:04d}" for number in range(len(prompts))]
     for folder, prompt in zip(tqdm(folders, unit="prompt", disable=None), prompts, strict=True):
-        _draw(pipeline, prompt, seeds, settings, grid, Path(outdir) / folder)
+        _draw(pipeline, prompt, seeds, settings, grid, explain, Path(outdir) / folder)
     index = [{"folder": folder, "text": prompt.text} for folder, prompt in zip(folders, prompts, strict=True)]
     write_json_atomic(Path(outdir) / "prompts.json", index)
+
+
+def _adjustment(adjust, **options):
+    """The AdjustmentConfig asked for, None for none, or "auto"; click.UsageError for options that contradict."""
+    given = {name: value for name, value in options.items() if value is not None}
+    if adjust is False:
+        if given:
+            raise click.UsageError("--no-adjust leaves nothing for the other options of the adjustment; drop them")
+        return None
+    if adjust is None and not given:
+        return "auto"
+    from styleT2I.adjustment import AdjustmentConfig
+
+    return AdjustmentConfig(**given)
 
 
 def _texts(text, text_file) -> list[str]:
@@ -78,21 +121,30 @@ def _understood(pipeline, text, strict, text_file):
         raise PromptError(f"{text_file}: {error}") from error
 
 
-def _draw(pipeline, prompt, seeds, settings, ncol, outdir) -> None:
-    """Write the PNG of every seed, the grid of the first ones and the JSON; all of them or none."""
+def _draw(pipeline, prompt, seeds, settings, ncol, explain, outdir) -> None:
+    """Write the PNG of every seed, the pictures of the first ones and the JSON; all of them or none."""
     from styleT2I.torch_utils.files import write_json_atomic
     from styleT2I.torch_utils.images import save_png
     from styleT2I.torch_utils.staging import staged_folder
 
     with staged_folder(outdir) as staging:
+        records = []
         for start in range(0, len(seeds), CHUNK):
             result = pipeline.generate(prompt, seeds[start : start + CHUNK], **settings)
             for seed, image in zip(result.seeds, result.images_u8, strict=True):
                 save_png(staging / f"seed{seed:04d}.png", image)
             if start == 0:
                 save_png(staging / "grid.png", result.grid_u8(ncol))
-        record = {**result.to_dict(), "seeds": list(seeds), "command": _command_line()}
-        write_json_atomic(staging / "generate.json", record)
+            if start == 0 and explain:
+                from styleT2I.explain import explain_u8
+
+                save_png(staging / "explain.png", explain_u8(pipeline, result))
+            records.append(result.to_dict())
+        images = [image for record in records for image in record["images"]]
+        write_json_atomic(
+            staging / "generate.json",
+            {**records[0], "seeds": list(seeds), "images": images, "command": _command_line()},
+        )
 
 
 def _command_line() -> str:

@@ -108,9 +108,9 @@ class EditResult:
             "versions": versions(),
         }
 
-    def grid_u8(self, ncol: int = 8) -> torch.Tensor:
-        """One picture [3, H, W] uint8, as `Result.grid_u8`."""
-        return before_after_grid_u8(self.unedited_u8, self.images_u8, ncol)
+    def grid_u8(self, ncol: int = 8, num: int | None = None) -> torch.Tensor:
+        """One picture [3, H, W] uint8 of the first `num`, as `Result.grid_u8`."""
+        return before_after_grid_u8(self.unedited_u8[:num], self.images_u8[:num], ncol)
 
 
 def attributes_found(

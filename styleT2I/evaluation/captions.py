@@ -3,6 +3,7 @@
 import torch
 
 from styleT2I.attributes.parser import parse
+from styleT2I.attributes.prompt import Prompt
 from styleT2I.data.dataset import open_dataset
 from styleT2I.evaluation.samples import data_features, plain_samples
 from styleT2I.metrics.attributes import attribute_rates, drift_rates, encode_requests, success, verdicts
@@ -10,8 +11,9 @@ from styleT2I.metrics.frechet import frechet_distance
 from styleT2I.metrics.intervals import wilson_interval
 from styleT2I.metrics.r_precision import draw_candidates, r_precision
 from styleT2I.model import Model
+from styleT2I.pipeline import StyleT2I
 from styleT2I.torch_utils.images import from_uint8
-from styleT2I.torch_utils.seeding import generator, latents_of_seeds
+from styleT2I.torch_utils.seeding import generator
 from styleT2I.training.clip_evaluation import encode_texts
 
 _BATCH_SIZE = 64
@@ -36,7 +38,8 @@ def evaluate_captions(model: Model, data: str, num: int, psi: float) -> dict:
     asked = [parse(caption, model.vocabulary).attributes for caption in captions]
     requests = encode_requests(asked, judge.attribute_names, groups)
     before, _, _ = _look(judge, clip_eval, plain_samples(model, num, psi))
-    after, features, seen = _look(judge, clip_eval, _edits(model, captions, psi))
+    prompts = [Prompt(caption, attributes, ()) for caption, attributes in zip(captions, asked, strict=True)]
+    after, features, seen = _look(judge, clip_eval, _edits(model, prompts, psi))
     right = success(after, requests)
     meanings = [frozenset(one.items()) for one in asked]
     agreeing = _agreeing(requests)
@@ -87,14 +90,13 @@ def _look(judge, clip_eval, images):
     return torch.cat(verdict), torch.cat(features), torch.cat(seen)
 
 
-def _edits(model, captions, psi):
-    G, t2d = model.network("generator"), model.network("t2d")
-    clip = None if t2d.text_encoder is not None else model.network("clip")
-    for start in range(0, len(captions), _BATCH_SIZE):
-        texts = captions[start : start + _BATCH_SIZE]
-        z = latents_of_seeds(range(start, start + len(texts)), G.z_dim).to(model.device)
-        ws = G.mapping(z, truncation_psi=psi)
-        yield G.synthesis(ws + t2d(ws[:, 0], t2d.encode_text(texts, clip))).clamp(-1, 1)
+def _edits(model, prompts, psi):
+    """Prompt i on the latent of seed i, by Text-to-Direction alone."""
+    pipeline, G = StyleT2I(model), model.network("generator")
+    for start in range(0, len(prompts), _BATCH_SIZE):
+        batch = prompts[start : start + _BATCH_SIZE]
+        ws = pipeline.latents(range(start, start + len(batch)), psi)
+        yield G.synthesis(ws + pipeline.directions(ws, batch, adjustment=None).s_adjusted).clamp(-1, 1)
 
 
 def _real(pictures, num, device):
