@@ -14,7 +14,7 @@ MAX_NUM_SEEDS = 1_000_000
 # Options by name that take any source of weights (sources/resolve.py), and what each asks for.
 SOURCES = {name: name for name in ("model", "generator", "clip", "t2d", "a2d")}
 SOURCES |= {"judge": "judges.guide", "judges__guide": "judges.guide", "judges__heldout": "judges.heldout"}
-SOURCES |= {"clip_eval": "clip_eval"}
+SOURCES |= {"clip_eval": "clip_eval", "source": None}  # None: whatever it is
 _SOURCE_HELP = (
     "SOURCE is a path, an https:// address, hf://owner/name[/file][@revision], or a name: of a model, or of a "
     "well-known checkpoint (python -m styleT2I.convert --list)."
@@ -133,6 +133,22 @@ def seed_option(function):
     """Add `--seed`, the one number that a run's randomness follows from."""
     text = "Seed of everything random in the run."
     return click.option("--seed", default=0, type=click.IntRange(0, MAX_SEED), help=text)(function)
+
+
+def adjustment_options(function):
+    """Add `--strength`, `--adjust-threshold` and `--adjust-by`, passed on as strength, threshold and by; None unless
+    given: settings of `adjustment.AdjustmentConfig` beside its method."""
+    options = (
+        ("--strength", "strength", float, "FACTOR", "Length of the paper's steps; a factor on those that the others "
+         "find."),
+        ("--adjust-threshold", "threshold", float, "COSINE", "Largest cosine of an attribute's direction and the "
+         "sentence's that calls for adjustment (paper, calibrated); 0 unless given."),
+        ("--adjust-by", "by", str, "NAME", "Who looks on the way: judge (the guide judge), clip, or auto: the judge if "
+         "the model has one."),
+    )  # fmt: skip
+    for flag, name, kind, metavar, text in reversed(options):
+        function = click.option(flag, name, type=kind, metavar=metavar, help=text)(function)
+    return function
 
 
 def model_option(function):

@@ -42,10 +42,11 @@ def _constructor(config):
     """The call that makes a network of this shape there."""
     mapping = {"num_layers": config["mapping_layers"], "w_avg_beta": config["w_avg_beta"]}
     optional = {
-        "layer_features": ("mapping_hidden_dim", None), "embed_features": ("mapping_embed_dim", None),
+        "layer_features": ("mapping_hidden_dim", None, config["w_dim"]),
+        "embed_features": ("mapping_embed_dim", None, config["w_dim"]),
         "activation": ("mapping_activation", "lrelu"), "lr_multiplier": ("mapping_lr_multiplier", 0.01),
     }  # fmt: skip
-    mapping |= {theirs: config[ours] for theirs, (ours, default) in optional.items() if config[ours] != default}
+    mapping |= {theirs: config[ours] for theirs, (ours, *default) in optional.items() if config[ours] not in default}
     channels = channels_of(config)
     most = max(channels.values())
     base = max(r * num for r, num in channels.items() if num < most or r == config["resolution"])
