@@ -32,11 +32,11 @@ _AFTER_AGE = {"", "and", "with", "who", "or", "wearing", "has", "in", "without",
 _MORE, _LESS = {"over", "past", "above", "than"}, {"under", "below"}
 
 
-def read_age(words: list[Word], i: int) -> tuple[int, int] | None:
-    """Return (number of words, age in years) of an age that starts at word i, or None.
+def read_age(words: list[Word], i: int) -> tuple[int, int, bool] | None:
+    """Return (number of words, age in years, whether it can describe a noun) of an age at word i, or None.
 
     Read are "70 years old", "seventy-five year old", "aged 70", "his 70s", "her late twenties", "twenty-something",
-    "about sixty", "a girl of 12" and "woman, 30, smiling".
+    "about sixty", "a girl of 12" and "woman, 30, smiling"; only "70 years old" and its like describe a noun.
     """
     texts = [word.text for word in words[i : i + 6]]
     texts += [""] * (6 - len(texts))
@@ -44,29 +44,31 @@ def read_age(words: list[Word], i: int) -> tuple[int, int] | None:
     if texts[0] == "aged":
         first = 2 if texts[1] in ("about", "around", "roughly", "between", "over", "under") else 1
         length, age = _number(texts[first:])
-        return (first + length + _unit(texts, first + length), _bounded(age, texts[first - 1])) if length else None
+        return (
+            (first + length + _unit(texts, first + length), _bounded(age, texts[first - 1]), False) if length else None
+        )
     if texts[0].endswith("yo") and texts[0] != "yo":
         texts[:1] = [texts[0].removesuffix("yo"), "yo"]
         length, age = _number(texts)
-        return (1, age) if length else None
+        return (1, age, True) if length else None
     shift = int(texts[0] in _SHIFTS)
     decade = _decade(texts[shift:])
     if decade:
         is_age = shift or before in _BEFORE_DECADE or is_mark(before)
-        return (shift + decade[0], decade[1] + _SHIFTS.get(texts[0], 0)) if is_age else None
+        return (shift + decade[0], decade[1] + _SHIFTS.get(texts[0], 0), False) if is_age else None
     length, age = _number(texts)
     if not length:
         return None
     if texts[length] in ("month", "months", "week", "weeks") and texts[length + 1] == "old":
-        return length + 2, 0
+        return length + 2, 0, True
     unit = _unit(texts, length)
     if unit > 1 or texts[length] == "yo" or (unit and before in _BEFORE_AGE):
-        return length + unit, age
+        return length + unit, age, True
     if texts[length] in ("something", "somethings", "odd", "ish") and age >= 20:
-        return length + 1, age + 5
+        return length + 1, age + 5, True
     is_bare = _LEAST_BARE <= age <= _MOST and (before in _BEFORE_AGE or (before != "" and is_mark(before)))
     ends = texts[length] in _AFTER_AGE or is_mark(texts[length])
-    return (length, _bounded(age, before)) if is_bare and ends else None
+    return (length, _bounded(age, before), False) if is_bare and ends else None
 
 
 def _bounded(age, before) -> int:

@@ -7,6 +7,7 @@ from styleT2I.attributes.record import Record
 from styleT2I.attributes.scope import Negation, following, is_second_person, leads_to_copula, located_part, next_entry
 
 _OWNERS = ("his", "her", "their", "its")
+_MOST_PARTS = 6  # that an adjective of faces describes: "smiling" goes with person, face, mouth, lips, eyes
 
 
 @dataclass
@@ -22,6 +23,11 @@ class Adjective:
     @property
     def meaning(self) -> dict[str, Values]:
         return self.item.entry.adjective
+
+    @property
+    def is_common(self) -> bool:
+        """Whether it describes many parts, as colours do: said of one part, it is never meant of the subject."""
+        return len(self.meaning) > _MOST_PARTS
 
     @property
     def is_marking(self) -> bool:
@@ -106,6 +112,9 @@ class Describer(Record):
         is_plain = not (pending or item.entry.states or item.entry.is_reported)
         absence = self.lexicon.absence.get(item.entry.part, ()) if is_plain else ()
         kinds = ("neither", "nor") if absence else ("neither", "nor", "no")
+        if self._is_inverted():
+            self.subject = [item.entry.part]
+            return
         is_subject = self.negation.kind in kinds and is_plain and not is_said
         if self._is_denied_subject() or (is_subject and leads_to_copula(self.items, self.position)):
             self.denied.append(item)
@@ -120,7 +129,13 @@ class Describer(Record):
         """Whether "neither his beard nor ..." denies what is said of the beard, and not the beard."""
         is_owned = self.position > 0 and self.items[self.position - 1].text in (*_OWNERS, "the")
         kind = self.negation.kind if self.negation is not None and is_owned else ""
-        return kind in ("neither", "nor") and leads_to_copula(self.items, self.position)
+        is_subject = kind in ("neither", "nor") and leads_to_copula(self.items, self.position)
+        return is_subject or self._is_inverted()
+
+    def _is_inverted(self) -> bool:
+        """Whether the verb came first: "nor are his eyebrows arched"."""
+        is_inverted = self.negation is not None and self.negation.kind == "nor" and self.last == "copula"
+        return is_inverted and self._is_described_next()
 
     def _hand_on(self, part: str, pending: list[Adjective]) -> bool:
         """Give the adjectives of "feathers", "colour", "patch" to the part that has them; False if there is none."""
@@ -190,7 +205,7 @@ class Describer(Record):
                 self._attach(adjective, [self.owner])
             elif part in adjective.meaning:
                 stated |= self._say(adjective, part, head)
-            elif self._is_detached(adjective, after):
+            elif self._is_detached(adjective, after) or self._is_listed(adjective, after):
                 self._attach(adjective, self._targets(adjective))
             elif not (after and "degree" in adjective.item.entry.roles):
                 self.doubtful.append(adjective)
@@ -203,19 +218,29 @@ class Describer(Record):
         is_listed = any(a.is_apart for a in after) and not (self.is_object and not adjective.is_post)
         return is_listed or (bool(after) and (adjective.is_post or self.is_predicate))
 
+    def _is_listed(self, adjective: Adjective, after: list[Adjective]) -> bool:
+        """Whether it is the subject's, one of a list: "in her twenties, clean-shaven, black hair"."""
+        is_person_only = self.lexicon.subject in adjective.meaning and not adjective.is_common
+        return is_person_only and adjective.is_apart and bool(after) and not self.group
+
     def _flush(self):
         """Attach waiting adjectives that no noun follows to what was spoken of before."""
-        is_of_unknown = self.is_adrift or (self.before_unknown and (self.is_object or self.is_placed))
-        for adjective in self._take():
-            if is_of_unknown and not adjective.is_post:
+        is_elsewhere = self.is_object or self.is_placed
+        is_named = (self.has_person or bool(self.group)) and not self.is_predicate
+        for adjective in self._take(keeps_unknown=True):
+            is_of_unknown = self.before_unknown and (is_elsewhere or (is_named and adjective.is_common))
+            if (self.is_adrift or is_of_unknown) and not adjective.is_post:
                 self.doubtful.append(adjective)
             else:
                 self._attach(adjective, [*self._targets(adjective), [] if adjective.is_marking else self.group])
+        self.before_unknown = False
 
     def _targets(self, adjective: Adjective) -> list[list[str]]:
         """Return what an adjective without a noun of its own may describe, the likeliest first."""
         targets = [self.group] if adjective.is_post else [self.owner] if self.is_object else []
-        return targets + ([self.subject] if self.is_predicate else []) + [[self.lexicon.subject]]
+        targets += [self.subject] if self.is_predicate else []
+        is_of_part = any(part != self.lexicon.subject for target in targets for part in target)
+        return targets if is_of_part and adjective.is_common else [*targets, [self.lexicon.subject]]
 
     def _attach(self, adjective: Adjective, targets: list[list[str]]):
         for parts in targets:
@@ -243,8 +268,8 @@ class Describer(Record):
             adjective.negation.is_spent = True
         return stated
 
-    def _take(self) -> list[Adjective]:
-        pending, self.pending, self.before_unknown = self.pending, [], False
+    def _take(self, keeps_unknown: bool = False) -> list[Adjective]:
+        pending, self.pending, self.before_unknown = self.pending, [], self.before_unknown and keeps_unknown
         return pending
 
     def _begin(self, last: str):

@@ -22,6 +22,7 @@ _ON = {
     "atop",
     "covering",
 }  # of the part itself
+_DENIALS = {"not", "nor", "neither"}
 _ANSWERS = ("no", "none", "nope", "yes")
 
 
@@ -47,6 +48,11 @@ class Interpreter(Describer):
             self._mark(item)
         elif entry.roles & {"absent", "no"} and self._is_answer(item):
             self._answer(item)
+        elif "aside" in entry.roles and self._absentees():
+            self._set_aside(item)
+        elif entry.adverb_of and self._is_of_whole():
+            for adjective in self._take():
+                self._attach(adjective, [[entry.adverb_of]])
         elif entry.pronoun is not None or "nominative" in entry.roles:
             self._pronoun(item)
         elif "relative" in entry.roles and (item.text != "that" or self.last in ("part", "person")):
@@ -66,6 +72,8 @@ class Interpreter(Describer):
             before = self.items[self.position - 1] if self.position else None
             is_tight = before is not None and after is not None and before.end == item.start and item.end == after.start
             self._conjunction("or" if is_tight else "comma")
+        elif item.text == ":" and self.last == "part" and not self.is_apart:  # "hair: black, wavy"
+            self._copula()
         elif item.text in ",:()" or (item.text == "?" and after is not None and after.text in _ANSWERS):
             self._conjunction("comma")
         else:
@@ -76,13 +84,13 @@ class Interpreter(Describer):
         if self.pending and self.is_apart and (self.is_predicate or self.pending[0].is_post):
             self._flush()
         self.before_unknown = bool(self.pending) and (self.before_unknown or not self.is_apart)
-        if self.negation is not None:
+        if self.negation is not None and not self._is_denied_verb():
             self.negation.is_spent = True
         self.last, self.is_apart = "unknown", False
 
     def _function(self, item: Item):
         roles = item.entry.roles
-        negation = next((r for r in ("without", "no", "not", "neither", "nor", "past", "free") if r in roles), None)
+        negation = next((r for r in ("without", "no", "not", "neither", "nor", "unstated", "free") if r in roles), None)
         is_shaved = "shave" in roles and self._is_shaved_off()
         if is_shaved or negation:
             self._negate("without" if is_shaved else negation)
@@ -111,6 +119,7 @@ class Interpreter(Describer):
             self.is_placed = True
         elif "shade" in roles and not self._is_followed_by_adjective():
             self.unknown.append(item)
+            self.last, self.is_apart = "unknown", False
 
     def _pronoun(self, item: Item):
         if "nominative" in item.entry.roles:
@@ -195,7 +204,7 @@ class Interpreter(Describer):
             if self.last == "part" and self.mentions:
                 self.mentions[-1] = self.mentions[-1]._replace(value=not self.mentions[-1].value)
             return
-        if kind in ("without", "no", "past"):
+        if kind in ("without", "no", "unstated"):
             self._flush()
         is_double = self.negation is not None and self.negation.is_fresh and kind != "nor"
         if kind == "without":
@@ -221,6 +230,22 @@ class Interpreter(Describer):
         else:
             for part in self._absentees():
                 self._deny(part, item)
+                for adjective in self.group_adjectives:  # "big lips: no"
+                    for name, value in adjective.meaning.get(part, ()):
+                        if (name, value) not in self.lexicon.scalar:
+                            self._turn_round(name, value)
+
+    def _set_aside(self, item: Item):
+        """Take back a thing that is not where it is worn: "a hat in his hand"."""
+        for part in self._absentees():
+            for name, _ in self.lexicon.presence.get(part, ()):
+                self._forget(name, part)
+        self.unknown.append(item)
+
+    def _is_of_whole(self) -> bool:
+        """Whether waiting adjectives with "above" or "below" describe the subject: "olive above, yellow below"."""
+        is_whole = not self.group and self.subject == [self.lexicon.subject]
+        return bool(self.pending) and is_whole and ends_phrase(self.items, self.position)
 
     def _absentees(self) -> list[str]:
         if self.last == "copula":
@@ -270,6 +295,14 @@ class Interpreter(Describer):
             and after[1].entry is not None
             and (after[1].entry.part in self.lexicon.presence)
         )
+
+    def _is_denied_verb(self) -> bool:
+        """Whether an unknown word after "not" is a verb, which leaves the denial to its object: "not growing a beard"."""
+        before = self.items[self.position - 1].entry if self.position else None
+        before = None if before is None or "degree" in before.roles else before  # "you hardly notice her narrow eyes"
+        after = next(iter(following(self.items, self.position)), None)
+        is_first = self.negation.kind in _DENIALS and before is not None and before.roles & _DENIALS
+        return bool(is_first) and after is not None and after.entry is not None and "determiner" in after.entry.roles
 
     def _is_verb(self, entry) -> bool:
         """Whether a word that can be a noun is what the person does: "she waves", "he ties his shoes"."""

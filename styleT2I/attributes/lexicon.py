@@ -25,6 +25,7 @@ class Entry:
     is_derived: bool = False  # "haired", which takes its adjective along to a person
     is_reported: bool = False  # names more than the vocabulary knows: a "doctor" is a person, a "ponytail" hair
     is_plural: bool = False  # several persons
+    adverb_of: str = ""  # the part that it names beside an adjective: "yellow below"
     noun: Values | None = None  # what a noun for the subject states: "man", "boy"
     pronoun: Values | None = None
 
@@ -80,7 +81,7 @@ class Lexicon:
             if words[i].text == "less" and text[words[i].start - 1 : words[i].start].strip():  # "hat-less"
                 length, skipped, entry = 1, [], self._entries.get(("free",))
             elif age is not None:
-                length, skipped, entry = age[0], [], self._age_entry(age[1])
+                length, skipped, entry = age[0], [], self._age_entry(*age[1:])
             else:
                 length, skipped, entry = self._match(words, i)
             group = [word for word in words[i : i + length] if word not in skipped]
@@ -90,10 +91,12 @@ class Lexicon:
             i += length
         return items
 
-    def _age_entry(self, age: int) -> Entry | None:
+    def _age_entry(self, age: int, is_adjective: bool) -> Entry | None:
         word = "young" if age <= OLDEST_YOUNG else "old" if age >= YOUNGEST_OLD else ""
         entry = self._entries.get((word,))
-        return entry if entry and self.subject in entry.adjective else None
+        if not entry or self.subject not in entry.adjective:
+            return None
+        return entry if is_adjective else Entry(noun=entry.adjective[self.subject])
 
     def _match(self, words: list[Word], i: int):
         """Return (number of words, skipped determiners, entry) of the longest known group that starts at word i."""
@@ -132,6 +135,8 @@ class Lexicon:
             return
         for word in forms.get("ignored", ()):  # "a wide smile" states no more than a smile
             self._entry(word).adjective.setdefault(part, ())
+        for adverb in forms.get("adverbs", ()):
+            self._entry(adverb).adverb_of = part
         for kind in ("nouns", "ed", "reported"):
             for noun in forms.get(kind, ()):
                 entry = self._entry(noun)

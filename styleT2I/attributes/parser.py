@@ -78,9 +78,6 @@ def _settle(mentions, vocabulary) -> tuple[dict[str, bool], list[str]]:
     first = {}
     for mention in mentions:
         first.setdefault((mention.name, mention.value), mention.phrase)
-    for name in vocabulary.names:  # "neither big nor thin" is not big
-        if _is_denial(first.get((name, True))) and _is_denial(first.get((name, False))):
-            del first[name, True]
     contradictions, disputed = [], set()
     for name in vocabulary.names:
         if (name, True) in first and (name, False) in first:
@@ -93,7 +90,3 @@ def _settle(mentions, vocabulary) -> tuple[dict[str, bool], list[str]]:
             disputed.update(said)
     stated = {name: value for name, value in first if name not in disputed}
     return {name: stated[name] for name in vocabulary.names if name in stated}, contradictions
-
-
-def _is_denial(phrase: str | None) -> bool:
-    return phrase is not None and phrase.startswith("not ")

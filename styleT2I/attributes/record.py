@@ -27,7 +27,7 @@ class Record:
 
     def _mention(self, name: str, value: bool, phrase: str, item: Item, head: Item | None = None, denial: str = ""):
         """Record a value, turned round under a denial ("no", "not"); one that states nothing is reported instead."""
-        if denial == "past" or (denial and (name, value) in self.lexicon.scalar):  # "not thin" need not be big
+        if denial == "unstated" or (denial and (name, value) in self.lexicon.scalar):  # "not thin" need not be big
             self.unknown.append(item)
             return
         end = item.end if head is None else max(item.end, head.end)
@@ -35,17 +35,21 @@ class Record:
         self.mentions.append(Found(name, value != bool(denial), phrase, item.start, end))
 
     def _denial(self, negation: Negation | None, word: str) -> str:
-        return "" if negation is None else "past" if negation.kind == "past" else word
+        return "" if negation is None else "unstated" if negation.kind == "unstated" else word
 
     def _deny(self, part: str, item: Item):
         """A part that was named is not there."""
         for name, value in self.lexicon.presence.get(part, ()):
-            k = self._last_mention(name)
-            if k is not None and self.mentions[k].value == value:
-                self.mentions[k] = self.mentions[k]._replace(value=not value, phrase=f"no {self.mentions[k].phrase}")
+            self._turn_round(name, value)
         if part not in self.lexicon.presence:
             for name, value in self.lexicon.absence.get(part, ()):
                 self._mention(name, value, item.text, item)
+
+    def _turn_round(self, name: str, value: bool):
+        """Deny the last mention of an attribute, if it states the value."""
+        k = self._last_mention(name)
+        if k is not None and self.mentions[k].value == value:
+            self.mentions[k] = self.mentions[k]._replace(value=not value, phrase=f"no {self.mentions[k].phrase}")
 
     def _forget(self, name: str, part: str):
         """Take back what naming a part implied, for an adjective says it better: "her makeup is light"."""

@@ -11,7 +11,7 @@ _REACH = 30  # words that a question about what follows looks at, so that readin
 
 @dataclass
 class Negation:
-    """A negation in force; `kind` is the class of its word (no, not, without, neither, nor, past)."""
+    """A negation in force; `kind` is the class of its word (no, not, without, neither, nor, unstated)."""
 
     kind: str
     is_spent: bool = False  # it has denied something
