@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from styleT2I.cli import command, device_option, model_option
+from styleT2I.cli import adjustment_options, command, device_option, model_option
 
 _DATA = {  # suites that compare with a data set, and which
     "judges": "minifaces:balanced/test:4000",
@@ -29,10 +29,9 @@ _MIN_NUM = 101  # of the suites with data: R-precision ranks 1 in 100
 @click.option("--clip", metavar="FILE", help="CLIP component in place of the model's.")
 @click.option("--t2d", metavar="FILE", help="Text-to-Direction component in place of the model's.")
 @click.option("--a2d", metavar="FILE", help="Attribute-to-Direction component in place of the model's.")
-@click.option("--adjust-method", "methods", multiple=True, metavar="NAME", help="compositions: method of adjustment to "
-              "measure, 'none' among them; repeatable, the summary speaks of the last. [default: none, and the "
-              "model's]")  # fmt: skip
-@click.option("--adjust-by", metavar="NAME", help="compositions: who watches an adjustment: auto, judge or clip.")
+@click.option("--adjust-method", "methods", multiple=True, metavar="NAME", help="compositions: none, paper, "
+              "calibrated, recheck or hold; repeatable, the summary is the last's. [default: none, hold]")  # fmt: skip
+@adjustment_options
 @click.option("--cells-dir", metavar="DIR", help="compositions: finished cells are kept here, and a killed run goes on "
               "from them. [default: FILE.cells beside --json]")  # fmt: skip
 @click.option("--grid", "grid_path", metavar="FILE", help="Write a picture here: of compositions, each before and "
@@ -42,8 +41,8 @@ _MIN_NUM = 101  # of the suites with data: R-precision ranks 1 in 100
               "that --json wrote, as one markdown table.")  # fmt: skip
 @click.argument("reports", nargs=-1, metavar="[REPORTS]...")
 @device_option
-def main(suites, model, data, num, psi, methods, adjust_by, cells_dir, grid_path, json_path, is_table, reports, device,
-         **replacements):  # fmt: skip
+def main(suites, model, data, num, psi, methods, strength, threshold, by, cells_dir, grid_path, json_path, is_table,
+         reports, device, **replacements):  # fmt: skip
     """Measure judges, CLIPs, the generator, Text-to-Direction, rare compositions and single edits on unseen data.
 
     Every figure names what it rests on. --suite compositions: rare compositions beside their frequent twins from the
@@ -64,7 +63,8 @@ def main(suites, model, data, num, psi, methods, adjust_by, cells_dir, grid_path
     for path in filter(None, (json_path, grid_path)):
         check_writable_dir(Path(path).absolute().parent)
     opened = Model.from_pretrained(model, device=device, **replacements)
-    adjustments = _adjustments(methods, adjust_by) if "compositions" in suites else []
+    settings = {"strength": strength, "threshold": threshold, "by": by}
+    adjustments = _adjustments(methods, settings) if "compositions" in suites else []
     if grid_path:
         _save_grid(opened, psi, adjustments, grid_path)
     cells_dir = cells_dir or (json_path and f"{json_path}.cells")
@@ -88,14 +88,12 @@ def _check_num(suites, num):
             raise click.UsageError(f"--suite {suite} needs --num of at least {_MIN_NUM}, not {num}")
 
 
-def _adjustments(methods, by):
-    """The methods to measure: those named, else Text-to-Direction alone and the default."""
+def _adjustments(methods, settings):
+    """The methods to measure, each with the given settings: those named, else no adjustment and the default one."""
     from styleT2I.adjustment import AdjustmentConfig
-    from styleT2I.config import override
 
-    methods = methods or ("none", AdjustmentConfig().method)
-    changes = {"by": by} if by else {}
-    return [override(AdjustmentConfig(), method=method, **changes) for method in methods]
+    given = {name: value for name, value in settings.items() if value is not None}
+    return [AdjustmentConfig(method, **given) for method in methods or ("none", AdjustmentConfig().method)]
 
 
 def _run(suite, model, data, num, psi, adjustments, cells_dir):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from styleT2I.cli import command, device_option, model_option, outdir_option, seeds_option
+from styleT2I.cli import adjustment_options, command, device_option, model_option, outdir_option, seeds_option
 from styleT2I.errors import PromptError
 
 CHUNK = 64  # seeds drawn before their PNG are written, which bounds the memory; the grid shows the first chunk
@@ -32,20 +32,7 @@ CHUNK = 64  # seeds drawn before their PNG are written, which bounds the memory;
 @click.option(
     "--adjust-method", "method", metavar="NAME", help="none, paper, calibrated, recheck or hold (the default)."
 )
-@click.option("--strength", type=float, help="Length of the paper's steps; a factor on those that the others find.")
-@click.option(
-    "--adjust-threshold",
-    "threshold",
-    type=float,
-    help="Largest cosine of an attribute's direction and the "
-    "sentence's that calls for adjustment (paper, calibrated); 0 unless given.",
-)
-@click.option(
-    "--adjust-by",
-    "by",
-    metavar="NAME",
-    help="Who looks on the way: judge (the guide judge), clip, or auto: the judge if the model has one.",
-)
+@adjustment_options
 @click.option(
     "--explain", is_flag=True, help="Write explain.png too: what each attribute's step did to the first faces."
 )
