@@ -9,10 +9,10 @@ CONTEXT, VOCAB = 9, 40
 
 
 def random_state(
-    *, width=128, layers=2, patch=8, grid=3, text_width=64, text_layers=1, embed=16, context=CONTEXT, seed=0
+    *, width=128, layers=2, patch=8, grid=3, text_width=64, text_layers=1, embed=16, context=CONTEXT, vocab=VOCAB
 ):
     """A random state dict in OpenAI's layout, every tensor far from its usual initial value."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(0)
     state = {}
 
     def add(name, *shape, scale=None, mean=0.0):
@@ -46,7 +46,7 @@ def random_state(
     blocks("visual.", width, layers)
     norm("visual.ln_post", width)
     blocks("", text_width, text_layers)
-    add("token_embedding.weight", VOCAB, text_width, scale=0.3)
+    add("token_embedding.weight", vocab, text_width, scale=0.3)
     norm("ln_final", text_width)
     return state
 

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pickle
+import resource
 import warnings
 import zipfile
 
@@ -300,7 +301,14 @@ def test_archives_with_odd_roots_and_constants_are_refused(tmp_path, monkeypatch
     ],
 )
 def test_shapes_that_ask_for_endless_memory_or_work_are_refused(tmp_path, change):
-    refused(saved(tmp_path, {**random_state(width=64, layers=1), **SCALARS, **change}))
+    path = saved(tmp_path, {**random_state(width=64, layers=1), **SCALARS, **change})
+    before = peak_mib()
+    refused(path)
+    assert peak_mib() < before + 256
+
+
+def peak_mib():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # Linux counts in KiB
 
 
 def test_a_tensor_larger_than_its_storage_is_refused(tmp_path):
