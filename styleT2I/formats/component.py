@@ -12,6 +12,7 @@ from styleT2I.formats.weights import AGAIN, check_file, check_finite, read_safet
 from styleT2I.torch_utils.files import save_safetensors_atomic, sha256_file, write_json_atomic
 
 FORMAT_VERSION = 1
+MAX_MANIFEST = 1 << 24  # bytes
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,9 @@ def read_component(path) -> Component:
     manifest = read_manifest(path, ("kind", "config", "files"))
     if manifest["format_version"] != FORMAT_VERSION:
         raise CheckpointError(f"{path}: format version {manifest['format_version']} is unknown; update styleT2I")
+    for key, kind in (("kind", str), ("config", dict), ("files", dict)):
+        if not isinstance(manifest[key], kind):
+            raise CheckpointError(f"{path}: damaged, its {key!r} is a {type(manifest[key]).__name__}; {AGAIN}")
     if len(manifest["files"]) != 1:
         raise CheckpointError(f"{path}: a component has one weights file, this names {len(manifest['files'])}; {AGAIN}")
     ((name, sha256),) = manifest["files"].items()
@@ -74,9 +78,13 @@ def read_component(path) -> Component:
 def read_manifest(path: Path, keys: tuple[str, ...]) -> dict:
     """Read a JSON manifest that has `format_version` and the given keys; raises CheckpointError."""
     check_file(path)
+    if path.stat().st_size > MAX_MANIFEST:
+        raise CheckpointError(
+            f"{path}: no manifest, it has over {MAX_MANIFEST} bytes; name the .json beside the weights"
+        )
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: not valid JSON ({error}); {AGAIN}") from error
     for key in ("format_version", *keys):
         if not isinstance(manifest, dict) or key not in manifest:

@@ -62,7 +62,7 @@ def read_network(path: str | Path, which: str = "G_ema") -> Component:
     """
     path = Path(path)
     if is_component(path):
-        return read_component(read_model_folder(path).file("generator") if (path / MANIFEST).is_file() else path)
+        return _read_component(path)
     with open_checkpoint(path) as content:
         known = format_of(content.tree)
         if known is None:
@@ -71,15 +71,7 @@ def read_network(path: str | Path, which: str = "G_ema") -> Component:
             reading = with_written_config(known.read(content, which), content.tree)
         except StyleT2IError as error:
             raise _located(path, error) from error
-        except (
-            ArithmeticError,
-            LookupError,
-            AttributeError,
-            MemoryError,
-            RuntimeError,
-            TypeError,
-            ValueError,
-        ) as error:
+        except Exception as error:  # the values of a damaged file can be of any type
             raise CheckpointError(f"{path}: a damaged {known.title}; {AGAIN}") from error
     check_finite(reading.state_dict, path)
     info = {"format": known.name, **reading.info}
@@ -99,6 +91,15 @@ def is_component(path: Path) -> bool:
         return path.is_dir()
     with open_blob(path) as blob:
         return blob.read(0, min(blob.size, 64)).lstrip().startswith(b"{")
+
+
+def _read_component(path):
+    try:
+        return read_component(read_model_folder(path).file("generator") if (path / MANIFEST).is_file() else path)
+    except StyleT2IError:
+        raise
+    except Exception as error:  # the values of a damaged manifest can be of any type
+        raise CheckpointError(f"{path}: damaged, its manifest says what no manifest does; {AGAIN}") from error
 
 
 def _located(path, error):

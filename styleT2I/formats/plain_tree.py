@@ -15,7 +15,7 @@ class Limits:
     opcodes: int = 3_000_000
     containers: int = 500_000
     depth: int = 200  # of nested containers
-    nodes: int = 8_000_000  # of the tree that the result is when shared parts are counted at each of their places
+    nodes: int = 3_000_000  # of the tree that the result is when shared parts are counted at each of their places
 
 
 LIMITS = Limits()

@@ -38,7 +38,11 @@ def load_state(tensors: dict) -> dict[str, torch.Tensor]:
 
 def is_state_dict(value) -> bool:
     """Whether `value` maps names to tensors, read or not."""
-    return isinstance(value, dict) and bool(value) and all(hasattr(tensor, "shape") for tensor in value.values())
+    return (
+        isinstance(value, dict)
+        and bool(value)
+        and all(isinstance(key, str) and hasattr(tensor, "shape") for key, tensor in value.items())
+    )
 
 
 def without_prefix(state: dict, prefix: str = "module.") -> dict:

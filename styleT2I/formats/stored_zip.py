@@ -58,7 +58,9 @@ def _directory(blob):
     found = tail.rfind(b"PK\x05\x06")
     if found < 0 or found + _END.size > len(tail):
         raise _damaged(blob)
-    *_, count, size, offset, _comment = _END.unpack_from(tail, found)
+    *_, count, size, offset, comment_size = _END.unpack_from(tail, found)
+    if found + _END.size + comment_size != len(tail):
+        raise CheckpointError(f"{blob.where}: damaged, bytes follow the archive's end; {AGAIN}")
     if count == 0xFFFF or size == _FULL or offset == _FULL:
         locator = start + found - _LOCATOR64.size
         signature, _, end, _ = _LOCATOR64.unpack(blob.read(locator, _LOCATOR64.size))

@@ -26,6 +26,7 @@ from styleT2I.formats.reading import (
 from styleT2I.formats.torch_files import Content
 
 NETWORKS = ("G_ema", "G", "D")
+MAX_MODULES = 1000
 _FILTER = "resample_filter"
 
 
@@ -81,6 +82,8 @@ def _collect(module, path, modules, tensors):
     if not isinstance(state, dict) or not all(isinstance(state.get(k), dict) for k in ("_parameters", "_buffers")):
         raise CheckpointError(f"damaged: the module {path or 'at the top'!r} has no parameters; fetch it again")
     modules[path] = state
+    if len(modules) > MAX_MODULES:
+        raise CheckpointError(f"has over {MAX_MODULES} modules; it is no StyleGAN2")
     prefix = f"{path}." if path else ""
     for name, tensor in {**state["_parameters"], **state["_buffers"]}.items():
         if tensor is not None:

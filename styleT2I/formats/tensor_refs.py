@@ -12,7 +12,7 @@ from styleT2I.formats.blobs import AGAIN, Blob
 from styleT2I.formats.inert import Inert, Name, Record
 
 MAX_DIMS = 16
-MAX_REUSE = 4  # how often, on average, each stored byte may be used by tensors
+MAX_REUSE = 2  # how often, on average, each stored byte may be used by tensors
 SLACK = 1 << 24  # bytes of tensors that are always allowed
 _BLOCK = 1 << 20
 

@@ -88,7 +88,8 @@ def _content(blob):
         return _read_archive(blob)
     if start == _MAGIC_START:
         return Content(path, LEGACY, _read_legacy(blob, _load_storage))
-    value, _ = read_pickle(blob, checkpoint_names(blob.size, blob.where, _load_storage))
+    value, end = read_pickle(blob, checkpoint_names(blob.size, blob.where, _load_storage))
+    _check_end(blob, end)
     return Content(path, PICKLE, value)
 
 
@@ -143,9 +144,13 @@ def _read_legacy(blob, load_storage=None, limits=LIMITS):
         storage.is_swapped = is_swapped
         storage.place(blob.part(position + 8, numel * storage.dtype.itemsize))
         position += 8 + storage.blob.size
-    if position != blob.size:
-        raise CheckpointError(f"{blob.where}: damaged, {blob.size - position} bytes follow its end; {AGAIN}")
+    _check_end(blob, position)
     return tree
+
+
+def _check_end(blob, end):
+    if end != blob.size:
+        raise CheckpointError(f"{blob.where}: damaged, {blob.size - end} bytes follow its end; {AGAIN}")
 
 
 def _load_storage(blob):

@@ -11,6 +11,8 @@ from styleT2I.errors import CheckpointError
 from styleT2I.formats.check_file import AGAIN, check_file
 from styleT2I.torch_utils.files import sha256_file
 
+MAX_HEADER = 1 << 23  # bytes: a hundred thousand tensors
+
 
 def read_safetensors(path: str | Path, sha256: str | None = None) -> dict[str, torch.Tensor]:
     """Read a safetensors file whose SHA-256 is `sha256` (unchecked when None) to a flat dict of CPU tensors.
@@ -24,6 +26,8 @@ def read_safetensors(path: str | Path, sha256: str | None = None) -> dict[str, t
         header_size = struct.unpack("<Q", f.read(8))[0] if size >= 8 else None
     if header_size is None or header_size + 8 > size:
         raise CheckpointError(f"{path}: cut off, or not a safetensors file; {AGAIN}")
+    if header_size > MAX_HEADER:
+        raise CheckpointError(f"{path}: its header of {header_size} bytes is no network's; {AGAIN}")
     if sha256 is not None and sha256_file(path) != sha256:
         raise CheckpointError(f"{path}: its SHA-256 is not the one its manifest names (cut off or changed); {AGAIN}")
     try:
