@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -22,23 +22,26 @@ class Glove:
     def __init__(self, path: str | Path, cache: str | Path | None = None):
         self.path = Path(path)
         self._index = glove_index(path, cache)
+        self._offsets = self._index["offsets"].numpy()
         self.dim = int(self._index["dim"])
 
     def __len__(self) -> int:
         return len(self._index["hashes"])
 
-    def vectors(self, words: Iterable[str]) -> tuple[torch.Tensor, list[str]]:
+    def vectors(self, words: Sequence[str]) -> tuple[torch.Tensor, list[str]]:
         """Vectors [num_words, dim] of the given words, zero for those the file lacks, and the list of the lacking ones.
 
         A word is looked up as it is spelt: the usual files hold lower case.
         """
-        words = list(words)
+        spellings = [word.encode(errors="backslashreplace") for word in words]
+        keys = torch.tensor([word_hash(spelling) for spelling in spellings], dtype=torch.int64)
+        ends = (torch.searchsorted(self._index["hashes"], keys, right=right).tolist() for right in (False, True))
         table, missing = torch.zeros(len(words), self.dim), []
         with self._open() as file:
-            for row, word in enumerate(words):
-                vector = self._vector(file, word)
+            for row, (spelling, first, last) in enumerate(zip(spellings, *ends, strict=True)):
+                vector = self._vector(file, spelling, first, last)
                 if vector is None:
-                    missing.append(word)
+                    missing.append(words[row])
                 else:
                     table[row] = torch.tensor(vector)
         return table, missing
@@ -46,7 +49,7 @@ class Glove:
     def first_words(self, num: int) -> list[str]:
         """The words of the first `num` lines: the most frequent ones, as GloVe's files are sorted."""
         with self._open() as file:
-            file.seek(int(self._index["offsets"].min()))
+            file.seek(int(self._offsets.min()))
             lines = [file.readline(MAX_LINE_BYTES).rstrip() for _ in range(min(num, len(self)))]
         return [split_line(line, self.dim)[0].decode(errors="replace") for line in lines if line]
 
@@ -56,16 +59,13 @@ class Glove:
         except OSError as error:
             raise DataError(f"{self.path}: cannot read the word vectors: {error.strerror or error}") from error
 
-    def _vector(self, file, word):
-        """The numbers of a word, or None; words of one hash are told apart by their lines."""
-        spelling, hashes = word.encode(errors="backslashreplace"), self._index["hashes"]
-        key = torch.tensor(word_hash(spelling))
-        first, last = (int(torch.searchsorted(hashes, key, right=right)) for right in (False, True))
+    def _vector(self, file, spelling, first, last):
+        """The numbers of a word, or None; the entries [first, last) of the index have its hash, their lines tell."""
         for place in range(first, last):
-            file.seek(int(self._index["offsets"][place]))
+            file.seek(self._offsets[place])
             found, numbers = split_line(file.readline(MAX_LINE_BYTES).rstrip(), self.dim)
             if found == spelling:
-                return _numbers(numbers, self.dim, f"{self.path}:{int(self._index['lines'][place])}")
+                return _numbers(numbers, self.dim, self.path, self._index["lines"][place])
         return None
 
 
@@ -78,13 +78,13 @@ def read_glove(path: str | Path, words: Iterable[str]) -> tuple[torch.Tensor, li
     return vectors, missing
 
 
-def _numbers(text: bytes, dim: int, where: str) -> list[float]:
+def _numbers(text: bytes, dim: int, path: Path, line: torch.Tensor) -> list[float]:
     try:
         numbers = [float(part) for part in text.split()]
     except ValueError as error:
-        raise DataError(f"{where}: not a GloVe line: {error}") from error
+        raise DataError(f"{path}:{int(line)}: not a GloVe line: {error}") from error
     if len(numbers) != dim:
-        raise DataError(f"{where}: {len(numbers)} numbers where the first line has {dim}; the file is damaged")
-    if not all(map(math.isfinite, numbers)):
-        raise DataError(f"{where}: a vector with NaN or infinity; the file is damaged, download it again")
+        raise DataError(f"{path}:{int(line)}: {len(numbers)} numbers where the first line has {dim}; it is damaged")
+    if not math.isfinite(sum(numbers)):
+        raise DataError(f"{path}:{int(line)}: a vector with NaN or infinity; the file is damaged, download it again")
     return numbers
