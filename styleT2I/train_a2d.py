@@ -16,7 +16,7 @@ PRESETS = ("minifaces", "celebahq", "cub", "ffhq", "nabirds")
 )  # fmt: skip
 @click.option("--generator", metavar="FILE", help="Component of the frozen generator.")
 @click.option("--clip", metavar="FILE", help="Component of the frozen CLIP.")
-@click.option("--segmenter", metavar="FILE", help="Source of regions for the spatial constraint.")
+@click.option("--segmenter", metavar="SOURCE", help="Source of regions for the spatial constraint (docs/regions.md).")
 @click.option("--judge", metavar="FILE", help="Attribute classifier for the log's figures and the strengths of edits; "
               "it never trains anything.")  # fmt: skip
 @click.option("--vocabulary", metavar="NAME|FILE", help="Attributes to learn directions of.")

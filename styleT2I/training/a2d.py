@@ -19,7 +19,7 @@ from styleT2I.losses import (
     verdict_keep_loss,
 )
 from styleT2I.networks.directions import AttributeToDirection
-from styleT2I.networks.regions import RegionFinder
+from styleT2I.networks.region_sources import open_segmenter
 from styleT2I.torch_utils.images import save_png
 from styleT2I.training.a2d_config import A2DConfig
 from styleT2I.training.a2d_evaluation import A2DEvaluation, calibrate_strengths, direction_grid
@@ -162,7 +162,7 @@ class A2DTask:
             if self.config.spatial_weight and any(self.vocabulary[name].region for name in self.attributes):
                 raise ConfigError("the spatial constraint needs regions: add --segmenter, or --spatial-weight 0")
             return None
-        regions = RegionFinder(load_frozen(self.config.segmenter, "segmenter", device)[0])
+        regions = open_segmenter(self.config.segmenter, device)
         regions.check([self.config.rest_region, *(self.vocabulary[name].region for name in self.attributes)])
         return regions
 
