@@ -53,6 +53,7 @@ def _convert(source, out, layout, which, half):
     from styleT2I.formats.foreign import read_network
     from styleT2I.formats.model_folder import MANIFEST
     from styleT2I.networks.registry import load_network_component
+    from styleT2I.sources.provenance import info_with_origin
     from styleT2I.torch_utils.files import check_writable_dir
 
     component = read_network(source, which)
@@ -69,34 +70,10 @@ def _convert(source, out, layout, which, half):
     folder = out.parent if out.suffix == ".json" else out
     if (folder / MANIFEST).exists():
         raise OutputError(f"cannot write {folder}: a model folder, whose files belong together; choose another folder")
-    info, step = _info(component), component.step
+    info, step = info_with_origin(component), component.step
     check_writable_dir(folder)
     manifest = write_component(folder, name, component.kind, config, state, half=half, step=step, info=info)
     return {"written": str(manifest), "kind": component.kind, "notes": notes}
-
-
-def _info(component):
-    """What the written component says of itself, and of a foreign file that it came from: name, hash, licence."""
-    from styleT2I.formats.foreign import is_component
-
-    if is_component(component.path):
-        return component.info
-    info = dict(component.info)
-    origin = {"file": component.path.name, "format": info.pop("format", None), "sha256": component.sha256}
-    licence = _licence(component)
-    return info | {"converted_from": origin | ({"licence": licence} if licence else {})}
-
-
-def _licence(component):
-    """The licence of a well-known file, told by its hash or by where it was downloaded to; None where none is known."""
-    from styleT2I.sources.registry import registry
-    from styleT2I.sources.resolve import cached_path
-
-    for entry in registry().values():
-        is_download = entry.url is not None and component.path == cached_path(entry.url)
-        if is_download or entry.sha256 == component.sha256:
-            return entry.licence
-    return component.info.get("converted_from", {}).get("licence")
 
 
 def _described(path):
@@ -104,6 +81,7 @@ def _described(path):
     from styleT2I.formats.component import read_component
     from styleT2I.formats.foreign import is_component
     from styleT2I.formats.model_folder import MANIFEST, read_model_folder
+    from styleT2I.sources.provenance import licence_of
 
     if path.name == MANIFEST or (path / MANIFEST).is_file():
         folder = read_model_folder(path)
@@ -120,7 +98,7 @@ def _described(path):
     size = sum(file.stat().st_size for file in files)
     file = {"file": str(component.path), "format": known, "bytes": size, "sha256": component.sha256}
     networks = {name: _facts(network) for name, network in components.items()}
-    return file | {"licence": _licence(component), "networks": networks}
+    return file | {"licence": licence_of(component), "networks": networks}
 
 
 def _networks_of(path):

@@ -11,9 +11,12 @@ from styleT2I.config import to_dict
 from styleT2I.errors import CheckpointError, ConfigError
 from styleT2I.formats.component import write_component
 from styleT2I.formats.foreign import read_network
+from styleT2I.formats.model_card import write_model_card
 from styleT2I.formats.model_folder import ROLES, check_agreement, facts_of, read_model_folder, write_model_manifest
 from styleT2I.networks.clip_loading import clip_of_object
 from styleT2I.networks.registry import load_network_component
+from styleT2I.sources.provenance import info_with_origin
+from styleT2I.sources.resolve import MODEL, resolve
 from styleT2I.torch_utils.devices import resolve_device
 from styleT2I.torch_utils.files import check_writable_dir, write_bytes_atomic
 
@@ -23,10 +26,11 @@ STEERING_ROLES = ("t2d", "a2d")  # networks that write into one generator's late
 class Model:
     """Networks by role (formats.model_folder.ROLES) and the vocabulary their attributes are named in, on one device."""
 
-    def __init__(self, sources: dict, *, vocabulary=None, device="auto", name: str = "custom"):
-        """sources: role -> network, or the path of its component or foreign file; None leaves the role empty.
+    def __init__(self, sources: dict, *, vocabulary=None, device="auto", name: str = "custom", offline=None):
+        """sources: role -> network, or any source of one (sources.resolve); None leaves the role empty.
 
         vocabulary: a Vocabulary, an embedded one's name or the path of its file; None: attributes are not read.
+        offline: True downloads nothing, None as the environment says.
         """
         for role in sources:
             if role not in ROLES:
@@ -36,21 +40,25 @@ class Model:
         self.vocabulary = vocabulary if is_loaded else load_vocabulary(vocabulary)
         self._vocabulary_file = None if is_loaded else vocabulary
         self.device = resolve_device(device)
+        self.offline = offline
         self.sources = {role: source for role, source in sources.items() if source is not None}
         self._networks, self._hashes, self._infos = {}, {}, {}
 
     @classmethod
-    def from_pretrained(cls, model: str | Path, *, vocabulary=None, device="auto", **replacements) -> Model:
-        """Open a model folder or a model by name; replacements take the place of its components, as in __init__.
+    def from_pretrained(
+        cls, model: str | Path, *, vocabulary=None, device="auto", offline=None, **replacements
+    ) -> Model:
+        """Open a model: a folder, a name, an address or hf://owner/name; replacements take its components' places.
 
         A replaced generator leaves the model's direction networks behind: they steer another latent space.
         """
-        folder = read_model_folder(model)
+        folder = read_model_folder(resolve(model, MODEL, offline=offline))
         kept = dict(folder.files)
         if replacements.get("generator") is not None:
             kept = {role: file for role, file in kept.items() if role not in STEERING_ROLES}
         given = {role: source for role, source in replacements.items() if source is not None}
-        return cls(kept | given, vocabulary=vocabulary or folder.vocabulary, device=device, name=folder.name)
+        vocabulary = vocabulary or folder.vocabulary
+        return cls(kept | given, vocabulary=vocabulary, device=device, name=folder.name, offline=offline)
 
     def network(self, role: str) -> torch.nn.Module:
         """The network of a role; CheckpointError when there is none, or it contradicts those loaded before."""
@@ -76,10 +84,11 @@ class Model:
         """Name of the model and, for every network in use, the hash of its component (None for one built in memory)."""
         return {"name": self.name, "components": dict(self._hashes)}
 
-    def save(self, folder: str | Path, name: str | None = None, *, half: bool = False) -> Path:
-        """Write every component and a model.json into `folder`, which `from_pretrained` then opens; returns the latter.
+    def save(self, folder: str | Path, name: str | None = None, *, half: bool = False, licence=None) -> Path:
+        """Write every component, a model card and a model.json, which is returned; `from_pretrained` opens the folder.
 
-        half stores the weights as fp16. Raises OutputError, or CheckpointError where components do not fit.
+        half stores the weights as fp16. licence: of the model, for its card; a README.md of another's hand is left as
+        it is. Raises OutputError, or CheckpointError where components do not fit.
         """
         for role in self.sources:
             self.network(role)  # all must load and agree before the first is written
@@ -90,16 +99,18 @@ class Model:
             config, state = to_dict(network.config), network.state_dict()
             write_component(folder, stem, network.kind, config, state, half=half, info=self._infos[role])
             files[role] = f"{stem}.json"
-        return write_model_manifest(folder, name or self.name, files, self._saved_vocabulary(folder))
+        name, vocabulary = name or self.name, self._saved_vocabulary(folder)
+        write_model_card(folder, name, files, vocabulary, licence)
+        return write_model_manifest(folder, name, files, vocabulary)
 
     def _load(self, role, source):
         if isinstance(source, torch.nn.Module):
             network = clip_of_object(source) if ROLES[role] == "clip" else source
             return network.to(self.device).eval(), None, {}
-        component = read_network(source)
+        component = read_network(resolve(source, role, offline=self.offline))
         if component.kind != ROLES[role]:
             raise CheckpointError(f"{component.path}: is a {component.kind!r}, but the {role} is a {ROLES[role]!r}")
-        return load_network_component(component, self.device), component.sha256, component.info
+        return load_network_component(component, self.device), component.sha256, info_with_origin(component)
 
     def _where(self, role):
         source = self.sources.get(role, "FILE")

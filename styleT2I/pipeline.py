@@ -7,6 +7,7 @@ seed -> z -> mapping -> w ----------------------------------> w + s' -> synthesi
 from __future__ import annotations
 
 import operator
+import tempfile
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ from styleT2I.margins import open_observer
 from styleT2I.metrics.attributes import encode_requests
 from styleT2I.model import Model
 from styleT2I.results import EditResult, Result, attributes_found
+from styleT2I.sources.hub import upload
 from styleT2I.torch_utils.batching import in_micro_batches
 from styleT2I.torch_utils.images import to_uint8
 from styleT2I.torch_utils.seeding import generator, latents_of_seeds
@@ -40,17 +42,44 @@ class StyleT2I:
 
     @classmethod
     def from_pretrained(cls, model: str | Path = "minifaces", *, device="auto", **replacements) -> StyleT2I:
-        """Open a model folder, or a model by name; replacements, say t2d=PATH, as in `Model.from_pretrained`."""
+        """Open a model: a folder, a name, https://HOST/FOLDER or hf://owner/name; as `Model.from_pretrained`.
+
+        replacements: t2d= and other roles, each a network or any source of one. offline=True downloads nothing.
+        """
         return cls(Model.from_pretrained(model, device=device, **replacements))
 
     @classmethod
-    def from_components(cls, *, vocabulary=None, device="auto", name: str = "custom", **components) -> StyleT2I:
-        """Build from parts: generator=, clip=, t2d= and other roles of `Model`, each a network or its path."""
-        return cls(Model(components, vocabulary=vocabulary, device=device, name=name))
+    def from_components(
+        cls, *, vocabulary=None, device="auto", name: str = "custom", offline=None, **components
+    ) -> StyleT2I:
+        """Build from parts: generator=, clip=, t2d= and other roles of `Model`, each a network or any source of one."""
+        return cls(Model(components, vocabulary=vocabulary, device=device, name=name, offline=offline))
 
-    def save_pretrained(self, folder: str | Path, name: str | None = None, *, half: bool = False) -> Path:
-        """Write the model as a folder that `from_pretrained` opens, as `Model.save`."""
-        return self.model.save(folder, name, half=half)
+    def save_pretrained(
+        self, folder: str | Path, name: str | None = None, *, half: bool = False, licence: str | None = None
+    ) -> Path:
+        """Write the model, with a model card, as a folder that `from_pretrained` opens, as `Model.save`."""
+        return self.model.save(folder, name, half=half, licence=licence)
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        half: bool = False,
+        licence: str | None = None,
+        private: bool | None = None,
+        revision: str | None = None,
+        message: str | None = None,
+        token: str | None = None,
+    ) -> str:
+        """Upload the model to the Hugging Face Hub as `repo_id` ("owner/name") and return the commit's address.
+
+        The repository is made where there is none; `from_pretrained("hf://owner/name")` opens it. token: None is that
+        of `hf auth login`. Raises DownloadError when the Hub refuses, otherwise as `save_pretrained`.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            self.save_pretrained(folder, repo_id.rpartition("/")[2], half=half, licence=licence)
+            return upload(folder, repo_id, private=private, revision=revision, message=message, token=token)
 
     def understand(self, text: str, *, strict: bool = False) -> Prompt:
         """What the model makes of a sentence, its attributes and warnings; PromptError as attributes.prompt has it."""

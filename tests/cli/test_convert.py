@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from styleT2I.convert import main
 from styleT2I.formats.component import read_component
 from styleT2I.networks.registry import load_network
-from styleT2I.sources import registry as registry_module
+from styleT2I.sources import provenance
 from styleT2I.sources import resolve as resolve_module
 from styleT2I.sources.registry import Entry
 from tests.tiny_model import tiny_generator, write_tiny, write_tiny_model
@@ -70,7 +70,7 @@ def test_a_file_is_described_with_size_hash_and_licence_if_known(component, tmp_
     assert facts["bytes"] == (tmp_path / "g.pt").stat().st_size and list(facts["networks"]) == ["G_ema"]
     assert "licence                 unknown" in convert(tmp_path / "g.pt", "--describe").output
     entry = Entry("tiny", "generator", "https://example.org/g.pt", None, digest, 16, "CC0", "", True)
-    monkeypatch.setattr(registry_module, "registry", lambda: {"tiny": entry})
+    monkeypatch.setattr(provenance, "registry", lambda: {"tiny": entry})
     assert json.loads(convert(tmp_path / "g.pt", "--describe", "--json").output)["licence"] == "CC0"
     convert(tmp_path / "g.pt", tmp_path / "ours")
     assert json.loads(convert(tmp_path / "ours", "--describe", "--json").output)["licence"] == "CC0"
@@ -92,7 +92,7 @@ def test_the_registry_is_listed():
 def test_a_well_known_name_is_converted_offline_from_the_cache(component, tmp_path, monkeypatch):
     monkeypatch.setenv("STYLET2I_CACHE", str(tmp_path / "cache"))
     entry = Entry("tiny", "generator", "https://example.org/tiny.pt", None, None, 16, "CC0", "", True)
-    for module in (registry_module, resolve_module):
+    for module in (provenance, resolve_module):
         monkeypatch.setattr(module, "registry", lambda: {"tiny": entry})
     assert_one_line_error(convert("tiny", tmp_path / "out", "--offline"), "example.org/tiny.pt")
     convert(component, resolve_module.cached_path(entry.url), "--to", "rosinality")

@@ -1,0 +1,27 @@
+"""Where a component read from a foreign file came from, kept when it is written again in our own format."""
+
+from __future__ import annotations
+
+from styleT2I.formats.component import Component
+from styleT2I.formats.foreign import is_component
+from styleT2I.sources.registry import registry
+from styleT2I.sources.resolve import cached_path
+
+
+def licence_of(component: Component) -> str | None:
+    """The licence of a well-known file, told by its hash or by where it was downloaded to; None where none is known."""
+    for entry in registry().values():
+        is_download = entry.url is not None and component.path == cached_path(entry.url)
+        if is_download or entry.sha256 == component.sha256:
+            return entry.licence
+    return component.info.get("converted_from", {}).get("licence")
+
+
+def info_with_origin(component: Component) -> dict:
+    """`component.info`; of a foreign file with its name, format, SHA-256 and licence under "converted_from"."""
+    if is_component(component.path):
+        return component.info
+    info = dict(component.info)
+    origin = {"file": component.path.name, "format": info.pop("format", None), "sha256": component.sha256}
+    licence = licence_of(component)
+    return info | {"converted_from": origin | ({"licence": licence} if licence else {})}
