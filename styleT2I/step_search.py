@@ -11,6 +11,7 @@ __all__ = ["Found", "Goals", "search_steps"]
 
 REACH = 3.0  # a step of ||a|| is first taken to move a margin by this many times a clear margin, then measured
 TRUST = 0.5  # in units of ||a||: no look goes further than this from the last
+LEAST_SLOPE = 0.1  # share of its first value that a margin's slope along its own direction keeps, flat as it may look
 RIDGE = 0.02  # of the least-norm solution, relative to the largest squared slope
 
 
@@ -28,8 +29,8 @@ class Goals(NamedTuple):
     def costs(self, margins: torch.Tensor) -> torch.Tensor:
         """[N]: by the weight of the wrong verdicts first, by the shortfall second."""
         wrong = (self.wanted * margins <= 0) & (self.wanted != 0)
-        short = self.shortfalls(margins) / self.targets.clamp_min(1e-6)
-        return (wrong * self.weights).sum(dim=1) + 0.01 * short.clamp_max(1).mean(dim=1)
+        short = self.shortfalls(margins)
+        return (wrong * self.weights).sum(dim=1) + (short / (short + self.targets).clamp_min(1e-6)).mean(dim=1)
 
     def of(self, rows: torch.Tensor) -> Goals:
         """The goals of some rows."""
@@ -63,7 +64,8 @@ def search_steps(
     A row whose targets are reached is not looked at again; the rest end with the best steps seen.
     """
     clear = margins.abs().mean(dim=1, keepdim=True).clamp_min(1e-3)  # [N, 1]
-    slopes = torch.diag_embed(REACH * clear / norms)  # [N, A, A]
+    first_slopes = REACH * clear / norms  # [N, A]
+    slopes = torch.diag_embed(first_slopes)  # [N, A, A]
     steps, margins = torch.zeros_like(margins), margins.clone()
     best, best_costs = Found(steps.clone(), margins.clone()), goals.costs(margins)
     rows = torch.arange(len(margins), device=margins.device)
@@ -78,6 +80,8 @@ def search_steps(
         change = new - steps[rows]
         seen = look(new, rows)
         slopes[rows] = _corrected(slopes[rows], change, seen - margins[rows])
+        own = slopes.diagonal(dim1=1, dim2=2)
+        own.copy_(torch.maximum(own, LEAST_SLOPE * first_slopes))
         steps[rows], margins[rows] = new, seen
         costs = goal.costs(seen)
         better = costs < best_costs[rows]
@@ -93,7 +97,7 @@ def _least_change(slopes, goal, margins):
     rise = goal.wanted.unsqueeze(2) * slopes * is_short.unsqueeze(2) * may_move.unsqueeze(1)  # [M, short, moved]
     gram = rise @ rise.transpose(1, 2)
     ridge = RIDGE * gram.diagonal(dim1=1, dim2=2).amax(dim=1, keepdim=True).clamp_min(1e-6)
-    gram = gram + torch.diag_embed(torch.where(is_short, ridge, 1.0))
+    gram = gram + torch.diag_embed(torch.where(is_short, ridge / goal.weights, 1.0))  # heavy goals give way least
     return (rise.transpose(1, 2) @ torch.linalg.solve(gram, short.unsqueeze(2))).squeeze(2)
 
 
