@@ -70,7 +70,8 @@ def compositions_grid(model: Model, psi: float, adjustments: Sequence[Adjustment
     G = measure.generator
     scale = max(1, _GRID_FACE_SIZE // G.resolution)
     plain = G.synthesis(measure.ws).clamp(-1, 1)
-    titles = ", ".join(["unedited", *(config.method for config in adjustments)])
+    methods = ["T2D alone" if config.method == BASELINE else config.method for config in adjustments]
+    titles = " | ".join(["unedited", *methods])
     rows = []
     for cell in composition_cells(_GRID_FACES):
         images = [plain]
