@@ -51,7 +51,9 @@ def load_network_component(source, device="cpu") -> torch.nn.Module:
         with _Allowance(component):
             network = build_network(component.kind, component.config)
     except ConfigError as error:
-        raise CheckpointError(f"{component.path}: {error}") from error
+        raise CheckpointError(
+            f"{component.path}: its configuration is wrong: {error}; fetch or write it again"
+        ) from error
     load_strict(network, component.state_dict, component.path)
     return network.to(device)
 
@@ -75,7 +77,7 @@ def load_strict(network: torch.nn.Module, state_dict: dict, where) -> None:
     if missing or unexpected or shaped:
         shapes = [f"{k} {list(state_dict[k].shape)} for {list(own[k].shape)}" for k in shaped[:3]]
         parts = [("missing", missing), ("unexpected", unexpected), ("of another shape", shapes)]
-        text = "; ".join(f"{what}: {', '.join(keys[:3])}" for what, keys in parts if keys)
+        text = "; ".join(f"{what}: {', '.join(ascii(k)[1:-1][:100] for k in keys[:3])}" for what, keys in parts if keys)
         counts = f"{len(missing)} missing, {len(unexpected)} unexpected, {len(shaped)} of another shape"
         raise CheckpointError(f"{where}: the weights do not fit {type(network).__name__} ({counts}); {text}")
     network.load_state_dict(state_dict)
