@@ -50,12 +50,13 @@ def download(url: str, path: str | Path, *, size: int | None = None, sha256: str
                 try:
                     _fetch(url, path, size, sha256)
                 except DownloadError as error:
-                    raise DownloadError(f"{url}: {error}; {by_hand(url, path)}") from error
+                    raise DownloadError(f"{url}: {error}; {by_hand(path)}") from error
+                return path
     check_known(path, size, sha256)
     return path
 
 
-def by_hand(url: str, path: Path) -> str:
+def by_hand(path: Path) -> str:
     """The remedy of every failure."""
     return f"or get it elsewhere and save it as {path}"
 

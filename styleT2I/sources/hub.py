@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from styleT2I.errors import CheckpointError, DownloadError
 from styleT2I.formats.model_folder import MANIFEST
@@ -13,7 +13,9 @@ from styleT2I.sources.gather import gather
 from styleT2I.torch_utils.files import sha256_file
 
 WEIGHTS = (".safetensors", ".pkl", ".pt", ".pth", ".bin")
+_SIDECARS = ("open_clip_config.json", "config.json")  # what a CLIP's tensors do not tell
 _NAMED = {"clip": ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")}  # open_clip's own names
+_BY_HAND = "or fetch it on another machine (hf download) and give its path"
 _FORM = "write hf://owner/name, hf://owner/name/file or either with @revision"
 
 
@@ -53,11 +55,15 @@ def fetch(text: str, kind: str | None, offline: bool) -> Path:
             raise CheckpointError(f"hf://{source.repo_id}/{name}: not the file that its manifest was written for")
         return path
 
-    if source.file:
-        return gather(get, source.file, kind)
-    if kind == "model":
-        return gather(get, MANIFEST, kind)
-    return gather(get, _fitting_file(source, kind, offline), kind)
+    if kind == "model" and not (source.file or "").endswith(".json"):
+        first = f"{source.file}/{MANIFEST}" if source.file else MANIFEST
+    else:
+        first = source.file or _fitting_file(source, kind, offline)
+    if kind in (None, "clip") and not first.endswith(".json"):
+        for name in _SIDECARS:  # first, so that the weights are never there without what belongs to them
+            with contextlib.suppress(DownloadError):
+                get((PurePosixPath(first).parent / name).as_posix())
+    return gather(get, first, kind)
 
 
 def upload(
@@ -105,15 +111,18 @@ def _fitting_file(source, kind, offline):
 
 
 def _files(source, offline):
+    """The names of the files in a repository; offline those of the state of it that is in the cache."""
     with _in_one_line(f"hf://{source.repo_id}", offline):
+        from huggingface_hub import HfApi, scan_cache_dir
+
         if not offline:
-            from huggingface_hub import HfApi
-
             return HfApi().list_repo_files(source.repo_id, revision=source.revision)
-        from huggingface_hub import snapshot_download
-
-        folder = Path(snapshot_download(source.repo_id, revision=source.revision, local_files_only=True))
-        return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+        kept = [repo for repo in scan_cache_dir().repos if repo.repo_id == source.repo_id]
+    wanted = source.revision or "main"
+    for state in (state for repo in kept for state in repo.revisions):
+        if wanted in (*state.refs, state.commit_hash):
+            return [file.file_path.relative_to(state.snapshot_path).as_posix() for file in state.files]
+    raise DownloadError(f"hf://{source.repo_id}: {_absent(offline)}")
 
 
 def _commit_of(path):
@@ -133,8 +142,12 @@ def _in_one_line(what, offline):
         raise DownloadError(f"{what}: {_reason(error, offline)}") from error
 
 
+def _absent(offline):
+    cause = "--offline is set" if offline else "the Hub is out of reach"
+    return f"not in the cache, and {cause}; try again with a network, {_BY_HAND}"
+
+
 def _reason(error, offline):
-    by_hand = "or fetch it on another machine (hf download) and give its path"
     names = {cls.__name__ for cls in type(error).__mro__}
     if "GatedRepoError" in names:
         return "its owner wants a licence accepted first; accept it on the repository's page, then `hf auth login`"
@@ -142,10 +155,9 @@ def _reason(error, offline):
         return "no such repository, or a private one; check the name, or `hf auth login`"
     if "RevisionNotFoundError" in names:
         return "the repository has no such revision"
-    if "LocalEntryNotFoundError" in names or "OfflineModeIsEnabled" in names:
-        cause = "--offline is set" if offline else "the Hub is out of reach"
-        return f"not in the cache, and {cause}; try again with a network, {by_hand}"
+    if names & {"LocalEntryNotFoundError", "OfflineModeIsEnabled", "CacheNotFound"}:
+        return _absent(offline)
     if "EntryNotFoundError" in names:
         return "the repository has no such file"
     text = " ".join(str(error).split())[:200] or type(error).__name__
-    return f"the Hub did not give it ({text}); try again, {by_hand}"
+    return f"the Hub did not give it ({text}); try again, {_BY_HAND}"

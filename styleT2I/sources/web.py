@@ -42,8 +42,9 @@ def open_url(url: str, headers: dict[str, str] | None = None):
     request = urllib.request.Request(
         url, headers={"User-Agent": agent, "Accept-Encoding": "identity", **(headers or {})}
     )
+    handlers = [_Redirects] if url.startswith("https:") else [_Redirects, urllib.request.ProxyHandler({})]
     try:
-        return urllib.request.build_opener(_Redirects).open(request, timeout=TIMEOUT)
+        return urllib.request.build_opener(*handlers).open(request, timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
         if error.code == 416:
             return error

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -70,7 +71,7 @@ def test_a_model_stands_for_its_component_of_the_role_asked_for(model):
     assert resolve(model, "t2d") == model / "t2d.json"
     assert resolve(model / "model.json", "judges.guide") == model / "judges_guide.json"
     assert resolve("minifaces", "generator") == find_model("minifaces") / "generator.json"
-    assert "has no a2d" in error_of(model, "a2d", CheckpointError)
+    assert "has no segmenter" in error_of(model, "segmenter", CheckpointError)
 
 
 def test_an_unknown_name_is_answered_with_the_nearest_of_the_kind():
@@ -264,6 +265,7 @@ def hub_answers(model):
     commit, answers = "c" * 40, {}
     files = {f"me/tiny/{path.name}": path.read_bytes() for path in model.iterdir()}
     files |= {"me/clips/open_clip_model.safetensors": b"open", "me/clips/model.safetensors": b"other"}
+    files |= {"me/clips/open_clip_config.json": b"{}"}
     for name, body in files.items():
         owner, repo, file = name.split("/")
         headers = {"X-Repo-Commit": commit}
@@ -283,7 +285,7 @@ def test_the_hub_gives_models_components_and_files_and_a_cache_without_network(m
     questions = [
         "hf://me/tiny model", "hf://me/tiny t2d", "hf://me/tiny/clip.json clip", "hf://me/clips clip",
         "hf://me/clips generator", "hf://me/tiny model offline", "hf://me/other/g.pkl generator offline",
-        "hf://me/tiny/missing.pkl generator",
+        "hf://me/tiny/missing.pkl generator", "hf://me/clips clip offline", "hf://me/other clip offline",
     ]  # fmt: skip
     with web_server(hub_answers(model)) as server:
         server.missing = {"X-Error-Code": "EntryNotFound"}
@@ -293,10 +295,11 @@ def test_the_hub_gives_models_components_and_files_and_a_cache_without_network(m
             [sys.executable, "-c", HUB_SCRIPT], input="\n".join(questions), env=environment, capture_output=True,
             text=True, timeout=200,
         )  # fmt: skip
-    whole, t2d, clip, loose, vague, cached, absent, missing = result.stdout.splitlines()
+    whole, t2d, clip, loose, vague, cached, absent, missing, kept, unknown = result.stdout.splitlines()
     assert whole.startswith(str(tmp_path / "hf")) and whole == cached, result.stderr
     assert t2d == f"{whole}/t2d.json" and clip == f"{whole}/clip.json"
-    assert loose.endswith("/open_clip_model.safetensors")
+    assert loose.endswith("/open_clip_model.safetensors") and loose == kept
+    assert Path(loose).with_name("open_clip_config.json").read_bytes() == b"{}"
     assert "name one as hf://me/clips/FILE" in vague
-    assert "not in the cache, and --offline is set" in absent
+    assert "not in the cache, and --offline is set" in absent and "--offline is set" in unknown
     assert missing == "error: hf://me/tiny/missing.pkl: the repository has no such file"
