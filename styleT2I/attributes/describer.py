@@ -48,6 +48,8 @@ class Describer(Record):
         self.group_adjectives: list[Adjective] = []
         self.subject: list[str] = [lexicon.subject]
         self.owner: list[str] = []  # the parts that have what is named: "wings with ..."
+        self.said: list[Adjective] = []  # what a verb said last
+        self.echo: list[Adjective] = []  # what "so is" will say of the part that follows
         self.denied: list[Item] = []  # parts after "neither", until their verb comes
         self.negation: Negation | None = None
         self.last = ""  # kind of the last meaningful item: part, person, copula, relative, unknown ...
@@ -83,6 +85,8 @@ class Describer(Record):
         self.carried = []
         if part in self.lexicon.carriers and self._hand_on(part, pending):
             return
+        if self.echo and not pending and not self._is_described_next():
+            pending, self.echo, self.negation = self.echo, [], None
         presence = (*self.lexicon.presence.get(part, ()), *item.entry.states)
         is_chained = self.is_apart and self.last == "part" and not pending
         stated = self._describe(part, pending, item)
@@ -105,6 +109,7 @@ class Describer(Record):
         self.group_is_said = bool(pending)
         self.is_bare = not (pending or presence)
         self.is_placed = self.is_adrift = False
+        self.owner = []
         self.last, self.is_apart, self.has_determiner, self.is_of = "part", False, False, False
 
     def _lack(self, item: Item, pending: list[Adjective], is_said: bool):
@@ -145,7 +150,8 @@ class Describer(Record):
             return True
         if self.last == "part" and not (pending or self.is_apart):  # "its belly color"
             return True
-        if self.owner and pending and self.is_object and part in self.lexicon.described:  # "wings with black feathers"
+        is_owned = any(owner in adjective.meaning for adjective in pending for owner in self.owner)
+        if is_owned and part in self.lexicon.described:  # "wings with black feathers"
             for adjective in pending:
                 self._attach(adjective, [self.owner])
             return True
@@ -226,6 +232,8 @@ class Describer(Record):
     def _flush(self):
         """Attach waiting adjectives that no noun follows to what was spoken of before."""
         is_elsewhere = self.is_object or self.is_placed
+        if self.is_predicate and self.pending:
+            self.said = self.pending
         is_named = (self.has_person or bool(self.group)) and not self.is_predicate
         for adjective in self._take(keeps_unknown=True):
             is_of_unknown = self.before_unknown and (is_elsewhere or (is_named and adjective.is_common))
@@ -263,7 +271,7 @@ class Describer(Record):
             denial = self._denial(adjective.negation, "not")
             self._mention(name, value, phrase, item, None if is_person else head, denial)
             stated.add(name)
-        adjective.is_used = True
+        adjective.is_used = adjective.is_used or part in adjective.meaning
         if adjective.negation is not None:
             adjective.negation.is_spent = True
         return stated
@@ -277,7 +285,7 @@ class Describer(Record):
         self.subject, self.group, self.group_adjectives = [self.lexicon.subject], [], []
         self.is_predicate = self.is_object = self.is_apart = self.has_determiner = self.is_of = False
         self.is_placed = self.is_adrift = False
-        self.owner = []
+        self.owner, self.echo = [], []
         self.last = last
 
     def _end_spent_negation(self):

@@ -5,28 +5,23 @@ What it keeps while walking: adjectives that wait for their noun (`pending`), th
 """
 
 from styleT2I.attributes.alternatives import without_alternatives
-from styleT2I.attributes.describer import Describer
+from styleT2I.attributes.denier import Denier
 from styleT2I.attributes.lexicon import Item
-from styleT2I.attributes.scope import Negation, ends_at_conjunction, ends_in_noun, ends_phrase, following, located_part
+from styleT2I.attributes.scope import (
+    Negation,
+    ends_at_conjunction,
+    ends_in_noun,
+    ends_phrase,
+    following,
+    leads_to_part,
+    located_part,
+)
 
-_ON = {
-    "on",
-    "in",
-    "of",
-    "over",
-    "across",
-    "along",
-    "throughout",
-    "at",
-    "upon",
-    "atop",
-    "covering",
-}  # of the part itself
-_DENIALS = {"not", "nor", "neither"}
+_ON = frozenset("on in of over across along throughout at upon atop covering".split())  # of the part itself
 _ANSWERS = ("no", "none", "nope", "yes")
 
 
-class Interpreter(Describer):
+class Interpreter(Denier):
     """One walk over the items of a text; results are in `mentions`, `unknown` and `problems`."""
 
     def run(self):
@@ -94,6 +89,8 @@ class Interpreter(Describer):
         is_shaved = "shave" in roles and self._is_shaved_off()
         if is_shaved or negation:
             self._negate("without" if is_shaved else negation)
+        elif "but" in roles and self.pending and not self.is_predicate and leads_to_part(self.items, self.position):
+            self.negation, self.is_apart = None, True  # "bushy but not arched eyebrows"
         elif "but" in roles:
             self._flush()
             self.negation, self.last = None, ""
@@ -147,6 +144,8 @@ class Interpreter(Describer):
         is_aside = self.last == "adjective" and not (self.is_object or self.is_predicate)  # "its bill, long, is black"
         self._flush()
         self._end_spent_negation()
+        if self.position and self.items[self.position - 1].text in ("so", "neither", "nor"):
+            self.echo = self.said  # "its throat is white, and so is its belly"
         if self.denied:
             self.subject, self.negation, self.denied = [item.entry.part for item in self.denied], Negation("not"), []
         elif is_aside and self.group:
@@ -161,15 +160,18 @@ class Interpreter(Describer):
     def _object(self):
         """What follows is had or worn: the verbs "has", "wears" and the word "with"."""
         self._report_denied()
+        is_patterned = bool(self.pending) and "patterned" in self.pending[-1].item.entry.roles
         is_carried = self.negation is not None and self.negation.is_continued and not self.negation.is_spent
         self._flush()
         if is_carried:  # "isn't smiling or wearing a hat"
             self.negation.is_spent = False
         self._end_spent_negation()
-        is_subject = self.is_predicate or self.last == "relative"
+        self.is_adrift = self.last == "unknown" or is_patterned  # "edged with white", "spotted with brown"
+        is_new_verb = self.is_apart and "with" not in self.items[self.position].entry.roles  # "... and has"
+        is_subject = (self.is_predicate or self.last == "relative") and not is_new_verb
         is_owned = self.last == "part" or (is_subject and self.subject != [self.lexicon.subject])
-        self.owner = (list(self.group) if self.last == "part" else self.subject) if is_owned else []
-        self.is_adrift = self.last == "unknown" and not is_owned
+        owner = list(self.group) if self.last == "part" else self.subject
+        self.owner = owner if is_owned and not self.is_adrift else []
         self.is_predicate, self.is_object, self.is_placed = False, True, False
         self.last, self.group, self.group_adjectives = "", [], []
         self.is_apart = self.has_determiner = False
@@ -199,58 +201,10 @@ class Interpreter(Describer):
             self.is_adrift = False
         self.is_apart = True
 
-    def _negate(self, kind: str):
-        if kind == "free":  # "makeup-free" denies what stands before it
-            if self.last == "part" and self.mentions:
-                self.mentions[-1] = self.mentions[-1]._replace(value=not self.mentions[-1].value)
-            return
-        if kind in ("without", "no", "unstated"):
-            self._flush()
-        is_double = self.negation is not None and self.negation.is_fresh and kind != "nor"
-        if kind == "without":
-            self._object()
-        self.negation = None if is_double else Negation(kind)
-
-    def _is_answer(self, item: Item) -> bool:
-        """Whether a word such as "none", "gone", "no" says that what was named before is not there."""
-        roles = item.entry.roles
-        if "no" in roles:
-            return ends_phrase(self.items, self.position, frozenset({"mark"}))
-        if "function" in roles and (self.is_object or self.pending):  # "off", but not "wearing a hat off"
-            return False
-        is_only = roles == {"absent"}
-        return (is_only or ends_phrase(self.items, self.position)) and (bool(self._absentees()) or bool(self.pending))
-
-    def _answer(self, item: Item):
-        """Turn round what was named before: "glasses: none", "his hat is off", "smiling: no"."""
-        if self.pending and self.last == "adjective":
-            self.pending[-1].negation = Negation("not")
-        elif self.negation is not None and self.negation.is_fresh:  # "his beard is not gone"
-            self.negation.is_spent = True
-        else:
-            for part in self._absentees():
-                self._deny(part, item)
-                for adjective in self.group_adjectives:  # "big lips: no"
-                    for name, value in adjective.meaning.get(part, ()):
-                        if (name, value) not in self.lexicon.scalar:
-                            self._turn_round(name, value)
-
-    def _set_aside(self, item: Item):
-        """Take back a thing that is not where it is worn: "a hat in his hand"."""
-        for part in self._absentees():
-            for name, _ in self.lexicon.presence.get(part, ()):
-                self._forget(name, part)
-        self.unknown.append(item)
-
     def _is_of_whole(self) -> bool:
         """Whether waiting adjectives with "above" or "below" describe the subject: "olive above, yellow below"."""
         is_whole = not self.group and self.subject == [self.lexicon.subject]
         return bool(self.pending) and is_whole and ends_phrase(self.items, self.position)
-
-    def _absentees(self) -> list[str]:
-        if self.last == "copula":
-            return [part for part in self.subject if part != self.lexicon.subject]
-        return self.group if self.last == "part" else []
 
     def _carry(self) -> bool:
         """Hand waiting adjectives on to the part on which they are: "red on its wings"; False if they have no such."""
@@ -285,24 +239,6 @@ class Interpreter(Describer):
     def _is_followed_by_adjective(self) -> bool:
         entry = self._next()
         return entry is not None and bool(entry.adjective)
-
-    def _is_shaved_off(self) -> bool:
-        """Whether "shaved" is what became of a thing: "he shaved his beard", but not "he shaved his head"."""
-        after = following(self.items, self.position)[:2]
-        return (
-            len(after) == 2
-            and after[0].text in ("his", "her", "the", "their")
-            and after[1].entry is not None
-            and (after[1].entry.part in self.lexicon.presence)
-        )
-
-    def _is_denied_verb(self) -> bool:
-        """Whether an unknown word after "not" is a verb, which leaves the denial to its object: "not growing a beard"."""
-        before = self.items[self.position - 1].entry if self.position else None
-        before = None if before is None or "degree" in before.roles else before  # "you hardly notice her narrow eyes"
-        after = next(iter(following(self.items, self.position)), None)
-        is_first = self.negation.kind in _DENIALS and before is not None and before.roles & _DENIALS
-        return bool(is_first) and after is not None and after.entry is not None and "determiner" in after.entry.roles
 
     def _is_verb(self, entry) -> bool:
         """Whether a word that can be a noun is what the person does: "she waves", "he ties his shoes"."""

@@ -63,6 +63,7 @@ class Lexicon:
         for role in ("degree", "shade"):  # "bright red" is red; "a bright bird" is reported
             self._add_role(role, vocabulary.degree)
         self._add_role("marking", vocabulary.markings)
+        self._add_role("patterned", vocabulary.patterned)
         for part, forms in vocabulary.parts.items():
             self._add_part(part, forms)
         for attribute in vocabulary:

@@ -69,7 +69,16 @@ def _build(data: dict, heard: dict) -> Vocabulary:
     )
     subject = {"noun": "person", "pronoun": "they", **data.get("subject", {})}
     degree = tuple([*lexicon.get("degree", ()), *data.get("degree", ())])
-    return Vocabulary(name, attributes, exclusive, parts, subject, degree, tuple(lexicon.get("markings", ())))
+    return Vocabulary(
+        name,
+        attributes,
+        exclusive,
+        parts,
+        subject,
+        degree,
+        tuple(lexicon.get("markings", ())),
+        tuple(lexicon.get("patterned", ())),
+    )
 
 
 def _with_more(lists: dict, more: dict) -> dict:

@@ -94,6 +94,16 @@ def ends_in_noun(items: list[Item], position: int) -> bool:
     return False
 
 
+def leads_to_part(items: list[Item], position: int) -> bool:
+    """Whether adjectives, denied or not, and a part follow at once: "(bushy but) not arched eyebrows"."""
+    is_described = False
+    for entry in _next_items(items, position):
+        if not (entry.adjective or "not" in entry.roles):
+            return is_described and entry.part is not None
+        is_described = is_described or bool(entry.adjective)
+    return False
+
+
 def is_second_person(items: list[Item], position: int) -> bool:
     """Whether the person at `position` is joined to another: "a man and a woman", "with his son"."""
     seen_determiner = False

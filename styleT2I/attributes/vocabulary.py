@@ -83,6 +83,7 @@ class Vocabulary:
     subject: dict[str, str]
     degree: tuple[str, ...] = ()  # words that only shade an adjective here ("bright red")
     markings: tuple[str, ...] = ()  # nouns that mean a pattern of the part on which they are ("spots")
+    patterned: tuple[str, ...] = ()  # adjectives that may name a colour of their own ("spotted with brown")
     heard: "Vocabulary | None" = None  # the same with the words of lexicon/heard; None: only what is also written
 
     @functools.cached_property
