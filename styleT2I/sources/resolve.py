@@ -35,7 +35,11 @@ def resolve(source: str | Path, kind: str | None = None, *, offline: bool | None
     if "://" in text:
         return _fetch_address(text, kind, offline)
     path = Path(text).expanduser()
-    if path.exists():
+    try:
+        is_path = path.exists()
+    except OSError as error:  # no permission, a name too long
+        raise CheckpointError(f"{text[:200]}: cannot be read: {error.strerror}; check the path") from error
+    if is_path:
         return _part_of(path, kind)
     if kind == MODEL:
         return find_model(text)

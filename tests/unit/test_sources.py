@@ -80,6 +80,11 @@ def test_an_unknown_name_is_answered_with_the_nearest_of_the_kind():
     assert "is a checkpoint of a clip, not of a generator" in error_of("clip-rn50", "generator", CheckpointError)
 
 
+@pytest.mark.parametrize("source", ["x" * 5000, "a\0b", "nul\0/../x"], ids=["long", "nul", "nul in folder"])
+def test_a_name_that_no_file_can_have_is_one_line(source):
+    assert len(error_of(source, "generator", CheckpointError)) < 6000
+
+
 # addresses
 
 
