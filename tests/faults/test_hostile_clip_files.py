@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pickle
+import random
 import resource
 import warnings
 import zipfile
@@ -365,3 +366,41 @@ def test_a_component_that_asks_for_endless_layers_is_refused(tmp_path):
     manifest["config"]["model"]["text_cfg"]["layers"] = 10**9
     path.write_text(json.dumps(manifest))
     refused(path, "no CLIP has the layers")
+
+
+@pytest.mark.parametrize("container", ["zip", "torchscript", "legacy", "safetensors"])
+def test_bytes_changed_at_random_end_in_one_line_or_in_a_clip(tmp_path, whole_files, container):
+    for seed in range(25):
+        dice = random.Random(f"{container} {seed}")
+
+        def change(name, content, dice=dice):
+            return mutated(content, dice) if name.endswith("data.pkl") else content, zipfile.ZIP_STORED
+
+        is_archive = container in ("zip", "torchscript")
+        data = whole_files[container]
+        (tmp_path / "clip.pt").write_bytes(rewritten(data, change) if is_archive else mutated(data, dice, 20_000))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                load_clip(tmp_path / "clip.pt")
+            except StyleT2IError as error:
+                assert str(tmp_path / "clip.pt") in str(error) and "\n" not in str(error)
+
+
+def mutated(data, dice, size=None):
+    data = bytearray(data)
+    for _ in range(dice.randint(1, 3)):
+        data[dice.randrange(min(size or len(data), len(data)))] = dice.randrange(256)
+    return bytes(data)
+
+
+def test_names_that_are_no_text_are_passed_over(tmp_path):
+    state = {**random_state(width=64, layers=1), **SCALARS}
+    assert load_clip(saved(tmp_path, {"model": {**state, 7: torch.zeros(2)}})).config.quick_gelu
+    numbered = (b"}K\x07ctorch._utils\n_rebuild_tensor_v2\n((X\x07\x00\x00\x00storagectorch\nFloatStorage\n"
+                b"X\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x01tQK\x00K\x01\x85K\x01\x85\x89}tRs")  # fmt: skip
+    with zipfile.ZipFile(tmp_path / "odd.pt", "w") as archive:
+        archive.writestr("odd/data.pkl", script_pickle(numbered))
+        archive.writestr("odd/data/0", b"\x00" * 4)
+        archive.writestr("odd/constants.pkl", b"")
+    refused(tmp_path / "odd.pt", "no network of a known format")
