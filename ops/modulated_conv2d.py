@@ -8,12 +8,18 @@ from styleT2I.ops.impl import resolve_impl
 from styleT2I.ops.upfirdn2d import downsample2d, filter_size, upfirdn2d, upsample2d
 
 
-def demodulation_coefficients(weight, styles, eps=1e-8):
+def tap_squares(weight):
+    """Return sum over k of weight[O,I,k,k]^2, [O,I]: the part of the demodulation that needs no styles."""
+    return weight.square().sum([2, 3])
+
+
+def demodulation_coefficients(weight, styles, eps=1e-8, squares=None):
     """Return 1 / sqrt(sum over i, k of (styles_i * weight_oik)^2 + eps) (equation 3).
 
-    weight: [O,I,k,k]. styles: [N,I]. Returns [N,O]. The sum over k needs no styles: it is (s^2) @ (sum_k W^2).
+    weight: [O,I,k,k]. styles: [N,I]. squares: tap_squares(weight) where it is at hand. Returns [N,O].
     """
-    return (styles.square() @ weight.square().sum([2, 3]).t() + eps).rsqrt()
+    squares = tap_squares(weight) if squares is None else squares
+    return (styles.square() @ squares.t() + eps).rsqrt()
 
 
 def conv2d_resample(x, weight, bias=None, *, up=1, down=1, resample_filter=None, impl="auto"):

@@ -10,6 +10,7 @@ from torch import nn
 
 from styleT2I.errors import ConfigError
 from styleT2I.networks.stylegan2_config import GeneratorConfig
+from styleT2I.networks.stylegan2_frozen import draw_compiled, usable_kernels
 from styleT2I.networks.stylegan2_layers import Conv2d, FullyConnected, MappingNetwork
 from styleT2I.ops.bias_act import activation, bias_act
 from styleT2I.ops.modulated_conv2d import modulated_conv2d, modulated_layer
@@ -38,11 +39,12 @@ class SynthesisLayer(nn.Module):
         styles = self.affine(w)
         clamp = None if self.conv_clamp is None else self.conv_clamp * gain
         resampling = {"up": self.up, "resample_filter": self.resample_filter}
-        epilogue = {"noise": self._noise(x, noise_mode, generator), "act": self.act, "clamp": clamp}
+        epilogue = {"noise": self.noise(x, noise_mode, generator), "act": self.act, "clamp": clamp}
         gain = self.act_gain * gain
         return modulated_layer(x, self.weight, styles, self.bias, gain=gain, **resampling, **epilogue)
 
-    def _noise(self, x, noise_mode, generator):
+    def noise(self, x, noise_mode, generator):
+        """Return what is added to the pixels, [H,W] or [N,1,H,W], or None; x gives N, the device and the precision."""
         if not self.use_noise or noise_mode == "none":
             return None
         if noise_mode == "const":
@@ -130,6 +132,9 @@ class SynthesisNetwork(nn.Module):
             ws = ws.unsqueeze(1).expand(-1, self.num_ws, -1)  # [N, num_ws, w_dim]
         if ws.shape[1:] != (self.num_ws, self.w_dim):
             raise ConfigError(f"ws has shape {tuple(ws.shape)}; this generator takes [N, {self.num_ws}, {self.w_dim}]")
+        kernels = usable_kernels(self, ws)
+        if kernels is not None:
+            return draw_compiled(kernels, self, ws, noise_mode, generator)
         x = image = None
         start = 0
         for resolution in self.resolutions:

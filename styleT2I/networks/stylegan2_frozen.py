@@ -1,0 +1,121 @@
+"""A frozen generator's synthesis on the compiled operators of ops.synthesis, where these apply."""
+
+import warnings
+import weakref
+
+import torch
+
+from styleT2I.errors import ExtensionError
+from styleT2I.ops.impl import resolve_impl
+from styleT2I.ops.kernels import CPU, cpu_kernels
+from styleT2I.ops.modulated_conv2d import demodulation_coefficients, tap_squares
+from styleT2I.ops.synthesis import CHANNEL_BLOCK, FrozenSynthesis, Layer, Operands, synthesize
+from styleT2I.torch_utils.extensions import why_not_loaded
+
+SLOW_RESOLUTION = 128  # from here on the difference is worth a word
+_prepared = weakref.WeakKeyDictionary()  # SynthesisNetwork -> (state and samples of its weights, _Prepared)
+_has_warned = False
+
+
+class _Prepared:
+    """The layers of one network in order, and what follows from their weights alone."""
+
+    def __init__(self, kernels, network):
+        blocks = _blocks(network)
+        self.layers = [blocks[0].conv1, *(layer for block in blocks[1:] for layer in (block.conv0, block.conv1))]
+        self.rgbs = [block.torgb for block in blocks]
+        self.squares = [tap_squares(layer.weight.detach()) for layer in self.layers]
+        layers = [Layer(layer.weight.detach(), layer.bias.detach()) for layer in self.layers]
+        rgbs = [Layer(rgb.weight.detach()[:, :, 0, 0] * rgb.weight_gain, rgb.bias.detach()) for rgb in self.rgbs]
+        const, first = blocks[0].const.detach(), self.layers[0]
+        self.frozen = FrozenSynthesis(kernels, const, layers, rgbs, first.resample_filter, first.conv_clamp)
+
+
+def usable_kernels(network, ws):
+    """Return the compiled operators when they can draw `ws` with this SynthesisNetwork, else None.
+
+    With impl 'cpp' by default (ops.impl.default_impl) ExtensionError tells why they cannot.
+    """
+    impl = resolve_impl("auto", ["cpp"])
+    if impl == "ref":
+        return None
+    reason = _why_not(network, ws)
+    kernels = cpu_kernels() if reason is None else None
+    if kernels is not None:
+        return kernels
+    if impl == "cpp":
+        raise ExtensionError(f"impl 'cpp' does not apply: {reason or why_not_loaded(CPU)}")
+    if reason is None and network.resolutions[-1] >= SLOW_RESOLUTION:
+        _warn_once(f"the generator runs in PyTorch alone, several times slower than compiled: {why_not_loaded(CPU)}")
+    return None
+
+
+def draw_compiled(kernels, network, ws, noise_mode, generator):
+    """Compute SynthesisNetwork.forward for ws [N,num_ws,w_dim]; `kernels` are those of `usable_kernels`."""
+    prepared = _prepare(kernels, network)
+    styles = [layer.affine(ws[:, i]) for i, layer in enumerate(prepared.layers)]
+    demodulation = [
+        demodulation_coefficients(layer.weight, style, squares=squares)
+        for layer, style, squares in zip(prepared.layers, styles, prepared.squares, strict=True)
+    ]
+    # An RGB output shares its w with the layer above it.
+    rgb_styles = [rgb.affine(ws[:, 2 * i + 1]) for i, rgb in enumerate(prepared.rgbs)]
+    noises = [_noise_map(layer, ws, noise_mode, generator) for layer in prepared.layers]
+    return synthesize(prepared.frozen, Operands(styles, demodulation, rgb_styles), noises)
+
+
+def _noise_map(layer, ws, noise_mode, generator):
+    """A layer's noise as [1 or N, H, W]."""
+    noise = layer.noise(ws, noise_mode, generator)
+    if noise is None:
+        return ws.new_zeros(1, layer.resolution, layer.resolution)
+    return noise.reshape(-1, layer.resolution, layer.resolution)
+
+
+def _why_not(network, ws):
+    """Why the compiled operators do not apply, None when they do."""
+    if ws.device.type != "cpu" or ws.dtype != torch.float32:
+        return f"they compute in float32 on a CPU, not in {ws.dtype} on {ws.device}"
+    if torch.is_autocast_enabled("cpu"):
+        return "they compute in float32, and autocast is on"
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+        return "they cannot be traced"
+    if any(p.requires_grad or p.dtype != torch.float32 or p.device.type != "cpu" for p in network.parameters()):
+        return "they take a frozen float32 generator on the CPU; call requires_grad_(False)"
+    if any(module._forward_hooks or module._forward_pre_hooks for module in network.modules()):
+        return "they would pass by the hooks on the generator's layers"
+    return _why_not_this_kind(network)
+
+
+def _why_not_this_kind(network):
+    first = _blocks(network)[0]
+    if first.architecture != "skip" or first.conv1.act != "lrelu" or first.torgb.weight.shape[0] != 3:
+        return "they draw RGB images of the architecture 'skip' with leaky ReLU"
+    if first.resample_filter.shape != (4,):
+        return "they take resampling filters of four taps"
+    if any(block.conv1.weight.shape[0] % CHANNEL_BLOCK for block in _blocks(network)):
+        return f"they take multiples of {CHANNEL_BLOCK} channels"
+    return None
+
+
+def _blocks(network):
+    return [getattr(network, f"b{resolution}") for resolution in network.resolutions]
+
+
+def _prepare(kernels, network):
+    """The network's _Prepared, made anew when a weight has changed since."""
+    tensors = [p.detach() for p in network.parameters()]
+    state = [(p.data_ptr(), p.shape, 0 if p.is_inference() else p._version) for p in tensors]
+    # A change through `.data` counts no version, so some values are compared as well.
+    values = torch.cat([p.flatten()[:: max(p.numel() // 64, 1)] for p in tensors])
+    known = _prepared.get(network)
+    if known is None or known[0] != state or not torch.equal(known[1], values):
+        known = _prepared[network] = (state, values, _Prepared(kernels, network))
+    return known[2]
+
+
+def _warn_once(text):
+    global _has_warned
+    if not _has_warned:
+        _has_warned = True
+        warnings.warn(text, stacklevel=4)
