@@ -100,7 +100,7 @@ def _fetch_entry(entry, kind, offline):
     path = cache_dir() / "downloads" / entry.name / entry.file_name
     if not path.is_file():
         raise DownloadError(
-            f"{entry.name}: has no address to fetch; get {entry.note} ({entry.page}), save it as {path}"
+            f"{entry.name}: has no address to fetch; get {entry.note} ({entry.page}), and save it as {path}"
         )
     return path
 
