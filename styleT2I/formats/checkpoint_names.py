@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from styleT2I.errors import CheckpointError, UnsafeFileError
-from styleT2I.formats.blobs import AGAIN, Blob
+from styleT2I.formats.blobs import AGAIN, TRUST, Blob
 from styleT2I.formats.inert import Inert, Name, Names, Record
 from styleT2I.formats.tensor_refs import Storage, Tally, TensorRef, contiguous_stride
 
@@ -30,6 +30,8 @@ ARRAY_TYPES = {
     "u2": torch.uint16, "u4": torch.uint32, "u8": torch.uint64,
 }  # fmt: skip
 _TORCH_LABELS = ("float16", "float32", "float64", "bfloat16", "int8", "int16", "int32", "int64", "uint8", "bool")
+_BUILTIN_LABELS = ("object", "dict", "list", "int", "long", "float", "str", "unicode")
+_PATHS = [f"pathlib.{part}{kind}Path" for part in ("", "_local.") for kind in ("Posix", "Windows")]
 _NUMPY_LABELS = ("ndarray", "float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool_")
 
 
@@ -42,11 +44,13 @@ def checkpoint_names(file_size: int, where: str, load_storage=None) -> Names:
     tensors = _TensorCalls(Tally(file_size), where, load_storage, file_size)
     calls = {
         "collections.OrderedDict": _dict,
+        "collections.defaultdict": lambda *_factory: {},
         "builtins.set": _set,
         "builtins.frozenset": _set,
         "builtins.bytes": _bytes,
         "builtins.bytearray": _bytes,
         "_codecs.encode": _bytes,
+        **dict.fromkeys(_PATHS, _path),
         "torch.Size": tuple,
         "torch.device": lambda *parts: ":".join(str(part) for part in parts),
         "torch.serialization._get_layout": str,
@@ -60,7 +64,12 @@ def checkpoint_names(file_size: int, where: str, load_storage=None) -> Names:
     }
     if load_storage is None:
         del calls["torch.storage._load_from_bytes"]
-    labels = {*STORAGES, "torch.nn.parameter.Parameter", "torch.Tensor", "builtins.object", "builtins.dict"}
+    labels = {
+        *STORAGES,
+        "torch.nn.parameter.Parameter",
+        "torch.Tensor",
+        *(f"builtins.{name}" for name in _BUILTIN_LABELS),
+    }
     labels |= {f"torch.{name}" for name in _TORCH_LABELS} | {f"numpy.{name}" for name in _NUMPY_LABELS}
     return Names(calls, _CLASSES, frozenset(labels), TORCHSCRIPT)
 
@@ -73,7 +82,7 @@ class ArrayType(Inert):
     def __init__(self, code, *_flags):
         code = code.lstrip("<|=") if isinstance(code, str) else None
         if code not in ARRAY_TYPES:
-            raise UnsafeFileError("an array in it holds objects or text in place of numbers; it is no checkpoint")
+            raise UnsafeFileError(f"an array in it holds objects or text in place of numbers; {TRUST}")
         self.code, self.dtype, self.is_swapped = code, ARRAY_TYPES[code], False
 
     def build(self, state) -> None:
@@ -142,12 +151,12 @@ class _TensorCalls:
         blob = self.blob(data)
         self.nested_size -= blob.size
         if self.nested_size < 0:
-            raise UnsafeFileError("the pickle in it unfolds into far more than it holds; it is no checkpoint")
+            raise UnsafeFileError(f"the pickle in it unfolds into far more than it holds; {TRUST}")
         return self.load_storage(blob)
 
     def typed_tensor(self, function, _type, arguments, _state):
         if not isinstance(function, Name) or function.text not in self.calls():
-            raise UnsafeFileError("a tensor in it is of a class of its own; it is no checkpoint")
+            raise UnsafeFileError(f"a tensor in it is of a class of its own; {TRUST}")
         return self.calls()[function.text](*arguments)
 
     def array_from_buffer(self, data, array_type, shape, order):
@@ -173,6 +182,12 @@ def _dict(pairs=()):
     if not isinstance(pairs, (list, tuple)) or not all(isinstance(p, (list, tuple)) and len(p) == 2 for p in pairs):
         raise CheckpointError(f"damaged: a dict of something else than pairs; {AGAIN}")
     return {_scalar_key(key): value for key, value in pairs}
+
+
+def _path(*parts):
+    if not all(isinstance(part, str) for part in parts):
+        raise CheckpointError(f"damaged: a path that is no text; {AGAIN}")
+    return "/".join(parts)
 
 
 def _set(items=()):
@@ -215,7 +230,7 @@ def _persistent(meta):
 def _reconstructor(cls, _base, state=None):
     """How protocols 0 and 1 make an object: class, its built-in base, the content of that base."""
     if not isinstance(cls, Name) or cls.text not in _CLASSES:
-        raise UnsafeFileError("the pickle in it makes an object of a class that is no part of a checkpoint")
+        raise UnsafeFileError(f"the pickle in it makes an object of a class that no checkpoint has; {TRUST}")
     made = _CLASSES[cls.text]()
     return dict(state) if isinstance(made, dict) and isinstance(state, dict) else made
 
@@ -223,6 +238,7 @@ def _reconstructor(cls, _base, state=None):
 _CLASSES = {
     "collections.OrderedDict": dict,
     "dnnlib.util.EasyDict": dict,
+    "easydict.EasyDict": dict,
     NAMESPACE: lambda: Record(NAMESPACE),
     TF_NETWORK: lambda: Record(TF_NETWORK),
 }
