@@ -1,4 +1,4 @@
-"""Training of Attribute-to-Direction: it learns what it is taught, stays in its region, and resumes as if never stopped."""
+"""Training of Attribute-to-Direction: it learns what it is taught, stays in its region, resumes as if never stopped."""
 
 import pytest
 import torch
