@@ -6,6 +6,12 @@ import torch
 from torch.nn import functional as F
 
 CONTEXT, VOCAB = 9, 40
+SCALARS = {
+    "input_resolution": torch.tensor(24),
+    "context_length": torch.tensor(CONTEXT),
+    "vocab_size": torch.tensor(40),
+}
+IDS = torch.tensor([[1, 5, 39, 0, 0, 0, 0, 0, 0], [1, 7, 8, 9, 2, 3, 39, 0, 0]])
 
 
 def random_state(
@@ -98,3 +104,20 @@ def _linear(state, name, x):
 
 def _norm(state, name, x):
     return F.layer_norm(x, x.shape[-1:], state[f"{name}.weight"], state[f"{name}.bias"])
+
+
+def pixels(size, num=2):
+    return torch.randn(num, 3, size, size, generator=torch.Generator().manual_seed(3))
+
+
+def assert_same(clip, state, heads=2, text_heads=1, **act):
+    """The adapter computes what the plain implementation makes of the state dict."""
+    image, ids = pixels(clip.config.image_size), IDS[:, : clip.context_length]
+    with torch.no_grad():
+        torch.testing.assert_close(
+            clip.model.encode_image(image), image_features(state, image, heads, **act), atol=1e-4, rtol=1e-4
+        )
+        torch.testing.assert_close(
+            clip.model.encode_text(ids), text_features(state, ids, text_heads, **act), atol=1e-4, rtol=1e-4
+        )
+    torch.testing.assert_close(clip.temperature_scale, state["logit_scale"].exp())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from styleT2I.errors import CheckpointError
 from styleT2I.formats.inert import Record
 from styleT2I.formats.reading import count_blocks, is_state_dict, shape_of, without_prefix
@@ -10,6 +12,7 @@ from styleT2I.formats.torch_files import state_dict_of
 HEAD_WIDTH = 64  # the layout stores no head counts; OpenAI's code derives them with this
 BPE_VOCAB_SIZE = 49408
 SCALARS = ("input_resolution", "context_length", "vocab_size")  # stored beside OpenAI's weights, implied by the shapes
+_USUAL_NAMES = ("open_clip_pytorch_model", "open_clip_model", "pytorch_model", "model")
 _TEXT = {"token_embedding.weight", "positional_embedding", "ln_final.weight", "text_projection"}
 
 
@@ -60,6 +63,15 @@ def clip_model(state: dict) -> dict:
 def tokenizer_of(model: dict) -> dict:
     """OpenAI's BPE where the vocabulary has its size, else none."""
     return {"kind": "openai" if model["text_cfg"].get("vocab_size", BPE_VOCAB_SIZE) == BPE_VOCAB_SIZE else "none"}
+
+
+def name_of(path: Path) -> str:
+    """What to call the CLIP of a file: by its name, or by its folder or repository where many files have that name."""
+    if path.stem not in _USUAL_NAMES:
+        return path.stem
+    folder = path.absolute().parent
+    repositories = [part for part in folder.parts if part.startswith("models--")]  # of the Hugging Face cache
+    return repositories[-1].rpartition("--")[2] if repositories else folder.name
 
 
 def _text_cfg(state, width):

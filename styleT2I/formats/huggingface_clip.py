@@ -12,7 +12,7 @@ import warnings
 import torch
 
 from styleT2I.errors import CheckpointError
-from styleT2I.formats.clip_layout import clip_model, tokenizer_of, unwrap
+from styleT2I.formats.clip_layout import clip_model, name_of, tokenizer_of, unwrap
 from styleT2I.formats.reading import Reading, load_state
 from styleT2I.formats.torch_files import Content
 
@@ -66,8 +66,12 @@ def read_huggingface_clip(content: Content, which: str) -> Reading:
         if isinstance(heads, int) and heads > 0:
             width = model[part]["width"]
             model[part] |= {"heads": heads} if part == "text_cfg" else {"head_width": width // heads}
-    name = path.stem if path.stem not in ("model", "pytorch_model") else path.absolute().parent.name
-    config = {"name": name, "model": model, "quick_gelu": settings["quick_gelu"], "tokenizer": tokenizer_of(model)}
+    config = {
+        "name": name_of(path),
+        "model": model,
+        "quick_gelu": settings["quick_gelu"],
+        "tokenizer": tokenizer_of(model),
+    }
     return Reading("clip", config, {f"model.{key}": tensor for key, tensor in tensors.items()}, _notes(settings, path))
 
 

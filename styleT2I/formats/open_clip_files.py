@@ -10,7 +10,7 @@ import json
 import warnings
 
 from styleT2I.errors import CheckpointError
-from styleT2I.formats.clip_layout import clip_model, has_clip_names, tokenizer_of, unwrap
+from styleT2I.formats.clip_layout import clip_model, has_clip_names, name_of, tokenizer_of, unwrap
 from styleT2I.formats.reading import Reading, load_state
 from styleT2I.formats.torch_files import SAFETENSORS, Content
 
@@ -34,7 +34,7 @@ def read_open_clip(content: Content, which: str) -> Reading:
         return Reading("clip", _sidecar_config(sidecar, content.path), open_clip_tensors(state))
     model = clip_model(state)
     architecture = architecture_of(model)
-    config = {"name": architecture or content.path.stem, "model": named_model(architecture) if architecture else model}
+    config = {"name": name_of(content.path), "model": named_model(architecture) if architecture else model}
     config["tokenizer"] = tokenizer_of(model)
     published = _published(architecture, content.path.name) if architecture else None
     if published:
@@ -106,7 +106,7 @@ def _sidecar_config(sidecar, path):
     }  # stored
     quick_gelu = bool(model.pop("quick_gelu", False))
     architecture = _listed_architecture(model)
-    config = {"name": architecture or path.resolve().parent.name, "model": model, "quick_gelu": quick_gelu}
+    config = {"name": name_of(path), "model": model, "quick_gelu": quick_gelu}
     if model["text_cfg"].get("hf_tokenizer_name") or model["text_cfg"].get("tokenizer_kwargs"):
         known = architecture is not None
         config["tokenizer"] = {"kind": "open_clip", "architecture": architecture} if known else {"kind": "none"}

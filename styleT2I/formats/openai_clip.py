@@ -6,7 +6,7 @@ them says that OpenAI trained with QuickGELU, x * sigmoid(1.702 x), in place of 
 
 from __future__ import annotations
 
-from styleT2I.formats.clip_layout import SCALARS, clip_model, has_clip_names, tokenizer_of, unwrap
+from styleT2I.formats.clip_layout import SCALARS, clip_model, has_clip_names, name_of, tokenizer_of, unwrap
 from styleT2I.formats.reading import Reading, load_state
 from styleT2I.formats.torch_files import Content
 
@@ -27,7 +27,7 @@ def read_openai_clip(content: Content, which: str) -> Reading:
     """
     state, _ = unwrap(content.tree)
     state = {key: tensor for key, tensor in state.items() if key not in SCALARS}
-    config = openai_clip_config(state, content.path.stem)
+    config = openai_clip_config(state, name_of(content.path))
     return Reading("clip", config, {f"model.{key}": tensor for key, tensor in load_state(state).items()})
 
 

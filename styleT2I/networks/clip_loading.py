@@ -12,7 +12,7 @@ import torch
 
 from styleT2I.config import to_dict
 from styleT2I.errors import CheckpointError, ConfigError
-from styleT2I.formats.clip_layout import SCALARS, clip_model, has_clip_names, tokenizer_of, unwrap
+from styleT2I.formats.clip_layout import SCALARS, clip_model, has_clip_names, name_of, tokenizer_of, unwrap
 from styleT2I.formats.component import Component
 from styleT2I.formats.foreign import read_network
 from styleT2I.formats.model_folder import MANIFEST, read_model_folder
@@ -110,7 +110,7 @@ def _read_as(path, architecture):
         tensors = open_clip_tensors(state)
     check_finite(tensors, path)
     try:
-        config = open_clip_config(architecture)
+        config = open_clip_config(architecture, name=name_of(path))
     except ConfigError as error:
         raise CheckpointError(f"{path}: {error}") from error
     return Component(CLIP.kind, to_dict(config), tensors, None, {}, path, sha256_file(path))
