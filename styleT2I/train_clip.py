@@ -16,7 +16,7 @@ DEFAULT_STEPS = {"minifaces": 1500, "minifaces-eval": 1000}
 @click.option("--eval-data", metavar="SPEC", help="Captioned pictures to measure on.")
 @click.option("--name", help="Name of the exported component.")
 @click.option("--vocabulary", metavar="NAME|FILE", help="Attributes that captions speak of: minifaces, celeba, cub.")
-@click.option("--clip", metavar="FILE", help="Weights to start from: a clip component or an OpenAI state-dict file.")
+@click.option("--clip", metavar="FILE", help="Weights to start from: a clip component or any CLIP file.")
 @click.option("--architecture", type=click.Choice(["strided", "pooled"]), help="Image tower of a CLIP from scratch.")
 @click.option("--tune", type=click.Choice(["all", "paper", "release"]), help="Tensors to train: all; those the paper "
               "names; the three that the released script trains by mistake.")  # fmt: skip
