@@ -20,7 +20,7 @@ _MIN_PSNR = 18  # dB between G(z) and the scene of z; the embedded generator has
 
 @torch.no_grad()
 def evaluate_regions(model: Model, num: int) -> dict:
-    """Share of the energy of G(w + a) - G(w - a) inside the attribute's region, mean over the latents of seeds 0 ... num - 1.
+    """Energy share of G(w + a) - G(w - a) inside the attribute's region, mean over the latents of seeds 0 ... num - 1.
 
     The embedded generator was fitted so that G(z), not truncated, draws the scene of z; so the scene's own parts say
     where everything is, and no segmenter is asked. "area" is the region's share of the image: what an edit has that is
