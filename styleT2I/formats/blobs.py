@@ -12,6 +12,7 @@ from pathlib import Path
 from styleT2I.errors import CheckpointError
 
 AGAIN = "fetch it again"
+TRUST = "nothing was run, get the file from a source you trust"
 
 
 class Blob:

@@ -6,10 +6,17 @@ from styleT2I.errors import CheckpointError
 from styleT2I.formats.blobs import check_regular
 
 AGAIN = "fetch or write it again"
+# How files begin that people take for weights; a tar archive says what it is at byte 257.
+_OTHERS = {
+    b"\xff\xd8\xff": "a JPEG picture", b"\x89png": "a PNG picture", b"gif8": "a GIF picture", b"%pdf": "a PDF document",
+    b"\x1f\x8b": "a gzip archive", b"bzh": "a bzip2 archive", b"\xfd7zxz": "an xz archive", b"rar!": "a RAR archive",
+    b"7z\xbc\xaf": "a 7-zip archive", b"\x89hdf": "an HDF5 file", b"\x7felf": "a program",
+}  # fmt: skip
+_TAR = b"ustar"
 
 
 def check_file(path: Path) -> None:
-    """Raise CheckpointError when `path` is missing, no regular file, empty, a web page or a git-LFS pointer."""
+    """Raise CheckpointError when `path` is missing, no regular file, empty or of a kind that never holds weights."""
     check_regular(path)
     try:
         with open(path, "rb") as f:
@@ -22,3 +29,8 @@ def check_file(path: Path) -> None:
         raise CheckpointError(f"{path}: a git-LFS pointer, not the file itself; run `git lfs pull`")
     if start.startswith((b"<!doctype html", b"<html", b"<?xml")):
         raise CheckpointError(f"{path}: a web page saved in place of the file; download it again")
+    for beginning, kind in _OTHERS.items():
+        if start.startswith(beginning):
+            raise CheckpointError(f"{path}: {kind}, which holds no weights itself; name the file of weights")
+    if start[257:262] == _TAR:
+        raise CheckpointError(f"{path}: a tar archive, which holds no weights itself; name the file of weights")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from styleT2I.errors import UnsafeFileError
+from styleT2I.formats.blobs import TRUST
 from styleT2I.formats.inert import Record
 
 
@@ -33,7 +34,7 @@ def check_tree(root, limits: Limits) -> None:
             sizes[id(child)] = None
             walks.append((child, iter(_children(child))))
             if len(walks) > limits.depth:
-                raise UnsafeFileError(f"the pickle in it nests over {limits.depth} deep; it is no checkpoint")
+                raise UnsafeFileError(f"the pickle in it nests over {limits.depth} deep; {TRUST}")
             continue
         walks.pop()
         depth = nodes = 0
@@ -42,7 +43,7 @@ def check_tree(root, limits: Limits) -> None:
             depth, nodes = max(depth, child_depth), nodes + child_nodes
         sizes[id(value)] = (depth + 1, nodes + 1)
         if depth >= limits.depth or nodes >= limits.nodes:
-            raise UnsafeFileError("the pickle in it unfolds into far more than it holds; it is no checkpoint")
+            raise UnsafeFileError(f"the pickle in it unfolds into far more than it holds; {TRUST}")
 
 
 def _children(value):
@@ -59,5 +60,5 @@ def _needs_walk(value, sizes):
     if id(value) not in sizes:
         return True
     if sizes[id(value)] is None:
-        raise UnsafeFileError("the pickle in it contains itself; it is no checkpoint")
+        raise UnsafeFileError(f"the pickle in it contains itself; {TRUST}")
     return False

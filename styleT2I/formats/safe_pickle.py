@@ -12,7 +12,7 @@ import pickle
 import struct
 
 from styleT2I.errors import CheckpointError, StyleT2IError, UnsafeFileError
-from styleT2I.formats.blobs import AGAIN, Blob
+from styleT2I.formats.blobs import AGAIN, TRUST, Blob
 from styleT2I.formats.byte_stream import ByteStream
 from styleT2I.formats.inert import Inert, Name, Names
 from styleT2I.formats.plain_tree import LIMITS, check_tree
@@ -64,7 +64,7 @@ class _Machine(ByteStream):
             if operation is None:
                 raise CheckpointError(f"not a pickle, or a damaged one: no opcode is {code:#x}; {AGAIN}")
             operation(self)
-        raise UnsafeFileError(f"the pickle in it has over {self.limits.opcodes} steps; it is no checkpoint")
+        raise UnsafeFileError(f"the pickle in it has over {self.limits.opcodes} steps; {TRUST}")
 
     # Stack.
 
@@ -74,7 +74,7 @@ class _Machine(ByteStream):
     def push_container(self, value) -> None:
         self.num_containers += 1
         if self.num_containers > self.limits.containers:
-            raise UnsafeFileError(f"the pickle in it makes over {self.limits.containers} objects; it is no checkpoint")
+            raise UnsafeFileError(f"the pickle in it makes over {self.limits.containers} objects; {TRUST}")
         self.stack.append(value)
 
     def pop(self):
@@ -172,10 +172,7 @@ class _Machine(ByteStream):
                 module = new + module[len(old) :]
         text = f"{module}.{attribute}"
         if text not in self.names:
-            raise UnsafeFileError(
-                f"the pickle in it asks for {text[:80]!r}, which is no part of a checkpoint; nothing was run, "
-                "get the file from a source you trust"
-            )
+            raise UnsafeFileError(f"the pickle in it asks for {text[:80]!r}, which is no part of a checkpoint; {TRUST}")
         self.push(Name(text))
 
     def stack_name(self):
@@ -206,19 +203,16 @@ class _Machine(ByteStream):
 
     def persistent(self, value):
         if self.persistent_load is None:
-            raise UnsafeFileError("the pickle in it refers to objects outside itself; it is no checkpoint of ours")
+            raise UnsafeFileError(f"the pickle in it refers to objects outside itself; {TRUST}")
         self.push_container(self.persistent_load(value))
 
     def refuse(self):
-        raise UnsafeFileError(
-            "the pickle in it makes an object in a way that only code needs; nothing was run, "
-            "get the file from a source you trust"
-        )
+        raise UnsafeFileError(f"the pickle in it makes an object in a way that only code needs; {TRUST}")
 
 
 def _unsafe(verb, target):
-    text = repr(target.text[:80]) if isinstance(target, Name) else f"a {type(target).__name__}"
-    return UnsafeFileError(f"the pickle in it wants to {verb} {text}; nothing was run, get it from a source you trust")
+    text = repr(target.text[:80]) if isinstance(target, Name) else f"a value of type {type(target).__name__}"
+    return UnsafeFileError(f"the pickle in it wants to {verb} {text}; {TRUST}")
 
 
 def _key(value):

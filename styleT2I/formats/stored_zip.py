@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass
 
 from styleT2I.errors import CheckpointError, UnsafeFileError
-from styleT2I.formats.blobs import AGAIN, Blob
+from styleT2I.formats.blobs import AGAIN, TRUST, Blob
 
 MAX_ENTRIES = 100_000
 _END = struct.Struct("<4s4H2LH")  # signature, disks, entries here and in all, size and offset of the directory, comment
@@ -36,18 +36,18 @@ def read_zip(blob: Blob) -> dict[str, Entry]:
     """
     count, size, offset = _directory(blob)
     if count > MAX_ENTRIES:
-        raise UnsafeFileError(f"{blob.where}: a zip archive of {count} files; it is no checkpoint")
+        raise UnsafeFileError(f"{blob.where}: a zip archive of {count} files; {TRUST}")
     directory, position, entries, total = blob.read(offset, size), 0, {}, 0
     for _ in range(count):
         if position + _ENTRY.size > size or directory[position : position + 4] != b"PK\x01\x02":
             raise _damaged(blob)
         entry, position = _entry(blob, directory, position)
         if entry.name in entries:
-            raise UnsafeFileError(f"{blob.where}: the archive has two files {entry.name[:80]!r}; it is no checkpoint")
+            raise UnsafeFileError(f"{blob.where}: the archive has two files {entry.name[:80]!r}; {TRUST}")
         entries[entry.name] = entry
         total += entry.blob.size
     if total > blob.size:
-        raise UnsafeFileError(f"{blob.where}: the files in the archive overlap; it is no checkpoint")
+        raise UnsafeFileError(f"{blob.where}: the files in the archive overlap; {TRUST}")
     return entries
 
 
@@ -82,9 +82,11 @@ def _entry(blob, directory, position):
         size, packed_size, offset = _zip64(extra, size, packed_size, offset)
     is_packed = method != 0 or flags & _ENCRYPTED or size != packed_size
     if is_packed and "/code/" not in name:  # TorchScript packs its source text, which is never read
-        raise UnsafeFileError(f"{blob.where}: {name[:80]!r} in the archive is compressed; torch writes no such files")
+        raise UnsafeFileError(
+            f"{blob.where}: {name[:80]!r} in the archive is compressed, which torch never does; {TRUST}"
+        )
     if name.startswith(("/", "\\")) or ".." in name.replace("\\", "/").split("/"):
-        raise UnsafeFileError(f"{blob.where}: {name[:80]!r} leads out of the archive; it is no checkpoint")
+        raise UnsafeFileError(f"{blob.where}: {name[:80]!r} leads out of the archive; {TRUST}")
     local = blob.read(offset, _LOCAL.size)
     if local[:4] != b"PK\x03\x04":
         raise _damaged(blob)

@@ -42,10 +42,14 @@ def read_nvidia(content: Content, which: str) -> Reading:
     _collect(module, "", modules, tensors)
     if "synthesis" in modules:
         if "synthesis.b4" not in modules:
-            raise CheckpointError(f"its {which} is no StyleGAN2 generator (StyleGAN3 networks are not supported)")
+            raise CheckpointError(
+                f"its {which} is no StyleGAN2 generator (StyleGAN3 is not supported); use another checkpoint"
+            )
         return Reading("stylegan2-generator", _generator(modules, tensors), _state(tensors))
     if "b4" not in modules:
-        raise CheckpointError(f"its {which} is neither a generator nor a discriminator of StyleGAN2")
+        raise CheckpointError(
+            f"its {which} is neither a generator nor a discriminator of StyleGAN2; use another checkpoint"
+        )
     return Reading("stylegan2-discriminator", _discriminator(modules, tensors), _state(tensors))
 
 
@@ -83,7 +87,7 @@ def _collect(module, path, modules, tensors):
         raise CheckpointError(f"damaged: the module {path or 'at the top'!r} has no parameters; fetch it again")
     modules[path] = state
     if len(modules) > MAX_MODULES:
-        raise CheckpointError(f"has over {MAX_MODULES} modules; it is no StyleGAN2")
+        raise CheckpointError(f"has over {MAX_MODULES} modules; it is no StyleGAN2, use another checkpoint")
     prefix = f"{path}." if path else ""
     for name, tensor in {**state["_parameters"], **state["_buffers"]}.items():
         if tensor is not None:

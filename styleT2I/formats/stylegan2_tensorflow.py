@@ -73,9 +73,13 @@ def _check_arguments(arguments):
 
 def _read_generator(arguments, variables):
     if "synthesis/4x4/Conv/mod_weight" not in variables:
-        raise CheckpointError("its generator is no StyleGAN2 (StyleGAN and ProGAN networks are not supported)")
+        raise CheckpointError(
+            "its generator is no StyleGAN2 (StyleGAN and ProGAN are not supported); use another checkpoint"
+        )
     if "mapping/LabelConcat/weight" in variables:
-        raise CheckpointError("is conditional in StyleGAN2's first way (LabelConcat), which is not supported here")
+        raise CheckpointError(
+            "is conditional in StyleGAN2's first way (LabelConcat), which is not supported; use another checkpoint"
+        )
     resolutions = _resolutions(variables, "synthesis/")
     num_layers = count_blocks(variables, r"mapping/Dense(\d+)/weight")
     c_dim, embed_dim = shape_of(variables, "mapping/LabelEmbed/weight", 2) if _has_labels(variables) else (0, 0)
@@ -105,7 +109,7 @@ def _read_generator(arguments, variables):
 
 def _read_discriminator(arguments, variables):
     if "4x4/Dense0/weight" not in variables or "Output/weight" not in variables:
-        raise CheckpointError("its discriminator is no StyleGAN2 discriminator")
+        raise CheckpointError("its discriminator is no StyleGAN2 discriminator; use another checkpoint")
     resolutions = _resolutions(variables, "")
     top = _size(resolutions[-1])
     channels = {r // 2: _width(variables, f"{_size(r)}/Conv1_down/weight") for r in resolutions[1:]}
@@ -129,7 +133,9 @@ def _read_discriminator(arguments, variables):
             config["mapping_hidden_dim"] = _width(variables, "Mapping0/weight")
             config["mapping_activation"] = arguments.get("mapping_nonlinearity", "lrelu")
     elif num_out != 1:
-        raise CheckpointError("is conditional in StyleGAN2's first way (a logit for each label); it is not supported")
+        raise CheckpointError(
+            "is conditional in StyleGAN2's first way (a logit for each label), which is not supported; use another"
+        )
     tensors = {_discriminator_name(key): (key, value) for key, value in variables.items() if key != "lod"}
     return Reading("stylegan2-discriminator", config, _converted(tensors))
 

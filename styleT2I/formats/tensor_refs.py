@@ -8,7 +8,7 @@ import zlib
 import torch
 
 from styleT2I.errors import CheckpointError, UnsafeFileError
-from styleT2I.formats.blobs import AGAIN, Blob
+from styleT2I.formats.blobs import AGAIN, TRUST, Blob
 from styleT2I.formats.inert import Inert, Name, Record
 
 MAX_DIMS = 16
@@ -101,7 +101,7 @@ class Tally:
         """Return `tensor`, or raise UnsafeFileError when the file has asked for too much by now."""
         self.left -= tensor.extent * tensor.dtype.itemsize
         if self.left < 0:
-            raise UnsafeFileError("its tensors would take far more memory than the file has bytes; it is no checkpoint")
+            raise UnsafeFileError(f"its tensors would take far more memory than the file has bytes; {TRUST}")
         return tensor
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from styleT2I.errors import CheckpointError, UnsafeFileError
-from styleT2I.formats.blobs import AGAIN, open_blob
+from styleT2I.formats.blobs import AGAIN, TRUST, open_blob
 from styleT2I.formats.checkpoint_names import STORAGES, checkpoint_names
 from styleT2I.formats.inert import Name, Record
 from styleT2I.formats.plain_tree import LIMITS, Limits
@@ -26,6 +26,7 @@ ZIP, LEGACY, PICKLE, SAFETENSORS = "zip", "legacy", "pickle", "safetensors"
 _MAGIC = 0x1950A86A20F9469CFC6C
 _MAGIC_START = b"\x80\x02\x8a\x0a" + _MAGIC.to_bytes(10, "little")
 _LEGACY_VERSION = 1001
+_PICKLE_START = b"\x80"  # of every pickle of protocol 2 or later
 _ONE_STORAGE = Limits(opcodes=1000, containers=100)
 
 
@@ -76,7 +77,7 @@ def state_dict_of(module: Record, prefix: str = "") -> dict:
         if isinstance(value, Record):
             tensors.update(state_dict_of(value, f"{prefix}{name}."))
         elif hasattr(value, "dtype"):
-            tensors[prefix + name] = value
+            tensors[f"{prefix}{name}"] = value
     return tensors
 
 
@@ -88,7 +89,15 @@ def _content(blob):
         return _read_archive(blob)
     if start == _MAGIC_START:
         return Content(path, LEGACY, _read_legacy(blob, _load_storage))
-    value, end = read_pickle(blob, checkpoint_names(blob.size, blob.where, _load_storage))
+    try:
+        value, end = read_pickle(blob, checkpoint_names(blob.size, blob.where, _load_storage))
+    except UnsafeFileError:
+        raise
+    except CheckpointError as error:
+        if start.startswith(_PICKLE_START):
+            raise
+        kind = "a text file" if start.isascii() and start.decode().isprintable() else "of no known kind"
+        raise CheckpointError(f"{blob.where}: no file of weights but {kind}; {AGAIN}") from error
     _check_end(blob, end)
     return Content(path, PICKLE, value)
 
@@ -157,7 +166,7 @@ def _load_storage(blob):
     """The Storage in a torch file that a tensor's bytes are (how torch pickles a tensor by itself)."""
     storage = _read_legacy(blob, limits=_ONE_STORAGE)
     if not isinstance(storage, Storage):
-        raise UnsafeFileError("a tensor in it holds something else than numbers; it is no checkpoint")
+        raise UnsafeFileError(f"a tensor in it holds something else than numbers; {TRUST}")
     return storage
 
 
@@ -165,7 +174,7 @@ def _storage_id(value):
     """(type, key, number of numbers) of a persistent id: ("storage", type, key, device, number[, no view])."""
     is_known = isinstance(value, tuple) and len(value) in (5, 6) and value[0] == "storage"
     if not is_known or not isinstance(value[1], Name) or value[1].text not in STORAGES:
-        raise UnsafeFileError("a tensor in it holds something else than numbers; it is no checkpoint")
+        raise UnsafeFileError(f"a tensor in it holds something else than numbers; {TRUST}")
     _, kind, key, _device, numel, *view = value
     if not isinstance(key, str) or not isinstance(numel, int) or numel < 0 or any(part is not None for part in view):
         raise CheckpointError(f"damaged: numbers without a name or length; {AGAIN}")

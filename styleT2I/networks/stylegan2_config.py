@@ -83,8 +83,10 @@ class DiscriminatorConfig:
         if self.mbstd_group_size is not None and self.mbstd_group_size < 1:
             raise ConfigError(f"mbstd_group_size is {self.mbstd_group_size}; it takes 1 or more, or null for the batch")
         if self.mbstd_num_channels and self.num_channels(4) % self.mbstd_num_channels:
-            raise ConfigError(f"mbstd_num_channels is {self.mbstd_num_channels}, which does not divide the "
-                              f"{self.num_channels(4)} channels at 4 pixels")
+            raise ConfigError(
+                f"mbstd_num_channels is {self.mbstd_num_channels}, which does not divide the "
+                f"{self.num_channels(4)} channels at 4 pixels"
+            )
 
     def num_channels(self, resolution):
         """Return the number of feature maps at `resolution`."""
@@ -106,8 +108,9 @@ class DiscriminatorConfig:
 def _check_common(config):
     resolution = config.resolution
     if not MIN_RESOLUTION <= resolution <= MAX_RESOLUTION or resolution & (resolution - 1):
-        raise ConfigError(f"resolution is {resolution}; StyleGAN2 takes a power of two from {MIN_RESOLUTION} "
-                          f"to {MAX_RESOLUTION}")
+        raise ConfigError(
+            f"resolution is {resolution}; StyleGAN2 takes a power of two from {MIN_RESOLUTION} to {MAX_RESOLUTION}"
+        )
     if config.architecture not in ARCHITECTURES:
         raise ConfigError(f"architecture is {config.architecture!r}; choose one of {', '.join(ARCHITECTURES)}")
     activation(config.activation)

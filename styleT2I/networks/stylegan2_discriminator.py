@@ -52,8 +52,9 @@ class DiscriminatorEpilogue(nn.Module):
         self.label_dim = config.label_dim
         if config.architecture == "skip":
             self.fromrgb = Conv2d(config.image_channels, width, 1, act=config.activation)
-        self.conv = Conv2d(width + config.mbstd_num_channels, width, 3, act=config.activation,
-                           conv_clamp=config.conv_clamp)
+        self.conv = Conv2d(
+            width + config.mbstd_num_channels, width, 3, act=config.activation, conv_clamp=config.conv_clamp
+        )
         self.fc = FullyConnected(width * 16, width, act=config.activation)
         self.out = FullyConnected(width, self.label_dim or 1)
 
@@ -81,9 +82,16 @@ class Discriminator(nn.Module):
             self.add_module(f"b{resolution}", DiscriminatorBlock(resolution, config))
         if config.c_dim > 0:
             self.mapping = MappingNetwork(
-                0, config.c_dim, config.label_dim, None, num_layers=config.mapping_layers,
-                hidden_dim=config.mapping_hidden_dim, embed_dim=config.mapping_embed_dim,
-                lr_multiplier=config.mapping_lr_multiplier, act=config.mapping_activation)
+                0,
+                config.c_dim,
+                config.label_dim,
+                None,
+                num_layers=config.mapping_layers,
+                hidden_dim=config.mapping_hidden_dim,
+                embed_dim=config.mapping_embed_dim,
+                lr_multiplier=config.mapping_lr_multiplier,
+                act=config.mapping_activation,
+            )
         self.b4 = DiscriminatorEpilogue(config)
 
     @classmethod

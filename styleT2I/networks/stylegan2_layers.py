@@ -44,8 +44,19 @@ class Conv2d(nn.Module):
     x: [N,in,H,W] -> [N, out, H*up/down, W*up/down].
     """
 
-    def __init__(self, num_in, num_out, kernel_size, *, bias=True, act="linear", up=1, down=1,
-                 resample_filter=(1, 3, 3, 1), conv_clamp=None):
+    def __init__(
+        self,
+        num_in,
+        num_out,
+        kernel_size,
+        *,
+        bias=True,
+        act="linear",
+        up=1,
+        down=1,
+        resample_filter=(1, 3, 3, 1),
+        conv_clamp=None,
+    ):
         super().__init__()
         self.act, self.up, self.down, self.conv_clamp = act, up, down, conv_clamp
         self.weight = nn.Parameter(torch.randn(num_out, num_in, kernel_size, kernel_size))
@@ -76,8 +87,20 @@ class MappingNetwork(nn.Module):
     Source: StyleGAN, sections 2 and B (truncation); StyleGAN2-ADA, section 3 (labels).
     """
 
-    def __init__(self, z_dim, c_dim, w_dim, num_ws, *, num_layers=8, hidden_dim=None, embed_dim=None,
-                 lr_multiplier=0.01, act="lrelu", w_avg_beta=None):
+    def __init__(
+        self,
+        z_dim,
+        c_dim,
+        w_dim,
+        num_ws,
+        *,
+        num_layers=8,
+        hidden_dim=None,
+        embed_dim=None,
+        lr_multiplier=0.01,
+        act="lrelu",
+        w_avg_beta=None,
+    ):
         super().__init__()
         self.z_dim, self.c_dim, self.w_dim, self.num_ws = z_dim, c_dim, w_dim, num_ws
         self.num_layers, self.w_avg_beta = num_layers, w_avg_beta
