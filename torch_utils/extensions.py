@@ -21,7 +21,7 @@ from pathlib import Path
 
 import torch
 
-from styleT2I.errors import ExtensionError
+from styleT2I.errors import ExtensionError, OutputError
 from styleT2I.torch_utils.files import atomic_path, check_writable_dir, write_text_atomic
 
 BUILD_COMMAND = "python -m styleT2I.doctor --build"
@@ -92,10 +92,11 @@ def why_not_buildable(extension: Extension) -> str | None:
     """Return in one line what a build lacks here, and the remedy; None when nothing is known to be missing."""
     if platform.system() != "Linux":
         return f"built on Linux only, and this is {platform.system()}"
-    compiler = os.environ.get("CXX", "c++")
-    if shutil.which(compiler) is None:
+    environment = _environment(extension)
+    compiler = environment.get("CXX", "c++")
+    if shutil.which(compiler, path=environment["PATH"]) is None:
         return f"no C++ compiler {compiler!r} found; install g++, or name one in CXX"
-    if shutil.which("ninja", path=_environment(extension)["PATH"]) is None:
+    if shutil.which("ninja", path=environment["PATH"]) is None:
         return "ninja is missing; run pip install ninja"
     return None
 
@@ -123,7 +124,7 @@ def build_or_warn(extension: Extension, report: Callable[[str], None]) -> None:
     """Build where possible; a warning says why where it is not, as work goes on without."""
     try:
         build(extension, report)
-    except ExtensionError as error:
+    except (ExtensionError, OutputError) as error:
         warnings.warn(f"{error}; going on in PyTorch alone, which is slower", stacklevel=2)
 
 
@@ -174,5 +175,6 @@ def _environment(extension):
 
 
 def _first_complaint(log):
-    lines = [line.strip() for line in log.splitlines() if "error" in line.lower()]
-    return lines[0] if lines else "the compilation failed"
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    complaints = [line for line in lines if "error: " in line] or lines[-1:]
+    return complaints[0] if complaints else "the compilation failed"
