@@ -2,6 +2,7 @@
 
 import bisect
 
+_VERBS = {"copula", "have", "wear", "with", "without", "relative", "mark", "and", "or", "nominative"}
 _SKIPPED = {"determiner", "degree", "copula", "have", "wear", "with", "function", "mark"}
 
 
@@ -21,6 +22,8 @@ def without_alternatives(mentions: list, items: list, positions: list[int]) -> t
         if not both or left is None or right is None or (len(both) == 2 and _is_same(mentions, both)):
             continue
         withdrawn.update(both)
+        if before is not None:
+            withdrawn.update(_listed_before(mentions, starts, items, position))
         sides = [mentions[k].phrase if k is not None else item.text for k, item in ((before, left), (after, right))]
         problems.append(f'"{sides[0]}" or "{sides[1]}": alternatives; state one of them')
     return [mention for k, mention in enumerate(mentions) if k not in withdrawn], problems
@@ -43,6 +46,18 @@ def _content(items, position, step):
         elif (denial and "mark" in entry.roles) or not entry.roles & _SKIPPED:
             break
     return denial
+
+
+def _listed_before(mentions, starts, items, position):
+    """Yield the mentions of a list that the "or" closes: "black, brown or blond hair"."""
+    k = position - 1
+    while k > 0 and (items[k].entry is None or items[k].text == "," or not items[k].entry.roles & _VERBS):
+        if items[k].text == ",":
+            found = _mention_at(mentions, starts, items[k - 1])
+            if found is None:
+                return
+            yield found
+        k -= 1
 
 
 def _mention_at(mentions, starts, item) -> int | None:

@@ -25,6 +25,13 @@ def said(text, vocabulary="minifaces"):
     ("a 70-year-old man", "+he +old"),
     ("a woman in her twenties", "-he -old"),
     ("a person", ""),
+    ("he is sixty", "+he +old"),
+    ("a boy of 12", "+he -old"),
+    ("a woman, 30, with a hat", "-he -old +hat"),
+    ("a man in his late fifties", "+he +old"),
+    ("an eighteen-year-old", "-old"),
+    ("a woman over 70", "-he +old"),
+    ("mother of two", "-he"),
 ])
 def test_gender_age_and_things(text, expected):
     assert said(text) == set(expected.split())
@@ -74,6 +81,22 @@ def test_conjunctions_and_shared_heads(text, expected):
     ("he no longer wears glasses", "+he -eyeglasses"),
     ("a beard but no hat", "+beard -hat"),
     ("he has no beard glasses", "+he -beard +eyeglasses"),
+    ("glasses: none; hat: yes", "-eyeglasses +hat"),
+    ("Glasses? No. Hat? Yes.", "-eyeglasses +hat"),
+    ("smiling: no, lipstick: yes", "-smiling +lipstick"),
+    ("no, he has a beard", "+he +beard"),
+    ("his hat is off", "+he -hat"),
+    ("he took off his hat", "+he -hat"),
+    ("his glasses are missing", "+he -eyeglasses"),
+    ("a hat-less, smile-less man", "+he -hat -smiling"),
+    ("he shaved his beard", "+he -beard"),
+    ("she isn't growing a beard", "-he -beard"),
+    ("it is not true that he has a beard", "+he -beard"),
+    ("he's not smiling, wearing a hat, or old", "+he -smiling -hat -old"),
+    ("not black but brown hair", "-black_hair +brown_hair"),
+    ("without beard & glasses", "-beard -eyeglasses"),
+    ("nor is she old", "-he -old"),
+    ("she has stopped smiling", "-he -smiling"),
 ])
 def test_negation_reaches_as_far_as_the_documented_rules_say(text, expected):
     assert said(text) == set(expected.split())
@@ -113,6 +136,39 @@ def test_mentions_carry_phrase_and_span_in_the_order_of_the_text():
     assert [text[slice(*m.span)] for m in mentions] == ["She", "black hair", "smiling"]
 
 
+@pytest.mark.parametrize("text, attributes, reported", [
+    ("her lips are neither big nor thin", {"Male": False, "Big_Lips": False}, ["thin"]),
+    ("she isn't frowning", {"Male": False}, ["frowning"]),
+    ("his nose is not small", {"Male": True}, ["small"]),
+])
+def test_denying_the_opposite_end_of_a_scale_states_nothing(text, attributes, reported):
+    parsed = parse(text, "celeba")
+    assert parsed.attributes == attributes and [u.word for u in parsed.unknown] == reported
+
+
+@pytest.mark.parametrize("text, attributes, reported", [
+    ("a man in a woman's hat", {"he": True, "hat": True}, ["woman"]),
+    ("she wears her father's glasses", {"he": False, "eyeglasses": True}, ["father"]),
+    ("a woman with a man bun", {"he": False}, ["man bun"]),
+    ("he has a widow's peak", {"he": True}, ["widow 's peak"]),
+    ("an old-fashioned hat", {"hat": True}, ["old fashioned"]),
+    ("she has smile lines", {"he": False}, ["smile lines"]),
+    ("she waves", {"he": False}, ["waves"]),
+    ("he used to wear glasses", {"he": True}, ["glasses"]),
+    ("his hair, once black, is gray", {"he": True, "gray_hair": True}, ["black"]),
+    ("he is holding a hat", {"he": True}, ["hat"]),
+])
+def test_what_is_not_the_persons_own_is_reported_and_not_stated(text, attributes, reported):
+    parsed = parse(text)
+    assert parsed.attributes == attributes and [u.word for u in parsed.unknown] == reported
+    assert not parsed.contradictions
+
+
+def test_an_adjective_says_better_what_naming_the_part_implied():
+    assert said("her makeup is light", "celeba") == {"-Male", "-Heavy_Makeup"}
+    assert said("her makeup isn't heavy", "celeba") == {"-Male", "-Heavy_Makeup"}
+
+
 def test_contradictions_are_reported_and_not_settled():
     parsed = parse("he is a woman with a hat")
     assert parsed.attributes == {"hat": True}
@@ -125,6 +181,11 @@ def test_contradictions_are_reported_and_not_settled():
 def test_alternatives_and_several_persons_are_reported():
     parsed = parse("black or brown hair")
     assert parsed.attributes == {} and "alternatives" in parsed.contradictions[0]
+    for text in ("with or without a hat", "with a hat or without", "a hat or a scarf", "hat/glasses",
+                 "a hat, lipstick or earrings"):
+        assert "hat" not in parse(text).attributes and "alternatives" in parse(text).contradictions[0], text
+    assert parse("black, brown or blond hair").attributes == {}
+    assert parse("red or pink lipstick").attributes == {"lipstick": True}
     assert any("more than one person" in line for line in parse("a man and a woman").contradictions)
     assert any("more than one person" in line for line in parse("two women wearing hats").contradictions)
 
@@ -185,6 +246,22 @@ def test_user_vocabulary_without_word_lists_is_parsed_by_its_phrases():
     ("its wings and tail are brown and its belly is white",
      "+has_wing_color::brown +has_upper_tail_color::brown +has_belly_color::white"),
     ("a bird with a red crown and wings that are black", "+has_crown_color::red +has_wing_color::black"),
+    ("red on the crown and wings", "+has_crown_color::red +has_wing_color::red"),
+    ("its crown has a hint of blue", "+has_crown_color::blue"),
+    ("no red on its wings", "-has_wing_color::red"),
+    ("stripes on its back", "+has_back_pattern::striped"),
+    ("yellow below", "+has_underparts_color::yellow"),
+    ("its belly color is white", "+has_belly_color::white"),
+    ("its throat is white, and so is its belly", "+has_throat_color::white +has_belly_color::white"),
+    ("neither its wings nor its tail is red", "-has_wing_color::red -has_upper_tail_color::red"),
 ])
 def test_colours_of_birds_go_to_the_part_they_are_said_of(text, expected):
     assert said(text, "cub") == set(expected.split())
+
+
+@pytest.mark.parametrize("text", ["white around its eye", "its rump is white", "wings tipped with white",
+                                  "on a white branch", "grey wings, white everything else", "white spots"])
+def test_a_colour_of_something_else_is_reported_and_not_the_birds(text):
+    parsed = parse(text, "cub")
+    assert not any(name.endswith("::white") for name in parsed.attributes)
+    assert "white" in [u.word for u in parsed.unknown]

@@ -8,6 +8,7 @@ import pytest
 from styleT2I.attributes.parser import parse
 
 DATA = Path(__file__).resolve().parent.parent / "data"
+HELD = json.loads((DATA / "held_sentences_labelled.json").read_text())
 FREE = json.loads((DATA / "free_sentences_labelled.json").read_text())
 
 
@@ -23,6 +24,26 @@ def test_free_sentences_are_read_as_a_person_reads_them(case):
     assert parsed.attributes == case["attributes"]
     assert [unknown.word for unknown in parsed.unknown] == case["unknown"]
     assert parsed.contradictions == ()
+
+
+def held_cases():
+    """The held sentences; those that the parser is known to misread are expected to fail."""
+    for case in HELD["cases"]:
+        marks = pytest.mark.xfail(reason="known to be misread", strict=True) if case.get("misread") else ()
+        yield pytest.param(case, marks=marks, id=case["text"][:40])
+
+
+@pytest.mark.parametrize("case", list(held_cases()))
+def test_held_sentences_are_read_exactly(case):
+    parsed = parse(case["text"], case["vocabulary"])
+    assert parsed.attributes == case["attributes"]
+    assert [unknown.word for unknown in parsed.unknown] == case["unknown"]
+    assert bool(parsed.contradictions) == case.get("contradictory", False)
+
+
+def test_few_of_the_held_sentences_are_misread():
+    misread = [case for case in HELD["cases"] if case.get("misread")]
+    assert len(HELD["cases"]) == 580 and len(misread) <= 7
 
 
 @pytest.fixture(scope="module")
