@@ -116,6 +116,9 @@ def refused_pickles():
 def bomb_pickles():
     """Pickles by name that are small, and without limit in depth, number or length."""
     doubling = b"]" + b"".join(b"q" + bytes([i]) + b"(h" + bytes([i]) + b"h" + bytes([i]) + b"l" for i in range(100))
+    pairs = b"(" + b"".join(number(i) + b"N\x86" for i in range(20_000)) + b"l"
+    encode = name("_codecs", "encode")
+    array = call("numpy.core.multiarray", "_reconstruct", name("numpy", "ndarray"), b"(K\x00t", b"C\x01b")
     colliding = b"".join(number(i * (2**61 - 1)) + b"N" for i in range(1, 5000))
     return {
         "deep_lists": stream(b"]" * 300_000 + b"a" * 299_999),
@@ -135,6 +138,17 @@ def bomb_pickles():
         "unknown_memo": stream(b"K\x01r\xff\xff\xff\xffj\xfe\xff\xff\xff"),
         "colliding_keys": stream(b"}(" + colliding + b"u"),
         "reused_storage": _reused_storage(),
+        "copied_text": stream(
+            text("x" * 1_000_000) + b"q\x000" + (encode + b"(h\x00X\x06\x00\x00\x00latin1tR") * 3000 + b"N"
+        ),
+        "copied_pairs": stream(pairs + b"q\x000" + (name("collections", "OrderedDict") + b"(h\x00tR") * 5000 + b"N"),
+        "vast_path": stream(
+            text("x" * 1_000_000) + b"q\x000" + name("pathlib", "PosixPath") + b"(" + b"h\x00" * 10_000 + b"tR"
+        ),
+        "vast_shape": stream(
+            array + b"(K\x01(" + b"K\x01" * 300_000 + b"t" + call("numpy", "dtype", text("f4")) + b"\x89C\x04abcdtb"
+        ),
+        "text_of_a_tree": stream(doubling + b"q\xff0" + name("torch", "device") + b"(h\xfftR"),
         "many_marks": stream(b"(" * 1_000_000),
         "empty_stack": stream(b"0"),
         "no_mark": stream(b"t"),

@@ -11,8 +11,9 @@ import torch
 from styleT2I.errors import CheckpointError, UnsafeFileError
 from styleT2I.formats.blobs import AGAIN, TRUST, Blob
 from styleT2I.formats.inert import Inert, Name, Names, Record
-from styleT2I.formats.tensor_refs import Storage, Tally, TensorRef, contiguous_stride
+from styleT2I.formats.tensor_refs import MAX_DIMS, Storage, Tally, TensorRef, contiguous_stride
 
+MAX_PARTS, MAX_PART = 256, 4096  # names in a path, characters of one
 PERSISTENT = "torch_utils.persistence"  # the Record of an object of NVIDIA's, with its class name and state
 TF_NETWORK = "dnnlib.tflib.network.Network"
 NAMESPACE = "argparse.Namespace"
@@ -52,8 +53,8 @@ def checkpoint_names(file_size: int, where: str, load_storage=None) -> Names:
         "_codecs.encode": _bytes,
         **dict.fromkeys(_PATHS, _path),
         "torch.Size": tuple,
-        "torch.device": lambda *parts: ":".join(str(part) for part in parts),
-        "torch.serialization._get_layout": str,
+        "torch.device": _device,
+        "torch.serialization._get_layout": _path,
         "torch_utils.persistence._reconstruct_persistent_obj": _persistent,
         "copyreg._reconstructor": _reconstructor,
         **{f"torch.jit._pickle.build_{kind}list": list for kind in ("int", "double", "bool", "tensor")},
@@ -109,7 +110,8 @@ class ArrayRef(TensorRef):
 
     def fill(self, data, array_type, shape, is_fortran) -> None:
         """Set the shape, the type and the numbers; CheckpointError when they do not agree."""
-        if not isinstance(shape, tuple) or not isinstance(array_type, ArrayType):
+        is_shape = isinstance(shape, tuple) and len(shape) <= MAX_DIMS and all(isinstance(n, int) for n in shape)
+        if not is_shape or not isinstance(array_type, ArrayType):
             raise CheckpointError(f"damaged: an array without shape or type; {AGAIN}")
         blob = self.calls.blob(data)
         storage = Storage(
@@ -185,9 +187,15 @@ def _dict(pairs=()):
 
 
 def _path(*parts):
-    if not all(isinstance(part, str) for part in parts):
+    if len(parts) > MAX_PARTS or not all(isinstance(part, str) and len(part) <= MAX_PART for part in parts):
         raise CheckpointError(f"damaged: a path that is no text; {AGAIN}")
     return "/".join(parts)
+
+
+def _device(kind, index=0):
+    if kind not in ("cpu", "cuda", "mps", "meta") or not isinstance(index, int):
+        raise CheckpointError(f"damaged: a device that there is not; {AGAIN}")
+    return kind if kind in ("cpu", "meta") else f"{kind}:{index}"
 
 
 def _set(items=()):

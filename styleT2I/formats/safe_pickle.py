@@ -20,6 +20,7 @@ from styleT2I.formats.plain_tree import LIMITS, check_tree
 HIGHEST_PROTOCOL = 5
 MIN_BLOB = 1024  # longer byte strings stay in the file until they are used
 MAX_INT_BYTES = 16
+MAX_COPIES = 2  # of the file's bytes, by functions that return text or bytes
 _KEY_TYPES = (str, int, float, bytes, type(None))
 _ALIASES = {"__builtin__": "builtins", "copy_reg": "copyreg", "numpy._core": "numpy.core"}
 
@@ -53,7 +54,7 @@ class _Machine(ByteStream):
         super().__init__(blob, start)
         self.names, self.persistent_load, self.limits = names, persistent_load, limits
         self.stack, self.marks, self.memo = [], [], {}
-        self.num_containers = 0
+        self.num_containers = self.num_copied = 0
 
     def run(self):
         for _ in range(self.limits.opcodes):
@@ -184,7 +185,14 @@ class _Machine(ByteStream):
         is_known = isinstance(function, Name) and function.text in self.names.calls
         if not is_known or not isinstance(arguments, tuple):
             raise _unsafe("call", function)
-        self.push_container(self.names.calls[function.text](*arguments))
+        value = self.names.calls[function.text](*arguments)
+        if isinstance(value, (str, bytes)):
+            self.num_copied += len(value)
+        elif isinstance(value, (dict, list, set, tuple)):
+            self.num_containers += len(value) // 2
+        if self.num_copied > MAX_COPIES * self.blob.size:
+            raise UnsafeFileError(f"the pickle in it copies far more than it holds; {TRUST}")
+        self.push_container(value)
 
     def new_object(self):
         arguments, cls = self.pop(), self.pop()

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from styleT2I.errors import CheckpointError, UnsafeFileError
+from styleT2I.errors import CheckpointError, StyleT2IError, UnsafeFileError
 from styleT2I.formats.blobs import AGAIN, TRUST, open_blob
 from styleT2I.formats.checkpoint_names import STORAGES, checkpoint_names
 from styleT2I.formats.inert import Name, Record
@@ -63,8 +63,14 @@ def open_checkpoint(path: str | Path) -> Iterator[Content]:
     check_file(Path(path))
     with open_blob(path) as blob:
         try:
-            yield _content(blob)
-        except CheckpointError as error:
+            content = _content(blob)
+        except StyleT2IError:
+            raise
+        except Exception as error:  # a damaged container can break any step of reading it
+            raise CheckpointError(f"{path}: a damaged file of weights; {AGAIN}") from error
+        try:
+            yield content
+        except CheckpointError as error:  # of tensors, which are read later and do not know where they are
             if str(error).startswith(blob.where):
                 raise
             raise type(error)(f"{blob.where}: {error}") from error
@@ -116,7 +122,7 @@ def _read_archive(blob):
         if key not in storages:
             entry = entries.get(f"{root}data/{key}")
             if entry is None:
-                raise CheckpointError(f"{blob.where}: damaged, the archive lacks data/{key[:40]}; {AGAIN}")
+                raise CheckpointError(f"{blob.where}: damaged, the archive lacks {f'data/{key[:40]}'!r}; {AGAIN}")
             storages[key] = Storage(dtype, numel, entry.blob, is_swapped=is_swapped, crc=entry.crc)
         return storages[key]
 
