@@ -247,7 +247,7 @@ def test_the_command_trains_and_writes_log_pictures_and_component(tmp_path):
     "options, message",
     [
         (["--data", "nowhere"], "no data set 'nowhere'"),
-        (["--preset", "cub", "--clip", "absent.pt", "--data", DATA], "absent.pt: cannot be read"),
+        (["--preset", "cub", "--clip", "absent.pt", "--data", DATA], "absent.pt: no such file"),
         (["--preset", "celebahq", "--data", DATA], "add --clip FILE"),
         (["--tune", "paper", "--data", DATA], "add --clip FILE"),
     ],
