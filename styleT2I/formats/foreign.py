@@ -11,13 +11,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from styleT2I.errors import CheckpointError, StyleT2IError
+from styleT2I.formats.attngan_files import (
+    is_attngan,
+    is_damsm_image,
+    is_damsm_text,
+    read_attngan,
+    read_damsm_image,
+    read_damsm_text,
+)
 from styleT2I.formats.blobs import AGAIN, open_blob
 from styleT2I.formats.component import Component, read_component
+from styleT2I.formats.dfgan_files import is_dfgan, read_dfgan
 from styleT2I.formats.huggingface_clip import is_huggingface_clip, read_huggingface_clip
 from styleT2I.formats.model_folder import MANIFEST, read_model_folder
 from styleT2I.formats.open_clip_files import is_open_clip, read_open_clip
 from styleT2I.formats.openai_clip import is_openai_clip, read_openai_clip
 from styleT2I.formats.reading import Reading
+from styleT2I.formats.stackgan_files import is_stackgan, read_stackgan
 from styleT2I.formats.stylegan2_nvidia import is_nvidia, is_nvidia_state, read_nvidia, read_nvidia_state
 from styleT2I.formats.stylegan2_rosinality import is_rosinality, read_rosinality
 from styleT2I.formats.stylegan2_tensorflow import is_tensorflow, read_tensorflow
@@ -50,6 +60,11 @@ FORMATS = (
     Format("open-clip", "CLIP of open_clip's", is_open_clip, read_open_clip),
     Format("huggingface-clip", "CLIP of Hugging Face's transformers", is_huggingface_clip, read_huggingface_clip),
     Format("stylet2i-t2d", "text network of the StyleT2I authors' code", is_stylet2i_t2d, read_stylet2i_t2d),
+    Format("attngan", "AttnGAN network of its authors' code", is_attngan, read_attngan),
+    Format("damsm-text", "DAMSM text encoder of AttnGAN's authors", is_damsm_text, read_damsm_text),
+    Format("damsm-image", "DAMSM image encoder of AttnGAN's authors", is_damsm_image, read_damsm_image),
+    Format("stackgan", "StackGAN network of its authors' code", is_stackgan, read_stackgan),
+    Format("dfgan", "DF-GAN checkpoint of its authors' code", is_dfgan, read_dfgan),
 )
 
 

@@ -126,5 +126,7 @@ def renamed(state: dict, rules, what: str) -> dict:
 
 def with_batch_counts(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """`state` with the counter that batch norm has beside its statistics, which files older than torch 1.0 lack."""
-    counters = {f"{key.removesuffix('running_mean')}num_batches_tracked" for key in state if key.endswith("running_mean")}
+    counters = {
+        f"{key.removesuffix('running_mean')}num_batches_tracked" for key in state if key.endswith("running_mean")
+    }
     return {**{key: torch.tensor(0) for key in counters}, **state}

@@ -24,6 +24,16 @@ KINDS = {
     "a2d": "styleT2I.networks.directions:AttributeToDirection",
     "segmenter": "styleT2I.networks.segmenter:Segmenter",
     "judge": "styleT2I.networks.classifier:AttributeClassifier",
+    "attngan-generator": "styleT2I.baselines.attngan:AttnGANGenerator",
+    "damsm-text": "styleT2I.baselines.damsm:TextEncoder",
+    "damsm-image": "styleT2I.baselines.damsm:ImageEncoder",
+    "gan-int-cls-generator": "styleT2I.baselines.gan_int_cls:GanIntClsGenerator",
+    "gan-int-cls-discriminator": "styleT2I.baselines.gan_int_cls:GanIntClsDiscriminator",
+    "style-encoder": "styleT2I.baselines.gan_int_cls:StyleEncoder",
+    "stackgan-generator": "styleT2I.baselines.stackgan:StackGANGenerator",
+    "stackgan-discriminator": "styleT2I.baselines.stackgan:StackGANDiscriminator",
+    "dfgan-generator": "styleT2I.baselines.dfgan:DFGANGenerator",
+    "dfgan-discriminator": "styleT2I.baselines.dfgan:DFGANDiscriminator",
 }
 
 

@@ -1,0 +1,189 @@
+"""GAN-INT-CLS (Reed et al. 2016): DCGAN given a sentence, and the encoder that reads a picture's style back.
+
+What a sentence says comes from its features, everything else (pose, background) from z: the style. `StyleEncoder`
+inverts the generator, so that one picture's style can be drawn with another sentence (`transfer_style`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from styleT2I.baselines.layers import LEAK, conv_norm_leaky, downsampler, init_dcgan, join_text
+from styleT2I.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class GanIntClsConfig:
+    """Sizes of the generator; the defaults are the paper's."""
+
+    text_dim: int = 1024
+    z_dim: int = 100
+    cond_dim: int = 128  # what the sentence is compressed to
+    widths: tuple[int, ...] = (1024, 512, 256, 128)  # at 4 px, then after each doubling but the last, which is RGB
+    num_residual: int = 2  # resolutions, from 4 px on, with a bottleneck residual
+
+    def __post_init__(self):
+        if not 0 <= self.num_residual <= len(self.widths) or not self.widths:
+            raise ConfigError(f"GAN-INT-CLS needs widths, and residuals at no more than their {len(self.widths)} sizes")
+
+    @property
+    def resolution(self) -> int:
+        return 4 << len(self.widths)
+
+
+class GanIntClsGenerator(nn.Module):
+    """Image [N, 3, R, R] in [-1, 1] of noise [N, noise_dim] and a sentence's features [N, text_dim]."""
+
+    kind = "gan-int-cls-generator"
+    Config = GanIntClsConfig
+
+    def __init__(self, config: GanIntClsConfig):
+        super().__init__()
+        self.config = config
+        self.compress = compressor(config.text_dim, config.cond_dim)
+        in_dims = (config.z_dim + config.cond_dim, *config.widths)
+        layers = []
+        for index, width in enumerate(config.widths):
+            size = {"kernel_size": 4} if index == 0 else {"kernel_size": 4, "stride": 2, "padding": 1}
+            layers += [nn.ConvTranspose2d(in_dims[index], width, bias=False, **size), nn.BatchNorm2d(width)]
+            layers += [Bottleneck(width)] if index < config.num_residual else []
+            layers += [nn.ReLU()]
+        last = nn.ConvTranspose2d(config.widths[-1], 3, kernel_size=4, stride=2, padding=1)
+        self.layers = nn.Sequential(*layers, last, nn.Tanh())
+        init_dcgan(self)
+
+    @classmethod
+    def example(cls):
+        """A tiny instance and the inputs of its forward."""
+        return cls(GanIntClsConfig(5, 3, 4, (8, 4), 1)), (torch.randn(3, 3), torch.randn(3, 5))
+
+    @property
+    def resolution(self) -> int:
+        return self.config.resolution
+
+    @property
+    def noise_dim(self) -> int:
+        return self.config.z_dim
+
+    def forward(self, noise: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
+        return self.layers(torch.cat([noise, self.compress(text)], dim=1)[:, :, None, None])
+
+
+class Bottleneck(nn.Module):
+    """A residual through a quarter of the channels; the ReLU behind it is the caller's."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        inner = max(width // 4, 1)
+        self.block = nn.Sequential(
+            nn.Conv2d(width, inner, 1, bias=False), nn.BatchNorm2d(inner), nn.ReLU(),
+            nn.Conv2d(inner, inner, 3, padding=1, bias=False), nn.BatchNorm2d(inner), nn.ReLU(),
+            nn.Conv2d(inner, width, 3, padding=1, bias=False), nn.BatchNorm2d(width),
+        )  # fmt: skip
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.block(x)
+
+
+@dataclass(frozen=True)
+class GanIntClsDiscriminatorConfig:
+    """Sizes of the discriminator; the defaults are the paper's."""
+
+    text_dim: int = 1024
+    cond_dim: int = 128
+    widths: tuple[int, ...] = (64, 128, 256, 512)  # after each halving, down to 4 px
+
+    def __post_init__(self):
+        if not self.widths:
+            raise ConfigError("a discriminator needs widths of at least one layer")
+
+    @property
+    def resolution(self) -> int:
+        return 4 << len(self.widths)
+
+
+class GanIntClsDiscriminator(nn.Module):
+    """Logit [N] of "real and matching" of an image and a sentence's features."""
+
+    kind = "gan-int-cls-discriminator"
+    Config = GanIntClsDiscriminatorConfig
+
+    def __init__(self, config: GanIntClsDiscriminatorConfig):
+        super().__init__()
+        self.config = config
+        self.encode = downsampler(config.widths)
+        self.compress = compressor(config.text_dim, config.cond_dim)
+        width = config.widths[-1]
+        joined = conv_norm_leaky(nn.Conv2d(width + config.cond_dim, width, 1, bias=False))
+        self.head = nn.Sequential(*joined, nn.Conv2d(width, 1, 4))
+        init_dcgan(self)
+
+    @classmethod
+    def example(cls):
+        """A tiny instance and the inputs of its forward."""
+        config = GanIntClsDiscriminatorConfig(5, 2, (3, 4))
+        return cls(config), (torch.randn(3, 3, 16, 16).tanh(), torch.randn(3, 5))
+
+    def forward(self, image: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
+        """image [N, 3, R, R], text [N, text_dim] -> logits [N]."""
+        return self.matching(self.encode(image), text)
+
+    def matching(self, h: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
+        """Logits [N] of `encode`'s maps h, so that one encoding serves several sentences."""
+        return self.head(join_text(h, self.compress(text))).flatten()
+
+
+@dataclass(frozen=True)
+class StyleEncoderConfig:
+    """Sizes of the style encoder."""
+
+    z_dim: int = 100
+    widths: tuple[int, ...] = (64, 128, 256, 512)  # after each halving, down to 4 px
+
+    def __post_init__(self):
+        if not self.widths:
+            raise ConfigError("a style encoder needs widths of at least one layer")
+
+    @property
+    def resolution(self) -> int:
+        return 4 << len(self.widths)
+
+
+class StyleEncoder(nn.Module):
+    """The z [N, z_dim] that a picture [N, 3, R, R] of the generator was drawn from, trained by squared error."""
+
+    kind = "style-encoder"
+    Config = StyleEncoderConfig
+
+    def __init__(self, config: StyleEncoderConfig):
+        super().__init__()
+        self.config = config
+        self.encode = downsampler(config.widths)
+        self.read = nn.Linear(config.widths[-1] * 16, config.z_dim)
+        init_dcgan(self)
+
+    @classmethod
+    def example(cls):
+        """A tiny instance and the input of its forward."""
+        return cls(StyleEncoderConfig(3, (3, 4))), (torch.randn(3, 3, 16, 16).tanh(),)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return self.read(self.encode(image).flatten(1))
+
+
+def transfer_style(generator: nn.Module, encoder: StyleEncoder, image: torch.Tensor, text: torch.Tensor):
+    """The sentences [N, text_dim] drawn in the style of the images [N, 3, R, R]: [N, 3, R, R]."""
+    return generator(encoder(image), text)
+
+
+def style_loss(z: torch.Tensor, recovered: torch.Tensor) -> torch.Tensor:
+    """Mean over the batch of the squared distance of z [N, z_dim] and what the encoder made of its picture."""
+    return (z - recovered).square().sum(dim=1).mean()
+
+
+def compressor(text_dim: int, cond_dim: int) -> nn.Sequential:
+    """Sentence features [N, text_dim] -> [N, cond_dim]."""
+    return nn.Sequential(nn.Linear(text_dim, cond_dim), nn.LeakyReLU(LEAK))
