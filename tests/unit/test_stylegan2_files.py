@@ -255,3 +255,13 @@ def test_labels_without_mapping_layers_are_only_embedded():
     torch.testing.assert_close(w, embedded / embedded.square().mean(dim=1, keepdim=True).sqrt(), atol=1e-6, rtol=1e-5)
     with pytest.raises(ConfigError, match="no layers"):
         MappingNetwork(0, 3, 5, None, num_layers=0, embed_dim=4)
+
+
+@pytest.mark.parametrize("content", [{"epoch": 3, "weights": torch.zeros(3)}, [1, 2], "text", None, torch.zeros(3)])
+def test_files_of_no_known_layout_say_what_they_hold(tmp_path, content):
+    torch.save(content, tmp_path / "a.pt")
+    held = "a dict with 'epoch', 'weights'" if isinstance(content, dict) else "but a "
+    with pytest.raises(
+        CheckpointError, match=f"a.pt: holds no network of a known format, .*{held}.*; known are: NVIDIA"
+    ):
+        styleT2I.load_network(tmp_path / "a.pt")
