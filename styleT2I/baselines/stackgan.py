@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from styleT2I.baselines.conditioning import sampled
 from styleT2I.baselines.layers import (
     conv3x3,
     conv_down,
@@ -137,7 +138,7 @@ class StageOne(nn.Module):
 
     def forward(self, z: torch.Tensor, epsilon: torch.Tensor, text: torch.Tensor) -> StackGANOutput:
         mu, logvar = self.augment(text)
-        condition = _sampled(mu, logvar, epsilon)
+        condition = sampled(mu, logvar, epsilon)
         h = self.project(torch.cat([z, condition], dim=1)).unflatten(1, (-1, 4, 4))
         return StackGANOutput(self.to_rgb(self.up(h)), mu, logvar)
 
@@ -163,7 +164,7 @@ class StageTwo(nn.Module):
 
     def forward(self, image: torch.Tensor, epsilon: torch.Tensor, text: torch.Tensor) -> StackGANOutput:
         mu, logvar = self.augment(text)
-        h = self.join(join_text(self.encode(image), _sampled(mu, logvar, epsilon)))
+        h = self.join(join_text(self.encode(image), sampled(mu, logvar, epsilon)))
         return StackGANOutput(self.to_rgb(self.up(self.residual(h))), mu, logvar)
 
 
@@ -230,10 +231,6 @@ class StackGANDiscriminator(nn.Module):
     def matching(self, h: torch.Tensor, mu: torch.Tensor) -> torch.Tensor:
         """Conditional logits [N] of `encode`'s maps h, so that one encoding serves several sentences."""
         return self.cond_head(join_text(h, mu)).flatten()
-
-
-def _sampled(mu, logvar, epsilon):
-    return mu + epsilon * (logvar / 2).exp()
 
 
 def _doublings(widths):
