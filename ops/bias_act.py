@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from styleT2I.errors import ConfigError
+from styleT2I.ops.cuda_ops import bias_act_cuda, takes_cuda
 from styleT2I.ops.impl import resolve_impl
 
 SQRT2 = 2.0**0.5
@@ -50,10 +51,14 @@ def bias_act(x, b=None, *, scale=None, noise=None, dim=1, act="linear", alpha=No
     alpha, gain: None means the activation's own; for lrelu alpha is the slope below zero.
     clamp: the result is limited to [-clamp, clamp]; None means no limit.
     """
-    impl = resolve_impl(impl)
+    impl = resolve_impl(impl, ["cuda"])
     spec = activation(act)
     alpha = spec.alpha if alpha is None else alpha
     gain = spec.gain if gain is None else gain
+    if dim == 1 and x.ndim in (2, 4) and takes_cuda(x, impl):
+        return bias_act_cuda(x, b, scale, noise, act, alpha, gain, clamp)
+    if impl == "cuda":
+        raise ConfigError(f"impl 'cuda' of bias_act takes [N,C] or [N,C,H,W], got {list(x.shape)} with dim {dim}")
     if b is not None:
         b = b.reshape([-1 if i == dim else 1 for i in range(x.ndim)])
     if scale is not None:

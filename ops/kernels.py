@@ -1,10 +1,16 @@
 """The compiled operators of this package: found when built, never built unasked."""
 
+import functools
+import os
+import shutil
 from pathlib import Path
+
+import torch
 
 from styleT2I.torch_utils.extensions import Extension, load
 
 _CSRC = Path(__file__).parent / "csrc"
+_ANY_GPU = "7.5;8.0;9.0+PTX"  # compiled for where no GPU is at hand
 
 CPU = Extension(
     name="stylet2i_cpu",
@@ -14,6 +20,46 @@ CPU = Extension(
 )
 
 
+@functools.cache
+def cuda_extension():
+    """Return the Extension of the CUDA kernels, for the GPUs at hand."""
+    # torch may guess another folder than the toolkit's own, and without a GPU it knows no architecture.
+    environment = {"TORCH_CUDA_ARCH_LIST": os.environ.get("TORCH_CUDA_ARCH_LIST") or _architectures()}
+    if home := _cuda_home():
+        environment["CUDA_HOME"] = home
+    return Extension(name="stylet2i_cuda", folder=_CSRC / "cuda", cflags=("-O3",), environment=(*environment.items(),))
+
+
 def cpu_kernels():
     """Return the operators of the compiled synthesis, or None; `why_not_loaded(CPU)` then tells why."""
     return load(CPU)
+
+
+def cuda_kernels():
+    """Return the CUDA operators, or None; `why_not_loaded(cuda_extension())` then tells why."""
+    return load(cuda_extension())
+
+
+def useful_extensions(device=None):
+    """Return the extensions that are of use for work on `device` (a torch.device), or on all devices here."""
+    if device is None:
+        return [CPU, cuda_extension()] if torch.cuda.is_available() else [CPU]
+    return {"cpu": [CPU], "cuda": [cuda_extension()]}.get(device.type, [])
+
+
+def _architectures():
+    if not torch.cuda.is_available():
+        return _ANY_GPU
+    capabilities = {torch.cuda.get_device_capability(i) for i in range(torch.cuda.device_count())}
+    return ";".join(f"{major}.{minor}" for major, minor in sorted(capabilities))
+
+
+def _cuda_home():
+    """The CUDA toolkit's folder, None where there is none."""
+    nvcc = shutil.which("nvcc")
+    folders = [os.environ.get("CUDA_HOME"), os.environ.get("CUDA_PATH"), "/usr/local/cuda"]
+    folders += [Path(nvcc).resolve().parent.parent] if nvcc else []
+    for folder in folders:
+        if folder and (Path(folder) / "include/cuda_runtime.h").exists() and (Path(folder) / "bin/nvcc").exists():
+            return str(folder)
+    return None

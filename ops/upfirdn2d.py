@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from styleT2I.errors import ConfigError
+from styleT2I.ops.cuda_ops import takes_cuda, upfirdn2d_cuda
 from styleT2I.ops.impl import resolve_impl
 
 # A separable filter up to this many taps is faster as one depthwise 2-D convolution than as two 1-D ones.
@@ -47,20 +48,21 @@ def upfirdn2d(x, f, *, up=1, down=1, padding=0, flip_filter=False, gain=1, impl=
     flip_filter: False convolves, True correlates. gain: factor of the result.
     Returns [N, C, (H*up + top + bottom - kh) // down + 1, and alike for W].
     """
-    impl = resolve_impl(impl)
+    impl = resolve_impl(impl, ["cuda"])
     left, right, top, bottom = parse_padding(padding)
     if f is None:
         f = x.new_ones([1])
     f = f.to(x.dtype) * (gain ** (f.ndim / 2))
     if impl == "ref":
         return _by_definition(x, f, up, down, (left, right, top, bottom), flip_filter)
+    filter_axes = upfirdn2d_cuda if takes_cuda(x, impl) else _filter_axes
     if f.ndim == 1 and len(f) <= MAX_OUTER_TAPS:
         f = f.outer(f)
     correlation = f if flip_filter else f.flip(list(range(f.ndim)))
     if f.ndim == 2:
-        return _filter_axes(x, correlation, (up, up), (down, down), (left, right, top, bottom))
-    x = _filter_axes(x, correlation[None, :], (1, up), (1, down), (left, right, 0, 0))
-    return _filter_axes(x, correlation[:, None], (up, 1), (down, 1), (0, 0, top, bottom))
+        return filter_axes(x, correlation, (up, up), (down, down), (left, right, top, bottom))
+    x = filter_axes(x, correlation[None, :], (1, up), (1, down), (left, right, 0, 0))
+    return filter_axes(x, correlation[:, None], (up, 1), (down, 1), (0, 0, top, bottom))
 
 
 def _by_definition(x, f, up, down, padding, flip_filter):

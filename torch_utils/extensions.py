@@ -44,6 +44,10 @@ class Extension:
     def sources(self) -> list[Path]:
         return sorted(path for path in self.folder.iterdir() if path.suffix in (".cpp", ".cu"))
 
+    @property
+    def is_cuda(self) -> bool:
+        return any(source.suffix == ".cu" for source in self.sources)
+
 
 def cache_dir() -> Path:
     """The folder of built libraries: $TORCH_EXTENSIONS_DIR, or styleT2I in the user's cache."""
@@ -98,6 +102,10 @@ def why_not_buildable(extension: Extension) -> str | None:
         return f"no C++ compiler {compiler!r} found; install g++, or name one in CXX"
     if shutil.which("ninja", path=environment["PATH"]) is None:
         return "ninja is missing; run pip install ninja"
+    if extension.is_cuda and not torch.version.cuda:
+        return "this torch is built without CUDA; install one that has it"
+    if extension.is_cuda and "CUDA_HOME" not in environment:
+        return f"no nvcc found; install the CUDA toolkit {torch.version.cuda}, or name its folder in CUDA_HOME"
     return None
 
 
@@ -149,7 +157,7 @@ def _compile(extension, path):
             "extra_cuda_cflags": extension.cuda_flags,
             "extra_ldflags": extension.ldflags,
             "build_directory": folder,
-            "with_cuda": any(source.suffix == ".cu" for source in extension.sources),
+            "with_cuda": extension.is_cuda,
             "is_python_module": False,
         }
         # A process of its own: what the compilation needs in its environment is no business of ours.
@@ -176,5 +184,5 @@ def _environment(extension):
 
 def _first_complaint(log):
     lines = [line.strip() for line in log.splitlines() if line.strip()]
-    complaints = [line for line in lines if "error: " in line] or lines[-1:]
+    complaints = [line for line in lines if "error: " in line or "fatal" in line] or lines[-1:]
     return complaints[0] if complaints else "the compilation failed"

@@ -1,0 +1,134 @@
+"""bias_act and upfirdn2d on the compiled CUDA kernels, with derivatives of first and second order."""
+
+import warnings
+
+import torch
+
+from styleT2I.errors import ExtensionError
+from styleT2I.ops.kernels import cuda_extension, cuda_kernels
+from styleT2I.torch_utils.extensions import why_not_loaded
+
+DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+_has_warned = False
+ACTS = ("linear", "relu", "lrelu", "tanh", "sigmoid", "elu", "selu", "softplus", "swish")  # as in csrc/cuda/kernels.h
+
+
+def takes_cuda(x, impl):
+    """Whether the CUDA kernels compute on x under `impl`; ExtensionError where that is "cuda" and they cannot."""
+    if impl == "ref" or (impl == "auto" and not x.is_cuda):
+        return False
+    if not x.is_cuda or x.dtype not in DTYPES:
+        reason = f"it computes in float32, float16 or bfloat16 on a GPU, not in {x.dtype} on {x.device}"
+    else:
+        reason = why_not_loaded(cuda_extension()) if cuda_kernels() is None else None
+        if reason and impl == "auto":
+            _warn_once(f"ops run without their CUDA kernels: {reason}")
+    if reason and impl == "cuda":
+        raise ExtensionError(f"impl 'cuda' does not apply: {reason}")
+    return reason is None
+
+
+def _warn_once(text):
+    global _has_warned
+    if not _has_warned:
+        _has_warned = True
+        warnings.warn(text, stacklevel=4)
+
+
+def bias_act_cuda(x, b, scale, noise, act, alpha, gain, clamp):
+    """Compute bias_act for x [N,C] or [N,C,H,W] on a GPU; b [C], scale [N,C], noise [H,W] or [N,1,H,W] or None."""
+    if x.ndim == 2:
+        return bias_act_cuda(x[:, :, None, None], b, scale, noise, act, alpha, gain, clamp).flatten(1)
+    if noise is not None:
+        noise = noise.expand(len(noise) if noise.ndim == 4 else 1, 1, *x.shape[2:])
+    settings = (ACTS.index(act), float(alpha), float(gain), None if clamp is None else float(clamp))
+    return _BiasAct.apply(x.contiguous(memory_format=_format(x)), b, scale, noise, settings)
+
+
+def upfirdn2d_cuda(x, correlation, up, down, padding):
+    """Correlate zero-inserted, padded x [N,C,H,W] with [kh,kw] and decimate; up and down are (y, x)."""
+    return _Upfirdn2d.apply(x, correlation.float(), up, down, padding)
+
+
+class _BiasAct(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, b, scale, noise, settings):
+        ctx.settings = settings
+        ctx.save_for_backward(x, b, scale, noise)
+        return _run(x, b, scale, noise, None, None, 0, settings)
+
+    @staticmethod
+    def backward(ctx, grad):
+        x, b, scale, noise = ctx.saved_tensors
+        dv = _BiasActGradient.apply(grad, x, b, scale, noise, ctx.settings)
+        return *_spread(dv, ctx.needs_input_grad, x, b, scale, noise), None
+
+
+class _BiasActGradient(torch.autograd.Function):
+    """Gradient of the activation's input v = x * scale + noise + b; its own derivatives are the second ones."""
+
+    @staticmethod
+    def forward(ctx, grad, x, b, scale, noise, settings):
+        ctx.settings = settings
+        ctx.save_for_backward(grad, x, b, scale, noise)
+        return _run(x, b, scale, noise, grad, None, 1, settings)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, grad2):
+        grad, x, b, scale, noise = ctx.saved_tensors
+        d_grad = _run(x, b, scale, noise, grad2, None, 1, ctx.settings) if ctx.needs_input_grad[0] else None
+        if not any(ctx.needs_input_grad[1:5]):
+            return (d_grad,) + (None,) * 5
+        dv = _run(x, b, scale, noise, grad, grad2, 2, ctx.settings)
+        return d_grad, *_spread(dv, ctx.needs_input_grad[1:], x, b, scale, noise), None
+
+
+def _run(x, b, scale, noise, grad, grad2, order, settings):
+    b, scale, noise = (None if t is None else t.float().contiguous() for t in (b, scale, noise))
+    grad, grad2 = (None if t is None else t.to(x.dtype).contiguous(memory_format=_format(x)) for t in (grad, grad2))
+    return cuda_kernels().bias_act(x, b, scale, noise, grad, grad2, order, *settings)
+
+
+def _spread(dv, needs_input_grad, x, b, scale, noise):
+    """Gradients of x, b, scale and noise, where needed, from that of v."""
+    needs_x, needs_b, needs_scale, needs_noise = needs_input_grad[:4]
+    dx = db = d_scale = d_noise = None
+    if needs_x:
+        dx = dv if scale is None else dv * scale.to(dv.dtype)[:, :, None, None]
+    if needs_b:
+        db = dv.sum([0, 2, 3], dtype=torch.float32).to(b.dtype)
+    if needs_scale:
+        d_scale = (dv * x).sum([2, 3], dtype=torch.float32).to(scale.dtype)
+    if needs_noise:
+        d_noise = dv.sum(1, keepdim=True, dtype=torch.float32)
+        d_noise = (d_noise.sum(0, keepdim=True) if len(noise) == 1 else d_noise).to(noise.dtype)
+    return dx, db, d_scale, d_noise
+
+
+class _Upfirdn2d(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, correlation, up, down, padding):
+        x = x.contiguous(memory_format=_format(x))
+        y = cuda_kernels().upfirdn2d(x, correlation.contiguous(), up, down, padding)
+        ctx.arguments = correlation, up, down, _padding_of_gradient(x, y, correlation, up, down, padding)
+        return y
+
+    @staticmethod
+    def backward(ctx, grad):
+        correlation, up, down, padding = ctx.arguments
+        return _Upfirdn2d.apply(grad, correlation.flip([0, 1]), down, up, padding), None, None, None, None
+
+
+def _padding_of_gradient(x, y, correlation, up, down, padding):
+    """Padding with which the gradient's pass, from y's size, ends at x's size."""
+    result = []
+    for axis, before in ((1, padding[0]), (0, padding[2])):
+        before = correlation.shape[axis] - 1 - before
+        wanted = (x.shape[2 + axis] - 1) * up[axis] + correlation.shape[axis]
+        result += [before, wanted - y.shape[2 + axis] * down[axis] - before]
+    return tuple(result)
+
+
+def _format(x):
+    return torch.contiguous_format if x.is_contiguous() else torch.channels_last
