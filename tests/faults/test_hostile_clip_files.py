@@ -114,17 +114,10 @@ def test_a_number_that_is_none_is_named_by_its_tensor(tmp_path, container, numbe
     refused(write_container(tmp_path / "clip.pt", container, state), "visual.proj", "NaN or infinite")
 
 
-def lstm_encoder():
-    """Tensors by the names of AttnGAN's text encoder."""
-    return {"encoder.weight": torch.zeros(9, 6)} | {
-        f"rnn.{key}": tensor for key, tensor in torch.nn.LSTM(6, 4, bidirectional=True).state_dict().items()
-    }
-
-
 @pytest.mark.parametrize(
     "content, named",
     [
-        (lstm_encoder(), "'encoder.weight'"),
+        ({"lstm.weight_hh_l0": torch.zeros(16, 4)}, "'lstm.weight_hh_l0'"),
         ({"model": {"netG": {"fc.weight": torch.zeros(2, 2)}}}, "'model'"),
         ({"weight": torch.zeros(3)}, "'weight'"),
         ({"text_projection": torch.zeros(2, 2), "logit_scale": torch.zeros(())}, "'text_projection'"),
@@ -148,9 +141,10 @@ def test_a_clip_is_no_generator_and_no_text_network(tmp_path):
         refused(path, "is a 'clip'", load=lambda source, role=role: Model({role: source}, device="cpu").network(role))
 
 
-def test_a_golden_generator_given_as_a_clip_is_called_one(shared_dir):
+def test_a_golden_network_of_another_kind_is_called_so(shared_dir):
     for name in ("rosinality64/converted.pt", "nvidia64/ada_uncond.pkl"):
         refused(shared_dir / "golden" / name, "is a 'stylegan2-generator'", "not a CLIP")
+    refused(shared_dir / "golden/attngan/text_encoder200.pth")
 
 
 class Payload:
