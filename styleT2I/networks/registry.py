@@ -57,14 +57,15 @@ def load_network_component(source, device="cpu") -> torch.nn.Module:
     Raises CheckpointError when its tensors are not exactly those of its configuration.
     """
     component = source if isinstance(source, Component) else read_component(source)
+    path = component.path
     try:
         with _Allowance(component):
             network = build_network(component.kind, component.config)
     except ConfigError as error:
-        raise CheckpointError(
-            f"{component.path}: its configuration is wrong: {error}; fetch or write it again"
-        ) from error
-    load_strict(network, component.state_dict, component.path)
+        raise CheckpointError(f"{path}: its configuration is wrong: {error}; fetch or write it again") from error
+    except CheckpointError as error:
+        raise error if str(error).startswith(str(path)) else CheckpointError(f"{path}: {error}") from error
+    load_strict(network, component.state_dict, path)
     return network.to(device)
 
 
