@@ -11,6 +11,7 @@ from styleT2I.errors import StyleT2IError
 
 MAX_SEED = 2**32 - 1
 MAX_NUM_SEEDS = 1_000_000
+MIN_STEPS_TO_BUILD = 100  # a shorter training is over before the compiler is
 # Options by name that take any source of weights (sources/resolve.py), and what each asks for.
 SOURCES = {name: name for name in ("model", "generator", "clip", "t2d", "a2d")}
 SOURCES |= {"judge": "judges.guide", "judges__guide": "judges.guide", "judges__heldout": "judges.heldout"}
@@ -172,3 +173,12 @@ def parts_of_model(given: dict, roles: dict[str, str], model: str | None) -> dic
         if given.get(option) is None:
             raise click.UsageError(f"no {option}: add --{option} FILE, or --model NAME for a model that has one")
     return given
+
+
+def build_kernels(device, steps):
+    """Compile what a training of `steps` steps on a torch.device can use, saying so; a warning where that fails."""
+    from styleT2I.ops.kernels import useful_extensions
+    from styleT2I.torch_utils.extensions import build_or_warn
+
+    for extension in useful_extensions(device) if steps >= MIN_STEPS_TO_BUILD else ():
+        build_or_warn(extension, report=lambda text: click.echo(text, err=True))

@@ -2,7 +2,7 @@
 
 import click
 
-from styleT2I.cli import command, device_option, outdir_option, seed_option
+from styleT2I.cli import build_kernels, command, device_option, outdir_option, seed_option
 
 PRESETS = ("stylegan2-config-f", "minifaces64", "minifaces128")
 
@@ -51,11 +51,13 @@ def main(outdir, preset, resolution, init, kimg, eval_kimg, checkpoint_kimg, res
     def steps(thousands):
         return max(round(thousands * 1000 / config.batch_size), 1)
 
-    every = steps(eval_kimg)
+    every, num_steps = steps(eval_kimg), steps(kimg or preset_kimg)
+    device = resolve_device(device)
+    build_kernels(device, num_steps)
     run(
         StyleGAN2Task(config, seed),
         RunConfig(
-            outdir=outdir, steps=steps(kimg or preset_kimg), seed=seed, device=str(resolve_device(device)),
+            outdir=outdir, steps=num_steps, seed=seed, device=str(device),
             log_every=max(every // 10, 1), eval_every=every, snapshot_every=every,
             checkpoint_every=steps(checkpoint_kimg or eval_kimg), resume=resume,
         ),

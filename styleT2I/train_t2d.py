@@ -2,7 +2,7 @@
 
 import click
 
-from styleT2I.cli import command, device_option, outdir_option, parts_of_model, seed_option
+from styleT2I.cli import build_kernels, command, device_option, outdir_option, parts_of_model, seed_option
 
 PRESETS = ("minifaces", "celebahq", "cub", "ffhq", "nabirds")
 
@@ -62,10 +62,12 @@ def main(outdir, preset, model, steps, no_norm_penalty, shuffle_captions, eval_e
         click.echo("note: no --judge and --eval-data given, so the log holds losses only", err=True)
     num_steps = steps or preset_steps
     task = T2DTask(config, num_steps, seed)
+    device = resolve_device(device)
+    build_kernels(device, num_steps)
     run(
         task,
         RunConfig(
-            outdir=outdir, steps=num_steps, seed=seed, device=str(resolve_device(device)), log_every=eval_every,
+            outdir=outdir, steps=num_steps, seed=seed, device=str(device), log_every=eval_every,
             eval_every=eval_every, snapshot_every=eval_every, checkpoint_every=eval_every, resume=resume,
         ),
     )  # fmt: skip
