@@ -1,0 +1,123 @@
+"""Settings of the trainings of DAMSM and AttnGAN, and their presets."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from styleT2I.baselines.attngan import AttnGANConfig
+from styleT2I.baselines.damsm import ImageEncoderConfig
+from styleT2I.baselines.stackgan import StackGANDiscriminatorConfig
+from styleT2I.config import from_dict, suggestion
+from styleT2I.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class DAMSMTraining:
+    """What DAMSM is trained on and how; the defaults are the paper's for birds."""
+
+    data: tuple[str, ...]  # captioned pictures, as data.dataset.open_dataset reads them
+    eval_data: str | None = None  # pictures to measure retrieval on, never trained on
+    vocabulary: str | None = None  # attributes of the captions, to tell which are true of other pictures too
+    inception: str | None = None  # torchvision's inception_v3 weights, needed by the trunk "inception"
+
+    image: ImageEncoderConfig = ImageEncoderConfig("inception")
+    embedding_dim: int = 300
+    dropout: float = 0.5  # of word vectors
+    max_words: int = 18  # read of a caption
+    vocabulary_num: int = 20_000  # pictures whose captions give the words
+    batch_size: int = 48
+    lr: float = 2e-3  # at the start; times lr_decay after each pass over the data, down to a tenth
+    lr_decay: float = 0.98
+    max_grad_norm: float = 0.25  # of the text encoder
+    eval_num: int = 500
+    half: bool = False  # store the result as fp16
+
+    def __post_init__(self):
+        if self.image.trunk == "inception" and self.inception is None:
+            raise ConfigError("DAMSM's paper looks at images by Inception-v3: give torchvision's weights as inception")
+        if self.batch_size < 2:
+            raise ConfigError(f"DAMSM compares captions: batch_size starts at 2, got {self.batch_size}")
+        if min(self.lr, self.lr_decay, self.max_grad_norm) <= 0 or min(self.max_words, self.eval_num) < 1:
+            raise ConfigError("DAMSM's rates are above 0, max_words and eval_num at least 1")
+
+
+@dataclass(frozen=True)
+class AttnGANTraining:
+    """What AttnGAN is trained on and how; the defaults are the paper's for birds."""
+
+    data: tuple[str, ...]
+    text_encoder: str  # DAMSM's, a component or a file of its authors
+    image_encoder: str
+    eval_data: str | None = None  # pictures and captions of the log's distances; None: none are measured
+    judge: str | None = None  # attribute classifier of these distances; it trains nothing
+
+    generator: AttnGANConfig = AttnGANConfig()  # text_dim is the text encoder's, whatever it says
+    d_width: int = 64  # of each discriminator's first layer, doubled by each halving of the image
+    max_words: int = 18
+    batch_size: int = 20
+    g_lr: float = 2e-4
+    d_lr: float = 2e-4
+    betas: tuple[float, float] = (0.5, 0.999)
+    damsm_weight: float = 5.0  # lambda; 50 for COCO
+    kl_weight: float = 1.0
+    ema: float = 0.999  # share of the averaged generator that a step keeps
+    eval_num: int = 256
+    half: bool = False
+
+    def __post_init__(self):
+        if self.batch_size < 2:
+            raise ConfigError(f"captions are exchanged within a batch: batch_size starts at 2, got {self.batch_size}")
+        if min(self.g_lr, self.d_lr) <= 0 or not 0 <= self.ema < 1:
+            raise ConfigError("g_lr and d_lr are above 0, ema is a share from 0 to below 1")
+        if min(self.d_width, self.max_words) < 1 or self.eval_num < 8:
+            raise ConfigError("d_width and max_words start at 1, eval_num at 8")
+
+
+def discriminator_configs(generator: AttnGANConfig, width: int, text_dim: int) -> list[StackGANDiscriminatorConfig]:
+    """One discriminator a stage: each halves its image to 4 px, then narrows to the channels of the first one."""
+    num_halvings = int(math.log2(generator.first_resolution)) - 2
+    configs = []
+    for stage in range(generator.num_stages):
+        widths = tuple(width << i for i in range(num_halvings + stage))
+        narrow = tuple(reversed(widths[num_halvings - 1 : -1]))
+        configs.append(StackGANDiscriminatorConfig(text_dim, widths, narrow, True))
+    return configs
+
+
+_FACES = {"data": ("minifaces:biased/train:20000",), "eval_data": "minifaces:biased/val:512", "max_words": 32}
+# Thousands of images shown in all, and settings. The papers' 600 epochs on the 8,855 training birds of CUB.
+PRESETS = {
+    "damsm": {
+        "paper": (5_313, {}),
+        "minifaces": (
+            192,
+            {
+                **_FACES, "vocabulary": "minifaces", "vocabulary_num": 2000, "embedding_dim": 64, "batch_size": 64,
+                "dropout": 0.2,
+                "image": {"trunk": "small", "text_dim": 64, "resolution": 64, "widths": (16, 32, 64, 96)},
+                "half": True,
+            },
+        ),
+    },
+    "attngan": {
+        "paper": (5_313, {}),
+        "minifaces": (
+            128,
+            {
+                **_FACES, "batch_size": 32, "d_width": 16, "half": True,
+                "generator": {"z_dim": 64, "cond_dim": 32, "width": 24, "first_resolution": 16, "num_residual": 1},
+            },
+        ),
+    },
+}  # fmt: skip
+CONFIGS = {"damsm": DAMSMTraining, "attngan": AttnGANTraining}
+
+
+def attngan_config(model: str, preset: str, **changes) -> tuple[float, DAMSMTraining | AttnGANTraining]:
+    """Thousands of images and the settings of a preset of "damsm" or "attngan", with the changes that are not None."""
+    if preset not in PRESETS[model]:
+        raise ConfigError(f"unknown preset {preset!r}{suggestion(preset, PRESETS[model])}")
+    kimg, settings = PRESETS[model][preset]
+    settings = {**settings, **{key: value for key, value in changes.items() if value is not None}}
+    return kimg, from_dict(CONFIGS[model], settings)
