@@ -1,0 +1,84 @@
+"""How many pairs an audit needs: the power of the exact McNemar test."""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+
+import numpy as np
+from scipy.stats import binom
+
+from styleT2I.errors import ConfigError
+
+__all__ = ["discordant_shares", "mcnemar_power", "pairs_needed"]
+
+MAX_PAIRS = 1_000_000
+
+
+def discordant_shares(p_first: float, p_second: float, correlation: float) -> tuple[float, float]:
+    """Shares of pairs with success in the first alone and in the second alone, for outcomes so correlated.
+
+    ConfigError for shares outside (0, 1), or a correlation that two such shares cannot have.
+    """
+    if not (0 < p_first < 1 and 0 < p_second < 1):
+        raise ConfigError(f"shares of success lie between 0 and 1, got {p_first} and {p_second}")
+    spread = math.sqrt(p_first * (1 - p_first) * p_second * (1 - p_second))
+    both = p_first * p_second + correlation * spread
+    smallest, largest = max(0.0, p_first + p_second - 1), min(p_first, p_second)
+    if not smallest - 1e-12 <= both <= largest + 1e-12:
+        low, high = ((end - p_first * p_second) / spread for end in (smallest, largest))
+        raise ConfigError(
+            f"successes of {p_first} and {p_second} cannot correlate by {correlation}; choose {low:.2f} to {high:.2f}"
+        )
+    return max(p_first - both, 0.0), max(p_second - both, 0.0)
+
+
+def mcnemar_power(num_pairs: int, only_first: float, only_second: float, alpha: float = 0.05) -> float:
+    """Probability that the exact two-sided McNemar test of so many pairs gives p <= alpha.
+
+    only_first, only_second: shares of pairs with success in one alone. Summed over the number of differing pairs.
+    """
+    share = only_first + only_second
+    if share <= 0:
+        return 0.0
+    spread = math.sqrt(num_pairs * share * (1 - share))
+    middle = num_pairs * share  # 12 standard deviations around it leave less than 1e-15 or so out
+    low, high = max(0, math.floor(middle - 12 * spread)), min(num_pairs, math.ceil(middle + 12 * spread + 12))
+    differing = np.arange(low, high + 1)
+    # Largest count k of the rarer side with p = 2 P(X <= k) <= alpha; -1 where no count is.
+    critical = binom.ppf(alpha / 2, differing, 0.5)
+    critical = np.where(2 * binom.cdf(critical, differing, 0.5) <= alpha, critical, critical - 1)
+    theta = only_first / share
+    refused = binom.cdf(critical, differing, theta) + binom.cdf(critical, differing, 1 - theta)
+    refused = np.where(critical < 0, 0.0, refused)
+    return float((binom.pmf(differing, num_pairs, share) * refused).sum())
+
+
+def pairs_needed(
+    p_first: float,
+    p_second: float,
+    power: float = 0.8,
+    alpha: float = 0.05,
+    correlation: float = 0.0,
+    num_comparisons: int = 1,
+) -> int:
+    """Pairs per comparison with which the exact McNemar test tells two shares apart with this power.
+
+    Every one of num_comparisons is tested at alpha / num_comparisons, the hardest step of Holm. The search starts
+    below the normal approximation (Connor 1987, Biometrics 43, 207). ConfigError for what no number of pairs can do.
+    """
+    if p_first == p_second:
+        raise ConfigError(f"no number of pairs tells {p_first} from {p_second}; give two different shares")
+    if not (0 < power < 1 and 0 < alpha < 1 and num_comparisons >= 1):
+        raise ConfigError(f"power and alpha lie between 0 and 1, got {power} and {alpha}")
+    only_first, only_second = discordant_shares(p_first, p_second, correlation)
+    alpha = alpha / num_comparisons
+    share, difference = only_first + only_second, p_first - p_second
+    z_alpha, z_power = NormalDist().inv_cdf(1 - alpha / 2), NormalDist().inv_cdf(power)
+    rough = (z_alpha * math.sqrt(share) + z_power * math.sqrt(max(share - difference**2, 0.0))) ** 2 / difference**2
+    if rough > MAX_PAIRS:
+        raise ConfigError(f"telling {p_first} from {p_second} takes more than {MAX_PAIRS} pairs; detect a larger gap")
+    num = max(1, int(0.8 * rough))
+    while mcnemar_power(num, only_first, only_second, alpha) < power:
+        num += 1
+    return num
