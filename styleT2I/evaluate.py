@@ -9,10 +9,14 @@ from styleT2I.cli import adjustment_options, command, device_option, model_optio
 _DATA = {  # suites that compare with a data set, and which
     "judges": "minifaces:balanced/test:4000",
     "clip": "minifaces:balanced/test:4000",
+    "wordings": "minifaces:balanced/test:800",
     "generator": "minifaces:biased/train:4000",
     "t2d": "minifaces:biased/test:1000",
 }
-_NUM = {"judges": 4000, "clip": 4000, "generator": 4000, "t2d": 1000, "compositions": 200, "regions": 200, "edits": 200}
+_NUM = {
+    "judges": 4000, "clip": 4000, "wordings": 800, "generator": 4000, "t2d": 1000,
+    "compositions": 200, "regions": 200, "edits": 200,
+}  # fmt: skip
 SUITES = tuple(_NUM)
 _MIN_NUM = 101  # of the suites with data: R-precision ranks 1 in 100
 
@@ -97,12 +101,14 @@ def _adjustments(methods, settings):
 
 
 def _run(suite, model, data, num, psi, adjustments, cells_dir):
-    from styleT2I.evaluation import captions, compositions, edits, onlookers, regions, samples
+    from styleT2I.evaluation import captions, compositions, edits, onlookers, regions, samples, wordings
 
     if suite == "judges":
         return onlookers.evaluate_judges(model, data, num)
     if suite == "clip":
         return onlookers.evaluate_clip(model, data, num)
+    if suite == "wordings":
+        return wordings.evaluate_wordings(model, data, num)
     if suite == "generator":
         return samples.evaluate_generator(model, data, num, psi)
     if suite == "t2d":
