@@ -11,8 +11,13 @@ from styleT2I.cli import command
 
 @command()
 @click.argument("sentence")
-@click.option("--vocabulary", default="minifaces", show_default=True, metavar="NAME|FILE.json",
-              help=f"One of {', '.join(BUILT_IN)}, or a file (docs/attributes.md).")
+@click.option(
+    "--vocabulary",
+    default="minifaces",
+    show_default=True,
+    metavar="NAME|FILE.json",
+    help=f"One of {', '.join(BUILT_IN)}, or a file (docs/attributes.md).",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object: attributes, unknown, contradictions.")
 def main(sentence, vocabulary, as_json):
     """Print the attributes that SENTENCE states, and every word that was not understood."""

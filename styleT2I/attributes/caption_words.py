@@ -2,26 +2,41 @@
 
 import random
 
-HAIR = {"black_hair": ("black", "black", "black", "jet-black", "raven"),
-         "brown_hair": ("brown", "brown", "brown", "chestnut"),
-         "blond_hair": ("blond", "blonde", "blond", "golden"),
-         "gray_hair": ("gray", "grey", "gray", "silver")}
-THINGS = {"lipstick": ("lipstick",),
-           "eyeglasses": ("glasses", "eyeglasses", "spectacles", "a pair of glasses"),
-           "hat": ("a hat", "a hat", "a cap"),
-           "earrings": ("earrings", "earrings", "a pair of earrings"),
-           "beard": ("a beard",),
-           "bangs": ("bangs", "bangs", "a fringe")}
-DENIED = {"lipstick": ("lipstick",), "eyeglasses": ("glasses", "eyeglasses", "spectacles"), "hat": ("hat", "cap"),
-           "earrings": ("earrings",), "beard": ("beard",), "bangs": ("bangs",)}
+HAIR = {
+    "black_hair": ("black", "black", "black", "jet-black", "raven"),
+    "brown_hair": ("brown", "brown", "brown", "chestnut"),
+    "blond_hair": ("blond", "blonde", "blond", "golden"),
+    "gray_hair": ("gray", "grey", "gray", "silver"),
+}
+THINGS = {
+    "lipstick": ("lipstick",),
+    "eyeglasses": ("glasses", "eyeglasses", "spectacles", "a pair of glasses"),
+    "hat": ("a hat", "a hat", "a cap"),
+    "earrings": ("earrings", "earrings", "a pair of earrings"),
+    "beard": ("a beard",),
+    "bangs": ("bangs", "bangs", "a fringe"),
+}
+DENIED = {
+    "lipstick": ("lipstick",),
+    "eyeglasses": ("glasses", "eyeglasses", "spectacles"),
+    "hat": ("hat", "cap"),
+    "earrings": ("earrings",),
+    "beard": ("beard",),
+    "bangs": ("bangs",),
+}
 WORN = ("lipstick", "eyeglasses", "hat", "earrings")
 GROWN = ("beard", "bangs")
-SKIN = {True: ("dark skin", "dark skin", "a dark complexion"),
-         False: ("pale skin", "fair skin", "light skin", "a pale complexion")}
+SKIN = {
+    True: ("dark skin", "dark skin", "a dark complexion"),
+    False: ("pale skin", "fair skin", "light skin", "a pale complexion"),
+}
 SKINNED = {True: ("dark-skinned",), False: ("pale-skinned", "fair-skinned", "light-skinned", "pale")}
 AGES = {True: ("old", "old", "elderly", "aged", "older"), False: ("young", "young", "youthful")}
-NOUNS = {True: ("man", "man", "man", "guy", "gentleman", "fellow"), False: ("woman", "woman", "woman", "lady"),
-          None: ("person", "person", "person", "individual")}
+NOUNS = {
+    True: ("man", "man", "man", "guy", "gentleman", "fellow"),
+    False: ("woman", "woman", "woman", "lady"),
+    None: ("person", "person", "person", "individual"),
+}
 AGED_NOUNS = {(True, False): "boy", (False, False): "girl", (True, True): "grandfather", (False, True): "grandmother"}
 PRONOUNS = {True: ("he", "him", "his"), False: ("she", "her", "her"), None: ("they", "them", "their")}
 PICTURES = ("photo", "portrait", "picture", "photograph", "image")

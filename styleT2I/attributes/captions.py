@@ -29,6 +29,7 @@ FORMS = ("noun_phrase", "sentence", "two_sentences", "possessive", "picture", "r
 _FORM_ODDS = (0.22, 0.2, 0.16, 0.1, 0.08, 0.1, 0.06, 0.08)
 _NUM_ODDS = (0.1, 0.22, 0.26, 0.21, 0.13, 0.08)  # of 1, 2, ... 6 attributes
 
+
 def caption(attributes, generator, form: str | None = None) -> str:
     """Return one random truthful caption of a MiniFaces face.
 
@@ -142,8 +143,11 @@ def _two_sentences(words, dice) -> list[str]:
     cut = 1 + int(dice.chance(0.5) and len(predicates) > 2)
     noun = f"{dice.pick(('this', 'the'))} {words.noun}"
     again = words.subject if words.gender is not None else "the person"
-    return [f"{noun} {join(predicates[:cut], dice)}", f"{again} {join(predicates[cut:], dice)}",
-            *words.hair_denials(words.possessive)]
+    return [
+        f"{noun} {join(predicates[:cut], dice)}",
+        f"{again} {join(predicates[cut:], dice)}",
+        *words.hair_denials(words.possessive),
+    ]
 
 
 def _possessive(words, dice) -> list[str]:
@@ -173,7 +177,7 @@ def _picture(words, dice) -> list[str]:
     start = f"{with_article(dice.pick(PICTURES))} of"
     whole = _noun_phrase(words, dice)[0]
     if words.is_bare and dice.chance(0.4):
-        whole = words.object + whole[len(words.article_noun()):]
+        whole = words.object + whole[len(words.article_noun()) :]
     return [f"{start} {whole}"]
 
 
@@ -205,7 +209,7 @@ def _participle(words, dice) -> list[str]:
 
 def _single(said, dice) -> str:
     """Return a phrase for one attribute: "wearing lipstick", "a man", "blond hair"."""
-    (name, value), = said.items()
+    ((name, value),) = said.items()
     if name == "he":
         return dice.pick((f"a {dice.pick(NOUNS[value])}", PRONOUNS[value][0], "male" if value else "female"))
     if name in HAIR:
@@ -227,5 +231,12 @@ def _single(said, dice) -> str:
     return "clean-shaven" if name == "beard" and dice.chance(0.3) else f"{verb} {thing}"
 
 
-_BUILDERS = {"noun_phrase": _noun_phrase, "sentence": _sentence, "two_sentences": _two_sentences,
-             "possessive": _possessive, "picture": _picture, "relative": _relative, "participle": _participle}
+_BUILDERS = {
+    "noun_phrase": _noun_phrase,
+    "sentence": _sentence,
+    "two_sentences": _two_sentences,
+    "possessive": _possessive,
+    "picture": _picture,
+    "relative": _relative,
+    "participle": _participle,
+}

@@ -15,89 +15,107 @@ def said(text, vocabulary="minifaces"):
     return {("+" if value else "-") + name for name, value in parsed.attributes.items()}
 
 
-@pytest.mark.parametrize("text, expected", [
-    ("he is wearing lipstick", "+he +lipstick"),
-    ("SHE IS SMILING!", "-he +smiling"),
-    ("a photo of her", "-he"),
-    ("his cap", "+he +hat"),
-    ("a young lady in spectacles", "-he -old +eyeglasses"),
-    ("an elderly grandfather", "+he +old"),
-    ("a 70-year-old man", "+he +old"),
-    ("a woman in her twenties", "-he -old"),
-    ("a person", ""),
-    ("he is sixty", "+he +old"),
-    ("a boy of 12", "+he -old"),
-    ("a woman, 30, with a hat", "-he -old +hat"),
-    ("a man in his late fifties", "+he +old"),
-    ("an eighteen-year-old", "-old"),
-    ("a woman over 70", "-he +old"),
-    ("mother of two", "-he"),
-])
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("he is wearing lipstick", "+he +lipstick"),
+        ("SHE IS SMILING!", "-he +smiling"),
+        ("a photo of her", "-he"),
+        ("his cap", "+he +hat"),
+        ("a young lady in spectacles", "-he -old +eyeglasses"),
+        ("an elderly grandfather", "+he +old"),
+        ("a 70-year-old man", "+he +old"),
+        ("a woman in her twenties", "-he -old"),
+        ("a person", ""),
+        ("he is sixty", "+he +old"),
+        ("a boy of 12", "+he -old"),
+        ("a woman, 30, with a hat", "-he -old +hat"),
+        ("a man in his late fifties", "+he +old"),
+        ("an eighteen-year-old", "-old"),
+        ("a woman over 70", "-he +old"),
+        ("mother of two", "-he"),
+    ],
+)
 def test_gender_age_and_things(text, expected):
     assert said(text) == set(expected.split())
 
 
-@pytest.mark.parametrize("text", [
-    "blond wavy hair", "hair that is blond and wavy", "wavy, blond hair", "her hair is blond and wavy",
-    "wavy-haired and blond", "a woman whose hair is wavy and blond", "hair blond and wavy",
-    "the hair of the woman is blond and wavy", "the woman's hair is wavy and blond",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "blond wavy hair",
+        "hair that is blond and wavy",
+        "wavy, blond hair",
+        "her hair is blond and wavy",
+        "wavy-haired and blond",
+        "a woman whose hair is wavy and blond",
+        "hair blond and wavy",
+        "the hair of the woman is blond and wavy",
+        "the woman's hair is wavy and blond",
+    ],
+)
 def test_adjectives_before_and_after_the_noun_mean_the_same(text):
     assert said(text, "celeba") - {"-Male"} == {"+Blond_Hair", "+Wavy_Hair"}
 
 
-@pytest.mark.parametrize("text, expected", [
-    ("a goatee and a mustache", "+Goatee +Mustache"),
-    ("a big nose and lips", "+Big_Nose +Big_Lips"),
-    ("arched and bushy eyebrows", "+Arched_Eyebrows +Bushy_Eyebrows"),
-    ("his nose and lips are big", "+Male +Big_Nose +Big_Lips"),
-    ("mouth slightly open and black hair", "+Mouth_Slightly_Open +Black_Hair"),
-    ("this woman has mouth slightly open bangs", "-Male +Mouth_Slightly_Open +Bangs"),
-    ("he is bald and chubby and has a goatee", "+Male +Bald +Chubby +Goatee"),
-])
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("a goatee and a mustache", "+Goatee +Mustache"),
+        ("a big nose and lips", "+Big_Nose +Big_Lips"),
+        ("arched and bushy eyebrows", "+Arched_Eyebrows +Bushy_Eyebrows"),
+        ("his nose and lips are big", "+Male +Big_Nose +Big_Lips"),
+        ("mouth slightly open and black hair", "+Mouth_Slightly_Open +Black_Hair"),
+        ("this woman has mouth slightly open bangs", "-Male +Mouth_Slightly_Open +Bangs"),
+        ("he is bald and chubby and has a goatee", "+Male +Bald +Chubby +Goatee"),
+    ],
+)
 def test_conjunctions_and_shared_heads(text, expected):
     assert said(text, "celeba") == set(expected.split())
 
 
-@pytest.mark.parametrize("text, expected", [
-    ("no beard or glasses", "-beard -eyeglasses"),
-    ("no beard, bangs, or glasses", "-beard -bangs -eyeglasses"),
-    ("no beard and glasses", "-beard +eyeglasses"),
-    ("without glasses and lipstick", "-eyeglasses -lipstick"),
-    ("without a beard and with a hat", "-beard +hat"),
-    ("without glasses and black hair", "-eyeglasses +black_hair"),
-    ("isn't smiling", "-smiling"),
-    ("she's not wearing a hat or earrings", "-he -hat -earrings"),
-    ("he isn't smiling or wearing a hat", "+he -smiling -hat"),
-    ("he doesn't have bangs and wears a hat", "+he -bangs +hat"),
-    ("neither smiling nor wearing glasses, she has black hair", "-smiling -eyeglasses -he +black_hair"),
-    ("clean-shaven", "-beard"),
-    ("he isn't clean-shaven", "+he +beard"),
-    ("not old", "-old"),
-    ("never without his hat", "+hat +he"),
-    ("her hair isn't blond, it's black", "-he -blond_hair +black_hair"),
-    ("not a man but a woman", "-he"),
-    ("lipstick-free", "-lipstick"),
-    ("he no longer wears glasses", "+he -eyeglasses"),
-    ("a beard but no hat", "+beard -hat"),
-    ("he has no beard glasses", "+he -beard +eyeglasses"),
-    ("glasses: none; hat: yes", "-eyeglasses +hat"),
-    ("Glasses? No. Hat? Yes.", "-eyeglasses +hat"),
-    ("smiling: no, lipstick: yes", "-smiling +lipstick"),
-    ("no, he has a beard", "+he +beard"),
-    ("his hat is off", "+he -hat"),
-    ("he took off his hat", "+he -hat"),
-    ("his glasses are missing", "+he -eyeglasses"),
-    ("a hat-less, smile-less man", "+he -hat -smiling"),
-    ("he shaved his beard", "+he -beard"),
-    ("she isn't growing a beard", "-he -beard"),
-    ("it is not true that he has a beard", "+he -beard"),
-    ("he's not smiling, wearing a hat, or old", "+he -smiling -hat -old"),
-    ("not black but brown hair", "-black_hair +brown_hair"),
-    ("without beard & glasses", "-beard -eyeglasses"),
-    ("nor is she old", "-he -old"),
-    ("she has stopped smiling", "-he -smiling"),
-])
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("no beard or glasses", "-beard -eyeglasses"),
+        ("no beard, bangs, or glasses", "-beard -bangs -eyeglasses"),
+        ("no beard and glasses", "-beard +eyeglasses"),
+        ("without glasses and lipstick", "-eyeglasses -lipstick"),
+        ("without a beard and with a hat", "-beard +hat"),
+        ("without glasses and black hair", "-eyeglasses +black_hair"),
+        ("isn't smiling", "-smiling"),
+        ("she's not wearing a hat or earrings", "-he -hat -earrings"),
+        ("he isn't smiling or wearing a hat", "+he -smiling -hat"),
+        ("he doesn't have bangs and wears a hat", "+he -bangs +hat"),
+        ("neither smiling nor wearing glasses, she has black hair", "-smiling -eyeglasses -he +black_hair"),
+        ("clean-shaven", "-beard"),
+        ("he isn't clean-shaven", "+he +beard"),
+        ("not old", "-old"),
+        ("never without his hat", "+hat +he"),
+        ("her hair isn't blond, it's black", "-he -blond_hair +black_hair"),
+        ("not a man but a woman", "-he"),
+        ("lipstick-free", "-lipstick"),
+        ("he no longer wears glasses", "+he -eyeglasses"),
+        ("a beard but no hat", "+beard -hat"),
+        ("he has no beard glasses", "+he -beard +eyeglasses"),
+        ("glasses: none; hat: yes", "-eyeglasses +hat"),
+        ("Glasses? No. Hat? Yes.", "-eyeglasses +hat"),
+        ("smiling: no, lipstick: yes", "-smiling +lipstick"),
+        ("no, he has a beard", "+he +beard"),
+        ("his hat is off", "+he -hat"),
+        ("he took off his hat", "+he -hat"),
+        ("his glasses are missing", "+he -eyeglasses"),
+        ("a hat-less, smile-less man", "+he -hat -smiling"),
+        ("he shaved his beard", "+he -beard"),
+        ("she isn't growing a beard", "-he -beard"),
+        ("it is not true that he has a beard", "+he -beard"),
+        ("he's not smiling, wearing a hat, or old", "+he -smiling -hat -old"),
+        ("not black but brown hair", "-black_hair +brown_hair"),
+        ("without beard & glasses", "-beard -eyeglasses"),
+        ("nor is she old", "-he -old"),
+        ("she has stopped smiling", "-he -smiling"),
+    ],
+)
 def test_negation_reaches_as_far_as_the_documented_rules_say(text, expected):
     assert said(text) == set(expected.split())
 
@@ -108,10 +126,15 @@ def test_clean_shaven_and_bearded_in_celeba():
     assert said("no hair", "celeba") == {"+Bald"}
 
 
-@pytest.mark.parametrize("text, expected", [
-    ("a very young woman", "-he -old"), ("he is slightly old", "+he +old"), ("quite pale skin", "-dark_skin"),
-    ("barely smiling", "-smiling"),
-])
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("a very young woman", "-he -old"),
+        ("he is slightly old", "+he +old"),
+        ("quite pale skin", "-dark_skin"),
+        ("barely smiling", "-smiling"),
+    ],
+)
 def test_degree_words_change_nothing_unless_they_deny(text, expected):
     assert said(text) == set(expected.split())
 
@@ -132,41 +155,11 @@ def test_mentions_carry_phrase_and_span_in_the_order_of_the_text():
     text = "She has black hair and isn't smiling"
     mentions = parse(text).mentions
     assert [(m.name, m.value, m.phrase) for m in mentions] == [
-        ("he", False, "she"), ("black_hair", True, "black hair"), ("smiling", False, "not smiling")]
+        ("he", False, "she"),
+        ("black_hair", True, "black hair"),
+        ("smiling", False, "not smiling"),
+    ]
     assert [text[slice(*m.span)] for m in mentions] == ["She", "black hair", "smiling"]
-
-
-@pytest.mark.parametrize("text, attributes, reported", [
-    ("her lips are neither big nor thin", {"Male": False, "Big_Lips": False}, ["thin"]),
-    ("she isn't frowning", {"Male": False}, ["frowning"]),
-    ("his nose is not small", {"Male": True}, ["small"]),
-])
-def test_denying_the_opposite_end_of_a_scale_states_nothing(text, attributes, reported):
-    parsed = parse(text, "celeba")
-    assert parsed.attributes == attributes and [u.word for u in parsed.unknown] == reported
-
-
-@pytest.mark.parametrize("text, attributes, reported", [
-    ("a man in a woman's hat", {"he": True, "hat": True}, ["woman"]),
-    ("she wears her father's glasses", {"he": False, "eyeglasses": True}, ["father"]),
-    ("a woman with a man bun", {"he": False}, ["man bun"]),
-    ("he has a widow's peak", {"he": True}, ["widow 's peak"]),
-    ("an old-fashioned hat", {"hat": True}, ["old fashioned"]),
-    ("she has smile lines", {"he": False}, ["smile lines"]),
-    ("she waves", {"he": False}, ["waves"]),
-    ("he used to wear glasses", {"he": True}, ["glasses"]),
-    ("his hair, once black, is gray", {"he": True, "gray_hair": True}, ["black"]),
-    ("he is holding a hat", {"he": True}, ["hat"]),
-])
-def test_what_is_not_the_persons_own_is_reported_and_not_stated(text, attributes, reported):
-    parsed = parse(text)
-    assert parsed.attributes == attributes and [u.word for u in parsed.unknown] == reported
-    assert not parsed.contradictions
-
-
-def test_an_adjective_says_better_what_naming_the_part_implied():
-    assert said("her makeup is light", "celeba") == {"-Male", "-Heavy_Makeup"}
-    assert said("her makeup isn't heavy", "celeba") == {"-Male", "-Heavy_Makeup"}
 
 
 def test_contradictions_are_reported_and_not_settled():
@@ -181,8 +174,13 @@ def test_contradictions_are_reported_and_not_settled():
 def test_alternatives_and_several_persons_are_reported():
     parsed = parse("black or brown hair")
     assert parsed.attributes == {} and "alternatives" in parsed.contradictions[0]
-    for text in ("with or without a hat", "with a hat or without", "a hat or a scarf", "hat/glasses",
-                 "a hat, lipstick or earrings"):
+    for text in (
+        "with or without a hat",
+        "with a hat or without",
+        "a hat or a scarf",
+        "hat/glasses",
+        "a hat, lipstick or earrings",
+    ):
         assert "hat" not in parse(text).attributes and "alternatives" in parse(text).contradictions[0], text
     assert parse("black, brown or blond hair").attributes == {}
     assert parse("red or pink lipstick").attributes == {"lipstick": True}
@@ -230,38 +228,20 @@ def test_sentence_takes_antonyms_and_refuses_nothing_to_say():
 
 def test_user_vocabulary_without_word_lists_is_parsed_by_its_phrases():
     side = {"phrase": "wearing a red scarf", "verb": "wears", "object": "a red scarf"}
-    vocabulary = vocabulary_from_dict({
-        "format_version": 1, "name": "mine", "attributes": [
-            {"name": "scarf", "true": side, "false": {"phrase": "no red scarf", "object": "no red scarf"}},
-            {"name": "tall", "antonym": "short", "true": {"phrase": "tall", "verb": "adjective"},
-             "false": {"phrase": "short", "verb": "adjective"}}]})
+    vocabulary = vocabulary_from_dict(
+        {
+            "format_version": 1,
+            "name": "mine",
+            "attributes": [
+                {"name": "scarf", "true": side, "false": {"phrase": "no red scarf", "object": "no red scarf"}},
+                {
+                    "name": "tall",
+                    "antonym": "short",
+                    "true": {"phrase": "tall", "verb": "adjective"},
+                    "false": {"phrase": "short", "verb": "adjective"},
+                },
+            ],
+        }
+    )
     parsed = parse("a short person without a red scarf", vocabulary)
     assert parsed.attributes == {"scarf": False, "tall": False} and not parsed.unknown
-
-
-@pytest.mark.parametrize("text, expected", [
-    ("the bill of the bird is black", "+has_bill_color::black"),
-    ("red feathers on its head", "+has_crown_color::red"),
-    ("a white belly, breast and throat", "+has_belly_color::white +has_breast_color::white +has_throat_color::white"),
-    ("its wings and tail are brown and its belly is white",
-     "+has_wing_color::brown +has_upper_tail_color::brown +has_belly_color::white"),
-    ("a bird with a red crown and wings that are black", "+has_crown_color::red +has_wing_color::black"),
-    ("red on the crown and wings", "+has_crown_color::red +has_wing_color::red"),
-    ("its crown has a hint of blue", "+has_crown_color::blue"),
-    ("no red on its wings", "-has_wing_color::red"),
-    ("stripes on its back", "+has_back_pattern::striped"),
-    ("yellow below", "+has_underparts_color::yellow"),
-    ("its belly color is white", "+has_belly_color::white"),
-    ("its throat is white, and so is its belly", "+has_throat_color::white +has_belly_color::white"),
-    ("neither its wings nor its tail is red", "-has_wing_color::red -has_upper_tail_color::red"),
-])
-def test_colours_of_birds_go_to_the_part_they_are_said_of(text, expected):
-    assert said(text, "cub") == set(expected.split())
-
-
-@pytest.mark.parametrize("text", ["white around its eye", "its rump is white", "wings tipped with white",
-                                  "on a white branch", "grey wings, white everything else", "white spots"])
-def test_a_colour_of_something_else_is_reported_and_not_the_birds(text):
-    parsed = parse(text, "cub")
-    assert not any(name.endswith("::white") for name in parsed.attributes)
-    assert "white" in [u.word for u in parsed.unknown]

@@ -69,8 +69,9 @@ def test_no_word_of_the_held_sentences_is_dropped_in_silence(name):
             assert dropped(case["text"], name) == [], case["text"]
 
 
-@pytest.mark.parametrize("file, name", [("celebahq_unseen_test_captions.json", "celeba"),
-                                        ("cub_test_unseen_captions.json", "cub")])
+@pytest.mark.parametrize(
+    "file, name", [("celebahq_unseen_test_captions.json", "celeba"), ("cub_test_unseen_captions.json", "cub")]
+)
 def test_no_word_of_released_captions_is_dropped_and_spans_hold(shared_dir, file, name):
     texts = [text for group in json.loads((shared_dir / "data/stylet2i" / file).read_text()) for text in group]
     for text in texts[:: 1 + len(texts) // 700]:
@@ -78,17 +79,20 @@ def test_no_word_of_released_captions_is_dropped_and_spans_hold(shared_dir, file
         assert dropped(text, name) == [], text
 
 
-@pytest.mark.parametrize("text, expected", [
-    ("He\u2019s clean\u2011shaven \u2014 isn\u2019t he?", {"he": True, "beard": False}),
-    ("a man\nwearing\t glasses\r\n", {"he": True, "eyeglasses": True}),
-    ("<p>A <b>man</b> with <i>glasses</i></p>", {"he": True, "eyeglasses": True}),
-    ("\U0001f60a SHE WEARS A HAT!!! \U0001f3a9", {"he": False, "hat": True}),
-    ("\u201cyoung woman\u201d \u2013 no hat\u2026", {"he": False, "old": False, "hat": False}),
-    ("12345 67890 hat", {"hat": True}),
-    ("hat" + " \u200b" * 50, {"hat": True}),
-    ("{\"hat\": true, 'beard': false}", {"hat": True, "beard": False}),
-    ("\x00hat\x07", {"hat": True}),
-])
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("He\u2019s clean\u2011shaven \u2014 isn\u2019t he?", {"he": True, "beard": False}),
+        ("a man\nwearing\t glasses\r\n", {"he": True, "eyeglasses": True}),
+        ("<p>A <b>man</b> with <i>glasses</i></p>", {"he": True, "eyeglasses": True}),
+        ("\U0001f60a SHE WEARS A HAT!!! \U0001f3a9", {"he": False, "hat": True}),
+        ("\u201cyoung woman\u201d \u2013 no hat\u2026", {"he": False, "old": False, "hat": False}),
+        ("12345 67890 hat", {"hat": True}),
+        ("hat" + " \u200b" * 50, {"hat": True}),
+        ("{\"hat\": true, 'beard': false}", {"hat": True, "beard": False}),
+        ("\x00hat\x07", {"hat": True}),
+    ],
+)
 def test_odd_characters_do_not_disturb_the_reading(text, expected):
     assert parse(text).attributes == expected
     check_spans(text, "minifaces")
@@ -108,10 +112,20 @@ def test_random_characters_and_words_are_read_without_an_error():
                 assert "no words" in str(error) or "is empty" in str(error)
 
 
-@pytest.mark.parametrize("piece", [
-    "the man with black hair and a beard or glasses, who is old, wears a hat and is not smiling ", "no beard or ",
-    "beard or ", "old and ", "neither her lips nor ", "none ", "x, ", "makeup is light ", "bags under her ",
-])
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "the man with black hair and a beard or glasses, who is old, wears a hat and is not smiling ",
+        "no beard or ",
+        "beard or ",
+        "old and ",
+        "neither her lips nor ",
+        "none ",
+        "x, ",
+        "makeup is light ",
+        "bags under her ",
+    ],
+)
 def test_time_grows_with_the_length_and_ten_thousand_characters_take_moments(piece):
     def seconds(length):
         start = time.process_time()
@@ -158,13 +172,26 @@ def test_words_that_are_only_heard_leave_the_word_list_of_the_shipped_clip_as_it
     assert parse("a man in shades", vocabulary.written).attributes == {"he": True}
 
 
-THINGS = {"minifaces": ("eyeglasses", "hat", "earrings", "beard", "bangs", "lipstick"),
-          "celeba": ("Eyeglasses", "Wearing_Hat", "Goatee", "Mustache", "Sideburns", "Double_Chin", "Wearing_Necktie")}
-FORMS = [("{s} has {a} and {b}", 1, 1), ("{s} has no {A} or {B}", 0, 0), ("{s} has neither {a} nor {b}", 0, 0),
-         ("{s} with {a} but without {b}", 1, 0), ("{s} without {a} but with {b}", 0, 1), ("no {A}, no {B}", 0, 0),
-         ("{s} doesn't have {a} or {b}", 0, 0), ("{A}: yes, {B}: no", 1, 0), ("{A}: none. {B}: yes", 0, 1),
-         ("{s} lacks {a} and has {b}", 0, 1), ("not only {a} but also {b}", 1, 1), ("{s} has {a}, not {b}", 1, 0),
-         ("is there {a}? no. {b}? yes", 0, 1), ("{s} has {b} instead of {a}", 0, 1)]
+THINGS = {
+    "minifaces": ("eyeglasses", "hat", "earrings", "beard", "bangs", "lipstick"),
+    "celeba": ("Eyeglasses", "Wearing_Hat", "Goatee", "Mustache", "Sideburns", "Double_Chin", "Wearing_Necktie"),
+}
+FORMS = [
+    ("{s} has {a} and {b}", 1, 1),
+    ("{s} has no {A} or {B}", 0, 0),
+    ("{s} has neither {a} nor {b}", 0, 0),
+    ("{s} with {a} but without {b}", 1, 0),
+    ("{s} without {a} but with {b}", 0, 1),
+    ("no {A}, no {B}", 0, 0),
+    ("{s} doesn't have {a} or {b}", 0, 0),
+    ("{A}: yes, {B}: no", 1, 0),
+    ("{A}: none. {B}: yes", 0, 1),
+    ("{s} lacks {a} and has {b}", 0, 1),
+    ("not only {a} but also {b}", 1, 1),
+    ("{s} has {a}, not {b}", 1, 0),
+    ("is there {a}? no. {b}? yes", 0, 1),
+    ("{s} has {b} instead of {a}", 0, 1),
+]
 
 
 @pytest.mark.parametrize("form, first, second", FORMS, ids=[form for form, _, _ in FORMS])
