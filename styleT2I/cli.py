@@ -46,8 +46,8 @@ class SeedRange(click.ParamType):
         return tuple(dict.fromkeys(seeds))
 
 
-class _Command(click.Command):
-    """A click command whose every user error is one line `error: ...` on stderr and exit status 2."""
+class _OneLineErrors:
+    """A click command or group whose every user error is one line `error: ...` on stderr and exit status 2."""
 
     def main(self, args=None, prog_name=None, standalone_mode=True, **extra):
         if not standalone_mode:
@@ -65,6 +65,14 @@ class _Command(click.Command):
         except (KeyboardInterrupt, click.Abort):
             _fail("interrupted", 130)
         sys.exit(status if isinstance(status, int) else 0)
+
+
+class _Command(_OneLineErrors, click.Command):
+    pass
+
+
+class _Group(_OneLineErrors, click.Group):
+    pass
 
 
 def _show_warning(message, category, filename, lineno, file=None, line=None):
@@ -102,6 +110,12 @@ def command(name=None):
         return click.command(name=name, cls=_Command, context_settings=settings, epilog=epilog)(wrapped)
 
     return decorate
+
+
+def group(function):
+    """Make a function, whose docstring is the help text, a group; its commands are added with `add_command`."""
+    settings = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
+    return click.group(cls=_Group, context_settings=settings)(function)
 
 
 def _local_paths(given, offline):

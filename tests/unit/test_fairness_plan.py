@@ -1,0 +1,115 @@
+"""Audit plans: compositions in one canonical form, a hash of what is declared, and one line for every bad plan."""
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from styleT2I.attributes.vocabulary import load_vocabulary
+from styleT2I.audit import main
+from styleT2I.errors import ConfigError
+from styleT2I.fairness.composition import composition_name, read_composition
+from styleT2I.fairness.plan import load_plan, plan_hash
+
+GOOD = {
+    "name": "lipstick",
+    "num": 50,
+    "compositions": ["he+lipstick", "lipstick+she"],
+    "comparisons": [{"name": "lipstick", "first": "she+lipstick", "second": "he+lipstick"}],
+    "thresholds": [{"comparison": "lipstick", "max_gap": 0.1}],
+    "truncation": [0.7, 0.5, 1],
+    "adjustment": ["hold", "none"],
+}
+
+
+def write(tmp_path, **changes):
+    path = tmp_path / "plan.yaml"
+    path.write_text(yaml.safe_dump({**GOOD, **changes}))
+    return path
+
+
+def test_compositions_get_one_name_that_reads_back():
+    vocabulary = load_vocabulary("minifaces")
+    for text, name in [
+        ("lipstick + she", "she+lipstick"),
+        ("woman+wearing lipstick", "she+lipstick"),
+        ("he+young+no beard", "he+no beard+young"),
+        ("black_hair", "black_hair"),
+    ]:
+        cell = read_composition(text, vocabulary)
+        assert composition_name(cell, vocabulary) == name
+        assert read_composition(name, vocabulary) == cell
+
+
+def test_a_grid_has_every_combination_less_the_excluded_ones(tmp_path):
+    grid = {"axes": [["he", "she"], ["lipstick", "beard"], ["old", "young"]], "exclude": ["she+beard"]}
+    plan, vocabulary = load_plan(write(tmp_path, grid=grid))
+    names = list(plan.cells(vocabulary))
+    assert names[:2] == ["he+lipstick", "she+lipstick"]
+    assert sorted(names[2:]) == sorted(
+        ["he+lipstick+old", "he+lipstick+young", "he+beard+old", "he+beard+young", "she+lipstick+old"]
+        + ["she+lipstick+young"]
+    )
+
+
+def test_settings_are_the_primary_one_and_one_change_at_a_time(tmp_path):
+    plan, _ = load_plan(write(tmp_path))
+    settings = [(setting.truncation_psi, setting.method, setting.strength) for setting in plan.settings]
+    assert settings == [(0.7, "hold", 1.0), (0.5, "hold", 1.0), (1.0, "hold", 1.0), (0.7, "none", 1.0)]
+
+
+def test_the_hash_is_of_what_is_declared_and_not_of_the_layout(tmp_path):
+    first = plan_hash(load_plan(write(tmp_path))[0])
+    path = tmp_path / "other.yaml"
+    path.write_text("# a comment\n" + yaml.safe_dump(GOOD, default_flow_style=True, sort_keys=False))
+    assert plan_hash(load_plan(path)[0]) == first
+    assert plan_hash(load_plan(write(tmp_path, num=51))[0]) != first
+
+
+COMPARISON = GOOD["comparisons"][0]
+BAD = [
+    ({"compositions": ["he+lipstik"]}, "unknown attribute 'lipstik'.*did you mean 'lipstick'"),
+    ({"compositions": ["he+she"]}, "he to be both true and false"),
+    ({"compositions": ["black_hair+gray_hair"]}, "both black_hair and gray_hair"),
+    ({"compositions": ["he++lipstick"]}, "empty cell"),
+    ({"compositions": [], "comparisons": [], "thresholds": []}, "no composition"),
+    ({"grid": {"axes": [["he"], []]}}, "empty axis"),
+    ({"grid": {"axes": [["he"], ["hat"]], "exclude": ["he"]}}, "excludes every composition"),
+    ({"num": 0}, "num is 0"),
+    ({"num": "many"}, "AuditPlan.num takes int"),
+    ({"first_seed": -1}, "first_seed is -1"),
+    ({"alpha": 1}, "alpha is 1"),
+    ({"judge": {"margin": -1}}, "margin is -1"),
+    ({"judge": {"role": "clip"}}, "choose one of 'judges.heldout'"),
+    ({"truncation": []}, "truncation needs one or more"),
+    ({"truncation": [0.7, 0.7]}, "names a value twice"),
+    ({"adjustment": ["magic"]}, "adjustment needs one or more of none"),
+    ({"vocabulary": "minifacets"}, "unknown vocabulary"),
+    ({"compositionz": []}, "unknown key 'compositionz'.*did you mean 'compositions'"),
+    ({"comparisons": [{**COMPARISON, "second": "he+hat"}]}, "undeclared composition 'he\\+hat'"),
+    ({"comparisons": [{**COMPARISON, "second": "lipstick+she"}]}, "with itself"),
+    ({"comparisons": [COMPARISON, COMPARISON]}, "two comparisons are called 'lipstick'"),
+    ({"thresholds": [{"comparison": "lipstik", "max_gap": 0.1}]}, "undeclared comparison 'lipstik'; did you mean"),
+    ({"thresholds": [{"comparison": "lipstick", "max_gap": 1.1}]}, "a gap lies within 0 and 1"),
+]
+
+
+@pytest.mark.parametrize("changes, message", BAD)
+def test_a_bad_plan_is_one_line_that_names_the_file(tmp_path, changes, message):
+    path = write(tmp_path, **changes)
+    with pytest.raises(ConfigError, match=message) as caught:
+        load_plan(path)
+    assert str(caught.value).startswith(str(path)) and "\n" not in str(caught.value)
+
+
+def test_the_command_checks_a_plan_and_sizes_the_sample(tmp_path):
+    result = CliRunner().invoke(main, ["plan", str(write(tmp_path)), "--detect", "0.9", "0.8", "--power", "0.8"])
+    assert result.exit_code == 0, result.output
+    assert "2 compositions x 50 pictures x 4 settings = 400 pictures, 1 primary comparison" in result.output
+    assert "pairs tell 0.9 from 0.8 with power 0.8" in result.output
+
+
+@pytest.mark.parametrize("arguments", [["plan"], ["plan", "absent.yaml"], ["plan", "--detect", "0.8", "0.8"], ["pln"]])
+def test_user_errors_of_the_command_are_one_line(arguments):
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert result.output.count("error:") == 1 and "Traceback" not in result.output
