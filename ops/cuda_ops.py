@@ -15,7 +15,7 @@ ACTS = ("linear", "relu", "lrelu", "tanh", "sigmoid", "elu", "selu", "softplus",
 
 def takes_cuda(x, impl):
     """Whether the CUDA kernels compute on x under `impl`; ExtensionError where that is "cuda" and they cannot."""
-    if impl == "ref" or (impl == "auto" and not x.is_cuda):
+    if impl in ("ref", "torch") or (impl == "auto" and not x.is_cuda):
         return False
     if not x.is_cuda or x.dtype not in DTYPES:
         reason = f"it computes in float32, float16 or bfloat16 on a GPU, not in {x.dtype} on {x.device}"

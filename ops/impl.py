@@ -5,7 +5,7 @@ import contextvars
 
 from styleT2I.errors import ConfigError
 
-IMPLEMENTATIONS = ("auto", "ref", "cpp", "cuda")
+IMPLEMENTATIONS = ("auto", "ref", "torch", "cpp", "cuda")
 _DEFAULT = contextvars.ContextVar("impl", default="auto")
 
 
@@ -20,12 +20,14 @@ def default_impl(impl):
 
 
 def resolve_impl(impl, kernels=()):
-    """Return "auto", "ref" or one of `kernels`, the compiled forms that an op has; ConfigError for another name."""
+    """Return "auto", "ref", "torch" or one of `kernels`, the compiled forms of an op; ConfigError for another name."""
     if _checked(impl) == "auto":
         impl = _DEFAULT.get()
-        return impl if impl in ("ref", *kernels) else "auto"
-    if impl not in ("ref", *kernels):
-        raise ConfigError(f"this op has no impl {impl!r}; choose one of {', '.join(('auto', 'ref', *kernels))}")
+        return impl if impl in ("ref", "torch", *kernels) else "auto"
+    if impl not in ("ref", "torch", *kernels):
+        raise ConfigError(
+            f"this op has no impl {impl!r}; choose one of {', '.join(('auto', 'ref', 'torch', *kernels))}"
+        )
     return impl
 
 

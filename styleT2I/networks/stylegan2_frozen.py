@@ -37,7 +37,7 @@ def usable_kernels(network, ws):
     With impl 'cpp' by default (ops.impl.default_impl) ExtensionError tells why they cannot.
     """
     impl = resolve_impl("auto", ["cpp"])
-    if impl == "ref":
+    if impl in ("ref", "torch"):
         return None
     reason = _why_not(network, ws)
     kernels = cpu_kernels() if reason is None else None

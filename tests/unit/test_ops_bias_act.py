@@ -30,7 +30,7 @@ def operands(dtype=torch.float64):
 
 @pytest.mark.parametrize("act", ACTIVATIONS)
 @pytest.mark.parametrize("clamp", [None, 0.4])
-@pytest.mark.parametrize("impl", ["auto", "ref"])
+@pytest.mark.parametrize("impl", ["torch", "ref"])
 def test_value_matches_the_formula(act, clamp, impl):
     x, b, scale, noise = operands()
     result = bias_act(x, b, scale=scale, noise=noise, act=act, clamp=clamp, impl=impl)
@@ -85,7 +85,7 @@ def test_unknown_names_are_refused():
         bias_act(x, act="lrelo")
     with pytest.raises(ConfigError, match="unknown impl 'cuda2'"):
         bias_act(x, impl="cuda2")
-    with pytest.raises(ConfigError, match="no impl 'cpp'; choose one of auto, ref"):
+    with pytest.raises(ConfigError, match="no impl 'cpp'; choose one of auto, ref, torch, cuda"):
         bias_act(x, impl="cpp")
 
 
@@ -94,5 +94,7 @@ def test_a_default_stands_for_auto_where_an_op_has_it():
     for default in ("ref", "cpp", "auto"):
         with default_impl(default):
             seen.append([resolve_impl("auto"), resolve_impl("ref"), resolve_impl("auto", ["cpp"])])
+    with default_impl("torch"):
+        assert resolve_impl("auto") == resolve_impl("auto", ["cpp"]) == "torch"
     assert seen == [["ref", "ref", "ref"], ["auto", "ref", "cpp"], ["auto", "ref", "auto"]]
     assert resolve_impl("auto") == "auto"
