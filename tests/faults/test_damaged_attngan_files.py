@@ -1,0 +1,34 @@
+"""AttnGAN's files with tensors missing, added or misshapen: one line that names the file, never another error."""
+
+import pytest
+import torch
+
+from styleT2I.errors import CheckpointError
+from styleT2I.formats.torch_files import read_torch_file
+from styleT2I.networks.registry import load_network
+
+FILES = {"netG_epoch_600.pth": "G_ema", "netD1.pth": "D", "text_encoder200.pth": "G_ema"}
+
+
+def damaged(state):
+    """Yield (what was done, a state dict with it done)."""
+    keys = sorted(state)
+    for key in keys[:: max(len(keys) // 4, 1)]:
+        yield f"without {key}", {name: tensor for name, tensor in state.items() if name != key}
+        yield f"{key} flat", {**state, key: state[key].reshape(-1)[:-1].clone()}
+        yield f"{key} deep", {**state, key: state[key].reshape(1, 1, 1, 1, -1).clone()}
+    yield "a stranger", {**state, "stranger.weight": torch.zeros(2)}
+    yield "not finite", {**state, keys[0]: torch.full_like(state[keys[0]], float("nan"))}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_damaged_file_is_one_line(shared_dir, tmp_path, name):
+    state = read_torch_file(shared_dir / "golden" / "attngan" / name)
+    path = tmp_path / name
+    for what, broken in damaged(state):
+        torch.save(broken, path)
+        if what.endswith("num_batches_tracked"):
+            continue  # files older than torch 1.0 lack these
+        with pytest.raises(CheckpointError) as caught:
+            load_network(path, FILES[name])
+        assert name in str(caught.value) and "\n" not in str(caught.value), what
