@@ -20,6 +20,9 @@ CHUNK = 64  # seeds drawn before their PNG are written, which bounds the memory;
 @click.option("--clip", metavar="FILE", help="Component used in place of the model's CLIP.")
 @click.option("--t2d", metavar="FILE", help="Component used in place of the model's Text-to-Direction network.")
 @click.option("--a2d", metavar="FILE", help="Component used in place of the model's Attribute-to-Direction network.")
+@click.option(
+    "--embeddings", metavar="FILE", help="Sentence features for an earlier GAN without a CLIP: .npy, .npz or .pickle."
+)
 @seeds_option()
 @click.option("--trunc", default=0.7, type=click.FloatRange(0, 2), help="Truncation psi: 1 is off, 0 the mean face.")
 @click.option("--noise-mode", default="const", type=click.Choice(["const", "random", "none"]), help="Per-pixel noise.")
@@ -40,18 +43,26 @@ CHUNK = 64  # seeds drawn before their PNG are written, which bounds the memory;
 @device_option
 @outdir_option
 @click.option("--strict", is_flag=True, help="Make words that the model does not know an error.")
-def main(text, text_file, model, seeds, trunc, noise_mode, explain, grid, device, outdir, strict, **options):
+def main(
+    text, text_file, model, embeddings, seeds, trunc, noise_mode, explain, grid, device, outdir, strict, **options
+):
     """Draw faces that match a sentence: a PNG per seed, grid.png (each face above its edit) and generate.json."""
     texts = _texts(text, text_file)
     replaced = {role: options.pop(role) for role in ("generator", "clip", "t2d", "a2d")}
     adjustment = _adjustment(**options)
     from styleT2I.pipeline import StyleT2I
+    from styleT2I.systems import open_text_gan
 
-    pipeline = StyleT2I.from_pretrained(model, device=device, **replaced)
+    text_gan = open_text_gan(model, device=device, clip=replaced["clip"], embeddings=embeddings)
+    pipeline = text_gan or StyleT2I.from_pretrained(model, device=device, **replaced)
+    settings = {"truncation_psi": trunc, "noise_mode": noise_mode, "adjustment": adjustment}
+    if text_gan is not None:
+        settings = _settings_of_text_gan(model)
+    elif embeddings is not None:
+        raise click.UsageError(f"{model} reads its sentences itself; drop --embeddings")
     prompts = [_understood(pipeline, one, strict, text_file) for one in texts]  # all before the first picture
     for warning in dict.fromkeys(warning for prompt in prompts for warning in prompt.warnings):
         click.echo(f"warning: {warning}", err=True)
-    settings = {"truncation_psi": trunc, "noise_mode": noise_mode, "adjustment": adjustment}
     if text is not None:
         _draw(pipeline, prompts[0], seeds, settings, grid, explain, Path(outdir))
         return
@@ -79,6 +90,16 @@ def _adjustment(adjust, **options):
     from styleT2I.adjustment import AdjustmentConfig
 
     return AdjustmentConfig(**given)
+
+
+def _settings_of_text_gan(model) -> dict:
+    """No settings: click.UsageError for an option that only StyleT2I has."""
+    context = click.get_current_context()
+    own = set("trunc noise_mode explain adjust method strength threshold by generator t2d a2d".split())
+    for option in context.command.params:
+        if option.name in own and context.get_parameter_source(option.name).name == "COMMANDLINE":
+            raise click.UsageError(f"{model} is no StyleT2I model and has no {option.opts[0]}; drop it")
+    return {}
 
 
 def _texts(text, text_file) -> list[str]:

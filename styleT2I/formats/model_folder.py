@@ -33,7 +33,15 @@ ROLES = {
     "judges.guide": "judge",
     "judges.heldout": "judge",
     "clip_eval": "clip",
+    "gan_int_cls": "gan-int-cls-generator",
+    "stackgan": "stackgan-generator",
+    "dfgan": "dfgan-generator",
 }
+SYSTEMS = (
+    "gan_int_cls",
+    "stackgan",
+    "dfgan",
+)  # roles of networks that draw a sentence by themselves, without StyleGAN2
 
 
 @dataclass(frozen=True)
@@ -160,6 +168,8 @@ def facts_of(role: str, config: dict, info: dict) -> dict:
         facts = {"w_dim": config.get("w_dim"), "num_ws": config.get("num_ws")}
         if config.get("text_encoder") is None:
             facts |= {"clip_name": info.get("clip_name"), "text_dim": config.get("text_dim")}
+    elif role in SYSTEMS and info.get("clip_name"):
+        facts = {"clip_name": info["clip_name"], "text_dim": config.get("text_dim")}
     elif role == "clip":
         facts = {"clip_name": config.get("name"), "text_dim": config.get("model", {}).get("embed_dim")}
     return {key: value for key, value in facts.items() if value is not None}

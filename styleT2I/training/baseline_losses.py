@@ -55,7 +55,7 @@ def hinge_matching_loss(real: torch.Tensor, wrong: torch.Tensor, fake: torch.Ten
 def matching_gradient_penalty(
     real: torch.Tensor, image: torch.Tensor, text: torch.Tensor, weight: float = 2.0, power: float = 6.0
 ) -> torch.Tensor:
-    """MA-GP: weight times the mean of |gradient|^power of real logits [N] in image [N, 3, H, W] and text [N, C] together.
+    """MA-GP: weight times the mean of |gradient|^power of real logits [N] in image [N, 3, H, W] and text [N, C].
 
     Both must require gradients and have led to the logits. Source: DF-GAN, equation 2 (k = 2, p = 6).
     """

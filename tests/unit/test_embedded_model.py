@@ -6,11 +6,11 @@ import torch
 from styleT2I.evaluation.captions import evaluate_captions
 from styleT2I.evaluation.onlookers import evaluate_clip, evaluate_judges
 from styleT2I.evaluation.samples import evaluate_generator
-from styleT2I.formats.model_folder import ROLES, read_model_folder
+from styleT2I.formats.model_folder import ROLES, SYSTEMS, read_model_folder
 from styleT2I.model import Model
 from styleT2I.pipeline import StyleT2I
 
-SHIPPED = set(ROLES) - {"a2d"}
+SHIPPED = set(ROLES) - {"a2d", *SYSTEMS}
 
 
 @pytest.fixture(scope="module")

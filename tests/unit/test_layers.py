@@ -22,7 +22,7 @@ LIBRARY = BASE | {
     "data",
 }
 LIBRARY |= {"sources"}
-TOP = {"model", "margins", "results", "editing", "explain", "pipeline", "training", "evaluation", "fairness"}
+TOP = {"model", "systems", "margins", "results", "editing", "explain", "pipeline", "training", "evaluation", "fairness"}
 ALLOWED = {
     "errors": set(),
     "config": {"errors"},

@@ -1,0 +1,76 @@
+"""Files of sentence features: char-CNN-RNN embeddings as published with the birds, and plain arrays.
+
+.npy: [M, D], or [M, K, D] with K sentences a picture; .npz: `embeddings` beside `texts`, the sentences themselves;
+.pickle and .pth: an array or a list of one array a picture, read as data (nothing in the file is executed).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from styleT2I.errors import CheckpointError
+from styleT2I.formats.check_file import AGAIN, check_file
+from styleT2I.formats.torch_files import read_torch_file
+from styleT2I.formats.weights import check_finite
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """Features of M pictures' sentences, K each (they may differ), and the sentences where the file has them."""
+
+    path: Path
+    values: tuple[torch.Tensor, ...]  # M of [K, D] fp32
+    texts: tuple[str, ...] = ()  # M where K is 1, else ()
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def dim(self) -> int:
+        return self.values[0].shape[1]
+
+    def rows(self, index: int) -> torch.Tensor:
+        """Features [K, D] of one picture's sentences."""
+        return self.values[index]
+
+
+def read_embeddings(path: str | Path) -> Embeddings:
+    """Read a file of sentence features; CheckpointError, one line, when it is none."""
+    path = Path(path)
+    check_file(path)
+    texts = ()
+    if path.suffix.lower() == ".t7":
+        raise CheckpointError(f"{path}: Torch7 files are not read; save its embeddings as .npy [M, D]")
+    if path.suffix.lower() in (".npy", ".npz"):
+        held, texts = _read_numpy(path)
+    else:
+        held = read_torch_file(path)
+    if isinstance(held, torch.Tensor):
+        held = list(held)
+    if not isinstance(held, (list, tuple)) or not held or not all(isinstance(one, torch.Tensor) for one in held):
+        raise CheckpointError(f"{path}: no sentence features: a list of arrays, or one array, is expected; {AGAIN}")
+    values = tuple(one.float() if one.ndim == 2 else one.float().unsqueeze(0) for one in held)
+    if any(one.ndim != 2 or not one.numel() or one.shape[1] != values[0].shape[1] for one in values):
+        raise CheckpointError(f"{path}: its features are not of one width; {AGAIN}")
+    check_finite({f"row {index}": one for index, one in enumerate(values)}, path)
+    if texts and len(texts) != len(values):
+        raise CheckpointError(f"{path}: has {len(texts)} texts for {len(values)} features; {AGAIN}")
+    return Embeddings(path, values, texts)
+
+
+def _read_numpy(path):
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return torch.from_numpy(loaded.astype(np.float32)), ()
+        with loaded:
+            texts = tuple(str(text) for text in loaded["texts"]) if "texts" in loaded.files else ()
+            return torch.from_numpy(loaded["embeddings"].astype(np.float32)), texts
+    except KeyError as error:
+        raise CheckpointError(f"{path}: lacks the array 'embeddings'; save them under that name") from error
+    except (ValueError, OSError, EOFError, TypeError) as error:
+        raise CheckpointError(f"{path}: no array of numbers, or damaged; {AGAIN}") from error

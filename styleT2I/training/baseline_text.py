@@ -1,0 +1,67 @@
+"""Where a baseline's training takes a sentence's features from: a frozen CLIP, or a file of embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from styleT2I.data.dataset import Dataset
+from styleT2I.errors import DataError
+from styleT2I.formats.embeddings import read_embeddings
+
+NUM_CAPTIONS = 1024  # whose CLIP features give the mean and the standard deviation
+_CHUNK = 128
+
+
+class ClipFeatures:
+    """CLIP features of captions, standardised: each number has mean 0 and deviation 1 over the data's captions."""
+
+    def __init__(self, clip, data: Dataset, num_mean: int = 1):
+        self.clip, self.num_mean, self.dim = clip, num_mean, clip.embed_dim
+        captions = [captions[0] for i in range(min(NUM_CAPTIONS, len(data))) if (captions := data.captions_of(i))]
+        if len(captions) < 2:
+            raise DataError("the data have no captions to learn from; add them, or use minifaces:biased/train")
+        self.mean, self.std = torch.zeros(self.dim), torch.ones(self.dim)
+        features = torch.cat([self.encode(captions[i : i + _CHUNK]) for i in range(0, len(captions), _CHUNK)]).cpu()
+        self.mean, self.std = features.mean(dim=0), features.std(dim=0).clamp_min(1e-4)
+
+    @torch.no_grad()
+    def encode(self, texts: Sequence[str]) -> torch.Tensor:
+        """Features [N, dim] of sentences."""
+        features = self.clip.encode_text(list(texts))
+        return (features - self.mean.to(features)) / self.std.to(features)
+
+    def of_samples(self, data: Dataset, indices: Sequence[int], rng: torch.Generator) -> torch.Tensor:
+        """Features [N, dim] of the samples: the mean of `num_mean` of each one's captions, drawn at random."""
+        chosen = [_choose(data.captions_of(index), self.num_mean, rng) for index in indices]
+        features = self.encode([caption for captions in chosen for caption in captions])
+        return torch.stack([rows.mean(dim=0) for rows in features.split([len(captions) for captions in chosen])])
+
+    def info(self) -> dict:
+        """What a component keeps, so that new sentences are read alike."""
+        clip = {"mean": self.mean.tolist(), "std": self.std.tolist()}
+        return {"clip_name": self.clip.config.name, "text": {"encoder": "clip", **clip}}
+
+
+class FileFeatures:
+    """Sentence features out of a file, for data whose samples stand in the file's order."""
+
+    def __init__(self, path: str, data: Dataset, device: torch.device, num_mean: int = 1):
+        self.table, self.num_mean, self.device = read_embeddings(path), num_mean, device
+        self.dim = self.table.dim
+        if len(self.table) != len(data):
+            raise DataError(f"{path}: has features of {len(self.table)} pictures, the data have {len(data)} pictures")
+
+    def of_samples(self, data: Dataset, indices: Sequence[int], rng: torch.Generator) -> torch.Tensor:
+        """Features [N, dim] of the samples: the mean of `num_mean` of each one's rows, drawn at random."""
+        rows = [torch.stack(_choose(list(self.table.rows(index)), self.num_mean, rng)).mean(0) for index in indices]
+        return torch.stack(rows).to(self.device)
+
+    def info(self) -> dict:
+        return {"text": {"encoder": "file"}}
+
+
+def _choose(items, num, rng):
+    """`num` of the items in random order, all where there are fewer."""
+    return [items[i] for i in torch.randperm(len(items), generator=rng)[:num].tolist()]
