@@ -5,15 +5,16 @@
 #   finish   an adversarial finish of the embedded generator, then its figures beside the fitted one's
 #   scratch  the same StyleGAN2 trained adversarially from nothing, then its figures
 #   fit128   the generator fitted to the renderer at 128 pixels
+#   baselines  GAN-INT-CLS, StackGAN and DF-GAN on MiniFaces, an equal number of images each (BASELINE_KIMG)
 #
 # Each stage takes under ten minutes on one large GPU; set KIMG to change the length of the adversarial runs. Figures and weights
 # land in OUTDIR (fp16, a few megabytes each); checkpoints stay in OUTDIR/runs, from which the same command goes on.
 set -euo pipefail
 
-out=${1:?usage: tools/gpu_work.sh OUTDIR [tests finish scratch fit128]}
+out=${1:?usage: tools/gpu_work.sh OUTDIR [tests finish scratch fit128 baselines]}
 shift
 stages=("$@")
-[ ${#stages[@]} -gt 0 ] || stages=(tests finish scratch fit128)
+[ ${#stages[@]} -gt 0 ] || stages=(tests finish scratch fit128 baselines)
 python=${PYTHON:-python3}
 model=checkpoints/minifaces
 mkdir -p "$out/runs"
@@ -40,6 +41,16 @@ for stage in "${stages[@]}"; do
   fit128)
     "$python" -m styleT2I.fit_stylegan2 --resolution 128 --device cuda --outdir "$out/runs/fit128"
     "$python" -m styleT2I.package_model --generator "$out/runs/fit128/generator.json" --half --outdir "$out/fit128"
+    ;;
+  baselines)
+    for system in gan_int_cls stackgan dfgan; do
+      "$python" -m styleT2I.train_baseline --model "$system" --kimg "${BASELINE_KIMG:-400}" --eval-kimg 40 \
+        --judge "$model/judges_guide.json" --device cuda --outdir "$out/runs/$system"
+      role=--${system//_/-}
+      "$python" -m styleT2I.package_model "$role" "$out/runs/$system/$system.json" --clip "$out/runs/$system/clip.json" \
+        --half --outdir "$out/$system"
+      tail -n 1 "$out/runs/$system/stats.jsonl"
+    done
     ;;
   *)
     echo "unknown stage $stage" >&2
