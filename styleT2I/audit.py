@@ -1,8 +1,27 @@
 """Audit a model's compositions: `python -m styleT2I.audit plan PLAN.yaml`, `audit run PLAN.yaml --outdir DIR`."""
 
+import re
+from pathlib import Path
+
 import click
 
-from styleT2I.cli import command, group
+from styleT2I.cli import command, device_option, group, model_option, outdir_option
+
+FAILED = 3  # exit status of an audit that a declared threshold fails
+
+
+class ShardRange(click.ParamType):
+    """Part i of n, "2/4"."""
+
+    name = "shard"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", value, re.ASCII)
+        if not match or not 1 <= int(match[1]) <= int(match[2]):
+            self.fail(f"{value!r} is not a shard; write i/n with i from 1 to n, for example 1/4", param, ctx)
+        return int(match[1]), int(match[2])
 
 
 @group
@@ -44,7 +63,62 @@ def plan_command(path, detect, power, alpha, correlation, comparisons):
         )
 
 
-main.add_command(plan_command)
+@command("run")
+@click.argument("path", metavar="PLAN.yaml")
+@model_option
+@click.option("--num", type=click.IntRange(1), help="Pictures of a composition in place of the plan's; the report "
+              "says so.")  # fmt: skip
+@click.option("--shard", default="1/1", type=ShardRange(), metavar="i/n", help="Draw part i of n only, for merge.")
+@outdir_option
+@device_option
+def run_command(path, model, num, shard, outdir, device):
+    """Draw and judge what a plan declares, and write DIR/audit.json; exit status 3 when a threshold fails.
+
+    Finished compositions are kept in DIR/cells: a killed audit goes on from them.
+    """
+    from styleT2I.fairness.plan import load_plan
+    from styleT2I.fairness.run import Audit
+    from styleT2I.model import Model
+
+    plan, vocabulary = load_plan(path)
+    audit = Audit(plan, vocabulary, Model.from_pretrained(model, device=device), num)
+    audit.run(outdir, shard)
+    if shard[1] == 1:
+        _finish(audit.result(outdir), outdir)
+    else:
+        click.echo(f"shard {shard[0]} of {shard[1]} is in {outdir}; when all are: audit merge {path} DIR ...")
+
+
+@command("merge")
+@click.argument("path", metavar="PLAN.yaml")
+@click.argument("folders", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False), metavar="DIR...")
+@outdir_option
+def merge_command(path, folders, outdir):
+    """Write the audit.json of shards, the very one of an audit in one run; exit status 3 when a threshold fails."""
+    from styleT2I.fairness.plan import load_plan
+    from styleT2I.fairness.run import merge_cells
+
+    plan, vocabulary = load_plan(path)
+    _finish(merge_cells(plan, vocabulary, folders), outdir)
+
+
+def _finish(result, outdir):
+    from styleT2I.torch_utils.files import check_writable_dir, write_json_atomic
+
+    write_json_atomic(check_writable_dir(outdir) / "audit.json", result)
+    for one in result["comparisons"]:
+        low, high = one["gap_interval"]
+        click.echo(
+            f"{one['name']}: {one['first']['cell']} {one['success'][0]:.3f}, {one['second']['cell']} "
+            f"{one['success'][1]:.3f}, gap {one['gap']:+.3f} ({low:+.3f} to {high:+.3f}), p {one['p_holm']:.2g} (Holm)"
+        )
+    click.echo(f"{result['verdict']}: {Path(outdir) / 'audit.json'}")
+    if result["failed"]:
+        click.get_current_context().exit(FAILED)
+
+
+for one in (plan_command, run_command, merge_command):
+    main.add_command(one)
 
 
 if __name__ == "__main__":

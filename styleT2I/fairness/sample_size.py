@@ -78,7 +78,9 @@ def pairs_needed(
     rough = (z_alpha * math.sqrt(share) + z_power * math.sqrt(max(share - difference**2, 0.0))) ** 2 / difference**2
     if rough > MAX_PAIRS:
         raise ConfigError(f"telling {p_first} from {p_second} takes more than {MAX_PAIRS} pairs; detect a larger gap")
-    num = max(1, int(0.8 * rough))
+    num, stride = max(1, int(0.8 * rough)), 1 + int(rough) // 200
+    while mcnemar_power(num + stride, only_first, only_second, alpha) < power:
+        num += stride
     while mcnemar_power(num, only_first, only_second, alpha) < power:
         num += 1
     return num

@@ -1,0 +1,138 @@
+"""From outcomes of cells to an audit's result: shares, paired gaps, tests, thresholds. No picture, no clock."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+
+from styleT2I.attributes.vocabulary import Vocabulary
+from styleT2I.fairness.composition import differing
+from styleT2I.fairness.hypothesis_tests import benjamini_hochberg, holm, mcnemar_exact
+from styleT2I.fairness.judge_error import gap_bounds, share_bounds
+from styleT2I.fairness.outcomes import SUCCESS, UNSURE
+from styleT2I.fairness.plan import AuditPlan
+from styleT2I.metrics.intervals import newcombe_paired_interval, wilson_interval
+
+__all__ = ["analyse"]
+
+
+def analyse(plan: AuditPlan, vocabulary: Vocabulary, outcomes: Mapping[tuple[str, str], dict]) -> dict:
+    """Everything that follows from the outcomes, (setting, composition) -> `outcomes.cell_outcomes`, ready for JSON.
+
+    An undetermined picture is no success; the bounds say what it could be. Primary comparisons (Holm) are the declared
+    ones in the primary setting. Exploratory ones (Benjamini-Hochberg) are the declared ones in the other settings,
+    other pairs that differ in one attribute, and every composition under each swept method of adjustment.
+    """
+    settings, cells = [setting.name for setting in plan.settings], plan.cells(vocabulary)
+    compared = [
+        {"name": one.name, **_compare(outcomes, (settings[0], one.first), (settings[0], one.second))}
+        for one in plan.comparisons
+    ]
+    _adjust(compared, holm, "p_holm", plan.alpha)
+    exploratory = [_compare(outcomes, *sides) for sides in _exploratory(plan, cells)]
+    _adjust(exploratory, benjamini_hochberg, "p_benjamini_hochberg", plan.alpha)
+    thresholds = [_threshold(one, compared) for one in plan.thresholds]
+    failed = [one["comparison"] for one in thresholds if not one["passes"]]
+    figures = {key: _cell(key, found) for key, found in outcomes.items()}
+    return {
+        "verdict": ("failed" if failed else "passed") if thresholds else "no threshold declared",
+        "failed": failed,
+        "thresholds": thresholds,
+        "summary": {name: _summary([figures[name, cell] for cell in cells]) for name in settings},
+        "comparisons": compared,
+        "exploratory": exploratory,
+        "cells": [figures[name, cell] for name in settings for cell in cells],
+    }
+
+
+def _exploratory(plan, cells):
+    """Pairs of (setting, composition), in a fixed order."""
+    primary, *others = plan.settings
+    for setting in others:
+        for one in plan.comparisons:
+            yield (setting.name, one.first), (setting.name, one.second)
+    declared = {frozenset((one.first, one.second)) for one in plan.comparisons}
+    for first, second in itertools.combinations(cells, 2):
+        is_twin = cells[first].keys() == cells[second].keys() and len(differing(cells[first], cells[second])) == 1
+        if is_twin and frozenset((first, second)) not in declared:
+            yield (primary.name, first), (primary.name, second)
+    for setting in others:
+        if setting.method != primary.method:
+            for cell in cells:
+                yield (primary.name, cell), (setting.name, cell)
+
+
+def _cell(key, found):
+    setting, cell = key
+    success, num = found["success"], len(found["success"])
+    num_right, num_unsure = success.count(SUCCESS), success.count(UNSURE)
+    return {
+        "setting": setting,
+        "cell": cell,
+        "num": num,
+        "successes": num_right,
+        "undetermined": num_unsure,
+        "success": num_right / num,
+        "success_interval": list(wilson_interval(num_right, num)),
+        "success_bounds": list(share_bounds(num_right, num_unsure, num)),
+        "attributes": {
+            name: {"right": letters.count(SUCCESS) / num, "undetermined": letters.count(UNSURE)}
+            for name, letters in found["attributes"].items()
+        },
+        "drift": {name: changed / counted if counted else None for name, (changed, counted) in found["drift"].items()},
+    }
+
+
+def _compare(outcomes, first_key, second_key):
+    first, second = outcomes[first_key]["success"], outcomes[second_key]["success"]
+    sides = [(a == SUCCESS, b == SUCCESS) for a, b in zip(first, second, strict=True)]
+    pairs = [sides.count(kind) for kind in ((True, True), (True, False), (False, True), (False, False))]
+    num = len(sides)
+    shares = (pairs[0] + pairs[1]) / num, (pairs[0] + pairs[2]) / num
+    bounds = [share_bounds(side.count(SUCCESS), side.count(UNSURE), num) for side in (first, second)]
+    return {
+        "first": dict(zip(("setting", "cell"), first_key, strict=True)),
+        "second": dict(zip(("setting", "cell"), second_key, strict=True)),
+        "pairs": dict(zip(("both", "only_first", "only_second", "neither"), pairs, strict=True)),
+        "success": list(shares),
+        "gap": (pairs[1] - pairs[2]) / num,
+        "gap_interval": list(newcombe_paired_interval(*pairs)),
+        "gap_bounds": list(gap_bounds(*bounds)),
+        "ratio": min(shares) / max(shares) if max(shares) else None,
+        "p": mcnemar_exact(pairs[1], pairs[2]),
+    }
+
+
+def _adjust(comparisons, method, key, alpha):
+    for one, p in zip(comparisons, method([one["p"] for one in comparisons]), strict=True):
+        one[key], one["is_significant"] = p, p <= alpha
+
+
+def _threshold(threshold, compared):
+    """Whether a gap is within its threshold, and whether its interval says the same throughout."""
+    found = next(one for one in compared if one["name"] == threshold.comparison)
+    low, high = found["gap_interval"]
+    passes = abs(found["gap"]) <= threshold.max_gap
+    is_inside = -threshold.max_gap <= low and high <= threshold.max_gap
+    is_outside = low > threshold.max_gap or high < -threshold.max_gap
+    return {
+        "comparison": threshold.comparison,
+        "max_gap": threshold.max_gap,
+        "gap": found["gap"],
+        "gap_interval": found["gap_interval"],
+        "passes": passes,
+        "is_certain": is_inside if passes else is_outside,
+    }
+
+
+def _summary(cells):
+    worst, best = (pick(cells, key=lambda cell: cell["success"]) for pick in (min, max))
+    return {
+        "worst_cell": worst["cell"],
+        "worst": worst["success"],
+        "best_cell": best["cell"],
+        "best": best["success"],
+        "gap": best["success"] - worst["success"],
+        "ratio": worst["success"] / best["success"] if best["success"] else None,
+        "undetermined": sum(cell["undetermined"] for cell in cells),
+    }

@@ -1,0 +1,49 @@
+"""What a judge says of one composition's pictures: a letter a latent, so that cells can be paired later."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+
+from styleT2I.attributes.vocabulary import Vocabulary
+from styleT2I.metrics.attributes import NO, UNDETERMINED, YES, encode_requests
+
+__all__ = ["FAILURE", "SUCCESS", "UNSURE", "cell_outcomes"]
+
+SUCCESS, FAILURE, UNSURE = "1", "0", "?"
+
+
+def cell_outcomes(
+    before: torch.Tensor,
+    after: torch.Tensor,
+    attributes: Mapping[str, bool],
+    attribute_names: tuple[str, ...],
+    vocabulary: Vocabulary,
+) -> dict:
+    """Outcomes of N latents from verdicts int8 [N, A] on the faces without the sentence and with it.
+
+    "success": SUCCESS where all that was asked is there, FAILURE where something is seen not to be, else UNSURE;
+    "attributes": the same of each asked attribute; "drift": by attribute that the sentence leaves open, how many
+    verdicts changed and of how many (those undetermined on either side are not counted).
+    """
+    groups = [group.attributes for group in vocabulary.exclusive if group.exactly_one]
+    requests = encode_requests([attributes] * len(after), attribute_names, groups)
+    right = torch.where(after == UNDETERMINED, UNDETERMINED, (after == requests.values.to(after.dtype)).to(after.dtype))
+    asked = [column for column, is_asked in enumerate(requests.asked[0].tolist()) if is_asked]
+    success = torch.where((right[:, asked] == NO).any(dim=1), NO, right[:, asked].min(dim=1).values)
+    is_counted = requests.free & (before != UNDETERMINED) & (after != UNDETERMINED)
+    changed, counted = ((before != after) & is_counted).sum(dim=0).tolist(), is_counted.sum(dim=0).tolist()
+    return {
+        "success": _letters(success),
+        "attributes": {attribute_names[column]: _letters(right[:, column]) for column in asked},
+        "drift": {
+            name: [changed[column], counted[column]]
+            for column, name in enumerate(attribute_names)
+            if requests.free[0, column]
+        },
+    }
+
+
+def _letters(values):
+    return "".join({YES: SUCCESS, NO: FAILURE, UNDETERMINED: UNSURE}[value] for value in values.tolist())

@@ -1,0 +1,114 @@
+"""`audit run` and `audit merge`: one result whatever was killed or sharded, thresholds, one-line errors."""
+
+import json
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from styleT2I.audit import main
+from styleT2I.formats.model_folder import write_model_manifest
+from tests.tiny_model import tiny_judge, write_tiny, write_tiny_model
+
+PLAN = {
+    "name": "tiny",
+    "num": 66,  # more than one block of latents
+    "compositions": ["she+lipstick", "he+lipstick", "he+beard"],
+    "comparisons": [{"name": "lipstick", "first": "she+lipstick", "second": "he+lipstick"}],
+    "thresholds": [{"comparison": "lipstick", "max_gap": 1.0}],
+    "truncation": [0.7, 0.5],
+    "adjustment": ["paper", "none"],
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A tiny model with a held-out judge of random weights."""
+    folder = write_tiny_model(tmp_path_factory.mktemp("tiny"))
+    write_tiny(folder, "judges_heldout", tiny_judge(seed=7))
+    roles = ("generator", "clip", "t2d", "a2d", "judges.guide", "judges.heldout")
+    files = {role: f"{role.replace('.', '_')}.json" for role in roles}
+    return write_model_manifest(folder, "tiny", files, "minifaces").parent
+
+
+@pytest.fixture
+def plan(tmp_path):
+    path = tmp_path / "plan.yaml"
+    path.write_text(yaml.safe_dump(PLAN))
+    return path
+
+
+def audit(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def run(plan, folder, outdir, *arguments):
+    return audit("run", plan, "--model", folder, "--device", "cpu", "--outdir", outdir, *arguments)
+
+
+def test_a_run_resumes_and_shards_merge_to_the_same_bytes(folder, plan, tmp_path):
+    whole = run(plan, folder, tmp_path / "whole")
+    assert whole.exit_code == 0, whole.output
+    expected = (tmp_path / "whole/audit.json").read_bytes()
+    result = json.loads(expected)
+    assert result["verdict"] == "passed" and len(result["cells"]) == 3 * 3
+    assert not result["num_overridden"] and len(result["plan_sha256"]) == 64
+    assert all(len(sha256) == 64 for sha256 in result["model"]["components"].values())
+
+    for shard in ("1/2", "2/2"):
+        assert run(plan, folder, tmp_path / shard[0], "--shard", shard).exit_code == 0
+        assert not (tmp_path / shard[0] / "audit.json").exists()
+    assert audit("merge", plan, tmp_path / "1", "--outdir", tmp_path / "half").exit_code == 2
+    assert not (tmp_path / "half").exists()
+    merged = audit("merge", plan, tmp_path / "1", tmp_path / "2", "--outdir", tmp_path / "merged")
+    assert merged.exit_code == 0, merged.output
+    assert (tmp_path / "merged/audit.json").read_bytes() == expected
+
+    cells = sorted((tmp_path / "whole/cells").iterdir())
+    cells[0].unlink()
+    cells[1].write_text("{")  # damaged
+    kept = {path: path.stat().st_mtime_ns for path in cells[2:]}
+    (tmp_path / "whole/audit.json").unlink()
+    assert run(plan, folder, tmp_path / "whole").exit_code == 0
+    assert (tmp_path / "whole/audit.json").read_bytes() == expected
+    assert {path: path.stat().st_mtime_ns for path in cells[2:]} == kept
+
+
+def test_another_number_is_said_and_does_not_mix_with_kept_cells(folder, plan, tmp_path):
+    assert run(plan, folder, tmp_path / "out", "--num", "4").exit_code == 0
+    assert run(plan, folder, tmp_path / "out", "--num", "3").exit_code == 0
+    result = json.loads((tmp_path / "out/audit.json").read_text())
+    assert result["num"] == 3 and result["num_overridden"] and result["plan"]["num"] == 66
+    assert {cell["num"] for cell in result["cells"]} == {3}
+    mixed = audit("merge", plan, tmp_path / "out", "--outdir", tmp_path / "mixed")
+    assert mixed.exit_code == 2 and "different models, versions or numbers" in mixed.output
+
+
+def test_a_failed_threshold_is_exit_status_3(folder, tmp_path):
+    path = tmp_path / "strict.yaml"
+    strict = {**PLAN, "compositions": ["she", "he"], "truncation": [0.7], "adjustment": ["none"]}
+    strict["comparisons"] = [{"name": "sex", "first": "she", "second": "he"}]
+    strict["thresholds"] = [{"comparison": "sex", "max_gap": 0.0}]
+    path.write_text(yaml.safe_dump(strict))
+    result = run(path, folder, tmp_path / "out", "--num", "9")
+    assert result.exit_code == 3, result.output
+    assert json.loads((tmp_path / "out/audit.json").read_text())["failed"] == ["sex"]
+
+
+@pytest.mark.parametrize(
+    "changes, arguments",
+    [({"num": 0}, ()), ({"compositions": ["he+she"]}, ()), ({}, ("--num", "0")), ({}, ("--shard", "3/2"))],
+)
+def test_what_cannot_be_audited_is_one_line_and_writes_nothing(folder, tmp_path, changes, arguments):
+    path = tmp_path / "plan.yaml"
+    path.write_text(yaml.safe_dump({**PLAN, **changes}))
+    result = run(path, folder, tmp_path / "out", *arguments)
+    assert result.exit_code == 2
+    assert result.output.count("error:") == 1 and "Traceback" not in result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_without_a_held_out_judge_is_one_line_and_writes_nothing(plan, tmp_path):
+    result = run(plan, write_tiny_model(tmp_path / "model"), tmp_path / "out")
+    assert result.exit_code == 2 and "no judges.heldout" in result.output
+    assert not (tmp_path / "out").exists()
