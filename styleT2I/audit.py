@@ -63,15 +63,51 @@ def plan_command(path, detect, power, alpha, correlation, comparisons):
         )
 
 
+@command("calibrate")
+@click.argument("path", metavar="PLAN.yaml")
+@model_option
+@click.option("--num", default=300, type=click.IntRange(10), help="Labelled pictures with, and as many without, each "
+              "composition.")  # fmt: skip
+@click.option("--json", "json_path", required=True, metavar="FILE", help="Write the judge's confusion here.")
+@device_option
+def calibrate_command(path, model, num, json_path, device):
+    """Measure how often the plan's judge errs in each composition, on labelled pictures, for run's --calibration."""
+    from styleT2I.fairness.calibration import calibrate
+    from styleT2I.fairness.plan import load_plan
+    from styleT2I.model import Model
+    from styleT2I.torch_utils.files import check_writable_dir, write_json_atomic
+
+    plan, vocabulary = load_plan(path)
+    opened = Model.from_pretrained(model, device=device)
+    check_writable_dir(Path(json_path).absolute().parent)
+    found = calibrate(plan, vocabulary, opened, num)
+    write_json_atomic(json_path, found)
+    for name, counts in found["cells"].items():
+        num_right, num_wrong = (counts[one] + counts[two] for one, two in (
+            ("true_positive", "false_negative"), ("true_negative", "false_positive")))  # fmt: skip
+        click.echo(
+            f"{name}: seen in {counts['true_positive']} of {num_right} pictures that show it, "
+            f"and in {counts['false_positive']} of {num_wrong} that do not"
+        )
+
+
+_calibration_option = click.option(
+    "--calibration",
+    metavar="FILE",
+    help="What audit calibrate wrote: gaps are corrected, and thresholds hold for those.",
+)
+
+
 @command("run")
 @click.argument("path", metavar="PLAN.yaml")
 @model_option
 @click.option("--num", type=click.IntRange(1), help="Pictures of a composition in place of the plan's; the report "
               "says so.")  # fmt: skip
 @click.option("--shard", default="1/1", type=ShardRange(), metavar="i/n", help="Draw part i of n only, for merge.")
+@_calibration_option
 @outdir_option
 @device_option
-def run_command(path, model, num, shard, outdir, device):
+def run_command(path, model, num, shard, calibration, outdir, device):
     """Draw and judge what a plan declares, and write DIR/audit.json; exit status 3 when a threshold fails.
 
     Finished compositions are kept in DIR/cells: a killed audit goes on from them.
@@ -81,10 +117,11 @@ def run_command(path, model, num, shard, outdir, device):
     from styleT2I.model import Model
 
     plan, vocabulary = load_plan(path)
+    calibration = _read_calibration(calibration, plan, vocabulary)
     audit = Audit(plan, vocabulary, Model.from_pretrained(model, device=device), num)
     audit.run(outdir, shard)
     if shard[1] == 1:
-        _finish(audit.result(outdir), outdir)
+        _finish(audit.result(outdir, calibration), outdir)
     else:
         click.echo(f"shard {shard[0]} of {shard[1]} is in {outdir}; when all are: audit merge {path} DIR ...")
 
@@ -92,14 +129,22 @@ def run_command(path, model, num, shard, outdir, device):
 @command("merge")
 @click.argument("path", metavar="PLAN.yaml")
 @click.argument("folders", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False), metavar="DIR...")
+@_calibration_option
 @outdir_option
-def merge_command(path, folders, outdir):
+def merge_command(path, folders, calibration, outdir):
     """Write the audit.json of shards, the very one of an audit in one run; exit status 3 when a threshold fails."""
     from styleT2I.fairness.plan import load_plan
     from styleT2I.fairness.run import merge_cells
 
     plan, vocabulary = load_plan(path)
-    _finish(merge_cells(plan, vocabulary, folders), outdir)
+    calibration = _read_calibration(calibration, plan, vocabulary)
+    _finish(merge_cells(plan, vocabulary, folders, calibration=calibration), outdir)
+
+
+def _read_calibration(path, plan, vocabulary):
+    from styleT2I.fairness.calibration import read_calibration
+
+    return read_calibration(path, plan, vocabulary) if path else None
 
 
 def _finish(result, outdir):
@@ -117,7 +162,7 @@ def _finish(result, outdir):
         click.get_current_context().exit(FAILED)
 
 
-for one in (plan_command, run_command, merge_command):
+for one in (plan_command, calibrate_command, run_command, merge_command):
     main.add_command(one)
 
 

@@ -8,26 +8,35 @@ from collections.abc import Mapping
 from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.fairness.composition import differing
 from styleT2I.fairness.hypothesis_tests import benjamini_hochberg, holm, mcnemar_exact
-from styleT2I.fairness.judge_error import gap_bounds, share_bounds
+from styleT2I.fairness.judge_error import Confusion, corrected_gap, gap_bounds, share_bounds
 from styleT2I.fairness.outcomes import SUCCESS, UNSURE
 from styleT2I.fairness.plan import AuditPlan
 from styleT2I.metrics.intervals import newcombe_paired_interval, wilson_interval
+from styleT2I.torch_utils.seeding import generator
 
 __all__ = ["analyse"]
 
 
-def analyse(plan: AuditPlan, vocabulary: Vocabulary, outcomes: Mapping[tuple[str, str], dict]) -> dict:
+def analyse(
+    plan: AuditPlan,
+    vocabulary: Vocabulary,
+    outcomes: Mapping[tuple[str, str], dict],
+    confusions: Mapping[str, Confusion] | None = None,
+) -> dict:
     """Everything that follows from the outcomes, (setting, composition) -> `outcomes.cell_outcomes`, ready for JSON.
 
     An undetermined picture is no success; the bounds say what it could be. Primary comparisons (Holm) are the declared
     ones in the primary setting. Exploratory ones (Benjamini-Hochberg) are the declared ones in the other settings,
     other pairs that differ in one attribute, and every composition under each swept method of adjustment.
+    confusions: of the judge in every composition; declared gaps then come corrected too, and thresholds hold for those.
     """
     settings, cells = [setting.name for setting in plan.settings], plan.cells(vocabulary)
     compared = [
         {"name": one.name, **_compare(outcomes, (settings[0], one.first), (settings[0], one.second))}
         for one in plan.comparisons
     ]
+    for one in compared if confusions else ():
+        one["corrected"] = _corrected(one, confusions)
     _adjust(compared, holm, "p_holm", plan.alpha)
     exploratory = [_compare(outcomes, *sides) for sides in _exploratory(plan, cells)]
     _adjust(exploratory, benjamini_hochberg, "p_benjamini_hochberg", plan.alpha)
@@ -103,6 +112,12 @@ def _compare(outcomes, first_key, second_key):
     }
 
 
+def _corrected(one, confusions):
+    judges = [confusions[one[side]["cell"]] for side in ("first", "second")]
+    found = corrected_gap(tuple(one["pairs"].values()), *judges, generator("audit", "corrected", one["name"]))
+    return {"gap": found.value, "gap_interval": list(found.interval)}
+
+
 def _adjust(comparisons, method, key, alpha):
     for one, p in zip(comparisons, method([one["p"] for one in comparisons]), strict=True):
         one[key], one["is_significant"] = p, p <= alpha
@@ -111,6 +126,7 @@ def _adjust(comparisons, method, key, alpha):
 def _threshold(threshold, compared):
     """Whether a gap is within its threshold, and whether its interval says the same throughout."""
     found = next(one for one in compared if one["name"] == threshold.comparison)
+    found = found.get("corrected", found)
     low, high = found["gap_interval"]
     passes = abs(found["gap"]) <= threshold.max_gap
     is_inside = -threshold.max_gap <= low and high <= threshold.max_gap

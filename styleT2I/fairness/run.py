@@ -25,12 +25,14 @@ from styleT2I.metrics.attributes import verdicts
 from styleT2I.model import Model
 from styleT2I.pipeline import BLOCK, StyleT2I
 from styleT2I.torch_utils.files import check_writable_dir, write_json_atomic
+from styleT2I.torch_utils.images import from_uint8
 
 __all__ = ["Audit", "merge_cells"]
 
 LIMITS = (
     "Attributes are those that the judge perceives in drawn faces; no one's identity is inferred.",
-    "The judge errs, and may err more in one group than in another; gaps are not corrected for that here.",
+    "The judge errs, and may err more in one group than in another; only gaps called corrected allow for that, by its "
+    "errors on labelled drawings, which need not be those on the model's pictures.",
     "A share counts an undetermined picture as no success; the bounds take all of them either way.",
     "Figures hold for this model, these sentences and these settings.",
 )
@@ -81,9 +83,9 @@ class Audit:
                 outcomes = self._measure(setting, text, cells[name])
                 write_json_atomic(path, {"origin": origin, "outcomes": outcomes})
 
-    def result(self, outdir: str | Path) -> dict:
+    def result(self, outdir: str | Path, calibration: dict | None = None) -> dict:
         """The result of cells that are all in DIR/cells; others there, of another num or model, are left alone."""
-        return merge_cells(self.plan, self.vocabulary, [outdir], self._origin)
+        return merge_cells(self.plan, self.vocabulary, [outdir], self._origin, calibration)
 
     @torch.no_grad()
     def _measure(self, setting: Setting, text, attributes):
@@ -109,17 +111,21 @@ class Audit:
 
     def _look(self, ws, seeds):
         """Verdicts int8 [N, A] on the pictures of ws, 8 bits a colour as anyone would see them."""
-        pictures = self.pipeline.images_u8(ws, seeds).to(ws.device).float() / 127.5 - 1
+        pictures = from_uint8(self.pipeline.images_u8(ws, seeds)).to(ws.device)
         return verdicts(self.judge(pictures), self.plan.judge.margin).cpu()
 
 
 def merge_cells(
-    plan: AuditPlan, vocabulary: Vocabulary, folders: Iterable[str | Path], origin: dict | None = None
+    plan: AuditPlan,
+    vocabulary: Vocabulary,
+    folders: Iterable[str | Path],
+    origin: dict | None = None,
+    calibration: dict | None = None,
 ) -> dict:
     """One result, ready for JSON, of the cells in several folders that `Audit.run` wrote to.
 
-    origin: that of the cells to take, where it is known. DataError for cells that are missing, or that come from more
-    than one model, num or judge.
+    origin: that of the cells to take, where it is known; calibration: as `read_calibration` has it. DataError for
+    cells that are missing or come from more than one model, num or judge, and for another judge's calibration.
     """
     wanted = {
         json.dumps([asdict(setting), attributes], sort_keys=True): (setting.name, name)
@@ -135,12 +141,16 @@ def merge_cells(
     if len(origins) > 1:
         raise DataError("the folders hold cells of different models, versions or numbers; give each audit its folder")
     (origin,) = origins
+    if calibration and calibration["judge_sha256"] != origin["model"]["components"][plan.judge.role]:
+        raise DataError("the calibration is of another judge than the model's; calibrate this model")
+    confusions = calibration and calibration["cells"]
     return {
-        **analyse(plan, vocabulary, outcomes),
+        **analyse(plan, vocabulary, outcomes, confusions),
         "limits": list(LIMITS),
         "plan": to_dict(plan),
         "plan_sha256": plan_hash(plan),
         "num_overridden": origin["num"] != plan.num,
+        "calibration": calibration and {**calibration, "cells": {k: asdict(v) for k, v in confusions.items()}},
         **origin,
     }
 

@@ -95,6 +95,54 @@ def test_a_failed_threshold_is_exit_status_3(folder, tmp_path):
     assert json.loads((tmp_path / "out/audit.json").read_text())["failed"] == ["sex"]
 
 
+@pytest.fixture(scope="module")
+def sighted(tmp_path_factory):
+    """The plan's calibration by hand: a judge that misses lipstick on men half of the time."""
+    counts = {"true_positive": 90, "false_negative": 10, "false_positive": 5, "true_negative": 95}
+    blind = {"true_positive": 50, "false_negative": 50, "false_positive": 5, "true_negative": 95}
+    return {"she+lipstick": counts, "he+lipstick": blind, "he+beard": counts}
+
+
+def test_gaps_are_corrected_by_a_calibration_of_the_same_judge(folder, plan, sighted, tmp_path):
+    path = tmp_path / "judge.json"
+    measured = audit("calibrate", plan, "--model", folder, "--num", "10", "--json", path, "--device", "cpu")
+    assert measured.exit_code == 0, measured.output
+    found = json.loads(path.read_text())
+    for counts in found["cells"].values():
+        assert counts["true_positive"] + counts["false_negative"] == 10
+        assert counts["true_negative"] + counts["false_positive"] == 10
+    path.write_text(json.dumps({**found, "cells": sighted}))
+    for outdir, shard in (("a", "1/1"), ("b", "1/2"), ("b", "2/2")):
+        arguments = ("--num", "5", "--shard", shard, "--calibration", path)
+        assert run(plan, folder, tmp_path / outdir, *arguments).exit_code == 0
+    result = json.loads((tmp_path / "a/audit.json").read_text())
+    low, high = result["comparisons"][0]["corrected"]["gap_interval"]
+    assert -1 <= low <= high <= 1
+    assert result["thresholds"][0]["gap"] == result["comparisons"][0]["corrected"]["gap"]
+    assert result["calibration"]["cells"] == sighted
+    merged = audit("merge", plan, tmp_path / "b", "--calibration", path, "--outdir", tmp_path / "b")
+    assert merged.exit_code == 0, merged.output
+    assert (tmp_path / "b/audit.json").read_bytes() == (tmp_path / "a/audit.json").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"judge_sha256": "0" * 64}, "another judge than the model's"),
+        ({"judge": {"role": "judges.heldout", "margin": 1.0}}, "another judge or margin"),
+        ({"cells": {}}, "nothing about 'she+lipstick'"),
+        ({"cells": {"he": {}}}, "not a calibration"),
+    ],
+)
+def test_a_calibration_that_does_not_fit_is_one_line(folder, plan, sighted, tmp_path, changes, message):
+    path = tmp_path / "judge.json"
+    calibration = {"judge": {"role": "judges.heldout", "margin": 0.0}, "judge_sha256": "", "cells": sighted}
+    path.write_text(json.dumps({**calibration, **changes}))
+    result = run(plan, folder, tmp_path / "out", "--num", "2", "--calibration", path)
+    assert result.exit_code == 2 and message in result.output and "Traceback" not in result.output
+    assert not (tmp_path / "out/audit.json").exists()
+
+
 @pytest.mark.parametrize(
     "changes, arguments",
     [({"num": 0}, ()), ({"compositions": ["he+she"]}, ()), ({}, ("--num", "0")), ({}, ("--shard", "3/2"))],

@@ -6,6 +6,7 @@ import torch
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.config import from_dict
 from styleT2I.fairness.analysis import analyse
+from styleT2I.fairness.judge_error import Confusion
 from styleT2I.fairness.outcomes import cell_outcomes
 from styleT2I.fairness.plan import AuditPlan
 from styleT2I.metrics.attributes import NO, UNDETERMINED, YES
@@ -111,3 +112,22 @@ def test_the_summary_names_the_worst_composition(result):
     for summary in result["summary"].values():
         assert (summary["worst_cell"], summary["best_cell"], summary["gap"]) == ("she+beard", "she+lipstick", 1.0)
         assert summary["ratio"] == 0 and summary["undetermined"] == 6
+
+
+def test_a_gap_that_only_the_judge_makes_is_corrected_away_and_passes():
+    """The judge misses half of the lipstick on men: 80 and 40 of 100 seen are the same share."""
+    data = {
+        "name": "corrected",
+        "compositions": ["she+lipstick", "he+lipstick"],
+        "comparisons": [{"name": "lipstick", "first": "she+lipstick", "second": "he+lipstick"}],
+        "thresholds": [{"comparison": "lipstick", "max_gap": 0.1}],
+    }
+    plan = from_dict(AuditPlan, data)
+    seen = {"she+lipstick": "1" * 80 + "0" * 20, "he+lipstick": "10" * 40 + "0" * 20}
+    found = {(plan.settings[0].name, cell): outcomes(text) for cell, text in seen.items()}
+    confusions = {"she+lipstick": Confusion(400, 0, 0, 400), "he+lipstick": Confusion(200, 200, 0, 400)}
+    plain, corrected = analyse(plan, VOCABULARY, found), analyse(plan, VOCABULARY, found, confusions)
+    assert plain["verdict"] == "failed" and plain["thresholds"][0]["gap"] == pytest.approx(0.4)
+    assert corrected["verdict"] == "passed" and corrected["thresholds"][0]["gap"] == pytest.approx(0.0)
+    low, high = corrected["comparisons"][0]["corrected"]["gap_interval"]
+    assert low < 0 < high
