@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.fairness.composition import differing
 from styleT2I.fairness.hypothesis_tests import benjamini_hochberg, holm, mcnemar_exact
-from styleT2I.fairness.judge_error import Confusion, corrected_gap, gap_bounds, share_bounds
+from styleT2I.fairness.judge_error import Confusion, corrected_gap, corrected_share_interval, gap_bounds, share_bounds
 from styleT2I.fairness.outcomes import SUCCESS, UNSURE
 from styleT2I.fairness.plan import AuditPlan
 from styleT2I.metrics.intervals import newcombe_paired_interval, wilson_interval
@@ -43,6 +43,11 @@ def analyse(
     thresholds = [_threshold(one, compared) for one in plan.thresholds]
     failed = [one["comparison"] for one in thresholds if not one["passes"]]
     figures = {key: _cell(key, found) for key, found in outcomes.items()}
+    for (_, name), figure in figures.items() if confusions else ():
+        found = corrected_share_interval(
+            figure["successes"], figure["num"], confusions[name], generator("audit", figure["setting"], name)
+        )
+        figure["corrected"] = {"success": found.value, "success_interval": list(found.interval)}
     return {
         "verdict": ("failed" if failed else "passed") if thresholds else "no threshold declared",
         "failed": failed,

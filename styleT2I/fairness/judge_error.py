@@ -72,7 +72,9 @@ def corrected_share_interval(
     num_resamples: int = 4000,
 ) -> Corrected:
     """A corrected share of num images; the interval resamples these and the judge's labelled images."""
-    observed = _binomial(num, num_successes / num, num_resamples, generator) / num
+    # As in `corrected_gap`: 32 of 32 are no certainty.
+    share = num_successes / num if 0 < num_successes < num else (num_successes + 2) / (num + 4)
+    observed = _binomial(num, share, num_resamples, generator) / num
     values = _corrected_resamples(observed, *_resampled(judge, num_resamples, generator))
     return Corrected(corrected_share(num_successes / num, judge), _percentiles(values, confidence, (0.0, 1.0)))
 
@@ -91,8 +93,11 @@ def corrected_gap(
     percentile bootstrap over both samples: pairs are resampled as pairs, labelled images within group and truth.
     A confusion that is one and the same object for both sides is resampled once for both.
     """
-    both, only_first, only_second = _multinomial(pairs, num_resamples, generator)
     num = sum(pairs)
+    # Resampling never draws a kind of pair that was not seen: too sure of few pairs (32 of 32 both right). Where one
+    # side never succeeded alone, chances are those with one pair more of every kind (Agresti and Coull's four).
+    counts = pairs if min(pairs[1], pairs[2]) else tuple(count + 1 for count in pairs)
+    both, only_first, only_second = _multinomial(num, counts, num_resamples, generator)
     first_rates = _resampled(first_judge, num_resamples, generator)
     second_rates = first_rates if second_judge is first_judge else _resampled(second_judge, num_resamples, generator)
     first = _corrected_resamples((both + only_first) / num, *first_rates)
@@ -119,14 +124,13 @@ def _binomial(num, share, num_resamples, generator):
     return torch.binomial(counts, shares, generator=generator)
 
 
-def _multinomial(counts, num_resamples, generator):
-    """Resampled counts [num_resamples] of all classes but the last, which is what they leave."""
-    num = sum(counts)
+def _multinomial(num, weights, num_resamples, generator):
+    """Counts [num_resamples] of num things drawn by weight: of all classes but the last, which is what they leave."""
     left, chance, drawn = torch.full((num_resamples,), float(num), dtype=torch.float64), 1.0, []
-    for count in counts[:-1]:
-        share = min(count / num / chance, 1.0) if chance > 1e-12 else 0.0
-        drawn.append(_binomial(left, share, num_resamples, generator))
-        left, chance = left - drawn[-1], chance - count / num
+    for weight in weights[:-1]:
+        share = weight / sum(weights)
+        drawn.append(_binomial(left, min(share / chance, 1.0) if chance > 1e-12 else 0.0, num_resamples, generator))
+        left, chance = left - drawn[-1], chance - share
     return drawn
 
 

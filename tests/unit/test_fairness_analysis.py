@@ -131,3 +131,5 @@ def test_a_gap_that_only_the_judge_makes_is_corrected_away_and_passes():
     assert corrected["verdict"] == "passed" and corrected["thresholds"][0]["gap"] == pytest.approx(0.0)
     low, high = corrected["comparisons"][0]["corrected"]["gap_interval"]
     assert low < 0 < high
+    assert corrected["cells"][1]["corrected"]["success"] == pytest.approx(0.8)
+    assert "corrected" not in plain["cells"][1]

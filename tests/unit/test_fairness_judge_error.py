@@ -97,6 +97,28 @@ def test_few_labelled_images_widen_the_interval_even_where_the_judge_was_always_
     assert plenty == pytest.approx(2 * 1.96 * (0.8 * 0.2 / 200) ** 0.5, rel=0.1)
 
 
+@pytest.mark.parametrize("pairs", [(32, 0, 0, 0), (28, 4, 0, 0), (0, 0, 0, 32)])
+def test_a_handful_of_pairs_without_a_surprise_is_not_taken_for_certainty(pairs):
+    judge = Confusion(5000, 0, 0, 5000)
+    low, high = corrected_gap(pairs, judge, judge, generator("few")).interval
+    plain_low, plain_high = newcombe_paired_interval(*pairs)
+    assert high - low > 0.6 * (plain_high - plain_low)
+    low, high = corrected_share_interval(pairs[0] and 32, 32, judge, generator("few")).interval
+    assert high - low > 0.05
+
+
+def test_intervals_of_few_pairs_near_certain_success_cover_the_truth():
+    judge, covered = Confusion(500, 0, 0, 500), 0
+    for run in range(300):
+        truth = torch.rand(40, 2, generator=generator("few", run)) < torch.tensor([0.97, 0.93])
+        first, second = truth.unbind(1)
+        kinds = ((first, second), (first, ~second), (~first, second), (~first, ~second))
+        low, high = corrected_gap(tuple(int((a & b).sum()) for a, b in kinds), judge, judge, generator("b", run),
+                                  num_resamples=1000).interval  # fmt: skip
+        covered += low <= 0.04 <= high
+    assert covered / 300 >= 0.93
+
+
 def test_intervals_follow_from_their_seed():
     pairs, judge = (120, 20, 40, 20), Confusion(90, 10, 5, 95)
     first, again, other = (corrected_gap(pairs, judge, judge, generator("seed", seed)) for seed in (0, 0, 1))
