@@ -124,14 +124,13 @@ def adjust(
     before = margins(s, rows)
     wanted = signs * is_weak if config.method == "calibrated" else signs
     clear = config.clarity * before.abs().mean(dim=1, keepdim=True)  # [N, 1]
-    targets, weights = clear.expand_as(before), torch.ones_like(before)
+    targets = clear.expand_as(before)
     if config.method == "hold":
         unedited = margins(torch.zeros_like(s), rows)
         wanted = torch.where(is_free, unedited.sign(), wanted)
         targets = torch.where(is_free, torch.minimum(0.9 * unedited.abs(), clear), clear)
-        weights = torch.where(is_free, 1.0, 1.0 + is_free.sum(dim=1, keepdim=True))  # what is asked for goes first
     found = search_steps(
-        lambda steps, rows: margins(moved(steps, rows), rows), before, Goals(wanted, targets, weights), norms,
+        lambda steps, rows: margins(moved(steps, rows), rows), before, Goals(wanted, targets, is_asked), norms,
         num_looks=config.num_looks, max_step=config.max_step,
     )  # fmt: skip
     steps, s_adjusted = config.strength * found.steps, moved(config.strength * found.steps, rows)

@@ -11,7 +11,8 @@ __all__ = ["Found", "Goals", "search_steps"]
 
 REACH = 3.0  # a step of ||a|| is first taken to move a margin by this many times a clear margin, then measured
 TRUST = 0.5  # in units of ||a||: no look goes further than this from the last
-LEAST_SLOPE = 0.1  # share of its first value that a margin's slope along its own direction keeps, flat as it may look
+ACCEPTED = 0.9  # share of its target from which a margin counts as there: the last bit costs most looks
+NEAR = 1.3  # a firm margin below this many targets is held where it is while others move
 RIDGE = 0.02  # of the least-norm solution, relative to the largest squared slope
 
 
@@ -20,17 +21,27 @@ class Goals(NamedTuple):
 
     wanted: torch.Tensor  # [N, A]: 1 the margin shall be positive, -1 negative, 0 whatever (and no step along it)
     targets: torch.Tensor  # [N, A] > 0: wanted * margin shall reach this
-    weights: torch.Tensor  # [N, A]: what a wrong verdict counts where not all can be right
+    is_firm: torch.Tensor  # bool [N, A]: gives way to none of the others where not all can be right
+
+    @property
+    def weights(self) -> torch.Tensor:
+        """What a wrong verdict counts, [N, A]: one that is firm more than all that are not."""
+        return torch.where(self.is_firm, 1.0 + (self.wanted != 0).sum(dim=1, keepdim=True), 1.0)
 
     def shortfalls(self, margins: torch.Tensor) -> torch.Tensor:
         """How much wanted * margin lacks, [N, A]; 0 where it has reached its target, or nothing is wanted."""
         return (self.targets - self.wanted * margins).clamp_min(0) * (self.wanted != 0)
 
     def costs(self, margins: torch.Tensor) -> torch.Tensor:
-        """[N]: by the weight of the wrong verdicts first, by the shortfall second."""
+        """[N]: by the weight of the wrong verdicts first, by that of the shortfalls second."""
         wrong = (self.wanted * margins <= 0) & (self.wanted != 0)
         short = self.shortfalls(margins)
-        return (wrong * self.weights).sum(dim=1) + (short / (short + self.targets).clamp_min(1e-6)).mean(dim=1)
+        lacking = self.weights * short / (short + self.targets).clamp_min(1e-6)  # each below its weight
+        return (wrong * self.weights).sum(dim=1) + lacking.sum(dim=1) / self.weights.sum(dim=1)
+
+    def open_rows(self, margins: torch.Tensor) -> torch.Tensor:
+        """Whether a row has a margin that is not there yet, bool [N]."""
+        return (self.shortfalls(margins) > (1 - ACCEPTED) * self.targets).any(dim=1)
 
     def of(self, rows: torch.Tensor) -> Goals:
         """The goals of some rows."""
@@ -60,17 +71,16 @@ def search_steps(
 
     A quasi-Newton method: slopes[i, j], by how much margin i grows along direction j, start diagonal and are corrected
     after every look by what was seen (Broyden 1965), so that it learns how attributes disturb each other. Each round
-    takes the shortest change of the steps that, by the slopes, lifts all short margins to their targets at once.
-    A row whose targets are reached is not looked at again; the rest end with the best steps seen.
+    takes the shortest change of the steps that, by the slopes, lifts all short margins to their targets at once and
+    lowers no firm one. A row whose targets are reached is not looked at again; the rest end with the best steps seen.
     """
     clear = margins.abs().mean(dim=1, keepdim=True).clamp_min(1e-3)  # [N, 1]
-    first_slopes = REACH * clear / norms  # [N, A]
-    slopes = torch.diag_embed(first_slopes)  # [N, A, A]
+    slopes = torch.diag_embed(REACH * clear / norms)  # [N, A, A]
     steps, margins = torch.zeros_like(margins), margins.clone()
     best, best_costs = Found(steps.clone(), margins.clone()), goals.costs(margins)
     rows = torch.arange(len(margins), device=margins.device)
     for _ in range(num_looks):
-        rows = rows[goals.of(rows).shortfalls(margins[rows]).any(dim=1)]
+        rows = rows[goals.of(rows).open_rows(margins[rows])]
         if not len(rows):
             break
         goal, limit = goals.of(rows), norms[rows]
@@ -80,8 +90,6 @@ def search_steps(
         change = new - steps[rows]
         seen = look(new, rows)
         slopes[rows] = _corrected(slopes[rows], change, seen - margins[rows])
-        own = slopes.diagonal(dim1=1, dim2=2)
-        own.copy_(torch.maximum(own, LEAST_SLOPE * first_slopes))
         steps[rows], margins[rows] = new, seen
         costs = goal.costs(seen)
         better = costs < best_costs[rows]
@@ -91,19 +99,19 @@ def search_steps(
 
 
 def _least_change(slopes, goal, margins):
-    """The change of the steps [M, A] of least norm that the slopes say ends every shortfall."""
-    short = goal.shortfalls(margins)
-    is_short, may_move = short > 0, goal.wanted != 0
-    rise = goal.wanted.unsqueeze(2) * slopes * is_short.unsqueeze(2) * may_move.unsqueeze(1)  # [M, short, moved]
+    """The change of the steps [M, A] of least norm that the slopes say ends every shortfall and lowers no firm margin
+    that is but just there."""
+    short, may_move = goal.shortfalls(margins), goal.wanted != 0
+    is_bound = (short > 0) | (goal.is_firm & may_move & (goal.wanted * margins < NEAR * goal.targets))
+    rise = goal.wanted.unsqueeze(2) * slopes * is_bound.unsqueeze(2) * may_move.unsqueeze(1)  # [M, bound, moved]
     gram = rise @ rise.transpose(1, 2)
     ridge = RIDGE * gram.diagonal(dim1=1, dim2=2).amax(dim=1, keepdim=True).clamp_min(1e-6)
-    gram = gram + torch.diag_embed(torch.where(is_short, ridge / goal.weights, 1.0))  # heavy goals give way least
+    gram = gram + torch.diag_embed(torch.where(is_bound, ridge / goal.weights, 1.0))  # the firm give way least
     return (rise.transpose(1, 2) @ torch.linalg.solve(gram, short.unsqueeze(2))).squeeze(2)
 
 
 def _corrected(slopes, change, seen):
     """Broyden's update: the smallest correction after which the slopes explain what the change of the steps did."""
     missed = seen - (slopes @ change.unsqueeze(2)).squeeze(2)
-    return slopes + missed.unsqueeze(2) * change.unsqueeze(1) / change.square().sum(dim=1)[:, None, None].clamp_min(
-        1e-6
-    )
+    length = change.square().sum(dim=1).clamp_min(1e-6)
+    return slopes + missed.unsqueeze(2) * change.unsqueeze(1) / length[:, None, None]

@@ -33,6 +33,40 @@ def test_one_sentence_gives_a_png_per_seed_a_grid_and_a_json(folder, tmp_path):
     assert record["command"].startswith("python -m styleT2I.generate")
 
 
+def test_the_record_of_many_seeds_has_an_entry_a_picture(folder, tmp_path):
+    arguments = ("--text", "he is wearing lipstick", "--seeds", "0-66", "--adjust-method", "paper", "--strength", "3")
+    assert generate(folder, tmp_path, *arguments).exit_code == 0
+    record = json.loads((tmp_path / "generate.json").read_text())
+    assert [image["seed"] for image in record["images"]] == list(range(67))
+    assert (record["adjustment"]["method"], record["adjustment"]["strength"]) == ("paper", 3.0)
+    steps = {image["attributes"]["lipstick"]["step"] for image in record["images"]}
+    assert steps <= {0.0, 3.0}
+
+
+def test_no_adjust_is_text_to_direction_alone(folder, tmp_path):
+    text = ("--text", "he is wearing lipstick", "--seeds", "0-3")
+    assert generate(folder, tmp_path / "off", *text, "--no-adjust").exit_code == 0
+    assert generate(folder, tmp_path / "none", *text, "--adjust-method", "none").exit_code == 0
+    assert json.loads((tmp_path / "off/generate.json").read_text())["adjustment"] is None
+    for seed in range(4):
+        name = f"seed{seed:04d}.png"
+        assert (tmp_path / "off" / name).read_bytes() == (tmp_path / "none" / name).read_bytes()
+
+
+def test_an_adjustment_asked_of_a_model_without_a2d_is_a_warning(tmp_path):
+    folder = write_tiny_model(tmp_path / "model", without=("a2d",))
+    text = ("--text", "he smiles", "--seeds", "0")
+    silent, warned = generate(folder, tmp_path / "a", *text), generate(folder, tmp_path / "b", *text, "--adjust")
+    assert (silent.exit_code, warned.exit_code) == (0, 0)
+    assert "warning" not in silent.stderr
+    assert warned.stderr.count("warning: model 'tiny' has no Attribute-to-Direction network") == 1
+
+
+def test_explain_writes_its_picture_beside_the_others(folder, tmp_path):
+    assert generate(folder, tmp_path, "--text", "he smiles", "--seeds", "0-1", "--explain").exit_code == 0
+    assert cv2.imread(str(tmp_path / "explain.png")).shape[1] == 2 * 4 * 128
+
+
 def test_the_png_of_a_seed_is_the_same_whatever_the_other_seeds(folder, tmp_path):
     for outdir, seeds in (("one", "5"), ("many", "0-70")):
         assert generate(folder, tmp_path / outdir, "--text", "she smiles", "--seeds", seeds).exit_code == 0
@@ -84,6 +118,13 @@ def assert_one_line_error(result, *named):
         (("--text", "he smiles", "--noise-mode", "loud"), "loud"),
         (("--text", "he smiles", "--model", "no-such-model"), "no-such-model"),
         (("--text", "he smiles", "--t2d", "no-such-file.json"), "no-such-file.json"),
+        (("--text", "he smiles", "--a2d", "no-such-file.json"), "no-such-file.json"),
+        (("--text", "he smiles", "--adjust-method", "best"), "recheck"),
+        (("--text", "he smiles", "--adjust-by", "heldout"), "judge"),
+        (("--text", "he smiles", "--adjust-threshold", "3"), "cosine"),
+        (("--text", "he smiles", "--strength=-1"), "strength"),
+        (("--text", "he smiles", "--no-adjust", "--strength", "2"), "--no-adjust"),
+        (("--text", "a photo of a person", "--explain"), "nothing to explain"),
     ],
 )
 def test_a_users_mistake_is_one_line_and_writes_nothing(folder, tmp_path, arguments, named):

@@ -86,12 +86,12 @@ def test_a_found_step_is_the_smallest_at_which_the_margin_is_clear():
     config = AdjustmentConfig("recheck", clarity=0.3)
     result = adjust(s, directions, signs, config, NAMES, margins=margins)
     units = directions[:, 0] / directions[:, 0].flatten(1).norm(dim=1)[:, None, None]
-    target = 0.3 * result.before.abs().mean(dim=1)
+    target = 0.9 * 0.3 * result.before.abs().mean(dim=1)  # from nine tenths on a margin counts as there
     lengths = torch.linspace(0, 12, 1201)
     for row in torch.nonzero(result.before[:, 0] < target).flatten().tolist():
         line = margins(s[row] + lengths[:, None, None] * units[row], torch.full((1201,), row))[:, 0]
         smallest = lengths[line >= target[row]][0].item()
-        assert smallest - 0.02 <= result.steps[row, 0] <= 1.25 * smallest + 0.1
+        assert smallest - 0.02 <= result.steps[row, 0] <= 1.3 * smallest + 0.1
 
 
 def test_recheck_turns_what_the_picture_shows_to_be_wrong_whatever_the_cosine():

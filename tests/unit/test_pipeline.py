@@ -6,11 +6,12 @@ import pytest
 import torch
 
 from styleT2I import StyleT2I
+from styleT2I.adjustment import METHODS, AdjustmentConfig
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.errors import CheckpointError, ConfigError, PromptError
 from styleT2I.torch_utils.images import encode_png
 from styleT2I.torch_utils.seeding import latents_of_seeds
-from tests.tiny_model import tiny_clip, tiny_generator, tiny_t2d, write_tiny, write_tiny_model
+from tests.tiny_model import tiny_a2d, tiny_clip, tiny_generator, tiny_judge, tiny_t2d, write_tiny, write_tiny_model
 
 TEXT = "he is wearing lipstick"
 
@@ -38,7 +39,7 @@ def test_the_png_of_a_seed_is_the_same_in_any_company(pipeline, noise_mode):
 
 def test_generate_is_the_flow_of_the_paper(pipeline):
     G, clip, t2d = (pipeline.model.network(role) for role in ("generator", "clip", "t2d"))
-    result = pipeline.generate(TEXT, [4], truncation_psi=0.5)
+    result = pipeline.generate(TEXT, [4], truncation_psi=0.5, adjustment=None)
     z = torch.randn(8, generator=torch.Generator().manual_seed(4)).unsqueeze(0)
     w = G.mapping.w_avg + 0.5 * (G.mapping(z)[:, 0] - G.mapping.w_avg)
     ws = w.unsqueeze(1) + t2d(w, clip.encode_text([TEXT]))
@@ -48,6 +49,87 @@ def test_generate_is_the_flow_of_the_paper(pipeline):
     unedited = ((G.synthesis(w.unsqueeze(1).expand_as(ws), noise_mode="const") + 1) * 127.5).round().clamp(0, 255)
     assert (result.unedited_u8.float() - unedited).abs().max() <= 1
     assert (result.unedited_u8 != result.images_u8).any()
+
+
+def test_the_papers_adjustment_adds_a_unit_step_along_every_attribute_that_points_away(pipeline):
+    clip, t2d, a2d = (pipeline.model.network(role) for role in ("clip", "t2d", "a2d"))
+    ws = pipeline.latents(range(6))
+    prompt = pipeline.understand("a man without a beard")
+    result = pipeline.directions(ws, [prompt] * 6, AdjustmentConfig("paper"))
+    s = t2d(ws[:, 0], clip.encode_text([prompt.text]).expand(6, -1))
+    expected = s.clone()
+    for phrase, sign in (("a man", 1), ("a beard", -1)):  # the affirmative phrase; what is denied enters as -a
+        a = sign * a2d(ws[:, 0], clip.encode_text([phrase]).expand(6, -1))
+        for row in range(6):
+            if (a[row] * s[row]).sum() <= 0:
+                expected[row] += a[row] / a[row].norm()
+    torch.testing.assert_close(result.s_adjusted, expected, rtol=1e-4, atol=1e-5)
+    assert result.names == ("he", "beard") and (result.s_adjusted != result.s).any()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_latents_direction_does_not_depend_on_the_other_latents_and_sentences(pipeline, method):
+    prompts = [pipeline.understand(text) for text in ("he is smiling", "a woman with no hat", "an old man", "a face")]
+    prompts = [prompts[row % 4] for row in range(10)]
+    ws, config = pipeline.latents(range(10)), AdjustmentConfig(method, num_looks=3)
+    together = pipeline.directions(ws, prompts, config)
+    for row in (0, 5, 9):
+        alone = pipeline.directions(ws[row : row + 1], prompts[row : row + 1], config)
+        torch.testing.assert_close(alone.s_adjusted[0], together.s_adjusted[row], rtol=0, atol=1e-6)
+
+
+def test_generate_adjusts_by_default_and_says_so(pipeline):
+    result = pipeline.generate(TEXT, [1, 2])
+    assert result.adjustment == AdjustmentConfig()
+    record = result.to_dict()
+    assert record["adjustment"]["method"] == AdjustmentConfig().method
+    assert [(one["name"], one["value"], one["region"]) for one in record["found"]] == [
+        ("he", True, None), ("lipstick", True, "mouth"),
+    ]  # fmt: skip
+    assert [image["seed"] for image in record["images"]] == [1, 2]
+    for image in record["images"]:
+        assert set(image["attributes"]) == {"he", "lipstick"} and not image["held"].keys() & {"he", "lipstick"}
+        for one in (*image["attributes"].values(), *image["held"].values()):
+            assert set(one) == {"cosine", "adjusted", "step", "clip_margin", "judge_margin"}
+            assert one["adjusted"] == (one["step"] != 0)
+
+
+def test_margins_in_the_record_are_those_of_the_pictures_before_and_after(pipeline):
+    judge, G = pipeline.model.network("judges.guide"), pipeline.model.network("generator")
+    result = pipeline.generate("she is wearing a hat", range(3))
+    (hat,) = (found for found in result.attributes if found.name == "hat")
+    column = judge.attribute_names.index("hat")
+    after = judge(G.synthesis(result.ws, noise_mode="const").clamp(-1, 1))[:, column]
+    torch.testing.assert_close(hat.margins["judge"][1], after, rtol=1e-3, atol=1e-4)
+    alone = pipeline.generate("she is wearing a hat", range(3), adjustment=None)
+    before = judge(G.synthesis(alone.ws, noise_mode="const").clamp(-1, 1))[:, column]
+    torch.testing.assert_close(hat.margins["judge"][0], before, rtol=1e-3, atol=1e-4)
+    (unadjusted,) = (found for found in alone.attributes if found.name == "hat")
+    assert torch.equal(unadjusted.cosine, hat.cosine) and not unadjusted.step.any()
+    torch.testing.assert_close(unadjusted.margins["clip"][1], hat.margins["clip"][0], rtol=1e-3, atol=1e-3)
+
+
+def test_a_model_without_a2d_draws_without_adjustment_and_warns_only_if_one_was_asked_for(folder, tmp_path, recwarn):
+    bare = StyleT2I.from_pretrained(write_tiny_model(tmp_path, without=("a2d", "judges.guide")), device="cpu")
+    plain = bare.generate(TEXT, [3])
+    assert plain.adjustment is None and not recwarn.list
+    assert plain.to_dict()["images"][0]["attributes"]["he"]["cosine"] is None
+    with pytest.warns(UserWarning, match="no Attribute-to-Direction network"):
+        asked = bare.generate(TEXT, [3], adjustment=AdjustmentConfig("paper"))
+    assert torch.equal(asked.images_u8, plain.images_u8)
+    with pytest.raises(CheckpointError, match="styleT2I.train_a2d --generator"):
+        bare.directions(bare.latents([0]), [bare.understand(TEXT)], AdjustmentConfig())
+    full = StyleT2I.from_pretrained(folder, device="cpu").generate(TEXT, [3], adjustment=None)
+    assert torch.equal(full.images_u8, plain.images_u8)
+
+
+def test_a_sentence_is_encoded_once_however_often_it_stands_in_a_batch(pipeline, monkeypatch):
+    clip, encoded = pipeline.model.network("clip"), []
+    real = clip.encode_text
+    monkeypatch.setattr(clip, "encode_text", lambda texts: encoded.extend(texts) or real(texts))
+    prompts = [pipeline.understand(text) for text in ("he smiles", "she smiles")] * 5
+    pipeline.directions(pipeline.latents(range(10)), prompts)
+    assert sorted(encoded) == ["he smiles", "she smiles"]
 
 
 def test_the_latent_of_a_seed_comes_from_a_cpu_generator_of_that_seed_alone():
@@ -78,8 +160,9 @@ def test_the_grid_stands_unedited_faces_above_their_edits(pipeline):
 
 def test_parts_given_in_memory_draw_what_the_folder_draws(pipeline):
     parts = StyleT2I.from_components(
-        generator=tiny_generator(), clip=tiny_clip(), t2d=tiny_t2d(), vocabulary="minifaces", device="cpu"
-    )
+        generator=tiny_generator(), clip=tiny_clip(), t2d=tiny_t2d(), a2d=tiny_a2d(), vocabulary="minifaces",
+        device="cpu", **{"judges.guide": tiny_judge()},
+    )  # fmt: skip
     assert torch.equal(parts.generate(TEXT, [3]).images_u8, pipeline.generate(TEXT, [3]).images_u8)
 
 

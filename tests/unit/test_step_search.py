@@ -17,9 +17,10 @@ def linear(slopes, offsets, seen=None):
     return look
 
 
-def search(slopes, offsets, wanted, *, target=1.0, norms=1.0, num_looks=12, max_step=10.0, weights=1.0, seen=None):
+def search(slopes, offsets, wanted, *, target=1.0, norms=1.0, num_looks=12, max_step=10.0, is_firm=None, seen=None):
     shape = offsets.shape
-    goals = Goals(wanted, torch.full(shape, target), torch.as_tensor(weights).expand(shape))
+    is_firm = wanted != 0 if is_firm is None else is_firm
+    goals = Goals(wanted, torch.full(shape, target), is_firm)
     norms = torch.full(shape, norms)
     return search_steps(
         linear(slopes, offsets, seen), offsets, goals, norms, num_looks=num_looks, max_step=max_step
@@ -35,9 +36,9 @@ def coupled(num=5, size=4, seed=0):
 def test_a_single_wrong_margin_gets_the_smallest_step_that_reaches_its_target():
     offsets = torch.tensor([[-1.0, 2.0]])
     found = search(torch.diag_embed(torch.tensor([[0.5, 0.5]])), offsets, torch.tensor([[1.0, 1.0]]))
-    assert found.steps[0, 0] == pytest.approx((1.0 + 1.0) / 0.5, rel=0.05)
+    assert (0.9 + 1.0) / 0.5 <= found.steps[0, 0] <= 1.05 * (1.0 + 1.0) / 0.5
     assert found.steps[0, 1] == 0
-    assert found.margins[0].tolist() == pytest.approx([1.0, 2.0], abs=0.05)
+    assert found.margins[0].tolist() == pytest.approx([1.0, 2.0], abs=0.12)
 
 
 def test_a_denied_attribute_is_stepped_the_other_way():
@@ -49,7 +50,7 @@ def test_attributes_that_disturb_each_other_all_reach_their_targets():
     slopes, offsets = coupled()
     wanted = torch.tensor([1.0, -1.0, 1.0, -1.0]).expand(5, 4)
     found = search(slopes, offsets, wanted)
-    assert (wanted * found.margins >= 0.9).all()
+    assert (wanted * found.margins >= 0.9 - 1e-5).all()
     torch.testing.assert_close(found.margins, offsets + (slopes @ found.steps.unsqueeze(2)).squeeze(2))
 
 
@@ -79,14 +80,20 @@ def test_no_step_is_longer_than_its_bound_and_no_more_looks_are_taken_than_allow
     assert len(seen) <= 7
 
 
-def test_where_not_all_can_be_right_the_heavier_wins():
+def test_where_not_all_can_be_right_the_firm_one_wins():
     slopes = torch.tensor([[[1.0, -1.0], [-1.0, 1.0]]])  # what lifts one margin lowers the other
     offsets, wanted = torch.tensor([[-1.0, 0.5]]), torch.ones(1, 2)
-    for heavy in (0, 1):
-        weights = torch.tensor([[1.0, 1.0]])
-        weights[0, heavy] = 10.0
-        margins = search(slopes, offsets, wanted, target=0.5, weights=weights, max_step=1.0).margins
-        assert margins[0, heavy] > 0
+    for firm in (0, 1):
+        is_firm = torch.tensor([[firm == 0, firm == 1]])
+        margins = search(slopes, offsets, wanted, target=0.5, is_firm=is_firm, max_step=1.0).margins
+        assert margins[0, firm] > 0
+
+
+def test_a_firm_margin_that_is_right_stays_right_while_another_is_brought_back():
+    slopes = torch.tensor([[[1.0, 0.0], [-0.8, 1.0]]]).expand(3, 2, 2)  # the first direction lowers the second margin
+    offsets = torch.tensor([[-2.0, 1.1], [-2.0, 3.0], [0.2, 1.0]])
+    found = search(slopes, offsets, torch.ones(3, 2), is_firm=torch.tensor([[False, True]]).expand(3, 2))
+    assert (found.margins > 0.85).all()
 
 
 @pytest.mark.parametrize("slope", [0.0, 1e-9])
