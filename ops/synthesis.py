@@ -15,6 +15,7 @@ from styleT2I.ops.upfirdn2d import upfirdn2d, upsample2d
 CHANNEL_BLOCK = 16
 SLOPE, GAIN = 0.2, SQRT2  # of the leaky ReLU
 NO_LIMIT = 3.0e38
+SMALL_LAYER, SMALL_UP_LAYER = 16, 64  # up to these sizes of the result tiles of 2x2 pixels are faster than of 4x4
 SUM_STYLE, SUM_DEMOD, SUM_RGB = 0, 1, slice(2, 5)  # what the compiled way back sums over pixels, see csrc/tail.h
 
 
@@ -45,16 +46,25 @@ class FrozenSynthesis:
         self.kernels, self.const, self.layers, self.rgbs, self.clamp = kernels, const, layers, rgbs, clamp
         self.resample_filter = resample_filter
         self.taps = (resample_filter.flip(0) * 2).contiguous()  # each axis takes its half of the gain 4
-        self.weights = [kernels.prepare(layer.weight, i % 2 == 1) for i, layer in enumerate(layers)]
+        self.weights = self._prepare([layer.weight for layer in layers])
         self._turned_weights = None
 
     @property
     def turned_weights(self):
         """The weights of the data gradients: inputs and outputs swapped, taps in reverse."""
         if self._turned_weights is None:
-            turned = [layer.weight.transpose(0, 1).flip(2, 3).contiguous() for layer in self.layers]
-            self._turned_weights = [self.kernels.prepare(weight, i % 2 == 1) for i, weight in enumerate(turned)]
+            turned = (layer.weight.transpose(0, 1).flip(2, 3).contiguous() for layer in self.layers)
+            self._turned_weights = self._prepare(turned)
         return self._turned_weights
+
+    def _prepare(self, weights):
+        """Transformed for tiles of 4x4 pixels, or of 2x2, which take less memory and round less, in small layers."""
+        result = []
+        for i, weight in enumerate(weights):
+            is_resampled, size = i % 2 == 1, self.const.shape[-1] << (i + 1) // 2
+            is_small = size <= (SMALL_UP_LAYER if is_resampled else SMALL_LAYER)
+            result.append(self.kernels.prepare(weight, is_resampled, 2 if is_small else 4))
+        return result
 
 
 def synthesize(frozen, operands, noises):

@@ -9,6 +9,7 @@ import torch
 from styleT2I.errors import ExtensionError
 from styleT2I.networks import stylegan2_frozen
 from styleT2I.networks.stylegan2 import Generator, GeneratorConfig
+from styleT2I.ops import synthesis
 from styleT2I.ops.impl import default_impl
 from styleT2I.ops.kernels import CPU, cpu_kernels
 from styleT2I.ops.synthesis import FrozenSynthesis, Layer, Operands, synthesize, synthesize_plainly
@@ -26,6 +27,13 @@ def kernels():
     best = kernels.instruction_set()
     yield kernels
     kernels.use_instruction_set(best)
+
+
+@pytest.fixture(params=[2, 4])
+def tile(request, monkeypatch):
+    """All layers in tiles of 2x2, then of 4x4 pixels."""
+    for name in ("SMALL_LAYER", "SMALL_UP_LAYER"):
+        monkeypatch.setattr(synthesis, name, 1024 if request.param == 2 else 0)
 
 
 def problem(kernels, num=3, clamp=None, style_scale=1.0, taps=(1, 3, 3, 1)):
@@ -67,7 +75,7 @@ def flat(operands):
 @pytest.mark.parametrize("instruction_set", ["avx512", "avx2", "portable"])
 @pytest.mark.parametrize("clamp", [None, 1.5])
 @pytest.mark.parametrize("num_threads", [1, 3])
-def test_image_and_gradients_match_the_plain_ops(kernels, instruction_set, clamp, num_threads):
+def test_image_and_gradients_match_the_plain_ops(kernels, tile, instruction_set, clamp, num_threads):
     try:
         kernels.use_instruction_set(instruction_set)
     except RuntimeError as error:
@@ -90,7 +98,7 @@ def test_image_and_gradients_match_the_plain_ops(kernels, instruction_set, clamp
         assert relative_error(grad, exact_grad) < 2e-5
 
 
-def test_an_uneven_filter_keeps_its_direction(kernels):
+def test_an_uneven_filter_keeps_its_direction(kernels, tile):
     frozen, operands, noises = problem(kernels, taps=(1, 2, 4, 8))
     exact = synthesize_plainly(*in_double(frozen, operands, noises))
     assert relative_error(synthesize(frozen, operands, noises), exact) < 2e-6
@@ -102,7 +110,7 @@ def test_an_uneven_filter_keeps_its_direction(kernels):
         assert relative_error(grad, plain_grad.double()) < 1e-4
 
 
-def test_wide_styles_keep_the_error_bound(kernels):
+def test_wide_styles_keep_the_error_bound(kernels, tile):
     frozen, operands, noises = problem(kernels, style_scale=10.0)
     exact = synthesize_plainly(*in_double(frozen, operands, noises))
     assert relative_error(synthesize(frozen, operands, noises), exact) < 1e-5
@@ -154,7 +162,7 @@ def test_a_frozen_generator_draws_and_differentiates_as_its_twin(kernels, noise_
     assert (grad - twin_grad).norm() < 1e-3 * twin_grad.norm()
 
 
-def test_an_image_is_the_same_in_any_batch(kernels):
+def test_an_image_is_the_same_in_any_batch(kernels, tile):
     frozen, operands, noises = problem(kernels)
     together = synthesize(frozen, operands, noises)
     for i in range(3):

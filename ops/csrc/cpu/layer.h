@@ -29,8 +29,9 @@ struct Convolution {
     long num, in_blocks, out_blocks, height, width;  // of the smaller side of a resampling convolution
     const float* x;
     const float* style;   // [N, in_blocks * 16] factors of x, or null
-    const float* weight;  // [36, out_blocks, in_blocks * 16, 16], prepared
+    const float* weight;  // [(tile + 2)^2, out_blocks, in_blocks * 16, 16], prepared
     const float* taps;    // of the resampling filter, in correlation order, gain included
+    int tile;             // 2 or 4: side of a tile of the result
 };
 
 // Runs job(context, i) for every i below `num`, in any order, several at a time.

@@ -68,11 +68,12 @@ const float* data(const Tensor& t, const char* name, at::IntArrayRef sizes) {
 Convolution convolution(const Tensor& x, const std::optional<Tensor>& style, const Tensor& weight,
                         const std::optional<Tensor>& taps, long scale = 1) {
     TORCH_CHECK(x.dim() == 5 && x.size(4) == 16, "x must be [N, C/16, H, W, 16], got ", x.sizes());
-    TORCH_CHECK(x.size(2) % (4 * scale) == 0 && x.size(3) % (4 * scale) == 0, "sides must be multiples of 4");
-    TORCH_CHECK(weight.dim() == 4, "weight must be prepared");
+    TORCH_CHECK(weight.dim() == 4 && (weight.size(0) == 16 || weight.size(0) == 36), "weight must be prepared");
     Convolution c{x.size(0), x.size(1), weight.size(1), x.size(2) / scale, x.size(3) / scale};
+    c.tile = weight.size(0) == 16 ? 2 : 4;
+    TORCH_CHECK(c.height % c.tile == 0 && c.width % c.tile == 0, "sides must be multiples of ", c.tile);
     c.x = data(x, "x", x.sizes());
-    c.weight = data(weight, "weight", {36, c.out_blocks, c.in_blocks * 16, 16});
+    c.weight = data(weight, "weight", {weight.size(0), c.out_blocks, c.in_blocks * 16, 16});
     c.style = style ? data(*style, "style", {c.num, c.in_blocks * 16}) : nullptr;
     c.taps = taps ? data(*taps, "taps", {4}) : nullptr;
     return c;
@@ -140,17 +141,19 @@ Tensor rgb_forward(const Tensor& x, const Tensor& weight) {
     return image;
 }
 
-// weight [O, I, 3, 3], or for data gradients its transpose [I, O, 3, 3] as the caller flips it: see prepare.h.
-Tensor prepare(const Tensor& weight, bool is_resampled) {
+// weight [O, I, 3, 3], or for data gradients [I, O, 3, 3] with reversed taps, for tiles of `tile` x `tile` results.
+Tensor prepare(const Tensor& weight, bool is_resampled, int64_t tile) {
     TORCH_CHECK(weight.dim() == 4 && weight.size(0) % 16 == 0 && weight.size(1) % 16 == 0,
                 "weight must be [O, I, 3, 3] with multiples of 16 channels, got ", weight.sizes());
+    TORCH_CHECK(tile == 2 || tile == 4, "tiles are 2 or 4 wide, not ", tile);
     const long out = weight.size(0), in = weight.size(1);
     const float* from = data(weight, "weight", {out, in, 3, 3});
-    Tensor result = new_tensor({36, out / 16, in, 16});
+    Tensor result = new_tensor({(tile + 2) * (tile + 2), out / 16, in, 16});
     float* to = result.mutable_data_ptr<float>();
-    const TapMatrix G(is_resampled);
+    const auto prepare = tile == 2 ? is_resampled ? prepare_block<2, true> : prepare_block<2, false>
+                                   : is_resampled ? prepare_block<4, true> : prepare_block<4, false>;
     at::parallel_for(0, out / 16, 1, [&](long first, long last) {
-        for (long block = first; block < last; block++) prepare_block(G, from, to, out, in, block);
+        for (long block = first; block < last; block++) prepare(from, to, out, in, block);
     });
     return result;
 }
@@ -164,7 +167,7 @@ TORCH_LIBRARY(stylet2i_cpu, m) {
           "Tensor? rgb_weight, Tensor? demod, Tensor? bias, Tensor? noise, float slope, float limit) "
           "-> (Tensor, Tensor)", &conv_backward);
     m.def("rgb_forward(Tensor x, Tensor weight) -> Tensor", &rgb_forward);
-    m.def("prepare(Tensor weight, bool is_resampled) -> Tensor", &prepare);
+    m.def("prepare(Tensor weight, bool is_resampled, int tile) -> Tensor", &prepare);
     m.def("instruction_set() -> str", [] { return chosen; });
     m.def("use_instruction_set(str name) -> ()", &use_instruction_set);
 }

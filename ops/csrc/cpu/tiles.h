@@ -34,59 +34,57 @@ struct Scratch {
 };
 static thread_local Scratch scratch;
 
-constexpr int NUM_CLASSES = 36, MAX_POINTS = 81;
-
-// Where the row of a tile lies for each of the points a tile is transformed to. Points of one axis are numbered
-// 0..POINTS-1; of these the first `num_products` have weights of their own, the rest (pixels left as they are) share
-// those of class 5. Classes are pairs of an axis' six.
+// Where the row of a tile lies for each of the points that a tile is transformed to. A class is a pair of an axis' OUT + 2
+// distinct weights. An axis has as many points; or, resampled, OUT + 1 for the outer taps and then OUT pixels as they
+// are, which all belong to the middle tap.
+template <int OUT, bool IS_RESAMPLED>
 struct Stack {
-    int axis;                   // points on an axis: 6 (three taps) or 9 (two taps and one tap, interleaved)
-    long rows[NUM_CLASSES];     // of each class' matrix
-    long offset[NUM_CLASSES];   // of its start, in rows
-    long point[MAX_POINTS];     // of the point's first tile, in rows from its class' start
-    long tiles_x[NUM_CLASSES];  // tiles in a row of tiles
-    long total;                 // rows of all classes, padding included
+    static constexpr int SIDE = OUT + 2, AXIS = IS_RESAMPLED ? 2 * OUT + 1 : SIDE, POINTS = AXIS * AXIS;
+    long rows[SIDE * SIDE];     // of each class' matrix
+    long offset[SIDE * SIDE];   // of its start, in rows
+    long tiles_x[SIDE * SIDE];  // tiles in a row of tiles
+    long point[POINTS];         // of the point's first tile, in rows from its class' start
+    long total = 0;             // rows of all classes
 
-    static int class_of(int point) { return point < 5 ? point : 5; }
-
-    // extra_x, extra_y: whether class 0 of the axis has one more tile (see up.h).
-    Stack(int axis, long tiles_y, long tiles_x, bool extra_y = false, bool extra_x = false) : axis(axis), total(0) {
-        const int shared = axis == 9 ? 4 : 1;  // points of class 5
-        for (int cy = 0; cy < 6; cy++)
-            for (int cx = 0; cx < 6; cx++) {
-                const int c = cy * 6 + cx, num_y = cy == 5 ? shared : 1, num_x = cx == 5 ? shared : 1;
-                const long ny = tiles_y + (extra_y && cy == 0), nx = tiles_x + (extra_x && cx == 0);
-                this->tiles_x[c] = nx;
-                rows[c] = num_y * num_x * ny * nx;
-                offset[c] = total;
-                total += rows[c];
-                for (int y = 0; y < num_y; y++)
-                    for (int x = 0; x < num_x; x++) point[(cy + y) * axis + cx + x] = (y * num_x + x) * ny * nx;
-            }
+    // extra_y, extra_x: whether class 0 of the axis has one more tile (see up.h).
+    Stack(long num_y, long num_x, bool extra_y = false, bool extra_x = false) {
+        for (int c = 0; c < SIDE * SIDE; c++) {
+            const int cy = c / SIDE, cx = c % SIDE, points_y = points_of(cy), points_x = points_of(cx);
+            const long ny = num_y + (extra_y && cy == 0), nx = num_x + (extra_x && cx == 0);
+            tiles_x[c] = nx, rows[c] = points_y * points_x * ny * nx, offset[c] = total;
+            total += rows[c];
+            for (int y = 0; y < points_y; y++)
+                for (int x = 0; x < points_x; x++) point[(cy + y) * AXIS + cx + x] = (y * points_x + x) * ny * nx;
+        }
     }
 
+    static int points_of(int axis_class) { return IS_RESAMPLED && axis_class == SIDE - 1 ? OUT : 1; }
+    static int class_of(int point) { return point < SIDE ? point : SIDE - 1; }
+
     // Floats of all matrices with `blocks` blocks of columns; one line of padding keeps classes off one cache set.
-    long size(long blocks) const { return (total * blocks + NUM_CLASSES) * BLOCK; }
+    long size(long blocks) const { return (total * blocks + SIDE * SIDE) * BLOCK; }
     Blocked matrix(float* data, int c, long blocks) const {
         return {data + (offset[c] * blocks + c) * BLOCK, rows[c] * BLOCK};
     }
-    // Where block `block` of the given point's row of tiles begins.
-    float* tile_row(float* data, int py, int px, long blocks, long block, long tile_y) const {
-        const int c = class_of(py) * 6 + class_of(px);
-        const Blocked m = matrix(data, c, blocks);
-        return m.data + block * m.step + (point[py * axis + px] + tile_y * tiles_x[c]) * BLOCK;
+    // The first tile of row `tile_y`, block `block` of the columns, for the first num_y and all x points.
+    void places(float* data, int num_y, long blocks, long block, long tile_y, float** to) const {
+        for (int p = 0; p < num_y * AXIS; p++) {
+            const int c = class_of(p / AXIS) * SIDE + class_of(p % AXIS);
+            const Blocked m = matrix(data, c, blocks);
+            to[p] = m.data + block * m.step + (point[p] + tile_y * tiles_x[c]) * BLOCK;
+        }
+    }
+
+    // The products of all classes: a [.., in_blocks] by out_blocks [from, to) of the weights.
+    void multiply_all(const Convolution& conv, float* a, float* c, long from, long to) const {
+        const long block_size = conv.in_blocks * BLOCK * BLOCK;
+        for (int k = 0; k < SIDE * SIDE; k++)
+            multiply(rows[k], conv.in_blocks, to - from, matrix(a, k, conv.in_blocks),
+                     conv.weight + (k * conv.out_blocks + from) * block_size, matrix(c, k, to - from));
     }
 };
 
-// The products of all classes: a [.., in_blocks] by out_blocks [from, to) of the weights.
-static void multiply_classes(const Convolution& conv, const Stack& stack, float* a, float* c, long from, long to) {
-    const long block_size = conv.in_blocks * BLOCK * BLOCK;
-    for (int k = 0; k < NUM_CLASSES; k++)
-        multiply(stack.rows[k], conv.in_blocks, to - from, stack.matrix(a, k, conv.in_blocks),
-                 conv.weight + (k * conv.out_blocks + from) * block_size, stack.matrix(c, k, to - from));
-}
-
-// A row of `count` pixels from column x0 on, zeros outside [0, width); `row` null: all zeros.
+// A row of COUNT pixels from column x0 on, zeros outside [0, width); `row` null: all zeros.
 template <int COUNT>
 INLINE void load_row(const float* row, long x0, long width, vec* d) {
     if (row && x0 >= 0 && x0 + COUNT <= width) {
