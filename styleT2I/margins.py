@@ -1,4 +1,4 @@
-"""Whose eyes decide during generation whether a picture shows an attribute: the guide judge's or the CLIP's.
+"""By how much a picture shows an attribute, and whose eyes decide that during generation: the guide judge's or CLIP's.
 
 Neither the held-out judge nor the scoring CLIP can be asked here: what measures the model must not steer it.
 """
@@ -10,9 +10,12 @@ from dataclasses import dataclass
 
 import torch
 
+from styleT2I.attributes.sentences import sentence
+from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.errors import ConfigError
+from styleT2I.metrics.zero_shot import prompt_features, zero_shot_margins
 from styleT2I.model import Model
-from styleT2I.training.clip_evaluation import ZeroShotLogits
+from styleT2I.networks.clip import CLIP
 
 OBSERVERS = ("auto", "judge", "clip")
 
@@ -53,3 +56,38 @@ def _clip_margins(model, names):
     logits = ZeroShotLogits(clip, vocabulary)  # of all attributes: rivals in an exclusive group count, asked for or not
     columns = [vocabulary.index(name) for name in names]
     return lambda image: logits(clip.encode_image(image))[:, columns]
+
+
+def fixed_prompts(vocabulary: Vocabulary, names) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Two wordings of "yes" and two of "no" for every attribute: its phrase and the sentence about a person."""
+    return tuple(
+        [(vocabulary[name].side(value).phrase, sentence({name: value}, vocabulary)) for name in names]
+        for value in (True, False)
+    )
+
+
+class ZeroShotLogits:
+    """CLIP's zero-shot logits [N, A] of a vocabulary's attributes, from image features [N, D] on its device."""
+
+    @torch.no_grad()
+    def __init__(self, clip: CLIP, vocabulary: Vocabulary):
+        names = vocabulary.names
+        self.scale = clip.temperature_scale
+        self.sides = [
+            prompt_features(torch.stack([clip.encode_text(list(wordings)) for wordings in side]))
+            for side in fixed_prompts(vocabulary, names)
+        ]
+        self.groups = exclusive_columns(vocabulary, names)
+
+    def __call__(self, image_features: torch.Tensor) -> torch.Tensor:
+        return self.scale * zero_shot_margins(image_features, *self.sides, self.groups)
+
+
+def exclusive_columns(vocabulary: Vocabulary, names) -> list[list[int]]:
+    """Columns of the groups of which exactly one attribute holds, where all of a group are among the names."""
+    names = list(names)
+    return [
+        [names.index(name) for name in group.attributes]
+        for group in vocabulary.exclusive
+        if group.exactly_one and set(group.attributes) <= set(names)
+    ]

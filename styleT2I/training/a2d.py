@@ -18,13 +18,13 @@ from styleT2I.losses import (
     spatial_constraint_loss,
     verdict_keep_loss,
 )
+from styleT2I.margins import ZeroShotLogits
 from styleT2I.networks.directions import AttributeToDirection
 from styleT2I.networks.region_sources import open_segmenter
 from styleT2I.torch_utils.images import save_png
 from styleT2I.training.a2d_config import A2DConfig
 from styleT2I.training.a2d_evaluation import A2DEvaluation, calibrate_strengths, direction_grid
 from styleT2I.training.clip_augment import augment_for_clip
-from styleT2I.training.clip_evaluation import ZeroShotLogits
 from styleT2I.training.direction_network import build_direction_network, free_norm, load_frozen, sample_w
 from styleT2I.training.optimisation import descend
 

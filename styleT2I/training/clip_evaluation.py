@@ -6,8 +6,8 @@ import math
 
 import torch
 
-from styleT2I.attributes.sentences import sentence
-from styleT2I.attributes.vocabulary import Vocabulary, load_vocabulary
+from styleT2I.attributes.vocabulary import load_vocabulary
+from styleT2I.margins import exclusive_columns, fixed_prompts
 from styleT2I.metrics.attributes import balanced_accuracy, rare_pair_accuracy, verdicts
 from styleT2I.metrics.r_precision import draw_candidates, r_precision
 from styleT2I.metrics.zero_shot import prompt_features, zero_shot_margins
@@ -110,38 +110,3 @@ def encode_texts(clip: CLIP, texts: list[str]) -> torch.Tensor:
     """Text features [N, D] on the CPU, a batch at a time."""
     parts = [clip.encode_text(texts[start : start + _BATCH_SIZE]) for start in range(0, len(texts), _BATCH_SIZE)]
     return torch.cat(parts).cpu()
-
-
-def fixed_prompts(vocabulary: Vocabulary, names) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """Two wordings of "yes" and two of "no" for every attribute: its phrase and the sentence about a person."""
-    return tuple(
-        [(vocabulary[name].side(value).phrase, sentence({name: value}, vocabulary)) for name in names]
-        for value in (True, False)
-    )
-
-
-class ZeroShotLogits:
-    """CLIP's zero-shot logits [N, A] of a vocabulary's attributes, from image features [N, D] on its device."""
-
-    @torch.no_grad()
-    def __init__(self, clip: CLIP, vocabulary: Vocabulary):
-        names = vocabulary.names
-        self.scale = clip.temperature_scale
-        self.sides = [
-            prompt_features(torch.stack([clip.encode_text(list(wordings)) for wordings in side]))
-            for side in fixed_prompts(vocabulary, names)
-        ]
-        self.groups = exclusive_columns(vocabulary, names)
-
-    def __call__(self, image_features: torch.Tensor) -> torch.Tensor:
-        return self.scale * zero_shot_margins(image_features, *self.sides, self.groups)
-
-
-def exclusive_columns(vocabulary: Vocabulary, names) -> list[list[int]]:
-    """Columns of the groups of which exactly one attribute holds, where all of a group are among the names."""
-    names = list(names)
-    return [
-        [names.index(name) for name in group.attributes]
-        for group in vocabulary.exclusive
-        if group.exactly_one and set(group.attributes) <= set(names)
-    ]
