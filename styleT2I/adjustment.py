@@ -42,7 +42,7 @@ class AdjustmentConfig:
     by: str = "auto"  # who looks: "judge" (the guide judge), "clip", or "auto": the judge if the model has one
     clarity: float = 0.6
     max_step: float = 2.0  # longest step of the methods that look, in units of ||a_i||
-    num_looks: int = 10  # most pictures looked at a latent, after the first
+    num_looks: int = 10  # most pictures looked at a latent, after the first; few need more than five
 
     def __post_init__(self):
         if self.method not in METHODS:

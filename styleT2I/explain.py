@@ -27,10 +27,14 @@ def explain_u8(pipeline: StyleT2I, result: Result, num_seeds: int = 4) -> torch.
     An attribute asked for that needed no step is shown against w + s' less its direction a, which says where it lives.
     The region is left out where the model has no segmenter. ConfigError without an Attribute-to-Direction network.
     """
-    found = [one for one in result.attributes if one.cosine is not None]
+    seeds = result.seeds[:num_seeds]
+    found = [
+        one
+        for one in result.attributes
+        if one.cosine is not None and (one.value is not None or one.step[: len(seeds)].any())
+    ]
     if not found:
         raise ConfigError("there is nothing to explain: the model has no a2d, or the sentence names no attribute")
-    seeds = result.seeds[:num_seeds]
     edited = result.ws[: len(seeds)].to(pipeline.model.device)
     w = pipeline.latents(seeds, result.settings["truncation_psi"])[:, 0]
     directions = pipeline.attribute_directions(w, [one.name for one in found])  # [N, A, num_ws, w_dim]
