@@ -10,7 +10,7 @@ from torch import nn
 
 from styleT2I.errors import ConfigError
 from styleT2I.networks.stylegan2_config import GeneratorConfig
-from styleT2I.networks.stylegan2_frozen import draw_compiled, usable_kernels
+from styleT2I.networks.stylegan2_frozen import compiled_form
 from styleT2I.networks.stylegan2_layers import Conv2d, FullyConnected, MappingNetwork
 from styleT2I.ops.bias_act import activation, bias_act
 from styleT2I.ops.modulated_conv2d import modulated_conv2d, modulated_layer
@@ -132,9 +132,9 @@ class SynthesisNetwork(nn.Module):
             ws = ws.unsqueeze(1).expand(-1, self.num_ws, -1)  # [N, num_ws, w_dim]
         if ws.shape[1:] != (self.num_ws, self.w_dim):
             raise ConfigError(f"ws has shape {tuple(ws.shape)}; this generator takes [N, {self.num_ws}, {self.w_dim}]")
-        kernels = usable_kernels(self, ws)
-        if kernels is not None:
-            return draw_compiled(kernels, self, ws, noise_mode, generator)
+        compiled = compiled_form(self, ws)
+        if compiled is not None:
+            return compiled.draw(ws, noise_mode, generator)
         x = image = None
         start = 0
         for resolution in self.resolutions:

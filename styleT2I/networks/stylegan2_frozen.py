@@ -13,11 +13,11 @@ from styleT2I.ops.synthesis import CHANNEL_BLOCK, FrozenSynthesis, Layer, Operan
 from styleT2I.torch_utils.extensions import why_not_loaded
 
 SLOW_RESOLUTION = 128  # from here on the difference is worth a word
-_prepared = weakref.WeakKeyDictionary()  # SynthesisNetwork -> (state and samples of its weights, _Prepared)
+_compiled = weakref.WeakKeyDictionary()  # SynthesisNetwork -> (state and samples of its weights, CompiledSynthesis)
 _has_warned = False
 
 
-class _Prepared:
+class CompiledSynthesis:
     """The layers of one network in order, and what follows from their weights alone."""
 
     def __init__(self, kernels, network):
@@ -30,19 +30,33 @@ class _Prepared:
         const, first = blocks[0].const.detach(), self.layers[0]
         self.frozen = FrozenSynthesis(kernels, const, layers, rgbs, first.resample_filter, first.conv_clamp)
 
+    def draw(self, ws, noise_mode, generator):
+        """Compute SynthesisNetwork.forward for ws [N,num_ws,w_dim]."""
+        styles = [layer.affine(ws[:, i]) for i, layer in enumerate(self.layers)]
+        demodulation = [
+            demodulation_coefficients(layer.weight, style, squares=squares)
+            for layer, style, squares in zip(self.layers, styles, self.squares, strict=True)
+        ]
+        # An RGB output shares its w with the layer above it.
+        rgb_styles = [rgb.affine(ws[:, 2 * i + 1]) for i, rgb in enumerate(self.rgbs)]
+        noises = [_noise_map(layer, ws, noise_mode, generator) for layer in self.layers]
+        return synthesize(self.frozen, Operands(styles, demodulation, rgb_styles), noises)
 
-def usable_kernels(network, ws):
-    """Return the compiled operators when they can draw `ws` with this SynthesisNetwork, else None.
 
-    With impl 'cpp' by default (ops.impl.default_impl) ExtensionError tells why they cannot.
+def compiled_form(network, ws):
+    """Return the CompiledSynthesis of a SynthesisNetwork when it can draw `ws`, else None.
+
+    With impl 'cpp' by default (ops.impl.default_impl) ExtensionError tells why it cannot.
     """
     impl = resolve_impl("auto", ["cpp"])
     if impl in ("ref", "torch"):
         return None
-    reason = _why_not(network, ws)
+    modules = list(network.modules())
+    parameters = [p for module in modules for p in module._parameters.values() if p is not None]
+    reason = _why_not(network, ws, modules, parameters)
     kernels = cpu_kernels() if reason is None else None
     if kernels is not None:
-        return kernels
+        return _up_to_date(kernels, network, parameters)
     if impl == "cpp":
         raise ExtensionError(f"impl 'cpp' does not apply: {reason or why_not_loaded(CPU)}")
     if reason is None and network.resolutions[-1] >= SLOW_RESOLUTION:
@@ -50,18 +64,16 @@ def usable_kernels(network, ws):
     return None
 
 
-def draw_compiled(kernels, network, ws, noise_mode, generator):
-    """Compute SynthesisNetwork.forward for ws [N,num_ws,w_dim]; `kernels` are those of `usable_kernels`."""
-    prepared = _prepare(kernels, network)
-    styles = [layer.affine(ws[:, i]) for i, layer in enumerate(prepared.layers)]
-    demodulation = [
-        demodulation_coefficients(layer.weight, style, squares=squares)
-        for layer, style, squares in zip(prepared.layers, styles, prepared.squares, strict=True)
-    ]
-    # An RGB output shares its w with the layer above it.
-    rgb_styles = [rgb.affine(ws[:, 2 * i + 1]) for i, rgb in enumerate(prepared.rgbs)]
-    noises = [_noise_map(layer, ws, noise_mode, generator) for layer in prepared.layers]
-    return synthesize(prepared.frozen, Operands(styles, demodulation, rgb_styles), noises)
+def _up_to_date(kernels, network, parameters):
+    """The network's CompiledSynthesis, made anew when a weight has changed since."""
+    state = [(p.data_ptr(), p.shape, 0 if p.is_inference() else p._version) for p in parameters]
+    with torch.inference_mode(False), torch.no_grad():
+        # A change through `.data` counts no version, so some values are compared as well.
+        values = torch.cat([p.flatten()[:: max(p.numel() // 64, 1)] for p in parameters])
+        known = _compiled.get(network)
+        if known is None or known[0] != state or not torch.equal(known[1], values):
+            known = _compiled[network] = (state, values, CompiledSynthesis(kernels, network))
+    return known[2]
 
 
 def _noise_map(layer, ws, noise_mode, generator):
@@ -72,7 +84,7 @@ def _noise_map(layer, ws, noise_mode, generator):
     return noise.reshape(-1, layer.resolution, layer.resolution)
 
 
-def _why_not(network, ws):
+def _why_not(network, ws, modules, parameters):
     """Why the compiled operators do not apply, None when they do."""
     if ws.device.type != "cpu" or ws.dtype != torch.float32:
         return f"they compute in float32 on a CPU, not in {ws.dtype} on {ws.device}"
@@ -80,9 +92,9 @@ def _why_not(network, ws):
         return "they compute in float32, and autocast is on"
     if torch.compiler.is_compiling() or torch.jit.is_tracing():
         return "they cannot be traced"
-    if any(p.requires_grad or p.dtype != torch.float32 or p.device.type != "cpu" for p in network.parameters()):
+    if any(p.requires_grad or p.dtype != torch.float32 or p.device.type != "cpu" for p in parameters):
         return "they take a frozen float32 generator on the CPU; call requires_grad_(False)"
-    if any(module._forward_hooks or module._forward_pre_hooks for module in network.modules()):
+    if any(m._forward_hooks or m._forward_pre_hooks or m._backward_hooks for m in modules):
         return "they would pass by the hooks on the generator's layers"
     return _why_not_this_kind(network)
 
@@ -100,18 +112,6 @@ def _why_not_this_kind(network):
 
 def _blocks(network):
     return [getattr(network, f"b{resolution}") for resolution in network.resolutions]
-
-
-def _prepare(kernels, network):
-    """The network's _Prepared, made anew when a weight has changed since."""
-    tensors = [p.detach() for p in network.parameters()]
-    state = [(p.data_ptr(), p.shape, 0 if p.is_inference() else p._version) for p in tensors]
-    # A change through `.data` counts no version, so some values are compared as well.
-    values = torch.cat([p.flatten()[:: max(p.numel() // 64, 1)] for p in tensors])
-    known = _prepared.get(network)
-    if known is None or known[0] != state or not torch.equal(known[1], values):
-        known = _prepared[network] = (state, values, _Prepared(kernels, network))
-    return known[2]
 
 
 def _warn_once(text):

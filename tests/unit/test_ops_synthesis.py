@@ -184,6 +184,17 @@ def test_changed_weights_change_the_image(kernels):
     assert torch.equal(images[0], images[2])
 
 
+def test_what_inference_mode_prepared_serves_gradients_as_well(kernels):
+    G = generator()
+    ws = latents(G)
+    with default_impl("cpp"):
+        with torch.inference_mode():
+            image = G.synthesis(ws)
+        again = G.synthesis(ws.clone().requires_grad_())
+        again.sum().backward()
+    assert torch.equal(image, again)
+
+
 def test_saved_activations_are_at_most_a_third(kernels):
     G = generator(64)
     ws = latents(G).requires_grad_()
