@@ -1,22 +1,27 @@
-"""Train an earlier text-to-image GAN: `python -m styleT2I.train_baseline --model dfgan --outdir runs/dfgan`."""
+"""Train an earlier text-to-image GAN, or DAMSM for it: `python -m styleT2I.train_baseline --model dfgan --outdir DIR`."""
 
 import click
 
 from styleT2I.cli import command, device_option, outdir_option, seed_option
 
-MODELS = ("gan_int_cls", "stackgan", "dfgan")
+MODELS = ("gan_int_cls", "stackgan", "damsm", "attngan", "dfgan")
 
 
 @command()
 @outdir_option
-@click.option("--model", "system", required=True, type=click.Choice(MODELS), help="Which system.")
+@click.option("--model", "system", required=True, type=click.Choice(MODELS), help="Which system; damsm "
+              "is the text and image encoder that attngan needs.")  # fmt: skip
 @click.option("--preset", default="minifaces", type=click.Choice(["paper", "minifaces"]), help="Settings to start "
               "from: the paper's, or small networks for MiniFaces at 64 pixels.")  # fmt: skip
 @click.option("--data", metavar="SPEC", help="Captioned pictures: a folder, or minifaces:DISTRIBUTION/SPLIT[:NUM].")
+@click.option("--damsm", metavar="DIR", type=click.Path(exists=True, file_okay=False), help="Folder of a --model damsm "
+              "training, whose encoders attngan learns from and dfgan may read its sentences with.")  # fmt: skip
 @click.option("--clip", metavar="FILE", help="Component of the frozen CLIP that reads the sentences; the embedded "
-              "model's unless --embeddings is given.")  # fmt: skip
+              "model's unless --damsm or --embeddings is given.")  # fmt: skip
 @click.option("--embeddings", metavar="FILE", help="Sentence features in place of a CLIP's: .npy, .npz or .pickle, "
               "the rows of each picture in the data's order.")  # fmt: skip
+@click.option("--inception", metavar="FILE", help="Torchvision's inception_v3 weights, for damsm's paper preset.")
+@click.option("--shuffle-captions", is_flag=True, help="Control: every picture is shown with another one's sentence.")
 @click.option("--judge", metavar="FILE", help="Attribute classifier for the log's distances; it never trains anything.")
 @click.option("--eval-data", metavar="SPEC", help="Pictures and captions of the log's distances.")
 @click.option("--kimg", type=click.FloatRange(0, min_open=True), help="Thousands of real images to train on in all.")
@@ -29,24 +34,23 @@ MODELS = ("gan_int_cls", "stackgan", "dfgan")
 @click.option("--resume", default="auto", metavar="auto|never|FILE", help="Checkpoint to go on from.")
 @seed_option
 @device_option
-def main(outdir, system, preset, clip, kimg, eval_kimg, resume, seed, device, **settings):
+def main(outdir, system, preset, shuffle_captions, kimg, eval_kimg, resume, seed, device, **settings):
     """Train a baseline; OUTDIR then is a model that generate takes: python -m styleT2I.generate --model OUTDIR."""
     from styleT2I.formats.model_folder import read_model_folder
     from styleT2I.torch_utils.devices import resolve_device
-    from styleT2I.training.baseline_config import baseline_config
-    from styleT2I.training.baseline_tasks import TASKS
+    from styleT2I.training.baseline_tasks import new_task, task_config
     from styleT2I.training.engine import RunConfig, run
 
-    if clip is None and settings["embeddings"] is None:
-        clip = str(read_model_folder("minifaces").file("clip"))
-    preset_kimg, config = baseline_config(system, preset, clip=clip, **settings)
+    if system not in ("damsm", "attngan") and not any(settings[name] for name in ("clip", "embeddings", "damsm")):
+        settings["clip"] = str(read_model_folder("minifaces").file("clip"))
+    preset_kimg, config = task_config(system, preset, shuffle_captions=shuffle_captions or None, **settings)
 
     def steps(thousands):
         return max(round(thousands * 1000 / config.batch_size), 1)
 
     num_steps, every = steps(kimg or preset_kimg), steps(eval_kimg)
     run(
-        TASKS[system](config, num_steps, seed),
+        new_task(system, config, num_steps, seed),
         RunConfig(
             outdir=outdir, steps=num_steps, seed=seed, device=str(resolve_device(device)),
             log_every=max(every // 10, 1), eval_every=every, snapshot_every=every, checkpoint_every=every,

@@ -69,6 +69,8 @@ class AttnGANTask:
         config = self.config
         batch = self.data.training_batch(self.seed, config.batch_size, step)
         captions = pick_captions(batch.captions, rng)
+        if config.shuffle_captions:
+            captions = captions[2:] + captions[:2]
         text = self._read(captions)
         noise = torch.randn(len(captions), self.G.noise_dim, generator=rng).to(self.device)
         made = self.G(noise, *_arguments(text))

@@ -51,6 +51,7 @@ class AttnGANTraining:
     image_encoder: str
     eval_data: str | None = None  # pictures and captions of the log's distances; None: none are measured
     judge: str | None = None  # attribute classifier of these distances; it trains nothing
+    shuffle_captions: bool = False  # control: every picture is shown with the caption of another one
 
     generator: AttnGANConfig = AttnGANConfig()  # text_dim is the text encoder's, whatever it says
     d_width: int = 64  # of each discriminator's first layer, doubled by each halving of the image
@@ -68,6 +69,8 @@ class AttnGANTraining:
     def __post_init__(self):
         if self.batch_size < 2:
             raise ConfigError(f"captions are exchanged within a batch: batch_size starts at 2, got {self.batch_size}")
+        if self.shuffle_captions and self.batch_size < 4:
+            raise ConfigError(f"shuffled captions need a batch_size of at least 4, got {self.batch_size}")
         if min(self.g_lr, self.d_lr) <= 0 or not 0 <= self.ema < 1:
             raise ConfigError("g_lr and d_lr are above 0, ema is a share from 0 to below 1")
         if min(self.d_width, self.max_words) < 1 or self.eval_num < 8:

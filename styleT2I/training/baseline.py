@@ -72,6 +72,8 @@ class BaselineTask:
         indices = index_order(self.seed, len(self.data), self.config.batch_size, step)
         image = from_uint8(self.data.batch(indices).images_u8).to(self.device)
         text = self.text.of_samples(self.data, indices, rng)
+        if self.config.shuffle_captions:
+            text = text.roll(2, dims=0)
         return self.update(step, TextBatch(image, text, text.roll(1, dims=0)), rng)
 
     def state_dict(self) -> dict:

@@ -18,6 +18,7 @@ class BaselineConfig:
     data: str  # captioned pictures, as data.dataset.open_dataset reads it
     clip: str | None = None  # component of the frozen CLIP; its features are standardised over the captions
     embeddings: str | None = None  # file of sentence features, the rows of a picture by its place in the data
+    shuffle_captions: bool = False  # control: every picture is shown with the sentence of another one
     num_mean: int = 1  # features of one picture that are averaged for every showing of it
     batch_size: int = 64
     g_lr: float = 2e-4

@@ -5,10 +5,11 @@ import copy
 import pytest
 import torch
 
+from styleT2I.config import override
 from styleT2I.errors import ConfigError
 from styleT2I.systems import open_text_gan
 from styleT2I.training.baseline_config import baseline_config
-from styleT2I.training.baseline_tasks import TASKS
+from styleT2I.training.baseline_tasks import TASKS, new_task, task_config
 from styleT2I.training.engine import RunConfig, run
 from tests.tiny_model import tiny_clip, write_tiny
 
@@ -37,7 +38,7 @@ def tiny_task(system, clip, num_steps=4):
         system, "minifaces", clip=str(clip), data="minifaces:biased/train:24", eval_data="minifaces:biased/val:8",
         batch_size=4, eval_num=8, **SIZES[system],
     )  # fmt: skip
-    return TASKS[system](config, num_steps, seed=1)
+    return new_task(system, config, num_steps, seed=1)
 
 
 def tiny_run(system, clip, outdir, steps, num_steps=4):
@@ -115,6 +116,30 @@ def test_settings_that_contradict_are_one_line(clip):
         baseline_config("dfgan", "paper", clip="clip.json")
     with pytest.raises(ConfigError, match="unknown system 'dfgn'; did you mean 'dfgan'"):
         baseline_config("dfgn", "minifaces")
+
+
+def test_an_option_that_a_system_has_no_use_for_is_one_line(tmp_path):
+    with pytest.raises(ConfigError, match="damsm has no use for clip; leave it out"):
+        task_config("damsm", "minifaces", clip="clip.json")
+    with pytest.raises(ConfigError, match="stackgan has no use for inception"):
+        task_config("stackgan", "minifaces", clip="clip.json", inception="inception.pth")
+    with pytest.raises(ConfigError, match="name its folder with --damsm"):
+        task_config("attngan", "minifaces")
+    _, config = task_config("attngan", "minifaces", damsm=tmp_path, data="minifaces:biased/train:24")
+    assert config.data == ("minifaces:biased/train:24",) and config.text_encoder == str(tmp_path / "text_encoder.json")
+
+
+def test_shuffled_captions_reach_the_network_with_no_picture_of_their_own(clip, monkeypatch):
+    task = tiny_task("dfgan", clip)
+    task.setup(torch.device("cpu"))
+    seen = []
+    monkeypatch.setattr(task, "update", lambda step, batch, rng: seen.append(batch) or {})
+    for is_shuffled in (False, True):
+        task.config = override(task.config, shuffle_captions=is_shuffled)
+        task.step(0, torch.Generator().manual_seed(0))
+    true, shuffled = seen
+    assert torch.equal(true.image, shuffled.image) and torch.equal(shuffled.text, true.text.roll(2, dims=0))
+    assert not any(torch.equal(own, wrong) for own, wrong in zip(true.text, shuffled.wrong, strict=True))
 
 
 @pytest.mark.parametrize("system", SIZES)
