@@ -1,4 +1,4 @@
-"""Train an earlier text-to-image GAN, or DAMSM for it: `python -m styleT2I.train_baseline --model dfgan --outdir DIR`."""
+"""Train an earlier text-to-image GAN, or its DAMSM: `python -m styleT2I.train_baseline --model dfgan --outdir DIR`."""
 
 import click
 

@@ -31,7 +31,7 @@ def test_attngan_is_trained_from_the_folder_of_a_damsm_training(tmp_path):
     [
         (["--model", "attngan"], "--damsm"),
         (["--model", "attngan", "--damsm", "nowhere"], "nowhere"),
-        (["--model", "damsm", "--clip", "clip.json"], "no use for clip"),
+        (["--model", "damsm", "--embeddings", "said.npy"], "no use for embeddings"),
         (["--model", "damsm", "--preset", "paper", "--data", "faces"], "Inception-v3"),
         (["--model", "dalle"], "'dalle' is not one of"),
     ],
