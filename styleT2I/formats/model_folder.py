@@ -35,13 +35,11 @@ ROLES = {
     "clip_eval": "clip",
     "gan_int_cls": "gan-int-cls-generator",
     "stackgan": "stackgan-generator",
+    "attngan": "attngan-generator",
     "dfgan": "dfgan-generator",
+    "text_encoder": "damsm-text",
 }
-SYSTEMS = (
-    "gan_int_cls",
-    "stackgan",
-    "dfgan",
-)  # roles of networks that draw a sentence by themselves, without StyleGAN2
+SYSTEMS = ("gan_int_cls", "stackgan", "attngan", "dfgan")  # roles that draw a sentence by themselves, no StyleGAN2
 
 
 @dataclass(frozen=True)
@@ -168,8 +166,10 @@ def facts_of(role: str, config: dict, info: dict) -> dict:
         facts = {"w_dim": config.get("w_dim"), "num_ws": config.get("num_ws")}
         if config.get("text_encoder") is None:
             facts |= {"clip_name": info.get("clip_name"), "text_dim": config.get("text_dim")}
-    elif role in SYSTEMS and info.get("clip_name"):
-        facts = {"clip_name": info["clip_name"], "text_dim": config.get("text_dim")}
+    elif role in SYSTEMS:
+        facts = {"clip_name": info.get("clip_name"), "text_dim": config.get("text_dim")}
+    elif role == "text_encoder":
+        facts = {"text_dim": config.get("text_dim")}
     elif role == "clip":
         facts = {"clip_name": config.get("name"), "text_dim": config.get("model", {}).get("embed_dim")}
     return {key: value for key, value in facts.items() if value is not None}

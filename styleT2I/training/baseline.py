@@ -17,7 +17,7 @@ from styleT2I.networks.registry import load_network_component
 from styleT2I.torch_utils.images import from_uint8, make_grid_u8, save_png, to_uint8
 from styleT2I.torch_utils.seeding import generator, latents_of_seeds
 from styleT2I.training.baseline_config import BaselineConfig
-from styleT2I.training.baseline_text import ClipFeatures, FileFeatures
+from styleT2I.training.baseline_text import ClipFeatures, DamsmFeatures, FileFeatures
 from styleT2I.training.direction_network import load_frozen
 from styleT2I.training.stylegan2_evaluation import JudgeFeatures, PixelFeatures, SampleEvaluation
 
@@ -53,10 +53,7 @@ class BaselineTask:
         config = self.config
         self.device, self.resolution = device, config.generator.resolution
         self.data = open_dataset(config.data, self.resolution, with_masks=False)
-        if config.clip is not None:
-            self.text = ClipFeatures(load_frozen(config.clip, "clip", device)[0], self.data, config.num_mean)
-        else:
-            self.text = FileFeatures(config.embeddings, self.data, device, config.num_mean)
+        self.text = self._open_text()
         self.networks = {name: network.to(device) for name, network in self.build(self.text.dim).items()}
         self.networks["G_ema"] = copy.deepcopy(self.networks["G"]).eval().requires_grad_(False)
         self.optimizers = {
@@ -100,15 +97,16 @@ class BaselineTask:
         save_png(Path(outdir) / f"samples-{step:06d}.png", grid)
 
     def export(self, outdir: Path, step: int) -> None:
-        """Write the averaged generator, the CLIP that reads its sentences and a model.json that joins them."""
+        """Write the averaged generator, the CLIP or DAMSM that reads its sentences and a model.json that joins them."""
         outdir = Path(outdir)
         info = {**self.text.info(), "training": {"model": self.name, **self._settings()}}
         self.write(outdir, self.name, "G_ema", step, info)
         files = {self.name: f"{self.name}.json"}
-        if self.config.clip is not None:
-            clip = read_network(self.config.clip)
-            write_component(outdir, "clip", clip.kind, clip.config, clip.state_dict, step=clip.step, info=clip.info)
-            files["clip"] = "clip.json"
+        for role, path in (("clip", self.config.clip), ("text_encoder", self.config.text_encoder)):
+            if path is not None:
+                read = read_network(path)
+                write_component(outdir, role, read.kind, read.config, read.state_dict, step=read.step, info=read.info)
+                files[role] = f"{role}.json"
         vocabulary = "minifaces" if self.config.data.startswith("minifaces:") else None
         write_model_manifest(outdir, self.name, files, vocabulary)
 
@@ -150,8 +148,18 @@ class BaselineTask:
         for name, average in self.networks["G_ema"].state_dict().items():
             average.copy_(current[name].lerp(average, beta) if average.is_floating_point() else current[name])
 
+    def _open_text(self):
+        config = self.config
+        if config.embeddings is not None:
+            return FileFeatures(config.embeddings, self.data, self.device, config.num_mean)
+        if config.clip is not None:
+            return ClipFeatures(load_frozen(config.clip, "clip", self.device)[0], self.data, config.num_mean)
+        training = read_network(config.text_encoder).info.get("training", {})
+        encoder, _ = load_frozen(config.text_encoder, "damsm-text", self.device)
+        return DamsmFeatures(encoder, training, config.num_mean)
+
     def _settings(self):
-        names = {role: getattr(self.config, role) for role in ("clip", "judge", "embeddings")}
+        names = {role: getattr(self.config, role) for role in ("clip", "text_encoder", "judge", "embeddings")}
         return {**to_dict(self.config), **{role: Path(path).name for role, path in names.items() if path}}
 
     def _build_evaluation(self):

@@ -13,10 +13,11 @@ from styleT2I.errors import ConfigError
 
 @dataclass(frozen=True)
 class BaselineConfig:
-    """What the trainings share. Sentences are read by a CLIP, or their features come from a file."""
+    """What the trainings share. Sentences are read by a CLIP or a DAMSM, or their features come from a file."""
 
     data: str  # captioned pictures, as data.dataset.open_dataset reads it
     clip: str | None = None  # component of the frozen CLIP; its features are standardised over the captions
+    text_encoder: str | None = None  # DAMSM's, a component or a file of its authors
     embeddings: str | None = None  # file of sentence features, the rows of a picture by its place in the data
     shuffle_captions: bool = False  # control: every picture is shown with the sentence of another one
     num_mean: int = 1  # features of one picture that are averaged for every showing of it
@@ -31,8 +32,8 @@ class BaselineConfig:
     eval_num: int = 256
 
     def __post_init__(self):
-        if (self.clip is None) == (self.embeddings is None):
-            raise ConfigError("sentences are read by a CLIP or come from a file: give one of --clip and --embeddings")
+        if sum(given is not None for given in (self.clip, self.text_encoder, self.embeddings)) != 1:
+            raise ConfigError("a sentence's features have one source: give one of --clip, --damsm and --embeddings")
         if self.batch_size < 4:
             raise ConfigError(f"texts are exchanged within a batch: batch_size starts at 4, got {self.batch_size}")
         if self.num_mean < 1 or self.ema_kimg < 0 or (self.halving_kimg is not None and self.halving_kimg <= 0):

@@ -1,4 +1,4 @@
-"""Where a baseline's training takes a sentence's features from: a frozen CLIP, or a file of embeddings."""
+"""Where a baseline's training takes a sentence's features from: a frozen CLIP or DAMSM, or a file of embeddings."""
 
 from __future__ import annotations
 
@@ -34,14 +34,35 @@ class ClipFeatures:
 
     def of_samples(self, data: Dataset, indices: Sequence[int], rng: torch.Generator) -> torch.Tensor:
         """Features [N, dim] of the samples: the mean of `num_mean` of each one's captions, drawn at random."""
-        chosen = [_choose(data.captions_of(index), self.num_mean, rng) for index in indices]
-        features = self.encode([caption for captions in chosen for caption in captions])
-        return torch.stack([rows.mean(dim=0) for rows in features.split([len(captions) for captions in chosen])])
+        return _mean_of_captions(self, data, indices, rng)
 
     def info(self) -> dict:
         """What a component keeps, so that new sentences are read alike."""
         clip = {"mean": self.mean.tolist(), "std": self.std.tolist()}
         return {"clip_name": self.clip.config.name, "text": {"encoder": "clip", **clip}}
+
+
+class DamsmFeatures:
+    """Sentence vectors of DAMSM's frozen text encoder, of captions cut as its training cut them."""
+
+    def __init__(self, encoder, training: dict, num_mean: int = 1):
+        """training: the settings that the encoder was trained with, as its component keeps them."""
+        self.encoder, self.num_mean, self.dim = encoder, num_mean, encoder.feature_dim
+        self.max_words = training.get("max_words")
+
+    @torch.no_grad()
+    def encode(self, texts: Sequence[str]) -> torch.Tensor:
+        """Features [N, dim] of sentences."""
+        ids = self.encoder.tokenize(list(texts), self.max_words)
+        return self.encoder(ids.to(self.encoder.embedding.weight.device)).sentence
+
+    def of_samples(self, data: Dataset, indices: Sequence[int], rng: torch.Generator) -> torch.Tensor:
+        """Features [N, dim] of the samples: the mean of `num_mean` of each one's captions, drawn at random."""
+        return _mean_of_captions(self, data, indices, rng)
+
+    def info(self) -> dict:
+        """What a component keeps, so that new sentences are read alike."""
+        return {"text": {"encoder": "damsm", "max_words": self.max_words}}
 
 
 class FileFeatures:
@@ -60,6 +81,12 @@ class FileFeatures:
 
     def info(self) -> dict:
         return {"text": {"encoder": "file"}}
+
+
+def _mean_of_captions(text, data, indices, rng):
+    chosen = [_choose(data.captions_of(index), text.num_mean, rng) for index in indices]
+    features = text.encode([caption for captions in chosen for caption in captions])
+    return torch.stack([rows.mean(dim=0) for rows in features.split([len(captions) for captions in chosen])])
 
 
 def _choose(items, num, rng):

@@ -1,15 +1,21 @@
 """Training of the baselines: what a step changes, phases, resuming, what a run leaves behind."""
 
 import copy
+import json
 
 import pytest
 import torch
 
+from styleT2I.baselines.damsm import TextEncoder, TextEncoderConfig
 from styleT2I.config import override
 from styleT2I.errors import ConfigError
+from styleT2I.formats.model_folder import read_model_folder
+from styleT2I.networks.registry import load_network
 from styleT2I.systems import open_text_gan
 from styleT2I.training.baseline_config import baseline_config
 from styleT2I.training.baseline_tasks import TASKS, new_task, task_config
+from styleT2I.training.captioned_data import CaptionedData
+from styleT2I.training.damsm import caption_words
 from styleT2I.training.engine import RunConfig, run
 from tests.tiny_model import tiny_clip, write_tiny
 
@@ -61,6 +67,31 @@ def clip(tmp_path_factory):
     return write_tiny(tmp_path_factory.mktemp("clip"), "clip", tiny_clip())
 
 
+@pytest.fixture(scope="module")
+def text_encoder(tmp_path_factory):
+    torch.manual_seed(0)
+    words = caption_words(CaptionedData(["minifaces:biased/train:24"], 16), 24)
+    network = TextEncoder(TextEncoderConfig(words, None, 4, 8, dropout=0.5))
+    return write_tiny(tmp_path_factory.mktemp("damsm"), "text_encoder", network, training={"max_words": 5})
+
+
+def test_a_damsm_reads_the_sentences_as_its_own_training_did_and_goes_with_the_model(text_encoder, tmp_path):
+    _, config = task_config(
+        "dfgan", "minifaces", damsm=text_encoder.parent, data="minifaces:biased/train:24", batch_size=4, eval_num=8,
+        eval_data="minifaces:biased/val:8", **SIZES["dfgan"],
+    )  # fmt: skip
+    task = new_task("dfgan", config, 2, seed=1)
+    run(task, RunConfig(str(tmp_path), 1, seed=1, device="cpu", eval_every=1, snapshot_every=1, checkpoint_every=1))
+    encoder = load_network(text_encoder)
+    long, short = "she is smiling and she wears glasses", "she is smiling and she"
+    torch.testing.assert_close(task.text.encode([long]), encoder.encode([short]).sentence)  # five words, no dropout
+    read = json.loads((tmp_path / "dfgan.json").read_text())
+    assert read["info"]["text"] == {"encoder": "damsm", "max_words": 5} and read["config"]["text_dim"] == 8
+    assert set(read_model_folder(tmp_path).files) == {"dfgan", "text_encoder"}
+    copied = load_network(tmp_path / "text_encoder.json").state_dict()
+    assert all(torch.equal(value, copied[name]) for name, value in encoder.state_dict().items())
+
+
 @pytest.mark.parametrize("system", SIZES)
 def test_a_run_leaves_a_model_that_draws_sentences_and_resumes_as_if_never_stopped(system, clip, tmp_path):
     whole = tiny_run(system, clip, tmp_path / "whole", 4)
@@ -110,7 +141,7 @@ def test_the_style_encoder_learns_last_and_alone_and_reads_z_back(clip):
 
 
 def test_settings_that_contradict_are_one_line(clip):
-    with pytest.raises(ConfigError, match="give one of --clip and --embeddings"):
+    with pytest.raises(ConfigError, match="give one of --clip, --damsm and --embeddings"):
         baseline_config("dfgan", "minifaces")
     with pytest.raises(ConfigError, match="has no data of its own; add --data"):
         baseline_config("dfgan", "paper", clip="clip.json")
