@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 
+from styleT2I.attributes.compositions import differing
 from styleT2I.attributes.vocabulary import Vocabulary
-from styleT2I.fairness.composition import differing
 from styleT2I.fairness.hypothesis_tests import benjamini_hochberg, holm, mcnemar_exact
 from styleT2I.fairness.judge_error import Confusion, corrected_gap, corrected_share_interval, gap_bounds, share_bounds
 from styleT2I.fairness.outcomes import SUCCESS, UNSURE

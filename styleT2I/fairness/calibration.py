@@ -8,11 +8,11 @@ from pathlib import Path
 
 import torch
 
+from styleT2I.attributes.compositions import composition_name, contradiction
 from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.data.dataset import open_dataset
 from styleT2I.errors import ConfigError, DataError
 from styleT2I.evaluation.samples import picture_features
-from styleT2I.fairness.composition import composition_name
 from styleT2I.fairness.judge_error import Confusion
 from styleT2I.fairness.plan import AuditPlan
 from styleT2I.metrics.attributes import encode_requests, success, verdicts
@@ -33,6 +33,7 @@ def calibrate(plan: AuditPlan, vocabulary: Vocabulary, model: Model, num: int) -
     cells = {}
     for name, attributes in plan.cells(vocabulary).items():
         misses = [{**attributes, missed: not attributes[missed]} for missed in attributes]
+        misses = [miss for miss in misses if not contradiction(miss, vocabulary)]
         parts = [(attributes, num), *((miss, -(-num // len(misses))) for miss in misses)]
         right, says_yes = [], []
         for shown, count in parts:

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Literal
 
 from styleT2I.adjustment import METHODS
+from styleT2I.attributes.compositions import composition_name, differing, read_composition
 from styleT2I.attributes.vocabulary import Vocabulary, load_vocabulary
 from styleT2I.config import load_config, suggestion, to_dict
 from styleT2I.errors import ConfigError
-from styleT2I.fairness.composition import composition_name, differing, read_composition
 
 __all__ = ["AuditPlan", "Comparison", "Grid", "JudgePlan", "Setting", "Threshold", "load_plan", "plan_hash"]
 

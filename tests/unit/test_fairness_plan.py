@@ -4,10 +4,10 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from styleT2I.attributes.compositions import composition_name, read_composition
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.audit import main
 from styleT2I.errors import ConfigError
-from styleT2I.fairness.composition import composition_name, read_composition
 from styleT2I.fairness.plan import load_plan, plan_hash
 
 GOOD = {

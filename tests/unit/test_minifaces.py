@@ -3,11 +3,11 @@ import hashlib
 import pytest
 import torch
 
-from styleT2I.data.minifaces.compositions import held_out_compositions, parse_composition, rare_pairs
+from styleT2I.data.minifaces.compositions import held_out_compositions, rare_pairs
 from styleT2I.data.minifaces.dataset import MiniFaces, open_minifaces
 from styleT2I.data.minifaces.renderer import REGIONS, render
 from styleT2I.data.minifaces.scene import ATTRIBUTES, NUISANCES, Z_DIM, Scenes, scenes_from_latents
-from styleT2I.errors import DataError
+from styleT2I.errors import ConfigError, DataError
 
 
 def _scenes(distribution, num, wanted=None):
@@ -127,7 +127,10 @@ def test_a_bad_specification_is_one_line(spec):
     assert "\n" not in str(error.value)
 
 
-def test_compositions_are_read_with_antonyms_and_contradictions_refused():
-    assert parse_composition("she+beard+young") == {"he": False, "beard": True, "old": False}
-    with pytest.raises(DataError):
-        parse_composition("he+she")
+def test_a_composition_in_a_specification_is_read_with_antonyms_and_contradictions_are_refused():
+    world = open_minifaces("composition=she+no_beard+young/test:4")
+    assert world.wanted == {"he": False, "beard": False, "old": False}
+    assert not world.scenes(range(4)).labels[:, [0, 4, 8]].any()
+    for wanted in ("he+she", "black_hair+gray_hair"):
+        with pytest.raises(ConfigError):
+            open_minifaces(f"composition={wanted}/test:4")

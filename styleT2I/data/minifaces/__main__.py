@@ -32,7 +32,8 @@ def main(outdir, num, distribution, split, resolution, seed):
 
     import torch
 
-    from styleT2I.data.minifaces.compositions import parse_composition
+    from styleT2I.attributes.compositions import read_composition
+    from styleT2I.attributes.vocabulary import load_vocabulary
     from styleT2I.data.minifaces.dataset import DISTRIBUTIONS, MiniFaces
     from styleT2I.data.writer import write_folder_dataset
     from styleT2I.torch_utils.images import make_grid_u8, save_png
@@ -40,7 +41,7 @@ def main(outdir, num, distribution, split, resolution, seed):
     torch.set_num_threads(1)  # small tensors: one thread is fastest
     wanted = None
     if distribution not in DISTRIBUTIONS:
-        wanted, distribution = parse_composition(distribution), "composition"
+        wanted, distribution = read_composition(distribution, load_vocabulary("minifaces")), "composition"
     world = MiniFaces(distribution, split, num, resolution, seed=seed, wanted=wanted)
     info = {
         "generator": "MiniFaces",

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from styleT2I.errors import DataError
-
 
 @dataclass(frozen=True)
 class Composition:
@@ -35,19 +33,3 @@ def rare_pairs() -> tuple[Composition, ...]:
 def held_out_compositions() -> tuple[Composition, ...]:
     """Compositions of three attributes that no image or caption of the biased distribution contains."""
     return _read()["held_out"]
-
-
-def parse_composition(text: str) -> dict[str, bool]:
-    """Read "he+lipstick+young" with the MiniFaces vocabulary: {"he": True, "lipstick": True, "old": False}.
-
-    DataError if it contradicts itself.
-    """
-    from styleT2I.attributes.vocabulary import load_vocabulary
-
-    vocabulary, wanted = load_vocabulary("minifaces"), {}
-    for term in text.split("+"):
-        name, value = vocabulary.resolve(term.replace("_", " ") if term not in vocabulary.names else term)
-        if wanted.get(name, value) != value:
-            raise DataError(f"composition '{text}' asks for {name} to be both true and false; drop one of them")
-        wanted[name] = value
-    return wanted

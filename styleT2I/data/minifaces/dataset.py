@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from styleT2I.data.minifaces.compositions import parse_composition
+from styleT2I.attributes.compositions import read_composition
+from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.errors import DataError
 
 if TYPE_CHECKING:
@@ -45,7 +46,6 @@ class MiniFaces:
     ):
         import torch
 
-        from styleT2I.attributes.vocabulary import load_vocabulary
         from styleT2I.data.minifaces.renderer import REGIONS
         from styleT2I.data.minifaces.scene import ATTRIBUTES, NUISANCES
 
@@ -132,7 +132,7 @@ def _check(distribution: str, split: str, num: int, resolution: int, wanted: Map
 def open_minifaces(spec: str, resolution: int | None = None, *, with_masks: bool = True) -> MiniFaces:
     """Open "DISTRIBUTION/SPLIT[:NUM]", for example "biased/train:60000" or "composition=he+lipstick/test:200".
 
-    DataError if it is none.
+    DataError if it is none, ConfigError for attributes that no face can show together.
     """
     match = _SPEC.match(spec)
     if match is None:
@@ -140,7 +140,7 @@ def open_minifaces(spec: str, resolution: int | None = None, *, with_masks: bool
             f"'minifaces:{spec}' is not of the form minifaces:DISTRIBUTION/SPLIT[:NUM], "
             "for example minifaces:biased/train:20000"
         )
-    wanted = parse_composition(match["wanted"]) if match["wanted"] else None
+    wanted = read_composition(match["wanted"], load_vocabulary("minifaces")) if match["wanted"] else None
     num = int(match["num"]) if match["num"] else _DEFAULT_NUM.get(match["split"], _DEFAULT_HELDOUT_NUM)
     resolution = resolution or _DEFAULT_RESOLUTION
     return MiniFaces(match["distribution"], match["split"], num, resolution, wanted=wanted, with_masks=with_masks)

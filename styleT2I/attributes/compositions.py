@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.errors import ConfigError
 
-__all__ = ["composition_name", "differing", "read_composition"]
+__all__ = ["composition_name", "contradiction", "differing", "read_composition"]
 
 
 def read_composition(text: str, vocabulary: Vocabulary) -> dict[str, bool]:
@@ -24,13 +24,20 @@ def read_composition(text: str, vocabulary: Vocabulary) -> dict[str, bool]:
         name, value = vocabulary.resolve(term)
         if wanted.setdefault(name, value) != value:
             raise ConfigError(f"composition {text!r} asks for {name} to be both true and false; drop one of them")
-    for group in vocabulary.exclusive:
-        held = [name for name in group.attributes if wanted.get(name)]
-        if len(held) > 1:
-            raise ConfigError(f"composition {text!r} asks for both {held[0]} and {held[1]}; drop one of them")
-        if group.exactly_one and all(wanted.get(name) is False for name in group.attributes):
-            raise ConfigError(f"composition {text!r} denies every {group.name}; one of them holds")
+    if problem := contradiction(wanted, vocabulary):
+        raise ConfigError(f"composition {text!r} {problem}")
     return {name: wanted[name] for name in vocabulary.names if name in wanted}
+
+
+def contradiction(attributes: Mapping[str, bool], vocabulary: Vocabulary) -> str:
+    """Why no face can show these attributes by the vocabulary's exclusive groups; "" where one can."""
+    for group in vocabulary.exclusive:
+        held = [name for name in group.attributes if attributes.get(name)]
+        if len(held) > 1:
+            return f"asks for both {held[0]} and {held[1]}; drop one of them"
+        if group.exactly_one and all(attributes.get(name) is False for name in group.attributes):
+            return f"denies every {group.name}; one of them holds"
+    return ""
 
 
 def composition_name(attributes: Mapping[str, bool], vocabulary: Vocabulary) -> str:
