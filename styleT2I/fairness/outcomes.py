@@ -9,7 +9,7 @@ import torch
 from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.metrics.attributes import NO, UNDETERMINED, YES, encode_requests
 
-__all__ = ["FAILURE", "SUCCESS", "UNSURE", "cell_outcomes"]
+__all__ = ["FAILURE", "SUCCESS", "UNSURE", "cell_outcomes", "success_letters"]
 
 SUCCESS, FAILURE, UNSURE = "1", "0", "?"
 
@@ -29,13 +29,12 @@ def cell_outcomes(
     """
     groups = [group.attributes for group in vocabulary.exclusive if group.exactly_one]
     requests = encode_requests([attributes] * len(after), attribute_names, groups)
-    right = torch.where(after == UNDETERMINED, UNDETERMINED, (after == requests.values.to(after.dtype)).to(after.dtype))
     asked = [column for column, is_asked in enumerate(requests.asked[0].tolist()) if is_asked]
-    success = torch.where((right[:, asked] == NO).any(dim=1), NO, right[:, asked].min(dim=1).values)
+    right = _right(after, requests)
     is_counted = requests.free & (before != UNDETERMINED) & (after != UNDETERMINED)
     changed, counted = ((before != after) & is_counted).sum(dim=0).tolist(), is_counted.sum(dim=0).tolist()
     return {
-        "success": _letters(success),
+        "success": success_letters(after, attributes, attribute_names),
         "attributes": {attribute_names[column]: _letters(right[:, column]) for column in asked},
         "drift": {
             name: [changed[column], counted[column]]
@@ -43,6 +42,19 @@ def cell_outcomes(
             if requests.free[0, column]
         },
     }
+
+
+def success_letters(verdict: torch.Tensor, attributes: Mapping[str, bool], attribute_names: tuple[str, ...]) -> str:
+    """Whether all that was asked is there, a letter a row of verdicts int8 [N, A], as in `cell_outcomes`."""
+    requests = encode_requests([attributes] * len(verdict), attribute_names)
+    right = _right(verdict, requests)[:, requests.asked[0]]
+    return _letters(torch.where((right == NO).any(dim=1), NO, right.min(dim=1).values))
+
+
+def _right(verdict, requests):
+    """YES where a verdict is the wanted value, NO where it is the other, int8 [N, A]."""
+    is_wanted = (verdict == requests.values.to(verdict.dtype)).to(verdict.dtype)
+    return torch.where(verdict == UNDETERMINED, UNDETERMINED, is_wanted)
 
 
 def _letters(values):

@@ -19,13 +19,14 @@ from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.config import to_dict
 from styleT2I.errors import ConfigError, DataError
 from styleT2I.fairness.analysis import analyse
-from styleT2I.fairness.outcomes import cell_outcomes
+from styleT2I.fairness.outcomes import cell_outcomes, success_letters
 from styleT2I.fairness.plan import AuditPlan, Setting, plan_hash
+from styleT2I.fairness.sheets import Sheet
 from styleT2I.metrics.attributes import verdicts
 from styleT2I.model import Model
 from styleT2I.pipeline import BLOCK, StyleT2I
 from styleT2I.torch_utils.files import check_writable_dir, write_json_atomic
-from styleT2I.torch_utils.images import from_uint8
+from styleT2I.torch_utils.images import from_uint8, save_png
 
 __all__ = ["Audit", "merge_cells"]
 
@@ -68,7 +69,10 @@ class Audit:
         self._plain = (None, None)
 
     def run(self, outdir: str | Path, shard: tuple[int, int] = (1, 1)) -> None:
-        """Draw every cell of shard i of n that DIR/cells does not have yet. OutputError for an unwritable folder."""
+        """Draw every cell of shard i of n that DIR/cells does not have yet. OutputError for an unwritable folder.
+
+        A cell is KEY.json and KEY.png, a contact sheet; "sheet" in the first says where in it which seed is.
+        """
         folder = check_writable_dir(Path(outdir) / "cells")
         index, count = shard
         is_known = None not in self._origin["model"]["components"].values()  # networks in memory have no hash
@@ -79,9 +83,10 @@ class Audit:
             origin = {**self._origin, "setting": asdict(setting), "sentence": text, "attributes": cells[name]}
             key = hashlib.sha256(json.dumps(origin, sort_keys=True).encode("utf-8")).hexdigest()[:16]
             path = folder / f"{key}.json"
-            if not (is_known and _read(path)):
-                outcomes = self._measure(setting, text, cells[name])
-                write_json_atomic(path, {"origin": origin, "outcomes": outcomes})
+            if not (is_known and _read(path) and path.with_suffix(".png").is_file()):
+                outcomes, sheet = self._measure(setting, text, cells[name])
+                save_png(path.with_suffix(".png"), sheet.image_u8())
+                write_json_atomic(path, {"origin": origin, "outcomes": outcomes, "sheet": sheet.describe()})
 
     def result(self, outdir: str | Path, calibration: dict | None = None) -> dict:
         """The result of cells that are all in DIR/cells; others there, of another num or model, are left alone."""
@@ -91,17 +96,22 @@ class Audit:
     def _measure(self, setting: Setting, text, attributes):
         prompt = self.pipeline.understand(text)
         adjustment = AdjustmentConfig(setting.method, strength=setting.strength)
-        before, after = self._unedited(setting.truncation_psi), []
+        before, after, sheet = self._unedited(setting.truncation_psi), [], Sheet()
         for seeds in self._blocks():
             ws = self.pipeline.latents(seeds, setting.truncation_psi)
             adjusted = self.pipeline.directions(ws, [prompt] * len(seeds), adjustment)
-            after.append(self._look(ws + adjusted.s_adjusted, seeds))
-        return cell_outcomes(before, torch.cat(after), attributes, self.judge.attribute_names, self.vocabulary)
+            pictures = self.pipeline.images_u8(ws + adjusted.s_adjusted, seeds)
+            after.append(self._look(pictures))
+            sheet.add(success_letters(after[-1], attributes, self.judge.attribute_names), pictures, seeds)
+        outcomes = cell_outcomes(before, torch.cat(after), attributes, self.judge.attribute_names, self.vocabulary)
+        return outcomes, sheet
 
     def _unedited(self, psi):
         """Verdicts [N, A] on the faces without a sentence, those of the last psi kept."""
         if self._plain[0] != psi:
-            looks = [self._look(self.pipeline.latents(seeds, psi), seeds) for seeds in self._blocks()]
+            looks = []
+            for seeds in self._blocks():
+                looks.append(self._look(self.pipeline.images_u8(self.pipeline.latents(seeds, psi), seeds)))
             self._plain = (psi, torch.cat(looks))
         return self._plain[1]
 
@@ -109,10 +119,10 @@ class Audit:
         first, last = self.plan.first_seed, self.plan.first_seed + self.num
         return [range(start, min(start + BLOCK, last)) for start in range(first, last, BLOCK)]
 
-    def _look(self, ws, seeds):
-        """Verdicts int8 [N, A] on the pictures of ws, 8 bits a colour as anyone would see them."""
-        pictures = from_uint8(self.pipeline.images_u8(ws, seeds)).to(ws.device)
-        return verdicts(self.judge(pictures), self.plan.judge.margin).cpu()
+    def _look(self, images_u8):
+        """Verdicts int8 [N, A] on pictures of 8 bits a colour, as anyone would see them."""
+        logits = self.judge(from_uint8(images_u8).to(self.pipeline.model.device))
+        return verdicts(logits, self.plan.judge.margin).cpu()
 
 
 def merge_cells(
