@@ -20,6 +20,7 @@ from styleT2I.config import suggestion
 from styleT2I.errors import ConfigError
 
 INCEPTION_SIZE, INCEPTION_DIMS = 299, (768, 2048)  # side of its images; channels of its 17x17 map and of its last one
+RELEASED_MAX_WORDS = 25  # of a sentence, that the released code reads when it draws
 
 
 class TextFeatures(NamedTuple):

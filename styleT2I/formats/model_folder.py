@@ -34,6 +34,7 @@ ROLES = {
     "judges.heldout": "judge",
     "clip_eval": "clip",
     "gan_int_cls": "gan-int-cls-generator",
+    "style_encoder": "style-encoder",
     "stackgan": "stackgan-generator",
     "attngan": "attngan-generator",
     "dfgan": "dfgan-generator",
@@ -71,6 +72,11 @@ def find_model(name: str | Path) -> Path:
         raise CheckpointError(f"{path}: the folder holds no {MANIFEST}, so it is no model folder")
     roots = [Path(root) / "checkpoints" for root in styleT2I.__path__] + [cache_dir() / "models"]
     known = {found.parent.name: found.parent for root in reversed(roots) for found in root.glob(f"*/{MANIFEST}")}
+    if str(name) in SYSTEMS and str(name) not in known:
+        raise CheckpointError(
+            f"no weights of {name} are here: train it with python -m styleT2I.train_baseline --model {name} --outdir "
+            "DIR and name that folder"
+        )
     if str(name) not in known:
         raise CheckpointError(f"no model {str(name)!r}: neither a folder nor a model's name{suggestion(name, known)}")
     return known[str(name)]
@@ -168,6 +174,9 @@ def facts_of(role: str, config: dict, info: dict) -> dict:
             facts |= {"clip_name": info.get("clip_name"), "text_dim": config.get("text_dim")}
     elif role in SYSTEMS:
         facts = {"clip_name": info.get("clip_name"), "text_dim": config.get("text_dim")}
+        facts |= {"z_dim": config.get("z_dim")} if role == "gan_int_cls" else {}
+    elif role == "style_encoder":
+        facts = {"z_dim": config.get("z_dim")}
     elif role == "text_encoder":
         facts = {"text_dim": config.get("text_dim")}
     elif role == "clip":

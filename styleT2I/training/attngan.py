@@ -17,12 +17,14 @@ from styleT2I.baselines.stackgan import StackGANDiscriminator
 from styleT2I.config import override, to_dict
 from styleT2I.errors import ConfigError
 from styleT2I.formats.component import write_component
+from styleT2I.formats.model_folder import write_model_manifest
 from styleT2I.metrics.frechet import frechet_distance
 from styleT2I.networks.registry import load_network, load_network_component
 from styleT2I.torch_utils.images import make_grid_u8, save_png, to_uint8
 from styleT2I.torch_utils.seeding import latents_of_seeds
 from styleT2I.training.attngan_config import AttnGANTraining, discriminator_configs
 from styleT2I.training.baseline_losses import kl_to_standard_normal, two_headed_discriminator_loss
+from styleT2I.training.baseline_text import copy_network
 from styleT2I.training.captioned_data import CaptionedData, equal_captions
 from styleT2I.training.damsm import pick_captions, round_to_half
 from styleT2I.training.gan_losses import nonsaturating_generator_loss
@@ -115,16 +117,25 @@ class AttnGANTask:
             save_png(Path(outdir) / f"attention-{step:07d}.png", picture)
 
     def export(self, outdir: Path, step: int) -> None:
-        """Write the components generator (the averaged one), text_encoder, and discriminator0, 1, ... by size."""
-        half = self.config.half
+        """Write the averaged generator and its text encoder, joined by a model.json, and discriminator0, 1, ... ."""
+        outdir, settings, half = Path(outdir), self.config, self.config.half
         if half:
             round_to_half(self.G_ema)
-        info = {"training": to_dict(self.config), "measured": self.evaluate(step)}
-        networks = {"generator": self.G_ema, "text_encoder": self.text}
-        networks |= {f"discriminator{stage}": network for stage, network in enumerate(self.Ds)}
-        for name, network in networks.items():
+        paths = ("text_encoder", "image_encoder", "judge")
+        names = {role: Path(path).name for role in paths if (path := getattr(settings, role))}
+        info = {
+            "text": {"encoder": "damsm", "max_words": settings.max_words},
+            "training": {"model": self.name, **to_dict(settings), **names},
+            "measured": self.evaluate(step),
+        }
+        networks = {f"discriminator{stage}": network for stage, network in enumerate(self.Ds)}
+        for name, network in (networks | {self.name: self.G_ema}).items():
             config, state = to_dict(network.config), network.state_dict()
             write_component(outdir, name, network.kind, config, state, half=half, step=step, info=info)
+        text_encoder = copy_network(outdir, "text_encoder", settings.text_encoder)
+        is_minifaces = all(part.startswith("minifaces:") for part in settings.data)
+        files = {self.name: f"{self.name}.json", "text_encoder": text_encoder}
+        write_model_manifest(outdir, self.name, files, "minifaces" if is_minifaces else None)
 
     @torch.no_grad()
     def _read(self, captions) -> TextFeatures:

@@ -17,7 +17,7 @@ from styleT2I.networks.registry import load_network_component
 from styleT2I.torch_utils.images import from_uint8, make_grid_u8, save_png, to_uint8
 from styleT2I.torch_utils.seeding import generator, latents_of_seeds
 from styleT2I.training.baseline_config import BaselineConfig
-from styleT2I.training.baseline_text import ClipFeatures, DamsmFeatures, FileFeatures
+from styleT2I.training.baseline_text import ClipFeatures, DamsmFeatures, FileFeatures, copy_network
 from styleT2I.training.direction_network import load_frozen
 from styleT2I.training.stylegan2_evaluation import JudgeFeatures, PixelFeatures, SampleEvaluation
 
@@ -100,21 +100,22 @@ class BaselineTask:
         """Write the averaged generator, the CLIP or DAMSM that reads its sentences and a model.json that joins them."""
         outdir = Path(outdir)
         info = {**self.text.info(), "training": {"model": self.name, **self._settings()}}
-        self.write(outdir, self.name, "G_ema", step, info)
-        files = {self.name: f"{self.name}.json"}
+        files = {self.name: self.write(outdir, self.name, "G_ema", step, info), **self.export_parts(outdir, step)}
         for role, path in (("clip", self.config.clip), ("text_encoder", self.config.text_encoder)):
             if path is not None:
-                read = read_network(path)
-                write_component(outdir, role, read.kind, read.config, read.state_dict, step=read.step, info=read.info)
-                files[role] = f"{role}.json"
+                files[role] = copy_network(outdir, role, path)
         vocabulary = "minifaces" if self.config.data.startswith("minifaces:") else None
         write_model_manifest(outdir, self.name, files, vocabulary)
 
-    def write(self, outdir: Path, file: str, name: str, step: int, info: dict) -> None:
-        """Write one of the networks as the component `file`."""
+    def export_parts(self, outdir: Path, step: int) -> dict[str, str]:
+        """Write what else belongs to the system's model; role -> name of the manifest written."""
+        return {}
+
+    def write(self, outdir: Path, file: str, name: str, step: int, info: dict) -> str:
+        """Write one of the networks as the component `file`; the name of its manifest."""
         network = self.networks[name]
         state = network.state_dict()
-        write_component(outdir, file, network.kind, to_dict(network.config), state, step=step, info=info)
+        return write_component(outdir, file, network.kind, to_dict(network.config), state, step=step, info=info).name
 
     def sampler(self, step: int) -> torch.nn.Module:
         """The network that draws pictures after `step` steps."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 
+from styleT2I.baselines.damsm import RELEASED_MAX_WORDS
 from styleT2I.data.dataset import Dataset
 from styleT2I.errors import DataError
+from styleT2I.formats.component import write_component
 from styleT2I.formats.embeddings import read_embeddings
+from styleT2I.formats.foreign import read_network
 
 NUM_CAPTIONS = 1024  # whose CLIP features give the mean and the standard deviation
 _CHUNK = 128
@@ -46,9 +50,9 @@ class DamsmFeatures:
     """Sentence vectors of DAMSM's frozen text encoder, of captions cut as its training cut them."""
 
     def __init__(self, encoder, training: dict, num_mean: int = 1):
-        """training: the settings that the encoder was trained with, as its component keeps them."""
+        """training: the settings that the encoder was trained with, as its component keeps them; {} of its authors'."""
         self.encoder, self.num_mean, self.dim = encoder, num_mean, encoder.feature_dim
-        self.max_words = training.get("max_words")
+        self.max_words = training.get("max_words", RELEASED_MAX_WORDS)
 
     @torch.no_grad()
     def encode(self, texts: Sequence[str]) -> torch.Tensor:
@@ -81,6 +85,13 @@ class FileFeatures:
 
     def info(self) -> dict:
         return {"text": {"encoder": "file"}}
+
+
+def copy_network(outdir: Path, role: str, source: str) -> str:
+    """Write the network that read the sentences into a run's folder as `role`; the name of its manifest."""
+    read = read_network(source)
+    write_component(outdir, role, read.kind, read.config, read.state_dict, step=read.step, info=read.info)
+    return f"{role}.json"
 
 
 def _mean_of_captions(text, data, indices, rng):

@@ -45,10 +45,9 @@ class GanIntClsTask(BaselineTask):
         self.average()
         return {"loss_g": g_loss.item(), **figures}
 
-    def export(self, outdir, step: int) -> None:
-        """Write the model, and the style encoder beside it as style_encoder.json."""
-        self.write(outdir, "style_encoder", "S", step, {"training": {"model": self.name}})
-        super().export(outdir, step)
+    def export_parts(self, outdir, step: int) -> dict[str, str]:
+        """The style encoder is a part of the model."""
+        return {"style_encoder": self.write(outdir, "style_encoder", "S", step, {"training": {"model": self.name}})}
 
     def _update_style(self, step, batch, rng):
         noise = self.noise(len(batch.text), rng)

@@ -9,6 +9,7 @@ from styleT2I.baselines.attngan import AttnGANConfig
 from styleT2I.config import to_dict
 from styleT2I.errors import ConfigError
 from styleT2I.formats.foreign import read_network
+from styleT2I.formats.model_folder import read_model_folder
 from styleT2I.networks.registry import load_network
 from styleT2I.torch_utils.nested import flatten_state
 from styleT2I.training.attngan import AttnGANTask
@@ -83,12 +84,16 @@ def test_a_resumed_attngan_equals_an_uninterrupted_one_to_the_bit(tmp_path, enco
 def test_attngan_writes_pictures_and_networks_that_load(tmp_path, encoders):
     train(attngan_task(encoders), tmp_path, 1, snapshot_every=1, eval_every=1)
     assert (tmp_path / "samples-0000001.png").exists() and (tmp_path / "attention-0000001.png").exists()
-    generator, text = load_network(tmp_path / "generator.json"), load_network(tmp_path / "text_encoder.json")
+    generator, text = load_network(tmp_path / "attngan.json"), load_network(tmp_path / "text_encoder.json")
     features = text.encode(["a man with black hair"])
     made = generator(torch.zeros(1, generator.noise_dim), features.sentence, features.words, features.mask)
     assert made.images[-1].shape == (1, 3, 32, 32)
     kinds = [read_network(tmp_path / f"discriminator{stage}.json").kind for stage in range(3)]
     assert kinds == ["stackgan-discriminator"] * 3
+    folder = read_model_folder(tmp_path)
+    assert set(folder.files) == {"attngan", "text_encoder"} and folder.vocabulary == "minifaces"
+    info = json.loads((tmp_path / "attngan.json").read_text())["info"]
+    assert info["text"]["max_words"] == 32 and info["training"]["image_encoder"] == "image_encoder.json"
 
 
 def test_every_network_learns_and_the_encoders_stay(encoders):

@@ -101,7 +101,7 @@ def test_a_run_leaves_a_model_that_draws_sentences_and_resumes_as_if_never_stopp
         assert not changed(state(network), resumed.networks[name]), name
     assert (tmp_path / "whole" / "samples-000004.png").is_file()
     gan = open_text_gan(tmp_path / "whole", device="cpu")
-    assert gan.role == system and gan.resolution == 16
+    assert gan.role == system and gan.resolution == 16 and gan.model.has("style_encoder") == (system == "gan_int_cls")
     captions = ["she is smiling", "he is wearing glasses"]
     prompts = [gan.understand(caption) for caption in captions]
     together = gan.sample(prompts * 2, [0, 1, 1, 0])
