@@ -9,7 +9,7 @@ import torch
 from styleT2I.attributes.vocabulary import BUILT_IN, Vocabulary, load_vocabulary
 from styleT2I.config import to_dict
 from styleT2I.errors import CheckpointError, ConfigError
-from styleT2I.formats.component import write_component
+from styleT2I.formats.component import Component, write_component
 from styleT2I.formats.foreign import read_network
 from styleT2I.formats.model_card import write_model_card
 from styleT2I.formats.model_folder import ROLES, check_agreement, facts_of, read_model_folder, write_model_manifest
@@ -27,7 +27,7 @@ class Model:
     """Networks by role (formats.model_folder.ROLES) and the vocabulary their attributes are named in, on one device."""
 
     def __init__(self, sources: dict, *, vocabulary=None, device="auto", name: str = "custom", offline=None):
-        """sources: role -> network, or any source of one (sources.resolve); None leaves the role empty.
+        """sources: role -> network, component, or any source of one (sources.resolve); None leaves the role empty.
 
         vocabulary: a Vocabulary, an embedded one's name or the path of its file; None: attributes are not read.
         offline: True downloads nothing, None as the environment says.
@@ -42,7 +42,7 @@ class Model:
         self.device = resolve_device(device)
         self.offline = offline
         self.sources = {role: source for role, source in sources.items() if source is not None}
-        self._networks, self._hashes, self._infos = {}, {}, {}
+        self._networks, self._hashes, self._steps, self._infos = {}, {}, {}, {}
 
     @classmethod
     def from_pretrained(
@@ -65,7 +65,7 @@ class Model:
         if role not in self._networks:
             if role not in self.sources:
                 raise CheckpointError(self._missing(role))
-            network, self._hashes[role], info = self._load(role, self.sources[role])
+            network, self._hashes[role], self._steps[role], info = self._load(role, self.sources[role])
             facts = {self._where(r): facts_of(r, to_dict(n.config), self._infos[r]) for r, n in self._networks.items()}
             check_agreement({**facts, self._where(role): facts_of(role, to_dict(network.config), info)})
             self._networks[role], self._infos[role] = network, info
@@ -97,7 +97,8 @@ class Model:
         for role, network in self._networks.items():
             stem = role.replace(".", "_")
             config, state = to_dict(network.config), network.state_dict()
-            write_component(folder, stem, network.kind, config, state, half=half, info=self._infos[role])
+            made = {"step": self._steps[role], "info": self._infos[role]}
+            write_component(folder, stem, network.kind, config, state, half=half, **made)
             files[role] = f"{stem}.json"
         name, vocabulary = name or self.name, self._saved_vocabulary(folder)
         write_model_card(folder, name, files, vocabulary, licence)
@@ -106,14 +107,18 @@ class Model:
     def _load(self, role, source):
         if isinstance(source, torch.nn.Module):
             network = clip_of_object(source) if ROLES[role] == "clip" else source
-            return network.to(self.device).eval(), None, {}
-        component = read_network(resolve(source, role, offline=self.offline))
+            return network.to(self.device).eval(), None, None, {}
+        is_read = isinstance(source, Component)
+        component = source if is_read else read_network(resolve(source, role, offline=self.offline))
         if component.kind != ROLES[role]:
             raise CheckpointError(f"{component.path}: is a {component.kind!r}, but the {role} is a {ROLES[role]!r}")
-        return load_network_component(component, self.device), component.sha256, info_with_origin(component)
+        network = load_network_component(component, self.device)
+        return network, component.sha256, component.step, info_with_origin(component)
 
     def _where(self, role):
         source = self.sources.get(role, "FILE")
+        if isinstance(source, Component):
+            return str(source.path)
         return f"the {role} given" if isinstance(source, torch.nn.Module) else str(source)
 
     def _missing(self, role):

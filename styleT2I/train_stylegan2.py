@@ -12,9 +12,7 @@ PRESETS = ("stylegan2-config-f", "minifaces64", "minifaces128")
 @click.option("--data", metavar="SPEC", help="Real images: a data set's folder, or minifaces:DISTRIBUTION/SPLIT[:NUM].")
 @click.option("--preset", default="minifaces64", type=click.Choice(PRESETS), help="Settings to start from.")
 @click.option("--resolution", type=click.IntRange(8, 1024), help="Side of the images, a power of two.")
-@click.option(
-    "--init", metavar="DIR|FILE", help="Start from this generator, and the discriminator beside it where there is one."
-)
+@click.option("--init", metavar="SOURCE", help="Start from this generator, and the discriminator that comes with it.")
 @click.option("--labels/--no-labels", "use_labels", default=None, help="Condition both networks on the attributes.")
 @click.option("--kimg", type=click.FloatRange(0, min_open=True), help="Thousands of real images to train on in all.")
 @click.option("--batch", "batch_size", type=click.IntRange(1), help="Images a step.")

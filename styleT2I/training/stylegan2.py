@@ -15,6 +15,7 @@ from styleT2I.config import override, to_dict
 from styleT2I.data.dataset import index_order, open_dataset
 from styleT2I.errors import ConfigError, DataError
 from styleT2I.formats.component import write_component
+from styleT2I.formats.foreign import read_network
 from styleT2I.networks.registry import load_network_component
 from styleT2I.networks.stylegan2 import Generator, mix_styles
 from styleT2I.networks.stylegan2_discriminator import Discriminator
@@ -50,8 +51,8 @@ class StyleGAN2Task:
         self.c_dim = len(self.data.attribute_names) if config.use_labels else 0
         if config.use_labels and not self.c_dim:
             raise DataError(f"{config.data}: has no attributes to condition on; leave --labels out")
-        self.G = self._build(Generator, config.generator, config.init_generator)
-        self.D = self._build(Discriminator, config.discriminator, config.init_discriminator)
+        self.G = self._build(Generator, config.generator, config.init_generator, "G_ema")
+        self.D = self._build(Discriminator, config.discriminator, config.init_discriminator, "D")
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
         self.G_optimizer = _adam(self.G, config.g_lr, config.pl_interval if config.pl_weight else None)
         self.D_optimizer = _adam(self.D, config.d_lr, config.r1_interval if config.r1_gamma else None)
@@ -110,10 +111,10 @@ class StyleGAN2Task:
             config, state = to_dict(network.config), network.state_dict()
             write_component(outdir, name, network.kind, config, state, step=step, info=info)
 
-    def _build(self, cls, config, init):
+    def _build(self, cls, config, init, which):
         if init is None:
             return cls(override(config, c_dim=self.c_dim)).to(self.device)
-        network = load_network_component(init, self.device)
+        network = load_network_component(read_network(init, which), self.device)
         if network.c_dim != self.c_dim:
             raise ConfigError(f"{init}: takes {network.c_dim} labels, this run gives {self.c_dim}; see --labels")
         return network.train().requires_grad_(True)

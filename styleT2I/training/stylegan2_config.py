@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 from styleT2I.config import from_dict, suggestion
 from styleT2I.data.dataset import open_dataset
 from styleT2I.errors import CheckpointError, ConfigError
-from styleT2I.formats.component import read_component
+from styleT2I.formats.foreign import is_component, read_network
 from styleT2I.networks.stylegan2_config import DiscriminatorConfig, GeneratorConfig
 
 
@@ -21,7 +22,7 @@ class StyleGAN2Config:
     discriminator: DiscriminatorConfig
     eval_data: str | None = None  # reals of the log's distances; None: data
     judge: str | None = None  # attribute classifier whose features distances are taken in; None: 8x8 pixels
-    init_generator: str | None = None  # component to start from; None: random weights
+    init_generator: str | None = None  # file to start from, of any format of ours or others'; None: random weights
     init_discriminator: str | None = None
     use_labels: bool = False  # condition both networks on the data's attributes
 
@@ -100,9 +101,10 @@ PRESETS = {
 def stylegan2_config(preset: str, *, resolution: int | None = None, init: str | None = None, **changes):
     """Return (kimg, StyleGAN2Config) of a preset, with the changes that are not None applied.
 
-    resolution: replaces the preset's. init: a folder with generator.json and perhaps discriminator.json, or the
-    generator's component alone, to start from; its networks then replace the preset's.
-    Raises ConfigError on settings that do not fit, CheckpointError on components that do not.
+    resolution: replaces the preset's. init: what to start from: a folder with generator.json and perhaps
+    discriminator.json, the generator's component alone, or another code's file of a generator and perhaps a
+    discriminator; its networks then replace the preset's.
+    Raises ConfigError on settings that do not fit, CheckpointError on files that do not.
     """
     if preset not in PRESETS:
         raise ConfigError(f"unknown preset {preset!r}{suggestion(preset, PRESETS)}")
@@ -114,9 +116,9 @@ def stylegan2_config(preset: str, *, resolution: int | None = None, init: str | 
     if init is not None:
         files = _init_files(Path(init))
         settings.update({f"init_{role}": str(path) for role, path in files.items()})
-        generator = _read_config(files["generator"], "stylegan2-generator", GeneratorConfig)
+        generator = _read_config(files["generator"], "G_ema", "stylegan2-generator", GeneratorConfig)
         if "discriminator" in files:
-            discriminator = _read_config(files["discriminator"], "stylegan2-discriminator", DiscriminatorConfig)
+            discriminator = _read_config(files["discriminator"], "D", "stylegan2-discriminator", DiscriminatorConfig)
         if resolution not in (None, generator.resolution):
             raise ConfigError(f"{files['generator']}: draws {generator.resolution} px, not {resolution}; "
                               "leave --resolution out")  # fmt: skip
@@ -129,17 +131,24 @@ def stylegan2_config(preset: str, *, resolution: int | None = None, init: str | 
 
 
 def _init_files(path):
-    """Return {"generator": manifest, "discriminator": manifest if there is one} of what --init names."""
-    if not path.is_dir():
+    """Return {"generator": file, "discriminator": file if there is one} of what --init names."""
+    if path.is_dir():
+        files = {role: path / f"{role}.json" for role in ("generator", "discriminator")}
+        if not files["generator"].exists():
+            raise CheckpointError(f"{path}: holds no generator.json; name the generator's component itself")
+        return {role: file for role, file in files.items() if file.exists()}
+    if not path.exists() or is_component(path):
         return {"generator": path}
-    files = {role: path / f"{role}.json" for role in ("generator", "discriminator")}
-    if not files["generator"].exists():
-        raise CheckpointError(f"{path}: holds no generator.json; name the generator's component itself")
-    return {role: file for role, file in files.items() if file.exists()}
+    try:
+        read_network(path, "D")
+    except CheckpointError as error:
+        warnings.warn(f"{error}; the discriminator starts from random weights", stacklevel=3)
+        return {"generator": path}
+    return {"generator": path, "discriminator": path}
 
 
-def _read_config(path, kind, cls):
-    component = read_component(path)
+def _read_config(path, which, kind, cls):
+    component = read_network(path, which)
     if component.kind != kind:
         raise CheckpointError(f"{path}: is a {component.kind}, not a {kind}")
     return from_dict(cls, component.config)

@@ -8,7 +8,9 @@ import huggingface_hub
 import pytest
 import yaml
 
+from styleT2I.config import to_dict
 from styleT2I.errors import CheckpointError, DownloadError
+from styleT2I.formats.component import read_component, write_component
 from styleT2I.formats.export import export_generator
 from styleT2I.formats.model_card import MARK, model_card
 from styleT2I.formats.model_folder import read_model_folder
@@ -68,6 +70,16 @@ def test_a_card_of_another_hand_is_left_and_one_of_ours_renewed(folder, tmp_path
     (saved / "README.md").write_text("# My own words\n")
     save(folder, tmp_path / "saved")
     assert (saved / "README.md").read_text() == "# My own words\n"
+
+
+def test_a_saved_component_keeps_the_step_it_was_trained_to(tmp_path):
+    G = tiny_generator()
+    write_component(tmp_path, "generator", G.kind, to_dict(G.config), G.state_dict(), step=1234)
+    model = Model({"generator": tmp_path / "generator.json"}, device="cpu")
+    saved = model.save(tmp_path / "saved", "mine", half=True).parent
+    assert read_component(saved / "generator.json").step == 1234
+    assert "1234 steps" in (saved / "README.md").read_text()
+    assert read_component(Model({"generator": G}, device="cpu").save(tmp_path / "built").parent).step is None
 
 
 def test_figures_come_from_the_trainings_and_name_the_worst(tmp_path):

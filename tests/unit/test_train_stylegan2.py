@@ -21,6 +21,7 @@ from styleT2I.training.checkpoints import newest_checkpoint
 from styleT2I.training.engine import RunConfig, run
 from styleT2I.training.stylegan2 import StyleGAN2Task
 from styleT2I.training.stylegan2_config import StyleGAN2Config, stylegan2_config
+from tests.foreign_files import write_nvidia
 from tests.tiny_model import tiny_judge, write_tiny
 
 G_CONFIG = GeneratorConfig(16, z_dim=6, w_dim=6, mapping_layers=2, channel_base=64, channel_max=6)
@@ -226,6 +227,20 @@ def test_init_starts_from_components(tmp_path):
     _, config = stylegan2_config("stylegan2-config-f", init=str(tmp_path / "generator.json"), data=CONFIG.data)
     assert config.generator == G_CONFIG and config.init_discriminator is None
     assert config.discriminator == DiscriminatorConfig(16)
+
+
+def test_init_starts_from_another_codes_file(tmp_path):
+    first = set_up()
+    write_nvidia(tmp_path / "both.pkl", G_ema=first.G_ema, D=first.D)
+    _, config = stylegan2_config("minifaces64", init=str(tmp_path / "both.pkl"), data=CONFIG.data)
+    task = set_up(replace(config, eval_data=CONFIG.data, eval_num=12, batch_size=4))
+    for ours, theirs in [(task.G, first.G_ema), (task.D, first.D)]:
+        assert all(torch.equal(t, theirs.state_dict()[key]) for key, t in ours.state_dict().items())
+        assert all(p.requires_grad for p in ours.parameters())
+    write_nvidia(tmp_path / "alone.pkl", G_ema=first.G_ema)
+    with pytest.warns(UserWarning, match="no network 'D'.*; the discriminator starts from random weights"):
+        _, config = stylegan2_config("minifaces64", init=str(tmp_path / "alone.pkl"), data=CONFIG.data)
+    assert config.init_discriminator is None
 
 
 def test_init_that_does_not_fit_is_refused(tmp_path):
