@@ -1,0 +1,59 @@
+"""A figure with everything it rests on, so that nobody compares it with one that rests on something else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from styleT2I.config import to_dict
+from styleT2I.model import Model
+from styleT2I.results import versions
+
+__all__ = ["JUDGE_RESIZE", "RESIZE", "Basis", "Measurement", "judge_basis"]
+
+RESIZE = "central square, Pillow bicubic (antialiased) in float, rounded to 8 bits; none where the size is right"
+JUDGE_RESIZE = "bilinear, antialiased, by the network itself; none where the size is right"
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What a figure rests on."""
+
+    network: str | None  # who looked, in words
+    network_sha256: str | None  # of its weights; None for one built in memory
+    resize: str  # how pictures were brought to the network's size
+    fake: str  # what was measured: a folder, a data set's split, or a model with what it drew
+    num_fake: int
+    seeds: str | None = None  # of the latents, "0-999"
+    real: str | None = None  # what it was compared with: a folder or a data set's split
+    num_real: int | None = None
+    versions: Mapping[str, str] = field(default_factory=versions)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One figure."""
+
+    value: float
+    basis: Basis
+    standard_error: float | None = None  # None where none is known
+    settings: Mapping[str, object] = field(default_factory=dict)  # of the metric: neighbours, subsets ...
+
+    def to_dict(self) -> dict:
+        """Ready for JSON, the basis flat beside the value."""
+        error = self.standard_error
+        figures = {"value": self.value, "standard_error": None if error is None or math.isnan(error) else error}
+        return {**figures, "settings": dict(self.settings), **to_dict(self.basis)}
+
+
+def judge_basis(model: Model, **what) -> dict:
+    """The Basis of figures in the held-out judge's features, ready for JSON; what: the fields that say who was seen."""
+    model.network("judges.heldout")
+    sha256 = model.describe()["components"]["judges.heldout"]
+    return to_dict(Basis(judge_name(model), sha256, JUDGE_RESIZE, **what))
+
+
+def judge_name(model: Model) -> str:
+    """What the held-out judge is called where its features stand in for Inception's."""
+    return f"held-out judge of {model.name}, not Inception: compare with figures of the same judge only"
