@@ -33,7 +33,7 @@ class Step:
         self.clip = CLIP(open_clip_config("ViT-B-32", "openai")).freeze()
         num_ws, w_dim = self.G.num_ws, self.G.w_dim
         self.t2d = TextToDirection(DirectionConfig(w_dim, num_ws, self.clip.embed_dim, hidden_dim=num_ws * w_dim))
-        self.optimizer = torch.optim.Adam(self.t2d.parameters(), lr=1e-4)
+        self.optimizer = torch.optim.Adam(self.t2d.parameters(), lr=1e-4, fused=True)
         self.captions = [CAPTION.format(i) for i in range(batch)]
         self.parts = {}
 

@@ -4,6 +4,7 @@ Feature maps are [N, C / 16, H, W, 16] in here. For the way back each layer keep
 which side of the leaky ReLU a value was on, and from the value follows what the convolution had put out.
 """
 
+import weakref
 from typing import NamedTuple
 
 import torch
@@ -47,6 +48,7 @@ class FrozenSynthesis:
         self.resample_filter = resample_filter
         self.taps = (resample_filter.flip(0) * 2).contiguous()  # each axis takes its half of the gain 4
         self.weights = self._prepare([layer.weight for layer in layers])
+        weakref.finalize(self, kernels.release_memory).atexit = False  # what they keep for the next feature maps
         self._turned_weights = None
 
     @property

@@ -26,6 +26,7 @@ from styleT2I.torch_utils.files import atomic_path, check_writable_dir, write_te
 
 BUILD_COMMAND = "python -m styleT2I.doctor --build"
 _COMPILE = "import json, sys; from torch.utils.cpp_extension import load; load(**json.load(sys.stdin))"
+_LOADED = {}  # path of a library -> its operators
 _FAILED = {}  # path of a library -> why it cannot be loaded
 
 
@@ -39,6 +40,7 @@ class Extension:
     ldflags: tuple[str, ...] = ()
     cuda_flags: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()  # of the compiler
+    links: tuple[tuple[str, str], ...] = ()  # other names under which the linker finds libraries: (name, path)
 
     @property
     def sources(self) -> list[Path]:
@@ -76,6 +78,8 @@ def library_path(extension: Extension) -> Path:
 def load(extension: Extension):
     """Return the operators of a built extension, torch.ops.NAME, or None when it is not built or does not load."""
     path = library_path(extension)
+    if path in _LOADED:
+        return _LOADED[path]
     if path in _FAILED or not path.exists():
         return None
     try:
@@ -83,7 +87,7 @@ def load(extension: Extension):
     except OSError as error:
         _FAILED[path] = f"{path} does not load ({' '.join(str(error).split())}); remove it and run {BUILD_COMMAND}"
         return None
-    return getattr(torch.ops, extension.name)
+    return _LOADED.setdefault(path, getattr(torch.ops, extension.name))
 
 
 def why_not_loaded(extension: Extension) -> str:
@@ -105,7 +109,7 @@ def why_not_buildable(extension: Extension) -> str | None:
     if extension.is_cuda and not torch.version.cuda:
         return "this torch is built without CUDA; install one that has it"
     if extension.is_cuda and "CUDA_HOME" not in environment:
-        return f"no nvcc found; install the CUDA toolkit {torch.version.cuda}, or name its folder in CUDA_HOME"
+        return f"no nvcc found; {_how_to_get_nvcc()}, or name a CUDA toolkit's folder in CUDA_HOME"
     return None
 
 
@@ -150,12 +154,14 @@ def _compile(extension, path):
     for leftover in path.parent.glob(f"tmp.{path.stem}.*"):  # of builders that were killed: we hold the lock
         shutil.rmtree(leftover, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=f"tmp.{path.stem}.", dir=path.parent) as folder:
+        for name, library in extension.links:
+            (Path(folder) / name).symlink_to(library)
         arguments = {
             "name": extension.name,
             "sources": [str(source) for source in extension.sources],
             "extra_cflags": extension.cflags,
             "extra_cuda_cflags": extension.cuda_flags,
-            "extra_ldflags": extension.ldflags,
+            "extra_ldflags": [*extension.ldflags, *([f"-L{folder}"] if extension.links else [])],
             "build_directory": folder,
             "with_cuda": extension.is_cuda,
             "is_python_module": False,
@@ -180,6 +186,13 @@ def _environment(extension):
 
         folders.append(ninja.BIN_DIR)
     return {**os.environ, "PATH": os.pathsep.join(folders), **dict(extension.environment)}
+
+
+def _how_to_get_nvcc():
+    version = torch.version.cuda
+    if int(version.partition(".")[0]) < 13:  # the packages of CUDA 12 lie in other folders
+        return f"install the CUDA toolkit {version}"
+    return f'run pip install "cuda-toolkit[nvcc]=={version}.*"'
 
 
 def _first_complaint(log):

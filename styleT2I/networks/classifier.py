@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from styleT2I.config import suggestion
 from styleT2I.errors import ConfigError
+from styleT2I.networks.conv_norm import ConvNorm
 
 __all__ = ["ARCHITECTURES", "AttributeClassifier", "ClassifierConfig"]
 
@@ -47,26 +48,19 @@ class ClassifierConfig:
             raise ConfigError(f"resolution {self.resolution} is not divisible by {2 ** len(self.widths)}")
 
 
-def _conv(in_dim: int, out_dim: int, kernel_size: int = 3, stride: int = 1) -> nn.Sequential:
-    """Convolution and batch norm, size kept or divided by the stride."""
-    return nn.Sequential(
-        nn.Conv2d(in_dim, out_dim, kernel_size, stride, kernel_size // 2, bias=False), nn.BatchNorm2d(out_dim)
-    )
-
-
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions beside a projected skip (He et al. 2016), the skip halved by averaging."""
 
     def __init__(self, in_dim: int, out_dim: int, stride: int):
         super().__init__()
-        self.conv0 = _conv(in_dim, out_dim, stride=stride)
-        self.conv1 = _conv(out_dim, out_dim)
+        self.conv0 = ConvNorm(in_dim, out_dim, stride=stride)
+        self.conv1 = ConvNorm(out_dim, out_dim)
         self.skip = nn.Identity() if in_dim == out_dim and stride == 1 else nn.Sequential(
-            nn.AvgPool2d(stride), _conv(in_dim, out_dim, kernel_size=1)
+            nn.AvgPool2d(stride), ConvNorm(in_dim, out_dim, kernel_size=1)
         )  # fmt: skip
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return F.relu(self.conv1(F.relu(self.conv0(x))) + self.skip(x))
+        return F.relu(self.conv1(F.relu(self.conv0(x), inplace=True)) + self.skip(x), inplace=True)
 
 
 class ResNetTrunk(nn.Module):
@@ -76,17 +70,17 @@ class ResNetTrunk(nn.Module):
     def __init__(self, config: ClassifierConfig):
         super().__init__()
         widths = config.widths
-        self.stem = _conv(3, widths[0])
+        self.stem = ConvNorm(3, widths[0])
         self.blocks = nn.Sequential(
             *(ResidualBlock(a, b, stride=2) for a, b in zip(widths, widths[1:], strict=False)),
             ResidualBlock(widths[-1], widths[-1], stride=1),
         )
         size = config.resolution >> (len(widths) - 1)
-        self.squeeze = _conv(widths[-1], 8, kernel_size=1)
+        self.squeeze = ConvNorm(widths[-1], 8, kernel_size=1)
         self.out_dim = 2 * widths[-1] + 8 * size * size
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.blocks(F.relu(self.stem(x)))
+        x = self.blocks(F.relu(self.stem(x), inplace=True))
         placed = F.relu(self.squeeze(x)).flatten(1)
         return torch.cat([x.mean(dim=(2, 3)), x.amax(dim=(2, 3)), placed], dim=1)  # [N, out_dim]
 
@@ -99,12 +93,12 @@ class PlainTrunk(nn.Module):
         super().__init__()
         layers, in_dim = [], 3
         for width in config.widths:
-            layers += [_conv(in_dim, width), nn.LeakyReLU(0.1), _conv(width, width), nn.LeakyReLU(0.1)]
+            layers += [ConvNorm(in_dim, width), nn.LeakyReLU(0.1), ConvNorm(width, width), nn.LeakyReLU(0.1)]
             layers += [nn.MaxPool2d(2)]
             in_dim = width
         size = config.resolution >> len(config.widths)
         squeeze_dim = max(in_dim // 2, 8)  # keeps the flattened vector, hence the first linear layer, small
-        self.layers = nn.Sequential(*layers, _conv(in_dim, squeeze_dim, kernel_size=1), nn.LeakyReLU(0.1))
+        self.layers = nn.Sequential(*layers, ConvNorm(in_dim, squeeze_dim, kernel_size=1), nn.LeakyReLU(0.1))
         self.out_dim = squeeze_dim * size * size
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

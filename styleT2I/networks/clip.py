@@ -207,6 +207,19 @@ def _check_tower_name(part, name):
         raise ConfigError(f"the CLIP model config wants the tower {str(name)[:80]!r}, which open_clip does not list")
 
 
+def _with_positions_first(clip):
+    """The model with its transformers on [L, N, D]: on [N, L, D] torch's attention multiplies sample by sample, and a
+    ViT-B/32 takes 1.6 times as long on a CPU, forward and back."""
+    from open_clip.transformer import ResidualAttentionBlock, Transformer
+
+    for part in clip.modules():
+        if isinstance(part, Transformer) and all(type(block) is ResidualAttentionBlock for block in part.resblocks):
+            part.batch_first = False
+            for block in part.resblocks:
+                block.attn.batch_first = False
+    return clip
+
+
 def _build_model(config):
     """open_clip's module for the configuration, randomly initialised."""
     import open_clip
@@ -227,7 +240,7 @@ def _build_model(config):
         clip = build(**model, quick_gelu=config.quick_gelu)
         if small is not None:
             clip.visual = SmallTower(model["embed_dim"], config.image_size, **small)
-        return clip
+        return _with_positions_first(clip)
     except (TypeError, ValueError, AssertionError, RuntimeError, ArithmeticError, LookupError, AttributeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ConfigError(f"open_clip cannot build the CLIP model config {config.name!r}: {reason[:200]}") from error

@@ -5,7 +5,10 @@ face are a few pixels wide and are learnt late there, or never. These begin at f
 """
 
 import torch
+import torch.nn.functional as F
 from torch import nn
+
+from styleT2I.networks.conv_norm import ConvNorm
 
 
 class SmallTower(nn.Module):
@@ -20,14 +23,14 @@ class SmallTower(nn.Module):
         stages, in_dim = [], 3
         for index, width in enumerate(widths):
             halve = index > 0
-            stages.append(_conv(in_dim, width, 2 if halve and pool == "stride" else 1))
-            stages.append(_conv(width, width, 1))
+            stages.append(_ConvNormReLU(in_dim, width, stride=2 if halve and pool == "stride" else 1))
+            stages.append(_ConvNormReLU(width, width))
             if pool == "max" and index < len(widths) - 1:
                 stages.append(nn.MaxPool2d(2))
             in_dim = width
         self.stages = nn.Sequential(*stages)
         side = image_size >> (len(widths) - 1)
-        self.place = _conv(in_dim, 8, 1, kernel_size=1)
+        self.place = _ConvNormReLU(in_dim, 8, kernel_size=1)
         self.proj = nn.Linear(2 * in_dim + 8 * side * side, embed_dim)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
@@ -36,9 +39,6 @@ class SmallTower(nn.Module):
         return self.proj(torch.cat([x.mean(dim=(2, 3)), x.amax(dim=(2, 3)), placed], dim=1))
 
 
-def _conv(in_dim, out_dim, stride, kernel_size=3):
-    return nn.Sequential(
-        nn.Conv2d(in_dim, out_dim, kernel_size, stride, kernel_size // 2, bias=False),
-        nn.BatchNorm2d(out_dim),
-        nn.ReLU(),
-    )
+class _ConvNormReLU(ConvNorm):
+    def forward(self, x):
+        return F.relu(super().forward(x), inplace=True)

@@ -57,7 +57,7 @@ class A2DTask:
             AttributeToDirection, config, self.generator, self.clip, w, self.phrases, self.seed
         ).to(device)
         trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
-        self.optimizer = torch.optim.Adam(trained, lr=config.lr)
+        self.optimizer = torch.optim.Adam(trained, lr=config.lr, fused=True)
         judge = load_frozen(config.judge, "judge", device)[0] if config.judge else None
         self.evaluation = judge and A2DEvaluation(
             self.generator, self.clip, judge, self.regions, self.vocabulary, self.attributes, psi=config.eval_psi

@@ -47,7 +47,7 @@ class T2DTask:
             TextToDirection, config, self.generator, self.clip, w, captions, self.seed
         ).to(device)
         trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
-        self.optimizer = torch.optim.Adam(trained, lr=config.lr)
+        self.optimizer = torch.optim.Adam(trained, lr=config.lr, fused=True)
         self.evaluation = self._build_evaluation()
         self.rivals = RivalCaptions(load_vocabulary(config.vocabulary))
         self.verdicts = ZeroShotLogits(self.clip, self.rivals.vocabulary) if config.keep_weight else None

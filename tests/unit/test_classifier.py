@@ -6,6 +6,7 @@ from torch.nn import functional as F
 
 from styleT2I.errors import ConfigError
 from styleT2I.networks.classifier import ARCHITECTURES, AttributeClassifier, ClassifierConfig
+from styleT2I.networks.conv_norm import ConvNorm
 from styleT2I.training.judge import PRESETS, judge_config
 
 
@@ -83,3 +84,17 @@ def test_presets_stay_below_one_and_a_half_megabytes_in_half_precision(preset):
 def test_wrong_settings_are_one_line(changes, message):
     with pytest.raises(ConfigError, match=message):
         tiny(**{"architecture": "resnet", **changes})
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_in_evaluation_mode_a_batch_norm_is_part_of_its_convolution(stride):
+    torch.manual_seed(0)
+    layer = ConvNorm(5, 6, stride=stride).double()
+    layer[1].weight.data.uniform_(-2, 2), layer[1].bias.data.normal_()
+    x = torch.randn(3, 5, 8, 8, dtype=torch.float64)
+    for _ in range(3):
+        layer(x)  # moves the running statistics
+    layer.eval()
+    assert torch.allclose(layer(x), layer[1](layer[0](x)), rtol=0, atol=1e-12)
+    layer.train()
+    assert torch.equal(layer(x), layer[1](layer[0](x)))

@@ -1,7 +1,9 @@
 """The compiled synthesis of a frozen generator against the public ops in fp64, and when a network takes it."""
 
 import copy
+import os
 import warnings
+from pathlib import Path
 
 import pytest
 import torch
@@ -193,6 +195,34 @@ def test_what_inference_mode_prepared_serves_gradients_as_well(kernels):
         again = G.synthesis(ws.clone().requires_grad_())
         again.sum().backward()
     assert torch.equal(image, again)
+
+
+def test_memory_of_feature_maps_is_taken_again_once_it_is_free_and_released_with_the_network(kernels):
+    frozen, operands, _ = problem(kernels, num=1)
+    x, style, demodulation = torch.randn(1, 3, 128, 128, 16), operands.styles[0], operands.demodulation[0]
+    noise = torch.zeros(1, 128, 128)
+
+    def draw():
+        return kernels.conv_forward(x, style, frozen.weights[0], None, demodulation, frozen.layers[0].bias, noise, 1, 1)
+
+    first, second = draw(), draw()
+    assert first.data_ptr() != second.data_ptr() and torch.equal(first, second)
+    places, expected = {first.data_ptr(), second.data_ptr()}, first.clone()
+    del first, second
+    third, fourth, fifth = draw(), draw(), draw()
+    assert {third.data_ptr(), fourth.data_ptr()} == places and fifth.data_ptr() not in places
+    assert torch.equal(third, expected) and torch.equal(fifth, expected)
+    del third, fourth, fifth
+    assert resident_bytes_freed_by(kernels.release_memory) > 2 * expected.nbytes
+
+
+def resident_bytes_freed_by(function):
+    def resident():
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+    before = resident()
+    function()
+    return before - resident()
 
 
 def test_saved_activations_are_at_most_a_third(kernels):

@@ -1,11 +1,10 @@
 // The operators of a frozen StyleGAN2 generator's layers on a CPU: checks, memory, and the choice of instruction set.
 #include <ATen/Parallel.h>
-#include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
-#include <sys/mman.h>
 #include <torch/library.h>
 
 #include "layer.h"
+#include "memory.h"
 #include "prepare.h"
 
 extern const Kernels kernels_avx512, kernels_avx2, kernels_portable;
@@ -49,15 +48,6 @@ void run_parallel(long num, Job job, void* context) {
 }
 Threads threads() { return {at::get_num_threads(), run_parallel}; }
 
-// Large tensors in huge pages where the system has them: a page fault for every 4 KB costs more than the arithmetic.
-Tensor new_tensor(at::IntArrayRef sizes) {
-    Tensor t = at::empty(sizes, at::kFloat);
-    const uintptr_t page = 2 << 20, first = (uintptr_t(t.data_ptr()) + page - 1) / page * page,
-                    last = (uintptr_t(t.data_ptr()) + t.nbytes()) / page * page;
-    if (first < last) madvise((void*)first, last - first, MADV_HUGEPAGE);
-    return t;
-}
-
 const float* data(const Tensor& t, const char* name, at::IntArrayRef sizes) {
     TORCH_CHECK(t.device().is_cpu() && t.dtype() == at::kFloat && t.is_contiguous() && t.sizes() == sizes, name,
                 " must be a contiguous float32 CPU tensor of shape ", sizes, ", got ", t.dtype(), " ", t.sizes());
@@ -93,7 +83,7 @@ Tensor conv_forward(const Tensor& x, const Tensor& style, const Tensor& weight, 
     const Convolution c = convolution(x, style, weight, taps);
     const long scale = taps ? 2 : 1, height = c.height * scale, width = c.width * scale;
     const Activation act = activation(demod, bias, noise, slope, limit, c.num, c.out_blocks, height, width);
-    Tensor y = new_tensor({c.num, c.out_blocks, height, width, 16});
+    Tensor y = new_map({c.num, c.out_blocks, height, width, 16});
     (taps ? kernels().up_forward : kernels().conv_forward)(c, act, y.mutable_data_ptr<float>(), threads());
     return y;
 }
@@ -117,7 +107,7 @@ std::tuple<Tensor, Tensor> conv_backward(
         act = activation(*demod, bias.value(), noise.value(), slope, limit, num, blocks, height, width);
         tail.act = &act;
     }
-    Tensor result = new_tensor(y.sizes()), sums = at::zeros({threads().num, NUM_SUMS, num, blocks * 16}, at::kFloat);
+    Tensor result = new_map(y.sizes()), sums = at::zeros({threads().num, NUM_SUMS, num, blocks * 16}, at::kFloat);
     tail.grad = result.mutable_data_ptr<float>();
     tail.sums = sums.mutable_data_ptr<float>();
     if (grad) {
@@ -148,7 +138,7 @@ Tensor prepare(const Tensor& weight, bool is_resampled, int64_t tile) {
     TORCH_CHECK(tile == 2 || tile == 4, "tiles are 2 or 4 wide, not ", tile);
     const long out = weight.size(0), in = weight.size(1);
     const float* from = data(weight, "weight", {out, in, 3, 3});
-    Tensor result = new_tensor({(tile + 2) * (tile + 2), out / 16, in, 16});
+    Tensor result = at::empty({(tile + 2) * (tile + 2), out / 16, in, 16}, at::kFloat);
     float* to = result.mutable_data_ptr<float>();
     const auto prepare = tile == 2 ? is_resampled ? prepare_block<2, true> : prepare_block<2, false>
                                    : is_resampled ? prepare_block<4, true> : prepare_block<4, false>;
@@ -168,6 +158,7 @@ TORCH_LIBRARY(stylet2i_cpu, m) {
           "-> (Tensor, Tensor)", &conv_backward);
     m.def("rgb_forward(Tensor x, Tensor weight) -> Tensor", &rgb_forward);
     m.def("prepare(Tensor weight, bool is_resampled, int tile) -> Tensor", &prepare);
+    m.def("release_memory() -> ()", [] { kept_memory().release(); });
     m.def("instruction_set() -> str", [] { return chosen; });
     m.def("use_instruction_set(str name) -> ()", &use_instruction_set);
 }
