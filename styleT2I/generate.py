@@ -20,9 +20,12 @@ CHUNK = 64  # seeds drawn before their PNG are written, which bounds the memory;
 @click.option("--clip", metavar="FILE", help="Component used in place of the model's CLIP.")
 @click.option("--t2d", metavar="FILE", help="Component used in place of the model's Text-to-Direction network.")
 @click.option("--a2d", metavar="FILE", help="Component used in place of the model's Attribute-to-Direction network.")
-@click.option(
-    "--embeddings", metavar="FILE", help="Sentence features for an earlier GAN without a CLIP: .npy, .npz or .pickle."
-)
+@click.option("--text-encoder", metavar="FILE", help="DAMSM's text encoder, for AttnGAN's and DF-GAN's released "
+              "weights.")  # fmt: skip
+@click.option("--captions", metavar="FILE", help="captions.pickle, the words of a released --text-encoder, where it "
+              "does not lie beside it.")  # fmt: skip
+@click.option("--embeddings", metavar="FILE", help="Sentence features for an earlier GAN without a text encoder: .npy, "
+              ".npz or .pickle.")  # fmt: skip
 @seeds_option()
 @click.option("--trunc", default=0.7, type=click.FloatRange(0, 2), help="Truncation psi: 1 is off, 0 the mean face.")
 @click.option("--noise-mode", default="const", type=click.Choice(["const", "random", "none"]), help="Per-pixel noise.")
@@ -36,30 +39,28 @@ CHUNK = 64  # seeds drawn before their PNG are written, which bounds the memory;
     "--adjust-method", "method", metavar="NAME", help="none, paper, calibrated, recheck or hold (the default)."
 )
 @adjustment_options
-@click.option(
-    "--explain", is_flag=True, help="Write explain.png too: what each attribute's step did to the first faces."
-)
+@click.option("--explain", is_flag=True, help="Write explain.png too: what each attribute's step did to the first "
+              "faces; of AttnGAN where in the first one each word was read.")  # fmt: skip
 @click.option("--grid", default=8, type=click.IntRange(1, 64), metavar="COLUMNS", help="Faces in a row of grid.png.")
 @device_option
 @outdir_option
 @click.option("--strict", is_flag=True, help="Make words that the model does not know an error.")
-def main(
-    text, text_file, model, embeddings, seeds, trunc, noise_mode, explain, grid, device, outdir, strict, **options
-):
+def main(text, text_file, model, seeds, trunc, noise_mode, explain, grid, device, outdir, strict, **options):
     """Draw faces that match a sentence: a PNG per seed, grid.png (each face above its edit) and generate.json."""
     texts = _texts(text, text_file)
     replaced = {role: options.pop(role) for role in ("generator", "clip", "t2d", "a2d")}
+    of_text_gans = {name: options.pop(name) for name in ("text_encoder", "captions", "embeddings")}
     adjustment = _adjustment(**options)
     from styleT2I.pipeline import StyleT2I
     from styleT2I.systems import open_text_gan
 
-    text_gan = open_text_gan(model, device=device, clip=replaced["clip"], embeddings=embeddings)
+    text_gan = open_text_gan(model, device=device, clip=replaced["clip"], **of_text_gans)
     pipeline = text_gan or StyleT2I.from_pretrained(model, device=device, **replaced)
     settings = {"truncation_psi": trunc, "noise_mode": noise_mode, "adjustment": adjustment}
     if text_gan is not None:
-        settings = _settings_of_text_gan(model)
-    elif embeddings is not None:
-        raise click.UsageError(f"{model} reads its sentences itself; drop --embeddings")
+        settings = _settings_of_text_gan(text_gan)
+    elif given := [name for name, value in of_text_gans.items() if value is not None]:
+        raise click.UsageError(f"{model} reads its sentences itself; drop --{given[0].replace('_', '-')}")
     prompts = [_understood(pipeline, one, strict, text_file) for one in texts]  # all before the first picture
     for warning in dict.fromkeys(warning for prompt in prompts for warning in prompt.warnings):
         click.echo(f"warning: {warning}", err=True)
@@ -92,13 +93,14 @@ def _adjustment(adjust, **options):
     return AdjustmentConfig(**given)
 
 
-def _settings_of_text_gan(model) -> dict:
+def _settings_of_text_gan(text_gan) -> dict:
     """No settings: click.UsageError for an option that only StyleT2I has."""
     context = click.get_current_context()
-    own = set("trunc noise_mode explain adjust method strength threshold by generator t2d a2d".split())
+    own = set("trunc noise_mode adjust method strength threshold by generator t2d a2d".split())
+    own |= set() if text_gan.role == "attngan" else {"explain"}
     for option in context.command.params:
         if option.name in own and context.get_parameter_source(option.name).name == "COMMANDLINE":
-            raise click.UsageError(f"{model} is no StyleT2I model and has no {option.opts[0]}; drop it")
+            raise click.UsageError(f"{text_gan.name} is no StyleT2I model and has no {option.opts[0]}; drop it")
     return {}
 
 
@@ -144,15 +146,22 @@ def _draw(pipeline, prompt, seeds, settings, ncol, explain, outdir) -> None:
             if start == 0:
                 save_png(staging / "grid.png", result.grid_u8(ncol))
             if start == 0 and explain:
-                from styleT2I.explain import explain_u8
-
-                save_png(staging / "explain.png", explain_u8(pipeline, result))
+                save_png(staging / "explain.png", _explanation_u8(pipeline, result))
             records.append(result.to_dict())
         images = [image for record in records for image in record["images"]]
         write_json_atomic(
             staging / "generate.json",
             {**records[0], "seeds": list(seeds), "images": images, "command": _command_line()},
         )
+
+
+def _explanation_u8(pipeline, result):
+    from styleT2I.explain import explain_u8
+    from styleT2I.systems import TextGAN
+
+    if isinstance(pipeline, TextGAN):
+        return pipeline.attention_u8(result.prompt, result.seeds[0])
+    return explain_u8(pipeline, result)
 
 
 def _command_line() -> str:

@@ -10,14 +10,18 @@ from typing import Protocol
 import torch
 
 from styleT2I.adjustment import AdjustmentConfig
-from styleT2I.attributes.prompt import Prompt, understand
+from styleT2I.attributes.prompt import Prompt
+from styleT2I.baselines.attention_maps import attention_picture_u8
+from styleT2I.baselines.attngan import AttnGANOutput
 from styleT2I.errors import CheckpointError, ConfigError, PromptError
+from styleT2I.formats.attngan_files import with_dictionary
 from styleT2I.formats.embeddings import Embeddings, read_embeddings
 from styleT2I.formats.foreign import read_network
 from styleT2I.formats.model_folder import MANIFEST, ROLES, SYSTEMS, read_model_folder
 from styleT2I.model import Model
 from styleT2I.pipeline import StyleT2I
 from styleT2I.results import GRID_FACE_SIZE, versions
+from styleT2I.sentence_readers import ClipReader, DamsmReader, FileReader, WordReader
 from styleT2I.sources.resolve import MODEL, resolve
 from styleT2I.torch_utils.batching import in_micro_batches
 from styleT2I.torch_utils.images import from_uint8, make_grid_u8, to_uint8
@@ -95,50 +99,48 @@ class Drawing:
 
 
 class TextGAN:
-    """A network that draws noise and sentence features, with the CLIP or the file that the features come from."""
+    """A network that draws noise and the features of a sentence, and the reader that makes these (sentence_readers)."""
 
     def __init__(self, model: Model, role: str, embeddings: Embeddings | None = None):
-        self.model, self.role, self.embeddings, self.name = model, role, embeddings, model.name
+        self.model, self.role, self.name = model, role, model.name
         self.network = model.network(role)
         self.resolution = self.network.resolution
-        dim = embeddings.dim if embeddings else model.network("clip").embed_dim if model.has("clip") else None
-        if dim not in (None, self.network.config.text_dim):
+        self.reader = _reader(model, role, embeddings)
+        text_dim = self.network.config.text_dim
+        if self.reader is not None and self.reader.dim != text_dim:
             raise CheckpointError(
-                f"{model.name}: reads {self.network.config.text_dim} numbers a sentence, but is given {dim}; "
+                f"{model.name}: reads {text_dim} numbers a sentence, but is given {self.reader.dim}; "
                 "use the text encoder that it was trained with"
             )
 
     def understand(self, text: str, *, strict: bool = False) -> Prompt:
         """The sentence, checked; PromptError also where the model has nothing that reads it."""
-        if self.embeddings is None and self.model.has("clip"):
-            return understand(text, self.model.network("clip"), self.model.vocabulary, strict=strict)
-        if self.embeddings is None:
+        if self.reader is None:
+            encoder, remedy = _LACKING[self.role]
             raise PromptError(
-                f"{self.name}: draws embeddings of a text encoder (char-CNN-RNN, DAMSM) that is not in its weights, so "
-                "it cannot answer a free sentence; give a file of such embeddings with --embeddings"
+                f"{self.name}: draws features of a text encoder ({encoder}) that is not in its weights, so it cannot "
+                f"answer a free sentence; give {remedy}"
             )
-        self._row(text)
-        return Prompt(text, {}, ())
+        return self.reader.understand(text, strict=strict)
 
     @torch.no_grad()
-    def encode_text(self, texts: Sequence[str]) -> torch.Tensor:
-        """Features [N, text_dim] of sentences, on the model's device."""
-        if self.embeddings is not None:
-            return torch.stack([self._row(text) for text in texts]).to(self.model.device)
-        features = torch.cat([self.model.network("clip").encode_text([text]) for text in texts])
-        facts = self.model.info(self.role).get("text", {})
-        if "mean" in facts:
-            features = (features - features.new_tensor(facts["mean"])) / features.new_tensor(facts["std"])
-        return features
+    def features(self, texts: Sequence[str]) -> tuple[torch.Tensor, ...]:
+        """What the network's forward takes after the noise, a row a text, on the model's device."""
+        encoded = {text: self.reader.encode(text) for text in dict.fromkeys(texts)}  # each alone, whatever the others
+        kinds = zip(*(encoded[text] for text in texts), strict=True)
+        return tuple(torch.cat(rows).to(self.model.device) for rows in kinds)
 
     @torch.no_grad()
     def sample(self, prompts: Sequence[Prompt], seeds: Sequence[int]) -> torch.Tensor:
-        """Images [N, 3, R, R] in [-1, 1] on the CPU, one prompt and one seed a row."""
-        encoded = {text: self.encode_text([text]) for text in dict.fromkeys(prompt.text for prompt in prompts)}
-        text = torch.cat([encoded[prompt.text] for prompt in prompts])
+        """Images [N, 3, R, R] in [-1, 1] on the CPU, one prompt and one seed a row.
+
+        An AttnGAN configured with `legacy_mask` draws all rows as one batch, and they depend on each other.
+        """
+        size = len(seeds) if getattr(self.network.config, "legacy_mask", False) else BATCH_SIZE
         noise = latents_of_seeds(seeds, self.network.noise_dim).to(self.model.device)
         with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
-            return in_micro_batches(lambda *rows: self.network(*rows).cpu(), BATCH_SIZE, noise, text)
+            features = self.features([prompt.text for prompt in prompts])
+            return in_micro_batches(lambda *rows: _image(self.network(*rows)).cpu(), size, noise, *features)
 
     def generate(self, text: str | Prompt, seeds: Iterable[int] = range(8), *, strict: bool = False) -> Drawing:
         """Draw the sentence, one picture a seed; PromptError, CheckpointError."""
@@ -149,39 +151,88 @@ class TextGAN:
         images_u8 = to_uint8(self.sample([prompt] * len(seeds), seeds))
         return Drawing(prompt, seeds, images_u8, str(self.model.device), self.describe())
 
+    @torch.no_grad()
+    def attention_u8(self, prompt: Prompt, seed: int) -> torch.Tensor:
+        """The picture of a seed and where in it each word was read by the last stage: one picture [3, H, W] uint8."""
+        noise = latents_of_seeds([seed], self.network.noise_dim).to(self.model.device)
+        made = self.network(noise, *self.features([prompt.text]))
+        if not isinstance(made, AttnGANOutput) or not made.attention:
+            raise ConfigError(f"{self.name}: attends to no words, so there are no attention maps to draw")
+        words = self.reader.known_words(prompt.text)
+        return attention_picture_u8(made.images[-1][0], made.attention[-1][0], words)
+
     def describe(self) -> dict:
         return self.model.describe()
 
-    def _row(self, text):
-        """The features [text_dim] of a sentence in the file, or of row N by the text "#N"."""
-        table = self.embeddings
-        if text in table.texts:
-            return table.rows(table.texts.index(text))[0]
-        if text.startswith("#") and text[1:].isdecimal() and int(text[1:]) < len(table):
-            return table.rows(int(text[1:]))[0]
-        raise PromptError(
-            f"{table.path}: has no embedding of {text[:60]!r}; write a sentence of the file, or #0 to #{len(table) - 1}"
-        )
+
+_FILE = "a file of such embeddings with --embeddings"
+_DAMSM = "DAMSM's with --text-encoder"
+_LACKING = {  # role -> the encoder that published weights were trained with, and what to give
+    "gan_int_cls": ("char-CNN-RNN", _FILE),
+    "stackgan": ("char-CNN-RNN", _FILE),
+    "attngan": ("DAMSM", _DAMSM),
+    "dfgan": ("DAMSM", f"{_DAMSM}, or {_FILE}"),
+}
 
 
 def open_text_gan(
-    model: str | Path, *, device="auto", clip=None, embeddings: str | Path | None = None, offline=None
+    model: str | Path,
+    *,
+    device="auto",
+    clip=None,
+    text_encoder=None,
+    captions: str | Path | None = None,
+    embeddings: str | Path | None = None,
+    offline=None,
 ) -> TextGAN | None:
     """The text GAN of a model folder, a component or a file of its authors; None where `model` is none of these.
 
-    clip: source of a CLIP that takes the folder's place. embeddings: a file of sentence features (formats.embeddings).
+    clip, text_encoder: sources of a CLIP or of DAMSM's text encoder, which take the folder's place. captions: the word
+    dictionary of a text encoder of its authors, captions.pickle. embeddings: a file of sentence features
+    (formats.embeddings).
     """
     path = resolve(model, MODEL, offline=offline)
     table = None if embeddings is None else read_embeddings(embeddings)
+    given = {"clip": clip, "text_encoder": text_encoder}
+    if captions is not None:
+        if text_encoder is None:
+            raise ConfigError("--captions has the words of a text encoder; name that too, with --text-encoder")
+        read = read_network(resolve(text_encoder, "text_encoder", offline=offline))
+        given["text_encoder"] = with_dictionary(read, Path(captions))
+    settings = {"device": device, "offline": offline}
     if path.name == MANIFEST or (path / MANIFEST).is_file():
-        folder = read_model_folder(path)
-        role = next((role for role in SYSTEMS if role in folder.files), None)
-        if role is None or "generator" in folder.files:
-            return None
-        opened = Model.from_pretrained(path, device=device, offline=offline, clip=clip)
-        return TextGAN(opened, role, table)
-    kind = read_network(path).kind if path.is_file() else None
-    role = next((role for role in SYSTEMS if ROLES[role] == kind), None)
+        files = read_model_folder(path).files
+        role = next((role for role in SYSTEMS if role in files and "generator" not in files), None)
+        opened = role and Model.from_pretrained(path, **settings, **given)
+    else:
+        component = read_network(path) if path.is_file() else None
+        role = next((role for role in SYSTEMS if component and ROLES[role] == component.kind), None)
+        opened = role and Model({role: component, **given}, name=path.stem, **settings)
     if role is None:
         return None
-    return TextGAN(Model({role: path, "clip": clip}, device=device, name=path.stem, offline=offline), role, table)
+    gan = TextGAN(opened, role, table)
+    for option, reader in (("clip", ClipReader), ("text_encoder", DamsmReader)):
+        if given[option] is not None and not isinstance(gan.reader, reader):
+            raise ConfigError(f"{gan.name}: does not read its sentences by the {option} given; drop it")
+    return gan
+
+
+def _reader(model, role, embeddings):
+    """What reads a text GAN's sentences; None where it has nothing that does."""
+    if embeddings is not None:
+        if role == "attngan":
+            raise CheckpointError(f"{model.name}: reads features of every word, {embeddings.path} has sentences alone; "
+                                  f"give {_DAMSM}")  # fmt: skip
+        return FileReader(embeddings)
+    facts = model.info(role).get("text", {})
+    if model.has("text_encoder") and facts.get("encoder") != "clip":
+        reader = WordReader if role == "attngan" else DamsmReader
+        return reader(model.network("text_encoder"), facts, model.vocabulary)
+    if model.has("clip") and facts.get("encoder") != "damsm" and role != "attngan":
+        return ClipReader(model.network("clip"), facts, model.vocabulary)
+    return None
+
+
+def _image(made):
+    """The picture that a network made, of several stages the last one's."""
+    return made.images[-1] if isinstance(made, AttnGANOutput) else made

@@ -213,3 +213,15 @@ def write_rosinality(path, legacy=False, training=False, prefix="", **networks):
     else:
         content["latent_avg"] = networks["G_ema"].mapping.w_avg
     torch.save(content, path, _use_new_zipfile_serialization=not legacy)
+
+
+def save_damsm_text(folder, words, text_dim=6):
+    """A text encoder and its dictionary as AttnGAN's authors lay them down."""
+    torch.manual_seed(4)
+    encoder, lstm = torch.nn.Embedding(len(words), 4), torch.nn.LSTM(4, text_dim // 2, bidirectional=True)
+    state = {"encoder.weight": encoder.weight, **{f"rnn.{key}": value for key, value in lstm.state_dict().items()}}
+    torch.save({key: value.detach() for key, value in state.items()}, folder / "text_encoder.pth")
+    by_id = dict(enumerate(words))
+    content = [[[1, 2]], [[2]], by_id, {word: index for index, word in by_id.items()}]
+    (folder / "captions.pickle").write_bytes(pickle.dumps(content, protocol=2))
+    return folder / "text_encoder.pth"

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from styleT2I.errors import CheckpointError
 from styleT2I.formats.blobs import AGAIN, open_blob
+from styleT2I.formats.component import Component
 from styleT2I.formats.inert import Names
 from styleT2I.formats.plain_tree import Limits
 from styleT2I.formats.reading import Reading, choose, count_blocks, is_state_dict, load_state, shape_of, without_prefix
@@ -124,6 +126,18 @@ def read_dictionary(path: Path) -> list[str]:
     if not words or not all(isinstance(word, str) for word in words):
         raise CheckpointError(f"{path}: its dictionary holds what is no word; {AGAIN}")
     return words
+
+
+def with_dictionary(encoder: Component, path: Path) -> Component:
+    """A text encoder with the words of a captions.pickle; CheckpointError where they are not its own."""
+    if encoder.kind != "damsm-text":
+        raise CheckpointError(f"{encoder.path}: is a {encoder.kind!r}, no text encoder of DAMSM's; it has no words")
+    words, num_rows = read_dictionary(path), len(encoder.state_dict["embedding.weight"])
+    if len(words) != num_rows:
+        raise CheckpointError(
+            f"{encoder.path}: has {num_rows} words and {path} {len(words)}; name the {DICTIONARY} of its training"
+        )
+    return replace(encoder, config={**encoder.config, "words": words[1:], "num_rows": num_rows})
 
 
 def _state(tree):

@@ -13,6 +13,8 @@ _OTHERS = {
     b"7z\xbc\xaf": "a 7-zip archive", b"\x89hdf": "an HDF5 file", b"\x7felf": "a program",
 }  # fmt: skip
 _TAR = b"ustar"
+# Torch7's binary and text archives: an object or a table, numbered 1; an object then has its version.
+_TORCH7 = (b"\4\0\0\0\1\0\0\0\3\0\0\0v ", b"\3\0\0\0\1\0\0\0", b"4\n1\n3\nv ")
 
 
 def check_file(path: Path) -> None:
@@ -29,6 +31,11 @@ def check_file(path: Path) -> None:
         raise CheckpointError(f"{path}: a git-LFS pointer, not the file itself; run `git lfs pull`")
     if start.startswith((b"<!doctype html", b"<html", b"<?xml")):
         raise CheckpointError(f"{path}: a web page saved in place of the file; download it again")
+    if start.startswith(_TORCH7) or path.suffix.lower() == ".t7":
+        raise CheckpointError(
+            f"{path}: a Torch7 file, whose Lua objects are not read; train the system here (python -m "
+            "styleT2I.train_baseline), or save sentence embeddings as .npy [M, D]"
+        )
     for beginning, kind in _OTHERS.items():
         if start.startswith(beginning):
             raise CheckpointError(f"{path}: {kind}, which holds no weights itself; name the file of weights")

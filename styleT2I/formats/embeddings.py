@@ -43,8 +43,6 @@ def read_embeddings(path: str | Path) -> Embeddings:
     path = Path(path)
     check_file(path)
     texts = ()
-    if path.suffix.lower() == ".t7":
-        raise CheckpointError(f"{path}: Torch7 files are not read; save its embeddings as .npy [M, D]")
     if path.suffix.lower() in (".npy", ".npz"):
         held, texts = _read_numpy(path)
     else:

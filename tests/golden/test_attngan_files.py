@@ -1,6 +1,8 @@
 """AttnGAN's files against outputs of its authors' code, on the small random checkpoints of STYLET2I_SHARED."""
 
 import dataclasses
+import itertools
+import pickle
 
 import numpy as np
 import pytest
@@ -9,6 +11,8 @@ import torch
 from styleT2I.errors import ConfigError
 from styleT2I.formats.foreign import read_network
 from styleT2I.networks.registry import load_network, load_network_component
+from styleT2I.systems import open_text_gan
+from styleT2I.torch_utils.seeding import latents_of_seeds
 
 STAGES = (64, 128, 256)
 
@@ -95,3 +99,17 @@ def test_without_its_dictionary_the_text_encoder_says_where_to_put_it(folder):
     assert "captions.pickle" in component.info["notes"][0]
     with pytest.raises(ConfigError, match="captions.pickle"):
         load_network_component(component).encode(["a red bird"])
+
+
+def test_generate_draws_a_sentence_with_the_authors_files_as_their_networks_do(folder, generator, tmp_path):
+    words = ["<end>", *map("".join, itertools.product("abcdefg", "hijklmn"))]
+    (tmp_path / "words.pickle").write_bytes(pickle.dumps([[], [], dict(enumerate(words)), {}]))
+    gan = open_text_gan(
+        folder / "netG_epoch_600.pth", device="cpu", text_encoder=folder / "text_encoder200.pth",
+        captions=tmp_path / "words.pickle",
+    )  # fmt: skip
+    image = gan.sample([gan.understand(f"{words[3]} {words[49]} {words[7]}")], [5])
+    features = load_network(folder / "text_encoder200.pth")(torch.tensor([[3, 49, 7]]))
+    alone = generator(latents_of_seeds([5], generator.noise_dim), *features).images[2]
+    assert image.shape == (1, 3, 256, 256) and largest_difference(image, alone) < 1e-4
+    assert gan.model.info("text_encoder")["converted_from"]["file"] == "text_encoder200.pth"

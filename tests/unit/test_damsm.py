@@ -23,6 +23,7 @@ from styleT2I.errors import CheckpointError, ConfigError, UnsafeFileError
 from styleT2I.formats.attngan_files import inception_trunk, is_damsm_image, read_damsm_image, read_dictionary
 from styleT2I.formats.torch_files import Content
 from styleT2I.networks.registry import load_network
+from tests.foreign_files import save_damsm_text
 
 
 def features(num=3, dim=4, num_words=5, num_regions=6, seed=0):
@@ -148,28 +149,16 @@ def test_a_sentences_features_do_not_depend_on_its_batch_and_unknown_words_are_p
         encoder.encode(["purple"])
 
 
-def authors_files(folder, words):
-    """A text encoder and its dictionary as AttnGAN's authors lay them down."""
-    torch.manual_seed(4)
-    encoder, lstm = torch.nn.Embedding(len(words), 4), torch.nn.LSTM(4, 3, bidirectional=True)
-    state = {"encoder.weight": encoder.weight, **{f"rnn.{key}": value for key, value in lstm.state_dict().items()}}
-    torch.save({key: value.detach() for key, value in state.items()}, folder / "text_encoder.pth")
-    by_id = dict(enumerate(words))
-    content = [[[1, 2]], [[2]], by_id, {word: index for index, word in by_id.items()}]
-    (folder / "captions.pickle").write_bytes(pickle.dumps(content, protocol=2))
-    return folder / "text_encoder.pth"
-
-
 def test_a_dictionary_beside_the_text_encoder_gives_it_its_words(tmp_path, monkeypatch):
     monkeypatch.delenv("STYLET2I_CAPTIONS", raising=False)
-    encoder = load_network(authors_files(tmp_path, ["<end>", "red", "bird"]))
+    encoder = load_network(save_damsm_text(tmp_path, ["<end>", "red", "bird"]))
     assert encoder.config.words == ("red", "bird")
     assert encoder.tokenize(["red bird", "bird"]).tolist() == [[1, 2], [2, 0]]
 
 
 def test_a_dictionary_of_another_encoder_or_with_code_in_it_is_refused(tmp_path, monkeypatch):
     monkeypatch.delenv("STYLET2I_CAPTIONS", raising=False)
-    path = authors_files(tmp_path, ["<end>", "red", "bird"])
+    path = save_damsm_text(tmp_path, ["<end>", "red", "bird"])
     pickled = tmp_path / "captions.pickle"
     pickled.write_bytes(pickle.dumps([[], [], {0: "<end>", 1: "red"}, {}]))
     with pytest.raises(CheckpointError, match="has 3 words and .*captions.pickle 2"):

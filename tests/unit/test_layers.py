@@ -22,7 +22,19 @@ LIBRARY = BASE | {
     "data",
 }
 LIBRARY |= {"sources"}
-TOP = {"model", "systems", "margins", "results", "editing", "explain", "pipeline", "training", "evaluation", "fairness"}
+TOP = {
+    "model",
+    "sentence_readers",
+    "systems",
+    "margins",
+    "results",
+    "editing",
+    "explain",
+    "pipeline",
+    "training",
+    "evaluation",
+    "fairness",
+}
 ALLOWED = {
     "errors": set(),
     "config": {"errors"},

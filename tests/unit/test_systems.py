@@ -1,36 +1,62 @@
 """The promises that every system of systems.TextToImage keeps, whatever it is made of."""
 
+import dataclasses
+
+import numpy as np
 import pytest
 import torch
 
 from styleT2I.adjustment import AdjustmentConfig
-from styleT2I.errors import PromptError
+from styleT2I.baselines.damsm import TextEncoder, TextEncoderConfig
+from styleT2I.errors import CheckpointError, ConfigError, PromptError
+from styleT2I.formats.model_folder import SYSTEMS, write_model_manifest
 from styleT2I.model import Model
 from styleT2I.networks.registry import network_class
 from styleT2I.pipeline import StyleT2I
-from styleT2I.systems import StyleT2ISystem, TextGAN
-from tests.tiny_model import tiny_clip, write_tiny_model
+from styleT2I.systems import StyleT2ISystem, TextGAN, open_text_gan
+from tests.tiny_model import tiny_clip, write_tiny, write_tiny_model
 
-GANS = {"gan_int_cls": "gan-int-cls-generator", "stackgan": "stackgan-generator", "dfgan": "dfgan-generator"}
-SENTENCES = ("she is smiling", "he is wearing glasses")
+KINDS = {"gan_int_cls": "gan-int-cls-generator", "stackgan": "stackgan-generator", "attngan": "attngan-generator",
+         "dfgan": "dfgan-generator"}  # fmt: skip
+READERS = {"gan_int_cls": "clip", "stackgan": "clip", "attngan": "text_encoder", "dfgan": "text_encoder"}
+SENTENCES = ("she is smiling", "he is wearing glasses and a hat")
+WORDS = ("he", "she", "is", "smiling", "wearing", "a", "hat", "glasses", "and", "beard", "with")
+MAX_WORDS = 12
 
 
-def text_gan(role):
+def tiny_network(role, **changes):
     torch.manual_seed(0)
-    example, _ = network_class(GANS[role]).example()
-    network = type(example)(type(example.config)(**{**vars(example.config), "text_dim": 8}))
+    example, _ = network_class(KINDS[role]).example()
+    network = type(example)(dataclasses.replace(example.config, text_dim=8, **changes))
     for parameter in network.parameters():
         parameter.data += 0.1 * torch.randn(parameter.shape)  # so that sentences and seeds are seen
-    parts = {role: network.eval().requires_grad_(False), "clip": tiny_clip()}
-    return TextGAN(Model(parts, vocabulary="minifaces", device="cpu"), role)
+    return network.eval().requires_grad_(False)
 
 
-@pytest.fixture(scope="module", params=[*GANS, "stylet2i", "stylet2i adjusted"])
+def tiny_text_encoder():
+    torch.manual_seed(5)
+    return TextEncoder(TextEncoderConfig(WORDS, embedding_dim=4, text_dim=8)).eval().requires_grad_(False)
+
+
+def write_system(folder, role, reader=None, **changes):
+    """A model folder of random weights as a training leaves it."""
+    reader = reader or READERS[role]
+    facts = {"encoder": "clip"} if reader == "clip" else {"encoder": "damsm", "max_words": MAX_WORDS}
+    files = {
+        role: write_tiny(folder, role, tiny_network(role, **changes), text=facts).name,
+        reader: write_tiny(folder, reader, tiny_clip() if reader == "clip" else tiny_text_encoder()).name,
+    }
+    return write_model_manifest(folder, role, files, "minifaces").parent
+
+
+@pytest.fixture(scope="module", params=[*SYSTEMS, "dfgan by clip", "stylet2i", "stylet2i adjusted"])
 def system(request, tmp_path_factory):
-    if request.param in GANS:
-        return text_gan(request.param)
-    pipeline = StyleT2I.from_pretrained(write_tiny_model(tmp_path_factory.mktemp("model")), device="cpu")
-    return StyleT2ISystem(pipeline, AdjustmentConfig("paper") if "adjusted" in request.param else None)
+    folder = tmp_path_factory.mktemp("model")
+    if "stylet2i" in request.param:
+        pipeline = StyleT2I.from_pretrained(write_tiny_model(folder), device="cpu")
+        return StyleT2ISystem(pipeline, AdjustmentConfig("paper") if "adjusted" in request.param else None)
+    role, _, reader = request.param.partition(" by ")
+    return open_text_gan(write_system(folder, role, reader), device="cpu")
 
 
 def test_images_are_in_range_and_of_the_systems_size(system):
@@ -53,8 +79,80 @@ def test_the_sentence_and_the_seed_are_seen(system):
     assert not torch.equal(image[0], image[1]) and not torch.equal(image[0], image[2])
 
 
-def test_what_cannot_be_drawn_is_refused_and_the_record_names_the_parts(system):
-    with pytest.raises(PromptError, match="empty"):
-        system.understand("  ")
-    assert system.understand(SENTENCES[0]).attributes["smiling"] is True
-    assert system.name and system.describe()["components"]
+@pytest.mark.parametrize("text", ["  ", "!?", "he " * 400, "he is wearing a hat " + "and glasses " * 20])
+def test_what_cannot_be_drawn_is_refused_in_one_line(system, text):
+    with pytest.raises(PromptError) as caught:
+        system.understand(text)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_word_that_is_not_known_is_warned_of_or_refused(system):
+    text = "she is smiling xyzzy"
+    assert any("xyzzy" in warning for warning in system.understand(text).warnings)
+    with pytest.raises(PromptError, match="xyzzy"):
+        system.understand(text, strict=True)
+
+
+def test_the_record_names_the_parts_in_use_by_their_hashes(system):
+    prompt = system.understand(SENTENCES[0])
+    assert prompt.attributes["smiling"] is True
+    system.sample([prompt], [0])
+    described = system.describe()
+    assert described["name"] == system.name and len(described["components"]) >= 2
+    assert all(len(digest) == 64 for digest in described["components"].values())
+
+
+def test_a_drawing_is_the_sample_and_has_a_grid(system):
+    drawer = system.pipeline if isinstance(system, StyleT2ISystem) else system
+    result = drawer.generate(SENTENCES[0], seeds=[3, 4, 5])
+    assert result.images_u8.shape == (3, 3, system.resolution, system.resolution)
+    grid = result.grid_u8(2)
+    assert grid.dtype == torch.uint8 and grid.shape[0] == 3 and min(grid.shape[1:]) > system.resolution
+    with pytest.raises(ConfigError, match="no seeds"):
+        drawer.generate(SENTENCES[0], seeds=[])
+
+
+def test_every_word_of_a_sentence_reaches_attngan_and_has_a_map(tmp_path):
+    gan = open_text_gan(write_system(tmp_path, "attngan"), device="cpu")
+    _, words, mask = gan.features(SENTENCES)
+    assert words.shape == (2, 8, MAX_WORDS) and (~mask).sum(dim=1).tolist() == [3, 7]
+    assert not words.transpose(1, 2)[mask].any()
+    prompts = [gan.understand(sentence) for sentence in SENTENCES]
+    three, seven = (gan.attention_u8(prompt, 0) for prompt in prompts)
+    assert three.dtype == torch.uint8 and seven.shape[1] > three.shape[1]  # more words take a second row
+
+
+def test_the_legacy_mask_makes_rows_depend_on_each_other_as_released(tmp_path):
+    pictures = {}
+    for is_legacy in (False, True):
+        folder = write_system(tmp_path / str(is_legacy), "attngan", legacy_mask=is_legacy)
+        gan = open_text_gan(folder, device="cpu")
+        prompts = [gan.understand(sentence) for sentence in SENTENCES]
+        pictures[is_legacy] = (gan.sample(prompts, [0, 1]), gan.sample(prompts[:1], [0]))
+    assert torch.equal(pictures[False][0][:1], pictures[False][1])
+    assert not torch.equal(pictures[True][0][:1], pictures[True][1])
+    torch.testing.assert_close(pictures[True][1], pictures[False][1])  # one sentence: nothing to mix
+
+
+def test_readers_that_do_not_fit_are_one_line(tmp_path):
+    folder = write_system(tmp_path / "dfgan", "dfgan")
+    clip = write_tiny(tmp_path, "clip", tiny_clip())
+    with pytest.raises(ConfigError, match="does not read its sentences by the clip given; drop it"):
+        open_text_gan(folder, device="cpu", clip=clip)
+    with pytest.raises(ConfigError, match="name that too, with --text-encoder"):
+        open_text_gan(folder, device="cpu", captions="captions.pickle")
+    attngan = write_tiny(tmp_path, "attngan", tiny_network("attngan"))
+    np.save(tmp_path / "said.npy", np.zeros((2, 8)))
+    with pytest.raises(CheckpointError, match="features of every word.*--text-encoder"):
+        open_text_gan(attngan, device="cpu", embeddings=tmp_path / "said.npy")
+    with pytest.raises(PromptError, match="cannot answer a free sentence; give DAMSM's with --text-encoder"):
+        open_text_gan(attngan, device="cpu").understand("she is smiling")
+    drawn = open_text_gan(attngan, device="cpu", text_encoder=folder)  # the model's own
+    assert drawn.sample([drawn.understand("she is smiling")], [0]).isfinite().all()
+
+
+def test_a_text_encoder_of_another_width_is_refused():
+    torch.manual_seed(0)
+    wide = TextEncoder(TextEncoderConfig(WORDS, embedding_dim=4, text_dim=10)).eval()
+    with pytest.raises(CheckpointError, match="text_dim"):
+        TextGAN(Model({"attngan": tiny_network("attngan"), "text_encoder": wide}, device="cpu"), "attngan")

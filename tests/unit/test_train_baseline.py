@@ -108,7 +108,7 @@ def test_a_run_leaves_a_model_that_draws_sentences_and_resumes_as_if_never_stopp
     assert together.shape == (4, 3, 16, 16) and together.abs().max() <= 1 and together.isfinite().all()
     torch.testing.assert_close(gan.sample(prompts[1:], [0]), together[3:], rtol=0, atol=0)  # alone as in company
     assert not torch.equal(together[0], together[2])  # another seed
-    torch.testing.assert_close(gan.encode_text(captions), whole.text.encode(captions))  # read as in training
+    torch.testing.assert_close(gan.features(captions)[0], whole.text.encode(captions))  # read as in training
     drawing = gan.generate(prompts[0], [3, 4])
     assert drawing.images_u8.shape == (2, 3, 16, 16) and drawing.to_dict()["seeds"] == [3, 4]
 
