@@ -41,6 +41,10 @@ class Dataset(Protocol):
         """Return the captions of one sample without touching its picture."""
         ...
 
+    def labels_of(self, indices: Sequence[int]) -> torch.Tensor:
+        """Return bool [N, A] of the given samples without touching their pictures; A is 0 where none are known."""
+        ...
+
 
 def open_dataset(spec: str, resolution: int | None = None, *, with_masks: bool = True) -> Dataset:
     """Open a folder, or MiniFaces by "minifaces:DISTRIBUTION/SPLIT[:NUM]", say "minifaces:biased/train:20000".

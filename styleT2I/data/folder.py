@@ -61,6 +61,11 @@ class FolderDataset:
         """Return the captions of one sample; empty when the data set has none."""
         return self._samples[index][1]
 
+    def labels_of(self, indices: Sequence[int]) -> torch.Tensor:
+        """Return bool [N, A] of the given samples; A is 0 where the data set has no attributes."""
+        rows = [self._samples[i][2] for i in indices] if self.attribute_names else [()] * len(indices)
+        return torch.tensor(rows).reshape(len(indices), len(self.attribute_names)) > 0
+
     def name_of(self, index: int) -> str:
         """Return the NAME of one sample: its path below images/ without the suffix."""
         return self._name(self._samples[index][0])
@@ -73,7 +78,7 @@ class FolderDataset:
         images = torch.from_numpy(np.stack([image for image, _ in pixels])).permute(0, 3, 1, 2)
         batch = Batch(images.contiguous(), [s[1] for s in samples])
         if self.attribute_names:
-            batch.attributes = torch.tensor([s[2] for s in samples]) > 0
+            batch.attributes = self.labels_of(indices)
         if self.nuisance_names:
             batch.nuisances = torch.tensor([s[3] for s in samples], dtype=torch.float32)
         if self.region_names:

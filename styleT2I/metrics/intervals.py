@@ -1,4 +1,4 @@
-"""Confidence intervals for shares, for differences of paired shares, and for means over what was drawn once."""
+"""Confidence intervals for shares, for two shares side by side, and for means over what was drawn once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from statistics import NormalDist
 
 import torch
 
-__all__ = ["bootstrap_interval", "newcombe_paired_interval", "wilson_interval"]
+__all__ = [
+    "bootstrap_difference_interval", "bootstrap_interval", "newcombe_interval", "newcombe_paired_interval",
+    "share_ratio_interval", "wilson_interval",
+]  # fmt: skip
 
 
 def wilson_interval(num_successes: int, num_trials: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -61,6 +64,42 @@ def newcombe_paired_interval(
     return max(low, -1.0), min(high, 1.0)
 
 
+def newcombe_interval(
+    num_first: int, trials_first: int, num_second: int, trials_second: int, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Interval (low, high) of the first share minus the second, measured on different things.
+
+    Newcombe (1998, Statistics in Medicine 17, 873), method 10: the Wilson intervals of the two, added in squares. No
+    trial on either side gives (-1, 1). Raises ValueError as `wilson_interval` does.
+    """
+    low_first, high_first = wilson_interval(num_first, trials_first, confidence)
+    low_second, high_second = wilson_interval(num_second, trials_second, confidence)
+    if not (trials_first and trials_second):
+        return -1.0, 1.0
+    first, second = num_first / trials_first, num_second / trials_second
+    low = first - second - math.hypot(first - low_first, high_second - second)
+    high = first - second + math.hypot(high_first - first, second - low_second)
+    return max(low, -1.0), min(high, 1.0)
+
+
+def share_ratio_interval(
+    num_first: int, trials_first: int, num_second: int, trials_second: int, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Interval (low, high) of the first share over the second, measured on different things.
+
+    On the logarithm, with half a success and half a trial more on both sides (Walter 1975, Biometrika 62, 371), so
+    that a side without a single success has an interval too. Raises ValueError unless 0 <= successes <= trials > 0.
+    """
+    logs, variance = [], 0.0
+    for num, trials in ((num_first, trials_first), (num_second, trials_second)):
+        if not 0 <= num <= trials or not trials:
+            raise ValueError(f"{num} successes in {trials} trials")
+        logs.append(math.log((num + 0.5) / (trials + 0.5)))
+        variance += 1 / (num + 0.5) - 1 / (trials + 0.5)
+    centre, half = logs[0] - logs[1], NormalDist().inv_cdf(0.5 + confidence / 2) * math.sqrt(variance)
+    return math.exp(centre - half), math.exp(centre + half)
+
+
 def _corrected_correlation(both, only_first, only_second, neither) -> float:
     """Newcombe's correlation of two paired outcomes; 0 where one of them never or always happens."""
     num_first, num_second = both + only_first, both + only_second
@@ -83,10 +122,29 @@ def bootstrap_interval(
     as they please, and a row of differences makes the interval a paired one. Equal rows give an interval of no
     width: it speaks of this kind of row only. Raises ValueError for no rows.
     """
+    means = values.double().flatten(1).mean(dim=1) if values.ndim > 1 else values.double()  # [N]
+    return _percentiles(_resampled_means(means, generator, num_resamples), confidence)
+
+
+def bootstrap_difference_interval(
+    first: torch.Tensor,
+    second: torch.Tensor,
+    generator: torch.Generator,
+    confidence: float = 0.95,
+    num_resamples: int = 4000,
+) -> tuple[float, float]:
+    """As `bootstrap_interval`, of the mean of first [N] less that of second [M], two independent samples."""
+    means = [_resampled_means(values.double(), generator, num_resamples) for values in (first, second)]
+    return _percentiles(means[0] - means[1], confidence)
+
+
+def _resampled_means(values, generator, num_resamples):
     if not len(values):
         raise ValueError("no rows to resample")
-    means = values.double().flatten(1).mean(dim=1) if values.ndim > 1 else values.double()  # [N]
-    rows = torch.randint(len(means), (num_resamples, len(means)), generator=generator)
+    return values[torch.randint(len(values), (num_resamples, len(values)), generator=generator)].mean(dim=1)
+
+
+def _percentiles(values, confidence):
     quantiles = torch.tensor([(1 - confidence) / 2, (1 + confidence) / 2], dtype=torch.float64)
-    low, high = means[rows].mean(dim=1).quantile(quantiles).tolist()
+    low, high = values.quantile(quantiles).tolist()
     return low, high

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-__all__ = ["density_coverage", "neighbour_radii", "precision_recall"]
+__all__ = ["density_coverage", "local_realism", "neighbour_radii", "precision_recall"]
 
 ROWS_PER_BLOCK = 1024  # a block of distances is [1024, M]: memory stays flat in N
 
@@ -34,6 +34,24 @@ def neighbour_radii(features: torch.Tensor, num_neighbours: int) -> torch.Tensor
         distances[index, start + index] = float("inf")  # a point is not its own neighbour
         radii.append(distances.kthvalue(num_neighbours, dim=1).values)
     return torch.cat(radii)
+
+
+def local_realism(
+    rows: torch.Tensor, points: torch.Tensor, radii: torch.Tensor, num_neighbours: int = 5
+) -> torch.Tensor:
+    """Logarithm [N] of how near each row lies to the points, measured by how near these lie to each other there.
+
+    rows [N, F], points [M, F], radii [M] as `neighbour_radii` has them for the same num_neighbours. 0 is a distance
+    to the k-th nearest point that equals the mean such distance of the k nearest points themselves, -0.69 twice it:
+    minus the logarithm of the simplified local outlier factor (Schubert et al. 2014). Unlike the realism score of
+    Kynkaanniemi et al. (2019), it drops no point of a sparse region, so a rare kind of picture keeps its neighbours.
+    """
+    values = []
+    for block in rows.split(ROWS_PER_BLOCK):
+        nearest = _squared_distances(block, points).topk(num_neighbours, dim=1, largest=False)
+        own = nearest.values[:, -1].clamp(min=1e-12).sqrt()
+        values.append((radii[nearest.indices].clamp(min=1e-12).sqrt().mean(dim=1) / own).log())
+    return torch.cat(values)
 
 
 def _share_inside_any(rows: torch.Tensor, points: torch.Tensor, radii: torch.Tensor) -> float:

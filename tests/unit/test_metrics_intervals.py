@@ -8,7 +8,13 @@ import scipy.stats
 import torch
 from scipy.stats import binomtest
 
-from styleT2I.metrics.intervals import bootstrap_interval, newcombe_paired_interval, wilson_interval
+from styleT2I.metrics.intervals import (
+    bootstrap_interval,
+    newcombe_interval,
+    newcombe_paired_interval,
+    share_ratio_interval,
+    wilson_interval,
+)
 
 
 @pytest.mark.parametrize("successes, trials", [(0, 7), (4, 8), (160, 200), (199, 200), (200, 200), (1, 1)])
@@ -95,3 +101,27 @@ def test_bootstrap_resamples_rows_so_that_repeated_columns_teach_nothing():
     independent = (torch.rand(100, 13, generator=rng) < 0.8).double()
     narrow = bootstrap_interval(independent, torch.Generator().manual_seed(0))
     assert narrow[1] - narrow[0] < 0.5 * (high - low)
+
+
+def test_intervals_of_independent_shares_equal_statsmodels_on_random_counts():
+    proportion = pytest.importorskip("statsmodels.stats.proportion")
+    rng = np.random.default_rng(11)
+    for _ in range(100):
+        trials = rng.integers(1, 400, 2).tolist()
+        first, second = (int(rng.integers(num + 1)) for num in trials)
+        counts = (first, trials[0], second, trials[1])
+        expected = proportion.proportion_confint(first, trials[0], method="wilson")
+        assert wilson_interval(*counts[:2]) == pytest.approx(expected, abs=1e-12)
+        expected = proportion.confint_proportions_2indep(*counts, method="newcomb", compare="diff")
+        assert newcombe_interval(*counts) == pytest.approx(expected, abs=1e-9)
+        expected = proportion.confint_proportions_2indep(*counts, method="log-adjusted", compare="ratio")
+        assert share_ratio_interval(*counts) == pytest.approx(expected, rel=1e-9)
+
+
+def test_independent_shares_by_hand():
+    assert newcombe_interval(56, 70, 48, 80) == pytest.approx((0.0524, 0.3339), abs=5e-5)  # Newcombe 1998, table II (a)
+    assert newcombe_interval(0, 0, 3, 4) == (-1.0, 1.0)
+    low, high = share_ratio_interval(0, 20, 5, 20)
+    assert 0 < low < 0.1 and 1 < high < 2  # no success among 20 may still be chance
+    with pytest.raises(ValueError, match="0 trials"):
+        share_ratio_interval(0, 0, 5, 20)

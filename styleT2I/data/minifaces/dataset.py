@@ -81,6 +81,10 @@ class MiniFaces:
         """The captions of one image, the same at every call."""
         return self._captions(index, self.scenes([index]).labels[0].tolist())
 
+    def labels_of(self, indices: Sequence[int]) -> torch.Tensor:
+        """Labels bool [N, 14] of the given images, unpainted."""
+        return self.scenes(indices).labels
+
     def batch(self, indices: Sequence[int]) -> Batch:
         """Images, captions, labels, masks and nuisances of the given images."""
         import torch
