@@ -49,7 +49,7 @@ def load_config(cls, path: str | Path):
             raise ConfigError(f"{path}: a configuration is a .json or .yaml file")
     except OSError as error:
         raise ConfigError(f"{path}: cannot read the configuration: {error.strerror or error}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the latter: brackets within brackets without end
         raise ConfigError(f"{path}: not a valid configuration file: {str(error).splitlines()[0]}") from error
     try:
         return from_dict(cls, {} if mapping is None else mapping)
