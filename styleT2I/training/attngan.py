@@ -186,10 +186,10 @@ class AttnGANTask:
 
     @torch.no_grad()
     def _average_generator(self):
-        for average, current in zip(self.G_ema.parameters(), self.G.parameters(), strict=True):
-            average.lerp_(current, 1 - self.config.ema)
-        for average, current in zip(self.G_ema.buffers(), self.G.buffers(), strict=True):
-            average.copy_(current)
+        current = self.G.state_dict()
+        for name, average in self.G_ema.state_dict().items():
+            is_number = average.is_floating_point()
+            average.copy_(current[name].lerp(average, self.config.ema) if is_number else current[name])
 
 
 def _arguments(text):

@@ -108,7 +108,7 @@ PRESETS = {
         "minifaces": (
             64,  # as many as the other baselines see
             {
-                **_FACES, "batch_size": 32, "d_width": 16, "half": True,
+                **_FACES, "batch_size": 32, "d_width": 16, "ema": 0.99, "half": True,
                 "generator": {"z_dim": 64, "cond_dim": 32, "width": 24, "first_resolution": 16, "num_residual": 1},
             },
         ),
