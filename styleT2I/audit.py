@@ -68,19 +68,24 @@ def plan_command(path, detect, power, alpha, correlation, comparisons):
 @model_option
 @click.option("--num", default=300, type=click.IntRange(10), help="Labelled pictures with, and as many without, each "
               "composition.")  # fmt: skip
+@click.option("--data", metavar="DATA", help="Labelled pictures: a folder with attributes.csv. [default: unseen "
+              "MiniFaces pictures]")  # fmt: skip
+@click.option("--resolution", type=click.IntRange(8, 4096), help="Side of the pictures. [default: the model's]")
 @click.option("--json", "json_path", required=True, metavar="FILE", help="Write the judge's confusion here.")
 @device_option
-def calibrate_command(path, model, num, json_path, device):
+def calibrate_command(path, model, num, data, resolution, json_path, device):
     """Measure how often the plan's judge errs in each composition, on labelled pictures, for run's --calibration."""
     from styleT2I.fairness.calibration import calibrate
+    from styleT2I.fairness.judges import open_judge
     from styleT2I.fairness.plan import load_plan
-    from styleT2I.model import Model
+    from styleT2I.fairness.subjects import as_subject
     from styleT2I.torch_utils.files import check_writable_dir, write_json_atomic
 
     plan, vocabulary = load_plan(path)
-    opened = Model.from_pretrained(model, device=device)
+    subject = as_subject(_opened(model, device))
+    judge = open_judge(plan.judge, vocabulary, subject.model, device)
     check_writable_dir(Path(json_path).absolute().parent)
-    found = calibrate(plan, vocabulary, opened, num)
+    found = calibrate(plan, vocabulary, judge, num, resolution or subject.resolution, data)
     write_json_atomic(json_path, found)
     for name, counts in found["cells"].items():
         num_right, num_wrong = (counts[one] + counts[two] for one, two in (
@@ -101,24 +106,28 @@ _calibration_option = click.option(
 @command("run")
 @click.argument("path", metavar="PLAN.yaml")
 @model_option
+@click.option("--images", type=click.Path(), metavar="DIR", help="Pictures made elsewhere, in place of a model's.")
+@click.option("--prompts", type=click.Path(), metavar="FILE.csv", help="Of --images: columns file, prompt or "
+              "composition, and seed.")  # fmt: skip
+@click.option("--callable", "function", metavar="MODULE:FUNCTION", help="A Python function (prompt, seed) -> picture, "
+              "in place of a model.")  # fmt: skip
 @click.option("--num", type=click.IntRange(1), help="Pictures of a composition in place of the plan's; the report "
               "says so.")  # fmt: skip
 @click.option("--shard", default="1/1", type=ShardRange(), metavar="i/n", help="Draw part i of n only, for merge.")
 @_calibration_option
 @outdir_option
 @device_option
-def run_command(path, model, num, shard, calibration, outdir, device):
+def run_command(path, model, images, prompts, function, num, shard, calibration, outdir, device):
     """Draw and judge what a plan declares, and write DIR/audit.json; exit status 3 when a threshold fails.
 
     Finished compositions are kept in DIR/cells: a killed audit goes on from them.
     """
     from styleT2I.fairness.plan import load_plan
     from styleT2I.fairness.run import Audit
-    from styleT2I.model import Model
 
     plan, vocabulary = load_plan(path)
     calibration = _read_calibration(calibration, plan, vocabulary)
-    audit = Audit(plan, vocabulary, Model.from_pretrained(model, device=device), num)
+    audit = Audit(plan, vocabulary, _subject(model, images, prompts, function, num, device), num, device=device)
     audit.run(outdir, shard)
     if shard[1] == 1:
         _finish(audit.result(outdir, calibration), outdir)
@@ -139,6 +148,33 @@ def merge_command(path, folders, calibration, outdir):
     plan, vocabulary = load_plan(path)
     calibration = _read_calibration(calibration, plan, vocabulary)
     _finish(merge_cells(plan, vocabulary, folders, calibration=calibration), outdir)
+
+
+def _subject(model, images, prompts, function, num, device):
+    """What is audited: pictures, a function, or a model, of which one is named."""
+    is_model_named = click.get_current_context().get_parameter_source("model").name == "COMMANDLINE"
+    if (images is not None) + (function is not None) + is_model_named > 1:
+        raise click.UsageError("an audit is of one thing; name --model, --images or --callable")
+    if (images is None) != (prompts is None):
+        raise click.UsageError("--images and --prompts belong together: pictures, and the CSV that says what of")
+    if images is not None and num is not None:
+        raise click.UsageError("--num draws nothing with --images; every picture that is listed is looked at")
+    if images is not None:
+        from styleT2I.fairness.subject_images import ImagesSubject
+
+        return ImagesSubject(images, prompts)
+    if function is not None:
+        from styleT2I.fairness.subject_callable import CallableSubject
+
+        return CallableSubject(function)
+    return _opened(model, device)
+
+
+def _opened(model, device):
+    from styleT2I.model import Model
+    from styleT2I.systems import open_text_gan
+
+    return open_text_gan(model, device=device) or Model.from_pretrained(model, device=device)
 
 
 def _read_calibration(path, plan, vocabulary):

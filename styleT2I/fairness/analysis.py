@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 
-from styleT2I.attributes.compositions import differing
 from styleT2I.attributes.vocabulary import Vocabulary
-from styleT2I.fairness.hypothesis_tests import benjamini_hochberg, holm, mcnemar_exact
-from styleT2I.fairness.judge_error import Confusion, corrected_gap, corrected_share_interval, gap_bounds, share_bounds
+from styleT2I.fairness.designs import paired, unpaired
+from styleT2I.fairness.hypothesis_tests import benjamini_hochberg, holm
+from styleT2I.fairness.judge_error import (
+    Confusion,
+    corrected_gap,
+    corrected_gap_of_samples,
+    corrected_share_interval,
+    gap_bounds,
+    share_bounds,
+)
 from styleT2I.fairness.outcomes import SUCCESS, UNSURE
 from styleT2I.fairness.plan import AuditPlan
-from styleT2I.metrics.intervals import newcombe_paired_interval, wilson_interval
+from styleT2I.fairness.quality import quality
+from styleT2I.fairness.rarity import rarity
+from styleT2I.fairness.sweeps import adjustment_effect, curves
+from styleT2I.fairness.training_shares import training_shares
+from styleT2I.fairness.unprompted import unprompted
+from styleT2I.metrics.intervals import wilson_interval
 from styleT2I.torch_utils.seeding import generator
 
 __all__ = ["analyse"]
@@ -27,7 +38,8 @@ def analyse(
 
     An undetermined picture is no success; the bounds say what it could be. Primary comparisons (Holm) are the declared
     ones in the primary setting. Exploratory ones (Benjamini-Hochberg) are the declared ones in the other settings,
-    other pairs that differ in one attribute, and every composition under each swept method of adjustment.
+    other pairs that differ in one attribute, and every composition under the primary method of adjustment and each
+    swept one, and under each of these and none.
     confusions: of the judge in every composition; declared gaps then come corrected too, and thresholds hold for those.
     """
     settings, cells = [setting.name for setting in plan.settings], plan.cells(vocabulary)
@@ -36,19 +48,19 @@ def analyse(
         for one in plan.comparisons
     ]
     for one in compared if confusions else ():
-        one["corrected"] = _corrected(one, confusions)
+        one["corrected"] = _corrected(one, outcomes, confusions)
     _adjust(compared, holm, "p_holm", plan.alpha)
     exploratory = [_compare(outcomes, *sides) for sides in _exploratory(plan, cells)]
     _adjust(exploratory, benjamini_hochberg, "p_benjamini_hochberg", plan.alpha)
     thresholds = [_threshold(one, compared) for one in plan.thresholds]
     failed = [one["comparison"] for one in thresholds if not one["passes"]]
-    figures = {key: _cell(key, found) for key, found in outcomes.items()}
+    figures = {(name, cell): _cell((name, cell), outcomes[name, cell]) for name in settings for cell in cells}
     for (_, name), figure in figures.items() if confusions else ():
         found = corrected_share_interval(
             figure["successes"], figure["num"], confusions[name], generator("audit", figure["setting"], name)
         )
         figure["corrected"] = {"success": found.value, "success_interval": list(found.interval)}
-    return {
+    result = {
         "verdict": ("failed" if failed else "passed") if thresholds else "no threshold declared",
         "failed": failed,
         "thresholds": thresholds,
@@ -57,6 +69,20 @@ def analyse(
         "exploratory": exploratory,
         "cells": [figures[name, cell] for name in settings for cell in cells],
     }
+    return result | _further(plan, vocabulary, outcomes, [*compared, *exploratory])
+
+
+def _further(plan, vocabulary, outcomes, compared):
+    """What a plan may ask for beside its comparisons: tables with an explanation, those that there are."""
+    cells, training = plan.cells(vocabulary), training_shares(plan, vocabulary)
+    found = {
+        "curves": curves(plan, outcomes, compared),
+        "adjustment": adjustment_effect(plan, cells, outcomes, compared),
+        "unprompted": unprompted(plan, vocabulary, outcomes, training),
+        "rarity": rarity(plan, cells, outcomes, training),
+        "quality": quality(plan, cells, outcomes),
+    }
+    return {key: value for key, value in found.items() if value is not None}
 
 
 def _exploratory(plan, cells):
@@ -66,14 +92,25 @@ def _exploratory(plan, cells):
         for one in plan.comparisons:
             yield (setting.name, one.first), (setting.name, one.second)
     declared = {frozenset((one.first, one.second)) for one in plan.comparisons}
-    for first, second in itertools.combinations(cells, 2):
-        is_twin = cells[first].keys() == cells[second].keys() and len(differing(cells[first], cells[second])) == 1
-        if is_twin and frozenset((first, second)) not in declared:
+    for first, second in _twins(cells):
+        if frozenset((first, second)) not in declared:
             yield (primary.name, first), (primary.name, second)
-    for setting in others:
-        if setting.method != primary.method:
-            for cell in cells:
-                yield (primary.name, cell), (setting.name, cell)
+    methods = [setting for setting in others if setting.method != primary.method]
+    without = [setting for setting in methods if setting.method == "none"]
+    for first, second in [*((primary, one) for one in methods), *((a, b) for a in methods for b in without if a != b)]:
+        for cell in cells:
+            yield (first.name, cell), (second.name, cell)
+
+
+def _twins(cells):
+    """Pairs of compositions of the same attributes that differ in one, in the order of the cells."""
+    places = {frozenset(cell.items()): index for index, cell in enumerate(cells.values())}
+    names = list(cells)
+    for index, cell in enumerate(cells.values()):
+        flipped = (frozenset({**cell, name: not value}.items()) for name, value in cell.items())
+        for other in sorted(places.get(one, -1) for one in flipped):
+            if other > index:
+                yield names[index], names[other]
 
 
 def _cell(key, found):
@@ -98,28 +135,28 @@ def _cell(key, found):
 
 
 def _compare(outcomes, first_key, second_key):
-    first, second = outcomes[first_key]["success"], outcomes[second_key]["success"]
-    sides = [(a == SUCCESS, b == SUCCESS) for a, b in zip(first, second, strict=True)]
-    pairs = [sides.count(kind) for kind in ((True, True), (True, False), (False, True), (False, False))]
-    num = len(sides)
-    shares = (pairs[0] + pairs[1]) / num, (pairs[0] + pairs[2]) / num
-    bounds = [share_bounds(side.count(SUCCESS), side.count(UNSURE), num) for side in (first, second)]
+    found = [outcomes[key] for key in (first_key, second_key)]
+    sides = [one["success"] for one in found]
+    figures = (paired if all(one.get("is_paired", True) for one in found) else unpaired)(*sides)
+    shares = figures["success"]
+    bounds = [share_bounds(side.count(SUCCESS), side.count(UNSURE), len(side)) for side in sides]
     return {
         "first": dict(zip(("setting", "cell"), first_key, strict=True)),
         "second": dict(zip(("setting", "cell"), second_key, strict=True)),
-        "pairs": dict(zip(("both", "only_first", "only_second", "neither"), pairs, strict=True)),
-        "success": list(shares),
-        "gap": (pairs[1] - pairs[2]) / num,
-        "gap_interval": list(newcombe_paired_interval(*pairs)),
+        **figures,
         "gap_bounds": list(gap_bounds(*bounds)),
         "ratio": min(shares) / max(shares) if max(shares) else None,
-        "p": mcnemar_exact(pairs[1], pairs[2]),
     }
 
 
-def _corrected(one, confusions):
+def _corrected(one, outcomes, confusions):
     judges = [confusions[one[side]["cell"]] for side in ("first", "second")]
-    found = corrected_gap(tuple(one["pairs"].values()), *judges, generator("audit", "corrected", one["name"]))
+    random = generator("audit", "corrected", one["name"])
+    if one["design"] == "paired":
+        found = corrected_gap(tuple(one["pairs"].values()), *judges, random)
+    else:
+        sides = [outcomes[one[side]["setting"], one[side]["cell"]]["success"] for side in ("first", "second")]
+        found = corrected_gap_of_samples(*((side.count(SUCCESS), len(side)) for side in sides), *judges, random)
     return {"gap": found.value, "gap_interval": list(found.interval)}
 
 
@@ -148,9 +185,11 @@ def _threshold(threshold, compared):
 
 def _summary(cells):
     worst, best = (pick(cells, key=lambda cell: cell["success"]) for pick in (min, max))
+    confidence = 1 - 0.05 / len(cells)  # Bonferroni: whichever of the compositions is the worst
     return {
         "worst_cell": worst["cell"],
         "worst": worst["success"],
+        "worst_interval": list(wilson_interval(worst["successes"], worst["num"], confidence)),
         "best_cell": best["cell"],
         "best": best["success"],
         "gap": best["success"] - worst["success"],

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import torch
 
 __all__ = [
-    "Confusion", "Corrected", "corrected_gap", "corrected_share", "corrected_share_interval", "gap_bounds",
-    "share_bounds",
+    "Confusion", "Corrected", "corrected_gap", "corrected_gap_of_samples", "corrected_share",
+    "corrected_share_interval", "gap_bounds", "share_bounds",
 ]  # fmt: skip
 
 
@@ -72,10 +72,9 @@ def corrected_share_interval(
     num_resamples: int = 4000,
 ) -> Corrected:
     """A corrected share of num images; the interval resamples these and the judge's labelled images."""
-    # As in `corrected_gap`: 32 of 32 are no certainty.
-    share = num_successes / num if 0 < num_successes < num else (num_successes + 2) / (num + 4)
-    observed = _binomial(num, share, num_resamples, generator) / num
-    values = _corrected_resamples(observed, *_resampled(judge, num_resamples, generator))
+    values = _corrected_resamples(
+        _resampled_share(num_successes, num, num_resamples, generator), *_resampled(judge, num_resamples, generator)
+    )
     return Corrected(corrected_share(num_successes / num, judge), _percentiles(values, confidence, (0.0, 1.0)))
 
 
@@ -106,6 +105,31 @@ def corrected_gap(
         (pairs[0] + pairs[2]) / num, second_judge
     )
     return Corrected(value, _percentiles(first - second, confidence, (-1.0, 1.0)))
+
+
+def corrected_gap_of_samples(
+    first: tuple[int, int],
+    second: tuple[int, int],
+    first_judge: Confusion,
+    second_judge: Confusion,
+    generator: torch.Generator,
+    confidence: float = 0.95,
+    num_resamples: int = 4000,
+) -> Corrected:
+    """As `corrected_gap` of two samples that are not paired: successes and pictures of each, resampled apart."""
+    first_share = _resampled_share(*first, num_resamples, generator)
+    second_share = _resampled_share(*second, num_resamples, generator)
+    first_rates = _resampled(first_judge, num_resamples, generator)
+    second_rates = first_rates if second_judge is first_judge else _resampled(second_judge, num_resamples, generator)
+    values = _corrected_resamples(first_share, *first_rates) - _corrected_resamples(second_share, *second_rates)
+    value = corrected_share(first[0] / first[1], first_judge) - corrected_share(second[0] / second[1], second_judge)
+    return Corrected(value, _percentiles(values, confidence, (-1.0, 1.0)))
+
+
+def _resampled_share(num_successes, num, num_resamples, generator):
+    """Resampled shares [num_resamples]; as in `corrected_gap`, 32 of 32 are no certainty."""
+    share = num_successes / num if 0 < num_successes < num else (num_successes + 2) / (num + 4)
+    return _binomial(num, share, num_resamples, generator) / num
 
 
 def _rogan_gladen(share, sensitivity, specificity):

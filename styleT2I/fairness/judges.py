@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
 
 from styleT2I.attributes.vocabulary import Vocabulary
+from styleT2I.config import to_dict
 from styleT2I.errors import ConfigError
 from styleT2I.fairness.entry_points import load_entry_point
 from styleT2I.fairness.judge_plan import JudgePlan
@@ -19,7 +21,7 @@ from styleT2I.model import Model
 from styleT2I.sources.registry import registry
 from styleT2I.torch_utils.images import from_uint8
 
-__all__ = ["Judge", "open_judge"]
+__all__ = ["Judge", "columns_of", "open_judge"]
 
 STEERING = ("judges.guide", "clip")  # roles of networks that decide during generation, or trained what draws
 
@@ -41,16 +43,10 @@ class Judge:
         self.plan, self.sha256, self.is_independent = plan, scores.sha256, is_independent
         self.features = scores.features
         self._scores = scores.of
-        found = {}  # name -> column and sign; the first of several terms for one attribute counts
-        for column, term in enumerate(scores.names):
-            try:
-                name, value = vocabulary.resolve(term)
-            except ConfigError:
-                continue  # what a classifier knows beyond the vocabulary
-            found.setdefault(name, (column, 1.0 if value else -1.0))
+        found = columns_of(scores.names, vocabulary)
         self.attribute_names = tuple(name for name in vocabulary.names if name in found)
         self._columns = [found[name][0] for name in self.attribute_names]
-        self._signs = torch.tensor([found[name][1] for name in self.attribute_names])
+        self._signs = torch.tensor([1.0 if found[name][1] else -1.0 for name in self.attribute_names])
 
     @torch.no_grad()
     def verdicts(self, images_u8: Sequence[torch.Tensor]) -> torch.Tensor:
@@ -68,17 +64,36 @@ class Judge:
 
     def describe(self) -> dict:
         """What the plan says of it, its hash, and whether it is independent of what it judges."""
-        said = {key: value for key, value in asdict(self.plan).items() if value is not None}
+        said = {key: value for key, value in to_dict(self.plan).items() if value is not None}
         return {**said, "sha256": self.sha256, "is_independent": self.is_independent}
+
+
+def columns_of(terms: Sequence[str], vocabulary: Vocabulary) -> dict[str, tuple[int, bool]]:
+    """Column and the value it speaks of, by the vocabulary's name, of columns called by any terms of it.
+
+    The first of several terms for one attribute counts; those that the vocabulary does not know are left out.
+    """
+    found = {}
+    for column, term in enumerate(terms):
+        try:
+            name, value = vocabulary.resolve(term)
+        except ConfigError:
+            continue
+        found.setdefault(name, (column, value))
+    return found
 
 
 def open_judge(plan: JudgePlan, vocabulary: Vocabulary, model: Model | None = None, device="cpu") -> Judge:
     """The judge of a plan. model: the audited one, whose judges serve where the plan names no source of its own.
 
-    What draws by other means has none: then it is the embedded model's. ConfigError, CheckpointError, DependencyError.
+    What draws by other means has none: then it is the embedded model's. Warns of one that trained or steers what it
+    judges. ConfigError, CheckpointError, DependencyError.
     """
     steering = set()
-    if model is not None:
+    if model is not None and plan.source is not None:
+        for role in STEERING:
+            if model.has(role):
+                model.network(role)
         steering = {model.describe()["components"].get(role) for role in STEERING} - {None}
     if plan.kind == "network":
         scores = _network(plan, vocabulary, model, device)
@@ -90,7 +105,11 @@ def open_judge(plan: JudgePlan, vocabulary: Vocabulary, model: Model | None = No
     else:
         scores = Scores(*python_scores(load_entry_point(plan.source)))
     is_guide = plan.kind == "network" and plan.role in STEERING and plan.source is None and _draws(model)
-    return Judge(plan, scores, vocabulary, not (is_guide or scores.sha256 in steering))
+    is_independent = not (is_guide or scores.sha256 in steering)
+    if not is_independent:
+        who = "this CLIP trained or steers" if plan.kind == "clip" else "the guide judge steers"
+        warnings.warn(f"{who} the pictures it judges here, which flatters them", stacklevel=2)
+    return Judge(plan, scores, vocabulary, is_independent)
 
 
 def _network(plan, vocabulary, model, device):

@@ -15,32 +15,38 @@ SUCCESS, FAILURE, UNSURE = "1", "0", "?"
 
 
 def cell_outcomes(
-    before: torch.Tensor,
+    before: torch.Tensor | None,
     after: torch.Tensor,
     attributes: Mapping[str, bool],
     attribute_names: tuple[str, ...],
     vocabulary: Vocabulary,
 ) -> dict:
-    """Outcomes of N latents from verdicts int8 [N, A] on the faces without the sentence and with it.
+    """Outcomes of N pictures from verdicts int8 [N, A] on the faces without the sentence and with it.
 
     "success": SUCCESS where all that was asked is there, FAILURE where something is seen not to be, else UNSURE;
     "attributes": the same of each asked attribute; "drift": by attribute that the sentence leaves open, how many
-    verdicts changed and of how many (those undetermined on either side are not counted).
+    verdicts changed and of how many (those undetermined on either side are not counted), {} where before is None;
+    "seen": the verdicts themselves, SUCCESS where an attribute is perceived.
     """
     groups = [group.attributes for group in vocabulary.exclusive if group.exactly_one]
     requests = encode_requests([attributes] * len(after), attribute_names, groups)
     asked = [column for column, is_asked in enumerate(requests.asked[0].tolist()) if is_asked]
     right = _right(after, requests)
-    is_counted = requests.free & (before != UNDETERMINED) & (after != UNDETERMINED)
-    changed, counted = ((before != after) & is_counted).sum(dim=0).tolist(), is_counted.sum(dim=0).tolist()
     return {
         "success": success_letters(after, attributes, attribute_names),
         "attributes": {attribute_names[column]: _letters(right[:, column]) for column in asked},
-        "drift": {
-            name: [changed[column], counted[column]]
-            for column, name in enumerate(attribute_names)
-            if requests.free[0, column]
-        },
+        "drift": {} if before is None else _drift(before, after, requests, attribute_names),
+        "seen": {name: _letters(after[:, column]) for column, name in enumerate(attribute_names)},
+    }
+
+
+def _drift(before, after, requests, attribute_names):
+    is_counted = requests.free & (before != UNDETERMINED) & (after != UNDETERMINED)
+    changed, counted = ((before != after) & is_counted).sum(dim=0).tolist(), is_counted.sum(dim=0).tolist()
+    return {
+        name: [changed[column], counted[column]]
+        for column, name in enumerate(attribute_names)
+        if requests.free[0, column]
     }
 
 

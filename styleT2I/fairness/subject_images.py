@@ -1,0 +1,180 @@
+"""Pictures made elsewhere under audit: a folder, and a CSV file that says which sentence each was made from."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import re
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from styleT2I.attributes.compositions import composition_name, read_composition
+from styleT2I.attributes.vocabulary import Vocabulary
+from styleT2I.config import suggestion
+from styleT2I.errors import ConfigError, DataError
+from styleT2I.fairness.plan import AuditPlan
+from styleT2I.torch_utils.images import centre_crop_resize, check_image, load_image
+
+__all__ = ["ImagesSubject"]
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+_MAX_SEED = 2**63 - 1
+
+
+class Row(NamedTuple):
+    """One picture as the CSV file has it."""
+
+    line: int
+    file: str  # below the folder, with slashes
+    prompt: str
+    composition: str  # empty where there is none
+    seed: int | None
+
+
+class ImagesSubject:
+    """A folder of pictures and a CSV of `file`, `prompt` or `composition`, and `seed` where it is known.
+
+    Everything is read and hashed on opening: DataError in one line for a file that is absent, not listed, listed twice
+    or no picture, and for a table that is none. Compositions that have the very same seeds are paired by them; else
+    the seed of a picture is its line in the table.
+    """
+
+    kind, model, has_settings, block = "images", None, False, 8
+
+    def __init__(self, folder: str | Path, table: str | Path):
+        self.folder, self.table = Path(folder), Path(table)
+        data = _bytes_of(self.table, "table")
+        self._rows = _read_rows(data, self.table)
+        self._hashes = {"images": _checked_images(self.folder, self._rows, self.table),
+                        "prompts": hashlib.sha256(data).hexdigest()}  # fmt: skip
+        self._files, self.is_paired = {}, False
+
+    def prepare(self, plan: AuditPlan, vocabulary: Vocabulary) -> None:
+        """Give every picture its composition: by that column, else by the sentence. DataError for one of none."""
+        cells = plan.drawn_cells(vocabulary)
+        by_sentence = {_plain(text): name for name, text in plan.sentences_of(vocabulary).items()}
+        rows = {name: [] for name in cells}
+        for row in self._rows:
+            rows[_cell_of(row, cells, by_sentence, vocabulary, self.table)].append(row)
+        if empty := [name for name, found in rows.items() if not found]:
+            raise DataError(f"{self.table}: has no picture of {empty[0]!r}, which the plan declares; add some")
+        for name, found in rows.items():
+            seeds = [row.seed for row in found if row.seed is not None]
+            if len(set(seeds)) < len(seeds):
+                twice = next(seed for seed in seeds if seeds.count(seed) > 1)
+                raise DataError(f"{self.table}: has seed {twice} of {name!r} twice; pairs need one picture a seed")
+        kinds = {frozenset(row.seed for row in found) for found in rows.values()}
+        self.is_paired = len(kinds) == 1 and None not in next(iter(kinds))
+        if not self.is_paired and any(row.seed is not None for row in self._rows):
+            warnings.warn(
+                f"{self.table}: compositions do not have the same seeds throughout, so nothing is paired", stacklevel=2
+            )
+        for name, found in rows.items():
+            files = {row.seed if self.is_paired else row.line: row.file for row in found}
+            self._files[name] = dict(sorted(files.items()))
+
+    def describe(self) -> dict:
+        return {"name": self.folder.resolve().name, "components": self._hashes}
+
+    def seeds(self, name: str, first_seed: int, num: int) -> Sequence[int]:
+        """As subjects.Subject: those that there are."""
+        return list(self._files[name])
+
+    def pictures(self, cell, seeds: Sequence[int]) -> list[torch.Tensor]:
+        """As subjects.Subject, the central squares; DataError for a picture that proves damaged."""
+        arrays = [load_image(self.folder / self._files[cell.name][seed]).permute(1, 2, 0).numpy() for seed in seeds]
+        squares = [centre_crop_resize(array, min(array.shape[:2])).copy() for array in arrays]
+        return [torch.from_numpy(square).permute(2, 0, 1) for square in squares]
+
+    def plain(self, setting, seeds: Sequence[int]) -> None:
+        return None
+
+
+def _bytes_of(path, what):
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot read the {what}: {error.strerror or error}") from error
+
+
+def _read_rows(data, table):
+    """The rows of a CSV file; DataError in one line that names the line where it goes wrong."""
+    try:
+        reader = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
+        lines = [(reader.line_num, fields) for fields in reader if any(field.strip() for field in fields)]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{table}: not a CSV file in UTF-8: {error}") from error
+    if len(lines) < 2:
+        raise DataError(f"{table}: lists no picture; write a header file,prompt,seed and a line for each")
+    header = [field.strip().lower() for field in lines[0][1]]
+    if "file" not in header or not {"prompt", "composition"} & set(header):
+        raise DataError(f"{table}: its header is {','.join(header)[:80]!r}; it needs file, and prompt or composition")
+    if len(set(header)) < len(header):
+        raise DataError(f"{table}: its header names a column twice: {','.join(header)[:80]!r}")
+    rows = []
+    for number, fields in lines[1:]:
+        if len(fields) != len(header):
+            raise DataError(f"{table}, line {number}: has {len(fields)} fields in place of {len(header)}; quote commas")
+        named = {name: field.strip() for name, field in zip(header, fields, strict=True)}
+        rows.append(_row(number, named, table))
+    return rows
+
+
+def _row(number, named, table):
+    file, seed = named["file"].replace("\\", "/"), named.get("seed", "")
+    if not file or "\0" in file or Path(file).is_absolute() or ".." in Path(file).parts:
+        raise DataError(f"{table}, line {number}: {file[:80]!r} is no file below the folder of pictures")
+    if seed and (not re.fullmatch("[0-9]{1,19}", seed, re.ASCII) or int(seed) > _MAX_SEED):
+        raise DataError(f"{table}, line {number}: the seed {seed[:40]!r} is no integer from 0 to {_MAX_SEED}")
+    return Row(number, Path(file).as_posix(), named.get("prompt", ""), named.get("composition", ""),
+               int(seed) if seed else None)  # fmt: skip
+
+
+def _checked_images(folder, rows, table):
+    """One hash of all pictures and their names; DataError unless folder and table have the same ones."""
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder of pictures")
+    listed = {}
+    for row in rows:
+        if row.file in listed:
+            raise DataError(f"{table}, line {row.line}: lists {row.file!r} again, after line {listed[row.file]}")
+        listed[row.file] = row.line
+    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*")
+             if path.suffix.lower() in SUFFIXES and path.is_file()}  # fmt: skip
+    if absent := [file for file in listed if file not in there and not (folder / file).is_file()]:
+        raise DataError(f"{table}: lists {absent[0]!r}, which is not in {folder} ({len(absent)} such in all)")
+    if missing := sorted(there - listed.keys()):
+        raise DataError(f"{folder}: has {missing[0]!r}, which {table} does not list ({len(missing)} such in all)")
+    digest = hashlib.sha256()
+    for file in sorted(listed):
+        data = _bytes_of(folder / file, "picture")
+        check_image(data, folder / file)
+        digest.update(f"{file}\0{hashlib.sha256(data).hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
+def _cell_of(row, cells, by_sentence, vocabulary, table):
+    where = f"{table}, line {row.line}"
+    if row.composition:
+        try:
+            name = composition_name(read_composition(row.composition, vocabulary), vocabulary)
+        except ConfigError as error:
+            raise DataError(f"{where}: {error}") from error
+        if name not in cells:
+            raise DataError(f"{where}: the plan declares no composition {name!r}{suggestion(name, cells)}")
+        return name
+    if _plain(row.prompt) not in by_sentence:
+        raise DataError(
+            f"{where}: {row.prompt[:80]!r} is not what the plan says of a composition"
+            f"{suggestion(_plain(row.prompt), by_sentence)[:200]} (sentences in the plan, or a column composition)"
+        )
+    return by_sentence[_plain(row.prompt)]
+
+
+def _plain(text):
+    return " ".join(text.lower().split()).rstrip(".")

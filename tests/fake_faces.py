@@ -1,0 +1,45 @@
+"""Pictures of known truth and a judge of them, in place of networks: a colour channel an attribute.
+
+Lipstick comes out on every woman and on men of even seeds; of seeds that end in 9 the judge cannot tell.
+"""
+
+import numpy as np
+
+SEXES = "she+lipstick", "he+lipstick"
+PLAN = {
+    "name": "fake",
+    "num": 20,
+    "compositions": list(SEXES),
+    "comparisons": [{"name": "lipstick", "first": "she+lipstick", "second": "he+lipstick"}],
+    "judge": {"kind": "python", "source": "tests.fake_faces:look"},
+}
+
+
+def draw(prompt, seed):
+    is_woman = "woman" in prompt
+    picture = np.zeros((8, 8, 3), np.uint8)
+    picture[:, :, 0] = 200 * is_woman
+    picture[:, :, 1] = 200 * ("lipstick" in prompt and (is_woman or seed % 2 == 0))
+    picture[:, :, 2] = 200 * (seed % 10 == 9)
+    return picture
+
+
+def look(pictures):
+    channels = pictures.mean(axis=(1, 2)) - 100
+    return {
+        "she": channels[:, 0],
+        "lipstick": np.where(channels[:, 2] > 0, np.nan, channels[:, 1]),
+        "shoes": [0] * len(pictures),
+    }
+
+
+def look_the_other_way(pictures):
+    """Agrees about sex, and sees lipstick on nobody."""
+    return {"he": 100 - pictures[:, 0, 0, 0].astype(float), "lipstick": [-1.0] * len(pictures)}
+
+
+def fail(*_):
+    raise RuntimeError("no more\nmemory")
+
+
+not_a_function = 3
