@@ -1,13 +1,17 @@
 """Speed and error of StyleGAN2 synthesis on a CPU: compiled, in PyTorch, and the ops as published ("twin").
 
-Run `python benchmarks/synthesis.py --resolution 256 --batch 4 --repeats 3 --json FILE` in a checkout, after
-`python -m styleT2I.doctor --build`. Weights are random, of config-f's widths; the variants take turns, medians are
-compared. `--backward` adds the way back to W+ with the weights frozen, and what is saved for it. `--against PATH` adds
-a clone of NVlabs/stylegan2-ada-pytorch or rosinality/stylegan2-pytorch with the same weights. `--wide` scales the
-styles by 10. The JSON holds "speedup" (twin / compiled) and "error" (max |d| / max |twin|) among the rest.
+Run `python benchmarks/synthesis.py --resolution 256 --batch 4 --repeats 3 --json FILE` in a checkout; the kernels are
+built first where they are not. Weights are random, of config-f's widths; the variants take turns, medians are compared.
+`--backward` adds the way back to W+ with the weights frozen, and what is saved for it. `--exact` measures every error
+from a run in fp64 as well. `--against PATH` adds a clone of NVlabs/stylegan2-ada-pytorch or of
+rosinality/stylegan2-pytorch with the same weights. `--wide` scales the styles by 10. `--avx2` keeps all variants to
+that instruction set. The JSON holds "speedup" (twin / ours), "error" (max |d| / max |twin|) and "ours" ("compiled", or
+"pytorch" where there is no compiler) among the rest.
 """
 
 import argparse
+import copy
+import os
 import sys
 from pathlib import Path
 
@@ -34,32 +38,13 @@ def build_generator(resolution, channel_base, is_wide):
     return G
 
 
-def clone_synthesis(path, G):
-    """The synthesis ws -> image of a clone at `path`, with the weights of G."""
-    from styleT2I.config import to_dict
-    from styleT2I.formats import export_ada, export_rosinality
+def make_variants(G, against=None):
+    """name -> synthesis of ws, each in its implementation; without a compiler none is "compiled"."""
+    from clones import clone_synthesis
 
-    sys.path.insert(0, str(path))
-    config, state = to_dict(G.config), G.state_dict()
-    if (Path(path) / "training/networks.py").exists():
-        from training.networks import Generator
-
-        theirs = Generator(config["z_dim"], config["c_dim"], config["w_dim"], config["resolution"], 3,
-                           synthesis_kwargs={"channel_base": config["channel_base"]})  # fmt: skip
-        theirs.load_state_dict(export_ada.lay_out(config, state)[0]["G_ema"])
-        theirs.eval().requires_grad_(False)
-        return lambda ws: theirs.synthesis(ws, noise_mode="const")
-    from model import Generator
-
-    theirs = Generator(config["resolution"], config["w_dim"], config["mapping_layers"])
-    theirs.load_state_dict(export_rosinality.lay_out(config, state)[0]["g_ema"])
-    theirs.eval().requires_grad_(False)
-    return lambda ws: theirs([ws], input_is_latent=True, randomize_noise=False)[0]
-
-
-def make_variants(G, ws, against):
-    """name -> synthesis of ws, each in its implementation."""
     from styleT2I.ops.impl import default_impl
+    from styleT2I.ops.kernels import CPU, cpu_kernels
+    from styleT2I.torch_utils.extensions import build_or_warn
 
     def own(impl):
         def synthesis(ws):
@@ -68,14 +53,33 @@ def make_variants(G, ws, against):
 
         return synthesis
 
-    result = {name: own(impl) for name, impl in VARIANTS.items()}
+    build_or_warn(CPU, lambda text: print(text, file=sys.stderr))
+    result = {name: own(impl) for name, impl in VARIANTS.items() if name != "compiled" or cpu_kernels()}
     if against:
         result["clone"] = clone_synthesis(against, G)
     return result
 
 
+def ours_of(variants):
+    """The variant that a user gets here."""
+    return "compiled" if "compiled" in variants else "pytorch"
+
+
+def exact_synthesis(G):
+    """The synthesis in fp64."""
+    from styleT2I.ops.impl import default_impl
+
+    G = copy.deepcopy(G).double()
+
+    def synthesis(ws):
+        with default_impl("torch"):
+            return G.synthesis(ws.double())
+
+    return synthesis
+
+
 def measure_backward(synthesis, ws, cotangent):
-    """Bytes saved for the way back, and the gradient to ws."""
+    """The image, the gradient to ws, and the bytes saved for it."""
     import torch
 
     sizes = {}
@@ -88,47 +92,70 @@ def measure_backward(synthesis, ws, cotangent):
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
         image = synthesis(ws)
     own = {p.untyped_storage().data_ptr() for p in (ws, image)}
-    image.backward(cotangent)
-    return sum(size for pointer, size in sizes.items() if pointer not in own), ws.grad
+    image.backward(cotangent.to(image.dtype))
+    return image.detach(), ws.grad, sum(size for pointer, size in sizes.items() if pointer not in own)
 
 
-def relative(ours, reference):
-    return ((ours - reference).abs().max() / reference.abs().max()).item()
+def errors(variants, ws, is_backward, is_exact, G):
+    """Errors of all images from the twin's and, where asked for, from fp64's; alike of the gradients."""
+    import torch
+
+    runs, reference = dict(variants), {"errors": "twin"}
+    if is_exact:
+        runs["fp64"], reference["errors_from_fp64"] = exact_synthesis(G), "fp64"
+    images, grads, saved = {}, {}, {}
+    cotangent = torch.randn(len(ws), 3, G.resolution, G.resolution, generator=torch.Generator().manual_seed(1))
+    for name, synthesis in runs.items():
+        if is_backward:
+            images[name], grads[name], saved[name] = measure_backward(synthesis, ws, cotangent)
+        else:
+            with torch.no_grad():
+                images[name] = synthesis(ws)
+    result = {
+        key: {name: relative(images[name], images[base], torch.Tensor.amax) for name in variants}
+        for key, base in reference.items()
+    }
+    if is_backward:
+        for key, base in reference.items():
+            result[f"gradient_{key}_l2"] = {n: relative(grads[n], grads[base], torch.Tensor.norm) for n in variants}
+        result["saved_bytes"] = {name: saved[name] for name in variants}
+    return result
+
+
+def relative(ours, reference, size):
+    return (size((ours - reference).abs()) / size(reference.abs())).item()
 
 
 def measure(arguments):
     import torch
     from timing import interleave, machine
 
+    from styleT2I.ops.kernels import cpu_kernels
+
     torch.set_num_threads(arguments.threads)
     G = build_generator(arguments.resolution, arguments.channel_base, arguments.wide)
     ws = G.mapping(torch.randn(arguments.batch, G.z_dim))
-    variants = make_variants(G, ws, arguments.against)
-    with torch.no_grad():
-        images = {name: synthesis(ws) for name, synthesis in variants.items()}
-    result = {"what": "forward", **{k: getattr(arguments, k) for k in ("resolution", "batch", "repeats", "wide")},
-              "errors": {name: relative(image, images["twin"]) for name, image in images.items()}}  # fmt: skip
-    cotangent = torch.randn(images["twin"].shape, generator=torch.Generator().manual_seed(1))
-    del images
+    variants = make_variants(G, arguments.against)
+    ours = ours_of(variants)
+    if arguments.avx2 and cpu_kernels():
+        cpu_kernels().use_instruction_set("avx2")
+    result = {"what": "forward and backward" if arguments.backward else "forward", "ours": ours,
+              **{k: getattr(arguments, k) for k in ("resolution", "channel_base", "batch", "repeats", "wide")},
+              **errors(variants, ws, arguments.backward, arguments.exact, G)}  # fmt: skip
 
     def run(synthesis):
         if not arguments.backward:
             with torch.no_grad():
                 synthesis(ws)
         else:
-            synthesis(ws.clone().requires_grad_()).backward(cotangent)
+            image = synthesis(ws.clone().requires_grad_())
+            image.backward(torch.ones_like(image))
 
-    if arguments.backward:
-        measured = {name: measure_backward(synthesis, ws, cotangent) for name, synthesis in variants.items()}
-        grad = measured["twin"][1]
-        result |= {"what": "forward and backward", "saved_bytes": {n: size for n, (size, _) in measured.items()}}
-        result["gradient_errors_l2"] = {n: ((g - grad).norm() / grad.norm()).item() for n, (_, g) in measured.items()}
     times = interleave({name: lambda s=synthesis: run(s) for name, synthesis in variants.items()}, arguments.repeats)
     base = times["twin"]["seconds"]
-    result |= {"machine": machine(), "times": times, "error": result["errors"]["compiled"],
-               "speedup": base / times["compiled"]["seconds"],
-               "speedup_pytorch": base / times["pytorch"]["seconds"]}  # fmt: skip
-    return result
+    return result | {"machine": machine(), "times": times, "error": result["errors"][ours],
+                     "speedup": base / times[ours]["seconds"],
+                     "speedup_pytorch": base / times["pytorch"]["seconds"]}  # fmt: skip
 
 
 def main():
@@ -139,20 +166,28 @@ def main():
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--backward", action="store_true")
+    parser.add_argument("--exact", action="store_true")
     parser.add_argument("--wide", action="store_true")
+    parser.add_argument("--avx2", action="store_true")
     parser.add_argument("--against", metavar="PATH")
     parser.add_argument("--json", metavar="FILE", dest="json_file")
     arguments = parser.parse_args()
-    from styleT2I.torch_utils.files import write_json_atomic
-
-    result = measure(arguments)
+    if arguments.avx2:  # read when torch is imported
+        os.environ |= {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
     from timing import print_table
 
+    from styleT2I.errors import StyleT2IError
+    from styleT2I.torch_utils.files import write_json_atomic
+
+    try:
+        result = measure(arguments)
+    except StyleT2IError as error:
+        parser.exit(2, f"error: {error}\n")
     print(f"{result['what']}, {arguments.resolution} px, batch {arguments.batch}: {result['machine']}")
     print_table(result["times"], "twin", arguments.batch)
-    for name in ("errors", "gradient_errors_l2", "saved_bytes"):
-        if name in result:
-            print(name, {key: float(f"{value:.3g}") for key, value in result[name].items()})
+    for name, values in result.items():
+        if name.startswith(("errors", "gradient_", "saved_")):
+            print(name, {key: float(f"{value:.3g}") for key, value in values.items()})
     if arguments.json_file:
         write_json_atomic(arguments.json_file, result)
 

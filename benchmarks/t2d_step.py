@@ -1,13 +1,14 @@
 """Time of one Text-to-Direction training step at 256 px: frozen generator, frozen ViT-B/32 CLIP, Adam on 113 M weights.
 
-Run `python benchmarks/t2d_step.py --batch 4 --repeats 3 --json FILE` in a checkout, after
-`python -m styleT2I.doctor --build`. All weights are random. The step is that of the paper's setting: w + T2D(w, text)
-to an image, the contrastive loss of its CLIP features, and the norm penalty. The same step runs with the generator
-compiled, in PyTorch, and with the ops as published under autograd ("twin"); the variants take turns, medians are
-compared. The JSON holds "speedup" (twin / compiled) and the seconds of each part of the step.
+Run `python benchmarks/t2d_step.py --batch 4 --repeats 3 --json FILE` in a checkout; the kernels are built first where
+they are not. All weights are random. The step is that of the paper's setting: w + T2D(w, text) to an image, the
+contrastive loss of its CLIP features, and the norm penalty. The same step runs with the generator compiled, in PyTorch,
+with the ops as published under autograd ("twin"), and with `--against PATH` with that of a clone, as in synthesis.py;
+the variants take turns, medians are compared. The JSON holds "speedup" (twin / ours) and the seconds of each part.
 """
 
 import argparse
+import functools
 import statistics
 import sys
 import time
@@ -37,12 +38,11 @@ class Step:
         self.captions = [CAPTION.format(i) for i in range(batch)]
         self.parts = {}
 
-    def run(self, impl):
-        """One step; the parts' seconds are added to self.parts[impl]."""
+    def run(self, name, synthesis):
+        """One step through `synthesis`; the parts' seconds are added to self.parts[name]."""
         import torch
 
         from styleT2I.losses import clip_contrastive_loss, norm_penalty_loss
-        from styleT2I.ops.impl import default_impl
 
         clock = Clock()
         with torch.no_grad():
@@ -51,21 +51,20 @@ class Step:
         s = self.t2d(w, target)
         ws = w.unsqueeze(1) + s
         clock.lap("text, T2D forward")
-        with default_impl(impl):
-            image = self.G.synthesis(ws)
-            clock.lap("G forward")
-            seen = image.detach().requires_grad_()
-            features = self.clip.encode_image(seen)
-            loss = clip_contrastive_loss(features, target, self.clip.temperature_scale)
-            loss.backward()
-            clock.lap("CLIP forward and backward")
-            (grad,) = torch.autograd.grad(image, ws, seen.grad, retain_graph=False)
-            clock.lap("G backward")
+        image = synthesis(ws)
+        clock.lap("G forward")
+        seen = image.detach().requires_grad_()
+        features = self.clip.encode_image(seen)
+        loss = clip_contrastive_loss(features, target, self.clip.temperature_scale)
+        loss.backward()
+        clock.lap("CLIP forward and backward")
+        (grad,) = torch.autograd.grad(image, ws, seen.grad)
+        clock.lap("G backward")
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward([ws, norm_penalty_loss(s, 8.0)], [grad, None])
         self.optimizer.step()
         clock.lap("T2D backward, Adam")
-        self.parts.setdefault(impl, []).append(clock.laps)
+        self.parts.setdefault(name, []).append(clock.laps)
 
 
 class Clock:
@@ -85,25 +84,32 @@ def main():
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--against", metavar="PATH")
     parser.add_argument("--json", metavar="FILE", dest="json_file")
     arguments = parser.parse_args()
     import torch
-    from synthesis import VARIANTS
+    from synthesis import make_variants, ours_of
     from timing import interleave, machine, print_table
 
+    from styleT2I.errors import StyleT2IError
     from styleT2I.torch_utils.files import write_json_atomic
 
     torch.set_num_threads(arguments.threads)
     step = Step(arguments.resolution, arguments.batch)
-    variants = {name: lambda impl=impl: step.run(impl) for name, impl in VARIANTS.items()}
-    times = interleave(variants, arguments.repeats)
+    try:
+        variants = make_variants(step.G, arguments.against)
+    except StyleT2IError as error:
+        parser.exit(2, f"error: {error}\n")
+    runs = {name: functools.partial(step.run, name, synthesis) for name, synthesis in variants.items()}
+    times = interleave(runs, arguments.repeats)
     parts = {
-        name: {part: statistics.median(laps[part] for laps in step.parts[impl][1:]) for part in step.parts[impl][0]}
-        for name, impl in VARIANTS.items()
+        name: {part: statistics.median(laps[part] for laps in runs[1:]) for part in runs[0]}
+        for name, runs in step.parts.items()
     }
+    ours = ours_of(variants)
     result = {"what": "T2D step", "resolution": arguments.resolution, "batch": arguments.batch, "machine": machine(),
-              "times": times, "parts": parts,
-              "speedup": times["twin"]["seconds"] / times["compiled"]["seconds"]}  # fmt: skip
+              "ours": ours, "times": times, "parts": parts,
+              "speedup": times["twin"]["seconds"] / times[ours]["seconds"]}  # fmt: skip
     print(f"T2D step, {arguments.resolution} px, batch {arguments.batch}: {result['machine']}")
     print_table(times, "twin", arguments.batch)
     for name, seconds in parts.items():
