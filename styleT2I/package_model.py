@@ -20,23 +20,32 @@ def _role_options(function):
 
 
 @command()
+@click.option("--model", help="A model, for example a training's folder, whose components are packaged; those named "
+              "by the options below take their places.")  # fmt: skip
 @_role_options
-@click.option("--vocabulary", default="minifaces", metavar="NAME|FILE", help="In which attributes are named.")
+@click.option("--vocabulary", metavar="NAME|FILE", help="In which attributes are named, none for none; when not given "
+              "the model's, or minifaces.")  # fmt: skip
 @click.option("--name", help="Name of the model; the folder's name when not given.")
 @click.option("--half", is_flag=True, help="Store the weights as fp16.")
 @click.option("--licence", metavar="TEXT", help="Licence of the model, for its card, for example Apache-2.0.")
 @outdir_option
-def main(vocabulary, name, half, licence, outdir, **components):
+def main(model, vocabulary, name, half, licence, outdir, **components):
     """Copy components into one folder with a model card and a model.json that names, hashes and checks them."""
     given = {role.replace("__", "."): file for role, file in components.items() if file is not None}
-    if not given:
+    if not given and model is None:
         raise click.UsageError("name at least one component, for example --generator runs/generator/generator.json")
     from styleT2I.model import Model
 
-    model = Model(given, vocabulary=vocabulary, device="cpu")
-    manifest = model.save(outdir, name or Path(outdir).resolve().name, half=half, licence=licence)
+    named = None if vocabulary == "none" else vocabulary
+    if model is None:
+        packaged = Model(given, vocabulary=named or "minifaces", device="cpu")
+    else:
+        packaged = Model.from_pretrained(model, vocabulary=named, device="cpu", **given)
+    if vocabulary == "none":
+        packaged.vocabulary = None
+    manifest = packaged.save(outdir, name or Path(outdir).resolve().name, half=half, licence=licence)
     size = sum(path.stat().st_size for path in manifest.parent.iterdir() if path.is_file())
-    click.echo(f"{manifest}: {len(given)} components, {size / 1e6:.1f} MB")
+    click.echo(f"{manifest}: {len(packaged.sources)} components, {size / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":

@@ -8,11 +8,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from styleT2I.formats.component import read_manifest
+from styleT2I.formats.model_folder import SYSTEMS
 from styleT2I.torch_utils.files import sha256_file, write_text_atomic
 
 CARD = "README.md"
 MARK = "<!-- written by styleT2I; without this line it is left as it is -->"
-_TAGS = ("styleT2I", "stylegan2", "clip", "text-to-image")
+_TAGS = ("styleT2I", "text-to-image")
+_TITLES = {
+    "gan_int_cls": "GAN-INT-CLS (Reed et al. 2016)",
+    "stackgan": "StackGAN (Zhang et al. 2017)",
+    "attngan": "AttnGAN (Xu et al. 2018)",
+    "dfgan": "DF-GAN (Tao et al. 2022)",
+}
 _OPEN = {"apache-2.0": "apache-2.0", "mit": "mit", "cc0": "cc0-1.0", "cc0-1.0": "cc0-1.0", "cc-by-4.0": "cc-by-4.0"}
 _USE = """\
 Research on text-to-image synthesis of rare combinations of attributes, and on how fairly it works. Attribute names say
@@ -40,15 +47,14 @@ def model_card(folder: Path, name: str, files: dict[str, str], vocabulary=None, 
     rows = [_row(role, folder / files[role], manifest, licence) for role, manifest in manifests.items()]
     resolution = manifests.get("generator", {}).get("config", {}).get("resolution")
     size = f" at {resolution} x {resolution} pixels" if resolution else ""
-    is_whole = "t2d" in files
-    what = f"A sentence becomes pictures{size}" if is_whole else f"Parts of a text-to-image model{size}"
+    baseline = next((role for role in SYSTEMS if role in files and "generator" not in files), None)
     parts = [
         _head(licence, manifests),
         MARK,
         f"# {_plain(name)}",
-        f"{what}: a styleT2I model (StyleGAN2, CLIP and networks that steer the former by the latter).",
+        _what("t2d" in files, size) if baseline is None else _what_baseline(manifests, baseline),
         "## Use",
-        _use_code(is_whole),
+        _use_code("t2d" in files, is_baseline=baseline is not None),
         "## Parts",
         "\n".join(
             ["| role | kind | weights | licence | SHA-256 of the manifest |", "| --- | --- | --- | --- | --- |", *rows]
@@ -76,13 +82,41 @@ def _head(licence, manifests):
         text = licence or "; ".join(dict.fromkeys(foreign))
         quoted = text.replace("\\", "").replace('"', "'")
         lines.append(f'license_name: "{_plain(quoted)}"')
-    return "\n".join([*lines, "tags:", *(f"- {tag}" for tag in _TAGS), "---"])
+    tags = (*_TAGS, *(tag for role, tag in (("generator", "stylegan2"), ("clip", "clip")) if role in manifests))
+    return "\n".join([*lines, "tags:", *(f"- {tag}" for tag in tags), "---"])
 
 
-def _use_code(is_whole):
-    load = 'model = StyleT2I.from_pretrained("PATH_OR_hf://OWNER/NAME")'
-    draw = '\nmodel.generate("he is wearing lipstick", seeds=range(8)).images_u8' if is_whole else ""
-    return f"```python\nfrom styleT2I import StyleT2I\n\n{load}{draw}\n```"
+def _what(is_whole, size):
+    what = f"A sentence becomes pictures{size}" if is_whole else f"Parts of a text-to-image model{size}"
+    return f"{what}: a styleT2I model (StyleGAN2, CLIP and networks that steer the former by the latter)."
+
+
+def _what_baseline(manifests, role):
+    """One paragraph on an earlier text-to-image GAN: which it is, who trained it, what reads its sentences."""
+    reader = next((reader for reader in ("text_encoder", "clip") if reader in manifests), None)
+    reads = {
+        "clip": "Its sentences are read by the CLIP below.",
+        "text_encoder": "Its sentences are read by DAMSM's text encoder below.",
+        None: "What reads its sentences is not here: give a text encoder or a file of embeddings.",
+    }[reader]
+    info = manifests[role].get("info") or {}
+    training = info.get("training") if isinstance(info.get("training"), dict) else {}
+    made = "trained by styleT2I" if training else "of which no training is recorded"
+    if info.get("converted_from"):
+        made = "converted from a file of its authors' code"
+    is_control = "It is a control: it saw every picture with another one's sentence. "
+    return (
+        f"A baseline to compare StyleT2I with, not StyleT2I: {_TITLES[role]}, an earlier text-to-image GAN, {made}. "
+        f"{is_control if training.get('shuffle_captions') else ''}{reads}"
+    )
+
+
+def _use_code(is_whole, is_baseline=False):
+    source = '"PATH_OR_hf://OWNER/NAME"'
+    draw = '\nmodel.generate("he is wearing lipstick", seeds=range(8)).images_u8' if is_whole or is_baseline else ""
+    if is_baseline:
+        return f"```python\nfrom styleT2I.systems import open_text_gan\n\nmodel = open_text_gan({source}){draw}\n```"
+    return f"```python\nfrom styleT2I import StyleT2I\n\nmodel = StyleT2I.from_pretrained({source}){draw}\n```"
 
 
 def _row(role, path, manifest, model_licence):

@@ -1,7 +1,5 @@
 """The promises that every system of systems.TextToImage keeps, whatever it is made of."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
@@ -9,44 +7,14 @@ import torch
 from styleT2I.adjustment import AdjustmentConfig
 from styleT2I.baselines.damsm import TextEncoder, TextEncoderConfig
 from styleT2I.errors import CheckpointError, ConfigError, PromptError
-from styleT2I.formats.model_folder import SYSTEMS, write_model_manifest
+from styleT2I.formats.model_folder import SYSTEMS
 from styleT2I.model import Model
-from styleT2I.networks.registry import network_class
 from styleT2I.pipeline import StyleT2I
 from styleT2I.systems import StyleT2ISystem, TextGAN, open_text_gan
 from tests.tiny_model import tiny_clip, write_tiny, write_tiny_model
+from tests.tiny_systems import MAX_WORDS, WORDS, tiny_network, write_system
 
-KINDS = {"gan_int_cls": "gan-int-cls-generator", "stackgan": "stackgan-generator", "attngan": "attngan-generator",
-         "dfgan": "dfgan-generator"}  # fmt: skip
-READERS = {"gan_int_cls": "clip", "stackgan": "clip", "attngan": "text_encoder", "dfgan": "text_encoder"}
 SENTENCES = ("she is smiling", "he is wearing glasses and a hat")
-WORDS = ("he", "she", "is", "smiling", "wearing", "a", "hat", "glasses", "and", "beard", "with")
-MAX_WORDS = 12
-
-
-def tiny_network(role, **changes):
-    torch.manual_seed(0)
-    example, _ = network_class(KINDS[role]).example()
-    network = type(example)(dataclasses.replace(example.config, text_dim=8, **changes))
-    for parameter in network.parameters():
-        parameter.data += 0.1 * torch.randn(parameter.shape)  # so that sentences and seeds are seen
-    return network.eval().requires_grad_(False)
-
-
-def tiny_text_encoder():
-    torch.manual_seed(5)
-    return TextEncoder(TextEncoderConfig(WORDS, embedding_dim=4, text_dim=8)).eval().requires_grad_(False)
-
-
-def write_system(folder, role, reader=None, **changes):
-    """A model folder of random weights as a training leaves it."""
-    reader = reader or READERS[role]
-    facts = {"encoder": "clip"} if reader == "clip" else {"encoder": "damsm", "max_words": MAX_WORDS}
-    files = {
-        role: write_tiny(folder, role, tiny_network(role, **changes), text=facts).name,
-        reader: write_tiny(folder, reader, tiny_clip() if reader == "clip" else tiny_text_encoder()).name,
-    }
-    return write_model_manifest(folder, role, files, "minifaces").parent
 
 
 @pytest.fixture(scope="module", params=[*SYSTEMS, "dfgan by clip", "stylet2i", "stylet2i adjusted"])

@@ -1,0 +1,43 @@
+"""The earlier text-to-image GANs of random weights, small enough for every test, as folders that a training leaves."""
+
+import dataclasses
+from pathlib import Path
+
+import torch
+
+from styleT2I.baselines.damsm import TextEncoder, TextEncoderConfig
+from styleT2I.baselines.gan_int_cls import StyleEncoder, StyleEncoderConfig
+from styleT2I.formats.model_folder import ROLES, write_model_manifest
+from styleT2I.networks.registry import network_class
+from tests.tiny_model import tiny_clip, write_tiny
+
+READERS = {"gan_int_cls": "clip", "stackgan": "clip", "attngan": "text_encoder", "dfgan": "text_encoder"}
+WORDS = ("he", "she", "is", "smiling", "wearing", "a", "hat", "glasses", "and", "beard", "with")
+MAX_WORDS = 12
+
+
+def tiny_network(role, **changes):
+    torch.manual_seed(0)
+    example, _ = network_class(ROLES[role]).example()
+    network = type(example)(dataclasses.replace(example.config, text_dim=8, **changes))
+    for parameter in network.parameters():
+        parameter.data += 0.1 * torch.randn(parameter.shape)  # so that sentences and seeds are seen
+    return network.eval().requires_grad_(False)
+
+
+def tiny_text_encoder():
+    torch.manual_seed(5)
+    return TextEncoder(TextEncoderConfig(WORDS, embedding_dim=4, text_dim=8)).eval().requires_grad_(False)
+
+
+def write_system(folder, role, reader=None, training=None, **changes) -> Path:
+    """A model folder of the system `role`, whose sentences a "clip" or a DAMSM "text_encoder" reads."""
+    reader = reader or READERS[role]
+    facts = {"encoder": "clip"} if reader == "clip" else {"encoder": "damsm", "max_words": MAX_WORDS}
+    network = tiny_network(role, **changes)
+    info = {"text": facts} | ({"training": training} if training else {})
+    parts = {role: (network, info), reader: (tiny_clip() if reader == "clip" else tiny_text_encoder(), {})}
+    if role == "gan_int_cls":
+        parts["style_encoder"] = (StyleEncoder(StyleEncoderConfig(network.config.z_dim, (4, 6))), {})
+    files = {name: write_tiny(folder, name, part, **info).name for name, (part, info) in parts.items()}
+    return write_model_manifest(folder, role, files, "minifaces").parent
