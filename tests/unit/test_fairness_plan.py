@@ -66,6 +66,9 @@ def test_the_hash_is_of_what_is_declared_and_not_of_the_layout(tmp_path):
 
 
 COMPARISON = GOOD["comparisons"][0]
+WIDE = [[name, f"no {name}"] for name in ("lipstick", "beard", "hat", "bangs", "earrings")]
+WIDE += [["he", "she"], ["old", "young"], ["dark_skin", "pale_skin"], ["smiling", "not smiling"]]
+WIDE += [["black_hair", "brown_hair", "blond_hair", "gray_hair"]]
 BAD = [
     ({"compositions": ["he+lipstik"]}, "unknown attribute 'lipstik'.*did you mean 'lipstick'"),
     ({"compositions": ["he+she"]}, "he to be both true and false"),
@@ -90,15 +93,96 @@ BAD = [
     ({"comparisons": [COMPARISON, COMPARISON]}, "two comparisons are called 'lipstick'"),
     ({"thresholds": [{"comparison": "lipstik", "max_gap": 0.1}]}, "undeclared comparison 'lipstik'; did you mean"),
     ({"thresholds": [{"comparison": "lipstick", "max_gap": 1.1}]}, "a gap lies within 0 and 1"),
+    ({"thresholds": [{"comparison": "lipstick", "max_gap": float("nan")}]}, "a gap lies within 0 and 1"),
+    ({"thresholds": [{"comparison": "lipstick"}]}, "missing key 'max_gap'"),
+    ({"thresholds": [{**GOOD["thresholds"][0], "min_gap": 0}]}, "unknown key 'min_gap'.*did you mean 'max_gap'"),
+    ({"compositions": "he+lipstick"}, "compositions takes a list"),
+    ({"compositions": [["he", "lipstick"]]}, r"compositions\[0\] takes str"),
+    ({"compositions": [7]}, r"compositions\[0\] takes str"),
+    ({"comparisons": {"name": "lipstick"}}, "comparisons takes a list"),
+    ({"comparisons": ["lipstick"]}, "Comparison takes a mapping"),
+    ({"comparisons": [{**COMPARISON, "second": "he+she"}]}, "he to be both true and false"),
+    ({"comparisons": [{**COMPARISON, "first": ""}]}, "empty cell"),
+    ({"grid": [["he"], ["hat"]]}, "Grid takes a mapping"),
+    ({"grid": {"axes": [["he"], ["she"]]}}, "he to be both true and false"),
+    ({"grid": {"axes": [["he"], ["hat"]], "exclude": ["hats off"]}}, "unknown attribute 'hats off'"),
+    ({"grid": {"axes": [["he", "she"]] * 14}}, "the grid has 16384 compositions; an audit takes 10000 at most"),
+    ({"grid": {"axes": [["he", "she"] * 1000] * 1000}}, "the grid has .*; an audit takes 10000 at most"),
+    ({"grid": {"axes": WIDE}, "truncation": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]}, "are more than 10000; drop some"),
+    ({"num": True}, "AuditPlan.num takes int"),
+    ({"num": 2.5}, "AuditPlan.num takes int"),
+    ({"num": None}, "AuditPlan.num takes int"),
+    ({"first_seed": 2**63}, "seeds are integers from 0"),
+    ({"alpha": float("nan")}, "alpha is nan"),
+    ({"truncation": [float("inf")]}, "truncation needs one or more values from 0 to 2"),
+    ({"strength": [-1]}, "strength needs one or more values"),
+    ({"strength": ["full"]}, r"strength\[0\] takes float"),
+    ({"adjustment": []}, "adjustment needs one or more"),
+    ({"vocabulary": "absent.json"}, "cannot read the vocabulary"),
+    ({"unprompted": [{"prompt": "lipstick", "attribute": "halo"}]}, "unknown attribute 'halo'"),
+    ({"unprompted": [{"prompt": "", "attribute": "he"}]}, "empty cell"),
+    ({"unprompted": [{"prompt": "he+lipstick", "attribute": "she"}]}, "'she' is decided by the prompt"),
+    ({"unprompted": [{"prompt": "gray_hair", "attribute": "black_hair"}]}, "is decided by the prompt"),
+    ({"unprompted": [{"prompt": "hat", "attribute": "he+old"}]}, "more than one; give each an entry"),
+    ({"unprompted": [{"prompt": "hat", "attribute": "he", "training_share": 1.2}]}, "a share lies within 0 and 1"),
+    ({"unprompted": [{"prompt": "hat", "attribute": "he"}] * 2}, "unprompted names 'he' for 'hat' twice"),
+    ({"unprompted": [{"prompt": "hat"}]}, "missing key 'attribute'"),
+    ({"training_data": "minifaces:biased"}, "is not of the form minifaces:"),
+    ({"training_data": "absent"}, "no data set 'absent'"),
+    ({"training_shares": {"he+hat": 0.1}}, "training_shares names the undeclared composition"),
+    ({"training_shares": {"he+lipstick": 7}}, "a share lies within 0 and 1"),
+    ({"training_shares": {"he+lipstick": "rare"}}, "takes float"),
+    ({"quality_data": "minifaces:balanced/nowhere"}, "unknown MiniFaces split"),
 ]
 
 
 @pytest.mark.parametrize("changes, message", BAD)
-def test_a_bad_plan_is_one_line_that_names_the_file(tmp_path, changes, message):
+def test_a_bad_plan_is_one_line_that_names_the_file_and_writes_nothing(tmp_path, changes, message):
     path = write(tmp_path, **changes)
     with pytest.raises(ConfigError, match=message) as caught:
         load_plan(path)
     assert str(caught.value).startswith(str(path)) and "\n" not in str(caught.value)
+    _is_refused(path)
+
+
+BAD_FILES = {
+    "empty": b"",
+    "comment": b"# to do",
+    "list": b"- he+lipstick",
+    "number": b"7",
+    "text": b"audit",
+    "tab": b"name:\n\t- x",
+    "unclosed": b"name: [a, b",
+    "binary": bytes(range(256)),
+    "latin-1": "name: \xfc".encode("latin-1"),
+    "tag": b"!!python/object/apply:os.system ['true']",
+    "deep": b"name: " + b"[" * 20000,
+    "two documents": b"name: a\n---\nname: b",
+    "number for a key": b"1: 2\nname: a",
+}
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_a_file_that_is_no_plan_is_one_line_and_writes_nothing(tmp_path, name):
+    path = tmp_path / "plan.yaml"
+    path.write_bytes(BAD_FILES[name])
+    _is_refused(path)
+
+
+def _is_refused(path):
+    """By `audit run` in one line and exit status 2, and nothing is beside the plan afterwards."""
+    result = CliRunner().invoke(main, ["run", str(path), "--outdir", str(path.parent / "out")])
+    assert result.exit_code == 2, result.output
+    assert result.output.count("error:") == 1 and result.output.count("\n") == 1, result.output
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
+
+
+def test_an_unprompted_audit_draws_its_sentences_beside_the_compositions(tmp_path):
+    entries = [{"prompt": "lipstick", "attribute": "she"}, {"prompt": "lipstick+he", "attribute": "old"}]
+    plan, vocabulary = load_plan(write(tmp_path, unprompted=entries))
+    assert list(plan.drawn_cells(vocabulary)) == ["he+lipstick", "she+lipstick", "lipstick"]
+    assert plan.sentences_of(vocabulary)["lipstick"] == "a person who wears lipstick"
+    assert [(one.prompt, one.attribute) for one in plan.unprompted] == [("lipstick", "she"), ("he+lipstick", "old")]
 
 
 def test_the_command_checks_a_plan_and_sizes_the_sample(tmp_path):
