@@ -24,19 +24,26 @@ SHOWN = (
     "lipstick+hat", "earrings+old", "bangs+earrings", "beard+eyeglasses", "beard+hat", "gray_hair+bangs",
     "blond_hair+lipstick", "smiling+hat", "eyeglasses+old", "dark_skin+blond_hair",
 )  # fmt: skip
-PLAN = {
-    "name": "benchmark",
-    "compositions": [f"{side}+{shown}" for shown in SHOWN for side in ("she", "he")],
-    "comparisons": [{"name": shown, "first": f"she+{shown}", "second": f"he+{shown}"} for shown in SHOWN],
-    "quality_data": "minifaces:balanced/test:1000",
-}
 
 
-def measure(num, threads, profile):
+def declared(num, comparisons):
+    """A plan of the first so many comparisons."""
+    return {
+        "name": "benchmark",
+        "num": num,
+        "compositions": [f"{side}+{shown}" for shown in SHOWN[:comparisons] for side in ("she", "he")],
+        "comparisons": [
+            {"name": shown, "first": f"she+{shown}", "second": f"he+{shown}"} for shown in SHOWN[:comparisons]
+        ],
+        "quality_data": "minifaces:balanced/test:1000",
+    }
+
+
+def measure(num, comparisons, threads, profile):
     """Run one audit; returns what it took."""
     with tempfile.TemporaryDirectory() as folder:
         plan = Path(folder) / "plan.json"
-        plan.write_text(json.dumps({**PLAN, "num": num}), encoding="utf-8")
+        plan.write_text(json.dumps(declared(num, comparisons)), encoding="utf-8")
         profiled = ["-m", "cProfile", "-o", profile] if profile else []
         command = [sys.executable, *profiled, "-m", "styleT2I.audit", "run", plan, "--device", "cpu", "--outdir",
                    Path(folder) / "out"]  # fmt: skip
@@ -47,15 +54,17 @@ def measure(num, threads, profile):
         if result.returncode:
             sys.exit(result.stderr)
     cpu_seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    pictures = num * len(PLAN["compositions"])
-    return {"pairs": num, "pictures": pictures, "seconds": seconds, "cpu_seconds": cpu_seconds,
-            "pictures_per_cpu_second": pictures / cpu_seconds, "peak_memory_mb": after.ru_maxrss / 1024}  # fmt: skip
+    pictures = num * 2 * comparisons
+    return {"pairs": num, "comparisons": comparisons, "pictures": pictures, "seconds": seconds,
+            "cpu_seconds": cpu_seconds, "pictures_per_cpu_second": pictures / cpu_seconds,
+            "peak_memory_mb": after.ru_maxrss / 1024}  # fmt: skip
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--pairs", type=int, nargs="+", default=[50, 100, 200])
+    parser.add_argument("--comparisons", type=int, default=len(SHOWN), help="Fewer, where only the memory matters.")
     parser.add_argument("--json", metavar="FILE", dest="json_file")
     parser.add_argument("--profile", metavar="FILE")
     arguments = parser.parse_args()
@@ -67,7 +76,7 @@ def main():
     print(f"{'pairs':>6}{'pictures':>10}{'seconds':>10}{'cpu s':>10}{'pictures/cpu s':>16}{'peak MB':>10}")
     rows = []
     for num in sorted(arguments.pairs):  # the peak of all children so far is that of the last one, if it grows
-        rows.append(measure(num, arguments.threads, arguments.profile if not rows else None))
+        rows.append(measure(num, arguments.comparisons, arguments.threads, arguments.profile if not rows else None))
         row = rows[-1]
         print(f"{row['pairs']:>6}{row['pictures']:>10}{row['seconds']:>10.1f}{row['cpu_seconds']:>10.1f}"
               f"{row['pictures_per_cpu_second']:>16.1f}{row['peak_memory_mb']:>10.0f}", flush=True)  # fmt: skip
