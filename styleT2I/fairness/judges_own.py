@@ -88,10 +88,11 @@ def onnx_scores(source: str, spec: OnnxInput):
             raise CheckpointError(
                 f"{path}: does not take {list(pixels.shape)}, as its size and layout are given: {in_one_line(error)}"
             ) from error
-        if found.shape != (len(pixels), len(spec.attributes)):
-            wanted = f"{[len(pixels), len(spec.attributes)]} of its attributes"
-            raise CheckpointError(f"{path}: gave numbers {list(found.shape)} in place of {wanted}")
-        return torch.from_numpy(np.asarray(found, dtype=np.float32))
+        found = torch.from_numpy(np.asarray(found, dtype=np.float32))
+        if found.ndim < 2 or found.flatten(1).shape != (len(pixels), len(spec.attributes)):
+            wanted = [len(pixels), len(spec.attributes)]
+            raise CheckpointError(f"{path}: gave {list(found.shape)} numbers in place of {wanted}, one an attribute")
+        return found.flatten(1)
 
     def scores(images_u8):
         pixels = _pixels(images_u8, spec)
