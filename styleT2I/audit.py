@@ -128,7 +128,7 @@ def run_command(path, model, images, prompts, function, num, shard, calibration,
     plan, vocabulary = load_plan(path)
     calibration = _read_calibration(calibration, plan, vocabulary)
     audit = Audit(plan, vocabulary, _subject(model, images, prompts, function, num, device), num, device=device)
-    audit.run(outdir, shard)
+    audit.run(outdir, shard, calibration)
     if shard[1] == 1:
         _finish(audit.result(outdir, calibration), outdir)
     else:

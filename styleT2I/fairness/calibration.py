@@ -18,7 +18,7 @@ from styleT2I.fairness.judge_plan import JudgePlan
 from styleT2I.fairness.judges import Judge, columns_of
 from styleT2I.fairness.plan import AuditPlan
 
-__all__ = ["calibrate", "read_calibration"]
+__all__ = ["calibrate", "check_same_judge", "read_calibration"]
 
 _BATCH_SIZE = 64
 _KINDS = {"true_positive": (1, 1), "false_negative": (1, 0), "false_positive": (0, 1), "true_negative": (0, 0)}
@@ -98,6 +98,12 @@ def read_calibration(path: str | Path, plan: AuditPlan, vocabulary: Vocabulary) 
     if missing := [name for name in plan.cells(vocabulary) if name not in cells]:
         raise DataError(f"{path}: has nothing about {missing[0]!r}; calibrate this plan")
     return {"judge_sha256": sha256, "num": found.get("num"), "data": found.get("data"), "cells": cells}
+
+
+def check_same_judge(calibration: dict, sha256: str | None) -> None:
+    """DataError where what `read_calibration` gave is of another judge than the one with this hash."""
+    if calibration["judge_sha256"] != sha256:
+        raise DataError("the calibration is of another judge than the audit's; calibrate this plan and model")
 
 
 def _look_at_minifaces(tally, vocabulary, judge, resolution):

@@ -12,6 +12,7 @@ from styleT2I.config import to_dict
 from styleT2I.errors import DataError
 from styleT2I.fairness.agreement import agreement
 from styleT2I.fairness.analysis import analyse
+from styleT2I.fairness.calibration import check_same_judge
 from styleT2I.fairness.plan import AuditPlan, plan_hash
 
 __all__ = ["merge_cells", "read_cell"]
@@ -57,8 +58,8 @@ def merge_cells(
             "run every shard, and name every folder"
         )
     (origin,) = origins
-    if calibration and calibration["judge_sha256"] != origin["judge"]["sha256"]:
-        raise DataError("the calibration is of another judge than the audit's; calibrate this plan and model")
+    if calibration:
+        check_same_judge(calibration, origin["judge"]["sha256"])
     confusions = calibration and calibration["cells"]
     tables = {place: outcomes[place]["agreement"] for place in places} if plan.second_judge else None
     return {

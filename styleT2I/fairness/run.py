@@ -14,6 +14,7 @@ from tqdm import tqdm
 import styleT2I
 from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.fairness.agreement import agreement_tables
+from styleT2I.fairness.calibration import check_same_judge
 from styleT2I.fairness.judges import open_judge
 from styleT2I.fairness.merge import merge_cells, read_cell
 from styleT2I.fairness.outcomes import cell_outcomes, success_letters
@@ -63,11 +64,15 @@ class Audit:
         }
         self._before = (None, None)
 
-    def run(self, outdir: str | Path, shard: tuple[int, int] = (1, 1)) -> None:
+    def run(self, outdir: str | Path, shard: tuple[int, int] = (1, 1), calibration: dict | None = None) -> None:
         """Draw every cell of shard i of n that DIR/cells does not have yet. OutputError for an unwritable folder.
+
+        calibration: of `result` later; DataError before anything is drawn where it is another judge's.
 
         A cell is KEY.json and KEY.png, a contact sheet; "sheet" in the first says where in it which seed is.
         """
+        if calibration:
+            check_same_judge(calibration, self.judge.sha256)
         folder = check_writable_dir(Path(outdir) / "cells")
         index, count = shard
         work = [(setting, name) for setting in self.plan.settings for name in self._cells][index - 1 :: count]
