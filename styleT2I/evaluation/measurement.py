@@ -38,12 +38,15 @@ class Measurement:
     value: float
     basis: Basis
     standard_error: float | None = None  # None where none is known
+    interval: tuple[float, float] | None = None  # 95 %, of a share, whose standard error would be 0 at 0 and 1
     settings: Mapping[str, object] = field(default_factory=dict)  # of the metric: neighbours, subsets ...
 
     def to_dict(self) -> dict:
         """Ready for JSON, the basis flat beside the value."""
         error = self.standard_error
         figures = {"value": self.value, "standard_error": None if error is None or math.isnan(error) else error}
+        if self.interval is not None:
+            figures["interval"] = list(self.interval)
         return {**figures, "settings": dict(self.settings), **to_dict(self.basis)}
 
 

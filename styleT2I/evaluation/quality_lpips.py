@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from pathlib import Path
 
 import torch
@@ -62,7 +63,9 @@ def build_lpips(trunk: str, state: dict | None, where: str | Path = "the trunk's
     """The package's network with a torchvision state dict in its trunk, or with random weights there for None."""
     import lpips
 
-    network = lpips.LPIPS(net=trunk, pnet_rand=True, verbose=False).requires_grad_(False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of torchvision, about how the package calls it
+        network = lpips.LPIPS(net=trunk, pnet_rand=True, verbose=False).requires_grad_(False)
     if state is not None:
         try:
             with torch.no_grad():

@@ -10,18 +10,9 @@ from styleT2I.attributes.prompt import Prompt
 from styleT2I.errors import DataError
 from styleT2I.evaluation.captions import agreeing_captions
 from styleT2I.evaluation.held_out import HeldOutJudge
-from styleT2I.evaluation.quality import (
-    Onlookers,
-    QualityConfig,
-    Sight,
-    compared,
-    mean_of,
-    measurement,
-    of_one_set,
-    side_of,
-    texts_of,
-)  # fmt: skip
-from styleT2I.evaluation.quality_pictures import DrawnPictures, open_pictures
+from styleT2I.evaluation.quality_figures import compared, mean_of, measurement, of_one_set, share_of, texts_of
+from styleT2I.evaluation.quality_onlookers import Onlookers, QualityConfig, Sight
+from styleT2I.evaluation.quality_pictures import DrawnPictures, enough, open_pictures, side_of
 from styleT2I.metrics.attributes import attribute_rates, drift_rates, success, verdicts
 from styleT2I.metrics.r_precision import draw_candidates, r_precision
 from styleT2I.metrics.similarity import paired_cosine
@@ -44,7 +35,7 @@ def evaluate_model(model: Model, config: QualityConfig, real: str, num: int, psi
     data = open_pictures(real)
     if data.captions is None:
         raise DataError(f"{real}: has no captions to draw; name a data set that has, or measure a folder with --fake")
-    num = min(num, len(data))
+    num = enough(data, num)
     captions = [data.captions[i] for i in range(num)]
     asked = [parse(caption, model.vocabulary).attributes if model.vocabulary else {} for caption in captions]
     plain, drawn = _drawn(model, captions, asked, psi)
@@ -81,11 +72,13 @@ def _drawn(model, captions, asked, psi):
 
 def _identity(onlookers, before: Sight, after: Sight) -> dict:
     """Cosine of a face before and after its edit and, for scale, of two faces of different latents, both unedited."""
-    name = "identity" if "identity" in onlookers.networks else "judge"
+    name = next((one for one in ("identity", "judge") if one in onlookers.networks), None)
+    if name is None:
+        onlookers.left_out["identity"] = "no judge and no face embedder; name one with --embedder FILE.onnx"
+        return {}
     network, first, second = onlookers.networks[name], before.seen[name]["features"], after.seen[name]["features"]
-    kind = {
-        "kind": "a face embedder" if name == "identity" else "the judge's features: attributes too, not identity alone"
-    }
+    kinds = {"identity": "a face embedder's features", "judge": "the judge's features: of attributes too"}
+    kind = {"kind": kinds[name]}
     strangers = paired_cosine(first, first.roll(1, dims=0))
     return {
         "identity": mean_of(network, after, paired_cosine(first, second), **kind, compared_with="the unedited face"),
@@ -104,7 +97,7 @@ def _attributes(onlookers, judge: HeldOutJudge, asked, before: Sight, after: Sig
     each = judge.by_name(attribute_rates(verdict(after), requests))
 
     def right(sight, **settings):
-        return mean_of(network, sight, success(verdict(sight), requests).double(), **settings)
+        return share_of(network, sight, success(verdict(sight), requests), **settings)
 
     def mean(rates):
         return measurement(network, after, sum(rates.values()) / max(len(rates), 1), attributes=rates)
@@ -137,7 +130,7 @@ def _r_precision(onlookers, requests, captions, asked, after: Sight, real: Sight
     texts = encode_texts(onlookers.clip.clip, captions)
     return {
         name: {
-            "r_precision": mean_of(
+            "r_precision": share_of(
                 onlookers.clip, sight, r_precision(sight.seen["clip"]["features"][ranked], texts, candidates),
                 candidates=_NUM_CANDIDATES, ranked=len(ranked), generator=list(draw),
             )

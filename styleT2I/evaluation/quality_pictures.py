@@ -19,8 +19,9 @@ from styleT2I.errors import DataError
 from styleT2I.pipeline import StyleT2I
 from styleT2I.torch_utils.images import load_image
 
-__all__ = ["DrawnPictures", "PictureSource", "open_pictures", "resized"]
+__all__ = ["DrawnPictures", "PictureSource", "enough", "open_pictures", "resized", "side_of"]
 
+MIN_PICTURES = 20
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 _SHEETS = {"grid.png", "explain.png"}  # that generate writes beside its faces
 
@@ -123,6 +124,19 @@ def open_pictures(source: str) -> PictureSource:
     if not Path(source).is_dir():
         raise DataError(f"{source}: no such folder; name a folder of pictures, or minifaces:biased/test")
     return _Folder(Path(source))
+
+
+def enough(pictures: PictureSource, num: int | None) -> int:
+    """How many to measure: num, or all where there are fewer or num is None. DataError for less than MIN_PICTURES."""
+    num = min(len(pictures), num or len(pictures))
+    if num < MIN_PICTURES:
+        raise DataError(f"{pictures.name}: {num} pictures are too few to measure; at least {MIN_PICTURES} are needed")
+    return num
+
+
+def side_of(pictures: PictureSource) -> int:
+    """Shorter side of the first picture, px."""
+    return min(pictures.batch(0, 1)[0].shape[:2])
 
 
 def resized(picture: np.ndarray, size: int) -> torch.Tensor:

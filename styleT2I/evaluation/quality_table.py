@@ -6,7 +6,8 @@ __all__ = ["quality_table"]
 
 
 def quality_table(figures: dict) -> str:
-    """Markdown of what `evaluate_folders` or `evaluate_model` returned: values with their standard errors."""
+    """Markdown of what `evaluate_folders` or `evaluate_model` returned: values with their standard errors (±) or, of
+    shares, 95 % intervals."""
     sets = figures["sets"]
     names = list(dict.fromkeys(name for found in sets.values() for name in found))
     rows = [["figure", *sets, "by"], ["---"] * (len(sets) + 2)]
@@ -26,7 +27,9 @@ def quality_table(figures: dict) -> str:
 def _value(measured):
     if measured is None:
         return ""
-    error = measured["standard_error"]
+    error, interval = measured["standard_error"], measured.get("interval")
+    if interval is not None:
+        return f"{measured['value']:.4g} ({interval[0]:.3g} to {interval[1]:.3g})"
     return f"{measured['value']:.4g}" + (f" ± {error:.2g}" if error is not None else "")
 
 
