@@ -44,7 +44,7 @@ def activation(name):
 
 
 def bias_act(x, b=None, *, scale=None, noise=None, dim=1, act="linear", alpha=None, gain=None, clamp=None, impl="auto"):
-    """Compute clamp(gain * act(x * scale + noise + b)).
+    """Compute clamp(gain * act(x * scale + noise + b)), in x's type.
 
     x: [N,C] or [N,C,...] with its channels in dimension `dim`. b: [C] or None. scale: [N,C] (demodulation) or None.
     noise: broadcastable to x, [1 or N,1,H,W] or [H,W] for images, or None. act: a key of ACTIVATIONS.
@@ -65,7 +65,8 @@ def bias_act(x, b=None, *, scale=None, noise=None, dim=1, act="linear", alpha=No
         scale = scale.reshape([n if i in (0, dim) else 1 for i, n in enumerate(x.shape)])
     terms = [t for t in (noise, b) if t is not None]
     if impl == "ref":
-        return _by_definition(x, scale, terms, spec, alpha, gain, clamp)
+        return _by_definition(x, scale, terms, spec, alpha, gain, clamp).to(x.dtype)
+    scale, terms = None if scale is None else scale.to(x.dtype), [t.to(x.dtype) for t in terms]
     if spec.is_homogeneous and gain > 0 and (scale is not None or terms):
         # act(gain * x) = gain * act(x): the small operands take the gain, which saves a pass over x.
         scale = gain if scale is None else scale * gain

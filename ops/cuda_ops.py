@@ -10,6 +10,7 @@ from styleT2I.torch_utils.extensions import why_not_loaded
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 _has_warned = False
+PIECEWISE_LINEAR = ("linear", "relu", "lrelu")  # whose second derivative is zero
 ACTS = ("linear", "relu", "lrelu", "tanh", "sigmoid", "elu", "selu", "softplus", "swish")  # as in csrc/cuda/kernels.h
 
 
@@ -46,8 +47,8 @@ def bias_act_cuda(x, b, scale, noise, act, alpha, gain, clamp):
 
 
 def upfirdn2d_cuda(x, correlation, up, down, padding):
-    """Correlate zero-inserted, padded x [N,C,H,W] with [kh,kw] and decimate; up and down are (y, x)."""
-    return _Upfirdn2d.apply(x, correlation.float(), up, down, padding)
+    """Correlate zero-inserted, padded x [N,C,H,W] with float32 [kh,kw] and decimate; up and down are (y, x)."""
+    return _Upfirdn2d.apply(x, correlation, up, down, padding)
 
 
 class _BiasAct(torch.autograd.Function):
@@ -78,7 +79,7 @@ class _BiasActGradient(torch.autograd.Function):
     def backward(ctx, grad2):
         grad, x, b, scale, noise = ctx.saved_tensors
         d_grad = _run(x, b, scale, noise, grad2, None, 1, ctx.settings) if ctx.needs_input_grad[0] else None
-        if not any(ctx.needs_input_grad[1:5]):
+        if not any(ctx.needs_input_grad[1:5]) or ACTS[ctx.settings[0]] in PIECEWISE_LINEAR:
             return (d_grad,) + (None,) * 5
         dv = _run(x, b, scale, noise, grad, grad2, 2, ctx.settings)
         return d_grad, *_spread(dv, ctx.needs_input_grad[1:], x, b, scale, noise), None

@@ -25,9 +25,17 @@ def cuda_extension():
     """Return the Extension of the CUDA kernels, for the GPUs at hand."""
     # torch may guess another folder than the toolkit's own, and without a GPU it knows no architecture.
     environment = {"TORCH_CUDA_ARCH_LIST": os.environ.get("TORCH_CUDA_ARCH_LIST") or _architectures()}
+    links = ()
     if home := _cuda_home():
-        environment["CUDA_HOME"] = home
-    return Extension(name="stylet2i_cuda", folder=_CSRC / "cuda", cflags=("-O3",), environment=(*environment.items(),))
+        environment["CUDA_HOME"] = str(home)
+        links = _runtime_links(home)
+    return Extension(
+        name="stylet2i_cuda",
+        folder=_CSRC / "cuda",
+        cflags=("-O3",),
+        environment=(*environment.items(),),
+        links=links,
+    )
 
 
 def cpu_kernels():
@@ -55,11 +63,19 @@ def _architectures():
 
 
 def _cuda_home():
-    """The CUDA toolkit's folder, None where there is none."""
+    """The CUDA toolkit's folder, None where there is none; the one that pip installed beside torch fits it for sure."""
     nvcc = shutil.which("nvcc")
-    folders = [os.environ.get("CUDA_HOME"), os.environ.get("CUDA_PATH"), "/usr/local/cuda"]
+    packaged = Path(torch.__file__).parents[1] / "nvidia" / f"cu{(torch.version.cuda or '').partition('.')[0]}"
+    folders = [os.environ.get("CUDA_HOME"), os.environ.get("CUDA_PATH"), packaged, "/usr/local/cuda"]
     folders += [Path(nvcc).resolve().parent.parent] if nvcc else []
     for folder in folders:
         if folder and (Path(folder) / "include/cuda_runtime.h").exists() and (Path(folder) / "bin/nvcc").exists():
-            return str(folder)
+            return Path(folder)
     return None
+
+
+def _runtime_links(home):
+    """pip's toolkit has the CUDA runtime under its full name alone; torch links it under the short one."""
+    if any((home / folder / "libcudart.so").exists() for folder in ("lib64", "lib")):
+        return ()
+    return tuple(("libcudart.so", str(path)) for path in sorted((home / "lib").glob("libcudart.so.*"))[:1])

@@ -1,11 +1,15 @@
 """Convolution with style-modulated, demodulated weights (StyleGAN2, section 2.2, equations 1-3)."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 
 from styleT2I.ops.bias_act import bias_act
 from styleT2I.ops.impl import resolve_impl
 from styleT2I.ops.upfirdn2d import downsample2d, filter_size, upfirdn2d, upsample2d
+
+HALF_DTYPES = (torch.float16, torch.bfloat16)
 
 
 def tap_squares(weight):
@@ -54,7 +58,8 @@ def modulated_conv2d(x, weight, styles, *, demodulate=True, up=1, resample_filte
     """Convolve each sample with its own modulated weight, by scaling activations around one shared convolution.
 
     x: [N,I,H,W]. weight: [O,I,k,k], k odd. styles: [N,I]. up: the factor by which the image grows, through
-    `resample_filter` ([k] or [kh,kw]). Returns [N, O, H*up, W*up].
+    `resample_filter` ([k] or [kh,kw]). Returns [N, O, H*up, W*up] of x's type; weight and styles are float32 where x is
+    in half precision.
     """
     if resolve_impl(impl) == "ref":
         return _grouped(x, weight, styles, demodulate, up, resample_filter, eps)
@@ -63,9 +68,10 @@ def modulated_conv2d(x, weight, styles, *, demodulate=True, up=1, resample_filte
         # One pixel sees one pixel: a product with a small matrix per sample spares the scaled copy of x.
         w = weight[None, :, :, 0, 0] * styles[:, None, :]  # [N, O, I]
         w = w if demodulation is None else w * demodulation[:, :, None]
-        return torch.bmm(w, x.flatten(2)).unflatten(2, x.shape[2:])
-    x = conv2d_resample(x * styles[:, :, None, None], weight, up=up, resample_filter=resample_filter, impl=impl)
-    return x if demodulation is None else x * demodulation[:, :, None, None]
+        return torch.bmm(w.to(x.dtype), x.flatten(2)).unflatten(2, x.shape[2:])
+    resampling = {"up": up, "resample_filter": resample_filter, "impl": impl}
+    x, factors = _scale_and_convolve(x, weight, styles, demodulation, **resampling)
+    return x if factors is None else x * factors.to(x.dtype)[:, :, None, None]
 
 
 def modulated_layer(
@@ -75,16 +81,42 @@ def modulated_layer(
 
     Arguments and result as in these two.
     """
-    arguments = {"up": up, "resample_filter": resample_filter, "impl": impl}
+    resampling = {"up": up, "resample_filter": resample_filter, "impl": impl}
     epilogue = {"noise": noise, "act": act, "gain": gain, "clamp": clamp, "impl": impl}
     if resolve_impl(impl) == "ref":
-        return bias_act(modulated_conv2d(x, weight, styles, **arguments), bias, **epilogue)
-    x = modulated_conv2d(x, weight, styles, demodulate=False, **arguments)
-    return bias_act(x, bias, scale=demodulation_coefficients(weight, styles), **epilogue)
+        return bias_act(modulated_conv2d(x, weight, styles, **resampling), bias, **epilogue)
+    demodulation = demodulation_coefficients(weight, styles)
+    x, factors = _scale_and_convolve(x, weight, styles, demodulation, **resampling)
+    return bias_act(x, bias, scale=factors, **epilogue)
+
+
+def normalized_for_half(weight, styles, dtype):
+    """Return weight and styles scaled and cast for half precision, and the factors [N,O] that undo the scaling.
+
+    weight: [O,I,k,k] to at most 1 / sqrt(I k^2) for each output. styles: [N,I] to at most 1 for each sample. With |x|
+    up to 256 no sum of theirs exceeds 256 sqrt(I k^2), which float16 holds for every I up to 7000 and k = 3.
+    Source: StyleGAN2-ADA, appendix on mixed precision.
+    """
+    # The factors undo these peaks whatever they are, so no gradient flows through them.
+    tiny = torch.finfo(weight.dtype).tiny
+    weight_peaks = weight.detach().abs().amax(dim=[1, 2, 3]).clamp_min(tiny) * math.sqrt(weight[0].numel())  # [O]
+    style_peaks = styles.detach().abs().amax(dim=1, keepdim=True).clamp_min(tiny)  # [N, 1]
+    weight = (weight / weight_peaks[:, None, None, None]).to(dtype)
+    return weight, (styles / style_peaks).to(dtype), style_peaks * weight_peaks
+
+
+def _scale_and_convolve(x, weight, styles, demodulation, **resampling):
+    """Return the convolution of the scaled activations and the factors [N,O] that it still takes, None for none."""
+    if x.dtype in HALF_DTYPES:
+        weight, styles, factors = normalized_for_half(weight, styles, x.dtype)
+        demodulation = factors if demodulation is None else demodulation * factors
+    return conv2d_resample(x * styles[:, :, None, None], weight, **resampling), demodulation
 
 
 def _grouped(x, weight, styles, demodulate, up, resample_filter, eps):
     """As published: one weight per sample, the batch folded into convolution groups."""
+    if x.dtype in HALF_DTYPES:  # the twin of what is computed in half precision is rounded once
+        return _grouped(x.float(), weight, styles, demodulate, up, resample_filter, eps).to(x.dtype)
     num, num_in, height, width = x.shape
     num_out, _, k, _ = weight.shape
     w = weight[None] * styles[:, None, :, None, None]  # [N, O, I, k, k]

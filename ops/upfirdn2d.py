@@ -52,10 +52,11 @@ def upfirdn2d(x, f, *, up=1, down=1, padding=0, flip_filter=False, gain=1, impl=
     left, right, top, bottom = parse_padding(padding)
     if f is None:
         f = x.new_ones([1])
-    f = f.to(x.dtype) * (gain ** (f.ndim / 2))
+    is_cuda = takes_cuda(x, impl)
+    f = f.to(torch.float32 if is_cuda else x.dtype) * (gain ** (f.ndim / 2))
     if impl == "ref":
         return _by_definition(x, f, up, down, (left, right, top, bottom), flip_filter)
-    filter_axes = upfirdn2d_cuda if takes_cuda(x, impl) else _filter_axes
+    filter_axes = upfirdn2d_cuda if is_cuda else _filter_axes
     if f.ndim == 1 and len(f) <= MAX_OUTER_TAPS:
         f = f.outer(f)
     correlation = f if flip_filter else f.flip(list(range(f.ndim)))

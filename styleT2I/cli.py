@@ -133,6 +133,12 @@ def device_option(function):
     return click.option("--device", default="auto", metavar="NAME", help=text)(function)
 
 
+def precision_option(function):
+    """Add `--precision`, passed on as the name for `networks.stylegan2_precision`."""
+    text = "Of StyleGAN2's highest resolutions: fp32, or on a CUDA device fp16 or bf16."
+    return click.option("--precision", default="fp32", type=click.Choice(["fp32", "fp16", "bf16"]), help=text)(function)
+
+
 def outdir_option(function):
     """Add the required `--outdir`."""
     text = "Folder to write to; created when missing."

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import click
 
-from styleT2I.cli import adjustment_options, command, device_option, model_option, outdir_option, seeds_option
+from styleT2I.cli import (
+    adjustment_options,
+    command,
+    device_option,
+    model_option,
+    outdir_option,
+    precision_option,
+    seeds_option,
+)
 from styleT2I.errors import PromptError
 
 CHUNK = 64  # seeds drawn before their PNG are written, which bounds the memory; the grid shows the first chunk
@@ -43,6 +51,7 @@ CHUNK = 64  # seeds drawn before their PNG are written, which bounds the memory;
               "faces; of AttnGAN where in the first one each word was read.")  # fmt: skip
 @click.option("--grid", default=8, type=click.IntRange(1, 64), metavar="COLUMNS", help="Faces in a row of grid.png.")
 @device_option
+@precision_option
 @outdir_option
 @click.option("--strict", is_flag=True, help="Make words that the model does not know an error.")
 def main(text, text_file, model, seeds, trunc, noise_mode, explain, grid, device, outdir, strict, **options):
@@ -50,12 +59,13 @@ def main(text, text_file, model, seeds, trunc, noise_mode, explain, grid, device
     texts = _texts(text, text_file)
     replaced = {role: options.pop(role) for role in ("generator", "clip", "t2d", "a2d")}
     of_text_gans = {name: options.pop(name) for name in ("text_encoder", "captions", "embeddings")}
+    precision = options.pop("precision")
     adjustment = _adjustment(**options)
     from styleT2I.pipeline import StyleT2I
     from styleT2I.systems import open_text_gan
 
     text_gan = open_text_gan(model, device=device, clip=replaced["clip"], **of_text_gans)
-    pipeline = text_gan or StyleT2I.from_pretrained(model, device=device, **replaced)
+    pipeline = text_gan or StyleT2I.from_pretrained(model, device=device, precision=precision, **replaced)
     settings = {"truncation_psi": trunc, "noise_mode": noise_mode, "adjustment": adjustment}
     if text_gan is not None:
         settings = _settings_of_text_gan(text_gan)
@@ -96,7 +106,7 @@ def _adjustment(adjust, **options):
 def _settings_of_text_gan(text_gan) -> dict:
     """No settings: click.UsageError for an option that only StyleT2I has."""
     context = click.get_current_context()
-    own = set("trunc noise_mode adjust method strength threshold by generator t2d a2d".split())
+    own = set("trunc noise_mode precision adjust method strength threshold by generator t2d a2d".split())
     own |= set() if text_gan.role == "attngan" else {"explain"}
     for option in context.command.params:
         if option.name in own and context.get_parameter_source(option.name).name == "COMMANDLINE":

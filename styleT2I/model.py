@@ -15,6 +15,7 @@ from styleT2I.formats.model_card import write_model_card
 from styleT2I.formats.model_folder import ROLES, check_agreement, facts_of, read_model_folder, write_model_manifest
 from styleT2I.networks.clip_loading import clip_of_object
 from styleT2I.networks.registry import load_network_component
+from styleT2I.networks.stylegan2_precision import check_precision, set_precision
 from styleT2I.sources.provenance import info_with_origin
 from styleT2I.sources.resolve import MODEL, resolve
 from styleT2I.torch_utils.devices import resolve_device
@@ -26,11 +27,14 @@ STEERING_ROLES = ("t2d", "a2d")  # networks that write into one generator's late
 class Model:
     """Networks by role (formats.model_folder.ROLES) and the vocabulary their attributes are named in, on one device."""
 
-    def __init__(self, sources: dict, *, vocabulary=None, device="auto", name: str = "custom", offline=None):
+    def __init__(
+        self, sources: dict, *, vocabulary=None, device="auto", name: str = "custom", offline=None, precision="fp32"
+    ):
         """sources: role -> network, component, or any source of one (sources.resolve); None leaves the role empty.
 
         vocabulary: a Vocabulary, an embedded one's name or the path of its file; None: attributes are not read.
-        offline: True downloads nothing, None as the environment says.
+        offline: True downloads nothing, None as the environment says. precision: of the generator's highest
+        resolutions, on a CUDA device also "fp16" or "bf16" (networks.stylegan2_precision).
         """
         for role in sources:
             if role not in ROLES:
@@ -40,13 +44,15 @@ class Model:
         self.vocabulary = vocabulary if is_loaded else load_vocabulary(vocabulary)
         self._vocabulary_file = None if is_loaded else vocabulary
         self.device = resolve_device(device)
+        check_precision(precision, self.device)
+        self.precision = precision
         self.offline = offline
         self.sources = {role: source for role, source in sources.items() if source is not None}
         self._networks, self._hashes, self._steps, self._infos = {}, {}, {}, {}
 
     @classmethod
     def from_pretrained(
-        cls, model: str | Path, *, vocabulary=None, device="auto", offline=None, **replacements
+        cls, model: str | Path, *, vocabulary=None, device="auto", offline=None, precision="fp32", **replacements
     ) -> Model:
         """Open a model: a folder, a name, an address or hf://owner/name; replacements take its components' places.
 
@@ -57,8 +63,8 @@ class Model:
         if replacements.get("generator") is not None:
             kept = {role: file for role, file in kept.items() if role not in STEERING_ROLES}
         given = {role: source for role, source in replacements.items() if source is not None}
-        vocabulary = vocabulary or folder.vocabulary
-        return cls(kept | given, vocabulary=vocabulary, device=device, name=folder.name, offline=offline)
+        settings = {"device": device, "offline": offline, "precision": precision}
+        return cls(kept | given, vocabulary=vocabulary or folder.vocabulary, name=folder.name, **settings)
 
     def network(self, role: str) -> torch.nn.Module:
         """The network of a role; CheckpointError when there is none, or it contradicts those loaded before."""
@@ -66,6 +72,8 @@ class Model:
             if role not in self.sources:
                 raise CheckpointError(self._missing(role))
             network, self._hashes[role], self._steps[role], info = self._load(role, self.sources[role])
+            if role == "generator":
+                set_precision(network, self.precision)
             facts = {self._where(r): facts_of(r, to_dict(n.config), self._infos[r]) for r, n in self._networks.items()}
             check_agreement({**facts, self._where(role): facts_of(role, to_dict(network.config), info)})
             self._networks[role], self._infos[role] = network, info

@@ -41,19 +41,23 @@ class StyleT2I:
         self._observers = {}
 
     @classmethod
-    def from_pretrained(cls, model: str | Path = "minifaces", *, device="auto", **replacements) -> StyleT2I:
+    def from_pretrained(
+        cls, model: str | Path = "minifaces", *, device="auto", precision="fp32", **replacements
+    ) -> StyleT2I:
         """Open a model: a folder, a name, https://HOST/FOLDER or hf://owner/name; as `Model.from_pretrained`.
 
+        precision: on a CUDA device also "fp16" or "bf16", which the generator's highest resolutions then compute in.
         replacements: t2d= and other roles, each a network or any source of one. offline=True downloads nothing.
         """
-        return cls(Model.from_pretrained(model, device=device, **replacements))
+        return cls(Model.from_pretrained(model, device=device, precision=precision, **replacements))
 
     @classmethod
     def from_components(
-        cls, *, vocabulary=None, device="auto", name: str = "custom", offline=None, **components
+        cls, *, vocabulary=None, device="auto", name: str = "custom", offline=None, precision="fp32", **components
     ) -> StyleT2I:
         """Build from parts: generator=, clip=, t2d= and other roles of `Model`, each a network or any source of one."""
-        return cls(Model(components, vocabulary=vocabulary, device=device, name=name, offline=offline))
+        settings = {"device": device, "name": name, "offline": offline, "precision": precision}
+        return cls(Model(components, vocabulary=vocabulary, **settings))
 
     def save_pretrained(
         self, folder: str | Path, name: str | None = None, *, half: bool = False, licence: str | None = None
@@ -165,7 +169,7 @@ class StyleT2I:
         clip_margins = (drawn.pop("clip_before"), drawn.pop("clip_after")) if "clip_before" in drawn else None
         vocabulary = self.model.vocabulary
         found = attributes_found(adjusted, prompt, vocabulary, clip_margins) if vocabulary else ()
-        settings = {"truncation_psi": truncation_psi, "noise_mode": noise_mode, "device": str(self.model.device)}
+        settings = {"truncation_psi": truncation_psi, "noise_mode": noise_mode, **self._machine()}
         return Result(
             prompt, seeds, **drawn, adjustment=adjustment, attributes=found, settings=settings,
             model=self.model.describe(),
@@ -198,9 +202,12 @@ class StyleT2I:
         images, unedited = (
             self.images_u8(styles, seeds or range(len(ws)), noise_mode) for styles in (moved, ws)
         )  # fmt: skip
-        settings = {"truncation_psi": None if is_given else truncation_psi, "noise_mode": noise_mode,
-                    "device": str(self.model.device)}  # fmt: skip
+        psi = None if is_given else truncation_psi
+        settings = {"truncation_psi": psi, "noise_mode": noise_mode, **self._machine()}
         return EditResult(seeds, images, unedited, moved.cpu(), strengths, steps, settings, self.model.describe())
+
+    def _machine(self):
+        return {"device": str(self.model.device), "precision": self.model.precision}
 
     @property
     def _batch_size(self):

@@ -2,7 +2,7 @@
 
 import click
 
-from styleT2I.cli import build_kernels, command, device_option, outdir_option, seed_option
+from styleT2I.cli import build_kernels, command, device_option, outdir_option, precision_option, seed_option
 
 PRESETS = ("stylegan2-config-f", "minifaces64", "minifaces128")
 
@@ -35,8 +35,10 @@ PRESETS = ("stylegan2-config-f", "minifaces64", "minifaces128")
 @click.option("--resume", default="auto", metavar="auto|never|FILE", help="Checkpoint to go on from.")
 @seed_option
 @device_option
+@precision_option
 def main(outdir, preset, resolution, init, kimg, eval_kimg, checkpoint_kimg, resume, seed, device, **settings):
     """Train a generator against a discriminator; the results are OUTDIR/generator.json and discriminator.json."""
+    from styleT2I.networks.stylegan2_precision import check_precision
     from styleT2I.torch_utils.devices import resolve_device
     from styleT2I.training.engine import RunConfig, run
     from styleT2I.training.stylegan2 import StyleGAN2Task
@@ -51,6 +53,7 @@ def main(outdir, preset, resolution, init, kimg, eval_kimg, checkpoint_kimg, res
 
     every, num_steps = steps(eval_kimg), steps(kimg or preset_kimg)
     device = resolve_device(device)
+    check_precision(config.precision, device)
     build_kernels(device, num_steps)
     run(
         StyleGAN2Task(config, seed),

@@ -11,7 +11,7 @@ from torch import nn
 from styleT2I.errors import ConfigError
 from styleT2I.networks.stylegan2_config import GeneratorConfig
 from styleT2I.networks.stylegan2_frozen import compiled_form
-from styleT2I.networks.stylegan2_layers import Conv2d, FullyConnected, MappingNetwork
+from styleT2I.networks.stylegan2_layers import Conv2d, FullyConnected, MappingNetwork, clamp_in
 from styleT2I.ops.bias_act import activation, bias_act
 from styleT2I.ops.modulated_conv2d import modulated_conv2d, modulated_layer
 from styleT2I.ops.upfirdn2d import setup_filter, upsample2d
@@ -20,7 +20,10 @@ NOISE_MODES = ("const", "random", "none")
 
 
 class SynthesisLayer(nn.Module):
-    """Modulated 3x3 convolution, noise, bias, activation: x [N,in,H,W], w [N,w_dim] -> [N, out, H*up, W*up]."""
+    """Modulated 3x3 convolution, noise, bias, activation: x [N,in,H,W], w [N,w_dim] -> [N, out, H*up, W*up].
+
+    The result has x's type; w, parameters and buffers stay in float32.
+    """
 
     def __init__(self, num_in, num_out, resolution, config, *, up=1):
         super().__init__()
@@ -37,7 +40,7 @@ class SynthesisLayer(nn.Module):
 
     def forward(self, x, w, noise_mode="const", generator=None, gain=1.0):
         styles = self.affine(w)
-        clamp = None if self.conv_clamp is None else self.conv_clamp * gain
+        clamp = clamp_in(x.dtype, self.conv_clamp, gain)
         resampling = {"up": self.up, "resample_filter": self.resample_filter}
         epilogue = {"noise": self.noise(x, noise_mode, generator), "act": self.act, "clamp": clamp}
         gain = self.act_gain * gain
@@ -53,7 +56,10 @@ class SynthesisLayer(nn.Module):
 
 
 class ToRGB(nn.Module):
-    """Modulated 1x1 convolution without demodulation: x [N,in,H,W], w [N,w_dim] -> [N,image_channels,H,W]."""
+    """Modulated 1x1 convolution without demodulation: x [N,in,H,W], w [N,w_dim] -> [N,image_channels,H,W].
+
+    The result has the parameters' type: RGB images add up in float32.
+    """
 
     def __init__(self, num_in, config):
         super().__init__()
@@ -65,7 +71,8 @@ class ToRGB(nn.Module):
 
     def forward(self, x, w):
         styles = self.affine(w) * self.weight_gain
-        return bias_act(modulated_conv2d(x, self.weight, styles, demodulate=False), self.bias, clamp=self.conv_clamp)
+        y = modulated_conv2d(x, self.weight, styles, demodulate=False).to(self.weight.dtype)
+        return bias_act(y, self.bias, clamp=clamp_in(x.dtype, self.conv_clamp))
 
 
 class SynthesisBlock(nn.Module):
@@ -78,6 +85,7 @@ class SynthesisBlock(nn.Module):
         self.is_first, self.is_last = resolution == 4, resolution == config.resolution
         self.has_rgb = self.is_last or config.architecture == "skip"
         self.num_convs = 1 if self.is_first else 2
+        self.half_dtype = None  # of the features, set by stylegan2_precision; None: the parameters' type
         self.register_buffer("resample_filter", setup_filter(config.resample_filter), persistent=False)
         if self.is_first:
             self.const = nn.Parameter(torch.randn(num_out, 4, 4))
@@ -92,6 +100,8 @@ class SynthesisBlock(nn.Module):
 
     def forward(self, x, image, ws, noise_mode, generator):
         """Return the features and the image so far; ws [N, num_convs + 1, w_dim], the last one for the RGB output."""
+        if not self.is_first:
+            x = x.to(self.half_dtype or self.conv0.weight.dtype)
         if self.is_first:
             x = self.const.unsqueeze(0).expand(len(ws), -1, -1, -1)
             x = self.conv1(x.contiguous(memory_format=torch.channels_last), ws[:, 0], noise_mode, generator)

@@ -21,6 +21,7 @@ class DiscriminatorBlock(nn.Module):
         width, num_out = config.num_channels(resolution), config.num_channels(resolution // 2)
         shared = {"resample_filter": config.resample_filter, "conv_clamp": config.conv_clamp}
         self.architecture = config.architecture
+        self.half_dtype = None  # of the features, set by stylegan2_precision; None: the parameters' type
         self.has_rgb = resolution == config.resolution or config.architecture == "skip"
         self.register_buffer("resample_filter", setup_filter(config.resample_filter), persistent=False)
         if self.has_rgb:
@@ -31,8 +32,10 @@ class DiscriminatorBlock(nn.Module):
             self.skip = Conv2d(width, num_out, 1, bias=False, down=2, resample_filter=config.resample_filter)
 
     def forward(self, x, image):
+        dtype = self.half_dtype or self.conv0.weight.dtype
+        x = None if x is None else x.to(dtype)
         if self.has_rgb:
-            rgb = self.fromrgb(image)
+            rgb = self.fromrgb(image.to(dtype))
             x = rgb if x is None else x + rgb
         if self.architecture == "skip":
             image = downsample2d(image, self.resample_filter)
@@ -59,6 +62,7 @@ class DiscriminatorEpilogue(nn.Module):
         self.out = FullyConnected(width, self.label_dim or 1)
 
     def forward(self, x, image, cmap):
+        x = x.to(self.conv.weight.dtype)
         if hasattr(self, "fromrgb"):
             x = x + self.fromrgb(image)
         if self.num_std_channels:

@@ -88,6 +88,8 @@ def _why_not(network, ws, modules, parameters):
     """Why the compiled operators do not apply, None when they do."""
     if ws.device.type != "cpu" or ws.dtype != torch.float32:
         return f"they compute in float32 on a CPU, not in {ws.dtype} on {ws.device}"
+    if any(getattr(m, "half_dtype", None) for m in modules):
+        return "they compute in float32, and the generator is set to half precision"
     if torch.is_autocast_enabled("cpu"):
         return "they compute in float32, and autocast is on"
     if torch.compiler.is_compiling() or torch.jit.is_tracing():

@@ -6,9 +6,16 @@ import torch
 from torch import nn
 
 from styleT2I.errors import ConfigError
+from styleT2I.networks.stylegan2_precision import CLAMP
 from styleT2I.ops.bias_act import activation, bias_act
 from styleT2I.ops.modulated_conv2d import conv2d_resample
 from styleT2I.ops.upfirdn2d import setup_filter
+
+
+def clamp_in(dtype, conv_clamp, gain=1.0):
+    """Return the limit of a layer that computes in `dtype`, None for none: in float16 there always is one."""
+    conv_clamp = CLAMP if conv_clamp is None and dtype == torch.float16 else conv_clamp
+    return None if conv_clamp is None else conv_clamp * gain
 
 
 def normalize_2nd_moment(x, eps=1e-8):
@@ -41,7 +48,7 @@ class FullyConnected(nn.Module):
 class Conv2d(nn.Module):
     """Convolution with equalised learning rate, resampling, bias, activation and clamp.
 
-    x: [N,in,H,W] -> [N, out, H*up/down, W*up/down].
+    x: [N,in,H,W] -> [N, out, H*up/down, W*up/down], in x's type.
     """
 
     def __init__(
@@ -67,7 +74,7 @@ class Conv2d(nn.Module):
 
     def forward(self, x, gain=1.0):
         act_gain = self.act_gain * gain
-        clamp = None if self.conv_clamp is None else self.conv_clamp * gain
+        clamp = clamp_in(x.dtype, self.conv_clamp, gain)
         if not self.is_homogeneous:
             x = self._convolve(x, self.weight * self.weight_gain, None)
             return bias_act(x, self.bias, act=self.act, gain=act_gain, clamp=clamp)
@@ -77,6 +84,7 @@ class Conv2d(nn.Module):
         return bias_act(x, act=self.act, gain=1, clamp=clamp)
 
     def _convolve(self, x, weight, bias):
+        weight, bias = weight.to(x.dtype), None if bias is None else bias.to(x.dtype)
         return conv2d_resample(x, weight, bias, up=self.up, down=self.down, resample_filter=self.resample_filter)
 
 

@@ -7,6 +7,7 @@ Non-saturating loss, lazy R1 and path-length regularisation, style mixing, movin
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -19,6 +20,7 @@ from styleT2I.formats.foreign import read_network
 from styleT2I.networks.registry import load_network_component
 from styleT2I.networks.stylegan2 import Generator, mix_styles
 from styleT2I.networks.stylegan2_discriminator import Discriminator
+from styleT2I.networks.stylegan2_precision import half_dtype, set_precision
 from styleT2I.torch_utils.images import from_uint8, make_grid_u8, save_png
 from styleT2I.training.clip_augment import augment_for_clip
 from styleT2I.training.gan_losses import (
@@ -53,6 +55,8 @@ class StyleGAN2Task:
             raise DataError(f"{config.data}: has no attributes to condition on; leave --labels out")
         self.G = self._build(Generator, config.generator, config.init_generator, "G_ema")
         self.D = self._build(Discriminator, config.discriminator, config.init_discriminator, "D")
+        for network in (self.G, self.D):
+            set_precision(network, config.precision)
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
         self.G_optimizer = _adam(self.G, config.g_lr, config.pl_interval if config.pl_weight else None)
         self.D_optimizer = _adam(self.D, config.d_lr, config.r1_interval if config.r1_gamma else None)
@@ -114,7 +118,11 @@ class StyleGAN2Task:
     def _build(self, cls, config, init, which):
         if init is None:
             return cls(override(config, c_dim=self.c_dim)).to(self.device)
-        network = load_network_component(read_network(init, which), self.device)
+        component = read_network(init, which)
+        if half_dtype(self.config.precision) is not None:
+            changes = {"num_fp16_res": config.num_fp16_res, "conv_clamp": config.conv_clamp}
+            component = replace(component, config=component.config | changes)
+        network = load_network_component(component, self.device)
         if network.c_dim != self.c_dim:
             raise ConfigError(f"{init}: takes {network.c_dim} labels, this run gives {self.c_dim}; see --labels")
         return network.train().requires_grad_(True)
@@ -149,6 +157,7 @@ class StyleGAN2Task:
 
     def _draw(self, num, c, rng, update_w_avg=False):
         """Return ws [num,num_ws,w_dim] of new latents, styles mixed, and their images with random noise."""
+
         def latents():
             return torch.randn(num, self.G.z_dim, generator=rng).to(self.device)
 
@@ -157,6 +166,13 @@ class StyleGAN2Task:
             ws = mix_styles(ws, self.G.mapping(latents(), c), rng, self.config.style_mixing)
         # A GPU draws its own noise, from torch's generator that the engine seeds for each step: the CPU is too slow.
         return ws, self.G.synthesis(ws, noise_mode="random", generator=rng if self.device.type == "cpu" else None)
+
+    def _descend(self, optimizer):
+        """Update; in half precision not by gradients that overflowed somewhere."""
+        grads = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        if half_dtype(self.config.precision) is None or torch.nn.utils.get_total_norm(grads).isfinite():
+            optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
 
     def _judge(self, image, c, rng):
         image = augment_for_clip(image, rng, jitter=self.config.jitter, translate=self.config.translate)
@@ -174,7 +190,7 @@ class StyleGAN2Task:
             loss.backward()
             total, logits = total + loss.item(), logits + fake_logits.mean().item() * size / num
         self.D.requires_grad_(True)
-        _descend(self.G_optimizer)
+        self._descend(self.G_optimizer)
         return {"loss_g": total, "fake_logit": logits}
 
     def _regularise_generator(self, c, rng):
@@ -189,7 +205,7 @@ class StyleGAN2Task:
             loss, self.mean_path_length = path_length_loss(lengths, self.mean_path_length, config.pl_decay)
             (loss * config.pl_weight * config.pl_interval * size / num).backward()
             total += loss.item() * size / num
-        _descend(self.G_optimizer)
+        self._descend(self.G_optimizer)
         return {"loss_pl": total, "path_length": self.mean_path_length.item()}
 
     def _update_discriminator(self, image, c, rng):
@@ -204,7 +220,7 @@ class StyleGAN2Task:
             loss = logistic_discriminator_loss(real_logits, fake_logits) * (size / num)
             loss.backward()
             total, logits = total + loss.item(), logits + real_logits.mean().item() * size / num
-        _descend(self.D_optimizer)
+        self._descend(self.D_optimizer)
         return {"loss_d": total, "real_logit": logits}
 
     def _regularise_discriminator(self, image, c):
@@ -215,7 +231,7 @@ class StyleGAN2Task:
             penalty = r1_penalty(self.D(real, None if c is None else c[part]), real).sum() / num
             (penalty * (config.r1_gamma / 2) * config.r1_interval).backward()
             total += penalty.item()
-        _descend(self.D_optimizer)
+        self._descend(self.D_optimizer)
         return {"loss_r1": total}
 
     @torch.no_grad()
@@ -237,8 +253,3 @@ def _adam(network, lr, interval):
     ratio = 1.0 if interval is None else interval / (interval + 1)
     betas = tuple(beta**ratio for beta in ADAM_BETAS)
     return torch.optim.Adam(network.parameters(), lr=lr * ratio, betas=betas, eps=1e-8)
-
-
-def _descend(optimizer):
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)

@@ -6,11 +6,12 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from styleT2I.config import from_dict, suggestion
+from styleT2I.config import from_dict, override, suggestion
 from styleT2I.data.dataset import open_dataset
 from styleT2I.errors import CheckpointError, ConfigError
 from styleT2I.formats.foreign import is_component, read_network
 from styleT2I.networks.stylegan2_config import DiscriminatorConfig, GeneratorConfig
+from styleT2I.networks.stylegan2_precision import CLAMP, NUM_RES, half_dtype
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class StyleGAN2Config:
     style_mixing: float = 0.9  # probability that a sample mixes the styles of two latents
     ema_kimg: float = 10.0  # half-life of the averaged generator, in thousands of images
     ema_rampup: float | None = None  # the half-life is at most this share of the images seen so far; None: no ramp
+    precision: str = "fp32"  # of the highest resolutions, on a GPU also "fp16" or "bf16" (networks.stylegan2_precision)
     d_warmup_kimg: float = 0.0  # thousands of images that the discriminator alone learns from at the start
     mirror: bool = False  # show each real image mirrored with probability 1/2
     jitter: float = 0.0  # colour jitter of reals and fakes before the discriminator, as a share of the range; 0: off
@@ -57,6 +59,7 @@ class StyleGAN2Config:
         micro_batch = self.micro_batch
         if micro_batch is not None and (micro_batch < 1 or self.batch_size % micro_batch):
             raise ConfigError(f"micro_batch {micro_batch} does not divide the batch of {self.batch_size}")
+        half_dtype(self.precision)
         resolutions = self.generator.resolution, self.discriminator.resolution
         if resolutions[0] != resolutions[1]:
             raise ConfigError(f"the generator draws {resolutions[0]} px, the discriminator takes {resolutions[1]} px")
@@ -127,7 +130,16 @@ def stylegan2_config(preset: str, *, resolution: int | None = None, init: str | 
     settings["generator"] = generator or from_dict(GeneratorConfig, {"resolution": resolution, **chosen.generator})
     if discriminator is None:
         discriminator = from_dict(DiscriminatorConfig, {"resolution": resolution, **chosen.discriminator})
-    return chosen.kimg, from_dict(StyleGAN2Config, {**settings, "discriminator": discriminator})
+    settings["discriminator"] = discriminator
+    if settings.get("precision", "fp32") != "fp32":
+        settings.update({name: _for_half(settings[name]) for name in ("generator", "discriminator")})
+    return chosen.kimg, from_dict(StyleGAN2Config, settings)
+
+
+def _for_half(config):
+    """A network's configuration that says what training in half precision makes of it, where it says nothing."""
+    clamp = CLAMP if config.conv_clamp is None else config.conv_clamp
+    return override(config, num_fp16_res=config.num_fp16_res or NUM_RES, conv_clamp=clamp)
 
 
 def _init_files(path):

@@ -27,6 +27,7 @@ def test_mistakes_are_one_line(tmp_path):
         (["--resolution", "48"], "power of two"),
         (["--init", str(tmp_path)], "holds no generator.json"),
         (["--preset", "stylegan2-config-f"], "add --data SPEC"),
+        (["--precision", "fp16", "--device", "cpu"], "'fp16' is for a CUDA device"),
     ]:
         result = CliRunner().invoke(main, ["--outdir", str(tmp_path / "run"), *arguments])
         assert result.exit_code == 2 and text in result.stderr.splitlines()[-1], result.stderr

@@ -1,34 +1,51 @@
-"""The CUDA kernels of bias_act and upfirdn2d against the ops as published: values, first and second derivatives."""
+"""The CUDA kernels of bias_act and upfirdn2d against the ops as published: values, first and second derivatives.
+
+They run on a GPU (-m gpu) or, compiled for the processor, wherever there is a C++ compiler (-m slow).
+"""
+
+import shutil
 
 import pytest
 import torch
 
+from styleT2I.errors import ExtensionError
+from styleT2I.ops import cuda_ops
 from styleT2I.ops.bias_act import ACTIVATIONS, bias_act
 from styleT2I.ops.impl import default_impl
 from styleT2I.ops.kernels import cuda_extension
 from styleT2I.ops.upfirdn2d import setup_filter, upfirdn2d
 from styleT2I.torch_utils.extensions import build
+from tests.host_cuda import host_kernels
 
-pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
-
-DEVICE = "cuda"
 TOLERANCE = {torch.float32: 2e-6, torch.float16: 2e-3, torch.bfloat16: 1.6e-2}
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+GPU = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
+HOST = [pytest.mark.slow, pytest.mark.skipif(shutil.which("c++") is None, reason="needs a C++ compiler")]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def kernels():
-    build(cuda_extension())
+@pytest.fixture(scope="module", params=[pytest.param("cuda", marks=GPU), pytest.param("cpu", marks=HOST)])
+def device(request, tmp_path_factory):
+    """Where the kernels run; on a processor impl 'cuda' is made to take them."""
+    if request.param == "cuda":
+        build(cuda_extension())
+        yield "cuda"
+        return
+    kernels = host_kernels(tmp_path_factory.mktemp("host_cuda"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cuda_ops, "cuda_kernels", lambda: kernels)
+        for op in ("bias_act", "upfirdn2d"):
+            patch.setattr(f"styleT2I.ops.{op}.takes_cuda", lambda x, impl: impl in ("cuda", "auto"))
+        yield "cpu"
 
 
 def relative_error(ours, exact):
     return ((ours.double() - exact.double()).abs().max() / exact.double().abs().max().clamp(min=1e-30)).item()
 
 
-def image(channels, dtype, memory_format="contiguous", size=(6, 10)):
+def image(device, channels, dtype, memory_format="contiguous", size=(6, 10)):
     rng = torch.Generator().manual_seed(0)
     x = torch.randn(3, channels, *size, generator=rng).to(dtype)
-    return x.to(DEVICE).contiguous(memory_format=FORMATS[memory_format])
+    return x.to(device).contiguous(memory_format=FORMATS[memory_format])
 
 
 def derivatives(function, operands):
@@ -50,11 +67,11 @@ def derivatives(function, operands):
 @pytest.mark.parametrize("act", ACTIVATIONS)
 @pytest.mark.parametrize("memory_format", FORMATS)
 @pytest.mark.parametrize("channels", [16, 5])
-def test_bias_act_and_its_derivatives(act, memory_format, channels):
-    x = image(channels, torch.float32, memory_format)
+def test_bias_act_and_its_derivatives(device, act, memory_format, channels):
+    x = image(device, channels, torch.float32, memory_format)
     rng = torch.Generator().manual_seed(2)
     shapes = [(channels,), (3, channels), (3, 1, 6, 10)]
-    operands = [x, *(torch.randn(shape, generator=rng).to(DEVICE) for shape in shapes)]
+    operands = [x, *(torch.randn(shape, generator=rng).to(device) for shape in shapes)]
     for noise in (operands[3], operands[3][0, 0]):
         operands[3] = noise
 
@@ -70,9 +87,9 @@ def test_bias_act_and_its_derivatives(act, memory_format, channels):
 
 @pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
 @pytest.mark.parametrize("memory_format", FORMATS)
-def test_bias_act_in_half_precision_and_alone(dtype, memory_format):
-    x = image(24, dtype, memory_format)
-    b = torch.linspace(-1, 1, 24, device=DEVICE)
+def test_bias_act_in_half_precision_and_alone(device, dtype, memory_format):
+    x = image(device, 24, dtype, memory_format)
+    b = torch.linspace(-1, 1, 24, device=device)
     for arguments in ({"b": b.to(dtype)}, {"b": None}, {"b": b, "act": "swish", "clamp": 0.5}):
         ours, exact = bias_act(x, **arguments, impl="cuda"), bias_act(x.double(), **arguments, impl="ref")
         assert ours.dtype == dtype and relative_error(ours, exact) < TOLERANCE[dtype]
@@ -87,9 +104,9 @@ def test_bias_act_in_half_precision_and_alone(dtype, memory_format):
 )
 @pytest.mark.parametrize("memory_format", FORMATS)
 @pytest.mark.parametrize("flip_filter", [False, True])
-def test_upfirdn2d_and_its_derivatives(taps, up, down, padding, memory_format, flip_filter):
-    f = None if taps is None else setup_filter(taps, device=DEVICE)
-    x = image(8, torch.float32, memory_format, size=(8, 9))
+def test_upfirdn2d_and_its_derivatives(device, taps, up, down, padding, memory_format, flip_filter):
+    f = None if taps is None else setup_filter(taps, device=device)
+    x = image(device, 8, torch.float32, memory_format, size=(8, 9))
     arguments = {"up": up, "down": down, "padding": padding, "flip_filter": flip_filter, "gain": 1.7}
     y, (grad,), second = derivatives(lambda x: upfirdn2d(x, f, **arguments, impl="cuda"), [x])
     exact = derivatives(lambda x: upfirdn2d(x, f, **arguments, impl="ref"), [x.double()])
@@ -101,15 +118,91 @@ def test_upfirdn2d_and_its_derivatives(taps, up, down, padding, memory_format, f
 @pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
 @pytest.mark.parametrize("memory_format", FORMATS)
 @pytest.mark.parametrize("channels", [3, 16])
-def test_upfirdn2d_in_half_precision(dtype, memory_format, channels):
-    x, f = image(channels, dtype, memory_format), setup_filter([1, 3, 3, 1], device=DEVICE)
+def test_upfirdn2d_in_half_precision(device, dtype, memory_format, channels):
+    x, f = image(device, channels, dtype, memory_format), setup_filter([1, 3, 3, 1], device=device)
     for arguments in ({"padding": 1}, {"up": 2, "padding": (2, 1, 2, 1), "gain": 4}, {"down": 2, "padding": 1}):
         ours, exact = upfirdn2d(x, f, **arguments, impl="cuda"), upfirdn2d(x.double(), f, **arguments, impl="ref")
         assert ours.dtype == dtype and relative_error(ours, exact) < TOLERANCE[dtype]
 
 
-def test_auto_takes_the_kernels_and_ref_does_not():
-    x, f = image(16, torch.float32), setup_filter([1, 3, 3, 1], device=DEVICE)
+def test_auto_takes_the_kernels_and_ref_does_not(device):
+    x, f = image(device, 16, torch.float32), setup_filter([1, 3, 3, 1], device=device)
     assert torch.equal(upfirdn2d(x, f, padding=1), upfirdn2d(x, f, padding=1, impl="cuda"))
     with default_impl("ref"):
         assert torch.equal(upfirdn2d(x, f, padding=1), upfirdn2d(x, f, padding=1, impl="ref"))
+
+
+@pytest.mark.parametrize("memory_format", FORMATS)
+def test_tensors_that_start_between_packs(device, memory_format):
+    """16 bytes are read at a time, but a view may start at any number."""
+    base = torch.randn(3 * 16 * 6 * 10 + 1, device=device)
+    x = base[1:].as_strided((3, 16, 6, 10), image(device, 16, torch.float32, memory_format).stride(), 1)
+    f = setup_filter([1, 3, 3, 1], device=device)
+    assert relative_error(bias_act(x, act="lrelu", impl="cuda"), bias_act(x.double(), act="lrelu", impl="ref")) < 2e-6
+    assert (
+        relative_error(upfirdn2d(x, f, padding=1, impl="cuda"), upfirdn2d(x.double(), f, padding=1, impl="ref")) < 2e-6
+    )
+
+
+def test_tensors_that_are_no_dense_images(device):
+    x = image(device, 16, torch.float32)
+    f = setup_filter([1, 3, 3, 1], device=device)
+    for view in (x[:, ::2], x.transpose(2, 3), x[:, :, 1:, :-1], x[:1].expand(4, -1, -1, -1)):
+        exact = bias_act(view.double(), act="tanh", impl="ref")
+        assert relative_error(bias_act(view, act="tanh", impl="cuda"), exact) < 2e-6
+        exact = upfirdn2d(view.double(), f, up=2, padding=1, impl="ref")
+        assert relative_error(upfirdn2d(view, f, up=2, padding=1, impl="cuda"), exact) < 2e-6
+
+
+def test_an_empty_batch(device):
+    x = image(device, 16, torch.float32)[:0].requires_grad_()
+    b = torch.zeros(16, device=device, requires_grad=True)
+    y = upfirdn2d(bias_act(x, b, act="lrelu", impl="cuda"), setup_filter([1, 2, 1], device=device), impl="cuda")
+    assert y.shape == (0, 16, 4, 8)
+    y.sum().backward()
+    assert x.grad.shape == x.shape and b.grad.abs().max() == 0
+
+
+@pytest.mark.parametrize("act", ACTIVATIONS)
+@pytest.mark.parametrize("clamp", [None, 1.0])
+def test_what_is_no_number_stays_so(device, act, clamp):
+    x = torch.full((1, 4, 2, 2), float("nan"), device=device)
+    assert bias_act(x, act=act, clamp=clamp, impl="cuda").isnan().all()
+
+
+@pytest.mark.parametrize("act", ACTIVATIONS)
+def test_large_numbers(device, act):
+    x = torch.tensor([-1e4, -200.0, -60.0, 0.0, 60.0, 200.0, 1e4], device=device).reshape(1, 7, 1, 1).requires_grad_()
+    y, exact = (bias_act(t, act=act, impl=impl) for t, impl in ((x, "cuda"), (x.double(), "ref")))
+    torch.testing.assert_close(y.double(), exact, rtol=1e-5, atol=1e-6)
+    grads = (torch.autograd.grad(t.sum(), x, create_graph=True)[0] for t in (y, exact))
+    torch.testing.assert_close(*grads, rtol=1e-5, atol=1e-6)
+
+
+def test_sums_of_half_precision_are_taken_in_float32(device):
+    """Near 4912 neighbours in float16 are 4 apart: partial sums of 100.25 in it would drift."""
+    x = torch.full((1, 8, 16, 16), 100.25, device=device).half()
+    y = upfirdn2d(x, torch.full((7, 7), 1.0, device=device), impl="cuda")
+    assert (y == torch.tensor(49 * 100.25).half().to(device)).all()
+
+
+def test_wrong_operands_are_refused(device):
+    kernels = cuda_ops.cuda_kernels()
+    x, f = image(device, 4, torch.float32), torch.ones(3, 3, device=device)
+    for call, message in [
+        (lambda: kernels.upfirdn2d(x.double(), f, (1, 1), (1, 1), (0,) * 4), "float32, float16 or bfloat16"),
+        (lambda: kernels.upfirdn2d(x[0], f, (1, 1), (1, 1), (0,) * 4), r"\[N, C, H, W\]"),
+        (lambda: kernels.upfirdn2d(x, f.half(), (1, 1), (1, 1), (0,) * 4), "filter must be"),
+        (lambda: kernels.upfirdn2d(x, f, (1, 1), (1, 1), (-8, 0, 0, 0)), "smaller than the filter"),
+        (lambda: kernels.upfirdn2d(x, f, (1, 1), (1, 1), (2**31, 0, 0, 0)), "too long"),
+        (lambda: kernels.bias_act(x, f, None, None, None, None, 0, 0, 0.0, 1.0, None), "bias must be"),
+        (lambda: kernels.bias_act(x, None, None, None, None, None, 1, 0, 0.0, 1.0, None), "grad is missing"),
+        (lambda: kernels.bias_act(x, None, None, None, x[:2], None, 1, 0, 0.0, 1.0, None), "must be like x"),
+    ]:
+        with pytest.raises(RuntimeError, match=message):
+            call()
+
+
+def test_double_precision_is_not_theirs():
+    with pytest.raises(ExtensionError, match="impl 'cuda' does not apply: it computes in float32"):
+        bias_act(torch.zeros(1, 1, 1, 1, dtype=torch.float64), impl="cuda")

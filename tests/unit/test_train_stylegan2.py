@@ -257,6 +257,34 @@ def test_init_that_does_not_fit_is_refused(tmp_path):
         set_up(replace(CONFIG, use_labels=True, init_generator=str(tmp_path / "generator.json")))
 
 
+@pytest.mark.parametrize("precision", ["fp16", "bf16"])
+def test_half_precision_trains_and_its_networks_say_so(tmp_path, precision):
+    set_up().export(tmp_path, 0)
+    for init in (None, str(tmp_path)):
+        settings = {"data": CONFIG.data, "eval_data": CONFIG.data, "eval_num": 8, "batch_size": 4, "init": init}
+        _, config = stylegan2_config("minifaces64", resolution=16, precision=precision, **settings)
+        assert config.generator.num_fp16_res == config.discriminator.num_fp16_res == 4
+        assert config.generator.conv_clamp == config.discriminator.conv_clamp == 256
+    task = set_up(replace(config, r1_interval=2, pl_interval=2))
+    assert task.G.config == config.generator and task.D.config == config.discriminator
+    halves = [network.b16.half_dtype for network in (task.G.synthesis, task.G_ema.synthesis, task.D)]
+    assert halves == [{"fp16": torch.float16, "bf16": torch.bfloat16}[precision]] * 3
+    before = copy.deepcopy(task.G.state_dict())
+    figures = steps(task, range(3))
+    assert all(torch.isfinite(torch.tensor(list(f.values()))).all() for f in figures)
+    assert any(not torch.equal(t, before[key]) for key, t in task.G.state_dict().items())
+
+
+def test_gradients_that_overflowed_in_half_precision_change_no_weight():
+    task = set_up(replace(CONFIG, precision="bf16"))
+    before = copy.deepcopy(task.G.state_dict())
+    for parameter in task.G.parameters():
+        parameter.grad = torch.full_like(parameter, float("inf"))
+    task._descend(task.G_optimizer)
+    assert all(torch.equal(t, before[key]) for key, t in task.G.state_dict().items())
+    assert all(parameter.grad is None for parameter in task.G.parameters())
+
+
 def test_presets_are_the_published_and_the_small_networks():
     kimg, config = stylegan2_config("stylegan2-config-f", resolution=1024, data="folder")
     assert kimg == 25_000 and config.batch_size == 32 and config.r1_gamma == 10 and config.g_lr == 0.002

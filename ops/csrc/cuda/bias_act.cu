@@ -12,7 +12,7 @@ struct Derivatives {
 __device__ inline Derivatives activate(Act act, float v, float alpha) {
     switch (act) {
         case Act::RELU:
-            return {v > 0 ? v : 0, v > 0 ? 1.f : 0.f, 0};
+            return {v < 0 ? 0 : v, v > 0 ? 1.f : 0.f, 0};
         case Act::LRELU:
             return {v > 0 ? v : v * alpha, v > 0 ? 1 : alpha, 0};
         case Act::TANH: {
@@ -46,31 +46,31 @@ __device__ inline Derivatives activate(Act act, float v, float alpha) {
 __device__ inline float apply(const BiasAct& p, float v, float grad, float grad2) {
     const Derivatives d = activate(p.act, v, p.alpha);
     const float value = d.value * p.gain;
-    if (p.order == 0) return fminf(fmaxf(value, -p.clamp), p.clamp);
+    if (p.order == 0) return value > p.clamp ? p.clamp : value < -p.clamp ? -p.clamp : value;  // NaN stays NaN
     if (fabsf(value) > p.clamp) return 0;
     return p.order == 1 ? grad * p.gain * d.first : grad * grad2 * p.gain * d.second;
 }
 
 // An item is N neighbours in memory: pixels of one channel, or channels of one pixel.
-template <class T, int N>
-__global__ void bias_act_kernel(BiasAct p, long long num_items) {
+template <class T, int N, class Index>
+__global__ void bias_act_kernel(BiasAct p, Index num_items) {
     const Layout& l = p.layout;
-    for (long long item = (long long)blockIdx.x * BLOCK_SIZE + threadIdx.x; item < num_items;
-         item += (long long)gridDim.x * BLOCK_SIZE) {
-        const long long at = item * N, outer = at / (l.is_channels_last ? l.channels : l.pixels);
-        const long long inner = at - outer * (l.is_channels_last ? l.channels : l.pixels);
-        const long long sample = outer / (l.is_channels_last ? l.pixels : l.channels);
-        const long long middle = outer - sample * (l.is_channels_last ? l.pixels : l.channels);
+    const Index num_inner = l.is_channels_last ? l.channels : l.pixels;
+    const Index num_middle = l.is_channels_last ? l.pixels : l.channels;
+    for (Index item = Index(blockIdx.x) * BLOCK_SIZE + threadIdx.x; item < num_items;
+         item += Index(gridDim.x) * BLOCK_SIZE) {
+        const Index outer = item * N / num_inner, inner = item * N - outer * num_inner;
+        const Index sample = outer / num_middle, middle = outer - sample * num_middle;
         const Pack<T, N> x = ((const Pack<T, N>*)p.x)[item];
         Pack<T, N> grad = {}, grad2 = {}, y;
         if (p.order >= 1) grad = ((const Pack<T, N>*)p.grad)[item];
         if (p.order == 2) grad2 = ((const Pack<T, N>*)p.grad2)[item];
         for (int i = 0; i < N; i++) {
-            const long long channel = l.is_channels_last ? inner + i : middle;
-            const long long pixel = l.is_channels_last ? middle : inner + i;
+            const Index channel = l.is_channels_last ? inner + i : middle;
+            const Index pixel = l.is_channels_last ? middle : inner + i;
             float v = to_float(x.value[i]);
-            if (p.scale) v *= p.scale[sample * l.channels + channel];
-            if (p.noise) v += p.noise[sample * p.noise_step + pixel];
+            if (p.scale) v *= p.scale[(long long)sample * l.channels + channel];
+            if (p.noise) v += p.noise[(long long)sample * p.noise_step + pixel];
             if (p.bias) v += p.bias[channel];
             from_float(apply(p, v, to_float(grad.value[i]), to_float(grad2.value[i])), y.value[i]);
         }
@@ -83,12 +83,15 @@ __global__ void bias_act_kernel(BiasAct p, long long num_items) {
 void launch_bias_act(const BiasAct& p, cudaStream_t stream) {
     const Layout& l = p.layout;
     const long long size = l.num * l.channels * l.pixels, inner = l.is_channels_last ? l.channels : l.pixels;
+    const bool can_pack = is_aligned(p.x) && is_aligned(p.grad) && is_aligned(p.grad2) && is_aligned(p.y);
     with_type(p.type, [&](auto zero) {
         using T = decltype(zero);
         constexpr int WIDE = 16 / sizeof(T);
-        if (inner % WIDE == 0)
-            launch(bias_act_kernel<T, WIDE>, p, size / WIDE, stream);
-        else
-            launch(bias_act_kernel<T, 1>, p, size, stream);
+        with_index(size, [&](auto index) {
+            if (can_pack && inner % WIDE == 0)
+                launch(bias_act_kernel<T, WIDE, decltype(index)>, p, size / WIDE, stream);
+            else
+                launch(bias_act_kernel<T, 1, decltype(index)>, p, size, stream);
+        });
     });
 }

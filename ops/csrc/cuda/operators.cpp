@@ -2,10 +2,14 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
+#include <c10/cuda/CUDAException.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 #include <torch/library.h>
 
+#include <algorithm>
+#include <climits>
+#include <cstdlib>
 #include <limits>
 
 #include "kernels.h"
@@ -63,6 +67,7 @@ Tensor bias_act(const Tensor& x, const std::optional<Tensor>& bias, const std::o
     Tensor y = at::empty_like(x);
     p.y = y.mutable_data_ptr();
     launch_bias_act(p, c10::cuda::getCurrentCUDAStream());
+    C10_CUDA_KERNEL_LAUNCH_CHECK();
     return y;
 }
 
@@ -74,8 +79,9 @@ Tensor upfirdn2d(const Tensor& x, const Tensor& filter, at::IntArrayRef up, at::
     TORCH_CHECK(up[0] > 0 && up[1] > 0 && down[0] > 0 && down[1] > 0, "up and down start at 1");
     auto axis = [&](int i, int64_t before, int64_t after) {
         const int64_t in = x.size(2 + i), taps = filter.size(i);
-        const int64_t out = (in * up[i] + before + after - taps) / down[i] + 1;
-        TORCH_CHECK(in * up[i] + before + after >= taps, "the padded image is smaller than the filter");
+        const int64_t padded = in * up[i] + before + after, out = (padded - taps) / down[i] + 1;
+        TORCH_CHECK(padded >= taps, "the padded image is smaller than the filter");
+        TORCH_CHECK(std::max({padded, in * up[i], std::abs(before)}) < INT_MAX / 2, "an image side is too long");
         return Axis{int(in), int(out), int(up[i]), int(down[i]), int(before), int(taps)};
     };
     Upfirdn p{};
@@ -87,6 +93,7 @@ Tensor upfirdn2d(const Tensor& x, const Tensor& filter, at::IntArrayRef up, at::
                          p.is_channels_last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous);
     p.y = y.mutable_data_ptr();
     launch_upfirdn2d(p, c10::cuda::getCurrentCUDAStream());
+    C10_CUDA_KERNEL_LAUNCH_CHECK();
     return y;
 }
 
