@@ -43,3 +43,7 @@ def fail(*_):
 
 
 not_a_function = 3
+
+
+def know_all(pictures):
+    return {"he": [1.0] * len(pictures), "hat": [1.0] * len(pictures)}
