@@ -5,6 +5,7 @@ import torch
 from styleT2I.attributes.parser import parse
 from styleT2I.attributes.prompt import Prompt
 from styleT2I.data.dataset import open_dataset
+from styleT2I.evaluation.measurement import judge_basis
 from styleT2I.evaluation.samples import data_features, plain_samples
 from styleT2I.metrics.attributes import attribute_rates, drift_rates, encode_requests, success, verdicts
 from styleT2I.metrics.frechet import frechet_distance
@@ -37,17 +38,17 @@ def evaluate_captions(model: Model, data: str, num: int, psi: float) -> dict:
     groups = [group.attributes for group in model.vocabulary.exclusive if group.exactly_one]
     asked = [parse(caption, model.vocabulary).attributes for caption in captions]
     requests = encode_requests(asked, judge.attribute_names, groups)
-    before, _, _ = _look(judge, clip_eval, plain_samples(model, num, psi))
+    before, _, _ = look(judge, clip_eval, plain_samples(model, num, psi))
     prompts = [Prompt(caption, attributes, ()) for caption, attributes in zip(captions, asked, strict=True)]
-    after, features, seen = _look(judge, clip_eval, _edits(model, prompts, psi))
+    after, features, seen = look(judge, clip_eval, _edits(model, prompts, psi))
     right = success(after, requests)
     meanings = [frozenset(one.items()) for one in asked]
-    agreeing = _agreeing(requests)
+    agreeing = agreeing_captions(requests)
     ranked = torch.nonzero((~agreeing).sum(dim=1) >= _NUM_CANDIDATES - 1).flatten()
     draw = generator("evaluate", "t2d")
     candidates = draw_candidates(meanings, _NUM_CANDIDATES, draw, agreeing, ranked.tolist())
     texts = encode_texts(clip_eval, captions)
-    _, _, real_seen = _look(judge, clip_eval, _real(pictures, num, model.device))
+    _, _, real_seen = look(judge, clip_eval, real_pictures(pictures, num, model.device))
     real, _ = data_features(judge, data, num, pictures.resolution)
     plain = torch.cat([judge.features(image) for image in plain_samples(model, num, psi)])
     training, _ = data_features(judge, data.replace("/test", "/train"), num, pictures.resolution)
@@ -65,21 +66,28 @@ def evaluate_captions(model: Model, data: str, num: int, psi: float) -> dict:
         "r_precision_num": len(ranked),
         "frechet": frechet_distance(features, real),
         "frechet_plain": frechet_distance(plain, training),
-        "features": "held-out judge",
+        "features": judge_basis(
+            model,
+            fake=f"model {model.name}, psi {psi:g}, a caption each, adjustment none",
+            num_fake=num,
+            seeds=f"0-{num - 1}",
+            real=data,
+            num_real=num,
+        ),
     }
     figures["r_precision_ratio"] = figures["r_precision"] / figures["r_precision_real"]
     figures["frechet_ratio"] = figures["frechet"] / figures["frechet_plain"]
     return figures
 
 
-def _agreeing(requests):
+def agreeing_captions(requests):
     """[N, N] bool: captions i and j contradict each other nowhere, so one picture may be true of both."""
     settled = (~requests.free).float()  # asked, or decided by an asked one of the same group
     says = settled * (2 * requests.values.float() - 1)  # [N, A] in {-1, 0, 1}
     return says @ says.t() >= settled @ settled.t()
 
 
-def _look(judge, clip_eval, images):
+def look(judge, clip_eval, images):
     """Verdicts int8 [N, A] on the CPU, judge features [N, F], CLIP image features [N, D] on the CPU."""
     verdict, features, seen = [], [], []
     for image in images:
@@ -99,6 +107,7 @@ def _edits(model, prompts, psi):
         yield G.synthesis(ws + pipeline.directions(ws, batch, adjustment=None).s_adjusted).clamp(-1, 1)
 
 
-def _real(pictures, num, device):
+def real_pictures(pictures, num, device):
+    """Yield the first `num` pictures of a data set as image batches in [-1, 1] on the device."""
     for start in range(0, num, _BATCH_SIZE):
         yield from_uint8(pictures.batch(range(start, min(start + _BATCH_SIZE, num))).images_u8).to(device)

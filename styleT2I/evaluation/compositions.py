@@ -15,6 +15,7 @@ from styleT2I.evaluation.composition_cells import composition_cells, count_cells
 from styleT2I.evaluation.composition_measure import CellMeasure
 from styleT2I.evaluation.composition_summary import BASELINE, add_comparisons, summarise
 from styleT2I.evaluation.kept_cells import KeptCells
+from styleT2I.evaluation.measurement import judge_basis
 from styleT2I.model import Model
 from styleT2I.pipeline import StyleT2I
 from styleT2I.torch_utils.images import make_grid_u8, text_strip_u8, to_uint8
@@ -55,7 +56,14 @@ def evaluate_compositions(
     return {
         "num": num,
         "truncation_psi": psi,
-        "judge": "held-out judge",
+        "features": judge_basis(
+            model,
+            fake=f"model {model.name}, psi {psi:g}, each cell's sentences",
+            num_fake=num,
+            seeds=f"0-{num - 1}",
+            real="each cell's own pictures: minifaces:composition=CELL/test, of counts biased/test",
+            num_real=num,
+        ),
         "readable_nuisances": measure.judge.readability,
         "summary": summary,
         "methods": methods,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 
 from styleT2I.data.dataset import Dataset, open_dataset
+from styleT2I.evaluation.measurement import judge_basis
 from styleT2I.metrics.attributes import YES, judge_agreement, verdicts
 from styleT2I.metrics.frechet import frechet_distance
 from styleT2I.metrics.precision_recall import density_coverage, precision_recall
@@ -48,7 +49,15 @@ def evaluate_generator(model: Model, data: str, num: int, psi: float) -> dict:
         "frechet_floor": frechet_distance(unseen, real),
         **precision_recall(real[rows], features[rows]),
         **density_coverage(real[rows], features[rows]),
-        "features": "held-out judge",
+        "features": judge_basis(
+            model,
+            fake=f"model {model.name}, psi {psi:g}, no text",
+            num_fake=num,
+            seeds=f"0-{num - 1}",
+            real=data,
+            num_real=len(real),
+        ),
+        "num_neighbour_rows": min(num, _NUM_NEIGHBOUR_ROWS),
     }
 
 
