@@ -1,4 +1,4 @@
-"""Several reports of the suite "compositions" as one markdown table: a row per run and method of adjustment."""
+"""Reports that `evaluate --json` wrote; the suite "compositions" of several as one markdown table."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def read_report(path: str | Path) -> dict:
-    """A report that `python -m styleT2I.evaluate --json` wrote; DataError when it lacks the suite compositions."""
+def read_report(path: str | Path, suite: str = "compositions") -> dict:
+    """A report that `python -m styleT2I.evaluate --json` wrote; DataError when it lacks the suite."""
     try:
         report = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise DataError(f"{path}: cannot read the report: {error.strerror or error}") from error
     except ValueError as error:
         raise DataError(f"{path}: not a JSON report; name a file that evaluate --json wrote") from error
-    if not isinstance(report, dict) or "compositions" not in report.get("suites", {}):
-        raise DataError(f"{path}: holds no compositions; write it with: evaluate --suite compositions --json {path}")
+    if not isinstance(report, dict) or suite not in report.get("suites", {}):
+        raise DataError(f"{path}: holds no {suite}; write it with: evaluate --suite {suite} --json {path}")
     return report
 
 
@@ -48,11 +48,11 @@ def _cells(figures):
     drift, moved = figures["drift"], figures["nuisances"]
     frechet, ratios = figures["frechet"], figures.get("frechet_ratio", {})
     return [
-        _share(rare["mean"], rare["interval"]),
+        share(rare["mean"], rare["interval"]),
         f"{100 * rare['worst']:.1f} ({rare['worst_cell']})",
-        _share(frequent["mean"], frequent["interval"]),
-        _difference(figures["gap"], figures["gap_interval"]),
-        *(_difference(gain[kind]["mean"], gain[kind]["interval"]) if gain else "" for kind in ("rare", "frequent")),
+        share(frequent["mean"], frequent["interval"]),
+        difference(figures["gap"], figures["gap_interval"]),
+        *(difference(gain[kind]["mean"], gain[kind]["interval"]) if gain else "" for kind in ("rare", "frequent")),
         f"{100 * drift['mean']:.1f}",
         f"{100 * drift['worst']:.1f} ({drift['worst_attribute']})",
         " / ".join(f"{moved[group]:.2f}" for group in ("pose", "background", "clothes") if group in moved),
@@ -62,9 +62,11 @@ def _cells(figures):
     ]
 
 
-def _share(value, interval):
+def share(value, interval) -> str:
+    """A share and its interval in percent."""
     return f"{100 * value:.1f} ({100 * interval[0]:.1f} to {100 * interval[1]:.1f})"
 
 
-def _difference(value, interval):
+def difference(value, interval) -> str:
+    """A difference of shares and its interval in points."""
     return f"{100 * value:+.1f} ({100 * interval[0]:+.1f} to {100 * interval[1]:+.1f})"
