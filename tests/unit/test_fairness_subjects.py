@@ -9,6 +9,7 @@ import pytest
 import torch
 from scipy.stats import fisher_exact
 
+from styleT2I.adjustment import AdjustmentConfig
 from styleT2I.attributes.prompt import Prompt
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.config import from_dict
@@ -20,7 +21,11 @@ from styleT2I.fairness.subject_callable import CallableSubject
 from styleT2I.fairness.subject_images import ImagesSubject
 from styleT2I.fairness.subjects import as_subject
 from styleT2I.metrics.intervals import newcombe_interval
+from styleT2I.pipeline import StyleT2I
+from styleT2I.systems import StyleT2ISystem
+from styleT2I.torch_utils.images import save_png
 from tests.fake_faces import PLAN, SEXES, draw
+from tests.tiny_model import tiny_judge, write_tiny, write_tiny_model
 
 VOCABULARY = load_vocabulary("minifaces")
 TRUTH = {"both": 10, "only_first": 8, "only_second": 0, "neither": 2}
@@ -244,3 +249,38 @@ def test_other_pictures_and_other_words_have_other_hashes(tmp_path):
     other = ImagesSubject(tmp_path / "b/images", tmp_path / "b/prompts.csv").describe()["components"]
     assert other["images"] != first["images"] and other["prompts"] == first["prompts"]
     assert SEXES == tuple(plan().cells(VOCABULARY))
+
+
+def test_the_same_pictures_through_any_door_have_the_same_outcomes(tmp_path):
+    """A model is audited itself, as a system, as a function, and by the files that it wrote."""
+    pipeline = StyleT2I.from_pretrained(write_tiny_model(tmp_path / "model"), device="cpu")
+    adjustment = AdjustmentConfig("paper")
+    judge = {"source": str(write_tiny(tmp_path, "judge", tiny_judge(seed=7)))}
+    changes = {"num": 9, "adjustment": ["paper"], "judge": judge}
+
+    def generated(prompt, seed):
+        return pipeline.generate(prompt, [seed], adjustment=adjustment).images_u8[0]
+
+    (tmp_path / "images").mkdir()
+    rows = [["file", "composition", "seed"]]
+    for name, text in plan(**changes).sentences_of(VOCABULARY).items():
+        for seed in range(9):
+            rows.append([f"{name}{seed}.png", name, seed])
+            save_png(tmp_path / "images" / rows[-1][0], generated(text, seed))
+    (tmp_path / "prompts.csv").write_text("\n".join(",".join(map(str, row)) for row in rows))
+    doors = {
+        "model": pipeline,
+        "system": StyleT2ISystem(pipeline, adjustment, 0.7),
+        "function": generated,
+        "images": ImagesSubject(tmp_path / "images", tmp_path / "prompts.csv"),
+    }
+    found = {name: audited(subject, tmp_path / name, **changes) for name, subject in doors.items()}
+    of_cells = {
+        name: [(cell["successes"], cell["attributes"]) for cell in result["cells"]] for name, result in found.items()
+    }
+    assert of_cells["system"] == of_cells["function"] == of_cells["images"] == of_cells["model"]
+    pairs = [result["comparisons"][0]["pairs"] for result in found.values()]
+    assert pairs[1:] == pairs[:1] * 3
+    sheets = [sorted(path.read_bytes() for path in (tmp_path / name / "cells").glob("*.png")) for name in doors]
+    assert sheets[1:] == sheets[:1] * 3
+    assert found["model"]["cells"][0]["drift"] and not found["images"]["cells"][0]["drift"]
