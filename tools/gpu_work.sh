@@ -2,19 +2,21 @@
 # Everything that waits for a GPU, in order: bash tools/gpu_work.sh OUTDIR [STAGE ...]
 #
 #   tests    the GPU tests
+#   speed    kernels, half precision and CUDA graphs against the ops as published, and the kernels' share of the bandwidth
 #   finish   an adversarial finish of the embedded generator, then its figures beside the fitted one's
 #   scratch  the same StyleGAN2 trained adversarially from nothing, then its figures
 #   fit128   the generator fitted to the renderer at 128 pixels
 #   baselines  GAN-INT-CLS, StackGAN and DF-GAN on MiniFaces, an equal number of images each (BASELINE_KIMG)
 #
-# Each stage takes under ten minutes on one large GPU; set KIMG to change the length of the adversarial runs. Figures and weights
-# land in OUTDIR (fp16, a few megabytes each); checkpoints stay in OUTDIR/runs, from which the same command goes on.
+# Each stage takes under ten minutes on one large GPU; set KIMG to change the length of the adversarial runs, and CLONE to the folder
+# of a clone of NVlabs/stylegan2-ada-pytorch to measure it too. Figures and weights land in OUTDIR (fp16, a few megabytes each);
+# checkpoints stay in OUTDIR/runs, from which the same command goes on.
 set -euo pipefail
 
-out=${1:?usage: tools/gpu_work.sh OUTDIR [tests finish scratch fit128 baselines]}
+out=${1:?usage: tools/gpu_work.sh OUTDIR [tests speed finish scratch fit128 baselines]}
 shift
 stages=("$@")
-[ ${#stages[@]} -gt 0 ] || stages=(tests finish scratch fit128 baselines)
+[ ${#stages[@]} -gt 0 ] || stages=(tests speed finish scratch fit128 baselines)
 python=${PYTHON:-python3}
 model=checkpoints/minifaces
 mkdir -p "$out/runs"
@@ -33,6 +35,10 @@ for stage in "${stages[@]}"; do
   echo "== $stage"
   case $stage in
   tests) "$python" -m pytest -m gpu -q | tee "$out/tests-gpu.log" ;;
+  speed)
+    "$python" -m styleT2I.doctor --build
+    "$python" benchmarks/gpu_ops.py --json "$out/gpu_ops.json" ${CLONE:+--against "$CLONE"} | tee "$out/gpu_ops.log"
+    ;;
   finish)
     "$python" -m styleT2I.evaluate --suite generator --trunc 1 --json "$out/fitted.json"
     train finish --init "$model/generator.json" --kimg "${KIMG:-600}" --d-warmup-kimg 50
