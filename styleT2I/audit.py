@@ -1,6 +1,8 @@
 """Audit a model's compositions: `python -m styleT2I.audit plan PLAN.yaml`, `audit run PLAN.yaml --outdir DIR`."""
 
+import json
 import re
+import shlex
 from pathlib import Path
 
 import click
@@ -8,6 +10,8 @@ import click
 from styleT2I.cli import command, device_option, group, model_option, outdir_option
 
 FAILED = 3  # exit status of an audit that a declared threshold fails
+_OPTIONS = "options.json"  # in an audit's folder
+_NOT_KEPT = {"model", "num", "shard", "calibration", "outdir", "device", "offline", "debug"}
 
 
 class ShardRange(click.ParamType):
@@ -46,7 +50,7 @@ def plan_command(path, detect, power, alpha, correlation, comparisons):
     plan = None
     if path:
         plan, vocabulary = load_plan(path)
-        num_cells, num_settings = len(plan.cells(vocabulary)), len(plan.settings)
+        num_cells, num_settings = len(plan.drawn_cells(vocabulary)), len(plan.settings)
         click.echo(
             f"{plan.name}: {num_cells} compositions x {plan.num} pictures x {num_settings} settings = "
             f"{num_cells * plan.num * num_settings} pictures, {len(plan.comparisons)} primary comparisons, "
@@ -118,7 +122,8 @@ _calibration_option = click.option(
 @outdir_option
 @device_option
 def run_command(path, model, images, prompts, function, num, shard, calibration, outdir, device):
-    """Draw and judge what a plan declares, and write DIR/audit.json; exit status 3 when a threshold fails.
+    """Draw and judge what a plan declares, and write DIR/audit.html, audit.json and CSV files; exit status 3 when a
+    threshold fails.
 
     Finished compositions are kept in DIR/cells: a killed audit goes on from them.
     """
@@ -126,11 +131,13 @@ def run_command(path, model, images, prompts, function, num, shard, calibration,
     from styleT2I.fairness.run import Audit
 
     plan, vocabulary = load_plan(path)
-    calibration = _read_calibration(calibration, plan, vocabulary)
+    confusions = _read_calibration(calibration, plan, vocabulary)
     audit = Audit(plan, vocabulary, _subject(model, images, prompts, function, num, device), num, device=device)
-    audit.run(outdir, shard, calibration)
+    audit.run(outdir, shard, confusions)
+    _keep_options(outdir)
     if shard[1] == 1:
-        _finish(audit.result(outdir, calibration), outdir)
+        result = audit.result(outdir, confusions)
+        _finish(result, [outdir], outdir, _command_again(path, result, outdir, calibration))
     else:
         click.echo(f"shard {shard[0]} of {shard[1]} is in {outdir}; when all are: audit merge {path} DIR ...")
 
@@ -141,13 +148,27 @@ def run_command(path, model, images, prompts, function, num, shard, calibration,
 @_calibration_option
 @outdir_option
 def merge_command(path, folders, calibration, outdir):
-    """Write the audit.json of shards, the very one of an audit in one run; exit status 3 when a threshold fails."""
+    """Write the audit of shards, the very one of an audit in one run; exit status 3 when a threshold fails."""
+    from styleT2I.fairness.merge import merge_cells
     from styleT2I.fairness.plan import load_plan
-    from styleT2I.fairness.run import merge_cells
+    from styleT2I.fairness.report_sheets import keep_cells
 
     plan, vocabulary = load_plan(path)
-    calibration = _read_calibration(calibration, plan, vocabulary)
-    _finish(merge_cells(plan, vocabulary, folders, calibration=calibration), outdir)
+    confusions = _read_calibration(calibration, plan, vocabulary)
+    result = merge_cells(plan, vocabulary, folders, calibration=confusions)
+    keep_cells(result, folders, outdir)
+    _finish(result, [outdir], outdir, _command_again(path, result, folders[0], calibration))
+
+
+@command("report")
+@click.argument("path", metavar="DIR|audit.json")
+def report_command(path):
+    """Write the HTML page and the CSV files of a finished audit again, beside its JSON."""
+    from styleT2I.fairness.report import read_result, write_report
+
+    result, path = read_result(path), Path(path)
+    folder, name = (path, "audit") if path.is_dir() else (path.parent, path.stem)
+    click.echo(write_report(result, folder, [folder], name))
 
 
 def _subject(model, images, prompts, function, num, device):
@@ -183,22 +204,47 @@ def _read_calibration(path, plan, vocabulary):
     return read_calibration(path, plan, vocabulary) if path else None
 
 
-def _finish(result, outdir):
-    from styleT2I.torch_utils.files import check_writable_dir, write_json_atomic
+def _keep_options(outdir):
+    """Keep what a run was told beside its cells, for the command in a report, but for what shards may differ in."""
+    from styleT2I.torch_utils.files import write_json_atomic
 
-    write_json_atomic(check_writable_dir(outdir) / "audit.json", result)
+    context = click.get_current_context()
+    is_elsewhere = context.params["images"] or context.params["function"]
+    given = [] if is_elsewhere else ["--model", str(context.params["model"])]
+    for option in context.command.params:
+        value, source = context.params.get(option.name), context.get_parameter_source(option.name)
+        if isinstance(option, click.Option) and option.name not in _NOT_KEPT and source.name == "COMMANDLINE":
+            given += [option.opts[0]] if option.is_flag else [option.opts[0], str(value)]
+    write_json_atomic(Path(outdir) / _OPTIONS, given)
+
+
+def _command_again(path, result, folder, calibration):
+    """The command that makes the audit again, whole; folder: where a run kept its options."""
+    try:
+        given = json.loads((Path(folder) / _OPTIONS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        given = ["--model", result["model"]["name"]]
+    given += ["--num", str(result["num"])] if result["num_overridden"] and "--images" not in given else []
+    given += ["--calibration", calibration] if calibration else []
+    return shlex.join(["python", "-m", "styleT2I.audit", "run", path, *given, "--outdir", "audit"])
+
+
+def _finish(result, folders, outdir, command_again):
+    from styleT2I.fairness.report import write_report
+
+    page = write_report({**result, "rerun": command_again}, outdir, folders)
     for one in result["comparisons"]:
         low, high = one["gap_interval"]
         click.echo(
             f"{one['name']}: {one['first']['cell']} {one['success'][0]:.3f}, {one['second']['cell']} "
             f"{one['success'][1]:.3f}, gap {one['gap']:+.3f} ({low:+.3f} to {high:+.3f}), p {one['p_holm']:.2g} (Holm)"
         )
-    click.echo(f"{result['verdict']}: {Path(outdir) / 'audit.json'}")
+    click.echo(f"{result['verdict']}: {page}")
     if result["failed"]:
         click.get_current_context().exit(FAILED)
 
 
-for one in (plan_command, calibrate_command, run_command, merge_command):
+for one in (plan_command, calibrate_command, run_command, merge_command, report_command):
     main.add_command(one)
 
 

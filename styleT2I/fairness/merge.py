@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import NamedTuple
 
 from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.config import to_dict
@@ -15,7 +16,7 @@ from styleT2I.fairness.analysis import analyse
 from styleT2I.fairness.calibration import check_same_judge
 from styleT2I.fairness.plan import AuditPlan, plan_hash
 
-__all__ = ["merge_cells", "read_cell"]
+__all__ = ["KeptCell", "kept_cells", "merge_cells", "read_cell"]
 
 LIMITS = (
     "Attributes are those that the judge perceives in drawn faces; no one's identity is inferred.",
@@ -33,6 +34,15 @@ _AS_DRAWN = (
     "Pictures are as they were drawn: there is no truncation or adjustment to vary, and no face without the sentence, "
     "by which drift would be measured."
 )
+
+
+class KeptCell(NamedTuple):
+    """A finished cell on disk."""
+
+    place: tuple[str, str]  # setting and composition
+    path: Path
+    origin: dict  # what all cells of an audit share
+    content: dict
 
 
 def merge_cells(
@@ -84,8 +94,8 @@ def read_cell(path: Path) -> dict | None:
         return None
 
 
-def _collected(plan, vocabulary, folders, origin):
-    """Outcomes by (setting, composition), and the different origins they have."""
+def kept_cells(plan: AuditPlan, vocabulary: Vocabulary, folders: Iterable[str | Path]) -> Iterator[KeptCell]:
+    """Every cell in the folders that the plan declares, in the order of their names, from whatever subject or num."""
     sentences = plan.sentences_of(vocabulary)
     wanted = {
         json.dumps([asdict(setting), sentences[name], attributes], sort_keys=True): (setting.name, name)
@@ -93,7 +103,6 @@ def _collected(plan, vocabulary, folders, origin):
         for setting in one.settings
         for name, attributes in plan.drawn_cells(vocabulary).items()
     }
-    outcomes, origins = {}, []
     for path in sorted(path for folder in folders for path in (Path(folder) / "cells").glob("*.json")):
         kept = read_cell(path)
         if kept is None:
@@ -101,10 +110,18 @@ def _collected(plan, vocabulary, folders, origin):
         own = dict(kept["origin"])
         place = wanted.get(json.dumps([own.pop(key, None) for key in ("setting", "sentence", "attributes")],
                                       sort_keys=True))  # fmt: skip
-        if place and _is_declared(plan, own) and origin in (None, own):
-            outcomes[place] = kept["outcomes"]
-            if own not in origins:
-                origins.append(own)
+        if place and _is_declared(plan, own):
+            yield KeptCell(place, path, own, kept)
+
+
+def _collected(plan, vocabulary, folders, origin):
+    """Outcomes by (setting, composition), and the different origins they have."""
+    outcomes, origins = {}, []
+    for cell in kept_cells(plan, vocabulary, folders):
+        if origin in (None, cell.origin):
+            outcomes[cell.place] = cell.content["outcomes"]
+            if cell.origin not in origins:
+                origins.append(cell.origin)
     return outcomes, origins
 
 
