@@ -169,6 +169,8 @@ def _adjustments(methods, settings):
 def _open_others(suites, sources, adjustments, psi, device):
     """What the suites of other systems measure, by suite: rows of the comparison, a style encoder."""
     sources = [one.strip() for text in sources or (_SYSTEMS,) for one in text.split(",") if one.strip()]
+    if not sources:
+        raise click.UsageError("--systems names no system; write for example --systems dfgan,minifaces")
     others = {}
     if "systems" in suites:
         from styleT2I.evaluation.systems_rows import open_rows

@@ -42,7 +42,8 @@ def evaluate_systems(
     data's own pictures, what a perfect system would score. Finished records are kept in cells_dir.
     """
     task = ComparisonTask(model, data, num)
-    onlookers = model.describe()
+    hashes = model.describe()["components"]
+    onlookers = {role: hashes[role] for role in ("judges.heldout", "clip_eval")}
     kept = KeptFigures(cells_dir, _CODE, data=data, num=num, onlookers=onlookers) if cells_dir else None
     real, others = task.renders()
     reference = task.outcomes(real)

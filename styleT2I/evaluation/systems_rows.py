@@ -20,6 +20,7 @@ from styleT2I.systems import StyleT2ISystem, TextToImage, open_text_gan
 from styleT2I.torch_utils.seeding import derive_seed
 
 UNADJUSTED = "none"
+_DRAWING = ("generator", "t2d", "clip", "a2d", "judges.guide")  # roles that a StyleT2I picture may depend on
 _NUM_SETTLING = 64  # pictures that an untrained twin's batch norms take their statistics from
 
 
@@ -49,12 +50,14 @@ def open_rows(
             rows.append(_row_of_gan(name, gan))
             continue
         pipeline = StyleT2I.from_pretrained(source, device=device)
+        for role in filter(pipeline.model.has, _DRAWING):
+            pipeline.model.network(role)  # so that `describe` names it
         used = [one for one in adjustments if one.method == UNADJUSTED or pipeline.model.has("a2d")]
         rows += _rows_of_pipeline(name, pipeline, used, psi)
     names = [row.name for row in rows]
     twice = next((name for name in names if names.count(name) > 1), None)
-    if twice or not rows:
-        raise ConfigError(f"two systems are named {twice!r}; rename a folder" if twice else "no system to compare")
+    if twice:
+        raise ConfigError(f"two systems are named {twice!r}; rename a folder")
     return rows
 
 

@@ -15,7 +15,7 @@ def bootstrap_spread(
     num_rows: int,
     generator: torch.Generator,
     confidence: float = 0.95,
-    num_resamples: int = 200,
+    num_resamples: int = 100,
 ) -> torch.Tensor:
     """Half widths [K] of normal intervals of K statistics, from their deviations under a bootstrap over rows.
 
