@@ -18,6 +18,9 @@ PLAN = {
     "thresholds": [{"comparison": "lipstick", "max_gap": 1.0}],
     "truncation": [0.7, 0.5],
     "adjustment": ["paper", "none"],
+    "unprompted": [{"prompt": "lipstick", "attribute": "he"}],
+    "training_data": "minifaces:biased/train:300",
+    "quality_data": "minifaces:balanced/test:20",
 }
 
 
@@ -52,6 +55,9 @@ def test_a_run_resumes_and_shards_merge_to_the_same_bytes(folder, plan, tmp_path
     expected = (tmp_path / "whole/audit.json").read_bytes()
     result = json.loads(expected)
     assert result["verdict"] == "passed" and len(result["cells"]) == 3 * 3
+    assert {"curves", "adjustment", "unprompted", "quality"} <= result.keys()
+    assert [row["num"] for row in result["unprompted"]["rows"]] == [66] * 3
+    assert {row["figure"] for row in result["quality"]["rows"]} == {"realism", "sharpness"}
     assert not result["num_overridden"] and len(result["plan_sha256"]) == 64
     assert all(len(sha256) == 64 for sha256 in result["model"]["components"].values())
 
