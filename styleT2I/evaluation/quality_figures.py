@@ -14,7 +14,7 @@ from styleT2I.metrics.diversity import pair_distances
 from styleT2I.metrics.frechet import frechet_distance
 from styleT2I.metrics.inception_score import inception_score
 from styleT2I.metrics.intervals import wilson_interval
-from styleT2I.metrics.kernel_distance import kernel_distance
+from styleT2I.metrics.kernel_distance import kernel_distance, used_subset_size
 from styleT2I.metrics.precision_recall import density_coverage, precision_recall
 from styleT2I.metrics.similarity import clip_score, mean_and_error
 from styleT2I.results import versions
@@ -42,7 +42,7 @@ def compared(onlookers: Onlookers, real: Sight, fake: Sight) -> dict:
     kernel = kernel_distance(first, second, generator(*draw), _NUM_SUBSETS, _SUBSET_SIZE)
     subsets = {
         "kernel": "(x.y / F + 1)^3", "unbiased": True, "subsets": _NUM_SUBSETS,
-        "subset_size": min(_SUBSET_SIZE, len(first), len(second)), "subset_mean": kernel.subset_mean,
+        "subset_size": used_subset_size(_SUBSET_SIZE, len(first), len(second)), "subset_mean": kernel.subset_mean,
         "subset_std": kernel.subset_std, "generator": list(draw),
     }  # fmt: skip
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
 import torch
 
-from styleT2I.errors import CheckpointError, DependencyError
+from styleT2I.errors import CheckpointError
+from styleT2I.formats.onnx_files import open_onnx
+from styleT2I.torch_utils.batching import in_micro_batches
 from styleT2I.torch_utils.files import sha256_file
+from styleT2I.torch_utils.images import from_uint8
 
 __all__ = ["EmbedderEyes"]
 
@@ -24,38 +27,25 @@ class EmbedderEyes:
     """
 
     def __init__(self, path: str | Path):
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise DependencyError(
-                f"the face embedder {path} needs onnxruntime; install it with: pip install 'styleT2I[metrics]'"
-            ) from error
-        if not Path(path).is_file():
-            raise CheckpointError(f"{path}: no such file; name a face embedder as an ONNX file")
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4  # what goes wrong is said below, in one line
-        try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # its errors have no common class of their own
-            raise CheckpointError(f"{path}: not an ONNX network that onnxruntime can run") from error
+        self._session, self._path = open_onnx(path, "a face embedder"), path
         inputs = self._session.get_inputs()
         shape = inputs[0].shape if inputs else ()
         if len(inputs) != 1 or len(shape) != 4 or shape[1] != 3 or shape[2] != shape[3]:
             raise CheckpointError(f"{path}: takes {[one.shape for one in inputs]}, not one input [N, 3, S, S]")
-        self._input, self._batch = inputs[0].name, shape[0] if isinstance(shape[0], int) else None
+        self._input, self._batch_size = inputs[0].name, shape[0] if isinstance(shape[0], int) else None
         self.size = shape[2] if isinstance(shape[2], int) else _DEFAULT_SIZE
         self.name, self.sha256 = f"face embedder {Path(path).name}", sha256_file(path)
-        self.versions: Mapping[str, str] = {"onnxruntime": onnxruntime.__version__}
-        self._path = path
+        self.versions: Mapping[str, str] = {"onnxruntime": version("onnxruntime")}
 
     def __call__(self, images_u8):
-        pixels = images_u8.numpy().astype(np.float32) / 127.5 - 1
-        num, step = len(pixels), self._batch or len(pixels)
-        pixels = np.concatenate([pixels, pixels[-1:].repeat(-num % step, axis=0)])  # whole batches
+        pixels = from_uint8(images_u8)
+        if self._batch_size is None:
+            return {"features": self._run(pixels)}
+        return {"features": in_micro_batches(self._run, self._batch_size, pixels)}
+
+    def _run(self, pixels):
         try:
-            parts = [
-                self._session.run(None, {self._input: pixels[start : start + step]})[0] for start in range(0, num, step)
-            ]
-        except Exception as error:
-            raise CheckpointError(f"{self._path}: fails on pictures of {self.size} pixels") from error
-        return {"features": torch.from_numpy(np.concatenate(parts)[:num]).flatten(1).float()}
+            features = self._session.run(None, {self._input: pixels.contiguous().numpy()})[0]
+        except Exception as error:  # onnxruntime raises kinds of its own
+            raise CheckpointError(f"{self._path}: fails on pictures of {self.size} pixels in float32") from error
+        return torch.from_numpy(features).flatten(1).float()

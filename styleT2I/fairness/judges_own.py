@@ -10,9 +10,10 @@ import torch
 from torch.nn import functional as F
 
 from styleT2I.config import load_config
-from styleT2I.errors import CheckpointError, ConfigError, DependencyError
+from styleT2I.errors import CheckpointError, ConfigError
 from styleT2I.fairness.entry_points import EntryPoint, in_one_line
 from styleT2I.fairness.judge_plan import JudgePlan, OnnxInput, check_onnx_input
+from styleT2I.formats.onnx_files import open_onnx
 from styleT2I.torch_utils.batching import in_micro_batches
 from styleT2I.torch_utils.files import sha256_file
 
@@ -70,9 +71,7 @@ def onnx_input(plan: JudgePlan) -> OnnxInput:
 def onnx_scores(source: str, spec: OnnxInput):
     """Names, scores and hash of an ONNX classifier, run on the CPU. CheckpointError, ConfigError, DependencyError."""
     path = Path(source).expanduser()
-    if not path.is_file():
-        raise CheckpointError(f"{path}: no such file; judge.source names an ONNX file")
-    session = _session(path)
+    session = open_onnx(path, "a judge of kind onnx")
     entrance = session.get_inputs()[0]
     outputs = [output.name for output in session.get_outputs()]
     if len(session.get_inputs()) != 1 or entrance.type not in _NUMPY or len(entrance.shape) != 4:
@@ -100,19 +99,6 @@ def onnx_scores(source: str, spec: OnnxInput):
         return in_micro_batches(run, size, pixels) if isinstance(size, int) else run(pixels)
 
     return spec.attributes, scores, sha256_file(path)
-
-
-def _session(path):
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise DependencyError("a judge of kind onnx needs onnxruntime: pip install styleT2I[onnx]") from error
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = torch.get_num_threads(), 4
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime raises kinds of its own
-        raise CheckpointError(f"{path}: not an ONNX file that can be run: {in_one_line(error)}") from error
 
 
 def _pixels(images_u8, spec):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import torch
 
-__all__ = ["KernelDistance", "kernel_distance"]
+__all__ = ["KernelDistance", "kernel_distance", "used_subset_size"]
 
 _ROWS_PER_BLOCK = 1024  # a block of kernels is [1024, M]: memory stays flat in N
 
@@ -39,12 +39,13 @@ def kernel_distance(
     """Unbiased squared MMD with the kernel (x.y / F + 1)^3 (arXiv 1801.01401, eq. 4 and sec. 4).
 
     real [N, F], fake [M, F], any float dtype. The subsets (without replacement, drawn from the generator) have
-    min(subset_size, N, M) rows. The error is Arvesen's (1969) jackknife of a two-sample U-statistic.
+    subset_size rows or half of the smaller set: subsets of nearly everything would not differ. The error is Arvesen's
+    (1969) jackknife of a two-sample U-statistic.
     Raises ValueError for fewer than three rows or values that are not finite.
     """
     real, fake = _prepare("real", real), _prepare("fake", fake)
     sums = _kernel_sums(real, fake)
-    subset_size = min(subset_size, len(real), len(fake))
+    subset_size = used_subset_size(subset_size, len(real), len(fake))
     subsets = torch.tensor(
         [
             _unbiased(_kernel_sums(_subset(real, subset_size, generator), _subset(fake, subset_size, generator)))
@@ -55,6 +56,11 @@ def kernel_distance(
     return KernelDistance(
         _unbiased(sums), _jackknife_error(sums), float(subsets.mean()), float(subsets.std(correction=0))
     )
+
+
+def used_subset_size(subset_size: int, num_real: int, num_fake: int) -> int:
+    """Rows of a subset, where subset_size were asked for."""
+    return max(min(subset_size, num_real // 2, num_fake // 2), 2)
 
 
 def _prepare(name, features):

@@ -50,14 +50,12 @@ def test_is_unbiased_and_the_error_is_the_spread_of_repeated_draws():
     assert np.mean([one.standard_error for one in apart]) == pytest.approx(spread, rel=0.15)
 
 
-def test_subsets_average_to_the_whole_and_one_of_all_rows_is_the_whole():
+def test_subsets_average_to_the_whole():
     x, y = draw(50, 4, 2), draw(50, 4, 3, shift=0.5)
-    whole = measured(x, y, num_subsets=1)
-    assert whole.subset_mean == pytest.approx(whole.value, rel=1e-12) and whole.subset_std == 0
     many = measured(x, y, num_subsets=400, subset_size=20)
-    assert many.value == whole.value
-    assert many.subset_mean == pytest.approx(whole.value, abs=4 * many.subset_std / np.sqrt(400))
+    assert many.subset_mean == pytest.approx(many.value, abs=4 * many.subset_std / np.sqrt(400))
     assert many.subset_std > 0
+    assert measured(x, y, subset_size=1000) == measured(x, y, subset_size=25)  # half of the rows at most
 
 
 def test_equals_torch_fidelitys():

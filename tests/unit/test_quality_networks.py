@@ -142,7 +142,7 @@ def test_inception_gives_torch_fidelitys_features_from_a_file_that_is_never_unpi
 
 @pytest.mark.parametrize("batch", [None, 4])
 def test_an_embedder_is_given_rgb_in_minus_one_to_one(batch, tmp_path):
-    pytest.importorskip("onnxruntime", reason="the extra 'metrics' is not installed")
+    pytest.importorskip("onnxruntime", reason="the extra 'onnx' is not installed")
     path = tmp_path / "face.onnx"
     path.write_bytes(mean_colour_network(size=12, batch=batch))
     found, images = EmbedderEyes(path), pictures_u8(6, 12)
@@ -152,11 +152,11 @@ def test_an_embedder_is_given_rgb_in_minus_one_to_one(batch, tmp_path):
 
 
 def test_an_embedder_that_is_none_is_one_line(tmp_path):
-    pytest.importorskip("onnxruntime", reason="the extra 'metrics' is not installed")
+    pytest.importorskip("onnxruntime", reason="the extra 'onnx' is not installed")
     with pytest.raises(CheckpointError, match="no such file"):
         EmbedderEyes(tmp_path / "missing.onnx")
     (tmp_path / "text.onnx").write_text("no network")
-    with pytest.raises(CheckpointError, match="not an ONNX network"):
+    with pytest.raises(CheckpointError, match="not an ONNX file"):
         EmbedderEyes(tmp_path / "text.onnx")
     (tmp_path / "grey.onnx").write_bytes(mean_colour_network(size=12, channels=1))
     with pytest.raises(CheckpointError, match="not one input"):
