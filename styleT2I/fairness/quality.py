@@ -1,13 +1,16 @@
 """Is a picture as good as a real one, whatever it shows: figures of single pictures, paired like the outcomes.
 
 A distance between sets of pictures (Frechet's) is mostly noise at the few hundred pictures of a composition, and has
-no pairs. Two figures of a picture are kept instead:
+no pairs. Figures of a picture are kept instead, higher for better but for the last:
 
 * realism: how near it lies to its nearest real pictures in the judge's features, by their own distances from each
-  other (`metrics.precision_recall.local_realism`). The reference should hold all compositions equally often, or the
-  figure is one of rarity; and it is one set for all compositions, or the figure is one of success.
-* sharpness: logarithm of the mean magnitude of the Laplacian of the luminance, in 8-bit levels. It needs no reference
-  and no judge, and rises with whatever is drawn finely.
+  other (`metrics.precision_recall.local_realism`): is it a face like those? A judge learns to overlook noise and blur.
+* naturalness: how usual its contrasts are at three scales among the real pictures (`metrics.naturalness`): noise and
+  blur show here, and nothing else does.
+* sharpness: logarithm of the mean magnitude of the Laplacian. It needs no reference; noise and fine drawing raise it.
+
+The reference should hold all compositions equally often, or the first two are figures of rarity; and it is one set for
+all compositions, or they are figures of success.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from styleT2I.data.dataset import Dataset, open_dataset
 from styleT2I.errors import ConfigError
 from styleT2I.fairness.plan import AuditPlan
 from styleT2I.metrics.intervals import bootstrap_difference_interval, bootstrap_interval
+from styleT2I.metrics.naturalness import Naturalness, contrasts, laplacian
 from styleT2I.metrics.precision_recall import local_realism, neighbour_radii
 from styleT2I.torch_utils.seeding import generator
 
@@ -36,6 +40,10 @@ _NOTES = {
         "Realism: logarithm of how near a picture lies to its {k} nearest pictures of {data}, in the judge's features, "
         "by the distances of these from each other; 0 is as near as they are, -0.69 twice as far. It is the judge's "
         "view, and only that of what the judge looks at."
+    ),
+    "naturalness": (
+        "Naturalness: how usual a picture's contrasts are at three scales among {data}, minus the logarithm of a "
+        "squared Mahalanobis distance; 0 is usual, and noise and blur lower it, which the judge overlooks."
     ),
     "sharpness": (
         "Sharpness: logarithm of the mean magnitude of the Laplacian; a difference of 0.1 is about 10 %. Glasses and "
@@ -67,6 +75,7 @@ class PictureQuality:
             centre, points, radii = self._neighbourhood
             rows = torch.cat([_on_cpu(self._features(batch)) for batch in batches]) - centre
             found["realism"] = local_realism(rows, points, radii, NUM_NEIGHBOURS)
+            found["naturalness"] = torch.cat([self._usual(contrasts(self._resized(batch))) for batch in batches])
         return {name: [round(value, 4) for value in values.tolist()] for name, values in found.items()}
 
     @functools.cached_property
@@ -78,6 +87,19 @@ class PictureQuality:
         points = features - features.mean(dim=0)
         return features.mean(dim=0), points, neighbour_radii(points, NUM_NEIGHBOURS)
 
+    @functools.cached_property
+    def _usual(self):
+        num = min(len(self._reference), MAX_REFERENCE)
+        rows = [range(start, min(start + _BATCH_SIZE, num)) for start in range(0, num, _BATCH_SIZE)]
+        return Naturalness(torch.cat([contrasts(self._reference.batch(one).images_u8) for one in rows]))
+
+    def _resized(self, images_u8):
+        """Pictures at the resolution of the reference: contrasts at a scale mean something at one resolution only."""
+        resolution = self._reference.resolution
+        if images_u8.shape[-1] == images_u8.shape[-2] == resolution:
+            return images_u8
+        return F.interpolate(images_u8.float(), (resolution, resolution), mode="area")
+
 
 def open_reference(plan: AuditPlan) -> Dataset | None:
     """The data that the plan's quality_data names; DataError where there is none of that name."""
@@ -88,8 +110,7 @@ def sharpness(images_u8: torch.Tensor) -> torch.Tensor:
     """Logarithm [N] of 0.01 plus the mean magnitude of the Laplacian of the luminance of uint8 [N, 3, H, W]."""
     weights = torch.tensor(_LUMINANCE, dtype=torch.float64).view(1, 3, 1, 1)
     gray = (images_u8.cpu().double() * weights).sum(dim=1, keepdim=True)
-    kernel = torch.tensor([[0.0, 1.0, 0.0], [1.0, -4.0, 1.0], [0.0, 1.0, 0.0]], dtype=torch.float64)
-    return (F.conv2d(gray, kernel.view(1, 1, 3, 3)).abs().mean(dim=(1, 2, 3)) + 0.01).log()
+    return (laplacian(gray).abs().mean(dim=(1, 2, 3)) + 0.01).log()
 
 
 def quality(

@@ -45,6 +45,8 @@ def test_sharpness_falls_with_blur_and_counts_no_brightness():
 class Pictures:
     """A reference of N random pictures."""
 
+    resolution = 16
+
     def __init__(self, num):
         self.images = (normal(num, 3, 16, 16, seed=4) * 40 + 128).clamp(0, 255).to(torch.uint8)
 
@@ -63,7 +65,7 @@ def test_figures_of_a_picture_do_not_depend_on_its_company():
     quality = PictureQuality(means, Pictures(80))
     images = Pictures(6).images
     whole, parts = quality.measure(images), [quality.measure(images[i : i + 1]) for i in range(6)]
-    assert whole.keys() == {"sharpness", "realism"}
+    assert whole.keys() == {"sharpness", "realism", "naturalness"}
     for name, values in whole.items():
         assert values == [value for part in parts for value in part[name]]
     mixed = quality.measure([images[0], F.pad(images[1], (2, 2, 2, 2))])
@@ -81,12 +83,32 @@ def test_what_cannot_be_compared_is_one_line():
         PictureQuality(means, Pictures(5))
 
 
-def test_real_pictures_are_as_real_as_each_other_and_negatives_of_them_are_not():
-    reference, other = (
-        open_dataset(f"minifaces:balanced/{split}:96", 32, with_masks=False) for split in ("val", "test")
-    )
-    quality = PictureQuality(lambda images: F.avg_pool2d(images.float(), 4).flatten(1), reference)
-    real = other.batch(range(48)).images_u8
-    found = [torch.tensor(quality.measure(images)["realism"]).mean() for images in (real, 255 - real)]
-    assert found[0] == pytest.approx(0.0, abs=0.25)
-    assert found[1] < found[0] - 0.15
+@pytest.fixture(scope="module")
+def real():
+    """Quality by 300 drawings, and 64 others."""
+    data = (open_dataset(f"minifaces:balanced/{split}:300", 32, with_masks=False) for split in ("val", "test"))
+    reference, other = data
+    quality = PictureQuality(lambda images: F.adaptive_avg_pool2d(images.float(), 8).flatten(1), reference)
+    return quality, other.batch(range(64)).images_u8
+
+
+def test_real_pictures_are_usual_and_negatives_noise_and_blur_are_not(real):
+    quality, pictures = real
+
+    def mean(images, figure):
+        return float(torch.tensor(quality.measure(images)[figure]).mean())
+
+    assert mean(pictures, "realism") == pytest.approx(0.0, abs=0.25)
+    assert mean(255 - pictures, "realism") < mean(pictures, "realism") - 0.15
+    assert mean(pictures, "naturalness") == pytest.approx(0.0, abs=0.4)
+    noisy = (pictures.double() + 12 * normal(*pictures.shape, seed=5)).clamp(0, 255).to(torch.uint8)
+    blurred = F.avg_pool2d(pictures.double(), 3, 1, 1).to(torch.uint8)
+    for spoilt in (noisy, blurred):
+        assert mean(spoilt, "naturalness") < mean(pictures, "naturalness") - 0.2
+    assert mean(blurred, "sharpness") < mean(pictures, "sharpness") < mean(noisy, "sharpness")
+
+
+def test_pictures_of_another_size_are_compared_at_the_size_of_the_reference(real):
+    quality, pictures = real
+    larger = F.interpolate(pictures.float(), scale_factor=2, mode="nearest").to(torch.uint8)
+    assert quality.measure(larger)["naturalness"] == quality.measure(pictures)["naturalness"]
