@@ -46,8 +46,9 @@ def agreement(tables: Mapping[tuple[str, str], dict]) -> dict:
 
 
 def kappa_interval(table: list[list[int]], confidence: float = 0.95) -> tuple[float, tuple[float, float]] | None:
-    """Cohen's kappa of counts [K][K] and its interval; None where both judges say one and the same throughout.
+    """Cohen's kappa of counts [K][K] and its interval; None where a judge says one and the same throughout.
 
+    Kappa is then 0 or undefined, however often they agree.
     The variance is that of Fleiss, Cohen and Everitt (1969, Psychological Bulletin 72, 323). It is 0 where the judges
     never differ, which few pictures do not prove: there the interval is Wilson's of the share of agreement, brought to
     kappa by the agreement that chance would give.
@@ -58,9 +59,9 @@ def kappa_interval(table: list[list[int]], confidence: float = 0.95) -> tuple[fl
         return None
     shares = counts / num
     rows, columns = shares.sum(dim=1), shares.sum(dim=0)
-    observed, expected = float(shares.trace()), float(rows @ columns)
-    if expected >= 1:
+    if min((counts.sum(dim=dim) > 0).sum() for dim in (0, 1)) < 2:
         return None
+    observed, expected = float(shares.trace()), float(rows @ columns)
     kappa = (observed - expected) / (1 - expected)
     if observed == 1:
         low, _ = wilson_interval(int(num), int(num), confidence)

@@ -6,9 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from styleT2I.config import to_dict
 from styleT2I.errors import ConfigError
 
-__all__ = ["JudgePlan", "OnnxInput", "check_judge", "check_onnx_input"]
+__all__ = ["JudgePlan", "OnnxInput", "check_judge", "check_onnx_input", "described"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,12 @@ class JudgePlan:
     margin: float = 0.0  # a score nearer to the threshold than this is undetermined
     threshold: float = 0.0  # a score above this is yes: 0 of logits, 0.5 of probabilities
     onnx: OnnxInput | None = None  # None: FILE.json or FILE.yaml beside FILE.onnx says it
+
+
+def described(plan: JudgePlan) -> dict:
+    """What a plan says of its judge, ready for JSON, without what is of no meaning for its kind."""
+    said = {key: value for key, value in to_dict(plan).items() if value is not None}
+    return {key: value for key, value in said.items() if key != "role" or plan.kind == "network"}
 
 
 def check_judge(plan: JudgePlan, where: str) -> None:

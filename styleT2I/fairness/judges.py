@@ -10,10 +10,9 @@ from typing import NamedTuple
 import torch
 
 from styleT2I.attributes.vocabulary import Vocabulary
-from styleT2I.config import to_dict
 from styleT2I.errors import ConfigError
 from styleT2I.fairness.entry_points import load_entry_point
-from styleT2I.fairness.judge_plan import JudgePlan
+from styleT2I.fairness.judge_plan import JudgePlan, described
 from styleT2I.fairness.judges_own import onnx_input, onnx_scores, python_scores
 from styleT2I.margins import ZeroShotLogits
 from styleT2I.metrics.attributes import verdicts
@@ -64,8 +63,7 @@ class Judge:
 
     def describe(self) -> dict:
         """What the plan says of it, its hash, and whether it is independent of what it judges."""
-        said = {key: value for key, value in to_dict(self.plan).items() if value is not None}
-        return {**said, "sha256": self.sha256, "is_independent": self.is_independent}
+        return {**described(self.plan), "sha256": self.sha256, "is_independent": self.is_independent}
 
 
 def columns_of(terms: Sequence[str], vocabulary: Vocabulary) -> dict[str, tuple[int, bool]]:

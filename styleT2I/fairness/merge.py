@@ -14,6 +14,7 @@ from styleT2I.errors import DataError
 from styleT2I.fairness.agreement import agreement
 from styleT2I.fairness.analysis import analyse
 from styleT2I.fairness.calibration import check_same_judge
+from styleT2I.fairness.judge_plan import described
 from styleT2I.fairness.plan import AuditPlan, plan_hash
 
 __all__ = ["KeptCell", "kept_cells", "merge_cells", "read_cell"]
@@ -75,7 +76,7 @@ def merge_cells(
     return {
         **analyse(effective, vocabulary, outcomes, confusions),
         **({"agreement": agreement(tables)} if tables else {}),
-        "limits": _limits(origin),
+        "limits": _limits(origin, {len(outcomes[place]["success"]) for place in places}),
         "plan": to_dict(plan),
         "plan_sha256": plan_hash(plan),
         "num_overridden": origin["num"] != plan.num,
@@ -139,14 +140,15 @@ def _is_declared(plan, own):
 def _is_judge(plan, said):
     if plan is None or said is None:
         return plan is None and said is None
-    return all(said.get(key) == value for key, value in to_dict(plan).items() if value is not None)
+    return all(said.get(key) == value for key, value in described(plan).items())
 
 
-def _limits(origin):
+def _limits(origin, nums):
     judges = [one for one in (origin["judge"], origin["second_judge"]) if one]
     further = (
         (_STEERED, not all(one["is_independent"] for one in judges)),
         (_UNPAIRED, not origin["subject"]["is_paired"]),
         (_AS_DRAWN, not origin["subject"]["has_settings"]),
+        (f"Compositions have from {min(nums)} to {max(nums)} pictures.", len(nums) > 1),
     )
     return [*LIMITS, *(text for text, is_so in further if is_so)]

@@ -103,6 +103,19 @@ def test_pictures_without_seeds_are_two_samples(tmp_path):
     assert any("not paired" in limit for limit in result["limits"])
 
 
+def test_compositions_of_different_numbers_are_two_samples_and_said(tmp_path):
+    write_images(tmp_path / "images", num=3)
+    table = (tmp_path / "prompts.csv").read_text().splitlines()
+    (tmp_path / "prompts.csv").write_text("\n".join(table[:-1]))
+    file = table[-1].partition(",")[0]
+    (tmp_path / "images" / file).unlink()
+    with pytest.warns(UserWarning, match="do not have the same seeds throughout"):
+        result = audited(ImagesSubject(tmp_path / "images", tmp_path / "prompts.csv"), tmp_path / "out")
+    assert result["num"] == 2 and [cell["num"] for cell in result["cells"]] == [3, 2]
+    assert "Compositions have from 2 to 3 pictures." in result["limits"]
+    assert result["comparisons"][0]["gap"] == pytest.approx(0.5)
+
+
 def test_settings_that_a_system_does_not_have_are_left_out_and_recorded(tmp_path):
     with pytest.warns(UserWarning, match="none of the plan's 2 settings"):
         result = audited(FakeSystem(), tmp_path, truncation=[0.7, 0.5])
