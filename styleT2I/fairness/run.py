@@ -6,6 +6,7 @@ import hashlib
 import json
 import warnings
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -22,6 +23,7 @@ from styleT2I.fairness.plan import AuditPlan
 from styleT2I.fairness.quality import PictureQuality, open_reference
 from styleT2I.fairness.sheets import Sheet
 from styleT2I.fairness.subjects import Cell, as_subject
+from styleT2I.fairness.unfinished import UnfinishedCell
 from styleT2I.torch_utils.files import check_writable_dir, write_json_atomic
 from styleT2I.torch_utils.images import save_png
 
@@ -83,9 +85,11 @@ class Audit:
             key = hashlib.sha256(json.dumps(origin, sort_keys=True).encode("utf-8")).hexdigest()[:16]
             path = folder / f"{key}.json"
             if not (self._is_known and read_cell(path) and path.with_suffix(".png").is_file()):
-                outcomes, sheet = self._measure(cell)
+                unfinished = UnfinishedCell(path.with_suffix("") if self._is_known and self.subject.is_slow else None)
+                outcomes, sheet = self._measure(cell, unfinished)
                 save_png(path.with_suffix(".png"), sheet.image_u8())
                 write_json_atomic(path, {"origin": origin, "outcomes": outcomes, "sheet": sheet.describe()})
+                unfinished.finish()
 
     def result(self, outdir: str | Path, calibration: dict | None = None) -> dict:
         """The result of cells that are all in DIR/cells; others there, of another num or model, are left alone."""
@@ -102,10 +106,10 @@ class Audit:
         judge.check(asked)
         return judge
 
-    def _measure(self, cell):
+    def _measure(self, cell, unfinished):
         seeds, sheet, looks, others, figures = self._seeds(cell.name), Sheet(), [], [], []
         for block in self._blocks(seeds):
-            pictures = self.subject.pictures(cell, block)
+            pictures = unfinished.pictures(block, partial(self.subject.pictures, cell))
             looks.append(self.judge.verdicts(pictures))
             figures.append(self._quality.measure(pictures))
             if self.second_judge:

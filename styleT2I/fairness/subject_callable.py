@@ -20,7 +20,7 @@ _WANTED = "return a PIL image, a numpy array uint8 [H, W, 3] or a torch tensor u
 class CallableSubject:
     """A function of a sentence and a seed: pairs start from the same seed, whatever that decides inside."""
 
-    kind, model, has_settings, is_paired, block = "callable", None, False, True, 8
+    kind, model, has_settings, is_paired, block, is_slow = "callable", None, False, True, 8, True
 
     def __init__(self, entry: EntryPoint | str):
         """entry: "module:function", or what `EntryPoint.of` makes of a function at hand. ConfigError."""

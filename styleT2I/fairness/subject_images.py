@@ -44,7 +44,7 @@ class ImagesSubject:
     the seed of a picture is its line in the table.
     """
 
-    kind, model, has_settings, block = "images", None, False, 8
+    kind, model, has_settings, block, is_slow = "images", None, False, 8, False
 
     def __init__(self, folder: str | Path, table: str | Path):
         self.folder, self.table = Path(folder), Path(table)

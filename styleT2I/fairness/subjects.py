@@ -42,6 +42,7 @@ class Subject(Protocol):
     has_settings: bool  # truncation and adjustment; else there is one setting, plan.AS_DRAWN
     is_paired: bool  # cells have the same seeds, and a seed is the same latent or noise in each
     block: int  # pictures at a time, which bounds the memory
+    is_slow: bool  # pictures are kept until their cell is finished, so that none is drawn again
 
     def prepare(self, plan: AuditPlan, vocabulary: Vocabulary) -> None:
         """Check that everything can be drawn that the plan declares, before anything is: a StyleT2IError."""
@@ -62,7 +63,7 @@ class Subject(Protocol):
 class PipelineSubject:
     """A StyleT2I model: pairs start from the same latent, and there is a face without the sentence."""
 
-    kind, has_settings, is_paired, block = "stylet2i", True, True, BLOCK
+    kind, has_settings, is_paired, block, is_slow = "stylet2i", True, True, BLOCK, False
 
     def __init__(self, model: Model):
         self.model, self.pipeline = model, StyleT2I(model)
@@ -104,7 +105,7 @@ class PipelineSubject:
 class SystemSubject:
     """Any other system of the house: pairs start from the same noise, and nothing is drawn without a sentence."""
 
-    kind, has_settings, is_paired, block = "system", False, True, BLOCK
+    kind, has_settings, is_paired, block, is_slow = "system", False, True, BLOCK, False
 
     def __init__(self, system: TextToImage):
         self.system, self.model, self.resolution = system, getattr(system, "model", None), system.resolution

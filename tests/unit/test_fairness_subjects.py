@@ -136,7 +136,7 @@ class Counted:
         return draw(prompt, seed)
 
 
-def test_a_killed_audit_goes_on_without_drawing_a_finished_composition_again(tmp_path):
+def test_a_killed_audit_goes_on_without_drawing_a_finished_picture_again(tmp_path):
     def subject(counted, sha256="1" * 64):
         return CallableSubject(EntryPoint("counted", counted, sha256))
 
@@ -145,7 +145,10 @@ def test_a_killed_audit_goes_on_without_drawing_a_finished_composition_again(tmp
         audited(subject(Counted(killed_at=30)), tmp_path / "out")
     rest = Counted()
     assert audited(subject(rest), tmp_path / "out") == whole
-    assert len(rest.calls) == 20 and {prompt for prompt, _ in rest.calls} == {rest.calls[0][0]}
+    assert [seed for _, seed in rest.calls] == list(range(10, 20))
+    kept, expected = (sorted((tmp_path / name / "cells").iterdir()) for name in ("out", "whole"))
+    assert [path.name for path in kept] == [path.name for path in expected]
+    assert [path.read_bytes() for path in kept] == [path.read_bytes() for path in expected]
     for sha256, num_calls in (("2" * 64, 40), (None, 40)):  # other code, and code of no file
         again = Counted()
         audited(subject(again, sha256), tmp_path / "out")
