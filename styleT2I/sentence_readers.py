@@ -41,7 +41,7 @@ class DamsmReader:
         self.max_words = facts.get("max_words") or RELEASED_MAX_WORDS
 
     def understand(self, text: str, *, strict: bool = False) -> Prompt:
-        if not self.encoder.index:
+        if not self.encoder.can_read:
             raise PromptError(
                 "the text encoder came without its words, so it reads no sentence; name its captions.pickle with "
                 "--captions, or put it beside the weights"
@@ -69,7 +69,7 @@ class DamsmReader:
 
     def overlong(self, text: str) -> int:
         """How many words too long a text is."""
-        return max(len(self.known_words(text)) - self.max_words, 0)
+        return max(len(self.known_words(text)) - self.max_words, self.encoder.overlong(text))
 
 
 class WordReader(DamsmReader):

@@ -76,6 +76,11 @@ class TextEncoder(nn.Module):
     def feature_dim(self) -> int:
         return self.config.text_dim
 
+    @property
+    def can_read(self) -> bool:
+        """Whether it came with the words that its ids stand for."""
+        return bool(self.index)
+
     def forward(self, ids: torch.Tensor) -> TextFeatures:
         """Features of ids int64 [N, T], 0 behind a sentence's end; every sentence has at least one word."""
         mask = ids == 0

@@ -93,9 +93,10 @@ def _what(is_whole, size):
 
 def _what_baseline(manifests, role):
     """One paragraph on an earlier text-to-image GAN: which it is, who trained it, what reads its sentences."""
-    reader = next((reader for reader in ("text_encoder", "clip") if reader in manifests), None)
+    reader = next((reader for reader in ("text_encoder", "clip_words", "clip") if reader in manifests), None)
     reads = {
         "clip": "Its sentences are read by the CLIP below.",
+        "clip_words": "Its sentences are read by a CLIP's text tower and DAMSM's projections, below.",
         "text_encoder": "Its sentences are read by DAMSM's text encoder below.",
         None: "What reads its sentences is not here: give a text encoder or a file of embeddings.",
     }[reader]

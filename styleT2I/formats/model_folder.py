@@ -39,6 +39,7 @@ ROLES = {
     "attngan": "attngan-generator",
     "dfgan": "dfgan-generator",
     "text_encoder": "damsm-text",
+    "clip_words": "damsm-clip-text",
 }
 SYSTEMS = ("gan_int_cls", "stackgan", "attngan", "dfgan")  # roles that draw a sentence by themselves, no StyleGAN2
 
@@ -177,7 +178,7 @@ def facts_of(role: str, config: dict, info: dict) -> dict:
         facts |= {"z_dim": config.get("z_dim")} if role == "gan_int_cls" else {}
     elif role == "style_encoder":
         facts = {"z_dim": config.get("z_dim")}
-    elif role == "text_encoder":
+    elif role in ("text_encoder", "clip_words"):
         facts = {"text_dim": config.get("text_dim")}
     elif role == "clip":
         facts = {"clip_name": config.get("name"), "text_dim": config.get("model", {}).get("embed_dim")}

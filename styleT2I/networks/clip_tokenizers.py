@@ -12,13 +12,16 @@ from styleT2I.networks.word_tokenizer import WordTokenizer
 
 
 class Tokenizer(Protocol):
-    """The two questions CLIP asks, and the two a careful caller asks first."""
+    """The two questions CLIP asks, and those a careful caller asks first."""
 
     def __call__(self, texts: list[str]) -> torch.Tensor:
         """Token ids int64 [N, context_length], cut or padded."""
 
     def num_tokens(self, text: str) -> int:
         """Tokens the whole text takes, start and end marks included."""
+
+    def pieces(self, text: str) -> list[str]:
+        """What each token of the whole text spells, without the marks; ConfigError where it cannot be told."""
 
     def unknown_words(self, text: str) -> list[tuple[str, str | None]]:
         """Words that have no token, each with the nearest one that has (or None)."""
@@ -50,6 +53,9 @@ class BPETokenizer:
     def num_tokens(self, text: str) -> int:
         return len(self._bpe.encode(text)) + 2
 
+    def pieces(self, text: str) -> list[str]:
+        return [self._bpe.decode([token]).strip() for token in self._bpe.encode(text)]
+
     def unknown_words(self, text: str) -> list[tuple[str, str | None]]:
         return []
 
@@ -73,6 +79,9 @@ class OpenCLIPTokenizer:
     def num_tokens(self, text: str) -> int:
         return self._context_length  # these cut silently and give no count
 
+    def pieces(self, text: str) -> list[str]:
+        raise ConfigError("open_clip's tokenizer of this CLIP does not tell its tokens apart; give another CLIP")
+
     def unknown_words(self, text: str) -> list[tuple[str, str | None]]:
         return []
 
@@ -88,6 +97,9 @@ class NoTokenizer:
 
     def num_tokens(self, text: str) -> int:
         return self([text]).shape[1]
+
+    def pieces(self, text: str) -> list[str]:
+        return self([text])
 
     def unknown_words(self, text: str) -> list[tuple[str, str | None]]:
         return []

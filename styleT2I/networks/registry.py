@@ -26,6 +26,7 @@ KINDS = {
     "judge": "styleT2I.networks.classifier:AttributeClassifier",
     "attngan-generator": "styleT2I.baselines.attngan:AttnGANGenerator",
     "damsm-text": "styleT2I.baselines.damsm:TextEncoder",
+    "damsm-clip-text": "styleT2I.baselines.clip_words:ClipWords",
     "damsm-image": "styleT2I.baselines.damsm:ImageEncoder",
     "gan-int-cls-generator": "styleT2I.baselines.gan_int_cls:GanIntClsGenerator",
     "gan-int-cls-discriminator": "styleT2I.baselines.gan_int_cls:GanIntClsDiscriminator",

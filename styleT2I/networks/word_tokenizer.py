@@ -49,6 +49,10 @@ class WordTokenizer:
         """Return the places that the whole text needs, start and end marks included."""
         return len(plain_words(text)) + 2
 
+    def pieces(self, text: str) -> list[str]:
+        """Return the words of the whole text as its tokens spell them, unknown ones too."""
+        return plain_words(text)
+
     def truncated(self, text: str) -> bool:
         """Whether the text is too long for the context, so that its end is not read."""
         return self.num_tokens(text) > self.context_length

@@ -46,8 +46,8 @@ class AttnGANTask:
         """Open the data, load the encoders, build the networks; ConfigError where they do not fit each other."""
         config = self.config
         self.device = device
-        self.text = _load(config.text_encoder, "damsm-text", device)
-        self.image = _load(config.image_encoder, "damsm-image", device)
+        self.text = _load(config.text_encoder, ("damsm-text", "damsm-clip-text"), device)
+        self.image = _load(config.image_encoder, ("damsm-image",), device)
         text_dim = self.text.config.text_dim
         if self.image.config.text_dim != text_dim:
             raise ConfigError(
@@ -132,9 +132,10 @@ class AttnGANTask:
         for name, network in (networks | {self.name: self.G_ema}).items():
             config, state = to_dict(network.config), network.state_dict()
             write_component(outdir, name, network.kind, config, state, half=half, step=step, info=info)
-        text_encoder = copy_network(outdir, "text_encoder", settings.text_encoder)
+        role = "text_encoder" if self.text.kind == "damsm-text" else "clip_words"
+        reader = copy_network(outdir, role, settings.text_encoder)
         is_minifaces = all(part.startswith("minifaces:") for part in settings.data)
-        files = {self.name: f"{self.name}.json", "text_encoder": text_encoder}
+        files = {self.name: f"{self.name}.json", role: reader}
         write_model_manifest(outdir, self.name, files, "minifaces" if is_minifaces else None)
 
     @torch.no_grad()
@@ -196,8 +197,8 @@ def _arguments(text):
     return text.sentence, text.words, text.mask
 
 
-def _load(path, kind, device):
+def _load(path, kinds, device):
     network = load_network(path).to(device)
-    if network.kind != kind:
-        raise ConfigError(f"{path}: is a {network.kind}, not a {kind}; give an encoder that was trained as DAMSM")
+    if network.kind not in kinds:
+        raise ConfigError(f"{path}: is a {network.kind}, not a {kinds[0]}; give an encoder that was trained as DAMSM")
     return network

@@ -19,6 +19,7 @@ class DAMSMTraining:
     data: tuple[str, ...]  # captioned pictures, as data.dataset.open_dataset reads them
     eval_data: str | None = None  # pictures to measure retrieval on, never trained on
     vocabulary: str | None = None  # attributes of the captions, to tell which are true of other pictures too
+    clip: str | None = None  # a frozen CLIP that reads the captions in place of the bi-LSTM
     inception: str | None = None  # torchvision's inception_v3 weights, needed by the trunk "inception"
 
     image: ImageEncoderConfig = ImageEncoderConfig("inception")

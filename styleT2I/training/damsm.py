@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from styleT2I.attributes.vocabulary import load_vocabulary
+from styleT2I.baselines.clip_words import ClipWords
 from styleT2I.baselines.damsm import ImageEncoder, TextEncoder, TextEncoderConfig, split_caption
 from styleT2I.baselines.matching import damsm_losses
 from styleT2I.config import to_dict
@@ -26,6 +27,7 @@ from styleT2I.training.captioned_data import (
     equal_captions,
     normal_caption,
 )
+from styleT2I.training.direction_network import load_frozen
 
 ADAM_BETAS = (0.5, 0.999)
 NUM_CANDIDATES = 100  # captions that a picture chooses from when it is measured
@@ -46,10 +48,7 @@ class DAMSMTask:
         self.device = device
         self.data = CaptionedData(config.data, config.image.resolution)
         self.eval_data = CaptionedData([config.eval_data], config.image.resolution) if config.eval_data else None
-        words = caption_words(self.data, config.vocabulary_num)
-        self.text = TextEncoder(
-            TextEncoderConfig(words, None, config.embedding_dim, config.image.text_dim, config.dropout)
-        ).to(device)
+        self.text = self._new_text_encoder().to(device)
         self.image = ImageEncoder(config.image)
         if config.inception is not None:
             state = inception_trunk(read_torch_file(config.inception), config.inception)
@@ -120,6 +119,13 @@ class DAMSMTask:
         for name, network in (("text_encoder", self.text), ("image_encoder", self.image)):
             config, state = to_dict(network.config), network.state_dict()
             write_component(outdir, name, network.kind, config, state, half=half, step=step, info=info)
+
+    def _new_text_encoder(self):
+        config = self.config
+        if config.clip is not None:
+            return ClipWords.of_clip(load_frozen(config.clip, "clip", self.device)[0], config.image.text_dim)
+        words = caption_words(self.data, config.vocabulary_num)
+        return TextEncoder(TextEncoderConfig(words, None, config.embedding_dim, config.image.text_dim, config.dropout))
 
     def _also_true(self, captions, labels):
         """Which captions hold for which other pictures of the batch, as far as known: bool [captions, pictures]."""
