@@ -30,6 +30,9 @@ def test_figures_of_a_suite_land_in_json_with_hashes_and_the_grid_beside_them(tm
     figures = report["suites"]["generator"]
     assert figures["num"] == 128 and figures["data"] == "minifaces:biased/train:128"
     assert len(report["model"]["components"]["judges.heldout"]) == 64
+    basis = figures["features"]
+    assert basis["network_sha256"] == report["model"]["components"]["judges.heldout"]
+    assert (basis["seeds"], basis["num_real"], basis["real"]) == ("0-127", 128, "minifaces:biased/train:128")
     assert (tmp_path / "grid.png").stat().st_size > 10_000
 
 
