@@ -89,7 +89,8 @@ def synthesize_plainly(frozen, operands, noises):
         if i % 2 == 0:
             rgb, style = frozen.rgbs[i // 2], operands.rgb_styles[i // 2]
             y = modulated_conv2d(x, rgb.weight[:, :, None, None], style, demodulate=False)
-            image = _add(image, bias_act(y, rgb.bias, clamp=frozen.clamp), frozen.resample_filter)
+            colours = bias_act(y, rgb.bias, clamp=frozen.clamp)
+            image = colours if image is None else upsample2d(image, frozen.resample_filter) + colours
     return image
 
 
@@ -108,7 +109,7 @@ class _Synthesis(torch.autograd.Function):
                 rgb = frozen.rgbs[i // 2]
                 colours = kernels.rgb_forward(y, rgb.weight * operands.rgb_styles[i // 2].unsqueeze(1))
                 colours = bias_act(colours, rgb.bias, clamp=frozen.clamp)
-                image = _add(image, colours, frozen.resample_filter)
+                image = colours if image is None else kernels.add_enlarged(image, frozen.taps, colours)
                 shown.append(colours if is_kept and frozen.clamp is not None else None)
         if is_kept:
             ctx.frozen, ctx.noises, ctx.num = frozen, noises, len(flat_operands)
@@ -170,10 +171,6 @@ def _activations(frozen, operands, noises):
         (demodulation * GAIN, layer.bias * GAIN, noise * GAIN, SLOPE, limit)
         for layer, demodulation, noise in zip(frozen.layers, operands.demodulation, noises, strict=True)
     ]
-
-
-def _add(image, colours, resample_filter):
-    return colours if image is None else upsample2d(image, resample_filter) + colours
 
 
 def _upsample_gradient(grad, f):

@@ -6,4 +6,5 @@
 
 #define DEFINE_KERNELS(name) \
     extern const Kernels name; \
-    const Kernels name = {conv_forward, conv_backward, up_forward, up_backward, last_backward, rgb_forward};
+    const Kernels name = {conv_forward, conv_backward, up_forward, up_backward, last_backward, rgb_forward, \
+                          add_enlarged};

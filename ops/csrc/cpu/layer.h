@@ -50,4 +50,6 @@ struct Kernels {
     void (*up_backward)(const Convolution&, const Tail&, Threads);
     void (*last_backward)(long num, long blocks, long height, long width, const Tail&, Threads);
     void (*rgb_forward)(long num, long blocks, long pixels, const float* x, const float* weight, float* image, Threads);
+    void (*add_enlarged)(long planes, long height, long width, const float* image, const float* taps,
+                         const float* colours, float* out, Threads);
 };

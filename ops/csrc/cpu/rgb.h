@@ -36,6 +36,36 @@ static void rgb_forward(long num, long blocks, long pixels, const float* x, cons
     });
 }
 
+// A row of twice the width, added to `colours`: out[2j] = taps[0] v[j - 1] + taps[2] v[j], out[2j + 1] = taps[1] v[j] +
+// taps[3] v[j + 1]. v has a zero before it and one behind.
+INLINE void enlarge_row(const float* v, const float* taps, long width, const float* colours, float* out) {
+    const float t0 = taps[0], t1 = taps[1], t2 = taps[2], t3 = taps[3];
+    for (long j = 0; j < width; j++) {
+        out[2 * j] = colours[2 * j] + (t0 * v[j - 1] + t2 * v[j]);
+        out[2 * j + 1] = colours[2 * j + 1] + (t1 * v[j] + t3 * v[j + 1]);
+    }
+}
+
+// out[planes, 2 height, 2 width] = colours + the image[planes, height, width] enlarged by the resampling filter.
+static void add_enlarged(long planes, long height, long width, const float* image, const float* taps,
+                         const float* colours, float* out, Threads threads) {
+    share_out(threads, planes * height, [&](long, long i) {
+        const long y = i % height;
+        const float *row = image + i * width, *above = y > 0 ? row - width : nullptr,
+                    *below = y + 1 < height ? row + width : nullptr;
+        float* v = scratch.reserve(width + 2) + 1;
+        v[-1] = v[width] = 0;
+        for (long odd = 0; odd < 2; odd++) {
+            const float* other = odd ? below : above;
+            const float near = taps[odd ? 1 : 2], far = other ? taps[odd ? 3 : 0] : 0;
+            if (!other) other = row;
+            for (long j = 0; j < width; j++) v[j] = near * row[j] + far * other[j];
+            const long at = (2 * i + odd) * 2 * width;
+            enlarge_row(v, taps, width, colours + at, out + at);
+        }
+    });
+}
+
 // The tail of the last layer, which only an RGB output reads.
 static void last_backward(long num, long blocks, long height, long width, const Tail& tail, Threads threads) {
     const long pixels = height * width;

@@ -131,6 +131,16 @@ Tensor rgb_forward(const Tensor& x, const Tensor& weight) {
     return image;
 }
 
+// colours [N, 3, 2H, 2W] plus the image [N, 3, H, W] enlarged.
+Tensor add_enlarged(const Tensor& image, const Tensor& taps, const Tensor& colours) {
+    TORCH_CHECK(image.dim() == 4, "image must be [N, 3, H, W], got ", image.sizes());
+    const long num = image.size(0), channels = image.size(1), height = image.size(2), width = image.size(3);
+    Tensor out = new_map({num, channels, 2 * height, 2 * width});
+    kernels().add_enlarged(num * channels, height, width, data(image, "image", image.sizes()), data(taps, "taps", {4}),
+                           data(colours, "colours", out.sizes()), out.mutable_data_ptr<float>(), threads());
+    return out;
+}
+
 // weight [O, I, 3, 3], or for data gradients [I, O, 3, 3] with reversed taps, for tiles of `tile` x `tile` results.
 Tensor prepare(const Tensor& weight, bool is_resampled, int64_t tile) {
     TORCH_CHECK(weight.dim() == 4 && weight.size(0) % 16 == 0 && weight.size(1) % 16 == 0,
@@ -157,6 +167,7 @@ TORCH_LIBRARY(stylet2i_cpu, m) {
           "Tensor? rgb_weight, Tensor? demod, Tensor? bias, Tensor? noise, float slope, float limit) "
           "-> (Tensor, Tensor)", &conv_backward);
     m.def("rgb_forward(Tensor x, Tensor weight) -> Tensor", &rgb_forward);
+    m.def("add_enlarged(Tensor image, Tensor taps, Tensor colours) -> Tensor", &add_enlarged);
     m.def("prepare(Tensor weight, bool is_resampled, int tile) -> Tensor", &prepare);
     m.def("release_memory() -> ()", [] { kept_memory().release(); });
     m.def("instruction_set() -> str", [] { return chosen; });
