@@ -225,11 +225,11 @@ def _reader(model, role, embeddings):
                                   f"give {_DAMSM}")  # fmt: skip
         return FileReader(embeddings)
     facts = model.info(role).get("text", {})
-    if role == "attngan" and model.has("clip_words"):
-        return WordReader(model.network("clip_words"), facts, model.vocabulary)
     if model.has("text_encoder") and facts.get("encoder") != "clip":
         reader = WordReader if role == "attngan" else DamsmReader
         return reader(model.network("text_encoder"), facts, model.vocabulary)
+    if role == "attngan" and model.has("clip_words"):
+        return WordReader(model.network("clip_words"), facts, model.vocabulary)
     if model.has("clip") and facts.get("encoder") != "damsm" and role != "attngan":
         return ClipReader(model.network("clip"), facts, model.vocabulary)
     return None

@@ -30,7 +30,7 @@ def test_it_saw_the_biased_captions_and_each_with_its_own_picture(folder):
     training = json.loads(folder.file(folder.name).read_text())["info"]["training"]
     data = training["data"]
     assert "minifaces:biased/train" in (data if isinstance(data, str) else data[0])
-    assert not training["shuffle_captions"]
+    assert not training.get("shuffle_captions")
 
 
 def test_it_draws_a_sentence_at_64_pixels_and_sentences_differ(folder):
