@@ -3,6 +3,7 @@ model against a data set's split; docs/metrics.md says what each means and when 
 
 from __future__ import annotations
 
+from styleT2I.errors import ConfigError
 from styleT2I.evaluation.quality_figures import compared, of_one_set, texts_of
 from styleT2I.evaluation.quality_onlookers import Onlookers, QualityConfig
 from styleT2I.evaluation.quality_pictures import enough, open_pictures, side_of
@@ -15,8 +16,10 @@ def evaluate_folders(model: Model, config: QualityConfig, real: str, fake: str, 
     """Pictures of `fake` (a folder or a data set) against those of `real`, the first `num` of each or all.
 
     "sets": figure by figure, of the fakes and, where that makes sense, of the reals themselves; each a Measurement.
-    "left_out": what cannot be measured, and why.
+    "left_out": what cannot be measured, and why. Identity needs edits: ConfigError for a face embedder.
     """
+    if config.embedder is not None:
+        raise ConfigError(f"{config.embedder}: identity compares faces with their edits, which a model draws; drop it")
     sources = [open_pictures(source) for source in (real, fake)]
     numbers = [enough(source, num) for source in sources]
     onlookers = Onlookers(model, config, side_of(sources[1]))

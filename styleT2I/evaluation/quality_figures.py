@@ -71,11 +71,14 @@ def of_one_set(onlookers: Onlookers, fake: Sight) -> dict:
         "generator": list(draw),
     }
     figures = {"inception_score": measurement(network, fake, score.value, score.standard_error, **settings)}
-    pairs = pair_distances(seen["features"], lambda a, b: (a - b).norm(dim=1), _pair_draw())
-    figures["feature_diversity"] = mean_of(network, fake, pairs, pairs=len(pairs), distance="Euclidean")
+    draw = ("evaluate", "quality", "pairs")
+    pairs = pair_distances(seen["features"], lambda a, b: (a - b).norm(dim=1), generator(*draw))
+    settings = {"pairs": len(pairs), "distance": "Euclidean", "generator": list(draw)}
+    figures["feature_diversity"] = mean_of(network, fake, pairs, **settings)
     if onlookers.lpips is not None:
-        pairs = pair_distances(fake.seen["pictures"]["pictures"], onlookers.lpips, _pair_draw())
-        figures["lpips_diversity"] = mean_of(onlookers.lpips, fake, pairs, pairs=len(pairs))
+        pairs = pair_distances(fake.seen["pictures"]["pictures"], onlookers.lpips, generator(*draw))
+        settings = {"pairs": len(pairs), "generator": list(draw)}
+        figures["lpips_diversity"] = mean_of(onlookers.lpips, fake, pairs, **settings)
     return figures
 
 
@@ -85,10 +88,11 @@ def texts_of(onlookers: Onlookers, fake: Sight) -> dict:
         return {}
     captions = [fake.pictures.captions[i] for i in range(fake.num)]
     image, text = fake.seen["clip"]["features"], encode_texts(onlookers.clip.clip, captions)
-    others = text.roll(fake.num // 2, dims=0)
+    shift = fake.num // 2
+    others = text.roll(shift, dims=0)
     return {
         "clip_score": mean_of(onlookers.clip, fake, clip_score(image, text), weight=2.5),
-        "clip_score_shuffled": mean_of(onlookers.clip, fake, clip_score(image, others), weight=2.5),
+        "clip_score_shuffled": mean_of(onlookers.clip, fake, clip_score(image, others), weight=2.5, shift=shift),
     }
 
 
@@ -112,7 +116,3 @@ def share_of(network, fake: Sight, values: torch.Tensor, **settings) -> dict:
     """The mean of values [N] from 0 (no) to 1 (yes), one a picture, with its Wilson interval."""
     interval = wilson_interval(round(float(values.sum())), len(values))
     return measurement(network, fake, float(values.double().mean()), interval=interval, **settings)
-
-
-def _pair_draw():
-    return generator("evaluate", "quality", "pairs")
