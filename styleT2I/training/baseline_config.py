@@ -106,9 +106,10 @@ PRESETS = {
             64,
             {
                 **_FACES,
-                "generator": {"z_dim": 64, "cond_dim": 64, "widths": (128, 96, 64, 32), "num_residual": 1},
-                "discriminator": {"cond_dim": 64, "widths": (32, 64, 96, 128)},
-                "style_encoder": {"z_dim": 64, "widths": (24, 48, 96, 128)},
+                # With 64 numbers of noise the pictures hardly changed with any of them, and no style could be read.
+                "generator": {"z_dim": 8, "cond_dim": 32, "widths": (128, 96, 64, 32), "num_residual": 1},
+                "discriminator": {"cond_dim": 32, "widths": (32, 64, 96, 128)},
+                "style_encoder": {"z_dim": 8, "widths": (24, 48, 96, 128)},
             },
         ),
     },
