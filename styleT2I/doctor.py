@@ -67,7 +67,7 @@ def gather() -> dict:
         "gpu": torch.cuda.get_device_name() if is_gpu else None,
         "compiler": _version_of([os.environ.get("CXX", "c++"), "--version"]),
         "ninja": _ninja_version(),
-        "nvcc": _version_of(["nvcc", "--version"], r"release.*"),
+        "nvcc": _version_of([_nvcc(), "--version"], r"release.*"),
         "huge_pages": _huge_pages(),
         "cache": str(cache_dir()),
         "kernels": kernels,
@@ -120,6 +120,13 @@ def _ninja_version():
     folders = os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.executable).parent)])
     path = shutil.which("ninja", path=folders)
     return _version_of([path, "--version"]) if path else None
+
+
+def _nvcc():
+    from styleT2I.ops.kernels import cuda_extension
+
+    home = dict(cuda_extension().environment).get("CUDA_HOME")
+    return f"{home}/bin/nvcc" if home else "nvcc"
 
 
 def _version_of(arguments, pattern=r".+"):
