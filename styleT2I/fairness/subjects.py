@@ -5,6 +5,7 @@ Pictures are uint8 [3, H, W] on the CPU, square; a seed stands for what both sid
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -80,8 +81,7 @@ class PipelineSubject:
         for role in roles:
             if role in ("generator", "t2d", "a2d") or self.model.has(role):
                 self.model.network(role)
-        for text in plan.sentences_of(vocabulary).values():
-            self.pipeline.understand(text)
+        self._prompts = _understood(self.pipeline, plan, vocabulary)
 
     def describe(self) -> dict:
         return self.model.describe()
@@ -93,7 +93,7 @@ class PipelineSubject:
     def pictures(self, cell: Cell, seeds: Sequence[int]) -> Sequence[torch.Tensor]:
         setting = cell.setting
         ws = self.pipeline.latents(seeds, setting.truncation_psi)
-        prompts = [self.pipeline.understand(cell.sentence)] * len(seeds)
+        prompts = [self._prompts[cell.sentence]] * len(seeds)
         adjusted = self.pipeline.directions(ws, prompts, AdjustmentConfig(setting.method, strength=setting.strength))
         return self.pipeline.images_u8(ws + adjusted.s_adjusted, seeds)
 
@@ -113,7 +113,7 @@ class SystemSubject:
     def prepare(self, plan: AuditPlan, vocabulary: Vocabulary) -> None:
         if self.model is not None and self.model.vocabulary is not None:
             _check_vocabulary(self.model, vocabulary)
-        self._prompts = {text: self.system.understand(text) for text in plan.sentences_of(vocabulary).values()}
+        self._prompts = _understood(self.system, plan, vocabulary)
 
     def describe(self) -> dict:
         return self.system.describe()
@@ -139,6 +139,14 @@ def as_subject(thing) -> Subject:
     if callable(thing):
         return CallableSubject.of(thing)
     raise ConfigError(f"a {type(thing).__name__} cannot be audited; give a model, a system or a function")
+
+
+def _understood(system, plan, vocabulary):
+    """Prompt of every sentence, with a warning of what the system does not know in it; PromptError."""
+    prompts = {text: system.understand(text) for text in plan.sentences_of(vocabulary).values()}
+    for line in dict.fromkeys(line for prompt in prompts.values() for line in prompt.warnings):
+        warnings.warn(line, stacklevel=4)
+    return prompts
 
 
 def _check_vocabulary(model, vocabulary):

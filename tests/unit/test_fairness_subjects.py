@@ -116,6 +116,15 @@ def test_compositions_of_different_numbers_are_two_samples_and_said(tmp_path):
     assert result["comparisons"][0]["gap"] == pytest.approx(0.5)
 
 
+def test_words_that_a_system_does_not_know_are_a_warning():
+    class Deaf(FakeSystem):
+        def understand(self, text, *, strict=False):
+            return Prompt(text, {}, (f'the word "{text.split()[-1]}" is not known to this model',))
+
+    with pytest.warns(UserWarning, match='the word "lipstick" is not known'):
+        Audit(plan(), VOCABULARY, Deaf(), device="cpu")
+
+
 def test_settings_that_a_system_does_not_have_are_left_out_and_recorded(tmp_path):
     with pytest.warns(UserWarning, match="none of the plan's 2 settings"):
         result = audited(FakeSystem(), tmp_path, truncation=[0.7, 0.5])
