@@ -57,7 +57,7 @@ def test_a_run_resumes_and_shards_merge_to_the_same_bytes(folder, plan, tmp_path
     assert result["verdict"] == "passed" and len(result["cells"]) == 3 * 3
     assert {"curves", "adjustment", "unprompted", "quality"} <= result.keys()
     assert [row["num"] for row in result["unprompted"]["rows"]] == [66] * 3
-    assert {row["figure"] for row in result["quality"]["rows"]} == {"realism", "sharpness"}
+    assert {row["figure"] for row in result["quality"]["rows"]} == {"realism", "naturalness", "sharpness"}
     assert not result["num_overridden"] and len(result["plan_sha256"]) == 64
     assert all(len(sha256) == 64 for sha256 in result["model"]["components"].values())
 
