@@ -24,18 +24,12 @@ __all__ = ["read_result", "render", "write_report"]
 
 NAME = "audit"  # of the JSON and HTML file
 _FURTHER = {
-    "curves": ("Gaps by setting", None),
-    "adjustment": ("Adjustment on and off", None),
-    "unprompted": (
-        "Unprompted attributes",
-        "What appears when the sentence does not ask for it, beside an even split and beside the training data.",
-    ),
-    "rarity": (
-        "Rarity in the training data",
-        "Whether compositions that the training data shows seldom succeed seldom. A correlation is no cause.",
-    ),
-    "agreement": ("Agreement of the two judges", None),
-    "quality": ("Quality parity", "Whether pictures of some compositions are worse pictures."),
+    "curves": "Gaps by setting",
+    "adjustment": "Adjustment on and off",
+    "unprompted": "Unprompted attributes",
+    "rarity": "Rarity in the training data",
+    "agreement": "Agreement of the two judges",
+    "quality": "Quality parity",
 }
 _SOMETIMES = {"rerun", "calibration", "subject", "second_judge", "quality_data", "settings_left_out"}
 _OWN = _SOMETIMES | {
@@ -87,8 +81,8 @@ def render(result: dict, sheets: dict) -> str:
         cells.settings(result),
         cells.drift(result),
         comparisons.exploratory(result),
-        *(appendix.further(key, *_FURTHER[key], result[key]) for key in _FURTHER if result.get(key)),
-        *(appendix.further(key, key.capitalize(), None, one) for key, one in _unknown(result).items()),
+        *(appendix.further(key, title, result[key]) for key, title in _FURTHER.items() if result.get(key)),
+        *(appendix.further(key, key.capitalize(), one) for key, one in _unknown(result).items()),
         appendix.pictures(result, sheets, anchors, sentences),
         appendix.judge(result),
         appendix.limits(result),

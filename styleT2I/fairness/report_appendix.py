@@ -68,8 +68,8 @@ def judge(result):
         )
         return section("judge", "The judge", tag("p", said), who)
     said = (
-        f"Its errors were measured on {calibration['num']} labelled pictures with and as many without each composition "
-        f"({calibration['data']}). Seen where it is: sensitivity. Not seen where it is not: specificity."
+        f"Its errors were measured on up to {calibration['num']} labelled pictures with and as many without each "
+        f"composition ({calibration['data']}). Seen where it is: sensitivity. Not seen where it is not: specificity."
     )
     confusion = table("How often the judge is right and wrong, counted in pictures", *_confusion(calibration["cells"]))
     return section("judge", "The judge", tag("p", said), who, confusion)
@@ -119,9 +119,9 @@ def provenance(result):
     )
 
 
-def further(anchor, title, said, value):
+def further(anchor, title, value):
     """Any result without a section of its own, as tables."""
-    return section(anchor, title, tag("p", said) if said else None, _generic(title, value))
+    return section(anchor, title, _generic(title, value))
 
 
 def _generic(title, value):
@@ -130,8 +130,9 @@ def _generic(title, value):
     if not isinstance(value, dict):
         return tag("p", tag("strong", f"{title}: "), _shown(value))
     if isinstance(value.get("explanation"), str):
-        rest = {key: one for key, one in value.items() if key != "explanation"}
-        return [tag("p", value["explanation"]), _generic(title, rest["rows"] if rest.keys() == {"rows"} else rest)]
+        rest = {key: one for key, one in value.items() if key not in ("explanation", "rows")}
+        rows = [_generic(title, value["rows"])] if value.get("rows") else []
+        return [tag("p", value["explanation"]), rows, _generic(title, rest) if rest else None]
     if value and all(isinstance(one, dict) for one in value.values()):
         rows = [{"": key, **_flat(one)} for key, one in value.items()]
         if max(map(len, rows)) <= _MAX_COLUMNS:

@@ -25,8 +25,9 @@ def compositions(result, anchors, sentences):
     names = list(result["summary"])
     worst = result["summary"][names[0]]
     lead = (
-        f"In “{names[0]}” {worst['worst_cell']} succeeds least ({percent(worst['worst'])}) and {worst['best_cell']} "
-        f"most ({percent(worst['best'])})."
+        f"In “{names[0]}” {worst['worst_cell']} succeeds least ({percent(worst['worst'])}; 95 % interval, widened "
+        f"because it was picked as the least, {interval(worst['worst_interval'])}) and {worst['best_cell']} most "
+        f"({percent(worst['best'])})."
     )
     of = {name: [one for one in result["cells"] if one["setting"] == name] for name in names}
     tables = [
