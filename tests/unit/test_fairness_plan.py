@@ -129,6 +129,8 @@ BAD = [
     ({"unprompted": [{"prompt": "hat"}]}, "missing key 'attribute'"),
     ({"training_data": "minifaces:biased"}, "is not of the form minifaces:"),
     ({"training_data": "absent"}, "no data set 'absent'"),
+    ({"training_data": f"minifaces:biased/train:{10**15}"}, "do not fit into memory"),
+    ({"quality_data": f"minifaces:biased/train:{10**30}"}, "do not fit into memory"),
     ({"training_shares": {"he+hat": 0.1}}, "training_shares names the undeclared composition"),
     ({"training_shares": {"he+lipstick": 7}}, "a share lies within 0 and 1"),
     ({"training_shares": {"he+lipstick": "rare"}}, "takes float"),

@@ -54,9 +54,13 @@ class MiniFaces:
         self.wanted, self.with_masks = dict(wanted or {}), with_masks
         self.attribute_names, self.region_names, self.nuisance_names = ATTRIBUTES, REGIONS, NUISANCES
         self.vocabulary = load_vocabulary("minifaces")
-        self._painted = torch.zeros(num, dtype=torch.bool)
-        self._images = torch.empty(num, 3, resolution, resolution, dtype=torch.uint8)  # pages are claimed when written
-        self._masks = torch.empty(num, len(REGIONS) if with_masks else 0, resolution, resolution, dtype=torch.bool)
+        planes = len(REGIONS) if with_masks else 0
+        try:
+            self._painted = torch.zeros(num, dtype=torch.bool)
+            self._images = torch.empty(num, 3, resolution, resolution, dtype=torch.uint8)  # claimed when written
+            self._masks = torch.empty(num, planes, resolution, resolution, dtype=torch.bool)
+        except (RuntimeError, TypeError) as error:  # the latter: more than an integer holds
+            raise DataError(f"{num} MiniFaces of {resolution} pixels do not fit into memory; ask for fewer") from error
 
     def __len__(self) -> int:
         return self.num
