@@ -48,7 +48,7 @@ def evaluate_captions(model: Model, data: str, num: int, psi: float) -> dict:
     draw = generator("evaluate", "t2d")
     candidates = draw_candidates(meanings, _NUM_CANDIDATES, draw, agreeing, ranked.tolist())
     texts = encode_texts(clip_eval, captions)
-    _, _, real_seen = look(judge, clip_eval, real_pictures(pictures, num, model.device))
+    _, _, real_seen = look(judge, clip_eval, real_pictures(pictures, range(num), model.device))
     real, _ = data_features(judge, data, num, pictures.resolution)
     plain = torch.cat([judge.features(image) for image in plain_samples(model, num, psi)])
     training, _ = data_features(judge, data.replace("/test", "/train"), num, pictures.resolution)
@@ -107,7 +107,7 @@ def _edits(model, prompts, psi):
         yield G.synthesis(ws + pipeline.directions(ws, batch, adjustment=None).s_adjusted).clamp(-1, 1)
 
 
-def real_pictures(pictures, num, device):
-    """Yield the first `num` pictures of a data set as image batches in [-1, 1] on the device."""
-    for start in range(0, num, _BATCH_SIZE):
-        yield from_uint8(pictures.batch(range(start, min(start + _BATCH_SIZE, num))).images_u8).to(device)
+def real_pictures(pictures, rows, device):
+    """Yield the given pictures of a data set as image batches in [-1, 1] on the device."""
+    for start in range(0, len(rows), _BATCH_SIZE):
+        yield from_uint8(pictures.batch(rows[start : start + _BATCH_SIZE]).images_u8).to(device)

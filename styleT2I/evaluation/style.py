@@ -13,6 +13,7 @@ from styleT2I.baselines.gan_int_cls import transfer_style
 from styleT2I.data.dataset import open_dataset
 from styleT2I.errors import CheckpointError, DataError
 from styleT2I.evaluation.held_out import HeldOutJudge
+from styleT2I.evaluation.systems_task import readable_scenes
 from styleT2I.metrics.attributes import success
 from styleT2I.metrics.intervals import wilson_interval
 from styleT2I.metrics.r_precision import draw_candidates, r_precision
@@ -75,11 +76,11 @@ def evaluate_style(reader: StyleReader, model: Model, data: str, num: int) -> di
     what the held-out judge reads of pose, light and colours, beside that of shuffled pairs. 95 % intervals.
     """
     pictures, system = open_dataset(data, reader.system.resolution, with_masks=False), reader.system
-    num = min(num, len(pictures))
-    said = [pictures.captions_of(i) for i in range(num)]
-    if num < _NUM_CANDIDATES or not all(said):
-        raise DataError(f"{data}: the suite style needs {_NUM_CANDIDATES} pictures with captions; raise --num")
-    prompts = [system.understand(captions[0]) for captions in said]
+    scenes = readable_scenes(pictures, num, [system.understand])
+    num = len(scenes)
+    if num < _NUM_CANDIDATES:
+        raise DataError(f"{data}: the suite style needs {_NUM_CANDIDATES} captions that are read; raise --num")
+    prompts = [system.understand(pictures.captions_of(scene)[0]) for scene in scenes]
     z = latents_of_seeds(range(num), system.network.noise_dim)
     image = from_uint8(to_uint8(system.sample(prompts, range(num))))
     recovered = reader.read(image)

@@ -41,10 +41,12 @@ def evaluate_systems(
     twin is among the rows) and "beats_controls": success beats every control by an interval clear of 0. "renders": the
     data's own pictures, what a perfect system would score. Finished records are kept in cells_dir.
     """
-    task = ComparisonTask(model, data, num)
+    task = ComparisonTask(model, data, num, [row.system.understand for row in rows])
     hashes = model.describe()["components"]
     onlookers = {role: hashes[role] for role in ("judges.heldout", "clip_eval")}
-    kept = KeptFigures(cells_dir, _CODE, data=data, num=num, onlookers=onlookers) if cells_dir else None
+    kept = None
+    if cells_dir:
+        kept = KeptFigures(cells_dir, _CODE, data=data, scenes=task.scenes, onlookers=onlookers)
     real, others = task.renders()
     reference = task.outcomes(real)
     looked, records = {}, []
@@ -62,6 +64,7 @@ def evaluate_systems(
         "num": task.num,
         "num_latents": task.num_latents,
         "num_ranked": len(task.ranked),
+        "num_passed_over": task.scenes[-1] + 1 - task.num,
         "judge": "held-out judge",
         "r_precision_by": f"second CLIP, 1 in {NUM_CANDIDATES}",
         "features": "held-out judge",

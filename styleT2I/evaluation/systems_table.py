@@ -20,8 +20,11 @@ def systems_tables(figures: dict) -> str:
         for record in figures["systems"]
         for name, control in record["controls"].items()
     ]
-    counts = [figures[key] for key in ("num", "num_ranked", "num_latents")]
-    intro = "{} captions, {} of them ranked by R-precision; {} seeds a composition.".format(*counts)
+    counts = [figures[key] for key in ("num", "num_passed_over", "num_ranked", "num_latents")]
+    intro = (
+        "{} captions ({} passed over that not every system reads), {} of them ranked by R-precision; {} seeds a "
+        "composition."
+    ).format(*counts)
     notes = "\n".join(f"- {note}" for note in figures["notes"])
     return "\n\n".join([intro, _markdown(_FIGURES, rows), _markdown(_MARGINS, margins), notes])
 

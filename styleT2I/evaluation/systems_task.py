@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
 from tqdm import tqdm
 
 from styleT2I.attributes.parser import parse
-from styleT2I.data.dataset import open_dataset
-from styleT2I.errors import ConfigError, DataError
+from styleT2I.data.dataset import Dataset, open_dataset
+from styleT2I.errors import ConfigError, DataError, PromptError
 from styleT2I.evaluation.captions import agreeing_captions, look, real_pictures
 from styleT2I.evaluation.composition_cells import composition_cells
 from styleT2I.evaluation.held_out import HeldOutJudge
@@ -56,24 +57,26 @@ class Outcomes(NamedTuple):
 
 
 class ComparisonTask:
-    """The first captions of `num` unseen scenes, each on the seed of its number, then every composition on L seeds.
+    """The first captions of `num` unseen scenes, the k-th on seed k, then every composition on L seeds.
 
+    readers: every system's `understand`; a scene whose caption one of them refuses is passed over for all.
     Raises ConfigError for a model whose vocabulary is not MiniFaces', CheckpointError where it lacks an onlooker,
     DataError for pictures without captions.
     """
 
-    def __init__(self, model: Model, data: str, num: int):
+    def __init__(self, model: Model, data: str, num: int, readers: Sequence[Callable] = ()):
         if model.vocabulary is None or model.vocabulary.name != "minifaces":
             raise ConfigError("the suite systems needs a --model whose vocabulary is minifaces, for its judge")
         self.judge, self.clip, self.device = HeldOutJudge(model), model.network("clip_eval"), model.device
         self.resolution = self.judge.network.config.resolution
         self.data, self.pictures = data, open_dataset(data, self.resolution, with_masks=False)
-        self.num = min(num, len(self.pictures))
+        self.scenes = readable_scenes(self.pictures, num, readers)
+        self.num = len(self.scenes)
+        if self.num < 2:
+            raise DataError(f"{data}: fewer than two captions that every system reads; name other data or systems")
         self.num_latents = max(self.num // LATENTS_SHARE, 2)
         self.cells = composition_cells(self.num_latents)
-        found = [self.pictures.captions_of(i) for i in range(self.num)]
-        if self.num < 2 or not all(found):
-            raise DataError(f"{data}: the suite systems needs at least two pictures, each with a caption")
+        found = [self.pictures.captions_of(i) for i in self.scenes]
         captions = [said[0] for said in found]
         asked = [parse(caption, model.vocabulary).attributes for caption in captions]
         self.requests = self.judge.requests(asked)
@@ -99,7 +102,7 @@ class ComparisonTask:
         """The data's own pictures of everything asked for, and judge features [N, F] of as many other scenes (or None,
         where the data have no validation split)."""
         cells = (open_dataset(cell.data, self.resolution, with_masks=False).batch(cell.rows) for cell in self.cells)
-        seen = self._look(real_pictures(self.pictures, self.num, self.device))
+        seen = self._look(real_pictures(self.pictures, self.scenes, self.device))
         composed = self._look(from_uint8(batch.images_u8).to(self.device) for batch in cells)
         unseen = self.data.replace("/test", "/val")
         others = None
@@ -152,6 +155,26 @@ class ComparisonTask:
         draw = generator("evaluate", "systems", "shuffled captions")
         for _ in range(_NUM_SHUFFLES):
             yield _cycle(self.num, draw), _cycle(len(self.ranked), draw)
+
+
+def readable_scenes(pictures: Dataset, num: int, readers: Sequence[Callable]) -> list[int]:
+    """The first `num` scenes, fewer where there are no more, whose first caption all readers understand."""
+    found = []
+    for scene in range(len(pictures)):
+        captions = pictures.captions_of(scene)
+        if captions and all(_understands(reader, captions[0]) for reader in readers):
+            found.append(scene)
+        if len(found) == num:
+            break
+    return found
+
+
+def _understands(reader, text):
+    try:
+        reader(text)
+    except PromptError:
+        return False
+    return True
 
 
 def _cycle(num, draw):

@@ -91,7 +91,7 @@ def test_correlations_are_numpys_and_zero_where_nothing_varies():
 
 
 def test_too_few_pictures_are_refused(onlookers):
-    with pytest.raises(DataError, match="needs 100 pictures"):
+    with pytest.raises(DataError, match="needs 100 captions"):
         evaluate_style(StyleReader(System(Reads(0))), onlookers, DATA, 50)
 
 
