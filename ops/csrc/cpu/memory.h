@@ -4,10 +4,10 @@
 #include <ATen/ops/from_blob.h>
 #include <sys/mman.h>
 
-#include <cstdlib>
+#include <cstdint>
 #include <deque>
+#include <iterator>
 #include <mutex>
-#include <new>
 
 namespace {
 
@@ -23,8 +23,19 @@ class KeptMemory {
     std::deque<Block> blocks;  // the longest unused first
     size_t total = 0;
 
+    // Aligned to huge pages, and what is released is the system's again, which free() does not promise.
+    static void* from_system(size_t size) {
+        constexpr int ACCESS = PROT_READ | PROT_WRITE, KIND = MAP_PRIVATE | MAP_ANONYMOUS;
+        char* data = (char*)mmap(nullptr, size + HUGE_PAGE_SIZE, ACCESS, KIND, -1, 0);
+        TORCH_CHECK(data != MAP_FAILED, "not enough memory for a feature map of ", size, " bytes");
+        const size_t before = -(uintptr_t)data % HUGE_PAGE_SIZE, after = HUGE_PAGE_SIZE - before;
+        if (before) munmap(data, before);
+        munmap(data + before + size, after);
+        madvise(data + before, size, MADV_HUGEPAGE);
+        return data + before;
+    }
     void drop_oldest() {
-        std::free(blocks.front().data);
+        munmap(blocks.front().data, blocks.front().size);
         total -= blocks.front().size;
         blocks.pop_front();
     }
@@ -42,10 +53,7 @@ public:
                     return data;
                 }
         }
-        void* data = std::aligned_alloc(HUGE_PAGE_SIZE, size);
-        if (!data) throw std::bad_alloc();
-        madvise(data, size, MADV_HUGEPAGE);
-        return data;
+        return from_system(size);
     }
     void give_back(void* data, size_t size) {
         std::lock_guard<std::mutex> guard(mutex);
