@@ -66,7 +66,7 @@ def test_the_hash_is_of_what_is_declared_and_not_of_the_layout(tmp_path):
 
 
 COMPARISON = GOOD["comparisons"][0]
-WIDE = [[name, f"no {name}"] for name in ("lipstick", "beard", "hat", "bangs", "earrings")]
+WIDE = [[name, f"without {name}"] for name in ("lipstick", "a hat", "earrings", "eyeglasses")] + [["beard", "no beard"]]
 WIDE += [["he", "she"], ["old", "young"], ["dark_skin", "pale_skin"], ["smiling", "not smiling"]]
 WIDE += [["black_hair", "brown_hair", "blond_hair", "gray_hair"]]
 BAD = [
