@@ -125,10 +125,14 @@ class BaselineTask:
         """Standard normal noise [num, noise_dim] of the generator."""
         return torch.randn(num, self.networks["G"].noise_dim, generator=rng).to(self.device)
 
+    def learning_rate(self, name: str) -> float:
+        """That of a network before any halving."""
+        return self.config.g_lr if name == "G" else self.config.d_lr
+
     def descend(self, name: str, loss: torch.Tensor, step: int) -> None:
         """One step of a network's optimizer down the loss; only its own weights get gradients from it."""
         network, optimizer = self.networks[name], self.optimizers[name]
-        rate = self.config.g_lr if name == "G" else self.config.d_lr
+        rate = self.learning_rate(name)
         if self.config.halving_kimg is not None:
             rate *= 0.5 ** (step * self.config.batch_size // round(self.config.halving_kimg * 1000))
         learning = [parameter for parameter in network.parameters() if parameter.requires_grad]

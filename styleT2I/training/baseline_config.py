@@ -50,6 +50,7 @@ class GanIntClsTraining(BaselineConfig):
     interpolation_weight: float = 1.0  # of the loss on midpoints between texts; 0: GAN-CLS alone
     beta: float = 0.5  # where between two texts they lie
     style_share: float = 0.1  # of the steps, the last ones: the style encoder learns, the generator rests
+    style_lr: float = 2e-4
 
     def __post_init__(self):
         super().__post_init__()
@@ -103,10 +104,10 @@ PRESETS = {
     "gan_int_cls": {
         "paper": Preset(5_313, {"num_mean": 4, "halving_kimg": 885.5}),
         "minifaces": Preset(
-            64,
+            128,  # 64 for the generator, as for the others, then as many of its own pictures for the style encoder
             {
-                **_FACES,
-                # With 64 numbers of noise the pictures hardly changed with any of them, and no style could be read.
+                **_FACES, "style_share": 0.5, "style_lr": 1e-3,
+                # Few numbers of noise: pictures change little with it, and the encoder has to find every one of them.
                 "generator": {"z_dim": 8, "cond_dim": 32, "widths": (128, 96, 64, 32), "num_residual": 1},
                 "discriminator": {"cond_dim": 32, "widths": (32, 64, 96, 128)},
                 "style_encoder": {"z_dim": 8, "widths": (24, 48, 96, 128)},

@@ -49,6 +49,9 @@ class GanIntClsTask(BaselineTask):
         """The style encoder is a part of the model."""
         return {"style_encoder": self.write(outdir, "style_encoder", "S", step, {"training": {"model": self.name}})}
 
+    def learning_rate(self, name: str) -> float:
+        return self.config.style_lr if name == "S" else super().learning_rate(name)
+
     def _update_style(self, step, batch, rng):
         noise = self.noise(len(batch.text), rng)
         with torch.no_grad():
