@@ -6,7 +6,7 @@
 #   finish   an adversarial finish of the embedded generator, then its figures beside the fitted one's
 #   scratch  the same StyleGAN2 trained adversarially from nothing, then its figures
 #   fit128   the generator fitted to the renderer at 128 pixels
-#   baselines  GAN-INT-CLS, StackGAN and DF-GAN on MiniFaces, an equal number of images each (BASELINE_KIMG)
+#   baselines  DAMSM and the four earlier GANs on MiniFaces, an equal number of images each (BASELINE_KIMG), and their comparison
 #
 # Each stage takes under ten minutes on one large GPU; set KIMG to change the length of the adversarial runs, and CLONE to the folder
 # of a clone of NVlabs/stylegan2-ada-pytorch to measure it too. Figures and weights land in OUTDIR (fp16, a few megabytes each);
@@ -49,14 +49,19 @@ for stage in "${stages[@]}"; do
     "$python" -m styleT2I.package_model --generator "$out/runs/fit128/generator.json" --half --outdir "$out/fit128"
     ;;
   baselines)
-    for system in gan_int_cls stackgan dfgan; do
-      "$python" -m styleT2I.train_baseline --model "$system" --kimg "${BASELINE_KIMG:-400}" --eval-kimg 40 \
+    kimg=${BASELINE_KIMG:-400}
+    "$python" -m styleT2I.train_baseline --model damsm --kimg "$kimg" --device cuda --outdir "$out/runs/damsm"
+    for system in gan_int_cls stackgan attngan dfgan; do
+      reader=()
+      case $system in attngan | dfgan) reader=(--damsm "$out/runs/damsm") ;; esac
+      "$python" -m styleT2I.train_baseline --model "$system" "${reader[@]}" --kimg "$kimg" --eval-kimg 40 \
         --judge "$model/judges_guide.json" --device cuda --outdir "$out/runs/$system"
-      role=--${system//_/-}
-      "$python" -m styleT2I.package_model "$role" "$out/runs/$system/$system.json" --clip "$out/runs/$system/clip.json" \
-        --half --outdir "$out/$system"
+      "$python" -m styleT2I.package_model --model "$out/runs/$system" --half --outdir "$out/$system"
       tail -n 1 "$out/runs/$system/stats.jsonl"
     done
+    "$python" -m styleT2I.evaluate --suite systems --systems "$out/gan_int_cls,$out/stackgan,$out/attngan,$out/dfgan,minifaces" \
+      --table --json "$out/systems.json" --grid "$out/systems.png"
+    "$python" -m styleT2I.evaluate --suite style --systems "$out/gan_int_cls" --json "$out/style.json"
     ;;
   *)
     echo "unknown stage $stage" >&2
