@@ -1,4 +1,4 @@
-"""Bias, noise, activation, gain and clamp in one call: the epilogue of every StyleGAN2 layer."""
+"""Bias, noise, activation, gain, clamp and the next styles in one call: the epilogue of every StyleGAN2 layer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,29 +43,48 @@ def activation(name):
     return ACTIVATIONS[name]
 
 
-def bias_act(x, b=None, *, scale=None, noise=None, dim=1, act="linear", alpha=None, gain=None, clamp=None, impl="auto"):
-    """Compute clamp(gain * act(x * scale + noise + b)), in x's type.
+def is_one_pass(x, impl="auto"):
+    """Whether bias_act of x [N,C,H,W] reads and writes it once, so that next_styles cost nothing: with CUDA kernels."""
+    return takes_cuda(x, resolve_impl(impl, ["cuda"]))
+
+
+def bias_act(
+    x,
+    b=None,
+    *,
+    scale=None,
+    noise=None,
+    next_styles=None,
+    dim=1,
+    act="linear",
+    alpha=None,
+    gain=None,
+    clamp=None,
+    impl="auto",
+):
+    """Compute clamp(gain * act(x * scale + noise + b)) * next_styles, in x's type.
 
     x: [N,C] or [N,C,...] with its channels in dimension `dim`. b: [C] or None. scale: [N,C] (demodulation) or None.
     noise: broadcastable to x, [1 or N,1,H,W] or [H,W] for images, or None. act: a key of ACTIVATIONS.
+    next_styles: [N,C], by which the layer that reads the result scales its activations, or None.
     alpha, gain: None means the activation's own; for lrelu alpha is the slope below zero.
-    clamp: the result is limited to [-clamp, clamp]; None means no limit.
+    clamp: what next_styles multiply is limited to [-clamp, clamp]; None means no limit.
     """
     impl = resolve_impl(impl, ["cuda"])
     spec = activation(act)
     alpha = spec.alpha if alpha is None else alpha
     gain = spec.gain if gain is None else gain
     if dim == 1 and x.ndim in (2, 4) and takes_cuda(x, impl):
-        return bias_act_cuda(x, b, scale, noise, act, alpha, gain, clamp)
+        return bias_act_cuda(x, b, scale, noise, next_styles, act, alpha, gain, clamp)
     if impl == "cuda":
         raise ConfigError(f"impl 'cuda' of bias_act takes [N,C] or [N,C,H,W], got {list(x.shape)} with dim {dim}")
     if b is not None:
         b = b.reshape([-1 if i == dim else 1 for i in range(x.ndim)])
-    if scale is not None:
-        scale = scale.reshape([n if i in (0, dim) else 1 for i, n in enumerate(x.shape)])
+    shape = [n if i in (0, dim) else 1 for i, n in enumerate(x.shape)]
+    scale, next_styles = (None if t is None else t.reshape(shape) for t in (scale, next_styles))
     terms = [t for t in (noise, b) if t is not None]
     if impl == "ref":
-        return _by_definition(x, scale, terms, spec, alpha, gain, clamp).to(x.dtype)
+        return _by_definition(x, scale, terms, next_styles, spec, alpha, gain, clamp).to(x.dtype)
     scale, terms = None if scale is None else scale.to(x.dtype), [t.to(x.dtype) for t in terms]
     if spec.is_homogeneous and gain > 0 and (scale is not None or terms):
         # act(gain * x) = gain * act(x): the small operands take the gain, which saves a pass over x.
@@ -82,12 +101,13 @@ def bias_act(x, b=None, *, scale=None, noise=None, dim=1, act="linear", alpha=No
         x = x * gain
     if clamp is not None:
         x = x.clamp(-clamp, clamp)
-    return x
+    return x if next_styles is None else x * next_styles.to(x.dtype)
 
 
-def _by_definition(x, scale, terms, spec, alpha, gain, clamp):
+def _by_definition(x, scale, terms, next_styles, spec, alpha, gain, clamp):
     x = x if scale is None else x * scale
     for t in terms:
         x = x + t
     x = spec.function(x, alpha, False) * gain
-    return x if clamp is None else x.clamp(-clamp, clamp)
+    x = x if clamp is None else x.clamp(-clamp, clamp)
+    return x if next_styles is None else x * next_styles

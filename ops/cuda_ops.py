@@ -36,14 +36,17 @@ def _warn_once(text):
         warnings.warn(text, stacklevel=4)
 
 
-def bias_act_cuda(x, b, scale, noise, act, alpha, gain, clamp):
-    """Compute bias_act for x [N,C] or [N,C,H,W] on a GPU; b [C], scale [N,C], noise [H,W] or [N,1,H,W] or None."""
+def bias_act_cuda(x, b, scale, noise, next_styles, act, alpha, gain, clamp):
+    """Compute bias_act for x [N,C] or [N,C,H,W] on a GPU.
+
+    b: [C]. scale, next_styles: [N,C]. noise: [H,W] or [N,1,H,W]. Each may be None.
+    """
     if x.ndim == 2:
-        return bias_act_cuda(x[:, :, None, None], b, scale, noise, act, alpha, gain, clamp).flatten(1)
+        return bias_act_cuda(x[:, :, None, None], b, scale, noise, next_styles, act, alpha, gain, clamp).flatten(1)
     if noise is not None:
         noise = noise.expand(len(noise) if noise.ndim == 4 else 1, 1, *x.shape[2:])
     settings = (ACTS.index(act), float(alpha), float(gain), None if clamp is None else float(clamp))
-    return _BiasAct.apply(x.contiguous(memory_format=_format(x)), b, scale, noise, settings)
+    return _BiasAct.apply(x.contiguous(memory_format=_format(x)), b, scale, noise, next_styles, settings)
 
 
 def upfirdn2d_cuda(x, correlation, up, down, padding):
@@ -53,42 +56,57 @@ def upfirdn2d_cuda(x, correlation, up, down, padding):
 
 class _BiasAct(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, b, scale, noise, settings):
+    def forward(ctx, x, b, scale, noise, next_styles, settings):
         ctx.settings = settings
-        ctx.save_for_backward(x, b, scale, noise)
-        return _run(x, b, scale, noise, None, None, 0, settings)
+        ctx.save_for_backward(x, b, scale, noise, next_styles)
+        return _run(x, b, scale, noise, next_styles, None, None, 0, settings)
 
     @staticmethod
     def backward(ctx, grad):
-        x, b, scale, noise = ctx.saved_tensors
-        dv = _BiasActGradient.apply(grad, x, b, scale, noise, ctx.settings)
-        return *_spread(dv, ctx.needs_input_grad, x, b, scale, noise), None
+        x, b, scale, noise, next_styles = ctx.saved_tensors
+        operands, d_next_styles = (None,) * 4, None
+        if any(ctx.needs_input_grad[:4]):
+            dv = _BiasActGradient.apply(grad, x, b, scale, noise, next_styles, ctx.settings)
+            operands = _spread(dv, ctx.needs_input_grad, x, b, scale, noise)
+        if ctx.needs_input_grad[4]:
+            d_next_styles = _sum_of_products(grad, _BiasAct.apply(x, b, scale, noise, None, ctx.settings), next_styles)
+        return *operands, d_next_styles, None
 
 
 class _BiasActGradient(torch.autograd.Function):
     """Gradient of the activation's input v = x * scale + noise + b; its own derivatives are the second ones."""
 
     @staticmethod
-    def forward(ctx, grad, x, b, scale, noise, settings):
+    def forward(ctx, grad, x, b, scale, noise, next_styles, settings):
         ctx.settings = settings
-        ctx.save_for_backward(grad, x, b, scale, noise)
-        return _run(x, b, scale, noise, grad, None, 1, settings)
+        ctx.save_for_backward(grad, x, b, scale, noise, next_styles)
+        return _run(x, b, scale, noise, next_styles, grad, None, 1, settings)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, grad2):
-        grad, x, b, scale, noise = ctx.saved_tensors
-        d_grad = _run(x, b, scale, noise, grad2, None, 1, ctx.settings) if ctx.needs_input_grad[0] else None
-        if not any(ctx.needs_input_grad[1:5]) or ACTS[ctx.settings[0]] in PIECEWISE_LINEAR:
-            return (d_grad,) + (None,) * 5
-        dv = _run(x, b, scale, noise, grad, grad2, 2, ctx.settings)
-        return d_grad, *_spread(dv, ctx.needs_input_grad[1:], x, b, scale, noise), None
+        grad, x, b, scale, noise, next_styles = ctx.saved_tensors
+        operands, d_grad, d_next_styles = (None,) * 4, None, None
+        if ctx.needs_input_grad[0]:
+            d_grad = _run(x, b, scale, noise, next_styles, grad2, None, 1, ctx.settings)
+        if any(ctx.needs_input_grad[1:5]) and ACTS[ctx.settings[0]] not in PIECEWISE_LINEAR:
+            dv = _run(x, b, scale, noise, next_styles, grad, grad2, 2, ctx.settings)
+            operands = _spread(dv, ctx.needs_input_grad[1:], x, b, scale, noise)
+        if ctx.needs_input_grad[5]:
+            unscaled = _run(x, b, scale, noise, None, grad, None, 1, ctx.settings)
+            d_next_styles = _sum_of_products(grad2, unscaled, next_styles)
+        return d_grad, *operands, d_next_styles, None
 
 
-def _run(x, b, scale, noise, grad, grad2, order, settings):
-    b, scale, noise = (None if t is None else t.float().contiguous() for t in (b, scale, noise))
-    grad, grad2 = (None if t is None else t.to(x.dtype).contiguous(memory_format=_format(x)) for t in (grad, grad2))
-    return cuda_kernels().bias_act(x, b, scale, noise, grad, grad2, order, *settings)
+def _run(x, b, scale, noise, next_styles, grad, grad2, order, settings):
+    operands = [None if t is None else t.float().contiguous() for t in (b, scale, noise, next_styles)]
+    grads = [None if t is None else t.to(x.dtype).contiguous(memory_format=_format(x)) for t in (grad, grad2)]
+    return cuda_kernels().bias_act(x, *operands, *grads, order, *settings)
+
+
+def _sum_of_products(grad, unscaled, next_styles):
+    """Gradient of next_styles [N,C], which multiply `unscaled` [N,C,H,W]; in float32, whatever x is in."""
+    return (grad.float() * unscaled).sum([2, 3]).to(next_styles.dtype)
 
 
 def _spread(dv, needs_input_grad, x, b, scale, noise):

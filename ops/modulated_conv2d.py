@@ -5,6 +5,7 @@ import math
 import torch
 import torch.nn.functional as F
 
+from styleT2I.errors import ConfigError
 from styleT2I.ops.bias_act import bias_act
 from styleT2I.ops.impl import resolve_impl
 from styleT2I.ops.upfirdn2d import downsample2d, filter_size, upfirdn2d, upsample2d
@@ -75,19 +76,37 @@ def modulated_conv2d(x, weight, styles, *, demodulate=True, up=1, resample_filte
 
 
 def modulated_layer(
-    x, weight, styles, bias, *, noise=None, up=1, resample_filter=None, act="lrelu", gain=None, clamp=None, impl="auto"
+    x,
+    weight,
+    styles,
+    bias,
+    *,
+    noise=None,
+    next_styles=None,
+    is_scaled=False,
+    up=1,
+    resample_filter=None,
+    act="lrelu",
+    gain=None,
+    clamp=None,
+    impl="auto",
 ):
     """Compute bias_act(modulated_conv2d(..), bias, noise..), the demodulation within the pass of bias_act.
 
-    Arguments and result as in these two.
+    Arguments and result as in these two. next_styles: the [N,O] styles of a modulated_layer that alone reads the result
+    and takes it with is_scaled: it then has no scaling to do. Neither exists as published, so impl 'ref' refuses both.
     """
     resampling = {"up": up, "resample_filter": resample_filter, "impl": impl}
     epilogue = {"noise": noise, "act": act, "gain": gain, "clamp": clamp, "impl": impl}
     if resolve_impl(impl) == "ref":
+        if is_scaled or next_styles is not None:
+            raise ConfigError("impl 'ref' of modulated_layer scales weights: give no next_styles and no scaled x")
         return bias_act(modulated_conv2d(x, weight, styles, **resampling), bias, **epilogue)
     demodulation = demodulation_coefficients(weight, styles)
-    x, factors = _scale_and_convolve(x, weight, styles, demodulation, **resampling)
-    return bias_act(x, bias, scale=factors, **epilogue)
+    if next_styles is not None and x.dtype in HALF_DTYPES:
+        next_styles = next_styles / _style_peaks(next_styles)
+    x, factors = _scale_and_convolve(x, weight, styles, demodulation, is_scaled, **resampling)
+    return bias_act(x, bias, scale=factors, next_styles=next_styles, **epilogue)
 
 
 def normalized_for_half(weight, styles, dtype):
@@ -100,17 +119,23 @@ def normalized_for_half(weight, styles, dtype):
     # The factors undo these peaks whatever they are, so no gradient flows through them.
     tiny = torch.finfo(weight.dtype).tiny
     weight_peaks = weight.detach().abs().amax(dim=[1, 2, 3]).clamp_min(tiny) * math.sqrt(weight[0].numel())  # [O]
-    style_peaks = styles.detach().abs().amax(dim=1, keepdim=True).clamp_min(tiny)  # [N, 1]
+    style_peaks = _style_peaks(styles)
     weight = (weight / weight_peaks[:, None, None, None]).to(dtype)
     return weight, (styles / style_peaks).to(dtype), style_peaks * weight_peaks
 
 
-def _scale_and_convolve(x, weight, styles, demodulation, **resampling):
+def _style_peaks(styles):
+    """Return the largest |style| of each sample, [N,1], never zero; no gradient flows through it."""
+    return styles.detach().abs().amax(dim=1, keepdim=True).clamp_min(torch.finfo(styles.dtype).tiny)
+
+
+def _scale_and_convolve(x, weight, styles, demodulation, is_scaled=False, **resampling):
     """Return the convolution of the scaled activations and the factors [N,O] that it still takes, None for none."""
     if x.dtype in HALF_DTYPES:
         weight, styles, factors = normalized_for_half(weight, styles, x.dtype)
         demodulation = factors if demodulation is None else demodulation * factors
-    return conv2d_resample(x * styles[:, :, None, None], weight, **resampling), demodulation
+    x = x if is_scaled else x * styles[:, :, None, None]
+    return conv2d_resample(x, weight, **resampling), demodulation
 
 
 def _grouped(x, weight, styles, demodulate, up, resample_filter, eps):

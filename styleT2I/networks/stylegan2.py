@@ -12,7 +12,7 @@ from styleT2I.errors import ConfigError
 from styleT2I.networks.stylegan2_config import GeneratorConfig
 from styleT2I.networks.stylegan2_frozen import compiled_form
 from styleT2I.networks.stylegan2_layers import Conv2d, FullyConnected, MappingNetwork, clamp_in
-from styleT2I.ops.bias_act import activation, bias_act
+from styleT2I.ops.bias_act import activation, bias_act, is_one_pass
 from styleT2I.ops.modulated_conv2d import modulated_conv2d, modulated_layer
 from styleT2I.ops.upfirdn2d import setup_filter, upsample2d
 
@@ -38,13 +38,15 @@ class SynthesisLayer(nn.Module):
             self.register_buffer("noise_const", torch.randn(resolution, resolution))
             self.noise_strength = nn.Parameter(torch.zeros([]))
 
-    def forward(self, x, w, noise_mode="const", generator=None, gain=1.0):
-        styles = self.affine(w)
+    def forward(self, x, w, noise_mode="const", generator=None, gain=1.0, *, next_styles=None, scaled_by=None):
+        """Compute the layer; next_styles is modulated_layer's, scaled_by the styles that x comes multiplied by."""
+        styles = self.affine(w) if scaled_by is None else scaled_by
         clamp = clamp_in(x.dtype, self.conv_clamp, gain)
         resampling = {"up": self.up, "resample_filter": self.resample_filter}
         epilogue = {"noise": self.noise(x, noise_mode, generator), "act": self.act, "clamp": clamp}
+        passing = {"next_styles": next_styles, "is_scaled": scaled_by is not None}
         gain = self.act_gain * gain
-        return modulated_layer(x, self.weight, styles, self.bias, gain=gain, **resampling, **epilogue)
+        return modulated_layer(x, self.weight, styles, self.bias, gain=gain, **resampling, **epilogue, **passing)
 
     def noise(self, x, noise_mode, generator):
         """Return what is added to the pixels, [H,W] or [N,1,H,W], or None; x gives N, the device and the precision."""
@@ -107,17 +109,21 @@ class SynthesisBlock(nn.Module):
             x = self.conv1(x.contiguous(memory_format=torch.channels_last), ws[:, 0], noise_mode, generator)
         elif self.architecture == "resnet":
             shortcut = self.skip(x, gain=math.sqrt(0.5))
-            x = self.conv0(x, ws[:, 0], noise_mode, generator)
-            x = shortcut + self.conv1(x, ws[:, 1], noise_mode, generator, gain=math.sqrt(0.5))
+            x = shortcut + self.convolve(x, ws, noise_mode, generator, gain=math.sqrt(0.5))
         else:
-            x = self.conv0(x, ws[:, 0], noise_mode, generator)
-            x = self.conv1(x, ws[:, 1], noise_mode, generator)
+            x = self.convolve(x, ws, noise_mode, generator)
         if image is not None:
             image = upsample2d(image, self.resample_filter)
         if self.has_rgb:
             rgb = self.torgb(x, ws[:, self.num_convs])
             image = rgb if image is None else image + rgb
         return x, image
+
+    def convolve(self, x, ws, noise_mode, generator, gain=1.0):
+        """Return conv1 of conv0 of x; conv1 alone reads conv0's result, so that CUDA kernels scale it as they write."""
+        styles = self.conv1.affine(ws[:, 1]) if is_one_pass(x) else None
+        x = self.conv0(x, ws[:, 0], noise_mode, generator, next_styles=styles)
+        return self.conv1(x, ws[:, 1], noise_mode, generator, gain, scaled_by=styles)
 
 
 class SynthesisNetwork(nn.Module):

@@ -9,6 +9,9 @@ import pytest
 import torch
 
 from styleT2I.errors import ExtensionError
+from styleT2I.networks.stylegan2 import Generator
+from styleT2I.networks.stylegan2_config import GeneratorConfig
+from styleT2I.networks.stylegan2_precision import set_precision
 from styleT2I.ops import cuda_ops
 from styleT2I.ops.bias_act import ACTIVATIONS, bias_act
 from styleT2I.ops.impl import default_impl
@@ -70,13 +73,14 @@ def derivatives(function, operands):
 def test_bias_act_and_its_derivatives(device, act, memory_format, channels):
     x = image(device, channels, torch.float32, memory_format)
     rng = torch.Generator().manual_seed(2)
-    shapes = [(channels,), (3, channels), (3, 1, 6, 10)]
+    shapes = [(channels,), (3, channels), (3, 1, 6, 10), (3, channels)]
     operands = [x, *(torch.randn(shape, generator=rng).to(device) for shape in shapes)]
     for noise in (operands[3], operands[3][0, 0]):
         operands[3] = noise
 
-        def function(x, b, scale, noise, impl):
-            return bias_act(x, b, scale=scale, noise=noise, act=act, gain=1.3, clamp=1.5, impl=impl)
+        def function(x, b, scale, noise, next_styles, impl):
+            arguments = {"scale": scale, "noise": noise, "next_styles": next_styles}
+            return bias_act(x, b, **arguments, act=act, gain=1.3, clamp=1.5, impl=impl)
 
         y, grads, second = derivatives(lambda *t: function(*t, "cuda"), operands)
         wanted = derivatives(lambda *t: function(*t, "ref"), [t.double() for t in operands])
@@ -94,8 +98,50 @@ def test_bias_act_in_half_precision_and_alone(device, dtype, memory_format):
         ours, exact = bias_act(x, **arguments, impl="cuda"), bias_act(x.double(), **arguments, impl="ref")
         assert ours.dtype == dtype and relative_error(ours, exact) < TOLERANCE[dtype]
     row = x[:, :, 0, 0]
-    exact = bias_act(row.double(), b, act="lrelu", impl="ref")
-    assert relative_error(bias_act(row, b, act="lrelu", impl="cuda"), exact) < TOLERANCE[dtype]
+    for next_styles in (None, row.float().flip(0)):
+        exact = bias_act(row.double(), b, next_styles=next_styles, act="lrelu", impl="ref")
+        ours = bias_act(row, b, next_styles=next_styles, act="lrelu", impl="cuda")
+        assert ours.dtype == dtype and relative_error(ours, exact) < TOLERANCE[dtype]
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
+@pytest.mark.parametrize("memory_format", FORMATS)
+def test_gradients_of_styles_are_sums_in_float32(device, dtype, memory_format):
+    """Sums of 70000 lie outside float16, and in bfloat16 they would stop growing at 256."""
+    x = torch.full((2, 8, 100, 175), 2.0, device=device, dtype=dtype).contiguous(memory_format=FORMATS[memory_format])
+    next_styles = torch.linspace(-1, 1, 16, device=device).reshape(2, 8).requires_grad_()
+    y = bias_act(x, next_styles=next_styles, act="relu", gain=2, impl="cuda")
+    (grad,) = torch.autograd.grad(y, next_styles, torch.ones_like(y))
+    assert grad.dtype == torch.float32 and (grad == 70000).all()
+
+
+@pytest.mark.parametrize("architecture", ["skip", "resnet"])
+@pytest.mark.parametrize("precision, tolerance", [("fp32", 1e-5), ("fp16", 1e-2), ("bf16", 6e-2)])
+def test_a_generator_on_the_kernels_agrees_with_the_ops_as_published(device, architecture, precision, tolerance):
+    torch.manual_seed(0)
+    config = GeneratorConfig(
+        16, z_dim=8, w_dim=8, mapping_layers=2, channel_max=16, channel_base=256, architecture=architecture
+    )
+    G = Generator(config).to(device)
+    ws = G.mapping(torch.randn(2, 8).to(device)).detach().requires_grad_()
+    # The gradient of a noise's strength, one sum over all pixels, may nearly cancel and has no precision of its own.
+    parameters = [p for name, p in G.synthesis.named_parameters() if not name.endswith("noise_strength")]
+    seen = []
+    G.synthesis.b16.conv1.register_forward_pre_hook(
+        lambda module, args, named: seen.append(named["scaled_by"]), with_kwargs=True
+    )
+
+    def image_and_gradients():
+        image = G.synthesis(ws)
+        return image, *torch.autograd.grad(image.square().mean(), [ws, *parameters])
+
+    with default_impl("ref"):
+        exact = image_and_gradients()
+    set_precision(G, precision)
+    ours = image_and_gradients()
+    assert seen[0] is None and seen[1].shape == (2, 16)
+    for one, wanted in zip(ours, exact, strict=True):
+        assert relative_error(one, wanted) < tolerance
 
 
 @pytest.mark.parametrize("taps", [[1, 3, 3, 1], list(range(1, 8)), [[1, 2, 3], [0, 1, 5]], None], ids=str)
@@ -195,9 +241,10 @@ def test_wrong_operands_are_refused(device):
         (lambda: kernels.upfirdn2d(x, f.half(), (1, 1), (1, 1), (0,) * 4), "filter must be"),
         (lambda: kernels.upfirdn2d(x, f, (1, 1), (1, 1), (-8, 0, 0, 0)), "smaller than the filter"),
         (lambda: kernels.upfirdn2d(x, f, (1, 1), (1, 1), (2**31, 0, 0, 0)), "too long"),
-        (lambda: kernels.bias_act(x, f, None, None, None, None, 0, 0, 0.0, 1.0, None), "bias must be"),
-        (lambda: kernels.bias_act(x, None, None, None, None, None, 1, 0, 0.0, 1.0, None), "grad is missing"),
-        (lambda: kernels.bias_act(x, None, None, None, x[:2], None, 1, 0, 0.0, 1.0, None), "must be like x"),
+        (lambda: kernels.bias_act(x, f, *[None] * 5, 0, 0, 0.0, 1.0, None), "bias must be"),
+        (lambda: kernels.bias_act(x, *[None] * 3, f, None, None, 0, 0, 0.0, 1.0, None), "next_styles must be"),
+        (lambda: kernels.bias_act(x, *[None] * 6, 1, 0, 0.0, 1.0, None), "grad is missing"),
+        (lambda: kernels.bias_act(x, *[None] * 4, x[:2], None, 1, 0, 0.0, 1.0, None), "must be like x"),
     ]:
         with pytest.raises(RuntimeError, match=message):
             call()

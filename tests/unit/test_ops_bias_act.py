@@ -25,19 +25,22 @@ SCALAR = {
 def operands(dtype=torch.float64):
     rng = torch.Generator().manual_seed(0)
     x, b = torch.randn(2, 3, 4, 5, generator=rng, dtype=dtype), torch.randn(3, generator=rng, dtype=dtype)
-    return x, b, torch.randn(2, 3, generator=rng, dtype=dtype), torch.randn(2, 1, 4, 5, generator=rng, dtype=dtype)
+    scale, noise, next_styles = (torch.randn(*n, generator=rng, dtype=dtype) for n in [(2, 3), (2, 1, 4, 5), (2, 3)])
+    return x, b, scale, noise, next_styles
 
 
 @pytest.mark.parametrize("act", ACTIVATIONS)
 @pytest.mark.parametrize("clamp", [None, 0.4])
 @pytest.mark.parametrize("impl", ["torch", "ref"])
 def test_value_matches_the_formula(act, clamp, impl):
-    x, b, scale, noise = operands()
+    x, b, scale, noise, next_styles = operands()
     result = bias_act(x, b, scale=scale, noise=noise, act=act, clamp=clamp, impl=impl)
+    scaled = bias_act(x, b, scale=scale, noise=noise, next_styles=next_styles, act=act, clamp=clamp, impl=impl)
     for n, c, i, j in [(0, 0, 0, 0), (0, 2, 3, 4), (1, 1, 2, 0), (1, 2, 0, 3)]:
         value = SCALAR[act](float(x[n, c, i, j] * scale[n, c] + noise[n, 0, i, j] + b[c]))
         value = value if clamp is None else min(max(value, -clamp), clamp)
         assert float(result[n, c, i, j]) == pytest.approx(value, abs=1e-12)
+        assert float(scaled[n, c, i, j]) == pytest.approx(value * float(next_styles[n, c]), abs=1e-12)
 
 
 @pytest.mark.parametrize("act", ["linear", "lrelu", "swish"])
@@ -45,8 +48,8 @@ def test_value_matches_the_formula(act, clamp, impl):
 @pytest.mark.parametrize("has_scale", [False, True])
 @pytest.mark.parametrize("has_bias", [False, True])
 def test_gain_multiplies_whatever_else_is_given(act, gain, has_scale, has_bias):
-    x, b, scale, _ = operands()
-    arguments = {"scale": scale if has_scale else None, "act": act}
+    x, b, scale, _, next_styles = operands()
+    arguments = {"scale": scale if has_scale else None, "next_styles": next_styles, "act": act}
     plain = bias_act(x, b if has_bias else None, gain=1, **arguments)
     result = bias_act(x, b if has_bias else None, gain=gain, **arguments)
     torch.testing.assert_close(result, plain * gain)
@@ -55,25 +58,28 @@ def test_gain_multiplies_whatever_else_is_given(act, gain, has_scale, has_bias):
 def test_operands_are_left_alone():
     operand_list = operands()
     before = [t.clone() for t in operand_list]
-    x, b, scale, noise = operand_list
-    bias_act(x, b, scale=scale, noise=noise, act="lrelu")
+    x, b, scale, noise, next_styles = operand_list
+    bias_act(x, b, scale=scale, noise=noise, next_styles=next_styles, act="lrelu")
     bias_act(x, act="lrelu")
     bias_act(x, act="relu", gain=1)
     assert all(torch.equal(t, old) for t, old in zip(operand_list, before, strict=True))
 
 
 def test_channels_may_be_last():
-    x, b, scale, _ = operands()
-    result = bias_act(x.movedim(1, 3), b, scale=scale, dim=3, act="lrelu")
-    torch.testing.assert_close(result.movedim(3, 1), bias_act(x, b, scale=scale, act="lrelu"))
+    x, b, scale, _, next_styles = operands()
+    arguments = {"scale": scale, "next_styles": next_styles, "act": "lrelu"}
+    result = bias_act(x.movedim(1, 3), b, dim=3, **arguments)
+    torch.testing.assert_close(result.movedim(3, 1), bias_act(x, b, **arguments))
 
 
 @pytest.mark.parametrize("act", ACTIVATIONS)
-def test_first_and_second_derivatives(act):
+@pytest.mark.parametrize("impl", ["torch", "ref"])
+def test_first_and_second_derivatives(act, impl):
     operand_list = [t.requires_grad_() for t in operands()]
 
-    def function(x, b, scale, noise):
-        return bias_act(x, b, scale=scale, noise=noise, act=act, gain=1.3, clamp=2.5)
+    def function(x, b, scale, noise, next_styles):
+        arguments = {"scale": scale, "noise": noise, "next_styles": next_styles}
+        return bias_act(x, b, **arguments, act=act, gain=1.3, clamp=2.5, impl=impl)
 
     assert torch.autograd.gradcheck(function, operand_list)
     assert torch.autograd.gradgradcheck(function, operand_list)

@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from styleT2I.errors import ConfigError
 from styleT2I.ops.modulated_conv2d import (
     conv2d_resample,
     demodulation_coefficients,
@@ -55,6 +56,22 @@ def test_layer_matches_its_steps(up):
     assert wanted.abs().max() == 2
     for impl in ("auto", "ref"):
         torch.testing.assert_close(modulated_layer(x, weight, styles, bias, **arguments, impl=impl), wanted)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16], ids=str)
+def test_a_layer_may_multiply_by_the_next_ones_styles(dtype):
+    x, weight, styles = operands()
+    rng = torch.Generator().manual_seed(1)
+    next_weight, next_styles = torch.randn(5, 2, 3, 3, generator=rng).double(), 30 * torch.randn(3, 2, generator=rng)
+    bias, next_styles, arguments = torch.ones(2).double(), next_styles.double(), {"up": 2, "resample_filter": FILTER}
+    x = x.to(dtype)
+    h = modulated_layer(x, weight, styles, bias, **arguments, clamp=2)
+    wanted = modulated_layer(h, next_weight, next_styles, None)
+    h = modulated_layer(x, weight, styles, bias, **arguments, clamp=2, next_styles=next_styles)
+    assert torch.equal(modulated_layer(h, next_weight, next_styles, None, is_scaled=True), wanted)
+    for refused in ({"next_styles": next_styles}, {"is_scaled": True}):
+        with pytest.raises(ConfigError, match="impl 'ref' of modulated_layer scales weights"):
+            modulated_layer(x, weight, styles, bias, **refused, impl="ref")
 
 
 @pytest.mark.parametrize("up", [1, 2])

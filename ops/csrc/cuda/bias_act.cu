@@ -1,4 +1,5 @@
-// Demodulation, noise, bias, activation, gain and clamp in one pass, with first and second derivative.
+// Demodulation, noise, bias, activation, gain, clamp and the next layer's styles in one pass, with first and second
+// derivative.
 #include "launch.cuh"
 
 namespace {
@@ -68,11 +69,13 @@ __global__ void bias_act_kernel(BiasAct p, Index num_items) {
         for (int i = 0; i < N; i++) {
             const Index channel = l.is_channels_last ? inner + i : middle;
             const Index pixel = l.is_channels_last ? middle : inner + i;
+            const long long map = (long long)sample * l.channels + channel;
             float v = to_float(x.value[i]);
-            if (p.scale) v *= p.scale[(long long)sample * l.channels + channel];
+            if (p.scale) v *= p.scale[map];
             if (p.noise) v += p.noise[(long long)sample * p.noise_step + pixel];
             if (p.bias) v += p.bias[channel];
-            from_float(apply(p, v, to_float(grad.value[i]), to_float(grad2.value[i])), y.value[i]);
+            const float result = apply(p, v, to_float(grad.value[i]), to_float(grad2.value[i]));
+            from_float(p.next_styles ? result * p.next_styles[map] : result, y.value[i]);
         }
         ((Pack<T, N>*)p.y)[item] = y;
     }

@@ -13,10 +13,11 @@ struct Layout {
 enum class Act { LINEAR, RELU, LRELU, TANH, SIGMOID, ELU, SELU, SOFTPLUS, SWISH };
 
 // With v = x * scale + noise + bias and f(v) = gain * act(v), limited to [-clamp, clamp]:
-// order 0: y = f(v); order 1: y = grad * f'(v); order 2: y = grad * grad2 * f''(v). Arithmetic is in float.
+// order 0: y = f(v); order 1: y = grad * f'(v); order 2: y = grad * grad2 * f''(v); each times next_styles.
+// Arithmetic is in float.
 struct BiasAct {
     const void *x, *grad, *grad2;  // of one type and layout with y; grad from order 1 on, grad2 for order 2
-    const float *bias, *scale, *noise;  // [C], [N, C], [1 or N, pixels]; each may be null
+    const float *bias, *scale, *noise, *next_styles;  // [C], [N, C], [1 or N, pixels], [N, C]; each may be null
     void* y;
     long long noise_step;  // pixels, or 0 for one noise for all samples
     Layout layout;

@@ -50,15 +50,16 @@ const void* like(const std::optional<Tensor>& t, const Tensor& x, bool is_wanted
 
 // x: [N, C, H, W]; a matrix [N, C] comes as [N, C, 1, 1].
 Tensor bias_act(const Tensor& x, const std::optional<Tensor>& bias, const std::optional<Tensor>& scale,
-                const std::optional<Tensor>& noise, const std::optional<Tensor>& grad,
-                const std::optional<Tensor>& grad2, int64_t order, int64_t act, double alpha, double gain,
-                std::optional<double> clamp) {
+                const std::optional<Tensor>& noise, const std::optional<Tensor>& next_styles,
+                const std::optional<Tensor>& grad, const std::optional<Tensor>& grad2, int64_t order, int64_t act,
+                double alpha, double gain, std::optional<double> clamp) {
     const c10::cuda::CUDAGuard guard(x.device());
     BiasAct p{};
     p.layout = {x.size(0), x.size(1), x.size(2) * x.size(3), has_channels_last(x)};
     TORCH_CHECK(order >= 0 && order <= 2 && act >= 0 && act <= int64_t(Act::SWISH), "unknown order or activation");
     p.x = x.const_data_ptr(), p.grad = like(grad, x, order >= 1, "grad"), p.grad2 = like(grad2, x, order == 2, "grad2");
     p.bias = floats(bias, x, x.size(1), "bias"), p.scale = floats(scale, x, x.size(0) * x.size(1), "scale");
+    p.next_styles = floats(next_styles, x, x.size(0) * x.size(1), "next_styles");
     const bool is_shared = noise && noise->numel() == p.layout.pixels;
     p.noise = floats(noise, x, is_shared ? p.layout.pixels : x.size(0) * p.layout.pixels, "noise");
     p.noise_step = is_shared ? 0 : p.layout.pixels;
@@ -100,7 +101,7 @@ Tensor upfirdn2d(const Tensor& x, const Tensor& filter, at::IntArrayRef up, at::
 }  // namespace
 
 TORCH_LIBRARY(stylet2i_cuda, m) {
-    m.def("bias_act(Tensor x, Tensor? bias, Tensor? scale, Tensor? noise, Tensor? grad, Tensor? grad2, int order, "
-          "int act, float alpha, float gain, float? clamp) -> Tensor", &bias_act);
+    m.def("bias_act(Tensor x, Tensor? bias, Tensor? scale, Tensor? noise, Tensor? next_styles, Tensor? grad, "
+          "Tensor? grad2, int order, int act, float alpha, float gain, float? clamp) -> Tensor", &bias_act);
     m.def("upfirdn2d(Tensor x, Tensor filter, int[] up, int[] down, int[] padding) -> Tensor", &upfirdn2d);
 }
