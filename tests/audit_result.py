@@ -6,6 +6,7 @@ from dataclasses import asdict
 import numpy as np
 import torch
 
+from styleT2I.attributes.compositions import read_composition
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.config import from_dict, to_dict
 from styleT2I.fairness.analysis import analyse
@@ -41,7 +42,7 @@ def audit_result(plan=None, is_calibrated=False):
     outcomes = {
         (setting.name, cell): {
             "success": letters,
-            "attributes": {"lipstick": letters},
+            "attributes": dict.fromkeys(read_composition(cell, VOCABULARY), letters),
             "drift": {"hat": [1, 4], "old": [0, 0]},
         }
         for setting in plan.settings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from styleT2I.attributes.compositions import composition_name
 from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.fairness.designs import paired, unpaired
 from styleT2I.fairness.hypothesis_tests import benjamini_hochberg, holm
@@ -54,7 +55,12 @@ def analyse(
     _adjust(exploratory, benjamini_hochberg, "p_benjamini_hochberg", plan.alpha)
     thresholds = [_threshold(one, compared) for one in plan.thresholds]
     failed = [one["comparison"] for one in thresholds if not one["passes"]]
-    figures = {(name, cell): _cell((name, cell), outcomes[name, cell]) for name in settings for cell in cells}
+    terms = {
+        cell: {name: composition_name({name: value}, vocabulary) for name, value in attributes.items()}
+        for cell, attributes in cells.items()
+    }
+    places = [(name, cell) for name in settings for cell in cells]
+    figures = {place: _cell(place, outcomes[place], terms[place[1]]) for place in places}
     for (_, name), figure in figures.items() if confusions else ():
         found = corrected_share_interval(
             figure["successes"], figure["num"], confusions[name], generator("audit", figure["setting"], name)
@@ -113,7 +119,7 @@ def _twins(cells):
                 yield names[index], names[other]
 
 
-def _cell(key, found):
+def _cell(key, found, terms):
     setting, cell = key
     success, num = found["success"], len(found["success"])
     num_right, num_unsure = success.count(SUCCESS), success.count(UNSURE)
@@ -127,7 +133,11 @@ def _cell(key, found):
         "success_interval": list(wilson_interval(num_right, num)),
         "success_bounds": list(share_bounds(num_right, num_unsure, num)),
         "attributes": {
-            name: {"right": letters.count(SUCCESS) / num, "undetermined": letters.count(UNSURE)}
+            name: {
+                "asked": terms[name],
+                "right": letters.count(SUCCESS) / num,
+                "undetermined": letters.count(UNSURE),
+            }
             for name, letters in found["attributes"].items()
         },
         "drift": {name: changed / counted if counted else None for name, (changed, counted) in found["drift"].items()},

@@ -66,8 +66,9 @@ def primary(result):
         + " Thin line below, hollow dot: corrected for the judge's errors; limits hold for this one." * is_corrected
     )
     columns = ["Comparison", "First", "Second", "Gap (95 % interval)", *["Corrected gap"] * is_corrected]
-    columns += ["p (Holm)", "More often", "Ratio", "Bounds"]
-    rows = [_comparison_row(one, is_corrected) for one in compared]
+    has_bounds = any(low != high for low, high in (one["gap_bounds"] for one in compared))
+    columns += ["p (Holm)", "More often", "Ratio", *["Bounds"] * has_bounds]
+    rows = [_comparison_row(one, is_corrected, has_bounds) for one in compared]
     said = (
         f"Declared before anything was drawn, {result['num']} {'pairs' if is_paired(result) else 'pictures a side'}, "
         f"in the setting "
@@ -89,7 +90,7 @@ def _forest_row(one, limit):
     return ForestRow(label, one["gap"], one["gap_interval"], ends, limit.get("max_gap"), not limit.get("passes", True))
 
 
-def _comparison_row(one, is_corrected):
+def _comparison_row(one, is_corrected, has_bounds):
     sides = zip((one["first"]["cell"], one["second"]["cell"]), one["success"], strict=True)
     return [
         one["name"],
@@ -99,7 +100,7 @@ def _comparison_row(one, is_corrected):
         tag("td", p_value(one["p_holm"]), tag("small", f"alone {p_value(one['p'])}"), class_="num"),
         reading(one),
         "-" if one["ratio"] is None else f"{one['ratio']:.2f}",
-        interval(one["gap_bounds"], points),
+        *([interval(one["gap_bounds"], points)] if has_bounds else []),
     ]
 
 

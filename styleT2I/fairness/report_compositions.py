@@ -97,15 +97,18 @@ def _heat(figure, anchors):
 
 def _cell_table(cells, sentences):
     is_corrected = any("corrected" in one for one in cells)
-    columns = ["Composition", "Pictures", "Successes", "Undetermined", "Success (95 % interval)", "Bounds"]
+    is_unsure = any(one["undetermined"] for one in cells)
+    columns = ["Composition", "Pictures", "Successes", "Success (95 % interval)"]
+    columns += ["Undetermined", "Bounds"] * is_unsure
     columns += [*["Corrected (95 % interval)"] * is_corrected, "Each attribute asked for"]
     rows = []
     for one in cells:
-        row = [[one["cell"], tag("small", sentences[one["cell"]])], one["num"], one["successes"], one["undetermined"]]
-        row += [share_cell(one["success"], interval(one["success_interval"])), interval(one["success_bounds"])]
+        row = [[one["cell"], tag("small", sentences[one["cell"]])], one["num"], one["successes"]]
+        row.append(share_cell(one["success"], interval(one["success_interval"])))
+        row += [one["undetermined"], interval(one["success_bounds"])] if is_unsure else []
         if is_corrected:
             row.append(share_cell(one["corrected"]["success"], interval(one["corrected"]["success_interval"])))
-        each = (f"{name} {percent(part['right'])}" for name, part in one["attributes"].items())
+        each = (f"{part['asked']} {percent(part['right'])}" for part in one["attributes"].values())
         rows.append([*row, ", ".join(each)])
     return columns, rows
 

@@ -46,7 +46,11 @@ _NOTES_AFTER = (
         "p raised so that, of the exploratory findings, a share of alpha at most is false on average. Such findings "
         "are leads to test again, not results.",
     ),
-    ("Bounds", "The share, or gap, if the judge had called every undetermined picture a failure, or a success."),
+    (
+        "Bounds",
+        "The share, or gap, if the judge had called every undetermined picture a failure, or a success; shown where "
+        "there are any.",
+    ),
     (
         "Corrected",
         "What remains when the judge's own errors, measured on labelled pictures of each composition, are taken out "

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from styleT2I.attributes.compositions import read_composition
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.config import from_dict
 from styleT2I.fairness.analysis import analyse
@@ -34,10 +35,10 @@ def test_outcomes_are_three_way_and_drift_leaves_out_what_the_sentence_decides()
     assert found["drift"] == {"hat": [2, 3]}
 
 
-def outcomes(success, lipstick=None):
+def outcomes(success, cell):
     return {
         "success": success,
-        "attributes": {"lipstick": lipstick or success},
+        "attributes": dict.fromkeys(read_composition(cell, VOCABULARY), success),
         "drift": {"hat": [1, 4], "old": [0, 0]},
     }
 
@@ -66,7 +67,7 @@ def result():
         "he+beard": "1100000???",
         "she+beard": "0" * 10,
     }
-    found = {(setting.name, cell): outcomes(text) for setting in plan.settings for cell, text in by_cell.items()}
+    found = {(setting.name, cell): outcomes(text, cell) for setting in plan.settings for cell, text in by_cell.items()}
     return analyse(plan, VOCABULARY, found)
 
 
@@ -76,7 +77,8 @@ def test_cells_have_shares_intervals_and_bounds(result):
     assert (he["num"], he["successes"], he["undetermined"], he["success"]) == (10, 2, 3, 0.2)
     assert he["success_interval"] == list(wilson_interval(2, 10))
     assert he["success_bounds"] == [0.2, 0.5]
-    assert he["attributes"] == {"lipstick": {"right": 0.2, "undetermined": 3}}
+    assert he["attributes"] == {name: {"asked": name, "right": 0.2, "undetermined": 3} for name in ("he", "lipstick")}
+    assert result["cells"][0]["attributes"]["he"]["asked"] == "she"
     assert he["drift"] == {"hat": 0.25, "old": None}
 
 
@@ -124,7 +126,7 @@ def test_a_gap_that_only_the_judge_makes_is_corrected_away_and_passes():
     }
     plan = from_dict(AuditPlan, data)
     seen = {"she+lipstick": "1" * 80 + "0" * 20, "he+lipstick": "10" * 40 + "0" * 20}
-    found = {(plan.settings[0].name, cell): outcomes(text) for cell, text in seen.items()}
+    found = {(plan.settings[0].name, cell): outcomes(text, cell) for cell, text in seen.items()}
     confusions = {"she+lipstick": Confusion(400, 0, 0, 400), "he+lipstick": Confusion(200, 200, 0, 400)}
     plain, corrected = analyse(plan, VOCABULARY, found), analyse(plan, VOCABULARY, found, confusions)
     assert plain["verdict"] == "failed" and plain["thresholds"][0]["gap"] == pytest.approx(0.4)
