@@ -26,7 +26,8 @@ def test_resume_after_kill_matches_uninterrupted_run(tmp_path, run_python):
     killed = run_python("-m", "tests.toy_training", tmp_path / "killed", 7)
     assert killed.returncode == 0, killed.stderr
     steps = json.loads(killed.stdout)
-    assert len(steps) > 10 and steps == sorted(steps) and 0 < steps[-1] < NUM_STEPS
+    before_the_end = [step for step in steps if 0 < step < NUM_STEPS]  # the last kill may fall between it and the exit
+    assert len(before_the_end) > 10 and steps == sorted(steps)
     toy_run(tmp_path / "whole")
     assert_same_state(tmp_path / "killed", tmp_path / "whole")
     assert (tmp_path / "killed/toy.safetensors").read_bytes() == (tmp_path / "whole/toy.safetensors").read_bytes()
