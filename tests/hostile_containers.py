@@ -1,7 +1,7 @@
 """Archives, torch files and other files that are broken or lie about what they hold, for tests/faults."""
 
 import io
-import os
+import random
 import struct
 import tarfile
 import warnings
@@ -120,7 +120,7 @@ def other_files():
         "gzip": b"\x1f\x8b\x08" + bytes(100),
         "zlib_bomb": zlib.compress(bytes(1 << 27)),
         "zeros": bytes(1 << 20),
-        "noise": os.urandom(1 << 16),
+        "noise": random.Random(0).randbytes(1 << 16),
         "json_number": b"7",
         "json_not_ours": b'{"a": 1}',
         "json_deep": b'{"a": ' + b"[" * 200_000,
