@@ -74,14 +74,15 @@ def write_tiny(folder, name, network, **info) -> Path:
     return write_component(folder, name, network.kind, to_dict(network.config), network.state_dict(), info=info)
 
 
-def write_tiny_model(folder, without=()) -> Path:
-    """A complete model folder, less the named roles."""
+def write_tiny_model(folder, without=(), onlookers=None) -> Path:
+    """A complete model folder, less the named roles, and with onlookers: networks that only look, by role."""
     parts = {
         "generator": tiny_generator(),
         "clip": tiny_clip(),
         "t2d": tiny_t2d(),
         "a2d": tiny_a2d(),
         "judges.guide": tiny_judge(),
+        **(onlookers or {}),
     }
     info = {"t2d": {"clip_name": "tiny-clip"}, "a2d": {"clip_name": "tiny-clip", "strengths": tiny_strengths()}}
     files = {}

@@ -8,8 +8,7 @@ import yaml
 from click.testing import CliRunner
 
 from styleT2I.audit import main
-from styleT2I.formats.model_folder import write_model_manifest
-from tests.tiny_model import tiny_judge, write_tiny, write_tiny_model
+from tests.tiny_model import tiny_judge, write_tiny_model
 
 FILES = ("attributes.csv", "audit.html", "audit.json", "cells.csv", "comparisons.csv", "drift.csv")
 PLAN = {
@@ -24,11 +23,7 @@ PLAN = {
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    folder = write_tiny_model(tmp_path_factory.mktemp("tiny"))
-    write_tiny(folder, "judges_heldout", tiny_judge(seed=7))
-    roles = ("generator", "clip", "t2d", "a2d", "judges.guide", "judges.heldout")
-    files = {role: f"{role.replace('.', '_')}.json" for role in roles}
-    return write_model_manifest(folder, "tiny", files, "minifaces").parent
+    return write_tiny_model(tmp_path_factory.mktemp("tiny"), onlookers={"judges.heldout": tiny_judge(seed=7)})
 
 
 @pytest.fixture

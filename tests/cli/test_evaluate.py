@@ -4,17 +4,14 @@ import pytest
 from click.testing import CliRunner
 
 from styleT2I.evaluate import main
-from styleT2I.formats.model_folder import write_model_manifest
 from tests.tiny_model import tiny_a2d, tiny_judge, write_tiny, write_tiny_model
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A tiny model with everything but an a2d."""
-    folder = write_tiny_model(tmp_path_factory.mktemp("tiny"))
-    write_tiny(folder, "judges_heldout", tiny_judge(seed=7, nuisances=("roll",)))
-    files = {role: f"{role.replace('.', '_')}.json" for role in ("generator", "clip", "t2d", "judges.heldout")}
-    return write_model_manifest(folder, "tiny", files, "minifaces").parent
+    """A tiny model with a held-out judge, and neither a2d nor guide judge."""
+    onlookers = {"judges.heldout": tiny_judge(seed=7, nuisances=("roll",))}
+    return write_tiny_model(tmp_path_factory.mktemp("tiny"), without=("a2d", "judges.guide"), onlookers=onlookers)
 
 
 def invoke(*arguments):

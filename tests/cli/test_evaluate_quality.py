@@ -7,11 +7,9 @@ import torch
 from click.testing import CliRunner
 
 from styleT2I.evaluate import main
-from styleT2I.formats.model_folder import write_model_manifest
 from styleT2I.torch_utils.images import save_png
-from tests.tiny_model import tiny_clip, tiny_judge, write_tiny, write_tiny_model
+from tests.tiny_model import tiny_clip, tiny_judge, write_tiny_model
 
-ROLES = ("generator", "clip", "t2d", "a2d", "judges.guide")
 BASIS = {"network", "network_sha256", "resize", "fake", "num_fake", "seeds", "versions", "settings", "standard_error"}
 DISTANCES = {"frechet", "kernel_distance", "precision", "recall", "density", "coverage"}
 OF_ONE_SET = {"inception_score", "feature_diversity"}
@@ -20,11 +18,8 @@ OF_ONE_SET = {"inception_score", "feature_diversity"}
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     """A tiny model with a held-out judge and a second CLIP."""
-    folder = write_tiny_model(tmp_path_factory.mktemp("tiny"))
-    write_tiny(folder, "judges_heldout", tiny_judge(seed=7, nuisances=("roll",)))
-    write_tiny(folder, "clip_eval", tiny_clip("tiny-eval"))
-    files = {role: f"{role.replace('.', '_')}.json" for role in (*ROLES, "judges.heldout", "clip_eval")}
-    return write_model_manifest(folder, "tiny", files, "minifaces").parent
+    onlookers = {"judges.heldout": tiny_judge(seed=7, nuisances=("roll",)), "clip_eval": tiny_clip("tiny-eval")}
+    return write_tiny_model(tmp_path_factory.mktemp("tiny"), onlookers=onlookers)
 
 
 @pytest.fixture(autouse=True)

@@ -6,9 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 from styleT2I.evaluate import main
-from styleT2I.formats.model_folder import write_model_manifest
 from styleT2I.torch_utils.images import load_image
-from tests.tiny_model import tiny_clip, tiny_judge, write_tiny, write_tiny_model
+from tests.tiny_model import tiny_clip, tiny_judge, write_tiny_model
 from tests.tiny_systems import write_system
 
 
@@ -18,12 +17,8 @@ def folders(tmp_path_factory):
     root = tmp_path_factory.mktemp("systems")
     gan, model = root / "gan", root / "model"
     write_system(gan, "gan_int_cls")
-    write_tiny_model(model)
-    write_tiny(model, "judges_heldout", tiny_judge(seed=7, nuisances=("roll",)))
-    write_tiny(model, "clip_eval", tiny_clip("other"))
-    roles = ("generator", "clip", "t2d", "a2d", "judges.guide", "judges.heldout", "clip_eval")
-    write_model_manifest(model, "tiny", {role: f"{role.replace('.', '_')}.json" for role in roles}, "minifaces")
-    return gan, model
+    onlookers = {"judges.heldout": tiny_judge(seed=7, nuisances=("roll",)), "clip_eval": tiny_clip("other")}
+    return gan, write_tiny_model(model, onlookers=onlookers)
 
 
 def invoke(*arguments):
