@@ -27,7 +27,7 @@ class Step:
         import torch
         from synthesis import build_generator
 
-        from styleT2I.networks.clip import CLIP, open_clip_config
+        from styleT2I.networks.clip.model import CLIP, open_clip_config
         from styleT2I.networks.directions import DirectionConfig, TextToDirection
 
         self.G = build_generator(resolution, 32768, False)

@@ -13,9 +13,9 @@ from styleT2I.formats.component import Component, write_component
 from styleT2I.formats.foreign import read_network
 from styleT2I.formats.model_card import write_model_card
 from styleT2I.formats.model_folder import ROLES, check_agreement, facts_of, read_model_folder, write_model_manifest
-from styleT2I.networks.clip_loading import clip_of_object
+from styleT2I.networks.clip.loading import clip_of_object
 from styleT2I.networks.registry import load_network_component
-from styleT2I.networks.stylegan2_precision import check_precision, set_precision
+from styleT2I.networks.stylegan2.precision import check_precision, set_precision
 from styleT2I.sources.provenance import info_with_origin
 from styleT2I.sources.resolve import MODEL, resolve
 from styleT2I.torch_utils.devices import resolve_device

@@ -38,7 +38,7 @@ PRESETS = ("stylegan2-config-f", "minifaces64", "minifaces128")
 @precision_option
 def main(outdir, preset, resolution, init, kimg, eval_kimg, checkpoint_kimg, resume, seed, device, **settings):
     """Train a generator against a discriminator; the results are OUTDIR/generator.json and discriminator.json."""
-    from styleT2I.networks.stylegan2_precision import check_precision
+    from styleT2I.networks.stylegan2.precision import check_precision
     from styleT2I.torch_utils.devices import resolve_device
     from styleT2I.training.engine import RunConfig, run
     from styleT2I.training.stylegan2 import StyleGAN2Task

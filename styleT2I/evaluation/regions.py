@@ -10,7 +10,7 @@ from styleT2I.errors import ConfigError
 from styleT2I.metrics.energy import energy_inside
 from styleT2I.metrics.intervals import bootstrap_interval
 from styleT2I.model import Model
-from styleT2I.networks.regions import region_masks
+from styleT2I.networks.faces.regions import region_masks
 from styleT2I.pipeline import StyleT2I
 from styleT2I.torch_utils.seeding import generator, latents_of_seeds
 

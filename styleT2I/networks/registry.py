@@ -17,13 +17,13 @@ from styleT2I.formats.component import Component, read_component
 from styleT2I.formats.foreign import read_network
 
 KINDS = {
-    "stylegan2-generator": "styleT2I.networks.stylegan2:Generator",
-    "stylegan2-discriminator": "styleT2I.networks.stylegan2_discriminator:Discriminator",
-    "clip": "styleT2I.networks.clip:CLIP",
+    "stylegan2-generator": "styleT2I.networks.stylegan2.generator:Generator",
+    "stylegan2-discriminator": "styleT2I.networks.stylegan2.discriminator:Discriminator",
+    "clip": "styleT2I.networks.clip.model:CLIP",
     "t2d": "styleT2I.networks.directions:TextToDirection",
     "a2d": "styleT2I.networks.directions:AttributeToDirection",
-    "segmenter": "styleT2I.networks.segmenter:Segmenter",
-    "judge": "styleT2I.networks.classifier:AttributeClassifier",
+    "segmenter": "styleT2I.networks.faces.segmenter:Segmenter",
+    "judge": "styleT2I.networks.faces.attribute_classifier:AttributeClassifier",
     "attngan-generator": "styleT2I.baselines.attngan:AttnGANGenerator",
     "damsm-text": "styleT2I.baselines.damsm:TextEncoder",
     "damsm-clip-text": "styleT2I.baselines.clip_words:ClipWords",

@@ -20,7 +20,7 @@ from styleT2I.losses import (
 )
 from styleT2I.margins import ZeroShotLogits
 from styleT2I.networks.directions import AttributeToDirection
-from styleT2I.networks.region_sources import open_segmenter
+from styleT2I.networks.faces.region_sources import open_segmenter
 from styleT2I.torch_utils.images import save_png
 from styleT2I.training.a2d_config import A2DConfig
 from styleT2I.training.a2d_evaluation import A2DEvaluation, calibrate_strengths, direction_grid

@@ -18,10 +18,10 @@ from styleT2I.config import to_dict
 from styleT2I.errors import ConfigError
 from styleT2I.formats.component import write_component
 from styleT2I.losses import clip_contrastive_loss
-from styleT2I.networks.clip import CLIP, CLIPConfig
-from styleT2I.networks.clip_loading import load_clip
+from styleT2I.networks.clip.loading import load_clip
+from styleT2I.networks.clip.model import CLIP, CLIPConfig
+from styleT2I.networks.clip.word_tokenizer import WordTokenizer
 from styleT2I.networks.registry import build_network, load_strict
-from styleT2I.networks.word_tokenizer import WordTokenizer
 from styleT2I.torch_utils.images import save_png
 from styleT2I.torch_utils.seeding import derive_seed
 from styleT2I.training.captioned_data import CaptionedData, CaptionReader, captions_true_of, equal_captions

@@ -11,7 +11,7 @@ from styleT2I.margins import exclusive_columns, fixed_prompts
 from styleT2I.metrics.attributes import balanced_accuracy, rare_pair_accuracy, verdicts
 from styleT2I.metrics.r_precision import draw_candidates, r_precision
 from styleT2I.metrics.zero_shot import prompt_features, zero_shot_margins
-from styleT2I.networks.clip import CLIP
+from styleT2I.networks.clip.model import CLIP
 from styleT2I.torch_utils.images import make_grid_u8, to_uint8
 from styleT2I.torch_utils.seeding import generator
 from styleT2I.training.captioned_data import CaptionedData, CaptionReader, captions_true_of, normal_caption

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from styleT2I.errors import ConfigError
-from styleT2I.networks.clip import CLIP
+from styleT2I.networks.clip.model import CLIP
 
 
 def tuned_names(clip: CLIP, tune: str) -> list[str]:

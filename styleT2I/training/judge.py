@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from styleT2I.config import from_dict, suggestion, to_dict
 from styleT2I.errors import ConfigError
 from styleT2I.formats.component import write_component
-from styleT2I.networks.classifier import AttributeClassifier, ClassifierConfig
+from styleT2I.networks.faces.attribute_classifier import AttributeClassifier, ClassifierConfig
 from styleT2I.torch_utils.images import save_png
 from styleT2I.torch_utils.seeding import derive_seed
 from styleT2I.training.degrade import DegradeConfig, random_degrade, random_shift

@@ -6,7 +6,7 @@ import torch
 
 from styleT2I.data.minifaces.compositions import rare_pairs
 from styleT2I.metrics.attributes import balanced_accuracy, rare_pair_accuracy, verdicts
-from styleT2I.networks.classifier import AttributeClassifier
+from styleT2I.networks.faces.attribute_classifier import AttributeClassifier
 from styleT2I.torch_utils.images import make_grid_u8, to_uint8
 from styleT2I.torch_utils.seeding import generator
 from styleT2I.training.degrade import blur

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from styleT2I.config import to_dict
 from styleT2I.errors import ConfigError
 from styleT2I.formats.component import write_component
-from styleT2I.networks.segmenter import Segmenter, SegmenterConfig
+from styleT2I.networks.faces.segmenter import Segmenter, SegmenterConfig
 from styleT2I.torch_utils.images import make_grid_u8, save_png, to_uint8
 from styleT2I.torch_utils.seeding import derive_seed
 from styleT2I.training.degrade import DegradeConfig, random_degrade, random_shift

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from styleT2I.networks.stylegan2 import Generator
-from styleT2I.networks.stylegan2_config import DiscriminatorConfig, GeneratorConfig
-from styleT2I.networks.stylegan2_precision import set_precision
+from styleT2I.networks.stylegan2.config import DiscriminatorConfig, GeneratorConfig
+from styleT2I.networks.stylegan2.generator import Generator
+from styleT2I.networks.stylegan2.precision import set_precision
 from styleT2I.ops.impl import default_impl
 from styleT2I.ops.kernels import cuda_extension
 from styleT2I.pipeline import StyleT2I

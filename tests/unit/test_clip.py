@@ -10,9 +10,9 @@ from torch.nn import functional as F
 from styleT2I.config import from_dict, to_dict
 from styleT2I.errors import ConfigError
 from styleT2I.formats.component import write_component
-from styleT2I.networks.clip import CLIP, CLIPConfig, open_clip_config
+from styleT2I.networks.clip.model import CLIP, CLIPConfig, open_clip_config
+from styleT2I.networks.clip.word_tokenizer import WordTokenizer
 from styleT2I.networks.registry import load_network_component
-from styleT2I.networks.word_tokenizer import WordTokenizer
 
 TEXT = {"context_length": 8, "vocab_size": 20, "width": 16, "heads": 2, "layers": 2}
 VISION = {

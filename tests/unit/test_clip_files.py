@@ -13,8 +13,8 @@ from styleT2I.errors import CheckpointError
 from styleT2I.formats.clip_layout import clip_model
 from styleT2I.formats.foreign import read_network
 from styleT2I.model import Model
-from styleT2I.networks.clip import CLIP
-from styleT2I.networks.clip_loading import installed_clip_package
+from styleT2I.networks.clip.loading import installed_clip_package
+from styleT2I.networks.clip.model import CLIP
 from tests.clip_containers import saved, write_container
 from tests.plain_clip import CONTEXT, IDS, SCALARS, assert_same, pixels, random_state
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from styleT2I.errors import ConfigError
-from styleT2I.networks.clip import CLIP, CLIPConfig
+from styleT2I.networks.clip.model import CLIP, CLIPConfig
 from styleT2I.training.clip_tuning import train_only, tuned_names
 
 TEXT = {"context_length": 8, "vocab_size": 20, "width": 16, "heads": 2, "layers": 2}

@@ -8,8 +8,8 @@ import torch
 from styleT2I.baselines.clip_words import ClipWords
 from styleT2I.errors import ConfigError
 from styleT2I.formats.model_folder import read_model_folder
-from styleT2I.networks.clip import CLIP, CLIPConfig
-from styleT2I.networks.clip_tokenizers import BPETokenizer
+from styleT2I.networks.clip.model import CLIP, CLIPConfig
+from styleT2I.networks.clip.tokenizers import BPETokenizer
 from styleT2I.networks.registry import load_network
 from styleT2I.systems import open_text_gan
 from styleT2I.training.attngan import AttnGANTask

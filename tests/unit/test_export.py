@@ -13,8 +13,8 @@ from styleT2I.formats.foreign import read_network
 from styleT2I.formats.torch_files import open_checkpoint
 from styleT2I.formats.written_config import KEY
 from styleT2I.networks.registry import load_network
-from styleT2I.networks.stylegan2 import Generator
-from styleT2I.networks.stylegan2_config import GeneratorConfig
+from styleT2I.networks.stylegan2.config import GeneratorConfig
+from styleT2I.networks.stylegan2.generator import Generator
 from tests.tiny_model import tiny_generator, tiny_t2d
 
 CHANGED = {

@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from styleT2I.networks.stylegan2 import Generator
-from styleT2I.networks.stylegan2_config import DiscriminatorConfig, GeneratorConfig
-from styleT2I.networks.stylegan2_discriminator import Discriminator
+from styleT2I.networks.stylegan2.config import DiscriminatorConfig, GeneratorConfig
+from styleT2I.networks.stylegan2.discriminator import Discriminator
+from styleT2I.networks.stylegan2.generator import Generator
 from styleT2I.training.gan_losses import (
     logistic_discriminator_loss,
     nonsaturating_generator_loss,

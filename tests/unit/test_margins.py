@@ -7,7 +7,7 @@ from styleT2I.attributes.sentences import phrase, sentence
 from styleT2I.errors import CheckpointError, ConfigError
 from styleT2I.margins import open_observer
 from styleT2I.model import Model
-from styleT2I.networks.classifier import AttributeClassifier, ClassifierConfig
+from styleT2I.networks.faces.attribute_classifier import AttributeClassifier, ClassifierConfig
 from tests.tiny_model import tiny_clip, tiny_generator, tiny_judge
 
 IMAGE = torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1

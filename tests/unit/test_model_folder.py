@@ -11,8 +11,8 @@ from styleT2I.formats import model_folder
 from styleT2I.formats.component import write_component
 from styleT2I.formats.model_folder import MANIFEST, read_model_folder, write_model_manifest
 from styleT2I.networks.directions import DirectionConfig, TextToDirection
-from styleT2I.networks.stylegan2 import Generator
-from styleT2I.networks.stylegan2_config import GeneratorConfig
+from styleT2I.networks.stylegan2.config import GeneratorConfig
+from styleT2I.networks.stylegan2.generator import Generator
 
 
 def write_parts(folder, num_ws=4, clip_name="tiny"):

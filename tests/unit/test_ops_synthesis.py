@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from styleT2I.errors import ExtensionError
-from styleT2I.networks import stylegan2_frozen
-from styleT2I.networks.stylegan2 import Generator, GeneratorConfig
+from styleT2I.networks.stylegan2 import frozen as stylegan2_frozen
+from styleT2I.networks.stylegan2.generator import Generator, GeneratorConfig
 from styleT2I.ops import synthesis
 from styleT2I.ops.impl import default_impl
 from styleT2I.ops.kernels import CPU, cpu_kernels

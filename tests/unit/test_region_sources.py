@@ -10,9 +10,9 @@ from torch import nn
 
 from styleT2I.errors import CheckpointError, ConfigError, DataError, DependencyError
 from styleT2I.formats.model_folder import read_model_folder
-from styleT2I.networks.face_parsing import FaceParser
-from styleT2I.networks.region_sources import FixedRegions, open_segmenter, read_fixed_regions
-from styleT2I.networks.regions import RegionFinder
+from styleT2I.networks.faces.face_parsing import FaceParser
+from styleT2I.networks.faces.region_sources import FixedRegions, open_segmenter, read_fixed_regions
+from styleT2I.networks.faces.regions import RegionFinder
 from styleT2I.torch_utils.images import save_png
 
 LABELS = ["background", "skin", "nose", "eye_g", "l_eye", "r_eye", "mouth", "u_lip", "l_lip", "hair"]

@@ -11,7 +11,7 @@ from styleT2I.data.minifaces.renderer import REGIONS, render
 from styleT2I.data.minifaces.scene import ATTRIBUTES, HAIR_COLOURS, Scenes, scenes_from_latents
 from styleT2I.errors import ConfigError
 from styleT2I.formats.model_folder import read_model_folder
-from styleT2I.networks.regions import REGION_RULES, RegionFinder, check_regions, region_masks, region_rule
+from styleT2I.networks.faces.regions import REGION_RULES, RegionFinder, check_regions, region_masks, region_rule
 from styleT2I.networks.registry import load_network_component
 from styleT2I.torch_utils.seeding import generator
 

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from styleT2I.errors import ConfigError
-from styleT2I.networks.segmenter import Segmenter, SegmenterConfig
+from styleT2I.networks.faces.segmenter import Segmenter, SegmenterConfig
 from styleT2I.training.segmenter import SegmenterTrainingConfig, dice_loss, measure_segmenter, paint_regions_u8
 
 

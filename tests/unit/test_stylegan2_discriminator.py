@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from styleT2I.errors import ConfigError
-from styleT2I.networks.stylegan2_config import DiscriminatorConfig
-from styleT2I.networks.stylegan2_discriminator import Discriminator, append_minibatch_std
+from styleT2I.networks.stylegan2.config import DiscriminatorConfig
+from styleT2I.networks.stylegan2.discriminator import Discriminator, append_minibatch_std
 
 TINY = {"channel_base": 64, "channel_max": 6, "mapping_layers": 2}
 

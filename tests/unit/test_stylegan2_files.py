@@ -11,10 +11,10 @@ from styleT2I.errors import CheckpointError, ConfigError
 from styleT2I.formats.component import write_component
 from styleT2I.formats.foreign import read_network
 from styleT2I.formats.reading import filter_taps
-from styleT2I.networks.stylegan2 import Generator
-from styleT2I.networks.stylegan2_config import DiscriminatorConfig, GeneratorConfig
-from styleT2I.networks.stylegan2_discriminator import Discriminator
-from styleT2I.networks.stylegan2_layers import MappingNetwork
+from styleT2I.networks.stylegan2.config import DiscriminatorConfig, GeneratorConfig
+from styleT2I.networks.stylegan2.discriminator import Discriminator
+from styleT2I.networks.stylegan2.generator import Generator
+from styleT2I.networks.stylegan2.layers import MappingNetwork
 from tests.foreign_files import rosinality_state, write_nvidia, write_rosinality, write_tensorflow
 from tests.tiny_model import tiny_generator, write_tiny_model
 

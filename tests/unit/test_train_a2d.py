@@ -6,8 +6,8 @@ import torch.nn.functional as F
 
 from styleT2I.errors import CheckpointError, ConfigError
 from styleT2I.formats.component import read_component
+from styleT2I.networks.faces.segmenter import Segmenter, SegmenterConfig
 from styleT2I.networks.registry import load_network_component
-from styleT2I.networks.segmenter import Segmenter, SegmenterConfig
 from styleT2I.torch_utils.seeding import generator
 from styleT2I.torch_utils.stats import read_stats
 from styleT2I.training.a2d import A2DTask

@@ -15,7 +15,7 @@ from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.config import to_dict
 from styleT2I.errors import ConfigError
 from styleT2I.formats.component import write_component
-from styleT2I.networks.clip import CLIP
+from styleT2I.networks.clip.model import CLIP
 from styleT2I.networks.registry import load_network_component
 from styleT2I.torch_utils.nested import flatten_state
 from styleT2I.torch_utils.stats import read_stats

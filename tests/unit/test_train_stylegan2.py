@@ -13,7 +13,7 @@ from styleT2I.config import to_dict
 from styleT2I.errors import CheckpointError, ConfigError
 from styleT2I.formats.component import read_component, write_component
 from styleT2I.networks.registry import load_network_component
-from styleT2I.networks.stylegan2_config import DiscriminatorConfig, GeneratorConfig
+from styleT2I.networks.stylegan2.config import DiscriminatorConfig, GeneratorConfig
 from styleT2I.torch_utils.nested import flatten_state
 from styleT2I.torch_utils.seeding import derive_seed, generator
 from styleT2I.torch_utils.stats import read_stats

@@ -8,7 +8,7 @@ import torch
 
 from styleT2I.config import suggestion
 from styleT2I.errors import ConfigError
-from styleT2I.networks.word_tokenizer import WordTokenizer
+from styleT2I.networks.clip.word_tokenizer import WordTokenizer
 
 
 class Tokenizer(Protocol):

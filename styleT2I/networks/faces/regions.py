@@ -14,8 +14,8 @@ from torch import Tensor
 
 from styleT2I.config import suggestion
 from styleT2I.errors import ConfigError
-from styleT2I.networks.face_layout import FaceLayout, grow
-from styleT2I.networks.segmenter import RegionSegmenter
+from styleT2I.networks.faces.layout import FaceLayout, grow
+from styleT2I.networks.faces.segmenter import RegionSegmenter
 
 REGION_RULES: dict[str, Callable[[FaceLayout], Tensor]] = {}  # by the name that vocabularies use
 _MARGIN = 0.025  # share of the image's height by which a part is grown, so that its edge is inside

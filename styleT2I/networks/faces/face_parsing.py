@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from styleT2I.errors import CheckpointError, ConfigError, DependencyError
-from styleT2I.networks.face_layout import PARTS
+from styleT2I.networks.faces.layout import PARTS
 
 HUB = "hf://"
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, for a model that states none

@@ -14,10 +14,10 @@ from torch.nn import functional as F
 
 from styleT2I.config import suggestion
 from styleT2I.errors import CheckpointError, ConfigError, DataError
-from styleT2I.networks.face_parsing import HUB, open_face_parser
-from styleT2I.networks.regions import REGION_RULES, RegionFinder
+from styleT2I.networks.faces.face_parsing import HUB, open_face_parser
+from styleT2I.networks.faces.regions import REGION_RULES, RegionFinder
+from styleT2I.networks.faces.segmenter import Segmenter
 from styleT2I.networks.registry import load_network_component
-from styleT2I.networks.segmenter import Segmenter
 from styleT2I.torch_utils.images import load_image
 
 

@@ -8,8 +8,8 @@ import math
 import torch
 from torch import nn
 
-from styleT2I.networks.stylegan2_config import DiscriminatorConfig
-from styleT2I.networks.stylegan2_layers import Conv2d, FullyConnected, MappingNetwork
+from styleT2I.networks.stylegan2.config import DiscriminatorConfig
+from styleT2I.networks.stylegan2.layers import Conv2d, FullyConnected, MappingNetwork
 from styleT2I.ops.upfirdn2d import downsample2d, setup_filter
 
 

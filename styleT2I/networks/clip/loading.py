@@ -19,7 +19,7 @@ from styleT2I.formats.model_folder import MANIFEST, read_model_folder
 from styleT2I.formats.open_clip_files import architecture_of, open_clip_tensors
 from styleT2I.formats.torch_files import open_checkpoint
 from styleT2I.formats.weights import check_finite
-from styleT2I.networks.clip import CLIP, open_clip_config
+from styleT2I.networks.clip.model import CLIP, open_clip_config
 from styleT2I.networks.registry import load_network_component
 from styleT2I.torch_utils.files import sha256_file
 
