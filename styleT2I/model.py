@@ -10,7 +10,7 @@ from styleT2I.attributes.vocabulary import BUILT_IN, Vocabulary, load_vocabulary
 from styleT2I.config import to_dict
 from styleT2I.errors import CheckpointError, ConfigError
 from styleT2I.formats.component import Component, write_component
-from styleT2I.formats.foreign import read_network
+from styleT2I.formats.foreign.registry import read_network
 from styleT2I.formats.model_card import write_model_card
 from styleT2I.formats.model_folder import ROLES, check_agreement, facts_of, read_model_folder, write_model_manifest
 from styleT2I.networks.clip.loading import clip_of_object

@@ -14,9 +14,9 @@ from styleT2I.attributes.prompt import Prompt
 from styleT2I.baselines.attention_maps import attention_picture_u8
 from styleT2I.baselines.attngan import AttnGANOutput
 from styleT2I.errors import CheckpointError, ConfigError, PromptError
-from styleT2I.formats.attngan_files import with_dictionary
 from styleT2I.formats.embeddings import Embeddings, read_embeddings
-from styleT2I.formats.foreign import read_network
+from styleT2I.formats.foreign.attngan import with_dictionary
+from styleT2I.formats.foreign.registry import read_network
 from styleT2I.formats.model_folder import MANIFEST, ROLES, SYSTEMS, read_model_folder
 from styleT2I.model import Model
 from styleT2I.pipeline import StyleT2I

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from styleT2I.errors import CheckpointError, DependencyError
-from styleT2I.formats.torch_files import read_torch_file
+from styleT2I.formats.pickles.torch_files import read_torch_file
 from styleT2I.torch_utils.files import sha256_file
 
 __all__ = ["InceptionEyes", "inception_path"]

@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 from styleT2I.config import from_dict, suggestion
 from styleT2I.errors import CheckpointError, ConfigError
 from styleT2I.formats.component import Component, read_component
-from styleT2I.formats.foreign import read_network
+from styleT2I.formats.foreign.registry import read_network
 
 KINDS = {
     "stylegan2-generator": "styleT2I.networks.stylegan2.generator:Generator",

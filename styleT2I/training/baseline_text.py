@@ -12,7 +12,7 @@ from styleT2I.data.dataset import Dataset
 from styleT2I.errors import DataError
 from styleT2I.formats.component import write_component
 from styleT2I.formats.embeddings import read_embeddings
-from styleT2I.formats.foreign import read_network
+from styleT2I.formats.foreign.registry import read_network
 
 NUM_CAPTIONS = 1024  # whose CLIP features give the mean and the standard deviation
 _CHUNK = 128

@@ -13,9 +13,9 @@ from styleT2I.baselines.damsm import ImageEncoder, TextEncoder, TextEncoderConfi
 from styleT2I.baselines.matching import damsm_losses
 from styleT2I.config import to_dict
 from styleT2I.errors import DataError
-from styleT2I.formats.attngan_files import inception_trunk
 from styleT2I.formats.component import write_component
-from styleT2I.formats.torch_files import read_torch_file
+from styleT2I.formats.foreign.attngan import inception_trunk
+from styleT2I.formats.pickles.torch_files import read_torch_file
 from styleT2I.metrics.r_precision import draw_candidates, r_precision
 from styleT2I.networks.registry import load_strict
 from styleT2I.torch_utils.seeding import generator

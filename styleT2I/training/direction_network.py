@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from styleT2I.errors import CheckpointError
-from styleT2I.formats.foreign import read_network
+from styleT2I.formats.foreign.registry import read_network
 from styleT2I.formats.glove import read_glove
 from styleT2I.networks.directions import DirectionConfig
 from styleT2I.networks.registry import load_network_component

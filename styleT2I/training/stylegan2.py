@@ -16,7 +16,7 @@ from styleT2I.config import override, to_dict
 from styleT2I.data.dataset import index_order, open_dataset
 from styleT2I.errors import ConfigError, DataError
 from styleT2I.formats.component import write_component
-from styleT2I.formats.foreign import read_network
+from styleT2I.formats.foreign.registry import read_network
 from styleT2I.networks.registry import load_network_component
 from styleT2I.networks.stylegan2.discriminator import Discriminator
 from styleT2I.networks.stylegan2.generator import Generator, mix_styles

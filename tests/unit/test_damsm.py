@@ -20,8 +20,8 @@ from styleT2I.baselines.damsm import (
 )
 from styleT2I.baselines.matching import damsm_losses, matching_loss, sentence_scores, word_scores
 from styleT2I.errors import CheckpointError, ConfigError, UnsafeFileError
-from styleT2I.formats.attngan_files import inception_trunk, is_damsm_image, read_damsm_image, read_dictionary
-from styleT2I.formats.torch_files import Content
+from styleT2I.formats.foreign.attngan import inception_trunk, is_damsm_image, read_damsm_image, read_dictionary
+from styleT2I.formats.pickles.torch_files import Content
 from styleT2I.networks.registry import load_network
 from tests.foreign_files import save_damsm_text
 

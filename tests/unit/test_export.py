@@ -8,10 +8,10 @@ import torch
 
 from styleT2I.config import to_dict
 from styleT2I.errors import CheckpointError
-from styleT2I.formats.export import export_generator
-from styleT2I.formats.foreign import read_network
-from styleT2I.formats.torch_files import open_checkpoint
-from styleT2I.formats.written_config import KEY
+from styleT2I.formats.foreign.export import export_generator
+from styleT2I.formats.foreign.registry import read_network
+from styleT2I.formats.foreign.written_config import KEY
+from styleT2I.formats.pickles.torch_files import open_checkpoint
 from styleT2I.networks.registry import load_network
 from styleT2I.networks.stylegan2.config import GeneratorConfig
 from styleT2I.networks.stylegan2.generator import Generator
@@ -120,7 +120,7 @@ def test_other_networks_are_not_exported(tmp_path):
     ],
 )
 def test_the_call_that_loads_a_file_elsewhere_is_told(config, call):
-    from styleT2I.formats.export_rosinality import lay_out
+    from styleT2I.formats.foreign.export_rosinality import lay_out
 
     notes = lay_out(to_dict(GeneratorConfig(**config)), {})[1]
     assert call in notes[0]

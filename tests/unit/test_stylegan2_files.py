@@ -9,8 +9,8 @@ import styleT2I
 from styleT2I.config import to_dict
 from styleT2I.errors import CheckpointError, ConfigError
 from styleT2I.formats.component import write_component
-from styleT2I.formats.foreign import read_network
-from styleT2I.formats.reading import filter_taps
+from styleT2I.formats.foreign.imported import filter_taps
+from styleT2I.formats.foreign.registry import read_network
 from styleT2I.networks.stylegan2.config import DiscriminatorConfig, GeneratorConfig
 from styleT2I.networks.stylegan2.discriminator import Discriminator
 from styleT2I.networks.stylegan2.generator import Generator

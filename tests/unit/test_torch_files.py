@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from styleT2I.errors import CheckpointError, UnsafeFileError
-from styleT2I.formats.blobs import Blob
-from styleT2I.formats.inert import Names, Record
-from styleT2I.formats.plain_tree import Limits
-from styleT2I.formats.safe_pickle import read_pickle
-from styleT2I.formats.tensor_refs import TensorRef
-from styleT2I.formats.torch_files import open_checkpoint, read_torch_file
+from styleT2I.formats.pickles.blobs import Blob
+from styleT2I.formats.pickles.limits import Limits
+from styleT2I.formats.pickles.machine import read_pickle
+from styleT2I.formats.pickles.records import Names, Record
+from styleT2I.formats.pickles.tensors import TensorRef
+from styleT2I.formats.pickles.torch_files import open_checkpoint, read_torch_file
 
 TYPES = (torch.float16, torch.bfloat16, torch.float64, torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8,
          torch.bool)  # fmt: skip

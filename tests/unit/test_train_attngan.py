@@ -8,7 +8,7 @@ import torch
 from styleT2I.baselines.attngan import AttnGANConfig
 from styleT2I.config import to_dict
 from styleT2I.errors import ConfigError
-from styleT2I.formats.foreign import read_network
+from styleT2I.formats.foreign.registry import read_network
 from styleT2I.formats.model_folder import read_model_folder
 from styleT2I.networks.registry import load_network
 from styleT2I.torch_utils.nested import flatten_state

@@ -13,13 +13,21 @@ from pathlib import Path
 import torch
 
 from styleT2I.errors import CheckpointError
-from styleT2I.formats.blobs import AGAIN, open_blob
 from styleT2I.formats.component import Component
-from styleT2I.formats.inert import Names
-from styleT2I.formats.plain_tree import Limits
-from styleT2I.formats.reading import Reading, choose, count_blocks, is_state_dict, load_state, shape_of, without_prefix
-from styleT2I.formats.safe_pickle import read_pickle
-from styleT2I.formats.torch_files import Content
+from styleT2I.formats.foreign.imported import (
+    Reading,
+    choose,
+    count_blocks,
+    is_state_dict,
+    load_state,
+    shape_of,
+    without_prefix,
+)
+from styleT2I.formats.pickles.blobs import AGAIN, open_blob
+from styleT2I.formats.pickles.limits import Limits
+from styleT2I.formats.pickles.machine import read_pickle
+from styleT2I.formats.pickles.records import Names
+from styleT2I.formats.pickles.torch_files import Content
 
 DICTIONARY = "captions.pickle"
 DICTIONARY_LIMITS = Limits(opcodes=30_000_000, containers=2_000_000, nodes=30_000_000)  # COCO has 616 thousand captions

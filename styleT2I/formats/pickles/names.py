@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from styleT2I.errors import CheckpointError, UnsafeFileError
-from styleT2I.formats.blobs import AGAIN, TRUST, Blob
-from styleT2I.formats.inert import Inert, Name, Names, Record
-from styleT2I.formats.tensor_refs import MAX_DIMS, Storage, Tally, TensorRef, contiguous_stride
+from styleT2I.formats.pickles.blobs import AGAIN, TRUST, Blob
+from styleT2I.formats.pickles.records import Inert, Name, Names, Record
+from styleT2I.formats.pickles.tensors import MAX_DIMS, Storage, Tally, TensorRef, contiguous_stride
 
 MAX_PARTS, MAX_PART = 256, 4096  # names in a path, characters of one
 PERSISTENT = "torch_utils.persistence"  # the Record of an object of NVIDIA's, with its class name and state

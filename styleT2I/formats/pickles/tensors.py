@@ -8,8 +8,8 @@ import zlib
 import torch
 
 from styleT2I.errors import CheckpointError, UnsafeFileError
-from styleT2I.formats.blobs import AGAIN, TRUST, Blob
-from styleT2I.formats.inert import Inert, Name, Record
+from styleT2I.formats.pickles.blobs import AGAIN, TRUST, Blob
+from styleT2I.formats.pickles.records import Inert, Name, Record
 
 MAX_DIMS = 16
 MAX_REUSE = 2  # how often, on average, each stored byte may be used by tensors

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from styleT2I.formats.reading import (
+from styleT2I.formats.foreign.imported import (
     Reading,
     choose,
     count_blocks,
@@ -18,7 +18,7 @@ from styleT2I.formats.reading import (
     with_batch_counts,
     without_prefix,
 )
-from styleT2I.formats.torch_files import Content
+from styleT2I.formats.pickles.torch_files import Content
 
 _STAGE1 = "STAGE1_G."
 _GENERATOR = (

@@ -6,7 +6,7 @@ Keys may carry the prefix "module." of a parallel wrapper. Every size follows fr
 from __future__ import annotations
 
 from styleT2I.errors import CheckpointError
-from styleT2I.formats.reading import (
+from styleT2I.formats.foreign.imported import (
     Reading,
     choose,
     count_blocks,
@@ -16,7 +16,7 @@ from styleT2I.formats.reading import (
     shape_of,
     without_prefix,
 )
-from styleT2I.formats.torch_files import Content
+from styleT2I.formats.pickles.torch_files import Content
 
 _GENERATOR = (
     (r"fc\.(\w+)", r"project.\1"),

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from styleT2I.errors import CheckpointError, StyleT2IError
-from styleT2I.formats.attngan_files import (
+from styleT2I.formats.component import Component, read_component
+from styleT2I.formats.foreign.attngan import (
     is_attngan,
     is_damsm_image,
     is_damsm_text,
@@ -19,22 +20,21 @@ from styleT2I.formats.attngan_files import (
     read_damsm_image,
     read_damsm_text,
 )
-from styleT2I.formats.blobs import AGAIN, open_blob
-from styleT2I.formats.component import Component, read_component
-from styleT2I.formats.dfgan_files import is_dfgan, read_dfgan
-from styleT2I.formats.huggingface_clip import is_huggingface_clip, read_huggingface_clip
+from styleT2I.formats.foreign.dfgan import is_dfgan, read_dfgan
+from styleT2I.formats.foreign.huggingface_clip import is_huggingface_clip, read_huggingface_clip
+from styleT2I.formats.foreign.imported import Reading
+from styleT2I.formats.foreign.open_clip import is_open_clip, read_open_clip
+from styleT2I.formats.foreign.openai_clip import is_openai_clip, read_openai_clip
+from styleT2I.formats.foreign.stackgan import is_stackgan, read_stackgan
+from styleT2I.formats.foreign.stylegan2_nvidia import is_nvidia, is_nvidia_state, read_nvidia, read_nvidia_state
+from styleT2I.formats.foreign.stylegan2_rosinality import is_rosinality, read_rosinality
+from styleT2I.formats.foreign.stylegan2_tensorflow import is_tensorflow, read_tensorflow
+from styleT2I.formats.foreign.stylet2i_t2d import is_stylet2i_t2d, read_stylet2i_t2d
+from styleT2I.formats.foreign.written_config import with_written_config
 from styleT2I.formats.model_folder import MANIFEST, read_model_folder
-from styleT2I.formats.open_clip_files import is_open_clip, read_open_clip
-from styleT2I.formats.openai_clip import is_openai_clip, read_openai_clip
-from styleT2I.formats.reading import Reading
-from styleT2I.formats.stackgan_files import is_stackgan, read_stackgan
-from styleT2I.formats.stylegan2_nvidia import is_nvidia, is_nvidia_state, read_nvidia, read_nvidia_state
-from styleT2I.formats.stylegan2_rosinality import is_rosinality, read_rosinality
-from styleT2I.formats.stylegan2_tensorflow import is_tensorflow, read_tensorflow
-from styleT2I.formats.stylet2i_t2d import is_stylet2i_t2d, read_stylet2i_t2d
-from styleT2I.formats.torch_files import Content, open_checkpoint
+from styleT2I.formats.pickles.blobs import AGAIN, open_blob
+from styleT2I.formats.pickles.torch_files import Content, open_checkpoint
 from styleT2I.formats.weights import check_finite
-from styleT2I.formats.written_config import with_written_config
 from styleT2I.torch_utils.files import sha256_file
 
 

@@ -11,10 +11,10 @@ import re
 import torch
 
 from styleT2I.errors import CheckpointError
-from styleT2I.formats.checkpoint_names import TF_NETWORK
-from styleT2I.formats.inert import Record
-from styleT2I.formats.reading import Reading, check_doublings, choose, count_blocks, load_state, shape_of
-from styleT2I.formats.torch_files import Content
+from styleT2I.formats.foreign.imported import Reading, check_doublings, choose, count_blocks, load_state, shape_of
+from styleT2I.formats.pickles.names import TF_NETWORK
+from styleT2I.formats.pickles.records import Record
+from styleT2I.formats.pickles.torch_files import Content
 
 _ORDER = ("G", "D", "G_ema")  # how the tuple is ordered; the third is called Gs there
 _LAYERS = {"Conv": "conv1", "Conv0_up": "conv0", "Conv1": "conv1", "ToRGB": "torgb", "Skip": "skip"}

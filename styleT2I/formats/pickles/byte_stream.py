@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 from styleT2I.errors import CheckpointError
-from styleT2I.formats.blobs import AGAIN, Blob
+from styleT2I.formats.pickles.blobs import AGAIN, Blob
 
 WINDOW = 1 << 16  # bytes read ahead
 MAX_LINE = 1 << 12  # of a line that is no string

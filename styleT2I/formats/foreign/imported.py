@@ -8,8 +8,8 @@ from typing import NamedTuple
 import torch
 
 from styleT2I.errors import CheckpointError
-from styleT2I.formats.blobs import AGAIN
-from styleT2I.formats.tensor_refs import load_tensors
+from styleT2I.formats.pickles.blobs import AGAIN
+from styleT2I.formats.pickles.tensors import load_tensors
 
 MAX_BLOCKS = 9  # 4 to 1024 pixels
 MAX_TAPS = 64

@@ -12,10 +12,10 @@ import pickle
 import struct
 
 from styleT2I.errors import CheckpointError, StyleT2IError, UnsafeFileError
-from styleT2I.formats.blobs import AGAIN, TRUST, Blob
-from styleT2I.formats.byte_stream import ByteStream
-from styleT2I.formats.inert import Inert, Name, Names
-from styleT2I.formats.plain_tree import LIMITS, check_tree
+from styleT2I.formats.pickles.blobs import AGAIN, TRUST, Blob
+from styleT2I.formats.pickles.byte_stream import ByteStream
+from styleT2I.formats.pickles.limits import LIMITS, check_tree
+from styleT2I.formats.pickles.records import Inert, Name, Names
 
 HIGHEST_PROTOCOL = 5
 MIN_BLOB = 1024  # longer byte strings stay in the file until they are used

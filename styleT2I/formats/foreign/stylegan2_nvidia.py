@@ -9,9 +9,7 @@ from __future__ import annotations
 import re
 
 from styleT2I.errors import CheckpointError
-from styleT2I.formats.checkpoint_names import PERSISTENT
-from styleT2I.formats.inert import Record
-from styleT2I.formats.reading import (
+from styleT2I.formats.foreign.imported import (
     Reading,
     agreed,
     check_doublings,
@@ -23,7 +21,9 @@ from styleT2I.formats.reading import (
     shape_of,
     without_prefix,
 )
-from styleT2I.formats.torch_files import Content
+from styleT2I.formats.pickles.names import PERSISTENT
+from styleT2I.formats.pickles.records import Record
+from styleT2I.formats.pickles.torch_files import Content
 
 NETWORKS = ("G_ema", "G", "D")
 MAX_MODULES = 1000

@@ -7,8 +7,8 @@ import json
 import torch
 
 from styleT2I.errors import CheckpointError
-from styleT2I.formats.reading import Reading
-from styleT2I.formats.tensor_refs import load_tensors
+from styleT2I.formats.foreign.imported import Reading
+from styleT2I.formats.pickles.tensors import load_tensors
 
 KEY = "styleT2I_config"
 _MAX_BYTES = 1 << 16

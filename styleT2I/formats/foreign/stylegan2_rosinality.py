@@ -10,7 +10,7 @@ import re
 import torch
 
 from styleT2I.errors import CheckpointError
-from styleT2I.formats.reading import (
+from styleT2I.formats.foreign.imported import (
     Reading,
     choose,
     count_blocks,
@@ -21,7 +21,7 @@ from styleT2I.formats.reading import (
     shape_of,
     without_prefix,
 )
-from styleT2I.formats.torch_files import Content
+from styleT2I.formats.pickles.torch_files import Content
 from styleT2I.torch_utils.seeding import generator
 
 NAMES = {"g_ema": "G_ema", "g": "G", "d": "D"}  # a file's key of each network -> its name here

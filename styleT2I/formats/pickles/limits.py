@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from styleT2I.errors import UnsafeFileError
-from styleT2I.formats.blobs import TRUST
-from styleT2I.formats.inert import Record
+from styleT2I.formats.pickles.blobs import TRUST
+from styleT2I.formats.pickles.records import Record
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from styleT2I.errors import CheckpointError
-from styleT2I.formats.export_ada import channels_of, filter_kernel
+from styleT2I.formats.foreign.export_ada import channels_of, filter_kernel
 
 _LAYER = {
     "weight": "conv.weight", "affine.weight": "conv.modulation.weight", "affine.bias": "conv.modulation.bias",

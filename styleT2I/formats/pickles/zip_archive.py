@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass
 
 from styleT2I.errors import CheckpointError, UnsafeFileError
-from styleT2I.formats.blobs import AGAIN, TRUST, Blob
+from styleT2I.formats.pickles.blobs import AGAIN, TRUST, Blob
 
 MAX_ENTRIES = 100_000
 _END = struct.Struct("<4s4H2LH")  # signature, disks, entries here and in all, size and offset of the directory, comment

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from styleT2I.errors import CheckpointError, StyleT2IError, UnsafeFileError
-from styleT2I.formats.blobs import AGAIN, TRUST, open_blob
-from styleT2I.formats.checkpoint_names import STORAGES, checkpoint_names
-from styleT2I.formats.inert import Name, Record
-from styleT2I.formats.plain_tree import LIMITS, Limits
-from styleT2I.formats.safe_pickle import read_pickle
-from styleT2I.formats.stored_zip import read_zip
-from styleT2I.formats.tensor_refs import Storage, load_tensors
+from styleT2I.formats.pickles.blobs import AGAIN, TRUST, open_blob
+from styleT2I.formats.pickles.limits import LIMITS, Limits
+from styleT2I.formats.pickles.machine import read_pickle
+from styleT2I.formats.pickles.names import STORAGES, checkpoint_names
+from styleT2I.formats.pickles.records import Name, Record
+from styleT2I.formats.pickles.tensors import Storage, load_tensors
+from styleT2I.formats.pickles.zip_archive import read_zip
 from styleT2I.formats.weights import check_file, read_safetensors
 
 ZIP, LEGACY, PICKLE, SAFETENSORS = "zip", "legacy", "pickle", "safetensors"

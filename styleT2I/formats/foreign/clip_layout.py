@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from styleT2I.errors import CheckpointError
-from styleT2I.formats.inert import Record
-from styleT2I.formats.reading import count_blocks, is_state_dict, shape_of, without_prefix
-from styleT2I.formats.torch_files import state_dict_of
+from styleT2I.formats.foreign.imported import count_blocks, is_state_dict, shape_of, without_prefix
+from styleT2I.formats.pickles.records import Record
+from styleT2I.formats.pickles.torch_files import state_dict_of
 
 HEAD_WIDTH = 64  # the layout stores no head counts; OpenAI's code derives them with this
 BPE_VOCAB_SIZE = 49408
