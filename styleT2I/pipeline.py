@@ -18,7 +18,7 @@ import torch
 
 from styleT2I.adjustment import Adjusted, AdjustmentConfig, adjust
 from styleT2I.attributes.prompt import Prompt, understand
-from styleT2I.attributes.sentences import phrase
+from styleT2I.attributes.wording.sentences import phrase
 from styleT2I.editing import calibrated_steps, given_latents, named_strengths
 from styleT2I.errors import ConfigError
 from styleT2I.margins import open_observer

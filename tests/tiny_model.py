@@ -4,8 +4,8 @@ from pathlib import Path
 
 import torch
 
-from styleT2I.attributes.tokenizer import tokenizer_spec
 from styleT2I.attributes.vocabulary import load_vocabulary
+from styleT2I.attributes.wording.word_list import tokenizer_spec
 from styleT2I.config import to_dict
 from styleT2I.formats.component import write_component
 from styleT2I.formats.model_folder import write_model_manifest

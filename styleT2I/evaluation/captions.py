@@ -2,7 +2,7 @@
 
 import torch
 
-from styleT2I.attributes.parser import parse
+from styleT2I.attributes.parsing.parser import parse
 from styleT2I.attributes.prompt import Prompt
 from styleT2I.data.dataset import open_dataset
 from styleT2I.evaluation.measurement import judge_basis

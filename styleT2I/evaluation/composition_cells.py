@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from styleT2I.attributes.parser import parse
-from styleT2I.attributes.sentences import sentence
+from styleT2I.attributes.parsing.parser import parse
 from styleT2I.attributes.vocabulary import Vocabulary, load_vocabulary
+from styleT2I.attributes.wording.sentences import sentence
 from styleT2I.data.dataset import open_dataset
 from styleT2I.data.minifaces.compositions import held_out_compositions, rare_pairs
 from styleT2I.errors import ConfigError

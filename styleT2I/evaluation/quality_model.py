@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from styleT2I.adjustment import AdjustmentConfig
-from styleT2I.attributes.parser import parse
+from styleT2I.attributes.parsing.parser import parse
 from styleT2I.attributes.prompt import Prompt
 from styleT2I.errors import DataError
 from styleT2I.evaluation.captions import agreeing_captions

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from styleT2I.attributes.parser import parse
+from styleT2I.attributes.parsing.parser import parse
 from styleT2I.attributes.prompt import Prompt
 from styleT2I.baselines.gan_int_cls import transfer_style
 from styleT2I.data.dataset import open_dataset

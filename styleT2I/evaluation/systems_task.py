@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from tqdm import tqdm
 
-from styleT2I.attributes.parser import parse
+from styleT2I.attributes.parsing.parser import parse
 from styleT2I.data.dataset import Dataset, open_dataset
 from styleT2I.errors import ConfigError, DataError, PromptError
 from styleT2I.evaluation.captions import agreeing_captions, look, real_pictures

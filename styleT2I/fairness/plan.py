@@ -11,8 +11,8 @@ from pathlib import Path
 
 from styleT2I.adjustment import METHODS
 from styleT2I.attributes.compositions import composition_name, contradiction, differing, read_composition
-from styleT2I.attributes.sentences import sentence
 from styleT2I.attributes.vocabulary import Vocabulary, load_vocabulary
+from styleT2I.attributes.wording.sentences import sentence
 from styleT2I.config import load_config, suggestion, to_dict
 from styleT2I.data.dataset import open_dataset
 from styleT2I.errors import ConfigError, DataError

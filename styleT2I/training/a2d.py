@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
-from styleT2I.attributes.sentences import phrase
 from styleT2I.attributes.vocabulary import load_vocabulary
+from styleT2I.attributes.wording.sentences import phrase
 from styleT2I.config import to_dict
 from styleT2I.errors import ConfigError
 from styleT2I.formats.component import write_component

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import torch
 
-from styleT2I.attributes.parser import parse
+from styleT2I.attributes.parsing.parser import parse
 from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.data.dataset import index_order, open_dataset
 from styleT2I.errors import DataError

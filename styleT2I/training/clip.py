@@ -10,10 +10,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from styleT2I.attributes.caption_words import Dice
-from styleT2I.attributes.paraphrase import load_paraphraser
-from styleT2I.attributes.tokenizer import tokenizer_spec
 from styleT2I.attributes.vocabulary import load_vocabulary
+from styleT2I.attributes.wording.caption_words import Dice
+from styleT2I.attributes.wording.paraphrase import load_paraphraser
+from styleT2I.attributes.wording.word_list import tokenizer_spec
 from styleT2I.config import to_dict
 from styleT2I.errors import ConfigError
 from styleT2I.formats.component import write_component

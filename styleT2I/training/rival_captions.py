@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import torch
 
-from styleT2I.attributes.parser import parse
-from styleT2I.attributes.sentences import sentence
+from styleT2I.attributes.parsing.parser import parse
 from styleT2I.attributes.vocabulary import Vocabulary
+from styleT2I.attributes.wording.sentences import sentence
 
 
 class Flips(NamedTuple):

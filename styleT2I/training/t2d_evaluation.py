@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from styleT2I.attributes.parser import parse
+from styleT2I.attributes.parsing.parser import parse
 from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.metrics.attributes import attribute_rates, encode_requests, success, verdicts
 from styleT2I.metrics.frechet import feature_statistics, frechet_distance_from_statistics

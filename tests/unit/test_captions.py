@@ -6,10 +6,10 @@ import time
 import pytest
 import torch
 
-from styleT2I.attributes import captions as grammar
-from styleT2I.attributes.captions import FORMS, caption, captions
-from styleT2I.attributes.parser import parse
+from styleT2I.attributes.parsing.parser import parse
 from styleT2I.attributes.vocabulary import load_vocabulary
+from styleT2I.attributes.wording import captions as grammar
+from styleT2I.attributes.wording.captions import FORMS, caption, captions
 from styleT2I.errors import ConfigError
 
 NAMES = load_vocabulary("minifaces").names

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from styleT2I.adjustment import AdjustmentConfig
-from styleT2I.attributes.parser import parse
+from styleT2I.attributes.parsing.parser import parse
 from styleT2I.data.dataset import open_dataset
 from styleT2I.errors import CheckpointError, ConfigError
 from styleT2I.evaluation import compositions

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from styleT2I.attributes.sentences import phrase, sentence
+from styleT2I.attributes.wording.sentences import phrase, sentence
 from styleT2I.errors import CheckpointError, ConfigError
 from styleT2I.margins import open_observer
 from styleT2I.model import Model

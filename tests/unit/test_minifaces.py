@@ -107,7 +107,7 @@ def test_same_seed_same_bytes_and_other_split_other_pictures():
 
 
 def test_captions_of_the_biased_training_split_never_state_a_held_out_composition():
-    from styleT2I.attributes.parser import parse
+    from styleT2I.attributes.parsing.parser import parse
     from styleT2I.attributes.vocabulary import load_vocabulary
 
     world, vocabulary = MiniFaces("biased", "train", 400), load_vocabulary("minifaces")

@@ -5,12 +5,12 @@ from collections import Counter
 import pytest
 import torch
 
-from styleT2I.attributes.caption_words import Dice
-from styleT2I.attributes.captions import captions
-from styleT2I.attributes.paraphrase import Paraphraser
-from styleT2I.attributes.parser import parse
-from styleT2I.attributes.tokenizer import grammar_words
+from styleT2I.attributes.parsing.parser import parse
 from styleT2I.attributes.vocabulary import load_vocabulary
+from styleT2I.attributes.wording.caption_words import Dice
+from styleT2I.attributes.wording.captions import captions
+from styleT2I.attributes.wording.paraphrase import Paraphraser
+from styleT2I.attributes.wording.word_list import grammar_words
 from styleT2I.torch_utils.words import plain_words
 
 VOCABULARY = load_vocabulary("minifaces")
@@ -37,7 +37,7 @@ def test_paraphrases_say_something_and_nothing_false(samples):
 
 
 def test_rewording_keeps_all_that_was_said(samples, monkeypatch):
-    monkeypatch.setattr("styleT2I.attributes.paraphrase._COMPOSE_ODDS", 0.0)
+    monkeypatch.setattr("styleT2I.attributes.wording.paraphrase._COMPOSE_ODDS", 0.0)
     say, dice = Paraphraser(VOCABULARY), Dice(5)
     for text, labels, _ in samples[:200]:
         other = say(text, labels, dice)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from styleT2I.attributes.parser import parse
-from styleT2I.attributes.sentences import phrase, sentence
+from styleT2I.attributes.parsing.parser import parse
 from styleT2I.attributes.vocabulary import load_vocabulary, vocabulary_from_dict
+from styleT2I.attributes.wording.sentences import phrase, sentence
 from styleT2I.errors import PromptError
 
 

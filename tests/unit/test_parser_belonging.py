@@ -2,7 +2,7 @@
 
 import pytest
 
-from styleT2I.attributes.parser import parse
+from styleT2I.attributes.parsing.parser import parse
 
 
 def said(text, vocabulary="minifaces"):

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from styleT2I.attributes.lexicon import compile_lexicon
-from styleT2I.attributes.parser import parse
-from styleT2I.attributes.sentences import sentence
-from styleT2I.attributes.tokenizer import grammar_words
+from styleT2I.attributes.parsing.lexicon import compile_lexicon
+from styleT2I.attributes.parsing.parser import parse
 from styleT2I.attributes.vocabulary import load_vocabulary
+from styleT2I.attributes.wording.sentences import sentence
+from styleT2I.attributes.wording.word_list import grammar_words
 from styleT2I.errors import PromptError
 from styleT2I.torch_utils.words import split_words
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from styleT2I.attributes.parser import parse
+from styleT2I.attributes.parsing.parser import parse
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 HELD = json.loads((DATA / "held_sentences_labelled.json").read_text())

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from styleT2I.adjustment import AdjustmentConfig
-from styleT2I.attributes.parser import parse
+from styleT2I.attributes.parsing.parser import parse
 from styleT2I.attributes.prompt import Prompt
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.data.minifaces.dataset import MiniFaces

@@ -5,8 +5,8 @@ import json
 import pytest
 import torch
 
-from styleT2I.attributes.captions import captions
-from styleT2I.attributes.tokenizer import grammar_words, tokenizer_spec
+from styleT2I.attributes.wording.captions import captions
+from styleT2I.attributes.wording.word_list import grammar_words, tokenizer_spec
 from styleT2I.errors import ConfigError
 from styleT2I.networks.clip.word_tokenizer import WordTokenizer
 

@@ -10,7 +10,7 @@ import torchvision
 from click.testing import CliRunner
 from torch.nn import functional as F
 
-from styleT2I.attributes.parser import parse
+from styleT2I.attributes.parsing.parser import parse
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.config import to_dict
 from styleT2I.errors import ConfigError

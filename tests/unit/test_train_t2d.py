@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from styleT2I.attributes.parser import parse
+from styleT2I.attributes.parsing.parser import parse
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.errors import CheckpointError, ConfigError, DataError
 from styleT2I.formats.component import read_component

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from styleT2I.attributes.paraphrase import Paraphraser
-from styleT2I.attributes.parser import parse
+from styleT2I.attributes.parsing.parser import parse
+from styleT2I.attributes.wording.paraphrase import Paraphraser
 from styleT2I.evaluation.wordings import _area
 
 

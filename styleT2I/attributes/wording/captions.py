@@ -6,7 +6,8 @@ every "no" denies one thing and stands after all that is affirmed, "without X or
 
 from collections.abc import Mapping
 
-from styleT2I.attributes.caption_words import (
+from styleT2I.attributes.vocabulary import load_vocabulary
+from styleT2I.attributes.wording.caption_words import (
     AGES,
     DENIED,
     HAIR,
@@ -22,7 +23,6 @@ from styleT2I.attributes.caption_words import (
     join,
     with_article,
 )
-from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.errors import ConfigError
 
 FORMS = ("noun_phrase", "sentence", "two_sentences", "possessive", "picture", "relative", "participle", "single")

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from styleT2I.attributes.interpreter import Interpreter
-from styleT2I.attributes.lexicon import compile_lexicon
+from styleT2I.attributes.parsing.interpreter import Interpreter
+from styleT2I.attributes.parsing.lexicon import compile_lexicon
 from styleT2I.attributes.vocabulary import Vocabulary, load_vocabulary
 from styleT2I.errors import PromptError
 

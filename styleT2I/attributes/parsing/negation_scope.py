@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from styleT2I.attributes.lexicon import Entry, Item, Lexicon
+from styleT2I.attributes.parsing.lexicon import Entry, Item, Lexicon
 
 _STOPS = {"copula", "have", "wear", "with", "but", "relative", "no", "not", "without", "neither", "nominative"}
 _PLACES = set("on in of over across along around throughout under at upon above below atop covering".split())

@@ -1,8 +1,8 @@
 """The parser's handling of denials: words that start one, and answers that deny what was named before them."""
 
-from styleT2I.attributes.describer import Describer
-from styleT2I.attributes.lexicon import Item
-from styleT2I.attributes.scope import Negation, ends_phrase, following
+from styleT2I.attributes.parsing.adjectives import Describer
+from styleT2I.attributes.parsing.lexicon import Item
+from styleT2I.attributes.parsing.negation_scope import Negation, ends_phrase, following
 
 _DENIALS = {"not", "nor", "neither"}
 

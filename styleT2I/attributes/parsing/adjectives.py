@@ -2,9 +2,16 @@
 
 from dataclasses import dataclass
 
-from styleT2I.attributes.lexicon import Entry, Item, Lexicon, Values
-from styleT2I.attributes.record import Record
-from styleT2I.attributes.scope import Negation, following, is_second_person, leads_to_copula, located_part, next_entry
+from styleT2I.attributes.parsing.lexicon import Entry, Item, Lexicon, Values
+from styleT2I.attributes.parsing.negation_scope import (
+    Negation,
+    following,
+    is_second_person,
+    leads_to_copula,
+    located_part,
+    next_entry,
+)
+from styleT2I.attributes.parsing.walk import Record
 
 _OWNERS = ("his", "her", "their", "its")
 _MOST_PARTS = 6  # that an adjective of faces describes: "smiling" goes with person, face, mouth, lips, eyes

@@ -1,7 +1,7 @@
 """The word list of MiniFaces' small CLIP: the words of captions, canonical sentences and parser synonyms."""
 
-from styleT2I.attributes import caption_words
 from styleT2I.attributes.vocabulary import load_vocabulary, read_lexicon
+from styleT2I.attributes.wording import caption_words
 from styleT2I.torch_utils.words import plain_words
 
 

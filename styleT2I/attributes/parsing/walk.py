@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from styleT2I.attributes.lexicon import Item, Lexicon
-from styleT2I.attributes.scope import Negation
+from styleT2I.attributes.parsing.lexicon import Item, Lexicon
+from styleT2I.attributes.parsing.negation_scope import Negation
 
 
 class Found(NamedTuple):

@@ -4,10 +4,10 @@ What it keeps while walking: adjectives that wait for their noun (`pending`), th
 "is" speaks about (`subject`), and the negation in force (`negation`). The rules are listed in docs/attributes.md.
 """
 
-from styleT2I.attributes.alternatives import without_alternatives
-from styleT2I.attributes.denier import Denier
-from styleT2I.attributes.lexicon import Item
-from styleT2I.attributes.scope import (
+from styleT2I.attributes.parsing.alternatives import without_alternatives
+from styleT2I.attributes.parsing.lexicon import Item
+from styleT2I.attributes.parsing.negation import Denier
+from styleT2I.attributes.parsing.negation_scope import (
     Negation,
     ends_at_conjunction,
     ends_in_noun,

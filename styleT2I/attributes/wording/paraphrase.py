@@ -3,9 +3,9 @@
 import functools
 from collections.abc import Mapping
 
-from styleT2I.attributes.caption_words import Dice, with_article
-from styleT2I.attributes.parser import parse
+from styleT2I.attributes.parsing.parser import parse
 from styleT2I.attributes.vocabulary import Vocabulary, load_vocabulary, read_lexicon
+from styleT2I.attributes.wording.caption_words import Dice, with_article
 from styleT2I.torch_utils.words import plain_words, split_words
 
 # Groups of the English lexicon whose terms stand for each other, and those whose terms change nothing where added.

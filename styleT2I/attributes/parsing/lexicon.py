@@ -5,7 +5,7 @@ import functools
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from styleT2I.attributes.ages import OLDEST_YOUNG, YOUNGEST_OLD, read_age
+from styleT2I.attributes.parsing.ages import OLDEST_YOUNG, YOUNGEST_OLD, read_age
 from styleT2I.attributes.vocabulary import Attribute, Side, Vocabulary, normalise, read_heard, read_lexicon
 from styleT2I.torch_utils.words import Word, is_mark, split_words
 
