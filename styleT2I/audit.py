@@ -43,7 +43,7 @@ def main():
 def plan_command(path, detect, power, alpha, correlation, comparisons):
     """Check a plan, and say how many pictures of a composition tell two shares of success apart."""
     from styleT2I.fairness.plan import load_plan, plan_hash
-    from styleT2I.fairness.sample_size import pairs_needed
+    from styleT2I.statistics.power import pairs_needed
 
     if not (path or detect):
         raise click.UsageError("nothing to plan; give PLAN.yaml, --detect P1 P2, or both")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from styleT2I.metrics.intervals import bootstrap_interval, newcombe_paired_interval
+from styleT2I.statistics.intervals import bootstrap_interval, newcombe_paired_interval
 from styleT2I.torch_utils.seeding import generator
 
 BASELINE = "none"  # Text-to-Direction alone: what a gain is a gain over

@@ -10,7 +10,7 @@ import torch
 
 from styleT2I.fairness.outcomes import FAILURE, SUCCESS, UNSURE, success_letters
 from styleT2I.metrics.attributes import NO, UNDETERMINED, YES
-from styleT2I.metrics.intervals import wilson_interval
+from styleT2I.statistics.intervals import wilson_interval
 
 __all__ = ["agreement", "agreement_tables", "kappa_interval"]
 

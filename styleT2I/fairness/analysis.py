@@ -7,15 +7,6 @@ from collections.abc import Mapping
 from styleT2I.attributes.compositions import composition_name
 from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.fairness.designs import paired, unpaired
-from styleT2I.fairness.hypothesis_tests import benjamini_hochberg, holm
-from styleT2I.fairness.judge_error import (
-    Confusion,
-    corrected_gap,
-    corrected_gap_of_samples,
-    corrected_share_interval,
-    gap_bounds,
-    share_bounds,
-)
 from styleT2I.fairness.outcomes import SUCCESS, UNSURE
 from styleT2I.fairness.plan import AuditPlan
 from styleT2I.fairness.quality import quality
@@ -23,7 +14,16 @@ from styleT2I.fairness.rarity import rarity
 from styleT2I.fairness.sweeps import adjustment_effect, curves
 from styleT2I.fairness.training_shares import training_shares
 from styleT2I.fairness.unprompted import unprompted
-from styleT2I.metrics.intervals import wilson_interval
+from styleT2I.statistics.hypothesis_tests import benjamini_hochberg, holm
+from styleT2I.statistics.intervals import wilson_interval
+from styleT2I.statistics.misclassification import (
+    Confusion,
+    corrected_gap,
+    corrected_gap_of_samples,
+    corrected_share_interval,
+    gap_bounds,
+    share_bounds,
+)
 from styleT2I.torch_utils.seeding import generator
 
 __all__ = ["analyse"]

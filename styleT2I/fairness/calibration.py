@@ -13,10 +13,10 @@ from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.config import to_dict
 from styleT2I.data.dataset import Dataset, open_dataset
 from styleT2I.errors import ConfigError, DataError
-from styleT2I.fairness.judge_error import Confusion
 from styleT2I.fairness.judge_plan import JudgePlan
 from styleT2I.fairness.judges import Judge, columns_of
 from styleT2I.fairness.plan import AuditPlan
+from styleT2I.statistics.misclassification import Confusion
 
 __all__ = ["calibrate", "check_same_judge", "read_calibration"]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from styleT2I.fairness.hypothesis_tests import fisher, mcnemar_exact
 from styleT2I.fairness.outcomes import SUCCESS
-from styleT2I.metrics.intervals import newcombe_interval, newcombe_paired_interval
+from styleT2I.statistics.hypothesis_tests import fisher, mcnemar_exact
+from styleT2I.statistics.intervals import newcombe_interval, newcombe_paired_interval
 
 __all__ = ["paired", "unpaired"]
 

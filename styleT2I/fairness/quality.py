@@ -24,9 +24,9 @@ from torch.nn import functional as F
 from styleT2I.data.dataset import Dataset, open_dataset
 from styleT2I.errors import ConfigError
 from styleT2I.fairness.plan import AuditPlan
-from styleT2I.metrics.intervals import bootstrap_difference_interval, bootstrap_interval
 from styleT2I.metrics.naturalness import Naturalness, contrasts, laplacian
 from styleT2I.metrics.precision_recall import local_realism, neighbour_radii
+from styleT2I.statistics.intervals import bootstrap_difference_interval, bootstrap_interval
 from styleT2I.torch_utils.seeding import generator
 
 __all__ = ["PictureQuality", "open_reference", "quality", "sharpness"]

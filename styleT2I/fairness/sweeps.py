@@ -9,7 +9,7 @@ import torch
 
 from styleT2I.fairness.outcomes import SUCCESS
 from styleT2I.fairness.plan import AuditPlan
-from styleT2I.metrics.intervals import bootstrap_interval
+from styleT2I.statistics.intervals import bootstrap_interval
 from styleT2I.torch_utils.seeding import generator
 
 __all__ = ["adjustment_effect", "curves"]

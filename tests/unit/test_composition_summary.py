@@ -7,7 +7,7 @@ import pytest
 from styleT2I.errors import DataError
 from styleT2I.evaluation.composition_summary import add_comparisons, summarise
 from styleT2I.evaluation.report_table import compositions_table, read_report
-from styleT2I.metrics.intervals import newcombe_paired_interval, wilson_interval
+from styleT2I.statistics.intervals import newcombe_paired_interval, wilson_interval
 
 
 def cell(name, kind, method, right, composition="", drift=None, nuisances=None, frechet=10.0):

@@ -11,7 +11,7 @@ from styleT2I.fairness.agreement import agreement, agreement_tables, kappa_inter
 from styleT2I.fairness.plan import AuditPlan
 from styleT2I.fairness.run import Audit
 from styleT2I.metrics.attributes import NO, UNDETERMINED, YES, cohen_kappa
-from styleT2I.metrics.intervals import wilson_interval
+from styleT2I.statistics.intervals import wilson_interval
 from tests.fake_faces import PLAN, draw
 
 

@@ -13,7 +13,7 @@ from styleT2I.data.dataset import open_dataset
 from styleT2I.fairness.analysis import analyse
 from styleT2I.fairness.plan import AuditPlan
 from styleT2I.fairness.training_shares import training_shares
-from styleT2I.metrics.intervals import newcombe_interval, newcombe_paired_interval, wilson_interval
+from styleT2I.statistics.intervals import newcombe_interval, newcombe_paired_interval, wilson_interval
 
 VOCABULARY = load_vocabulary("minifaces")
 DATA = "minifaces:biased/train:500"

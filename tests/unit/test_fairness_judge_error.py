@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from styleT2I.fairness.judge_error import (
+from styleT2I.statistics.intervals import newcombe_paired_interval
+from styleT2I.statistics.misclassification import (
     Confusion,
     corrected_gap,
     corrected_share,
@@ -11,7 +12,6 @@ from styleT2I.fairness.judge_error import (
     gap_bounds,
     share_bounds,
 )
-from styleT2I.metrics.intervals import newcombe_paired_interval
 from styleT2I.torch_utils.seeding import generator
 
 TRUE_SHARES = (0.80, 0.70)

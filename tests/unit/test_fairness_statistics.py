@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 
 from styleT2I.errors import ConfigError
-from styleT2I.fairness.hypothesis_tests import (
+from styleT2I.statistics.hypothesis_tests import (
     benjamini_hochberg,
     binomial_exact,
     fisher,
@@ -15,7 +15,7 @@ from styleT2I.fairness.hypothesis_tests import (
     mcnemar_exact,
     rank_correlation,
 )
-from styleT2I.fairness.sample_size import discordant_shares, mcnemar_power, pairs_needed
+from styleT2I.statistics.power import discordant_shares, mcnemar_power, pairs_needed
 from styleT2I.torch_utils.seeding import generator
 
 

@@ -20,8 +20,8 @@ from styleT2I.fairness.run import Audit
 from styleT2I.fairness.subject_callable import CallableSubject
 from styleT2I.fairness.subject_images import ImagesSubject
 from styleT2I.fairness.subjects import as_subject
-from styleT2I.metrics.intervals import newcombe_interval
 from styleT2I.pipeline import StyleT2I
+from styleT2I.statistics.intervals import newcombe_interval
 from styleT2I.systems import StyleT2ISystem
 from styleT2I.torch_utils.images import save_png
 from tests.fake_faces import PLAN, SEXES, draw

@@ -8,7 +8,7 @@ import scipy.stats
 import torch
 from scipy.stats import binomtest
 
-from styleT2I.metrics.intervals import (
+from styleT2I.statistics.intervals import (
     bootstrap_interval,
     newcombe_interval,
     newcombe_paired_interval,

@@ -18,9 +18,9 @@ from styleT2I.evaluation.systems_table import systems_tables
 from styleT2I.evaluation.systems_task import ComparisonTask, Outcomes, Scores, Seen, readable_scenes
 from styleT2I.formats.model_folder import SYSTEMS
 from styleT2I.metrics.frechet import frechet_distance
-from styleT2I.metrics.intervals import newcombe_paired_interval
 from styleT2I.model import Model
 from styleT2I.pipeline import StyleT2I
+from styleT2I.statistics.intervals import newcombe_paired_interval
 from styleT2I.systems import open_text_gan
 from styleT2I.torch_utils.images import from_uint8
 from tests.tiny_model import tiny_clip, tiny_judge, write_tiny, write_tiny_model
