@@ -10,6 +10,7 @@ import torch
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.attributes.wording.sentences import phrase
 from styleT2I.config import to_dict
+from styleT2I.data.augment import augment_for_clip
 from styleT2I.errors import ConfigError
 from styleT2I.formats.component import write_component
 from styleT2I.losses import (
@@ -24,7 +25,6 @@ from styleT2I.networks.faces.region_sources import open_segmenter
 from styleT2I.torch_utils.images import save_png
 from styleT2I.training.a2d_config import A2DConfig
 from styleT2I.training.a2d_evaluation import A2DEvaluation, calibrate_strengths, direction_grid
-from styleT2I.training.clip_augment import augment_for_clip
 from styleT2I.training.direction_network import build_direction_network, free_norm, load_frozen, sample_w
 from styleT2I.training.optimisation import descend
 

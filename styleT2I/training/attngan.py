@@ -15,6 +15,7 @@ from styleT2I.baselines.damsm import TextFeatures
 from styleT2I.baselines.matching import damsm_losses
 from styleT2I.baselines.stackgan import StackGANDiscriminator
 from styleT2I.config import override, to_dict
+from styleT2I.data.captioned import CaptionedData, equal_captions
 from styleT2I.errors import ConfigError
 from styleT2I.formats.component import write_component
 from styleT2I.formats.model_folder import write_model_manifest
@@ -25,7 +26,6 @@ from styleT2I.torch_utils.seeding import latents_of_seeds
 from styleT2I.training.attngan_config import AttnGANTraining, discriminator_configs
 from styleT2I.training.baseline_losses import kl_to_standard_normal, two_headed_discriminator_loss
 from styleT2I.training.baseline_text import copy_network
-from styleT2I.training.captioned_data import CaptionedData, equal_captions
 from styleT2I.training.damsm import pick_captions, round_to_half
 from styleT2I.training.gan_losses import nonsaturating_generator_loss
 from styleT2I.training.stylegan2_evaluation import JudgeFeatures, PixelFeatures

@@ -6,8 +6,8 @@ import copy
 from dataclasses import dataclass, field
 
 from styleT2I.config import from_dict, suggestion
+from styleT2I.data.degrade import DegradeConfig
 from styleT2I.errors import ConfigError
-from styleT2I.training.degrade import DegradeConfig
 
 TUNES = ("all", "paper", "release")  # which tensors train; see training.clip_tuning
 AUGMENTS = ("light", "crop", "none")

@@ -12,6 +12,7 @@ from styleT2I.baselines.clip_words import ClipWords
 from styleT2I.baselines.damsm import ImageEncoder, TextEncoder, TextEncoderConfig, split_caption
 from styleT2I.baselines.matching import damsm_losses
 from styleT2I.config import to_dict
+from styleT2I.data.captioned import CaptionedData, CaptionReader, captions_true_of, equal_captions, normal_caption
 from styleT2I.errors import DataError
 from styleT2I.formats.component import write_component
 from styleT2I.formats.foreign.attngan import inception_trunk
@@ -20,13 +21,6 @@ from styleT2I.metrics.r_precision import draw_candidates, r_precision
 from styleT2I.networks.registry import load_strict
 from styleT2I.torch_utils.seeding import generator
 from styleT2I.training.attngan_config import DAMSMTraining
-from styleT2I.training.captioned_data import (
-    CaptionedData,
-    CaptionReader,
-    captions_true_of,
-    equal_captions,
-    normal_caption,
-)
 from styleT2I.training.direction_network import load_frozen
 
 ADAM_BETAS = (0.5, 0.999)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import torch
 
+from styleT2I.data.degrade import blur
+from styleT2I.data.labelled import LabelledData
 from styleT2I.data.minifaces.compositions import rare_pairs
 from styleT2I.metrics.attributes import balanced_accuracy, rare_pair_accuracy, verdicts
 from styleT2I.networks.faces.attribute_classifier import AttributeClassifier
 from styleT2I.torch_utils.images import make_grid_u8, to_uint8
 from styleT2I.torch_utils.seeding import generator
-from styleT2I.training.degrade import blur
-from styleT2I.training.labelled_data import LabelledData
 
 
 def judged_pairs(attribute_names: tuple[str, ...]) -> dict[str, list[tuple[int, bool]]]:

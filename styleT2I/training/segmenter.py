@@ -9,13 +9,13 @@ import torch
 from torch.nn import functional as F
 
 from styleT2I.config import to_dict
+from styleT2I.data.degrade import DegradeConfig, random_degrade, random_shift
+from styleT2I.data.labelled import LabelledData
 from styleT2I.errors import ConfigError
 from styleT2I.formats.component import write_component
 from styleT2I.networks.faces.segmenter import Segmenter, SegmenterConfig
 from styleT2I.torch_utils.images import make_grid_u8, save_png, to_uint8
 from styleT2I.torch_utils.seeding import derive_seed
-from styleT2I.training.degrade import DegradeConfig, random_degrade, random_shift
-from styleT2I.training.labelled_data import LabelledData
 from styleT2I.training.optimisation import descend, warmup_cosine
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from styleT2I.config import override, to_dict
+from styleT2I.data.augment import augment_for_clip
 from styleT2I.data.dataset import index_order, open_dataset
 from styleT2I.errors import ConfigError, DataError
 from styleT2I.formats.component import write_component
@@ -22,7 +23,6 @@ from styleT2I.networks.stylegan2.discriminator import Discriminator
 from styleT2I.networks.stylegan2.generator import Generator, mix_styles
 from styleT2I.networks.stylegan2.precision import half_dtype, set_precision
 from styleT2I.torch_utils.images import from_uint8, make_grid_u8, save_png
-from styleT2I.training.clip_augment import augment_for_clip
 from styleT2I.training.gan_losses import (
     logistic_discriminator_loss,
     nonsaturating_generator_loss,

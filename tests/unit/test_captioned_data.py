@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from styleT2I.attributes.vocabulary import load_vocabulary
+from styleT2I.data import captioned as captioned_data
+from styleT2I.data.captioned import CaptionedData, CaptionReader, captions_true_of, equal_captions
 from styleT2I.data.dataset import Batch
 from styleT2I.errors import DataError
 from styleT2I.losses import clip_contrastive_loss
-from styleT2I.training import captioned_data
-from styleT2I.training.captioned_data import CaptionedData, CaptionReader, captions_true_of, equal_captions
 
 NAMES = ("he", "lipstick", "hat")
 

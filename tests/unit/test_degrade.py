@@ -4,9 +4,9 @@ import pytest
 import scipy.ndimage
 import torch
 
+from styleT2I.data.degrade import DegradeConfig, blur, random_degrade, random_shift
 from styleT2I.errors import ConfigError
 from styleT2I.torch_utils.seeding import generator
-from styleT2I.training.degrade import DegradeConfig, blur, random_degrade, random_shift
 
 NOTHING = {"shift": 0, "blur": 0.0, "noise": 0.0, "brightness": 0.0, "contrast": 0.0, "tint": 0.0}
 

@@ -8,13 +8,13 @@ import torch
 
 from styleT2I.baselines.damsm import TextEncoder, TextEncoderConfig
 from styleT2I.config import override
+from styleT2I.data.captioned import CaptionedData
 from styleT2I.errors import ConfigError
 from styleT2I.formats.model_folder import read_model_folder
 from styleT2I.networks.registry import load_network
 from styleT2I.systems import open_text_gan
 from styleT2I.training.baseline_config import baseline_config
 from styleT2I.training.baseline_tasks import TASKS, new_task, task_config
-from styleT2I.training.captioned_data import CaptionedData
 from styleT2I.training.damsm import caption_words
 from styleT2I.training.engine import RunConfig, run
 from tests.tiny_model import tiny_clip, write_tiny

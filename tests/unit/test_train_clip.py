@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from styleT2I.attributes.parsing.parser import parse
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.config import to_dict
+from styleT2I.data.crops import random_resized_crop
 from styleT2I.errors import ConfigError
 from styleT2I.formats.component import write_component
 from styleT2I.networks.clip.model import CLIP
@@ -26,7 +27,6 @@ from styleT2I.training.clip import MAX_LOGIT_SCALE, CLIPTask, load_clip, steps_o
 from styleT2I.training.clip_config import preset_config, scratch_model
 from styleT2I.training.clip_evaluation import CLIPEvaluation
 from styleT2I.training.clip_tuning import tuned_names
-from styleT2I.training.crops import random_resized_crop
 from styleT2I.training.engine import RunConfig, run
 
 DATA = "minifaces:balanced/train:16"
@@ -178,7 +178,7 @@ def test_measuring_agrees_with_prompts_compared_one_by_one(tmp_path):
 @pytest.mark.parametrize("shape", [(40, 40), (40, 30), (60, 15)])
 def test_crops_are_drawn_like_torchvisions(shape):
     """Same law of sizes and places: area share in range, means of the four numbers within 4 standard errors."""
-    from styleT2I.training.crops import _rectangle
+    from styleT2I.data.crops import _rectangle
 
     rng, scale, ratio = torch.Generator().manual_seed(0), (0.5, 1.0), (3 / 4, 4 / 3)
     ours = torch.tensor([_rectangle(*shape, rng, scale, ratio) for _ in range(800)], dtype=torch.float64)

@@ -8,12 +8,12 @@ import torch.nn.functional as F
 
 from styleT2I.attributes.parsing.parser import parse
 from styleT2I.attributes.vocabulary import load_vocabulary
+from styleT2I.data.augment import augment_for_clip
 from styleT2I.errors import CheckpointError, ConfigError, DataError
 from styleT2I.formats.component import read_component
 from styleT2I.formats.glove import read_glove
 from styleT2I.torch_utils.seeding import generator
 from styleT2I.torch_utils.stats import read_stats
-from styleT2I.training.clip_augment import augment_for_clip
 from styleT2I.training.engine import RunConfig, run
 from styleT2I.training.rival_captions import RivalCaptions
 from styleT2I.training.t2d import T2DTask
