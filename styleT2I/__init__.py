@@ -9,7 +9,7 @@ import os
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "StyleT2I": "styleT2I.pipeline",
+    "StyleT2I": "styleT2I.generation.pipeline",
     "StyleT2IError": "styleT2I.errors",
     "load_clip": "styleT2I.networks.clip.loading",
     "load_network": "styleT2I.networks.registry",

@@ -192,8 +192,8 @@ def _subject(model, images, prompts, function, num, device):
 
 
 def _opened(model, device):
-    from styleT2I.model import Model
-    from styleT2I.systems import open_text_gan
+    from styleT2I.generation.model import Model
+    from styleT2I.generation.systems import open_text_gan
 
     return open_text_gan(model, device=device) or Model.from_pretrained(model, device=device)
 

@@ -90,7 +90,7 @@ def main(suites, model, sources, data, num, psi, methods, strength, threshold, b
     import torch
 
     import styleT2I
-    from styleT2I.model import Model
+    from styleT2I.generation.model import Model
     from styleT2I.torch_utils.files import check_writable_dir, write_json_atomic
 
     suites = suites or tuple(suite for suite in SUITES if suite not in _OF_OTHERS)
@@ -160,7 +160,7 @@ def _measure_quality(model, data, num, psi, config, real, fake):
 
 def _adjustments(methods, settings):
     """The methods to measure, each with the given settings: those named, else no adjustment and the default one."""
-    from styleT2I.adjustment import AdjustmentConfig
+    from styleT2I.generation.adjustment import AdjustmentConfig
 
     given = {name: value for name, value in settings.items() if value is not None}
     return [AdjustmentConfig(method, **given) for method in methods or ("none", AdjustmentConfig().method)]

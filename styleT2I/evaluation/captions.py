@@ -7,11 +7,11 @@ from styleT2I.attributes.prompt import Prompt
 from styleT2I.data.dataset import open_dataset
 from styleT2I.evaluation.measurement import judge_basis
 from styleT2I.evaluation.samples import data_features, plain_samples
+from styleT2I.generation.model import Model
+from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.metrics.attributes import attribute_rates, drift_rates, encode_requests, success, verdicts
 from styleT2I.metrics.frechet import frechet_distance
 from styleT2I.metrics.r_precision import draw_candidates, r_precision
-from styleT2I.model import Model
-from styleT2I.pipeline import StyleT2I
 from styleT2I.statistics.intervals import wilson_interval
 from styleT2I.torch_utils.images import from_uint8
 from styleT2I.torch_utils.seeding import generator

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import torch
 
-from styleT2I.adjustment import Adjusted, AdjustmentConfig
 from styleT2I.data.dataset import open_dataset
 from styleT2I.evaluation.composition_cells import Cell
 from styleT2I.evaluation.held_out import HeldOutJudge
 from styleT2I.evaluation.samples import picture_features
+from styleT2I.generation.adjustment import Adjusted, AdjustmentConfig
+from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.metrics.attributes import attribute_rates, drift_rates, success
 from styleT2I.metrics.frechet import frechet_distance
-from styleT2I.pipeline import StyleT2I
 from styleT2I.statistics.intervals import wilson_interval
 from styleT2I.torch_utils.seeding import latents_of_seeds
 

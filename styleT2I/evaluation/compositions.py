@@ -9,15 +9,15 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from styleT2I.adjustment import AdjustmentConfig
 from styleT2I.errors import ConfigError
 from styleT2I.evaluation.composition_cells import composition_cells, count_cells
 from styleT2I.evaluation.composition_measure import CellMeasure
 from styleT2I.evaluation.composition_summary import BASELINE, add_comparisons, summarise
 from styleT2I.evaluation.kept_cells import KeptCells
 from styleT2I.evaluation.measurement import judge_basis
-from styleT2I.model import Model
-from styleT2I.pipeline import StyleT2I
+from styleT2I.generation.adjustment import AdjustmentConfig
+from styleT2I.generation.model import Model
+from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.torch_utils.images import make_grid_u8, text_strip_u8, to_uint8
 
 _GRID_FACES = 4  # latents of a cell that the grid shows

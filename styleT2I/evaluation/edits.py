@@ -6,9 +6,9 @@ import torch
 
 from styleT2I.errors import ConfigError
 from styleT2I.evaluation.held_out import HeldOutJudge
+from styleT2I.generation.model import Model
+from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.metrics.attributes import drift_rates, success
-from styleT2I.model import Model
-from styleT2I.pipeline import StyleT2I
 from styleT2I.statistics.intervals import wilson_interval
 from styleT2I.torch_utils.seeding import latents_of_seeds
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import torch
 
+from styleT2I.generation.model import Model
 from styleT2I.metrics.attributes import Requests, encode_requests, verdicts
-from styleT2I.model import Model
 
 MIN_READABILITY = 0.5  # R^2 from which on a nuisance that the judge regresses is reported
 

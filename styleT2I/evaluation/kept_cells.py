@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from styleT2I import adjustment, margins, pipeline, step_search
-from styleT2I.adjustment import AdjustmentConfig
 from styleT2I.evaluation import composition_measure, held_out
 from styleT2I.evaluation.composition_cells import Cell
 from styleT2I.evaluation.kept import KeptFigures
-from styleT2I.model import Model
+from styleT2I.generation import adjustment, pipeline, step_search
+from styleT2I.generation import observers as margins
+from styleT2I.generation.adjustment import AdjustmentConfig
+from styleT2I.generation.model import Model
 
 _ALWAYS = ("generator", "t2d", "clip", "judges.heldout")
 _ADJUSTING = ("a2d", "judges.guide")  # look at nothing where nothing is adjusted

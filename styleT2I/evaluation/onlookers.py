@@ -1,7 +1,7 @@
 """Suites "judges" and "clip": how well the networks that only look see labelled pictures none of them trained on."""
 
 from styleT2I.data.labelled import LabelledData
-from styleT2I.model import Model
+from styleT2I.generation.model import Model
 from styleT2I.training.clip_evaluation import CLIPEvaluation
 from styleT2I.training.judge_evaluation import judged_pairs, measure_judge
 

@@ -7,7 +7,7 @@ from styleT2I.errors import ConfigError
 from styleT2I.evaluation.quality_figures import compared, of_one_set, texts_of
 from styleT2I.evaluation.quality_onlookers import Onlookers, QualityConfig
 from styleT2I.evaluation.quality_pictures import enough, open_pictures, side_of
-from styleT2I.model import Model
+from styleT2I.generation.model import Model
 
 __all__ = ["evaluate_folders"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 
-from styleT2I.adjustment import AdjustmentConfig
 from styleT2I.attributes.parsing.parser import parse
 from styleT2I.attributes.prompt import Prompt
 from styleT2I.errors import DataError
@@ -13,11 +12,12 @@ from styleT2I.evaluation.held_out import HeldOutJudge
 from styleT2I.evaluation.quality_figures import compared, mean_of, measurement, of_one_set, share_of, texts_of
 from styleT2I.evaluation.quality_onlookers import Onlookers, QualityConfig, Sight
 from styleT2I.evaluation.quality_pictures import DrawnPictures, enough, open_pictures, side_of
+from styleT2I.generation.adjustment import AdjustmentConfig
+from styleT2I.generation.model import Model
+from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.metrics.attributes import attribute_rates, drift_rates, success, verdicts
 from styleT2I.metrics.r_precision import draw_candidates, r_precision
 from styleT2I.metrics.similarity import paired_cosine
-from styleT2I.model import Model
-from styleT2I.pipeline import StyleT2I
 from styleT2I.torch_utils.seeding import generator
 from styleT2I.training.clip_evaluation import encode_texts
 

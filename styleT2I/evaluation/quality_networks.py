@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from styleT2I.evaluation.measurement import judge_name
 from styleT2I.evaluation.quality_pictures import PictureSource, resized
-from styleT2I.model import Model
+from styleT2I.generation.model import Model
 from styleT2I.torch_utils.images import from_uint8
 
 __all__ = ["ClipEyes", "JudgeEyes", "Network", "PictureKeeper", "look_through"]

@@ -13,7 +13,7 @@ from styleT2I.evaluation.quality_inception import InceptionEyes
 from styleT2I.evaluation.quality_lpips import TRUNKS, Lpips
 from styleT2I.evaluation.quality_networks import ClipEyes, JudgeEyes, Network, PictureKeeper, look_through
 from styleT2I.evaluation.quality_pictures import PictureSource
-from styleT2I.model import Model
+from styleT2I.generation.model import Model
 
 __all__ = ["FEATURES", "Onlookers", "QualityConfig", "Sight"]
 

@@ -11,12 +11,12 @@ import numpy as np
 import PIL.Image
 import torch
 
-from styleT2I.adjustment import AdjustmentConfig
 from styleT2I.attributes.prompt import Prompt
 from styleT2I.data.dataset import open_dataset
 from styleT2I.data.folder import FolderDataset
 from styleT2I.errors import DataError
-from styleT2I.pipeline import StyleT2I
+from styleT2I.generation.adjustment import AdjustmentConfig
+from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.torch_utils.images import load_image
 
 __all__ = ["DrawnPictures", "PictureSource", "enough", "open_pictures", "resized", "side_of"]

@@ -6,10 +6,10 @@ import torch
 
 from styleT2I.data.dataset import Dataset, open_dataset
 from styleT2I.evaluation.measurement import judge_basis
+from styleT2I.generation.model import Model
 from styleT2I.metrics.attributes import YES, judge_agreement, verdicts
 from styleT2I.metrics.frechet import frechet_distance
 from styleT2I.metrics.precision_recall import density_coverage, precision_recall
-from styleT2I.model import Model
 from styleT2I.torch_utils.images import from_uint8
 from styleT2I.torch_utils.seeding import latents_of_seeds
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from styleT2I import adjustment, margins, pipeline, step_search, systems
 from styleT2I.evaluation import held_out, systems_figures, systems_rows, systems_task
 from styleT2I.evaluation.kept import KeptFigures
 from styleT2I.evaluation.systems_figures import figures_of, over_shuffled, over_untrained, paired_success
 from styleT2I.evaluation.systems_rows import Row
 from styleT2I.evaluation.systems_task import NUM_CANDIDATES, ComparisonTask
+from styleT2I.generation import adjustment, pipeline, step_search, systems
+from styleT2I.generation import observers as margins
+from styleT2I.generation.model import Model
 from styleT2I.metrics.frechet import frechet_distance
-from styleT2I.model import Model
 
 _CODE = (adjustment, margins, pipeline, step_search, systems, held_out, systems_figures, systems_rows, systems_task)
 NOTES = (

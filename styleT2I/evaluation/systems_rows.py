@@ -10,13 +10,13 @@ from pathlib import Path
 
 import torch
 
-from styleT2I.adjustment import AdjustmentConfig
 from styleT2I.config import to_dict
 from styleT2I.errors import ConfigError
-from styleT2I.model import Model
+from styleT2I.generation.adjustment import AdjustmentConfig
+from styleT2I.generation.model import Model
+from styleT2I.generation.pipeline import StyleT2I
+from styleT2I.generation.systems import StyleT2ISystem, TextToImage, open_text_gan
 from styleT2I.networks.registry import build_network
-from styleT2I.pipeline import StyleT2I
-from styleT2I.systems import StyleT2ISystem, TextToImage, open_text_gan
 from styleT2I.torch_utils.seeding import derive_seed
 
 UNADJUSTED = "none"

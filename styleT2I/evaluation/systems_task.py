@@ -15,10 +15,10 @@ from styleT2I.evaluation.captions import agreeing_captions, look, real_pictures
 from styleT2I.evaluation.composition_cells import composition_cells
 from styleT2I.evaluation.held_out import HeldOutJudge
 from styleT2I.evaluation.samples import data_features
+from styleT2I.generation.model import Model
+from styleT2I.generation.systems import TextToImage
 from styleT2I.metrics.attributes import Requests, attribute_rates, success
 from styleT2I.metrics.r_precision import draw_candidates, r_precision
-from styleT2I.model import Model
-from styleT2I.systems import TextToImage
 from styleT2I.torch_utils.images import from_uint8, to_uint8
 from styleT2I.torch_utils.seeding import generator
 from styleT2I.training.clip_evaluation import encode_texts

@@ -4,7 +4,7 @@ import torch
 
 from styleT2I.attributes.wording.paraphrase import Paraphraser
 from styleT2I.data.dataset import open_dataset
-from styleT2I.model import Model
+from styleT2I.generation.model import Model
 from styleT2I.torch_utils.images import from_uint8
 
 _BATCH_SIZE = 64

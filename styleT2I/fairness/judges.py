@@ -14,9 +14,9 @@ from styleT2I.errors import ConfigError
 from styleT2I.fairness.entry_points import load_entry_point
 from styleT2I.fairness.judge_plan import JudgePlan, described
 from styleT2I.fairness.judges_own import onnx_input, onnx_scores, python_scores
-from styleT2I.margins import ZeroShotLogits
+from styleT2I.generation.model import Model
+from styleT2I.generation.observers import ZeroShotLogits
 from styleT2I.metrics.attributes import verdicts
-from styleT2I.model import Model
 from styleT2I.sources.registry import registry
 from styleT2I.torch_utils.images import from_uint8
 

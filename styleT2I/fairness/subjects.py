@@ -12,14 +12,14 @@ from typing import Protocol
 
 import torch
 
-from styleT2I.adjustment import AdjustmentConfig
 from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.errors import ConfigError
 from styleT2I.fairness.plan import AuditPlan, Setting
 from styleT2I.fairness.subject_callable import CallableSubject
-from styleT2I.model import Model
-from styleT2I.pipeline import BLOCK, StyleT2I
-from styleT2I.systems import TextToImage
+from styleT2I.generation.adjustment import AdjustmentConfig
+from styleT2I.generation.model import Model
+from styleT2I.generation.pipeline import BLOCK, StyleT2I
+from styleT2I.generation.systems import TextToImage
 from styleT2I.torch_utils.images import to_uint8
 
 __all__ = ["Cell", "PipelineSubject", "Subject", "SystemSubject", "as_subject"]

@@ -13,13 +13,13 @@ from styleT2I.config import to_dict
 from styleT2I.data.augment import augment_for_clip
 from styleT2I.errors import ConfigError
 from styleT2I.formats.component import write_component
+from styleT2I.generation.observers import ZeroShotLogits
 from styleT2I.losses import (
     norm_penalty_loss,
     semantic_matching_loss,
     spatial_constraint_loss,
     verdict_keep_loss,
 )
-from styleT2I.margins import ZeroShotLogits
 from styleT2I.networks.directions import AttributeToDirection
 from styleT2I.networks.faces.region_sources import open_segmenter
 from styleT2I.torch_utils.images import save_png

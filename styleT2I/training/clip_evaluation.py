@@ -8,7 +8,7 @@ import torch
 
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.data.captioned import CaptionedData, CaptionReader, captions_true_of, normal_caption
-from styleT2I.margins import exclusive_columns, fixed_prompts
+from styleT2I.generation.observers import exclusive_columns, fixed_prompts
 from styleT2I.metrics.attributes import balanced_accuracy, rare_pair_accuracy, verdicts
 from styleT2I.metrics.r_precision import draw_candidates, r_precision
 from styleT2I.metrics.zero_shot import prompt_features, zero_shot_margins

@@ -13,8 +13,8 @@ from styleT2I.config import to_dict
 from styleT2I.data.augment import augment_for_clip
 from styleT2I.data.dataset import index_order, open_dataset
 from styleT2I.formats.component import write_component
+from styleT2I.generation.observers import ZeroShotLogits
 from styleT2I.losses import attribute_flip_loss, clip_contrastive_loss, norm_penalty_loss, verdict_keep_loss
-from styleT2I.margins import ZeroShotLogits
 from styleT2I.networks.directions import TextToDirection
 from styleT2I.torch_utils.images import save_png
 from styleT2I.training.direction_network import build_direction_network, free_norm, load_frozen, sample_w

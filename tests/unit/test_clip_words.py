@@ -8,10 +8,10 @@ import torch
 from styleT2I.baselines.clip_words import ClipWords
 from styleT2I.errors import ConfigError
 from styleT2I.formats.model_folder import read_model_folder
+from styleT2I.generation.systems import open_text_gan
 from styleT2I.networks.clip.model import CLIP, CLIPConfig
 from styleT2I.networks.clip.tokenizers import BPETokenizer
 from styleT2I.networks.registry import load_network
-from styleT2I.systems import open_text_gan
 from styleT2I.training.attngan import AttnGANTask
 from styleT2I.training.attngan_config import attngan_config
 from styleT2I.training.damsm import DAMSMTask

@@ -5,7 +5,6 @@ import json
 import pytest
 import torch
 
-from styleT2I.adjustment import AdjustmentConfig
 from styleT2I.attributes.parsing.parser import parse
 from styleT2I.data.dataset import open_dataset
 from styleT2I.errors import CheckpointError, ConfigError
@@ -14,9 +13,10 @@ from styleT2I.evaluation.composition_cells import composition_cells, count_cells
 from styleT2I.evaluation.composition_measure import CellMeasure
 from styleT2I.evaluation.compositions import compositions_grid, evaluate_compositions
 from styleT2I.evaluation.held_out import HeldOutJudge, Look
+from styleT2I.generation.adjustment import AdjustmentConfig
+from styleT2I.generation.model import Model
+from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.metrics.attributes import YES
-from styleT2I.model import Model
-from styleT2I.pipeline import StyleT2I
 from styleT2I.torch_utils.seeding import latents_of_seeds
 from tests.tiny_model import tiny_a2d, tiny_clip, tiny_generator, tiny_judge, tiny_t2d, write_tiny
 

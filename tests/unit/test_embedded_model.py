@@ -7,8 +7,8 @@ from styleT2I.evaluation.captions import evaluate_captions
 from styleT2I.evaluation.onlookers import evaluate_clip, evaluate_judges
 from styleT2I.evaluation.samples import evaluate_generator
 from styleT2I.formats.model_folder import ROLES, SYSTEMS, read_model_folder
-from styleT2I.model import Model
-from styleT2I.pipeline import StyleT2I
+from styleT2I.generation.model import Model
+from styleT2I.generation.pipeline import StyleT2I
 
 SHIPPED = set(ROLES) - {"a2d", "text_encoder", "clip_words", "style_encoder", *SYSTEMS}
 

@@ -12,9 +12,9 @@ from styleT2I.config import from_dict, to_dict
 from styleT2I.errors import CheckpointError, ConfigError
 from styleT2I.fairness.judge_plan import JudgePlan, OnnxInput, check_judge
 from styleT2I.fairness.judges import Judge, Scores, open_judge
-from styleT2I.margins import ZeroShotLogits
+from styleT2I.generation.model import Model
+from styleT2I.generation.observers import ZeroShotLogits
 from styleT2I.metrics.attributes import NO, UNDETERMINED, YES
-from styleT2I.model import Model
 from styleT2I.torch_utils.files import sha256_file
 from styleT2I.torch_utils.images import from_uint8
 from tests import fake_faces

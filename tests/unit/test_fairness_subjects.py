@@ -9,7 +9,6 @@ import pytest
 import torch
 from scipy.stats import fisher_exact
 
-from styleT2I.adjustment import AdjustmentConfig
 from styleT2I.attributes.prompt import Prompt
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.config import from_dict
@@ -20,9 +19,10 @@ from styleT2I.fairness.run import Audit
 from styleT2I.fairness.subject_callable import CallableSubject
 from styleT2I.fairness.subject_images import ImagesSubject
 from styleT2I.fairness.subjects import as_subject
-from styleT2I.pipeline import StyleT2I
+from styleT2I.generation.adjustment import AdjustmentConfig
+from styleT2I.generation.pipeline import StyleT2I
+from styleT2I.generation.systems import StyleT2ISystem
 from styleT2I.statistics.intervals import newcombe_interval
-from styleT2I.systems import StyleT2ISystem
 from styleT2I.torch_utils.images import save_png
 from tests.fake_faces import PLAN, SEXES, draw
 from tests.tiny_model import tiny_judge, write_tiny, write_tiny_model

@@ -5,8 +5,8 @@ import torch
 
 from styleT2I.attributes.wording.sentences import phrase, sentence
 from styleT2I.errors import CheckpointError, ConfigError
-from styleT2I.margins import open_observer
-from styleT2I.model import Model
+from styleT2I.generation.model import Model
+from styleT2I.generation.observers import open_observer
 from styleT2I.networks.faces.attribute_classifier import AttributeClassifier, ClassifierConfig
 from tests.tiny_model import tiny_clip, tiny_generator, tiny_judge
 

@@ -14,8 +14,8 @@ from styleT2I.formats.component import read_component, write_component
 from styleT2I.formats.foreign.export import export_generator
 from styleT2I.formats.model_card import MARK, model_card
 from styleT2I.formats.model_folder import read_model_folder
-from styleT2I.model import Model
-from styleT2I.pipeline import StyleT2I
+from styleT2I.generation.model import Model
+from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.sources.resolve import cached_path
 from styleT2I.torch_utils.files import sha256_file
 from tests.tiny_model import tiny_generator, write_tiny, write_tiny_model

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from styleT2I.formats.model_folder import SYSTEMS, read_model_folder
-from styleT2I.systems import open_text_gan
+from styleT2I.generation.systems import open_text_gan
 
 CHECKPOINTS = Path(__file__).resolve().parents[2] / "checkpoints"
 READERS = {"gan_int_cls": "clip", "stackgan": "clip", "attngan": "text_encoder", "dfgan": "text_encoder"}

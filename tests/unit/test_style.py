@@ -12,7 +12,7 @@ from styleT2I.baselines.gan_int_cls import GanIntClsConfig, GanIntClsGenerator, 
 from styleT2I.errors import CheckpointError, DataError
 from styleT2I.evaluation.style import StyleReader, correlations, evaluate_style
 from styleT2I.formats.model_folder import write_model_manifest
-from styleT2I.model import Model
+from styleT2I.generation.model import Model
 from styleT2I.torch_utils.images import load_image, save_png
 from styleT2I.torch_utils.seeding import latents_of_seeds
 from styleT2I.transfer_style import main

@@ -6,7 +6,7 @@ import torch
 
 from styleT2I.errors import CheckpointError
 from styleT2I.formats.foreign.registry import read_network
-from styleT2I.model import Model
+from styleT2I.generation.model import Model
 from styleT2I.networks.registry import load_network_component
 from tests.published_t2d import VECTORS, WORDS, published, save, write_glove
 from tests.tiny_model import tiny_generator

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from styleT2I.adjustment import AdjustmentConfig
 from styleT2I.baselines.damsm import TextEncoder, TextEncoderConfig
 from styleT2I.errors import CheckpointError, ConfigError, PromptError
 from styleT2I.formats.model_folder import SYSTEMS
-from styleT2I.model import Model
-from styleT2I.pipeline import StyleT2I
-from styleT2I.systems import StyleT2ISystem, TextGAN, open_text_gan
+from styleT2I.generation.adjustment import AdjustmentConfig
+from styleT2I.generation.model import Model
+from styleT2I.generation.pipeline import StyleT2I
+from styleT2I.generation.systems import StyleT2ISystem, TextGAN, open_text_gan
 from tests.tiny_model import tiny_clip, write_tiny, write_tiny_model
 from tests.tiny_systems import MAX_WORDS, WORDS, tiny_network, write_system
 

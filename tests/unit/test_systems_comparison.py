@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from styleT2I.adjustment import AdjustmentConfig
 from styleT2I.attributes.parsing.parser import parse
 from styleT2I.attributes.prompt import Prompt
 from styleT2I.attributes.vocabulary import load_vocabulary
@@ -17,11 +16,12 @@ from styleT2I.evaluation.systems_rows import Row, open_rows, untrained_gan, untr
 from styleT2I.evaluation.systems_table import systems_tables
 from styleT2I.evaluation.systems_task import ComparisonTask, Outcomes, Scores, Seen, readable_scenes
 from styleT2I.formats.model_folder import SYSTEMS
+from styleT2I.generation.adjustment import AdjustmentConfig
+from styleT2I.generation.model import Model
+from styleT2I.generation.pipeline import StyleT2I
+from styleT2I.generation.systems import open_text_gan
 from styleT2I.metrics.frechet import frechet_distance
-from styleT2I.model import Model
-from styleT2I.pipeline import StyleT2I
 from styleT2I.statistics.intervals import newcombe_paired_interval
-from styleT2I.systems import open_text_gan
 from styleT2I.torch_utils.images import from_uint8
 from tests.tiny_model import tiny_clip, tiny_judge, write_tiny, write_tiny_model
 from tests.tiny_systems import write_system

@@ -11,8 +11,8 @@ from styleT2I.config import override
 from styleT2I.data.captioned import CaptionedData
 from styleT2I.errors import ConfigError
 from styleT2I.formats.model_folder import read_model_folder
+from styleT2I.generation.systems import open_text_gan
 from styleT2I.networks.registry import load_network
-from styleT2I.systems import open_text_gan
 from styleT2I.training.baseline_config import baseline_config
 from styleT2I.training.baseline_tasks import TASKS, new_task, task_config
 from styleT2I.training.damsm import caption_words

@@ -9,7 +9,6 @@ from typing import Protocol
 
 import torch
 
-from styleT2I.adjustment import AdjustmentConfig
 from styleT2I.attributes.prompt import Prompt
 from styleT2I.baselines.attention_maps import attention_picture_u8
 from styleT2I.baselines.attngan import AttnGANOutput
@@ -18,10 +17,11 @@ from styleT2I.formats.embeddings import Embeddings, read_embeddings
 from styleT2I.formats.foreign.attngan import with_dictionary
 from styleT2I.formats.foreign.registry import read_network
 from styleT2I.formats.model_folder import MANIFEST, ROLES, SYSTEMS, read_model_folder
-from styleT2I.model import Model
-from styleT2I.pipeline import StyleT2I
-from styleT2I.results import GRID_FACE_SIZE, versions
-from styleT2I.sentence_readers import ClipReader, DamsmReader, FileReader, WordReader
+from styleT2I.generation.adjustment import AdjustmentConfig
+from styleT2I.generation.model import Model
+from styleT2I.generation.pipeline import StyleT2I
+from styleT2I.generation.results import GRID_FACE_SIZE, versions
+from styleT2I.generation.sentence_encoders import ClipReader, DamsmReader, FileReader, WordReader
 from styleT2I.sources.resolve import MODEL, resolve
 from styleT2I.torch_utils.batching import in_micro_batches
 from styleT2I.torch_utils.images import from_uint8, make_grid_u8, to_uint8

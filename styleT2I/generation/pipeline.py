@@ -16,15 +16,15 @@ from typing import Literal
 import numpy as np
 import torch
 
-from styleT2I.adjustment import Adjusted, AdjustmentConfig, adjust
 from styleT2I.attributes.prompt import Prompt, understand
 from styleT2I.attributes.wording.sentences import phrase
-from styleT2I.editing import calibrated_steps, given_latents, named_strengths
 from styleT2I.errors import ConfigError
-from styleT2I.margins import open_observer
+from styleT2I.generation.adjustment import Adjusted, AdjustmentConfig, adjust
+from styleT2I.generation.edit_arguments import calibrated_steps, given_latents, named_strengths
+from styleT2I.generation.model import Model
+from styleT2I.generation.observers import open_observer
+from styleT2I.generation.results import EditResult, Result, attributes_found
 from styleT2I.metrics.attributes import encode_requests
-from styleT2I.model import Model
-from styleT2I.results import EditResult, Result, attributes_found
 from styleT2I.sources.hub import upload
 from styleT2I.torch_utils.batching import in_micro_batches
 from styleT2I.torch_utils.images import to_uint8

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 import torch
 
 from styleT2I.errors import ConfigError
-from styleT2I.step_search import Goals, search_steps
+from styleT2I.generation.step_search import Goals, search_steps
 
 METHODS = ("none", "paper", "calibrated", "recheck", "hold")
 LOOKING_METHODS = ("calibrated", "recheck", "hold")  # those that look at pictures on the way

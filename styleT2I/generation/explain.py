@@ -8,9 +8,9 @@ import torch
 from torch.nn import functional as F
 
 from styleT2I.errors import ConfigError
+from styleT2I.generation.pipeline import StyleT2I
+from styleT2I.generation.results import AttributeFound, Result
 from styleT2I.networks.faces.regions import RegionFinder
-from styleT2I.pipeline import StyleT2I
-from styleT2I.results import AttributeFound, Result
 from styleT2I.torch_utils.images import from_uint8, heat_u8, make_grid_u8, text_strip_u8, to_uint8
 
 PANEL_SIZE = 128  # pixels of a panel, at least: small faces are enlarged

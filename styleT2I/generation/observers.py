@@ -13,8 +13,8 @@ import torch
 from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.attributes.wording.sentences import sentence
 from styleT2I.errors import ConfigError
+from styleT2I.generation.model import Model
 from styleT2I.metrics.zero_shot import prompt_features, zero_shot_margins
-from styleT2I.model import Model
 from styleT2I.networks.clip.model import CLIP
 
 OBSERVERS = ("auto", "judge", "clip")

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 import torch
 
 import styleT2I
-from styleT2I.adjustment import Adjusted, AdjustmentConfig
 from styleT2I.attributes.prompt import Prompt
 from styleT2I.attributes.vocabulary import Vocabulary
+from styleT2I.generation.adjustment import Adjusted, AdjustmentConfig
 from styleT2I.torch_utils.images import make_grid_u8
 
 GRID_FACE_SIZE = 192  # pixels a face should take in a grid, so that 64 px pictures can be read

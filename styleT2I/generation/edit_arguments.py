@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from styleT2I.errors import ConfigError
-from styleT2I.model import Model
+from styleT2I.generation.model import Model
 
 
 def named_strengths(attributes: Mapping[str, float], model: Model) -> dict[str, float]:
