@@ -42,7 +42,7 @@ class Step:
         """One step through `synthesis`; the parts' seconds are added to self.parts[name]."""
         import torch
 
-        from styleT2I.losses import clip_contrastive_loss, norm_penalty_loss
+        from styleT2I.training.losses import clip_contrastive_loss, norm_penalty_loss
 
         clock = Clock()
         with torch.no_grad():

@@ -15,7 +15,7 @@ from styleT2I.metrics.zero_shot import prompt_features, zero_shot_margins
 from styleT2I.networks.clip.model import CLIP
 from styleT2I.torch_utils.images import make_grid_u8, to_uint8
 from styleT2I.torch_utils.seeding import generator
-from styleT2I.training.judge import judged_pairs
+from styleT2I.training.judges.judge import judged_pairs
 
 NUM_CANDIDATES = 100  # captions an image chooses from in R-precision
 _BATCH_SIZE = 128

@@ -15,8 +15,8 @@ from styleT2I.ops.kernels import cuda_extension
 from styleT2I.torch_utils.cuda_graphs import Graphed
 from styleT2I.torch_utils.extensions import build
 from styleT2I.torch_utils.seeding import generator
-from styleT2I.training.stylegan2 import StyleGAN2Task
-from styleT2I.training.stylegan2_config import StyleGAN2Config
+from styleT2I.training.stylegan2.config import StyleGAN2Config
+from styleT2I.training.stylegan2.task import StyleGAN2Task
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 

@@ -8,7 +8,7 @@ import torch
 from styleT2I.baselines.dfgan import DFGANDiscriminator, DFGANDiscriminatorConfig
 from styleT2I.baselines.gan_int_cls import style_loss
 from styleT2I.torch_utils.seeding import generator
-from styleT2I.training.baseline_losses import (
+from styleT2I.training.baselines.losses import (
     hinge_matching_loss,
     kl_to_standard_normal,
     matching_aware_loss,

@@ -8,7 +8,7 @@ from styleT2I.data import captioned as captioned_data
 from styleT2I.data.captioned import CaptionedData, CaptionReader, captions_true_of, equal_captions
 from styleT2I.data.dataset import Batch
 from styleT2I.errors import DataError
-from styleT2I.losses import clip_contrastive_loss
+from styleT2I.training.losses import clip_contrastive_loss
 
 NAMES = ("he", "lipstick", "hat")
 

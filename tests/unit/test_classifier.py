@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from styleT2I.errors import ConfigError
 from styleT2I.networks.conv_norm import ConvNorm
 from styleT2I.networks.faces.attribute_classifier import ARCHITECTURES, AttributeClassifier, ClassifierConfig
-from styleT2I.training.judge import PRESETS, judge_config
+from styleT2I.training.judges.judge import PRESETS, judge_config
 
 
 def tiny(architecture, **changes):

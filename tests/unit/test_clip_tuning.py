@@ -6,7 +6,7 @@ import torch
 
 from styleT2I.errors import ConfigError
 from styleT2I.networks.clip.model import CLIP, CLIPConfig
-from styleT2I.training.clip_tuning import train_only, tuned_names
+from styleT2I.training.clip.tuning import train_only, tuned_names
 
 TEXT = {"context_length": 8, "vocab_size": 20, "width": 16, "heads": 2, "layers": 2}
 VIT = {"image_size": 32, "patch_size": 8, "width": 16, "head_width": 8, "layers": 3}

@@ -12,9 +12,9 @@ from styleT2I.generation.systems import open_text_gan
 from styleT2I.networks.clip.model import CLIP, CLIPConfig
 from styleT2I.networks.clip.tokenizers import BPETokenizer
 from styleT2I.networks.registry import load_network
-from styleT2I.training.attngan import AttnGANTask
-from styleT2I.training.attngan_config import attngan_config
-from styleT2I.training.damsm import DAMSMTask
+from styleT2I.training.baselines.attngan import AttnGANTask
+from styleT2I.training.baselines.attngan_config import attngan_config
+from styleT2I.training.baselines.damsm import DAMSMTask
 from styleT2I.training.engine import RunConfig, run
 from tests.tiny_model import CONTEXT_LENGTH, tiny_clip, write_tiny
 

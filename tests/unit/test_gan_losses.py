@@ -8,7 +8,7 @@ import torch
 from styleT2I.networks.stylegan2.config import DiscriminatorConfig, GeneratorConfig
 from styleT2I.networks.stylegan2.discriminator import Discriminator
 from styleT2I.networks.stylegan2.generator import Generator
-from styleT2I.training.gan_losses import (
+from styleT2I.training.stylegan2.losses import (
     logistic_discriminator_loss,
     nonsaturating_generator_loss,
     path_length_loss,

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from styleT2I.losses import semantic_matching_loss, spatial_constraint_loss, verdict_keep_loss
+from styleT2I.training.losses import semantic_matching_loss, spatial_constraint_loss, verdict_keep_loss
 
 
 def test_semantic_matching_is_a_hinge_on_the_difference_of_cosines():

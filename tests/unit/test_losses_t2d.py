@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from styleT2I.losses import attribute_flip_loss, clip_contrastive_loss, norm_penalty_loss
+from styleT2I.training.losses import attribute_flip_loss, clip_contrastive_loss, norm_penalty_loss
 
 IMAGES = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
 TEXTS = torch.tensor([[1.0, 0.0], [0.6, 0.8]])  # cosines with the images: [[1, .6], [0, .8]]

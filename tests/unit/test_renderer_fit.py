@@ -1,9 +1,9 @@
 import torch
 
-from styleT2I.losses import pixel_fit_loss
 from styleT2I.training.engine import RunConfig, run
-from styleT2I.training.renderer_fit import RendererFit
-from styleT2I.training.renderer_fit_config import RendererFitConfig
+from styleT2I.training.losses import pixel_fit_loss
+from styleT2I.training.stylegan2.renderer_fit import RendererFit
+from styleT2I.training.stylegan2.renderer_fit_config import RendererFitConfig
 
 
 def _config(steps, **settings):

@@ -10,8 +10,8 @@ from styleT2I.networks.faces.segmenter import Segmenter, SegmenterConfig
 from styleT2I.networks.registry import load_network_component
 from styleT2I.torch_utils.seeding import generator
 from styleT2I.torch_utils.stats import read_stats
-from styleT2I.training.a2d import A2DTask
-from styleT2I.training.a2d_config import PRESETS, A2DConfig, preset_config
+from styleT2I.training.directions.a2d import A2DTask
+from styleT2I.training.directions.a2d_config import PRESETS, A2DConfig, preset_config
 from styleT2I.training.engine import RunConfig, run
 from tests.tiny_model import write_tiny, write_tiny_model
 

@@ -12,10 +12,10 @@ from styleT2I.formats.foreign.registry import read_network
 from styleT2I.formats.model_folder import read_model_folder
 from styleT2I.networks.registry import load_network
 from styleT2I.torch_utils.nested import flatten_state
-from styleT2I.training.attngan import AttnGANTask
-from styleT2I.training.attngan_config import attngan_config, discriminator_configs
+from styleT2I.training.baselines.attngan import AttnGANTask
+from styleT2I.training.baselines.attngan_config import attngan_config, discriminator_configs
+from styleT2I.training.baselines.damsm import DAMSMTask
 from styleT2I.training.checkpoints import newest_checkpoint
-from styleT2I.training.damsm import DAMSMTask
 from styleT2I.training.engine import RunConfig, run
 
 DATA = {"data": ("minifaces:biased/train:24",), "eval_data": "minifaces:biased/val:12", "batch_size": 6}

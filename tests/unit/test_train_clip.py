@@ -21,12 +21,12 @@ from styleT2I.networks.registry import load_network_component
 from styleT2I.torch_utils.nested import flatten_state
 from styleT2I.torch_utils.stats import read_stats
 from styleT2I.train_clip import DEFAULT_STEPS, PRESETS, main
-from styleT2I.training import clip_config
 from styleT2I.training.checkpoints import newest_checkpoint
-from styleT2I.training.clip import MAX_LOGIT_SCALE, CLIPTask, load_clip, steps_of_epochs
-from styleT2I.training.clip_config import preset_config, scratch_model
+from styleT2I.training.clip import config as clip_config
+from styleT2I.training.clip.config import preset_config, scratch_model
+from styleT2I.training.clip.task import MAX_LOGIT_SCALE, CLIPTask, load_clip, steps_of_epochs
+from styleT2I.training.clip.tuning import tuned_names
 from styleT2I.training.clip_evaluation import CLIPEvaluation
-from styleT2I.training.clip_tuning import tuned_names
 from styleT2I.training.engine import RunConfig, run
 
 DATA = "minifaces:balanced/train:16"

@@ -14,10 +14,10 @@ from styleT2I.torch_utils.seeding import generator
 from styleT2I.torch_utils.stats import read_stats
 from styleT2I.training.checkpoints import newest_checkpoint
 from styleT2I.training.engine import RunConfig, run
-from styleT2I.training.judge import JudgeConfig, JudgeTask
 from styleT2I.training.judge_evaluation import measure_judge, mistakes_u8
+from styleT2I.training.judges.judge import JudgeConfig, JudgeTask
+from styleT2I.training.judges.segmenter import SegmenterTask, SegmenterTrainingConfig
 from styleT2I.training.optimisation import warmup_cosine
-from styleT2I.training.segmenter import SegmenterTask, SegmenterTrainingConfig
 
 
 class Squares:

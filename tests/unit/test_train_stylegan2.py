@@ -19,8 +19,8 @@ from styleT2I.torch_utils.seeding import derive_seed, generator
 from styleT2I.torch_utils.stats import read_stats
 from styleT2I.training.checkpoints import newest_checkpoint
 from styleT2I.training.engine import RunConfig, run
-from styleT2I.training.stylegan2 import StyleGAN2Task
-from styleT2I.training.stylegan2_config import StyleGAN2Config, stylegan2_config
+from styleT2I.training.stylegan2.config import StyleGAN2Config, stylegan2_config
+from styleT2I.training.stylegan2.task import StyleGAN2Task
 from tests.foreign_files import write_nvidia
 from tests.tiny_model import tiny_judge, write_tiny
 

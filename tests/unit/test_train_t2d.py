@@ -14,10 +14,10 @@ from styleT2I.formats.component import read_component
 from styleT2I.formats.glove import read_glove
 from styleT2I.torch_utils.seeding import generator
 from styleT2I.torch_utils.stats import read_stats
+from styleT2I.training.directions.rival_captions import RivalCaptions
+from styleT2I.training.directions.t2d import T2DTask
+from styleT2I.training.directions.t2d_config import PRESETS, T2DConfig, preset_config
 from styleT2I.training.engine import RunConfig, run
-from styleT2I.training.rival_captions import RivalCaptions
-from styleT2I.training.t2d import T2DTask
-from styleT2I.training.t2d_config import PRESETS, T2DConfig, preset_config
 from tests.tiny_model import write_tiny_model
 
 WORDS = ("red", "green", "blue")

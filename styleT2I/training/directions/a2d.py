@@ -14,18 +14,18 @@ from styleT2I.data.augment import augment_for_clip
 from styleT2I.errors import ConfigError
 from styleT2I.formats.component import write_component
 from styleT2I.generation.observers import ZeroShotLogits
-from styleT2I.losses import (
+from styleT2I.networks.directions import AttributeToDirection
+from styleT2I.networks.faces.region_sources import open_segmenter
+from styleT2I.torch_utils.images import save_png
+from styleT2I.training.directions.a2d_config import A2DConfig
+from styleT2I.training.directions.a2d_evaluation import A2DEvaluation, calibrate_strengths, direction_grid
+from styleT2I.training.directions.setup import build_direction_network, free_norm, load_frozen, sample_w
+from styleT2I.training.losses import (
     norm_penalty_loss,
     semantic_matching_loss,
     spatial_constraint_loss,
     verdict_keep_loss,
 )
-from styleT2I.networks.directions import AttributeToDirection
-from styleT2I.networks.faces.region_sources import open_segmenter
-from styleT2I.torch_utils.images import save_png
-from styleT2I.training.a2d_config import A2DConfig
-from styleT2I.training.a2d_evaluation import A2DEvaluation, calibrate_strengths, direction_grid
-from styleT2I.training.direction_network import build_direction_network, free_norm, load_frozen, sample_w
 from styleT2I.training.optimisation import descend
 
 

@@ -20,16 +20,16 @@ from styleT2I.data.crops import random_resized_crop
 from styleT2I.data.degrade import random_degrade, random_shift
 from styleT2I.errors import ConfigError
 from styleT2I.formats.component import write_component
-from styleT2I.losses import clip_contrastive_loss
 from styleT2I.networks.clip.loading import load_clip
 from styleT2I.networks.clip.model import CLIP, CLIPConfig
 from styleT2I.networks.clip.word_tokenizer import WordTokenizer
 from styleT2I.networks.registry import build_network, load_strict
 from styleT2I.torch_utils.images import save_png
 from styleT2I.torch_utils.seeding import derive_seed
-from styleT2I.training.clip_config import CLIPTrainConfig, scratch_model
+from styleT2I.training.clip.config import CLIPTrainConfig, scratch_model
+from styleT2I.training.clip.tuning import train_only
 from styleT2I.training.clip_evaluation import CLIPEvaluation
-from styleT2I.training.clip_tuning import train_only
+from styleT2I.training.losses import clip_contrastive_loss
 from styleT2I.training.optimisation import warmup_cosine
 
 MAX_LOGIT_SCALE = math.log(100)  # of CLIP's own training and of the paper's fine-tuning

@@ -20,8 +20,8 @@ from styleT2I.formats.pickles.torch_files import read_torch_file
 from styleT2I.metrics.r_precision import draw_candidates, r_precision
 from styleT2I.networks.registry import load_strict
 from styleT2I.torch_utils.seeding import generator
-from styleT2I.training.attngan_config import DAMSMTraining
-from styleT2I.training.direction_network import load_frozen
+from styleT2I.training.baselines.attngan_config import DAMSMTraining
+from styleT2I.training.directions.setup import load_frozen
 
 ADAM_BETAS = (0.5, 0.999)
 NUM_CANDIDATES = 100  # captions that a picture chooses from when it is measured

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from styleT2I.config import suggestion
 from styleT2I.errors import ConfigError
-from styleT2I.training import attngan_config, baseline_config
-from styleT2I.training.attngan import AttnGANTask
-from styleT2I.training.baseline import BaselineTask
-from styleT2I.training.damsm import DAMSMTask
-from styleT2I.training.dfgan import DFGANTask
-from styleT2I.training.gan_int_cls import GanIntClsTask
-from styleT2I.training.stackgan import StackGANTask
+from styleT2I.training.baselines import attngan_config
+from styleT2I.training.baselines import config as baseline_config
+from styleT2I.training.baselines.attngan import AttnGANTask
+from styleT2I.training.baselines.damsm import DAMSMTask
+from styleT2I.training.baselines.dfgan import DFGANTask
+from styleT2I.training.baselines.gan_int_cls import GanIntClsTask
+from styleT2I.training.baselines.stackgan import StackGANTask
+from styleT2I.training.baselines.task import BaselineTask
 
 TASKS = {task.name: task for task in (GanIntClsTask, StackGANTask, DFGANTask, DAMSMTask, AttnGANTask)}
 _CONFIGS = {**baseline_config.CONFIGS, **attngan_config.CONFIGS}

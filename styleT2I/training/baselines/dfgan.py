@@ -6,8 +6,8 @@ import torch
 
 from styleT2I.baselines.dfgan import DFGANDiscriminator, DFGANGenerator
 from styleT2I.config import override
-from styleT2I.training.baseline import BaselineTask
-from styleT2I.training.baseline_losses import hinge_matching_loss, matching_gradient_penalty
+from styleT2I.training.baselines.losses import hinge_matching_loss, matching_gradient_penalty
+from styleT2I.training.baselines.task import BaselineTask
 
 
 class DFGANTask(BaselineTask):

@@ -14,14 +14,14 @@ from styleT2I.data.augment import augment_for_clip
 from styleT2I.data.dataset import index_order, open_dataset
 from styleT2I.formats.component import write_component
 from styleT2I.generation.observers import ZeroShotLogits
-from styleT2I.losses import attribute_flip_loss, clip_contrastive_loss, norm_penalty_loss, verdict_keep_loss
 from styleT2I.networks.directions import TextToDirection
 from styleT2I.torch_utils.images import save_png
-from styleT2I.training.direction_network import build_direction_network, free_norm, load_frozen, sample_w
+from styleT2I.training.directions.rival_captions import RivalCaptions
+from styleT2I.training.directions.setup import build_direction_network, free_norm, load_frozen, sample_w
+from styleT2I.training.directions.t2d_config import T2DConfig
+from styleT2I.training.directions.t2d_evaluation import T2DEvaluation, sample_grid
+from styleT2I.training.losses import attribute_flip_loss, clip_contrastive_loss, norm_penalty_loss, verdict_keep_loss
 from styleT2I.training.optimisation import descend
-from styleT2I.training.rival_captions import RivalCaptions
-from styleT2I.training.t2d_config import T2DConfig
-from styleT2I.training.t2d_evaluation import T2DEvaluation, sample_grid
 
 
 class T2DTask:

@@ -16,10 +16,10 @@ from styleT2I.formats.model_folder import write_model_manifest
 from styleT2I.networks.registry import load_network_component
 from styleT2I.torch_utils.images import from_uint8, make_grid_u8, save_png, to_uint8
 from styleT2I.torch_utils.seeding import generator, latents_of_seeds
-from styleT2I.training.baseline_config import BaselineConfig
-from styleT2I.training.baseline_text import ClipFeatures, DamsmFeatures, FileFeatures, copy_network
-from styleT2I.training.direction_network import load_frozen
-from styleT2I.training.stylegan2_evaluation import JudgeFeatures, PixelFeatures, SampleEvaluation
+from styleT2I.training.baselines.config import BaselineConfig
+from styleT2I.training.baselines.text import ClipFeatures, DamsmFeatures, FileFeatures, copy_network
+from styleT2I.training.directions.setup import load_frozen
+from styleT2I.training.stylegan2.evaluation import JudgeFeatures, PixelFeatures, SampleEvaluation
 
 GRID_TEXTS, GRID_SEEDS = 6, 6
 

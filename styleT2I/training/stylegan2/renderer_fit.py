@@ -13,13 +13,13 @@ from styleT2I.config import to_dict
 from styleT2I.data.minifaces.renderer import REGIONS, render
 from styleT2I.data.minifaces.scene import ATTRIBUTES, NUISANCES, Z_DIM, Scenes, scenes_from_latents
 from styleT2I.formats.component import write_component
-from styleT2I.losses import pixel_fit_loss
 from styleT2I.networks.stylegan2.config import GeneratorConfig
 from styleT2I.networks.stylegan2.generator import Generator
 from styleT2I.networks.stylegan2.layers import FullyConnected
 from styleT2I.torch_utils.images import make_grid_u8, save_png, to_uint8
 from styleT2I.torch_utils.seeding import generator as seeded
-from styleT2I.training.renderer_fit_config import RendererFitConfig, fit_config
+from styleT2I.training.losses import pixel_fit_loss
+from styleT2I.training.stylegan2.renderer_fit_config import RendererFitConfig, fit_config
 
 __all__ = ["RendererFit", "fit_config"]
 

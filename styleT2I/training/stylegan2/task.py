@@ -23,15 +23,15 @@ from styleT2I.networks.stylegan2.discriminator import Discriminator
 from styleT2I.networks.stylegan2.generator import Generator, mix_styles
 from styleT2I.networks.stylegan2.precision import half_dtype, set_precision
 from styleT2I.torch_utils.images import from_uint8, make_grid_u8, save_png
-from styleT2I.training.gan_losses import (
+from styleT2I.training.stylegan2.config import StyleGAN2Config
+from styleT2I.training.stylegan2.evaluation import JudgeFeatures, PixelFeatures, SampleEvaluation, seeds_grid
+from styleT2I.training.stylegan2.losses import (
     logistic_discriminator_loss,
     nonsaturating_generator_loss,
     path_length_loss,
     path_lengths,
     r1_penalty,
 )
-from styleT2I.training.stylegan2_config import StyleGAN2Config
-from styleT2I.training.stylegan2_evaluation import JudgeFeatures, PixelFeatures, SampleEvaluation, seeds_grid
 
 ADAM_BETAS = (0.0, 0.99)
 

@@ -10,13 +10,9 @@ from torch.nn import functional as F
 from styleT2I.baselines.stackgan import StackGANDiscriminator, StackGANGenerator
 from styleT2I.config import override
 from styleT2I.errors import ConfigError
-from styleT2I.training.baseline import BaselineTask
-from styleT2I.training.baseline_losses import (
-    kl_to_standard_normal,
-    matching_aware_loss,
-    two_headed_discriminator_loss,
-)
-from styleT2I.training.gan_losses import nonsaturating_generator_loss
+from styleT2I.training.baselines.losses import kl_to_standard_normal, matching_aware_loss, two_headed_discriminator_loss
+from styleT2I.training.baselines.task import BaselineTask
+from styleT2I.training.stylegan2.losses import nonsaturating_generator_loss
 
 
 class StackGANTask(BaselineTask):

@@ -6,9 +6,9 @@ import torch
 
 from styleT2I.baselines.gan_int_cls import GanIntClsDiscriminator, GanIntClsGenerator, StyleEncoder, style_loss
 from styleT2I.config import override
-from styleT2I.training.baseline import BaselineTask
-from styleT2I.training.baseline_losses import matching_aware_loss, midpoint_texts
-from styleT2I.training.gan_losses import nonsaturating_generator_loss
+from styleT2I.training.baselines.losses import matching_aware_loss, midpoint_texts
+from styleT2I.training.baselines.task import BaselineTask
+from styleT2I.training.stylegan2.losses import nonsaturating_generator_loss
 
 
 class GanIntClsTask(BaselineTask):
