@@ -5,8 +5,8 @@ import json
 import pytest
 
 from styleT2I.errors import DataError
-from styleT2I.evaluation.composition_summary import add_comparisons, summarise
-from styleT2I.evaluation.report_table import compositions_table, read_report
+from styleT2I.evaluation.suites.compositions.summary import add_comparisons, summarise
+from styleT2I.evaluation.tables import compositions_table, read_report
 from styleT2I.statistics.intervals import newcombe_paired_interval, wilson_interval
 
 

@@ -8,11 +8,11 @@ import torch
 from styleT2I.attributes.parsing.parser import parse
 from styleT2I.data.dataset import open_dataset
 from styleT2I.errors import CheckpointError, ConfigError
-from styleT2I.evaluation import compositions
-from styleT2I.evaluation.composition_cells import composition_cells, count_cells
-from styleT2I.evaluation.composition_measure import CellMeasure
-from styleT2I.evaluation.compositions import compositions_grid, evaluate_compositions
-from styleT2I.evaluation.held_out import HeldOutJudge, Look
+from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge, Look
+from styleT2I.evaluation.suites.compositions import suite as compositions
+from styleT2I.evaluation.suites.compositions.cells import composition_cells, count_cells
+from styleT2I.evaluation.suites.compositions.measure import CellMeasure
+from styleT2I.evaluation.suites.compositions.suite import compositions_grid, evaluate_compositions
 from styleT2I.generation.adjustment import AdjustmentConfig
 from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I

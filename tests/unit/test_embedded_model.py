@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from styleT2I.evaluation.captions import evaluate_captions
-from styleT2I.evaluation.onlookers import evaluate_clip, evaluate_judges
-from styleT2I.evaluation.samples import evaluate_generator
+from styleT2I.evaluation.suites.generator import evaluate_generator
+from styleT2I.evaluation.suites.judges import evaluate_clip, evaluate_judges
+from styleT2I.evaluation.suites.t2d import evaluate_captions
 from styleT2I.formats.model_folder import ROLES, SYSTEMS, read_model_folder
 from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I

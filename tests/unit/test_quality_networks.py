@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from styleT2I.errors import CheckpointError, UnsafeFileError
-from styleT2I.evaluation import quality_inception as inception
-from styleT2I.evaluation import quality_lpips
-from styleT2I.evaluation.quality_identity import EmbedderEyes
+from styleT2I.evaluation.observers import inception as inception
+from styleT2I.evaluation.observers import lpips as quality_lpips
+from styleT2I.evaluation.observers.face_embedder import EmbedderEyes
 from styleT2I.torch_utils.images import from_uint8
 from styleT2I.torch_utils.seeding import generator
 from tests.onnx_file import mean_colour_network

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from styleT2I.errors import DataError
-from styleT2I.evaluation.quality_pictures import enough, open_pictures, resized, side_of
+from styleT2I.evaluation.image_sources import enough, open_pictures, resized, side_of
 from styleT2I.torch_utils.images import save_png
 
 

@@ -6,8 +6,8 @@ import torch
 from styleT2I.data.minifaces.renderer import REGIONS, render
 from styleT2I.data.minifaces.scene import scenes_from_latents
 from styleT2I.errors import ConfigError
-from styleT2I.evaluation.edits import evaluate_edits
-from styleT2I.evaluation.regions import evaluate_regions
+from styleT2I.evaluation.suites.edits import evaluate_edits
+from styleT2I.evaluation.suites.regions import evaluate_regions
 from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.metrics.energy import energy_inside

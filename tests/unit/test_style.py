@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from styleT2I.attributes.prompt import Prompt
 from styleT2I.baselines.gan_int_cls import GanIntClsConfig, GanIntClsGenerator, StyleEncoder, StyleEncoderConfig
 from styleT2I.errors import CheckpointError, DataError
-from styleT2I.evaluation.style import StyleReader, correlations, evaluate_style
+from styleT2I.evaluation.suites.style import StyleReader, correlations, evaluate_style
 from styleT2I.formats.model_folder import write_model_manifest
 from styleT2I.generation.model import Model
 from styleT2I.torch_utils.images import load_image, save_png

@@ -8,13 +8,13 @@ from styleT2I.attributes.prompt import Prompt
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.data.minifaces.dataset import MiniFaces
 from styleT2I.errors import ConfigError, PromptError
-from styleT2I.evaluation import systems
-from styleT2I.evaluation.systems import evaluate_systems
-from styleT2I.evaluation.systems_figures import over_untrained, paired_success
-from styleT2I.evaluation.systems_grid import systems_grid
-from styleT2I.evaluation.systems_rows import Row, open_rows, untrained_gan, untrained_pipeline
-from styleT2I.evaluation.systems_table import systems_tables
-from styleT2I.evaluation.systems_task import ComparisonTask, Outcomes, Scores, Seen, readable_scenes
+from styleT2I.evaluation.suites.systems import suite as systems
+from styleT2I.evaluation.suites.systems.candidates import Row, open_rows, untrained_gan, untrained_pipeline
+from styleT2I.evaluation.suites.systems.figures import over_untrained, paired_success
+from styleT2I.evaluation.suites.systems.grid import systems_grid
+from styleT2I.evaluation.suites.systems.suite import evaluate_systems
+from styleT2I.evaluation.suites.systems.table import systems_tables
+from styleT2I.evaluation.suites.systems.task import ComparisonTask, Outcomes, Scores, Seen, readable_scenes
 from styleT2I.formats.model_folder import SYSTEMS
 from styleT2I.generation.adjustment import AdjustmentConfig
 from styleT2I.generation.model import Model

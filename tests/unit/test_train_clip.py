@@ -15,6 +15,7 @@ from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.config import to_dict
 from styleT2I.data.crops import random_resized_crop
 from styleT2I.errors import ConfigError
+from styleT2I.evaluation.measures.clip import CLIPEvaluation
 from styleT2I.formats.component import write_component
 from styleT2I.networks.clip.model import CLIP
 from styleT2I.networks.registry import load_network_component
@@ -26,7 +27,6 @@ from styleT2I.training.clip import config as clip_config
 from styleT2I.training.clip.config import preset_config, scratch_model
 from styleT2I.training.clip.task import MAX_LOGIT_SCALE, CLIPTask, load_clip, steps_of_epochs
 from styleT2I.training.clip.tuning import tuned_names
-from styleT2I.training.clip_evaluation import CLIPEvaluation
 from styleT2I.training.engine import RunConfig, run
 
 DATA = "minifaces:balanced/train:16"

@@ -7,6 +7,7 @@ from styleT2I.data import labelled as labelled_data
 from styleT2I.data.dataset import Batch
 from styleT2I.data.labelled import LabelledData
 from styleT2I.errors import DataError
+from styleT2I.evaluation.measures.judge import measure_judge, mistakes_u8
 from styleT2I.formats.component import read_component
 from styleT2I.networks.registry import load_network_component
 from styleT2I.torch_utils.images import to_uint8
@@ -14,7 +15,6 @@ from styleT2I.torch_utils.seeding import generator
 from styleT2I.torch_utils.stats import read_stats
 from styleT2I.training.checkpoints import newest_checkpoint
 from styleT2I.training.engine import RunConfig, run
-from styleT2I.training.judge_evaluation import measure_judge, mistakes_u8
 from styleT2I.training.judges.judge import JudgeConfig, JudgeTask
 from styleT2I.training.judges.segmenter import SegmenterTask, SegmenterTrainingConfig
 from styleT2I.training.optimisation import warmup_cosine

@@ -5,7 +5,7 @@ import torch
 
 from styleT2I.attributes.parsing.parser import parse
 from styleT2I.attributes.wording.paraphrase import Paraphraser
-from styleT2I.evaluation.wordings import _area
+from styleT2I.evaluation.suites.wordings import _area
 
 
 def test_the_area_is_the_share_of_pairs_in_the_right_order_with_ties_counted_half():

@@ -19,6 +19,7 @@ from styleT2I.data.captioned import CaptionedData, CaptionReader, captions_true_
 from styleT2I.data.crops import random_resized_crop
 from styleT2I.data.degrade import random_degrade, random_shift
 from styleT2I.errors import ConfigError
+from styleT2I.evaluation.measures.clip import CLIPEvaluation
 from styleT2I.formats.component import write_component
 from styleT2I.networks.clip.loading import load_clip
 from styleT2I.networks.clip.model import CLIP, CLIPConfig
@@ -28,7 +29,6 @@ from styleT2I.torch_utils.images import save_png
 from styleT2I.torch_utils.seeding import derive_seed
 from styleT2I.training.clip.config import CLIPTrainConfig, scratch_model
 from styleT2I.training.clip.tuning import train_only
-from styleT2I.training.clip_evaluation import CLIPEvaluation
 from styleT2I.training.losses import clip_contrastive_loss
 from styleT2I.training.optimisation import warmup_cosine
 

@@ -13,11 +13,11 @@ from styleT2I.config import from_dict, suggestion, to_dict
 from styleT2I.data.degrade import DegradeConfig, random_degrade, random_shift
 from styleT2I.data.labelled import LabelledData
 from styleT2I.errors import ConfigError
+from styleT2I.evaluation.measures.judge import judged_pairs, measure_judge, mistakes_u8
 from styleT2I.formats.component import write_component
 from styleT2I.networks.faces.attribute_classifier import AttributeClassifier, ClassifierConfig
 from styleT2I.torch_utils.images import save_png
 from styleT2I.torch_utils.seeding import derive_seed
-from styleT2I.training.judge_evaluation import judged_pairs, measure_judge, mistakes_u8
 from styleT2I.training.optimisation import descend, warmup_cosine
 
 NUM_STATISTICS = 1024  # images that the nuisances' mean and spread are taken from

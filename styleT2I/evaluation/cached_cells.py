@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from styleT2I.evaluation import composition_measure, held_out
-from styleT2I.evaluation.composition_cells import Cell
-from styleT2I.evaluation.kept import KeptFigures
+from styleT2I.evaluation.cache import KeptFigures
+from styleT2I.evaluation.observers import held_out_judge as held_out
+from styleT2I.evaluation.suites.compositions import measure as composition_measure
+from styleT2I.evaluation.suites.compositions.cells import Cell
 from styleT2I.generation import adjustment, pipeline, step_search
 from styleT2I.generation import observers as margins
 from styleT2I.generation.adjustment import AdjustmentConfig

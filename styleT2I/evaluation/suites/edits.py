@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from styleT2I.errors import ConfigError
-from styleT2I.evaluation.held_out import HeldOutJudge
+from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge
 from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.metrics.attributes import drift_rates, success

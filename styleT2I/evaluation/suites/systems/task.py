@@ -11,17 +11,17 @@ from tqdm import tqdm
 from styleT2I.attributes.parsing.parser import parse
 from styleT2I.data.dataset import Dataset, open_dataset
 from styleT2I.errors import ConfigError, DataError, PromptError
-from styleT2I.evaluation.captions import agreeing_captions, look, real_pictures
-from styleT2I.evaluation.composition_cells import composition_cells
-from styleT2I.evaluation.held_out import HeldOutJudge
-from styleT2I.evaluation.samples import data_features
+from styleT2I.evaluation.measures.clip import encode_texts
+from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge
+from styleT2I.evaluation.suites.compositions.cells import composition_cells
+from styleT2I.evaluation.suites.generator import data_features
+from styleT2I.evaluation.suites.t2d import agreeing_captions, look, real_pictures
 from styleT2I.generation.model import Model
 from styleT2I.generation.systems import TextToImage
 from styleT2I.metrics.attributes import Requests, attribute_rates, success
 from styleT2I.metrics.r_precision import draw_candidates, r_precision
 from styleT2I.torch_utils.images import from_uint8, to_uint8
 from styleT2I.torch_utils.seeding import generator
-from styleT2I.training.clip_evaluation import encode_texts
 
 NUM_CANDIDATES = 100  # captions that a picture chooses from in R-precision
 LATENTS_SHARE = 20  # one latent of every composition for so many captions

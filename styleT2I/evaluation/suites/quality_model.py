@@ -7,11 +7,12 @@ import torch
 from styleT2I.attributes.parsing.parser import parse
 from styleT2I.attributes.prompt import Prompt
 from styleT2I.errors import DataError
-from styleT2I.evaluation.captions import agreeing_captions
-from styleT2I.evaluation.held_out import HeldOutJudge
-from styleT2I.evaluation.quality_figures import compared, mean_of, measurement, of_one_set, share_of, texts_of
-from styleT2I.evaluation.quality_onlookers import Onlookers, QualityConfig, Sight
-from styleT2I.evaluation.quality_pictures import DrawnPictures, enough, open_pictures, side_of
+from styleT2I.evaluation.image_sources import DrawnPictures, enough, open_pictures, side_of
+from styleT2I.evaluation.measures.clip import encode_texts
+from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge
+from styleT2I.evaluation.observers.open import Onlookers, QualityConfig, Sight
+from styleT2I.evaluation.quality_metrics import compared, mean_of, measurement, of_one_set, share_of, texts_of
+from styleT2I.evaluation.suites.t2d import agreeing_captions
 from styleT2I.generation.adjustment import AdjustmentConfig
 from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I
@@ -19,7 +20,6 @@ from styleT2I.metrics.attributes import attribute_rates, drift_rates, success, v
 from styleT2I.metrics.r_precision import draw_candidates, r_precision
 from styleT2I.metrics.similarity import paired_cosine
 from styleT2I.torch_utils.seeding import generator
-from styleT2I.training.clip_evaluation import encode_texts
 
 __all__ = ["evaluate_model"]
 

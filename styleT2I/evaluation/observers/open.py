@@ -8,11 +8,11 @@ import torch
 
 from styleT2I.config import suggestion
 from styleT2I.errors import ConfigError, StyleT2IError
-from styleT2I.evaluation.quality_identity import EmbedderEyes
-from styleT2I.evaluation.quality_inception import InceptionEyes
-from styleT2I.evaluation.quality_lpips import TRUNKS, Lpips
-from styleT2I.evaluation.quality_networks import ClipEyes, JudgeEyes, Network, PictureKeeper, look_through
-from styleT2I.evaluation.quality_pictures import PictureSource
+from styleT2I.evaluation.image_sources import PictureSource
+from styleT2I.evaluation.observers.face_embedder import EmbedderEyes
+from styleT2I.evaluation.observers.inception import InceptionEyes
+from styleT2I.evaluation.observers.lpips import TRUNKS, Lpips
+from styleT2I.evaluation.observers.networks import ClipEyes, JudgeEyes, Network, PictureKeeper, look_through
 from styleT2I.generation.model import Model
 
 __all__ = ["FEATURES", "Onlookers", "QualityConfig", "Sight"]

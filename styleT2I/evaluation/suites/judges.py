@@ -1,9 +1,9 @@
 """Suites "judges" and "clip": how well the networks that only look see labelled pictures none of them trained on."""
 
 from styleT2I.data.labelled import LabelledData
+from styleT2I.evaluation.measures.clip import CLIPEvaluation
+from styleT2I.evaluation.measures.judge import judged_pairs, measure_judge
 from styleT2I.generation.model import Model
-from styleT2I.training.clip_evaluation import CLIPEvaluation
-from styleT2I.training.judge_evaluation import judged_pairs, measure_judge
 
 
 def evaluate_judges(model: Model, data: str, num: int) -> dict:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from styleT2I.evaluation import held_out, systems_figures, systems_rows, systems_task
-from styleT2I.evaluation.kept import KeptFigures
-from styleT2I.evaluation.systems_figures import figures_of, over_shuffled, over_untrained, paired_success
-from styleT2I.evaluation.systems_rows import Row
-from styleT2I.evaluation.systems_task import NUM_CANDIDATES, ComparisonTask
+from styleT2I.evaluation.cache import KeptFigures
+from styleT2I.evaluation.observers import held_out_judge as held_out
+from styleT2I.evaluation.suites.systems import candidates as systems_rows
+from styleT2I.evaluation.suites.systems import figures as systems_figures
+from styleT2I.evaluation.suites.systems import task as systems_task
+from styleT2I.evaluation.suites.systems.candidates import Row
+from styleT2I.evaluation.suites.systems.figures import figures_of, over_shuffled, over_untrained, paired_success
+from styleT2I.evaluation.suites.systems.task import NUM_CANDIDATES, ComparisonTask
 from styleT2I.generation import adjustment, pipeline, step_search, systems
 from styleT2I.generation import observers as margins
 from styleT2I.generation.model import Model

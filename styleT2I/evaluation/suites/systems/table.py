@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from styleT2I.evaluation.report_table import difference, share
+from styleT2I.evaluation.tables import difference, share
 
 _FIGURES = (
     "system", "all requested right", "each requested right", "R-precision, 1 in 100", "Frechet distance (judge's "

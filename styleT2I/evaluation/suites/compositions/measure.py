@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 
 from styleT2I.data.dataset import open_dataset
-from styleT2I.evaluation.composition_cells import Cell
-from styleT2I.evaluation.held_out import HeldOutJudge
-from styleT2I.evaluation.samples import picture_features
+from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge
+from styleT2I.evaluation.suites.compositions.cells import Cell
+from styleT2I.evaluation.suites.generator import picture_features
 from styleT2I.generation.adjustment import Adjusted, AdjustmentConfig
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.metrics.attributes import attribute_rates, drift_rates, success

@@ -8,8 +8,8 @@ from typing import Protocol
 import torch
 from tqdm import tqdm
 
+from styleT2I.evaluation.image_sources import PictureSource, resized
 from styleT2I.evaluation.measurement import judge_name
-from styleT2I.evaluation.quality_pictures import PictureSource, resized
 from styleT2I.generation.model import Model
 from styleT2I.torch_utils.images import from_uint8
 

@@ -9,7 +9,8 @@ import PIL
 import torch
 
 from styleT2I.evaluation.measurement import RESIZE, Basis, Measurement
-from styleT2I.evaluation.quality_onlookers import Onlookers, Sight
+from styleT2I.evaluation.measures.clip import encode_texts
+from styleT2I.evaluation.observers.open import Onlookers, Sight
 from styleT2I.generation.results import versions
 from styleT2I.metrics.diversity import pair_distances
 from styleT2I.metrics.frechet import frechet_distance
@@ -19,7 +20,6 @@ from styleT2I.metrics.precision_recall import density_coverage, precision_recall
 from styleT2I.metrics.similarity import clip_score, mean_and_error
 from styleT2I.statistics.intervals import wilson_interval
 from styleT2I.torch_utils.seeding import generator
-from styleT2I.training.clip_evaluation import encode_texts
 
 __all__ = ["compared", "mean_of", "measurement", "of_one_set", "share_of", "texts_of"]
 

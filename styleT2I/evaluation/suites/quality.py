@@ -4,9 +4,9 @@ model against a data set's split; docs/metrics.md says what each means and when 
 from __future__ import annotations
 
 from styleT2I.errors import ConfigError
-from styleT2I.evaluation.quality_figures import compared, of_one_set, texts_of
-from styleT2I.evaluation.quality_onlookers import Onlookers, QualityConfig
-from styleT2I.evaluation.quality_pictures import enough, open_pictures, side_of
+from styleT2I.evaluation.image_sources import enough, open_pictures, side_of
+from styleT2I.evaluation.observers.open import Onlookers, QualityConfig
+from styleT2I.evaluation.quality_metrics import compared, of_one_set, texts_of
 from styleT2I.generation.model import Model
 
 __all__ = ["evaluate_folders"]

@@ -12,8 +12,8 @@ from styleT2I.attributes.prompt import Prompt
 from styleT2I.baselines.gan_int_cls import transfer_style
 from styleT2I.data.dataset import open_dataset
 from styleT2I.errors import CheckpointError, DataError
-from styleT2I.evaluation.held_out import HeldOutJudge
-from styleT2I.evaluation.systems_task import readable_scenes
+from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge
+from styleT2I.evaluation.suites.systems.task import readable_scenes
 from styleT2I.generation.model import Model
 from styleT2I.generation.systems import TextGAN, open_text_gan
 from styleT2I.metrics.attributes import success

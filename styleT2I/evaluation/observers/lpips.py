@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from styleT2I.errors import CheckpointError
-from styleT2I.evaluation.quality_inception import checked_weights
+from styleT2I.evaluation.observers.inception import checked_weights
 from styleT2I.formats.pickles.torch_files import read_torch_file
 from styleT2I.torch_utils.images import from_uint8
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from styleT2I.evaluation.composition_cells import Cell
-from styleT2I.evaluation.systems_task import Outcomes
+from styleT2I.evaluation.suites.compositions.cells import Cell
+from styleT2I.evaluation.suites.systems.task import Outcomes
 from styleT2I.metrics.frechet import frechet_distance
 from styleT2I.statistics.intervals import bootstrap_interval, newcombe_paired_interval, wilson_interval
 from styleT2I.statistics.resampling import bootstrap_spread

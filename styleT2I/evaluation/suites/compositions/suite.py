@@ -10,11 +10,11 @@ import torch
 from tqdm import tqdm
 
 from styleT2I.errors import ConfigError
-from styleT2I.evaluation.composition_cells import composition_cells, count_cells
-from styleT2I.evaluation.composition_measure import CellMeasure
-from styleT2I.evaluation.composition_summary import BASELINE, add_comparisons, summarise
-from styleT2I.evaluation.kept_cells import KeptCells
+from styleT2I.evaluation.cached_cells import KeptCells
 from styleT2I.evaluation.measurement import judge_basis
+from styleT2I.evaluation.suites.compositions.cells import composition_cells, count_cells
+from styleT2I.evaluation.suites.compositions.measure import CellMeasure
+from styleT2I.evaluation.suites.compositions.summary import BASELINE, add_comparisons, summarise
 from styleT2I.generation.adjustment import AdjustmentConfig
 from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I

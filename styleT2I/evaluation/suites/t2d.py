@@ -6,7 +6,8 @@ from styleT2I.attributes.parsing.parser import parse
 from styleT2I.attributes.prompt import Prompt
 from styleT2I.data.dataset import open_dataset
 from styleT2I.evaluation.measurement import judge_basis
-from styleT2I.evaluation.samples import data_features, plain_samples
+from styleT2I.evaluation.measures.clip import encode_texts
+from styleT2I.evaluation.suites.generator import data_features, plain_samples
 from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.metrics.attributes import attribute_rates, drift_rates, encode_requests, success, verdicts
@@ -15,7 +16,6 @@ from styleT2I.metrics.r_precision import draw_candidates, r_precision
 from styleT2I.statistics.intervals import wilson_interval
 from styleT2I.torch_utils.images import from_uint8
 from styleT2I.torch_utils.seeding import generator
-from styleT2I.training.clip_evaluation import encode_texts
 
 _BATCH_SIZE = 64
 _NUM_CANDIDATES = 100

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 
 from styleT2I.data.minifaces.compositions import held_out_compositions
-from styleT2I.evaluation.composition_cells import composition_cells
-from styleT2I.evaluation.systems_rows import Row
+from styleT2I.evaluation.suites.compositions.cells import composition_cells
+from styleT2I.evaluation.suites.systems.candidates import Row
 from styleT2I.torch_utils.images import make_grid_u8, text_strip_u8, to_uint8
 
 _SHOWN = ("he+lipstick", "she+beard", "young+gray_hair", "he+old+earrings", "dark_skin+blond_hair+lipstick")
