@@ -15,7 +15,7 @@ from styleT2I.attributes.wording.sentences import sentence
 from styleT2I.config import load_config, suggestion, to_dict
 from styleT2I.data.dataset import open_dataset
 from styleT2I.errors import ConfigError, DataError
-from styleT2I.fairness.judge_plan import JudgePlan, check_judge
+from styleT2I.fairness.judges.spec import JudgePlan, check_judge
 from styleT2I.generation.adjustment import METHODS
 
 __all__ = [

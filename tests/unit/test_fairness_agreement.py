@@ -7,7 +7,7 @@ import torch
 
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.config import from_dict
-from styleT2I.fairness.agreement import agreement, agreement_tables, kappa_interval
+from styleT2I.fairness.analysis.agreement import agreement, agreement_tables, kappa_interval
 from styleT2I.fairness.plan import AuditPlan
 from styleT2I.fairness.run import Audit
 from styleT2I.metrics.attributes import NO, UNDETERMINED, YES, cohen_kappa

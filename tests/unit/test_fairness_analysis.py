@@ -6,8 +6,8 @@ import torch
 from styleT2I.attributes.compositions import read_composition
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.config import from_dict
-from styleT2I.fairness.analysis import analyse
-from styleT2I.fairness.outcomes import cell_outcomes
+from styleT2I.fairness.analysis.assemble import analyse
+from styleT2I.fairness.analysis.outcomes import cell_outcomes
 from styleT2I.fairness.plan import AuditPlan
 from styleT2I.metrics.attributes import NO, UNDETERMINED, YES
 from styleT2I.statistics.intervals import newcombe_paired_interval, wilson_interval

@@ -10,9 +10,9 @@ from scipy.stats import binomtest, fisher_exact
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.config import from_dict
 from styleT2I.data.dataset import open_dataset
-from styleT2I.fairness.analysis import analyse
+from styleT2I.fairness.analysis.assemble import analyse
+from styleT2I.fairness.analysis.training_shares import training_shares
 from styleT2I.fairness.plan import AuditPlan
-from styleT2I.fairness.training_shares import training_shares
 from styleT2I.statistics.intervals import newcombe_interval, newcombe_paired_interval, wilson_interval
 
 VOCABULARY = load_vocabulary("minifaces")

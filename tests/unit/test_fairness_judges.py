@@ -10,8 +10,8 @@ import yaml
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.config import from_dict, to_dict
 from styleT2I.errors import CheckpointError, ConfigError
-from styleT2I.fairness.judge_plan import JudgePlan, OnnxInput, check_judge
-from styleT2I.fairness.judges import Judge, Scores, open_judge
+from styleT2I.fairness.judges.judge import Judge, Scores, open_judge
+from styleT2I.fairness.judges.spec import JudgePlan, OnnxInput, check_judge
 from styleT2I.generation.model import Model
 from styleT2I.generation.observers import ZeroShotLogits
 from styleT2I.metrics.attributes import NO, UNDETERMINED, YES

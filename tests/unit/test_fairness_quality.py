@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from styleT2I.data.dataset import Batch, open_dataset
 from styleT2I.errors import ConfigError
-from styleT2I.fairness.quality import PictureQuality, sharpness
+from styleT2I.fairness.analysis.picture_quality import PictureQuality, sharpness
 from styleT2I.metrics.precision_recall import local_realism, neighbour_radii
 
 

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from styleT2I.errors import DataError
-from styleT2I.fairness import report_sheets
-from styleT2I.fairness.report import read_result, render, write_report
-from styleT2I.fairness.report_markup import Markup, document, tag
-from styleT2I.fairness.report_sheets import keep_cells, read_sheets
-from styleT2I.fairness.report_tables import csv_files
-from styleT2I.fairness.report_words import interval, p_value, points, verdict_sentence
+from styleT2I.fairness.report import contact_sheets as report_sheets
+from styleT2I.fairness.report.contact_sheets import keep_cells, read_sheets
+from styleT2I.fairness.report.csv_tables import csv_files
+from styleT2I.fairness.report.markup import Markup, document, tag
+from styleT2I.fairness.report.page import read_result, render, write_report
+from styleT2I.fairness.report.wording import interval, p_value, points, verdict_sentence
 from tests.audit_result import BY_CELL, ROWS, TILE, audit_plan, audit_result, write_cells
 
 VOID = {"br", "hr", "img", "meta", "col"}

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from styleT2I.fairness.report import write_report
+from styleT2I.fairness.report.page import write_report
 from tests.audit_result import audit_plan, audit_result, write_cells
 
 playwright = pytest.importorskip("playwright.sync_api", reason='needs pip install "styleT2I[browser]"')

@@ -13,12 +13,12 @@ from styleT2I.attributes.prompt import Prompt
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.config import from_dict
 from styleT2I.errors import ConfigError, DataError
-from styleT2I.fairness.entry_points import EntryPoint, load_entry_point
 from styleT2I.fairness.plan import AuditPlan
 from styleT2I.fairness.run import Audit
-from styleT2I.fairness.subject_callable import CallableSubject
-from styleT2I.fairness.subject_images import ImagesSubject
-from styleT2I.fairness.subjects import as_subject
+from styleT2I.fairness.subjects.base import as_subject
+from styleT2I.fairness.subjects.functions import CallableSubject
+from styleT2I.fairness.subjects.images import ImagesSubject
+from styleT2I.fairness.subjects.user_functions import EntryPoint, load_entry_point
 from styleT2I.generation.adjustment import AdjustmentConfig
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.generation.systems import StyleT2ISystem

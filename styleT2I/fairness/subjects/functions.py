@@ -9,7 +9,7 @@ import PIL.Image
 import torch
 
 from styleT2I.errors import DataError
-from styleT2I.fairness.entry_points import EntryPoint, in_one_line, load_entry_point
+from styleT2I.fairness.subjects.user_functions import EntryPoint, in_one_line, load_entry_point
 from styleT2I.torch_utils.images import centre_crop_resize
 
 __all__ = ["CallableSubject"]

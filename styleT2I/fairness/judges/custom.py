@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from styleT2I.config import load_config
 from styleT2I.errors import CheckpointError, ConfigError
-from styleT2I.fairness.entry_points import EntryPoint, in_one_line
-from styleT2I.fairness.judge_plan import JudgePlan, OnnxInput, check_onnx_input
+from styleT2I.fairness.judges.spec import JudgePlan, OnnxInput, check_onnx_input
+from styleT2I.fairness.subjects.user_functions import EntryPoint, in_one_line
 from styleT2I.formats.onnx_files import open_onnx
 from styleT2I.torch_utils.batching import in_micro_batches
 from styleT2I.torch_utils.files import sha256_file

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from styleT2I.fairness.outcomes import SUCCESS
+from styleT2I.fairness.analysis.outcomes import SUCCESS
+from styleT2I.fairness.analysis.training_shares import TrainingShares
 from styleT2I.fairness.plan import AuditPlan
-from styleT2I.fairness.training_shares import TrainingShares
 from styleT2I.statistics.hypothesis_tests import rank_correlation
 from styleT2I.torch_utils.seeding import generator
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from styleT2I.fairness.report_figures import ForestRow, forest_plot
-from styleT2I.fairness.report_markup import details, section, table, tag
-from styleT2I.fairness.report_words import (
+from styleT2I.fairness.report.figures import ForestRow, forest_plot
+from styleT2I.fairness.report.markup import details, section, table, tag
+from styleT2I.fairness.report.wording import (
     explanation_of_verdict,
     interval,
     is_paired,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import yaml
 
-from styleT2I.fairness.report_comparisons import share_cell
-from styleT2I.fairness.report_markup import data_uri, details, scrolled, section, table, tag
-from styleT2I.fairness.report_words import interval, method_notes, percent
+from styleT2I.fairness.report.comparisons import share_cell
+from styleT2I.fairness.report.markup import data_uri, details, scrolled, section, table, tag
+from styleT2I.fairness.report.wording import interval, method_notes, percent
 from styleT2I.statistics.intervals import wilson_interval
 
 __all__ = ["further", "judge", "limits", "methods", "pictures", "provenance"]

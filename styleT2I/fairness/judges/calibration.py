@@ -13,8 +13,8 @@ from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.config import to_dict
 from styleT2I.data.dataset import Dataset, open_dataset
 from styleT2I.errors import ConfigError, DataError
-from styleT2I.fairness.judge_plan import JudgePlan
-from styleT2I.fairness.judges import Judge, columns_of
+from styleT2I.fairness.judges.judge import Judge, columns_of
+from styleT2I.fairness.judges.spec import JudgePlan
 from styleT2I.fairness.plan import AuditPlan
 from styleT2I.statistics.misclassification import Confusion
 

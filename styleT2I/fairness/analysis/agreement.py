@@ -8,7 +8,7 @@ from statistics import NormalDist
 
 import torch
 
-from styleT2I.fairness.outcomes import FAILURE, SUCCESS, UNSURE, success_letters
+from styleT2I.fairness.analysis.outcomes import FAILURE, SUCCESS, UNSURE, success_letters
 from styleT2I.metrics.attributes import NO, UNDETERMINED, YES
 from styleT2I.statistics.intervals import wilson_interval
 

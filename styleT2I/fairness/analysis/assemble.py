@@ -6,14 +6,14 @@ from collections.abc import Mapping
 
 from styleT2I.attributes.compositions import composition_name
 from styleT2I.attributes.vocabulary import Vocabulary
-from styleT2I.fairness.designs import paired, unpaired
-from styleT2I.fairness.outcomes import SUCCESS, UNSURE
+from styleT2I.fairness.analysis.comparisons import paired, unpaired
+from styleT2I.fairness.analysis.outcomes import SUCCESS, UNSURE
+from styleT2I.fairness.analysis.picture_quality import quality
+from styleT2I.fairness.analysis.rarity import rarity
+from styleT2I.fairness.analysis.sweeps import adjustment_effect, curves
+from styleT2I.fairness.analysis.training_shares import training_shares
+from styleT2I.fairness.analysis.unprompted import unprompted
 from styleT2I.fairness.plan import AuditPlan
-from styleT2I.fairness.quality import quality
-from styleT2I.fairness.rarity import rarity
-from styleT2I.fairness.sweeps import adjustment_effect, curves
-from styleT2I.fairness.training_shares import training_shares
-from styleT2I.fairness.unprompted import unprompted
 from styleT2I.statistics.hypothesis_tests import benjamini_hochberg, holm
 from styleT2I.statistics.intervals import wilson_interval
 from styleT2I.statistics.misclassification import (

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from styleT2I.attributes.vocabulary import Vocabulary
-from styleT2I.fairness.outcomes import SUCCESS, UNSURE
+from styleT2I.fairness.analysis.outcomes import SUCCESS, UNSURE
+from styleT2I.fairness.analysis.training_shares import Share, TrainingShares
 from styleT2I.fairness.plan import AuditPlan
-from styleT2I.fairness.training_shares import Share, TrainingShares
 from styleT2I.statistics.hypothesis_tests import benjamini_hochberg, binomial_exact, fisher, holm
 from styleT2I.statistics.intervals import newcombe_interval, share_ratio_interval, wilson_interval
 from styleT2I.statistics.misclassification import share_bounds

@@ -10,13 +10,13 @@ from pathlib import Path
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.config import from_dict
 from styleT2I.errors import DataError
-from styleT2I.fairness import report_appendix as appendix
-from styleT2I.fairness import report_comparisons as comparisons
-from styleT2I.fairness import report_compositions as cells
 from styleT2I.fairness.plan import AuditPlan
-from styleT2I.fairness.report_markup import document, tag
-from styleT2I.fairness.report_sheets import read_sheets
-from styleT2I.fairness.report_tables import csv_files
+from styleT2I.fairness.report import appendix as appendix
+from styleT2I.fairness.report import comparisons as comparisons
+from styleT2I.fairness.report import compositions as cells
+from styleT2I.fairness.report.contact_sheets import read_sheets
+from styleT2I.fairness.report.csv_tables import csv_files
+from styleT2I.fairness.report.markup import document, tag
 from styleT2I.torch_utils.files import write_json_atomic, write_text_atomic
 from styleT2I.torch_utils.staging import staged_folder
 

@@ -15,7 +15,7 @@ import torch
 from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.errors import ConfigError
 from styleT2I.fairness.plan import AuditPlan, Setting
-from styleT2I.fairness.subject_callable import CallableSubject
+from styleT2I.fairness.subjects.functions import CallableSubject
 from styleT2I.generation.adjustment import AdjustmentConfig
 from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import BLOCK, StyleT2I

@@ -6,10 +6,10 @@ from collections import Counter
 
 from styleT2I.config import from_dict
 from styleT2I.fairness.plan import AuditPlan
-from styleT2I.fairness.report_comparisons import share_cell
-from styleT2I.fairness.report_figures import Curve, effect_plot, parity_plot
-from styleT2I.fairness.report_markup import details, section, table, tag
-from styleT2I.fairness.report_words import interval, p_value, percent, points
+from styleT2I.fairness.report.comparisons import share_cell
+from styleT2I.fairness.report.figures import Curve, effect_plot, parity_plot
+from styleT2I.fairness.report.markup import details, section, table, tag
+from styleT2I.fairness.report.wording import interval, p_value, percent, points
 
 __all__ = ["compositions", "drift", "settings"]
 

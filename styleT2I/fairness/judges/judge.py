@@ -11,9 +11,9 @@ import torch
 
 from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.errors import ConfigError
-from styleT2I.fairness.entry_points import load_entry_point
-from styleT2I.fairness.judge_plan import JudgePlan, described
-from styleT2I.fairness.judges_own import onnx_input, onnx_scores, python_scores
+from styleT2I.fairness.judges.custom import onnx_input, onnx_scores, python_scores
+from styleT2I.fairness.judges.spec import JudgePlan, described
+from styleT2I.fairness.subjects.user_functions import load_entry_point
 from styleT2I.generation.model import Model
 from styleT2I.generation.observers import ZeroShotLogits
 from styleT2I.metrics.attributes import verdicts

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import torch
 
-from styleT2I.fairness.outcomes import SUCCESS
+from styleT2I.fairness.analysis.outcomes import SUCCESS
 from styleT2I.fairness.plan import AuditPlan
 from styleT2I.statistics.intervals import bootstrap_interval
 from styleT2I.torch_utils.seeding import generator

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from styleT2I.fairness.outcomes import SUCCESS
+from styleT2I.fairness.analysis.outcomes import SUCCESS
 from styleT2I.statistics.hypothesis_tests import fisher, mcnemar_exact
 from styleT2I.statistics.intervals import newcombe_interval, newcombe_paired_interval
 
