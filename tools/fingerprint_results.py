@@ -3,8 +3,8 @@
     python tools/fingerprint_results.py [--against FILE] > FILE
 
 Run it before and after a change of the code's shape on one machine: equal lines say that nothing computed has changed.
-Hashes of different processors or versions of torch may differ. `--against FILE` compares with an earlier output and
-exits with 1 where they differ. About three minutes on two cores.
+Hashes of different processors, versions of torch, or with and without the compiled kernels may differ. `--against
+FILE` compares with an earlier output and exits with 1 where they differ. About three minutes on two cores.
 """
 
 import argparse
@@ -24,7 +24,7 @@ compositions: [she+lipstick, he+lipstick, young+gray_hair]
 comparisons: [{name: lipstick, first: she+lipstick, second: he+lipstick}]
 thresholds: [{comparison: lipstick, max_gap: 0.2}]
 """
-VOLATILE = {"command", "rerun", "path", "paths", "version", "versions", "seconds", "source", "environment", "date", "code"}
+VOLATILE = {"command", "rerun", "path", "paths", "version", "versions", "seconds", "source", "environment", "date"}
 
 
 def main() -> int:
@@ -42,7 +42,8 @@ def main() -> int:
 
 def run(*arguments, status=(0,)):
     command = [sys.executable, "-m", f"styleT2I.{arguments[0]}", *map(str, arguments[1:])]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
     if result.returncode not in status:
         raise SystemExit(f"{' '.join(command)} ended with {result.returncode}:\n{result.stderr}")
 

@@ -8,6 +8,7 @@ import torch
 
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.data.captioned import CaptionedData, CaptionReader, captions_true_of, normal_caption
+from styleT2I.evaluation.measures.judge import judged_pairs
 from styleT2I.generation.observers import exclusive_columns, fixed_prompts
 from styleT2I.metrics.attributes import balanced_accuracy, rare_pair_accuracy, verdicts
 from styleT2I.metrics.r_precision import draw_candidates, r_precision
@@ -15,7 +16,6 @@ from styleT2I.metrics.zero_shot import prompt_features, zero_shot_margins
 from styleT2I.networks.clip.model import CLIP
 from styleT2I.torch_utils.images import make_grid_u8, to_uint8
 from styleT2I.torch_utils.seeding import generator
-from styleT2I.training.judges.judge import judged_pairs
 
 NUM_CANDIDATES = 100  # captions an image chooses from in R-precision
 _BATCH_SIZE = 128
