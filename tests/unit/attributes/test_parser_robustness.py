@@ -15,7 +15,7 @@ from styleT2I.attributes.wording.word_list import grammar_words
 from styleT2I.errors import PromptError
 from styleT2I.torch_utils.words import split_words
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 HELD = json.loads((ROOT / "tests/data/held_sentences_labelled.json").read_text())["cases"]
 NAMES = ("minifaces", "celeba", "cub")
 

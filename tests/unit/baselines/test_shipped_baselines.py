@@ -8,7 +8,7 @@ import pytest
 from styleT2I.formats.model_folder import SYSTEMS, read_model_folder
 from styleT2I.generation.systems import open_text_gan
 
-CHECKPOINTS = Path(__file__).resolve().parents[2] / "checkpoints"
+CHECKPOINTS = Path(__file__).resolve().parents[3] / "checkpoints"
 READERS = {"gan_int_cls": "clip", "stackgan": "clip", "attngan": "text_encoder", "dfgan": "text_encoder"}
 
 

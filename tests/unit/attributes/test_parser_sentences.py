@@ -7,7 +7,7 @@ import pytest
 
 from styleT2I.attributes.parsing.parser import parse
 
-DATA = Path(__file__).resolve().parent.parent / "data"
+DATA = Path(__file__).resolve().parents[2] / "data"
 HELD = json.loads((DATA / "held_sentences_labelled.json").read_text())
 FREE = json.loads((DATA / "free_sentences_labelled.json").read_text())
 
