@@ -2,7 +2,8 @@
 
 A registered class has a frozen dataclass `Config`, the attribute `kind`, a constructor `cls(config)` that keeps its
 argument as `.config`, and a classmethod `example()` returning `(network, args)`: a tiny instance and the inputs its
-forward takes, by which one contract test holds all of them to the same promises (tests/unit/networks/test_network_contract.py).
+forward takes, by which one contract test holds all of them to the same promises
+(tests/unit/networks/test_network_contract.py).
 """
 
 import importlib
