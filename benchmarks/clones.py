@@ -10,7 +10,7 @@ import torch
 
 from styleT2I.config import to_dict
 from styleT2I.errors import StyleT2IError
-from styleT2I.formats import export_ada, export_rosinality
+from styleT2I.formats.foreign import export_ada, export_rosinality
 
 
 class CloneError(StyleT2IError):

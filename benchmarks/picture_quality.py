@@ -40,8 +40,8 @@ def main():
     import torch
 
     from styleT2I.data.dataset import open_dataset
-    from styleT2I.fairness.quality import PictureQuality
-    from styleT2I.model import Model
+    from styleT2I.fairness.analysis.picture_quality import PictureQuality
+    from styleT2I.generation.model import Model
     from styleT2I.torch_utils.images import from_uint8
 
     model = Model.from_pretrained("minifaces", device="cpu")

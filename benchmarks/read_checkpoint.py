@@ -24,8 +24,8 @@ def write_files(folder, resolution):
 
     from styleT2I.config import to_dict
     from styleT2I.formats.component import write_component
-    from styleT2I.networks.stylegan2 import Generator
-    from styleT2I.networks.stylegan2_config import GeneratorConfig
+    from styleT2I.networks.stylegan2.config import GeneratorConfig
+    from styleT2I.networks.stylegan2.generator import Generator
     from tests.foreign_files import write_nvidia, write_rosinality, write_tensorflow
 
     torch.manual_seed(0)

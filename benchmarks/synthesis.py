@@ -25,8 +25,8 @@ def build_generator(resolution, channel_base, is_wide):
     """A frozen generator whose noise and biases matter."""
     import torch
 
-    from styleT2I.networks.stylegan2 import Generator
-    from styleT2I.networks.stylegan2_config import GeneratorConfig
+    from styleT2I.networks.stylegan2.config import GeneratorConfig
+    from styleT2I.networks.stylegan2.generator import Generator
 
     torch.manual_seed(0)
     G = Generator(GeneratorConfig(resolution, channel_base=channel_base)).eval().requires_grad_(False)

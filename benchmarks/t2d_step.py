@@ -27,7 +27,7 @@ class Step:
         import torch
         from synthesis import build_generator
 
-        from styleT2I.networks.clip import CLIP, open_clip_config
+        from styleT2I.networks.clip.model import CLIP, open_clip_config
         from styleT2I.networks.directions import DirectionConfig, TextToDirection
 
         self.G = build_generator(resolution, 32768, False)
@@ -42,7 +42,7 @@ class Step:
         """One step through `synthesis`; the parts' seconds are added to self.parts[name]."""
         import torch
 
-        from styleT2I.losses import clip_contrastive_loss, norm_penalty_loss
+        from styleT2I.training.losses import clip_contrastive_loss, norm_penalty_loss
 
         clock = Clock()
         with torch.no_grad():

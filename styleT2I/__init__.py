@@ -9,9 +9,9 @@ import os
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "StyleT2I": "styleT2I.pipeline",
+    "StyleT2I": "styleT2I.generation.pipeline",
     "StyleT2IError": "styleT2I.errors",
-    "load_clip": "styleT2I.networks.clip_loading",
+    "load_clip": "styleT2I.networks.clip.loading",
     "load_network": "styleT2I.networks.registry",
     "load_vocabulary": "styleT2I.attributes.vocabulary",
     "open_dataset": "styleT2I.data.dataset",

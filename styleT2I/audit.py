@@ -43,7 +43,7 @@ def main():
 def plan_command(path, detect, power, alpha, correlation, comparisons):
     """Check a plan, and say how many pictures of a composition tell two shares of success apart."""
     from styleT2I.fairness.plan import load_plan, plan_hash
-    from styleT2I.fairness.sample_size import pairs_needed
+    from styleT2I.statistics.power import pairs_needed
 
     if not (path or detect):
         raise click.UsageError("nothing to plan; give PLAN.yaml, --detect P1 P2, or both")
@@ -79,10 +79,10 @@ def plan_command(path, detect, power, alpha, correlation, comparisons):
 @device_option
 def calibrate_command(path, model, num, data, resolution, json_path, device):
     """Measure how often the plan's judge errs in each composition, on labelled pictures, for run's --calibration."""
-    from styleT2I.fairness.calibration import calibrate
-    from styleT2I.fairness.judges import open_judge
+    from styleT2I.fairness.judges.calibration import calibrate
+    from styleT2I.fairness.judges.judge import open_judge
     from styleT2I.fairness.plan import load_plan
-    from styleT2I.fairness.subjects import as_subject
+    from styleT2I.fairness.subjects.base import as_subject
     from styleT2I.torch_utils.files import check_writable_dir, write_json_atomic
 
     plan, vocabulary = load_plan(path)
@@ -151,7 +151,7 @@ def merge_command(path, folders, calibration, outdir):
     """Write the audit of shards, the very one of an audit in one run; exit status 3 when a threshold fails."""
     from styleT2I.fairness.merge import merge_cells
     from styleT2I.fairness.plan import load_plan
-    from styleT2I.fairness.report_sheets import keep_cells
+    from styleT2I.fairness.report.contact_sheets import keep_cells
 
     plan, vocabulary = load_plan(path)
     confusions = _read_calibration(calibration, plan, vocabulary)
@@ -164,7 +164,7 @@ def merge_command(path, folders, calibration, outdir):
 @click.argument("path", metavar="DIR|audit.json")
 def report_command(path):
     """Write the HTML page and the CSV files of a finished audit again, beside its JSON."""
-    from styleT2I.fairness.report import read_result, write_report
+    from styleT2I.fairness.report.page import read_result, write_report
 
     result, path = read_result(path), Path(path)
     folder, name = (path, "audit") if path.is_dir() else (path.parent, path.stem)
@@ -181,25 +181,25 @@ def _subject(model, images, prompts, function, num, device):
     if images is not None and num is not None:
         raise click.UsageError("--num draws nothing with --images; every picture that is listed is looked at")
     if images is not None:
-        from styleT2I.fairness.subject_images import ImagesSubject
+        from styleT2I.fairness.subjects.images import ImagesSubject
 
         return ImagesSubject(images, prompts)
     if function is not None:
-        from styleT2I.fairness.subject_callable import CallableSubject
+        from styleT2I.fairness.subjects.functions import CallableSubject
 
         return CallableSubject(function)
     return _opened(model, device)
 
 
 def _opened(model, device):
-    from styleT2I.model import Model
-    from styleT2I.systems import open_text_gan
+    from styleT2I.generation.model import Model
+    from styleT2I.generation.systems import open_text_gan
 
     return open_text_gan(model, device=device) or Model.from_pretrained(model, device=device)
 
 
 def _read_calibration(path, plan, vocabulary):
-    from styleT2I.fairness.calibration import read_calibration
+    from styleT2I.fairness.judges.calibration import read_calibration
 
     return read_calibration(path, plan, vocabulary) if path else None
 
@@ -230,7 +230,7 @@ def _command_again(path, result, folder, calibration):
 
 
 def _finish(result, folders, outdir, command_again):
-    from styleT2I.fairness.report import write_report
+    from styleT2I.fairness.report.page import write_report
 
     page = write_report({**result, "rerun": command_again}, outdir, folders)
     for one in result["comparisons"]:

@@ -51,9 +51,9 @@ def main(settings, seeds, latents, strip, model, a2d, trunc, grid, device, outdi
     strengths = dict(settings)
     if len(strengths) < len(settings):
         raise click.UsageError("an attribute is set twice; give each --set once")
-    from styleT2I.explain import strip_u8
     from styleT2I.formats.latents import read_latents
-    from styleT2I.pipeline import StyleT2I
+    from styleT2I.generation.explain import strip_u8
+    from styleT2I.generation.pipeline import StyleT2I
     from styleT2I.torch_utils.files import write_json_atomic
     from styleT2I.torch_utils.images import save_png
     from styleT2I.torch_utils.staging import staged_folder

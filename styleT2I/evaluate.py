@@ -90,7 +90,7 @@ def main(suites, model, sources, data, num, psi, methods, strength, threshold, b
     import torch
 
     import styleT2I
-    from styleT2I.model import Model
+    from styleT2I.generation.model import Model
     from styleT2I.torch_utils.files import check_writable_dir, write_json_atomic
 
     suites = suites or tuple(suite for suite in SUITES if suite not in _OF_OTHERS)
@@ -134,7 +134,7 @@ def _check_num(suites, num):
 
 def _quality(suites, options):
     """(QualityConfig, real, fake) of the options given; click.UsageError where nothing is measured by them."""
-    from styleT2I.evaluation.quality_onlookers import QualityConfig
+    from styleT2I.evaluation.observers.open import QualityConfig
 
     given = {name: value for name, value in options.items() if value is not None}
     if given and "quality" not in suites:
@@ -145,9 +145,9 @@ def _quality(suites, options):
 
 def _measure_quality(model, data, num, psi, config, real, fake):
     """Figures of the suite quality, printed as a table."""
-    from styleT2I.evaluation.quality import evaluate_folders
-    from styleT2I.evaluation.quality_model import evaluate_model
-    from styleT2I.evaluation.quality_table import quality_table
+    from styleT2I.evaluation.suites.quality import evaluate_folders
+    from styleT2I.evaluation.suites.quality_model import evaluate_model
+    from styleT2I.evaluation.suites.quality_table import quality_table
 
     real = real or data or _DATA["quality"]
     if fake is None:
@@ -160,7 +160,7 @@ def _measure_quality(model, data, num, psi, config, real, fake):
 
 def _adjustments(methods, settings):
     """The methods to measure, each with the given settings: those named, else no adjustment and the default one."""
-    from styleT2I.adjustment import AdjustmentConfig
+    from styleT2I.generation.adjustment import AdjustmentConfig
 
     given = {name: value for name, value in settings.items() if value is not None}
     return [AdjustmentConfig(method, **given) for method in methods or ("none", AdjustmentConfig().method)]
@@ -173,18 +173,23 @@ def _open_others(suites, sources, adjustments, psi, device):
         raise click.UsageError("--systems names no system; write for example --systems dfgan,minifaces")
     others = {}
     if "systems" in suites:
-        from styleT2I.evaluation.systems_rows import open_rows
+        from styleT2I.evaluation.suites.systems.candidates import open_rows
 
         others["systems"] = open_rows(sources, adjustments, psi, device)
     if "style" in suites:
-        from styleT2I.evaluation.style import StyleReader
+        from styleT2I.evaluation.suites.style import StyleReader
 
         others["style"] = StyleReader.open(sources[0], device)
     return others
 
 
 def _run(suite, model, data, num, psi, adjustments, cells_dir, others):
-    from styleT2I.evaluation import captions, compositions, edits, onlookers, regions, samples, style, systems, wordings
+    from styleT2I.evaluation.suites import edits, regions, style, wordings
+    from styleT2I.evaluation.suites import generator as samples
+    from styleT2I.evaluation.suites import judges as onlookers
+    from styleT2I.evaluation.suites import t2d as captions
+    from styleT2I.evaluation.suites.compositions import suite as compositions
+    from styleT2I.evaluation.suites.systems import suite as systems
 
     if suite == "judges":
         return onlookers.evaluate_judges(model, data, num)
@@ -208,12 +213,12 @@ def _run(suite, model, data, num, psi, adjustments, cells_dir, others):
 
 
 def _save_grid(model, psi, adjustments, others, path):
-    from styleT2I.evaluation.compositions import compositions_grid
-    from styleT2I.evaluation.samples import plain_samples
+    from styleT2I.evaluation.suites.compositions.suite import compositions_grid
+    from styleT2I.evaluation.suites.generator import plain_samples
     from styleT2I.torch_utils.images import make_grid_u8, save_png, to_uint8
 
     if "systems" in others:
-        from styleT2I.evaluation.systems_grid import systems_grid
+        from styleT2I.evaluation.suites.systems.grid import systems_grid
 
         save_png(path, systems_grid(others["systems"]))
         return
@@ -225,7 +230,7 @@ def _save_grid(model, psi, adjustments, others, path):
 
 
 def _print_table(is_table, reports, suites):
-    from styleT2I.evaluation.report_table import compositions_table, read_report
+    from styleT2I.evaluation.tables import compositions_table, read_report
 
     if not is_table or not reports:
         raise click.UsageError("reports go with --table: python -m styleT2I.evaluate --table a.json b.json")
@@ -237,7 +242,7 @@ def _print_table(is_table, reports, suites):
 
 
 def _show_systems(figures):
-    from styleT2I.evaluation.systems_table import systems_tables
+    from styleT2I.evaluation.suites.systems.table import systems_tables
 
     click.echo(systems_tables(figures))
 

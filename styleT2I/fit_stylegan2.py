@@ -22,7 +22,7 @@ def main(outdir, steps, eval_every, resume, seed, device, **settings):
     import torch
 
     from styleT2I.training.engine import RunConfig, run
-    from styleT2I.training.renderer_fit import RendererFit, fit_config
+    from styleT2I.training.stylegan2.renderer_fit import RendererFit, fit_config
 
     torch.set_num_threads(1)  # the networks are small: a second thread gains nothing and leaves no core for others
     task = RendererFit(fit_config(steps=steps, **settings))

@@ -61,8 +61,8 @@ def main(text, text_file, model, seeds, trunc, noise_mode, explain, grid, device
     of_text_gans = {name: options.pop(name) for name in ("text_encoder", "captions", "embeddings")}
     precision = options.pop("precision")
     adjustment = _adjustment(**options)
-    from styleT2I.pipeline import StyleT2I
-    from styleT2I.systems import open_text_gan
+    from styleT2I.generation.pipeline import StyleT2I
+    from styleT2I.generation.systems import open_text_gan
 
     text_gan = open_text_gan(model, device=device, clip=replaced["clip"], **of_text_gans)
     pipeline = text_gan or StyleT2I.from_pretrained(model, device=device, precision=precision, **replaced)
@@ -98,7 +98,7 @@ def _adjustment(adjust, **options):
         return None
     if adjust is None and not given:
         return "auto"
-    from styleT2I.adjustment import AdjustmentConfig
+    from styleT2I.generation.adjustment import AdjustmentConfig
 
     return AdjustmentConfig(**given)
 
@@ -166,8 +166,8 @@ def _draw(pipeline, prompt, seeds, settings, ncol, explain, outdir) -> None:
 
 
 def _explanation_u8(pipeline, result):
-    from styleT2I.explain import explain_u8
-    from styleT2I.systems import TextGAN
+    from styleT2I.generation.explain import explain_u8
+    from styleT2I.generation.systems import TextGAN
 
     if isinstance(pipeline, TextGAN):
         return pipeline.attention_u8(result.prompt, result.seeds[0])

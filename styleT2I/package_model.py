@@ -34,7 +34,7 @@ def main(model, vocabulary, name, half, licence, outdir, **components):
     given = {role.replace("__", "."): file for role, file in components.items() if file is not None}
     if not given and model is None:
         raise click.UsageError("name at least one component, for example --generator runs/generator/generator.json")
-    from styleT2I.model import Model
+    from styleT2I.generation.model import Model
 
     named = None if vocabulary == "none" else vocabulary
     if model is None:

@@ -49,8 +49,8 @@ PRESETS = ("minifaces", "celebahq", "cub", "ffhq", "nabirds")
 def main(outdir, preset, model, attributes, steps, no_norm_penalty, eval_every, resume, seed, device, **settings):
     """Train the network that turns a latent and an attribute's phrase into a direction: OUTDIR/a2d.json."""
     from styleT2I.torch_utils.devices import resolve_device
-    from styleT2I.training.a2d import A2DTask
-    from styleT2I.training.a2d_config import preset_config
+    from styleT2I.training.directions.a2d import A2DTask
+    from styleT2I.training.directions.a2d_config import preset_config
     from styleT2I.training.engine import RunConfig, run
 
     roles = {"generator": "generator", "clip": "clip", "segmenter": "segmenter", "judge": "judges.guide"}

@@ -38,7 +38,7 @@ def main(outdir, system, preset, shuffle_captions, kimg, eval_kimg, resume, seed
     """Train a baseline; OUTDIR then is a model that generate takes: python -m styleT2I.generate --model OUTDIR."""
     from styleT2I.formats.model_folder import read_model_folder
     from styleT2I.torch_utils.devices import resolve_device
-    from styleT2I.training.baseline_tasks import new_task, task_config
+    from styleT2I.training.baselines.registry import new_task, task_config
     from styleT2I.training.engine import RunConfig, run
 
     if system not in ("damsm", "attngan") and not any(settings[name] for name in ("clip", "embeddings", "damsm")):

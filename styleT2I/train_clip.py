@@ -40,8 +40,8 @@ def main(outdir, preset, data, steps, eval_every, resume, seed, device, **settin
     GPU.
     """
     from styleT2I.torch_utils.devices import resolve_device
-    from styleT2I.training.clip import CLIPTask, steps_of_epochs
-    from styleT2I.training.clip_config import preset_config
+    from styleT2I.training.clip.config import preset_config
+    from styleT2I.training.clip.task import CLIPTask, steps_of_epochs
     from styleT2I.training.engine import RunConfig, run
 
     changes = {key: value for key, value in settings.items() if value is not None}

@@ -32,7 +32,7 @@ def main(outdir, preset, data, steps, eval_every, resume, seed, device, **settin
     """
     from styleT2I.torch_utils.devices import resolve_device
     from styleT2I.training.engine import RunConfig, run
-    from styleT2I.training.judge import JudgeTask, judge_config
+    from styleT2I.training.judges.judge import JudgeTask, judge_config
 
     changes = {key: value for key, value in settings.items() if value is not None}
     if data:

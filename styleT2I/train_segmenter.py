@@ -27,7 +27,7 @@ def main(outdir, data, steps, eval_every, resume, seed, device, **settings):
     from styleT2I.config import from_dict
     from styleT2I.torch_utils.devices import resolve_device
     from styleT2I.training.engine import RunConfig, run
-    from styleT2I.training.segmenter import SegmenterTask, SegmenterTrainingConfig
+    from styleT2I.training.judges.segmenter import SegmenterTask, SegmenterTrainingConfig
 
     changes = {key: value for key, value in settings.items() if value is not None}
     if data:

@@ -38,11 +38,11 @@ PRESETS = ("stylegan2-config-f", "minifaces64", "minifaces128")
 @precision_option
 def main(outdir, preset, resolution, init, kimg, eval_kimg, checkpoint_kimg, resume, seed, device, **settings):
     """Train a generator against a discriminator; the results are OUTDIR/generator.json and discriminator.json."""
-    from styleT2I.networks.stylegan2_precision import check_precision
+    from styleT2I.networks.stylegan2.precision import check_precision
     from styleT2I.torch_utils.devices import resolve_device
     from styleT2I.training.engine import RunConfig, run
-    from styleT2I.training.stylegan2 import StyleGAN2Task
-    from styleT2I.training.stylegan2_config import stylegan2_config
+    from styleT2I.training.stylegan2.config import stylegan2_config
+    from styleT2I.training.stylegan2.task import StyleGAN2Task
 
     preset_kimg, config = stylegan2_config(preset, resolution=resolution, init=init, **settings)
     if config.judge is None:

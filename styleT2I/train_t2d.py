@@ -46,9 +46,9 @@ PRESETS = ("minifaces", "celebahq", "cub", "ffhq", "nabirds")
 def main(outdir, preset, model, steps, no_norm_penalty, shuffle_captions, eval_every, resume, seed, device, **settings):
     """Train the network that turns a latent and a sentence into a direction; the result is OUTDIR/t2d.json."""
     from styleT2I.torch_utils.devices import resolve_device
+    from styleT2I.training.directions.t2d import T2DTask
+    from styleT2I.training.directions.t2d_config import preset_config
     from styleT2I.training.engine import RunConfig, run
-    from styleT2I.training.t2d import T2DTask
-    from styleT2I.training.t2d_config import preset_config
 
     roles = {"generator": "generator", "clip": "clip", "judge": "judges.guide"}
     given = {option: settings.pop(option) for option in roles}

@@ -20,8 +20,8 @@ def main(model, images, texts, style_text, seeds, outdir, device):
 
     OUTDIR gets grid.png, a row a picture and a column a sentence, imageROW_textCOLUMN.png and transfer.json.
     """
-    from styleT2I.evaluation.style import StyleReader
-    from styleT2I.evaluation.style_pictures import open_pictures, transfer_grid_u8
+    from styleT2I.evaluation.suites.style import StyleReader
+    from styleT2I.evaluation.suites.style_pictures import open_pictures, transfer_grid_u8
     from styleT2I.torch_utils.files import write_json_atomic
     from styleT2I.torch_utils.images import from_uint8, save_png, to_uint8
     from styleT2I.torch_utils.staging import staged_folder

@@ -9,9 +9,9 @@ import torch
 from styleT2I.attributes.compositions import read_composition
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.config import from_dict, to_dict
-from styleT2I.fairness.analysis import analyse
-from styleT2I.fairness.judge_error import Confusion
+from styleT2I.fairness.analysis.assemble import analyse
 from styleT2I.fairness.plan import AuditPlan, plan_hash
+from styleT2I.statistics.misclassification import Confusion
 from styleT2I.torch_utils.images import save_png
 
 VOCABULARY = load_vocabulary("minifaces")

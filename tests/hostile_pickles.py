@@ -96,7 +96,7 @@ def refused_pickles():
         "torch_load": stream(call("torch", "load", text("x"))),
         "jit_load": stream(call("torch.jit", "load", text("x"))),
         "numpy_load": stream(call("numpy", "load", text("x"))),
-        "our_own_class": stream(name("styleT2I.model", "Model") + b")\x81"),
+        "our_own_class": stream(name("styleT2I.generation.model", "Model") + b")\x81"),
         "call_of_a_class": stream(name("argparse", "Namespace") + b")R"),
         "call_of_a_value": stream(b"K\x01)R"),
         "build_of_a_value": stream(b"]}b"),

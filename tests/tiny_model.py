@@ -4,16 +4,16 @@ from pathlib import Path
 
 import torch
 
-from styleT2I.attributes.tokenizer import tokenizer_spec
 from styleT2I.attributes.vocabulary import load_vocabulary
+from styleT2I.attributes.wording.word_list import tokenizer_spec
 from styleT2I.config import to_dict
 from styleT2I.formats.component import write_component
 from styleT2I.formats.model_folder import write_model_manifest
-from styleT2I.networks.classifier import AttributeClassifier, ClassifierConfig
-from styleT2I.networks.clip import CLIP, CLIPConfig
+from styleT2I.networks.clip.model import CLIP, CLIPConfig
 from styleT2I.networks.directions import AttributeToDirection, DirectionConfig, TextToDirection
-from styleT2I.networks.stylegan2 import Generator
-from styleT2I.networks.stylegan2_config import GeneratorConfig
+from styleT2I.networks.faces.attribute_classifier import AttributeClassifier, ClassifierConfig
+from styleT2I.networks.stylegan2.config import GeneratorConfig
+from styleT2I.networks.stylegan2.generator import Generator
 
 CONTEXT_LENGTH = 16
 

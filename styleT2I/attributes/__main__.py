@@ -4,7 +4,7 @@ import json
 
 import click
 
-from styleT2I.attributes.parser import parse
+from styleT2I.attributes.parsing.parser import parse
 from styleT2I.attributes.vocabulary import BUILT_IN, load_vocabulary
 from styleT2I.cli import command
 

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from styleT2I.baselines.damsm import TextFeatures
 from styleT2I.config import override
 from styleT2I.errors import ConfigError
-from styleT2I.networks.clip import CLIP, CLIPConfig
+from styleT2I.networks.clip.model import CLIP, CLIPConfig
 
 # CLIP's image tower is not kept: the smallest one stands in for it while the text tower is built.
 _NO_IMAGE = {"image_size": 8, "patch_size": 8, "layers": 1, "width": 8, "head_width": 8}

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from styleT2I.config import to_dict
-from styleT2I.model import Model
-from styleT2I.results import versions
+from styleT2I.generation.model import Model
+from styleT2I.generation.results import versions
 
 __all__ = ["JUDGE_RESIZE", "RESIZE", "Basis", "Measurement", "judge_basis"]
 

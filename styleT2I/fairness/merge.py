@@ -11,10 +11,10 @@ from typing import NamedTuple
 from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.config import to_dict
 from styleT2I.errors import DataError
-from styleT2I.fairness.agreement import agreement
-from styleT2I.fairness.analysis import analyse
-from styleT2I.fairness.calibration import check_same_judge
-from styleT2I.fairness.judge_plan import described
+from styleT2I.fairness.analysis.agreement import agreement
+from styleT2I.fairness.analysis.assemble import analyse
+from styleT2I.fairness.judges.calibration import check_same_judge
+from styleT2I.fairness.judges.spec import described
 from styleT2I.fairness.plan import AuditPlan, plan_hash
 
 __all__ = ["KeptCell", "kept_cells", "merge_cells", "read_cell"]

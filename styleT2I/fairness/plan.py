@@ -9,14 +9,14 @@ import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from styleT2I.adjustment import METHODS
 from styleT2I.attributes.compositions import composition_name, contradiction, differing, read_composition
-from styleT2I.attributes.sentences import sentence
 from styleT2I.attributes.vocabulary import Vocabulary, load_vocabulary
+from styleT2I.attributes.wording.sentences import sentence
 from styleT2I.config import load_config, suggestion, to_dict
 from styleT2I.data.dataset import open_dataset
 from styleT2I.errors import ConfigError, DataError
-from styleT2I.fairness.judge_plan import JudgePlan, check_judge
+from styleT2I.fairness.judges.spec import JudgePlan, check_judge
+from styleT2I.generation.adjustment import METHODS
 
 __all__ = [
     "AS_DRAWN", "AuditPlan", "Comparison", "Grid", "JudgePlan", "Setting", "Threshold", "Unprompted", "load_plan",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from styleT2I.fairness.outcomes import FAILURE, SUCCESS, UNSURE
+from styleT2I.fairness.analysis.outcomes import FAILURE, SUCCESS, UNSURE
 from styleT2I.torch_utils.images import centre_crop_resize
 
 __all__ = ["MAX_TILE", "ROW_LENGTH", "Sheet"]

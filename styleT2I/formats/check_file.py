@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from styleT2I.errors import CheckpointError
-from styleT2I.formats.blobs import check_regular
+from styleT2I.formats.pickles.blobs import check_regular
 
 AGAIN = "fetch or write it again"
 # How files begin that people take for weights; a tar archive says what it is at byte 257.

@@ -14,7 +14,7 @@ import torch
 
 from styleT2I.errors import CheckpointError
 from styleT2I.formats.check_file import AGAIN, check_file
-from styleT2I.formats.torch_files import read_torch_file
+from styleT2I.formats.pickles.torch_files import read_torch_file
 from styleT2I.formats.weights import check_finite
 
 

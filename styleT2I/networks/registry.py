@@ -2,7 +2,7 @@
 
 A registered class has a frozen dataclass `Config`, the attribute `kind`, a constructor `cls(config)` that keeps its
 argument as `.config`, and a classmethod `example()` returning `(network, args)`: a tiny instance and the inputs its
-forward takes, by which one contract test holds all of them to the same promises (tests/unit/test_network_contract.py).
+forward takes, by which one contract test holds all of them to the same promises (tests/unit/networks/test_network_contract.py).
 """
 
 import importlib
@@ -14,16 +14,16 @@ from torch.overrides import TorchFunctionMode
 from styleT2I.config import from_dict, suggestion
 from styleT2I.errors import CheckpointError, ConfigError
 from styleT2I.formats.component import Component, read_component
-from styleT2I.formats.foreign import read_network
+from styleT2I.formats.foreign.registry import read_network
 
 KINDS = {
-    "stylegan2-generator": "styleT2I.networks.stylegan2:Generator",
-    "stylegan2-discriminator": "styleT2I.networks.stylegan2_discriminator:Discriminator",
-    "clip": "styleT2I.networks.clip:CLIP",
+    "stylegan2-generator": "styleT2I.networks.stylegan2.generator:Generator",
+    "stylegan2-discriminator": "styleT2I.networks.stylegan2.discriminator:Discriminator",
+    "clip": "styleT2I.networks.clip.model:CLIP",
     "t2d": "styleT2I.networks.directions:TextToDirection",
     "a2d": "styleT2I.networks.directions:AttributeToDirection",
-    "segmenter": "styleT2I.networks.segmenter:Segmenter",
-    "judge": "styleT2I.networks.classifier:AttributeClassifier",
+    "segmenter": "styleT2I.networks.faces.segmenter:Segmenter",
+    "judge": "styleT2I.networks.faces.attribute_classifier:AttributeClassifier",
     "attngan-generator": "styleT2I.baselines.attngan:AttnGANGenerator",
     "damsm-text": "styleT2I.baselines.damsm:TextEncoder",
     "damsm-clip-text": "styleT2I.baselines.clip_words:ClipWords",

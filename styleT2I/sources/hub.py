@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from styleT2I.errors import CheckpointError, DownloadError
 from styleT2I.formats.model_folder import MANIFEST
-from styleT2I.sources.gather import gather
+from styleT2I.sources.manifest_files import gather
 from styleT2I.torch_utils.files import sha256_file
 
 WEIGHTS = (".safetensors", ".pkl", ".pt", ".pth", ".bin")

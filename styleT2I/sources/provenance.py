@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from styleT2I.formats.component import Component
-from styleT2I.formats.foreign import is_component
+from styleT2I.formats.foreign.registry import is_component
 from styleT2I.sources.registry import registry
 from styleT2I.sources.resolve import cached_path
 

@@ -13,7 +13,7 @@ from styleT2I.errors import CheckpointError, DownloadError
 from styleT2I.formats.model_folder import MANIFEST, cache_dir, find_model, read_model_folder
 from styleT2I.sources import hub
 from styleT2I.sources.download import by_hand, check_known, download
-from styleT2I.sources.gather import gather
+from styleT2I.sources.manifest_files import gather
 from styleT2I.sources.registry import registry
 from styleT2I.sources.web import check_url
 

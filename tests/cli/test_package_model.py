@@ -7,8 +7,8 @@ from click.testing import CliRunner
 
 from styleT2I.formats.component import read_component
 from styleT2I.formats.model_folder import SYSTEMS, read_model_folder
+from styleT2I.generation.systems import open_text_gan
 from styleT2I.package_model import main
-from styleT2I.systems import open_text_gan
 from tests.tiny_systems import READERS, write_system
 
 TITLES = {"gan_int_cls": "GAN-INT-CLS", "stackgan": "StackGAN", "attngan": "AttnGAN", "dfgan": "DF-GAN"}

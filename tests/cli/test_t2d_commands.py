@@ -10,7 +10,7 @@ from styleT2I.package_model import main as package_model
 from styleT2I.torch_utils.stats import read_stats
 from styleT2I.train_t2d import PRESETS as OFFERED
 from styleT2I.train_t2d import main as train_t2d
-from styleT2I.training.t2d_config import PRESETS
+from styleT2I.training.directions.t2d_config import PRESETS
 from tests.tiny_model import write_tiny_model
 
 DATA = ("--data", "minifaces:biased/train:12", "--eval-data", "minifaces:biased/test:8")

@@ -5,7 +5,7 @@ from click.testing import CliRunner
 from styleT2I.formats.component import read_component
 from styleT2I.torch_utils.stats import read_stats
 from styleT2I.train_stylegan2 import PRESETS, main
-from styleT2I.training import stylegan2_config
+from styleT2I.training.stylegan2 import config as stylegan2_config
 
 
 def test_command_trains_and_resumes(tmp_path):

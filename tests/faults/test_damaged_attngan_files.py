@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from styleT2I.errors import CheckpointError
-from styleT2I.formats.torch_files import read_torch_file
+from styleT2I.formats.pickles.torch_files import read_torch_file
 from styleT2I.networks.registry import load_network
 
 FILES = {"netG_epoch_600.pth": "G_ema", "netD1.pth": "D", "text_encoder200.pth": "G_ema"}

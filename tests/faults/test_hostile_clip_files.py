@@ -12,7 +12,7 @@ import torch
 
 from styleT2I import load_clip
 from styleT2I.errors import StyleT2IError, UnsafeFileError
-from styleT2I.model import Model
+from styleT2I.generation.model import Model
 from tests.clip_containers import mutated, refused, rewritten, saved, write_container
 from tests.plain_clip import CONTEXT, SCALARS, random_state
 from tests.tiny_model import tiny_judge, write_tiny

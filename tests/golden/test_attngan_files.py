@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from styleT2I.errors import ConfigError
-from styleT2I.formats.foreign import read_network
+from styleT2I.formats.foreign.registry import read_network
+from styleT2I.generation.systems import open_text_gan
 from styleT2I.networks.registry import load_network, load_network_component
-from styleT2I.systems import open_text_gan
 from styleT2I.torch_utils.seeding import latents_of_seeds
 
 STAGES = (64, 128, 256)

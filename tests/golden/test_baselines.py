@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from styleT2I.errors import CheckpointError
-from styleT2I.formats.foreign import read_network
+from styleT2I.formats.foreign.registry import read_network
 from styleT2I.networks.registry import load_network
 
 TOLERANCE = {"atol": 1e-4, "rtol": 0}

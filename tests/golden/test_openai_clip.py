@@ -6,7 +6,7 @@ import torch
 
 from styleT2I import load_clip
 from styleT2I.errors import ConfigError
-from styleT2I.formats.foreign import read_network
+from styleT2I.formats.foreign.registry import read_network
 
 FILES = {
     "vit_state_dict": "vit",

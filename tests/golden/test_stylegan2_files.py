@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import styleT2I
-from styleT2I.formats.foreign import read_network
+from styleT2I.formats.foreign.registry import read_network
 
 TOLERANCE = 1e-4
 NVIDIA = {  # file -> the arrays that belong to it

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from styleT2I.errors import ExtensionError
-from styleT2I.networks.stylegan2 import Generator
-from styleT2I.networks.stylegan2_config import GeneratorConfig
-from styleT2I.networks.stylegan2_precision import set_precision
+from styleT2I.networks.stylegan2.config import GeneratorConfig
+from styleT2I.networks.stylegan2.generator import Generator
+from styleT2I.networks.stylegan2.precision import set_precision
 from styleT2I.ops import cuda_ops
 from styleT2I.ops.bias_act import ACTIVATIONS, bias_act
 from styleT2I.ops.impl import default_impl

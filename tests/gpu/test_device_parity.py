@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from styleT2I.pipeline import StyleT2I
+from styleT2I.generation.pipeline import StyleT2I
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 

@@ -6,17 +6,17 @@ from dataclasses import replace
 import pytest
 import torch
 
-from styleT2I.networks.stylegan2 import Generator
-from styleT2I.networks.stylegan2_config import DiscriminatorConfig, GeneratorConfig
-from styleT2I.networks.stylegan2_precision import set_precision
+from styleT2I.generation.pipeline import StyleT2I
+from styleT2I.networks.stylegan2.config import DiscriminatorConfig, GeneratorConfig
+from styleT2I.networks.stylegan2.generator import Generator
+from styleT2I.networks.stylegan2.precision import set_precision
 from styleT2I.ops.impl import default_impl
 from styleT2I.ops.kernels import cuda_extension
-from styleT2I.pipeline import StyleT2I
 from styleT2I.torch_utils.cuda_graphs import Graphed
 from styleT2I.torch_utils.extensions import build
 from styleT2I.torch_utils.seeding import generator
-from styleT2I.training.stylegan2 import StyleGAN2Task
-from styleT2I.training.stylegan2_config import StyleGAN2Config
+from styleT2I.training.stylegan2.config import StyleGAN2Config
+from styleT2I.training.stylegan2.task import StyleGAN2Task
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 

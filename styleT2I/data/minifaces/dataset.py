@@ -104,7 +104,7 @@ class MiniFaces:
         return Batch(self._images[rows], captions, labels, masks, scenes.nuisances)
 
     def _captions(self, index: int, label: list[bool]) -> tuple[str, ...]:
-        from styleT2I.attributes.captions import captions
+        from styleT2I.attributes.wording.captions import captions
         from styleT2I.torch_utils.seeding import generator
 
         source = generator("captions", self.distribution, self.split, self.seed, index)

@@ -1,0 +1,194 @@
+"""A vocabulary and the English function words compiled into one table that the parser looks words up in."""
+
+import dataclasses
+import functools
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from styleT2I.attributes.parsing.ages import OLDEST_YOUNG, YOUNGEST_OLD, read_age
+from styleT2I.attributes.vocabulary import Attribute, Side, Vocabulary, normalise, read_heard, read_lexicon
+from styleT2I.torch_utils.words import Word, is_mark, split_words
+
+Values = tuple[tuple[str, bool], ...]  # (attribute name, value) pairs
+_SKIPPED = ("a", "an", "the", "his", "her", "its", "their")  # may stand inside "bags under (her) eyes"
+
+
+@dataclass
+class Entry:
+    """What a word or fixed group of words can be: several at once, the parser chooses by the context."""
+
+    roles: set[str] = field(default_factory=set)  # classes of lexicon/english.json and heard/english.json, "mark" ...
+    adjective: dict[str, Values] = field(default_factory=dict)  # part -> values it states beside that part
+    is_participle: bool = False  # "smiling"
+    part: str | None = None  # the part that it names
+    states: Values = ()  # what a noun for a part states besides: "curls" are hair and wavy
+    is_derived: bool = False  # "haired", which takes its adjective along to a person
+    is_reported: bool = False  # names more than the vocabulary knows: a "doctor" is a person, a "ponytail" hair
+    is_plural: bool = False  # several persons
+    adverb_of: str = ""  # the part that it names beside an adjective: "yellow below"
+    noun: Values | None = None  # what a noun for the subject states: "man", "boy"
+    pronoun: Values | None = None
+
+
+class Item(NamedTuple):
+    """A word group of a sentence with its entry (None: not known) and its place [start, end) in the text."""
+
+    text: str
+    start: int
+    end: int
+    entry: Entry | None
+
+
+class Lexicon:
+    """The compiled table; `presence` and `absence` say what having or lacking a part states.
+
+    `carriers` are parts that hand their adjectives on ("feathers on its head"), `closed` parts that take none so.
+    """
+
+    def __init__(self, vocabulary: Vocabulary):
+        is_heard, vocabulary = vocabulary.heard is not None, vocabulary.heard or vocabulary
+        self.subject, self.pronoun = vocabulary.subject["noun"], vocabulary.subject["pronoun"]
+        self.carriers = frozenset(part for part, forms in vocabulary.parts.items() if "carrier" in forms)
+        self.closed = frozenset(part for part, forms in vocabulary.parts.items() if "featherless" in forms)
+        self.presence: dict[str, Values] = {}
+        self.absence: dict[str, Values] = {}
+        self.scalar: set[tuple[str, bool]] = set()  # values whose denial does not state the other one
+        self._entries: dict[tuple[str, ...], Entry] = {}
+        self._longest: dict[str, int] = {}
+        self._parts = set(vocabulary.parts)
+        for words_by_role in (read_lexicon("english"), read_heard("english") if is_heard else {}):
+            for role, phrases in words_by_role.items():
+                self._add_role(role, phrases)
+        self._entries[("'s",)] = Entry(roles={"function", "possessive"})
+        for role in ("degree", "shade"):  # "bright red" is red; "a bright bird" is reported
+            self._add_role(role, vocabulary.degree)
+        self._add_role("marking", vocabulary.markings)
+        self._add_role("patterned", vocabulary.patterned)
+        for part, forms in vocabulary.parts.items():
+            self._add_part(part, forms)
+        for attribute in vocabulary:
+            for value in (True, False):
+                self._add_side(attribute, value)
+        self._entry(self.subject).noun = self._entry(self.subject).noun or ()
+        self.described = frozenset(part for entry in self._entries.values() for part in entry.adjective)
+        self._prefixes = {words[:n] for words in self._entries for n in range(1, len(words) + 1)}
+
+    def scan(self, text: str) -> list[Item]:
+        """Return the text as known word groups, longest first, and unknown words."""
+        words = split_words(text)
+        items, i = [], 0
+        while i < len(words):
+            age = read_age(words, i)
+            if words[i].text == "less" and text[words[i].start - 1 : words[i].start].strip():  # "hat-less"
+                length, skipped, entry = 1, [], self._entries.get(("free",))
+            elif age is not None:
+                length, skipped, entry = age[0], [], self._age_entry(*age[1:])
+            else:
+                length, skipped, entry = self._match(words, i)
+            group = [word for word in words[i : i + length] if word not in skipped]
+            items.append(Item(" ".join(w.text for w in group), group[0].start, group[-1].end, entry))
+            for word in skipped:  # no determiner of its own: only "her" still tells the gender
+                items.append(Item(word.text, word.start, word.end, Entry(pronoun=self._entries[(word.text,)].pronoun)))
+            i += length
+        return items
+
+    def _age_entry(self, age: int, is_adjective: bool) -> Entry | None:
+        word = "young" if age <= OLDEST_YOUNG else "old" if age >= YOUNGEST_OLD else ""
+        entry = self._entries.get((word,))
+        if not entry or self.subject not in entry.adjective:
+            return None
+        return entry if is_adjective else Entry(noun=entry.adjective[self.subject])
+
+    def _match(self, words: list[Word], i: int):
+        """Return (number of words, skipped determiners, entry) of the longest known group that starts at word i."""
+        if is_mark(words[i].text):
+            return 1, [], Entry(roles={"mark"})
+        best = 1, [], self._entries.get((words[i].text,))
+        group, skipped = [words[i].text], []
+        for j in range(i + 1, min(len(words), i + 2 * self._longest.get(words[i].text, 0))):
+            word = words[j]
+            if is_mark(word.text) or len(group) >= self._longest[words[i].text]:
+                break
+            group.append(word.text)
+            if tuple(group) in self._entries:
+                best = j - i + 1, list(skipped), self._entries[tuple(group)]
+            elif word.text in _SKIPPED and tuple(group) not in self._prefixes:
+                skipped.append(word)
+                group.pop()
+        return best
+
+    def _entry(self, phrase: str) -> Entry:
+        words = tuple(word.text for word in split_words(phrase))
+        self._longest[words[0]] = max(self._longest.get(words[0], 1), len(words))
+        return self._entries.setdefault(words, Entry())
+
+    def _add_role(self, role: str, phrases):
+        for phrase in phrases:
+            self._entry(phrase).roles.add(role)
+
+    def _add_part(self, part, forms):
+        if part == self.subject:
+            for kind in ("nouns", "reported", "plural"):
+                for noun in forms.get(kind, ()):
+                    entry = self._entry(noun)
+                    entry.noun = ()
+                    entry.is_reported, entry.is_plural = kind != "nouns", kind == "plural"
+            return
+        for word in forms.get("ignored", ()):  # "a wide smile" states no more than a smile
+            self._entry(word).adjective.setdefault(part, ())
+        for adverb in forms.get("adverbs", ()):
+            self._entry(adverb).adverb_of = part
+        for kind in ("nouns", "ed", "reported"):
+            for noun in forms.get(kind, ()):
+                entry = self._entry(noun)
+                entry.part, entry.is_derived, entry.is_reported = part, kind == "ed", kind == "reported"
+
+    def _add_side(self, attribute: Attribute, value: bool):
+        stated = ((attribute.name, value),)
+        side = _with_default_words(attribute.side(value), self.subject)
+        if side.is_scalar:
+            self.scalar.add((attribute.name, value))
+        for kind in ("nouns", "pronouns"):
+            for word in getattr(side, kind):
+                entry = self._entry(word)
+                if kind == "nouns":
+                    entry.noun = (entry.noun or ()) + stated
+                else:
+                    entry.pronoun = (entry.pronoun or ()) + stated
+        for thing in side.things:
+            entry = self._entry(thing)
+            if thing not in self._parts and entry.part in self._parts:
+                entry.states += stated
+                continue
+            part = thing if thing in self._parts else entry.part or f"{attribute.name}={value}"
+            if thing not in self._parts:
+                entry.part = part
+            self.presence[part] = tuple(dict.fromkeys(self.presence.get(part, ()) + stated))
+            if " " not in thing and not thing.endswith("s"):  # "smileless"
+                self._entry(f"{thing}less").adjective.setdefault(self.subject, ((attribute.name, not value),))
+        for part in side.lacks:
+            self.absence[part] = self.absence.get(part, ()) + stated
+        for part, adjectives in side.adjectives.items():
+            for word in adjectives:
+                entry = self._entry(word)
+                entry.is_participle = word.endswith("ing")
+                entry.adjective[part] = entry.adjective.get(part, ()) + stated
+
+
+def _with_default_words(side: Side, subject: str) -> Side:
+    """Return a side that lists no words with those that its verb and object imply (short user vocabularies)."""
+    has_words = side.nouns or side.pronouns or side.things or side.lacks or side.adjectives
+    if has_words or side.object.startswith(("no ", "not ", "without ")) or " not " in side.object:
+        return side
+    phrases = [normalise(p) for p in (side.object, *side.synonyms)]
+    if side.verb == "noun":
+        return dataclasses.replace(side, nouns=tuple(phrases))
+    if side.verb in ("adjective", "is"):
+        return dataclasses.replace(side, adjectives={subject: tuple(phrases)})
+    return dataclasses.replace(side, things=tuple(phrases))
+
+
+@functools.lru_cache(maxsize=16)
+def compile_lexicon(vocabulary: Vocabulary) -> Lexicon:
+    """Return the compiled lexicon of a vocabulary, made once."""
+    return Lexicon(vocabulary)

@@ -1,0 +1,92 @@
+"""Sentence -> attributes: the public face of the rule-based parser (docs/attributes.md lists its rules)."""
+
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from styleT2I.attributes.parsing.interpreter import Interpreter
+from styleT2I.attributes.parsing.lexicon import compile_lexicon
+from styleT2I.attributes.vocabulary import Vocabulary, load_vocabulary
+from styleT2I.errors import PromptError
+
+
+class Mention(NamedTuple):
+    """One place where a text states an attribute: the words and their place [start, end)."""
+
+    name: str
+    value: bool
+    phrase: str
+    span: tuple[int, int]
+
+
+class Unknown(NamedTuple):
+    """A word that was not understood, its place and the nearest known term (None: none is near)."""
+
+    word: str
+    span: tuple[int, int]
+    nearest: str | None
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """What a text says. An attribute that it contradicts itself about is in `contradictions`, not in `attributes`."""
+
+    text: str
+    attributes: dict[str, bool]  # in the vocabulary's order; only what the text states
+    mentions: tuple[Mention, ...]  # in the text's order
+    unknown: tuple[Unknown, ...]
+    contradictions: tuple[str, ...]
+
+    def to_json(self) -> dict:
+        """Return {"attributes": {...}, "unknown": [words], "contradictions": [...]}."""
+        return {
+            "attributes": dict(self.attributes),
+            "unknown": list(dict.fromkeys(u.word for u in self.unknown)),
+            "contradictions": list(self.contradictions),
+        }
+
+
+def parse(text: str, vocabulary: str | Vocabulary = "minifaces") -> Parsed:
+    """Return what an English text states about the attributes of a vocabulary, and every word not understood.
+
+    PromptError when the text is empty or has no words.
+    """
+    vocabulary = vocabulary if isinstance(vocabulary, Vocabulary) else load_vocabulary(vocabulary)
+    if not re.search(r"\w", text):
+        raise PromptError(
+            "the text is empty; describe one in words"
+            if not text.strip()
+            else f"the text {text.strip()[:40]!r} has no words; describe one in words"
+        )
+    lexicon = compile_lexicon(vocabulary)
+    reader = Interpreter(lexicon, lexicon.scan(text))
+    reader.run()
+    mentions = tuple(
+        Mention(m.name, m.value, m.phrase, (m.start, m.end))
+        for m in sorted(reader.mentions, key=lambda m: (m.start, m.end))
+    )
+    unknown = tuple(
+        Unknown(item.text, (item.start, item.end), vocabulary.nearest(item.text))
+        for item in sorted(reader.unknown, key=lambda item: item.start)
+    )
+    attributes, contradictions = _settle(mentions, vocabulary)
+    return Parsed(text, attributes, mentions, unknown, (*contradictions, *reader.problems))
+
+
+def _settle(mentions, vocabulary) -> tuple[dict[str, bool], list[str]]:
+    """Return the attributes on which all mentions agree, and a line for each disagreement."""
+    first = {}
+    for mention in mentions:
+        first.setdefault((mention.name, mention.value), mention.phrase)
+    contradictions, disputed = [], set()
+    for name in vocabulary.names:
+        if (name, True) in first and (name, False) in first:
+            disputed.add(name)
+            contradictions.append(f'{name}: "{first[name, True]}" against "{first[name, False]}"')
+    for group in vocabulary.exclusive:
+        said = [name for name in group.attributes if (name, True) in first and name not in disputed]
+        if len(said) > 1:
+            contradictions.append(f"{group.name}: " + " against ".join(f'"{first[name, True]}"' for name in said))
+            disputed.update(said)
+    stated = {name: value for name, value in first if name not in disputed}
+    return {name: stated[name] for name in vocabulary.names if name in stated}, contradictions

@@ -1,0 +1,1 @@
+"""Attributes -> sentences and captions."""

@@ -1,0 +1,30 @@
+"""The word list of MiniFaces' small CLIP: the words of captions, canonical sentences and parser synonyms."""
+
+from styleT2I.attributes.vocabulary import load_vocabulary, read_lexicon
+from styleT2I.attributes.wording import caption_words
+from styleT2I.torch_utils.words import plain_words
+
+
+def grammar_words(vocabulary: str = "minifaces") -> tuple[str, ...]:
+    """Return the sorted words of a vocabulary's sentences: its phrases and synonyms, captions, function words."""
+    vocabulary = load_vocabulary(vocabulary)
+    texts = []
+    for attribute in vocabulary:
+        for side in (attribute.true, attribute.false):
+            texts += [*side.phrases, side.object, *side.nouns, *side.pronouns, *side.things]
+            texts += [word for words in side.adjectives.values() for word in words]
+    for part in vocabulary.parts.values():
+        texts += [word for words in part.values() for word in words]
+    for words in read_lexicon("english").values():
+        texts += words
+    texts += caption_words.all_words()
+    return tuple(sorted({word for text in texts for word in plain_words(text)}))
+
+
+def tokenizer_spec(vocabulary: str = "minifaces") -> dict:
+    """Return the entry `tokenizer` of a CLIP config: {"kind": "words", "words": [...]}, plain JSON.
+
+    `networks.clip_tokenizers.build_tokenizer` makes the tokenizer from it; a trained CLIP keeps its own copy, so
+    that a later vocabulary leaves its ids alone.
+    """
+    return {"kind": "words", "words": list(grammar_words(vocabulary))}

@@ -1,0 +1,1 @@
+"""Metrics that trainings log and suites report."""

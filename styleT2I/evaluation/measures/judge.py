@@ -1,0 +1,78 @@
+"""What a judge is held to: accuracy on unseen pictures, inside rare pairs, on softened pictures; and its mistakes."""
+
+from __future__ import annotations
+
+import torch
+
+from styleT2I.data.degrade import blur
+from styleT2I.data.labelled import LabelledData
+from styleT2I.data.minifaces.compositions import rare_pairs
+from styleT2I.metrics.attributes import balanced_accuracy, rare_pair_accuracy, verdicts
+from styleT2I.networks.faces.attribute_classifier import AttributeClassifier
+from styleT2I.torch_utils.images import make_grid_u8, to_uint8
+from styleT2I.torch_utils.seeding import generator
+
+
+def judged_pairs(attribute_names: tuple[str, ...]) -> dict[str, list[tuple[int, bool]]]:
+    """MiniFaces' rare pairs as (column, value) lists by name, those whose attributes are all among the given names."""
+    known = set(attribute_names)
+    return {
+        pair.name: [(attribute_names.index(name), value) for name, value in pair.attributes.items()]
+        for pair in rare_pairs()
+        if known.issuperset(pair.attributes)
+    }
+
+
+@torch.no_grad()
+def measure_judge(network: AttributeClassifier, data: LabelledData, pairs: dict, num: int | None = None) -> dict:
+    """A judge's figures on the first `num` labelled images (all by default); the network's mode is kept.
+
+    Returns "num"; "attributes": balanced accuracy by attribute; "rare_pairs": figures by pair, as
+    `metrics.attributes.rare_pair_accuracy`; "softened": balanced accuracy by attribute on the same images blurred
+    twice with noise of 0.04, a stand-in for a generator's softness; "nuisances": share of variance explained.
+    """
+    was_training = network.training
+    network.eval()
+    device = network.nuisance_mean.device
+    rng = generator("judge evaluation")
+    rows = []
+    for image, truth, nuisances in data.in_order(128, num):
+        features = network.features(image.to(device))
+        soft = blur(blur(image)) + 0.04 * torch.randn(image.shape, generator=rng)
+        rows.append((network.logits_of(features).cpu(), network(soft.clamp(-1, 1).to(device)).cpu(), truth,
+                     network.nuisances_of(features).cpu(), nuisances))  # fmt: skip
+    network.train(was_training)
+    logits, softened, truth = (torch.cat(column) for column in list(zip(*rows, strict=True))[:3])
+    verdict = verdicts(logits)
+    figures = {
+        "num": len(truth),
+        "attributes": _by_name(data.names, balanced_accuracy(verdict, truth)),
+        "rare_pairs": {name: rare_pair_accuracy(verdict, truth, pair) for name, pair in pairs.items()},
+        "softened": _by_name(data.names, balanced_accuracy(verdicts(softened), truth)),
+    }
+    if network.nuisance_names:
+        said, true = (torch.cat([row[column] for row in rows]).double() for column in (3, 4))
+        unexplained = (said - true).square().mean(dim=0) / true.var(dim=0, unbiased=False).clamp_min(1e-12)
+        figures["nuisances"] = _by_name(network.nuisance_names, 1 - unexplained)
+    return figures
+
+
+def _by_name(names, values) -> dict[str, float]:
+    return dict(zip(names, values.tolist(), strict=True))
+
+
+@torch.no_grad()
+def mistakes_u8(network: AttributeClassifier, data: LabelledData, num: int, num_shown: int = 32) -> torch.Tensor | None:
+    """A grid [3, H, W] uint8 of the images with the largest wrong logits; None where every verdict is right."""
+    was_training = network.training
+    network.eval()
+    found = []
+    for image, truth, _ in data.in_order(128, num):
+        logits = network(image.to(network.nuisance_mean.device)).cpu()
+        wrongness = (logits * (1 - 2 * truth.float())).amax(dim=1)  # above 0: some verdict is wrong
+        found += [(value, picture) for value, picture in zip(wrongness.tolist(), image, strict=True) if value > 0]
+    network.train(was_training)
+    if not found:
+        return None
+    found.sort(key=lambda item: -item[0])
+    return make_grid_u8(to_uint8(torch.stack([picture for _, picture in found[:num_shown]])), ncol=8, scale=2)

@@ -1,0 +1,64 @@
+"""The held-out judge as an onlooker: verdicts, features, and what should stay when an attribute changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+
+from styleT2I.generation.model import Model
+from styleT2I.metrics.attributes import Requests, encode_requests, verdicts
+
+MIN_READABILITY = 0.5  # R^2 from which on a nuisance that the judge regresses is reported
+
+
+class Look(NamedTuple):
+    """What the held-out judge sees in N images."""
+
+    verdict: torch.Tensor  # int8 [N, A], on the CPU
+    features: torch.Tensor  # [N, F]
+    nuisances: torch.Tensor  # [N, K] of the readable ones, on the CPU
+
+
+class HeldOutJudge:
+    """Looks at images for a measurement; trains nothing, calibrates nothing."""
+
+    def __init__(self, model: Model):
+        self.network = model.network("judges.heldout")
+        self.attribute_names = self.network.attribute_names
+        measured = model.info("judges.heldout").get("measured", {}).get("nuisances", {})
+        # R^2 on unseen renders, as the judge's training recorded it; {} without a record
+        self.readability = {
+            name: measured[name] for name in self.network.nuisance_names if measured.get(name, 0) > MIN_READABILITY
+        }
+        self._columns = [self.network.nuisance_names.index(name) for name in self.readability]
+        self._groups = [group.attributes for group in model.vocabulary.exclusive if group.exactly_one]
+
+    @torch.no_grad()
+    def look(self, images: Iterable[torch.Tensor]) -> Look:
+        """What is seen in batches of images [B, 3, H, W] in [-1, 1]."""
+        verdict, features, nuisances = [], [], []
+        for image in images:
+            rows = self.network.features(image)
+            features.append(rows)
+            verdict.append(verdicts(self.network.logits_of(rows)).cpu())
+            nuisances.append(self.network.nuisances_of(rows)[:, self._columns].cpu())
+        return Look(torch.cat(verdict), torch.cat(features), torch.cat(nuisances))
+
+    def requests(self, asked: Sequence[Mapping[str, bool]]) -> Requests:
+        """What N sentences ask for, over the judge's attributes."""
+        return encode_requests(asked, self.attribute_names, self._groups)
+
+    def changes(self, before: Look, after: Look) -> dict[str, float]:
+        """Mean absolute change of every readable nuisance, in units of its spread over the images before."""
+        if not self.readability:
+            return {}
+        spread = before.nuisances.std(dim=0).clamp_min(1e-6)
+        change = (after.nuisances - before.nuisances).abs().mean(dim=0) / spread
+        return dict(zip(self.readability, change.tolist(), strict=True))
+
+    def by_name(self, values: torch.Tensor) -> dict[str, float]:
+        """Values [A] by attribute, without those that are NaN: nobody asked, or everybody did."""
+        pairs = zip(self.attribute_names, values.tolist(), strict=True)
+        return {name: value for name, value in pairs if value == value}

@@ -1,0 +1,118 @@
+"""The figures of the suite "quality" from what the onlookers saw, each a Measurement ready for JSON."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import PIL
+import torch
+
+from styleT2I.evaluation.measurement import RESIZE, Basis, Measurement
+from styleT2I.evaluation.measures.clip import encode_texts
+from styleT2I.evaluation.observers.open import Onlookers, Sight
+from styleT2I.generation.results import versions
+from styleT2I.metrics.diversity import pair_distances
+from styleT2I.metrics.frechet import frechet_distance
+from styleT2I.metrics.inception_score import inception_score
+from styleT2I.metrics.kernel_distance import kernel_distance, used_subset_size
+from styleT2I.metrics.precision_recall import density_coverage, precision_recall
+from styleT2I.metrics.similarity import clip_score, mean_and_error
+from styleT2I.statistics.intervals import wilson_interval
+from styleT2I.torch_utils.seeding import generator
+
+__all__ = ["compared", "mean_of", "measurement", "of_one_set", "share_of", "texts_of"]
+
+_PRECISION_NEIGHBOURS, _DENSITY_NEIGHBOURS = 3, 5  # as published
+_NUM_SPLITS = 10
+_NUM_SUBSETS, _SUBSET_SIZE = 100, 1000
+
+
+def compared(onlookers: Onlookers, real: Sight, fake: Sight) -> dict:
+    """Figures that need both sets: distances, and how much of either lies among the other."""
+    network = onlookers.networks["features"]
+    first, second = real.seen["features"]["features"], fake.seen["features"]["features"]
+    if min(len(first), len(second)) <= first.shape[1]:
+        warnings.warn(
+            f"{fake.pictures.name}: {min(len(first), len(second))} pictures for {first.shape[1]} features; such a "
+            "Frechet distance is mostly bias, read the kernel distance",
+            stacklevel=2,
+        )
+    draw = ("evaluate", "quality", "kernel")
+    kernel = kernel_distance(first, second, generator(*draw), _NUM_SUBSETS, _SUBSET_SIZE)
+    subsets = {
+        "kernel": "(x.y / F + 1)^3", "unbiased": True, "subsets": _NUM_SUBSETS,
+        "subset_size": used_subset_size(_SUBSET_SIZE, len(first), len(second)), "subset_mean": kernel.subset_mean,
+        "subset_std": kernel.subset_std, "generator": list(draw),
+    }  # fmt: skip
+
+    def figure(value, error=None, **settings):
+        return measurement(network, fake, value, error, real, **settings)
+
+    inside = precision_recall(first, second, _PRECISION_NEIGHBOURS)
+    around = density_coverage(first, second, _DENSITY_NEIGHBOURS)
+    return {
+        "frechet": figure(frechet_distance(first, second)),
+        "kernel_distance": figure(kernel.value, kernel.standard_error, **subsets),
+        **{name: figure(value, neighbours=_PRECISION_NEIGHBOURS) for name, value in inside.items()},
+        **{name: figure(value, neighbours=_DENSITY_NEIGHBOURS) for name, value in around.items()},
+    }
+
+
+def of_one_set(onlookers: Onlookers, fake: Sight) -> dict:
+    """Figures that need no reals: the inception score, and how much pictures differ from each other."""
+    network, seen = onlookers.networks["features"], fake.seen["features"]
+    draw = ("evaluate", "quality", "inception_score")
+    score = inception_score(seen["probabilities"], generator(*draw), _NUM_SPLITS)
+    settings = {
+        "classes": network.classes,
+        "splits": _NUM_SPLITS,
+        "split_std": score.split_std,
+        "generator": list(draw),
+    }
+    figures = {"inception_score": measurement(network, fake, score.value, score.standard_error, **settings)}
+    draw = ("evaluate", "quality", "pairs")
+    pairs = pair_distances(seen["features"], lambda a, b: (a - b).norm(dim=1), generator(*draw))
+    settings = {"pairs": len(pairs), "distance": "Euclidean", "generator": list(draw)}
+    figures["feature_diversity"] = mean_of(network, fake, pairs, **settings)
+    if onlookers.lpips is not None:
+        pairs = pair_distances(fake.seen["pictures"]["pictures"], onlookers.lpips, generator(*draw))
+        settings = {"pairs": len(pairs), "generator": list(draw)}
+        figures["lpips_diversity"] = mean_of(onlookers.lpips, fake, pairs, **settings)
+    return figures
+
+
+def texts_of(onlookers: Onlookers, fake: Sight) -> dict:
+    """CLIP score with the pictures' own captions and, for scale, with other pictures'; {} without captions or CLIP."""
+    if onlookers.clip is None or fake.pictures.captions is None:
+        return {}
+    captions = [fake.pictures.captions[i] for i in range(fake.num)]
+    image, text = fake.seen["clip"]["features"], encode_texts(onlookers.clip.clip, captions)
+    shift = fake.num // 2
+    others = text.roll(shift, dims=0)
+    return {
+        "clip_score": mean_of(onlookers.clip, fake, clip_score(image, text), weight=2.5),
+        "clip_score_shuffled": mean_of(onlookers.clip, fake, clip_score(image, others), weight=2.5, shift=shift),
+    }
+
+
+def measurement(network, fake: Sight, value, error=None, real: Sight | None = None, interval=None, **settings) -> dict:
+    """A figure of what a network saw, as a Measurement ready for JSON."""
+    packages = {"numpy": np.__version__, "pillow": PIL.__version__, **network.versions}
+    compared_with = {} if real is None else {"real": real.pictures.name, "num_real": real.num}
+    basis = Basis(
+        network.name, network.sha256, f"to {network.size} px: {RESIZE}", fake.pictures.name, fake.num,
+        fake.pictures.seeds, **compared_with, versions={**versions(), **packages},
+    )  # fmt: skip
+    return Measurement(value, basis, error, interval, settings).to_dict()
+
+
+def mean_of(network, fake: Sight, values: torch.Tensor, **settings) -> dict:
+    """The mean of values [N], one a picture or a pair, with its standard error."""
+    return measurement(network, fake, *mean_and_error(values), **settings)
+
+
+def share_of(network, fake: Sight, values: torch.Tensor, **settings) -> dict:
+    """The mean of values [N] from 0 (no) to 1 (yes), one a picture, with its Wilson interval."""
+    interval = wilson_interval(round(float(values.sum())), len(values))
+    return measurement(network, fake, float(values.double().mean()), interval=interval, **settings)

@@ -1,0 +1,1 @@
+"""One file or folder per suite of `python -m styleT2I.evaluate`."""

@@ -1,0 +1,1 @@
+"""Suite `compositions`: rare combinations beside their frequent twins."""

@@ -1,0 +1,110 @@
+"""One cell under one method of adjustment: edits of the same latents, and what the held-out judge says of them."""
+
+from __future__ import annotations
+
+import torch
+
+from styleT2I.data.dataset import open_dataset
+from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge
+from styleT2I.evaluation.suites.compositions.cells import Cell
+from styleT2I.evaluation.suites.generator import picture_features
+from styleT2I.generation.adjustment import Adjusted, AdjustmentConfig
+from styleT2I.generation.pipeline import StyleT2I
+from styleT2I.metrics.attributes import attribute_rates, drift_rates, success
+from styleT2I.metrics.frechet import frechet_distance
+from styleT2I.statistics.intervals import wilson_interval
+from styleT2I.torch_utils.seeding import latents_of_seeds
+
+BATCH_SIZE = 64
+
+
+class CellMeasure:
+    """Measures cells on the latents of seeds 0 ... num - 1; the unedited faces are drawn and looked at once."""
+
+    def __init__(self, pipeline: StyleT2I, num: int, psi: float):
+        self.pipeline, self.num = pipeline, num
+        self.generator, self.judge = pipeline.model.network("generator"), HeldOutJudge(pipeline.model)
+        with torch.no_grad():
+            z = latents_of_seeds(range(num), self.generator.z_dim).to(pipeline.model.device)
+            self.ws = self.generator.mapping(z, truncation_psi=psi)  # [N, num_ws, w_dim]
+            parts = self.ws.split(BATCH_SIZE)
+            self.plain = self.judge.look(self.generator.synthesis(part).clamp(-1, 1) for part in parts)
+        self._real = ("", None)
+
+    @torch.no_grad()
+    def measure(self, cell: Cell, adjustment: AdjustmentConfig) -> dict:
+        """Figures of a cell, ready for JSON; "right" has a 1 for every latent whose picture shows all that was asked.
+
+        "attributes": share right by asked attribute; "drift": share whose verdict changed by attribute that nobody
+        asked for; "nuisances": mean change in units of the nuisance's spread over the unedited faces; "adjusted": share
+        of the latents asking for an attribute that were stepped along it; "held": of those that leave it open.
+        """
+        adjusted = []
+        after = self.judge.look(_images(self.edits(cell, adjustment), adjusted))
+        requests = self.judge.requests(cell.requests)
+        right = success(after.verdict, requests)
+        more = "" if len(set(cell.sentences)) == 1 else " ..."
+        return {
+            "cell": cell.name,
+            "kind": cell.kind,
+            "composition": cell.composition,
+            "sentence": cell.sentences[0] + more,
+            "method": adjustment.method,
+            "num": self.num,
+            "success": right.double().mean().item(),
+            "success_interval": wilson_interval(int(right.sum()), self.num),
+            "unedited": success(self.plain.verdict, requests).double().mean().item(),
+            "attributes": self.judge.by_name(attribute_rates(after.verdict, requests)),
+            "drift": self.judge.by_name(drift_rates(self.plain.verdict, after.verdict, requests)),
+            "nuisances": self.judge.changes(self.plain, after),
+            "frechet": frechet_distance(after.features, self._real_features(cell)),
+            **_adjustments(adjusted),
+            "right": "".join(map(str, right.int().tolist())),
+        }
+
+    @torch.no_grad()
+    def edits(self, cell: Cell, adjustment: AdjustmentConfig):
+        """Yield (image [B, 3, R, R], the pipeline's Adjusted) of the cell's latents, batch by batch."""
+        prompts = {text: self.pipeline.understand(text) for text in dict.fromkeys(cell.sentences)}
+        for start in range(0, self.num, BATCH_SIZE):
+            rows = slice(start, start + BATCH_SIZE)
+            ws = self.ws[rows]
+            adjusted = self.pipeline.directions(ws, [prompts[text] for text in cell.sentences[rows]], adjustment)
+            yield self.generator.synthesis(ws + adjusted.s_adjusted).clamp(-1, 1), adjusted
+
+    def _real_features(self, cell):
+        """Features [N, F] of pictures of the same attributes; those of one cell are kept for its other methods."""
+        if self._real[0] != cell.name:
+            pictures = open_dataset(cell.data, self.generator.resolution, with_masks=False)
+            self._real = (cell.name, picture_features(self.judge.network, pictures, cell.rows)[0])
+        return self._real[1]
+
+
+def _images(edits, adjusted: list):
+    """The images of `CellMeasure.edits` alone; what was adjusted goes into the list."""
+    for image, one in edits:
+        adjusted.append(one)
+        yield image
+
+
+def _adjustments(parts: list[Adjusted]) -> dict:
+    """What the adjustment did: shares of latents by attribute, asked for ("adjusted") or left open ("held"), and mean
+    norms of the sentence's direction and of what was added to it, in units of W."""
+    stepped, length, added = {}, [], []  # stepped: name -> {is asked for: [n] bool}
+    for part in parts:
+        length.append(part.s.flatten(1).norm(dim=1))
+        added.append((part.s_adjusted - part.s).flatten(1).norm(dim=1))
+        for column, name in enumerate(part.names):
+            is_asked, is_stepped = part.signs[:, column] != 0, part.steps[:, column] != 0
+            for key, rows in ((True, is_asked), (False, ~is_asked)):
+                stepped.setdefault(name, {True: [], False: []})[key] += is_stepped[rows].tolist()
+    return {
+        "adjusted": {name: _mean(found[True]) for name, found in stepped.items() if found[True]},
+        "held": {name: _mean(found[False]) for name, found in stepped.items() if any(found[False])},
+        "s_norm": torch.cat(length).mean().item(),
+        "added_norm": torch.cat(added).mean().item(),
+    }
+
+
+def _mean(values):
+    return sum(values) / len(values)

@@ -1,0 +1,68 @@
+"""Suite "edits": one attribute turned on or off by Attribute-to-Direction, and what moves along with it."""
+
+from __future__ import annotations
+
+import torch
+
+from styleT2I.errors import ConfigError
+from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge
+from styleT2I.generation.model import Model
+from styleT2I.generation.pipeline import StyleT2I
+from styleT2I.metrics.attributes import drift_rates, success
+from styleT2I.statistics.intervals import wilson_interval
+from styleT2I.torch_utils.seeding import latents_of_seeds
+
+_BATCH_SIZE = 64
+
+
+@torch.no_grad()
+def evaluate_edits(model: Model, num: int, psi: float) -> dict:
+    """Every attribute stepped by strength 1 towards "true" and "false" on the latents of seeds 0 ... num - 1.
+
+    Strength 1 is what the component's calibration found (the guide judge agreed on 95 %); the held-out judge says here
+    on how many faces the attribute then has the value ("turned"), on how many each other attribute changed ("drift"),
+    and how far nuisances moved, in units of their spread. ConfigError for a component without calibrated strengths.
+    """
+    strengths = model.info("a2d").get("strengths")
+    if not strengths:
+        raise ConfigError("the a2d component has no calibrated strengths; train it with --judge")
+    G, pipeline, judge = model.network("generator"), StyleT2I(model), HeldOutJudge(model)
+    names = tuple(name for name in strengths if name in judge.attribute_names)
+    ws = G.mapping(latents_of_seeds(range(num), G.z_dim).to(model.device), truncation_psi=psi)
+    plain = judge.look(_images(G, ws))
+    figures = {}
+    for name in names:
+        a = pipeline.attribute_directions(ws[:, 0], (name,))[:, 0]  # [N, num_ws, w_dim]
+        unit = a / a.flatten(1).norm(dim=1)[:, None, None].clamp_min(1e-8)
+        figures[name] = {}
+        for side, value in (("true", True), ("false", False)):
+            step = strengths[name][side] * (1 if value else -1)
+            after = judge.look(_images(G, ws + step * unit))
+            requests = judge.requests([{name: value}] * num)
+            right = int(success(after.verdict, requests).sum())
+            drift = judge.by_name(drift_rates(plain.verdict, after.verdict, requests))
+            figures[name][side] = {
+                "strength": strengths[name][side],
+                "turned": right / num,
+                "turned_interval": wilson_interval(right, num),
+                "drift_mean": sum(drift.values()) / len(drift),
+                "drift_worst": max(drift.values()),
+                "drift": drift,
+                "nuisances": judge.changes(plain, after),
+            }
+    sides = [side for figure in figures.values() for side in figure.values()]
+    moved = [value for side in sides for value in side["nuisances"].values()]
+    return {
+        "num": num,
+        "truncation_psi": psi,
+        "turned": sum(side["turned"] for side in sides) / len(sides),
+        "turned_worst": min(side["turned"] for side in sides),
+        "drift_mean": sum(side["drift_mean"] for side in sides) / len(sides),
+        "drift_worst": max(side["drift_worst"] for side in sides),
+        "nuisances_mean": sum(moved) / max(len(moved), 1),
+        "attributes": figures,
+    }
+
+
+def _images(G, ws):
+    return (G.synthesis(part).clamp(-1, 1) for part in ws.split(_BATCH_SIZE))

@@ -1,0 +1,1 @@
+"""Suite `systems`: all text-to-image systems on the same sentences."""

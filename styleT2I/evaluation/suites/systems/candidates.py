@@ -1,0 +1,116 @@
+"""Rows of the comparison: systems opened by name or folder, each with an untrained twin of its own architecture."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+
+from styleT2I.config import to_dict
+from styleT2I.errors import ConfigError
+from styleT2I.generation.adjustment import AdjustmentConfig
+from styleT2I.generation.model import Model
+from styleT2I.generation.pipeline import StyleT2I
+from styleT2I.generation.systems import StyleT2ISystem, TextToImage, open_text_gan
+from styleT2I.networks.registry import build_network
+from styleT2I.torch_utils.seeding import derive_seed
+
+UNADJUSTED = "none"
+_DRAWING = ("generator", "t2d", "clip", "a2d", "judges.guide")  # roles that a StyleT2I picture may depend on
+_NUM_SETTLING = 64  # pictures that an untrained twin's batch norms take their statistics from
+
+
+@dataclass(frozen=True)
+class Row:
+    """A system in the comparison."""
+
+    name: str
+    system: TextToImage
+    untrained: Callable[[Sequence[str]], TextToImage] | None = None  # given sentences; None: no such control
+    facts: dict = field(default_factory=dict)  # what it is, ready for JSON
+
+
+def open_rows(
+    sources: Sequence[str], adjustments: Sequence[AdjustmentConfig], psi: float, device: str = "auto"
+) -> list[Row]:
+    """A row for every earlier GAN, one for every method of adjustment for a StyleT2I model; sources as `systems` opens.
+
+    A StyleT2I model without an Attribute-to-Direction network has the row without adjustment alone. ConfigError for a
+    name given twice; CheckpointError where one does not open.
+    """
+    rows = []
+    for source in sources:
+        name = Path(source).name
+        gan = open_text_gan(source, device=device)
+        if gan is not None:
+            rows.append(_row_of_gan(name, gan))
+            continue
+        pipeline = StyleT2I.from_pretrained(source, device=device)
+        for role in filter(pipeline.model.has, _DRAWING):
+            pipeline.model.network(role)  # so that `describe` names it
+        used = [one for one in adjustments if one.method == UNADJUSTED or pipeline.model.has("a2d")]
+        rows += _rows_of_pipeline(name, pipeline, used, psi)
+    names = [row.name for row in rows]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise ConfigError(f"two systems are named {twice!r}; rename a folder")
+    return rows
+
+
+def _row_of_gan(name, gan):
+    training = gan.model.info(gan.role).get("training", {})
+    is_control = bool(training.get("shuffle_captions"))
+    facts = {"kind": gan.role, "trained_on_shuffled_captions": is_control}
+    title = f"{name} (captions shuffled in training)" if is_control else name
+    return Row(title, gan, functools.partial(untrained_gan, gan), facts)
+
+
+def _rows_of_pipeline(name, pipeline, adjustments, psi):
+    twin = functools.cache(lambda: untrained_pipeline(pipeline, psi))
+
+    def untrained(sentences):
+        return twin()
+
+    for one in adjustments:
+        method = "T2D alone" if one.method == UNADJUSTED else one.method
+        system = StyleT2ISystem(pipeline, None if one.method == UNADJUSTED else one, psi)
+        facts = {"kind": "stylet2i", "adjustment": asdict(one), "truncation_psi": psi}
+        yield Row(f"StyleT2I {name}, {method}", system, untrained, facts)
+
+
+def untrained_gan(gan, sentences: Sequence[str]):
+    """The system with its generator's weights as a seed draws them; its text encoder stays.
+
+    Batch norms, where there are any, take their statistics from pictures of the sentences, as in the first step of a
+    training: left as built, they would let through almost nothing of noise and text.
+    """
+    twin = copy.copy(gan)
+    twin.network = _new_network(gan.network)
+    norms = [module for module in twin.network.modules() if isinstance(module, torch.nn.modules.batchnorm._BatchNorm)]
+    if norms:
+        for norm in norms:
+            norm.train()
+            norm.momentum = None  # the mean of all that it meets
+        sentences = (list(sentences) * _NUM_SETTLING)[:_NUM_SETTLING]
+        twin.sample([twin.understand(text) for text in sentences], range(len(sentences)))
+        twin.network.eval()
+    return twin
+
+
+def untrained_pipeline(pipeline: StyleT2I, psi: float) -> StyleT2ISystem:
+    """The trained generator and CLIP with a Text-to-Direction network as a seed draws it, without adjustment."""
+    model = pipeline.model
+    parts = {role: model.network(role) for role in ("generator", "clip") if model.has(role)}
+    parts["t2d"] = _new_network(model.network("t2d"))
+    twin = Model(parts, vocabulary=model.vocabulary, device=model.device, name=model.name)
+    return StyleT2ISystem(StyleT2I(twin), None, psi)
+
+
+def _new_network(network):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed("untrained", network.kind))
+        return build_network(network.kind, to_dict(network.config)).to(next(network.parameters()).device)

@@ -1,0 +1,185 @@
+"""What the suite "systems" asks of every system, who looks at the pictures, and what is counted on each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+from tqdm import tqdm
+
+from styleT2I.attributes.parsing.parser import parse
+from styleT2I.data.dataset import Dataset, open_dataset
+from styleT2I.errors import ConfigError, DataError, PromptError
+from styleT2I.evaluation.measures.clip import encode_texts
+from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge
+from styleT2I.evaluation.suites.compositions.cells import composition_cells
+from styleT2I.evaluation.suites.generator import data_features
+from styleT2I.evaluation.suites.t2d import agreeing_captions, look, real_pictures
+from styleT2I.generation.model import Model
+from styleT2I.generation.systems import TextToImage
+from styleT2I.metrics.attributes import Requests, attribute_rates, success
+from styleT2I.metrics.r_precision import draw_candidates, r_precision
+from styleT2I.torch_utils.images import from_uint8, to_uint8
+from styleT2I.torch_utils.seeding import generator
+
+NUM_CANDIDATES = 100  # captions that a picture chooses from in R-precision
+LATENTS_SHARE = 20  # one latent of every composition for so many captions
+_NUM_CAPTIONS = 3  # of a scene: the first is drawn, the others are wrong answers for other scenes' pictures
+_NUM_SHUFFLES = 10  # permutations that the shuffled-caption control is the mean of
+_BATCH_SIZE = 64
+
+
+class Seen(NamedTuple):
+    """What the onlookers see in P pictures."""
+
+    verdict: torch.Tensor  # int8 [P, A]
+    features: torch.Tensor  # [P, F] of the held-out judge
+    clip: torch.Tensor  # [P, D] of the second CLIP
+
+
+class Scores(NamedTuple):
+    """Outcomes of N pictures, one a caption, measured against the captions they were drawn from or against others."""
+
+    right: torch.Tensor  # float64 [N]: 1 where every requested attribute is right
+    each: torch.Tensor  # float64 [N]: share of the requested attributes that are right
+    found: torch.Tensor  # float64 [K], of the captions that R-precision ranks: 1 where it is found among 100
+
+
+class Outcomes(NamedTuple):
+    """Everything that one system's figures follow from."""
+
+    own: Scores
+    shuffled: Scores  # the same pictures against permuted captions
+    attributes: dict[str, float]  # share right by requested attribute
+    features: torch.Tensor  # [N, F]
+    rights: torch.Tensor  # float64 [L latents, C cells]
+
+
+class ComparisonTask:
+    """The first captions of `num` unseen scenes, the k-th on seed k, then every composition on L seeds.
+
+    readers: every system's `understand`; a scene whose caption one of them refuses is passed over for all.
+    Raises ConfigError for a model whose vocabulary is not MiniFaces', CheckpointError where it lacks an onlooker,
+    DataError for pictures without captions.
+    """
+
+    def __init__(self, model: Model, data: str, num: int, readers: Sequence[Callable] = ()):
+        if model.vocabulary is None or model.vocabulary.name != "minifaces":
+            raise ConfigError("the suite systems needs a --model whose vocabulary is minifaces, for its judge")
+        self.judge, self.clip, self.device = HeldOutJudge(model), model.network("clip_eval"), model.device
+        self.resolution = self.judge.network.config.resolution
+        self.data, self.pictures = data, open_dataset(data, self.resolution, with_masks=False)
+        self.scenes = readable_scenes(self.pictures, num, readers)
+        self.num = len(self.scenes)
+        if self.num < 2:
+            raise DataError(f"{data}: fewer than two captions that every system reads; name other data or systems")
+        self.num_latents = max(self.num // LATENTS_SHARE, 2)
+        self.cells = composition_cells(self.num_latents)
+        found = [self.pictures.captions_of(i) for i in self.scenes]
+        captions = [said[0] for said in found]
+        asked = [parse(caption, model.vocabulary).attributes for caption in captions]
+        self.requests = self.judge.requests(asked)
+        others = [caption for said in found for caption in said[1:_NUM_CAPTIONS]]
+        asked += [parse(caption, model.vocabulary).attributes for caption in others]
+        self._prepare_ranking(captions + others, asked)
+        self.sentences = captions + [text for cell in self.cells for text in cell.sentences]
+        self.seeds = [*range(self.num), *(seed for _ in self.cells for seed in range(self.num_latents))]
+
+    def draw(self, system: TextToImage, title: str) -> Seen:
+        """Have a system draw everything, rounded to 8 bits, and look at it; PromptError where it cannot read."""
+        prompts = {text: system.understand(text) for text in dict.fromkeys(self.sentences)}
+
+        def images():
+            for start in tqdm(range(0, len(self.seeds), _BATCH_SIZE), title, unit="batch", disable=None):
+                rows = slice(start, start + _BATCH_SIZE)
+                drawn = system.sample([prompts[text] for text in self.sentences[rows]], self.seeds[rows])
+                yield from_uint8(to_uint8(drawn)).to(self.device)
+
+        return self._look(images())
+
+    def renders(self) -> tuple[Seen, torch.Tensor | None]:
+        """The data's own pictures of everything asked for, and judge features [N, F] of as many other scenes (or None,
+        where the data have no validation split)."""
+        cells = (open_dataset(cell.data, self.resolution, with_masks=False).batch(cell.rows) for cell in self.cells)
+        seen = self._look(real_pictures(self.pictures, self.scenes, self.device))
+        composed = self._look(from_uint8(batch.images_u8).to(self.device) for batch in cells)
+        unseen = self.data.replace("/test", "/val")
+        others = None
+        if unseen != self.data:
+            others = data_features(self.judge.network, unseen, self.num, self.resolution)[0].cpu()
+        return Seen(*(torch.cat(pair) for pair in zip(seen, composed, strict=True))), others
+
+    def outcomes(self, seen: Seen) -> Outcomes:
+        """What is counted on the pictures of `draw`."""
+        verdict = seen.verdict[: self.num]
+        shuffled = [self._scores(seen, *order) for order in self._permutations()]
+        cells = seen.verdict[self.num :].view(len(self.cells), self.num_latents, -1)
+        requests = [self.judge.requests(cell.requests) for cell in self.cells]
+        rights = [success(*pair).double() for pair in zip(cells, requests, strict=True)]
+        return Outcomes(
+            own=self._scores(seen, torch.arange(self.num), torch.arange(len(self.ranked))),
+            shuffled=Scores(*(torch.stack(values).mean(dim=0) for values in zip(*shuffled, strict=True))),
+            attributes=self.judge.by_name(attribute_rates(verdict, self.requests)),
+            features=seen.features[: self.num],
+            rights=torch.stack(rights, dim=1),
+        )
+
+    def _prepare_ranking(self, captions, asked):
+        requests = self.judge.requests(asked)
+        agreeing = agreeing_captions(requests)
+        self.ranked = torch.nonzero((~agreeing[: self.num]).sum(dim=1) >= NUM_CANDIDATES - 1).flatten()
+        if len(self.ranked):
+            meanings = [frozenset(request.items()) for request in asked]
+            draw = generator("evaluate", "systems", "candidates")
+            self.candidates = draw_candidates(meanings, NUM_CANDIDATES, draw, agreeing, self.ranked.tolist())
+            self.texts = encode_texts(self.clip, captions)
+
+    @torch.no_grad()
+    def _look(self, images) -> Seen:
+        return Seen(*(part.cpu() for part in look(self.judge.network, self.clip, images)))
+
+    def _scores(self, seen, order, ranked_order) -> Scores:
+        """Picture i against caption order[i]; among those that are ranked, picture k against ranked_order[k]."""
+        requests = Requests(*(mask[order] for mask in self.requests))
+        verdict = seen.verdict[: self.num]
+        right = (verdict == requests.values.to(verdict.dtype)) & requests.asked
+        each = right.sum(dim=1).double() / requests.asked.sum(dim=1).clamp_min(1)
+        found = torch.zeros(0, dtype=torch.float64)
+        if len(self.ranked):
+            found = r_precision(seen.clip[self.ranked], self.texts, self.candidates[ranked_order])
+        return Scores(success(verdict, requests).double(), each, found)
+
+    def _permutations(self):
+        """Pairs of permutations, of the captions and of the ranked ones, none of which leaves one in its place."""
+        draw = generator("evaluate", "systems", "shuffled captions")
+        for _ in range(_NUM_SHUFFLES):
+            yield _cycle(self.num, draw), _cycle(len(self.ranked), draw)
+
+
+def readable_scenes(pictures: Dataset, num: int, readers: Sequence[Callable]) -> list[int]:
+    """The first `num` scenes, fewer where there are no more, whose first caption all readers understand."""
+    found = []
+    for scene in range(len(pictures)):
+        captions = pictures.captions_of(scene)
+        if captions and all(_understands(reader, captions[0]) for reader in readers):
+            found.append(scene)
+        if len(found) == num:
+            break
+    return found
+
+
+def _understands(reader, text):
+    try:
+        reader(text)
+    except PromptError:
+        return False
+    return True
+
+
+def _cycle(num, draw):
+    """A random permutation that is one cycle, int64 [num]."""
+    order = torch.randperm(num, generator=draw)
+    partner = torch.empty_like(order)
+    partner[order] = order.roll(1)
+    return partner

@@ -1,0 +1,1 @@
+"""From outcomes to comparisons and their verdicts."""

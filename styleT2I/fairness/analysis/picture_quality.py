@@ -1,0 +1,174 @@
+"""Is a picture as good as a real one, whatever it shows: figures of single pictures, paired like the outcomes.
+
+A distance between sets of pictures (Frechet's) is mostly noise at the few hundred pictures of a composition, and has
+no pairs. Figures of a picture are kept instead, higher for better but for the last:
+
+* realism: how near it lies to its nearest real pictures in the judge's features, by their own distances from each
+  other (`metrics.precision_recall.local_realism`): is it a face like those? A judge learns to overlook noise and blur.
+* naturalness: how usual its contrasts are at three scales among the real pictures (`metrics.naturalness`): noise and
+  blur show here, and nothing else does.
+* sharpness: logarithm of the mean magnitude of the Laplacian. It needs no reference; noise and fine drawing raise it.
+
+The reference should hold all compositions equally often, or the first two are figures of rarity; and it is one set for
+all compositions, or they are figures of success.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch.nn import functional as F
+
+from styleT2I.data.dataset import Dataset, open_dataset
+from styleT2I.errors import ConfigError
+from styleT2I.fairness.plan import AuditPlan
+from styleT2I.metrics.naturalness import Naturalness, contrasts, laplacian
+from styleT2I.metrics.precision_recall import local_realism, neighbour_radii
+from styleT2I.statistics.intervals import bootstrap_difference_interval, bootstrap_interval
+from styleT2I.torch_utils.seeding import generator
+
+__all__ = ["PictureQuality", "open_reference", "quality", "sharpness"]
+
+NUM_NEIGHBOURS = 5
+MAX_REFERENCE = 5000  # pictures: each of an audit's is compared with each of these
+_BATCH_SIZE = 64
+_LUMINANCE = (0.299, 0.587, 0.114)  # Rec. 601
+_NOTES = {
+    "realism": (
+        "Realism: logarithm of how near a picture lies to its {k} nearest pictures of {data}, in the judge's features, "
+        "by the distances of these from each other; 0 is as near as they are, -0.69 twice as far. It is the judge's "
+        "view, and only that of what the judge looks at."
+    ),
+    "naturalness": (
+        "Naturalness: how usual a picture's contrasts are at three scales among {data}, minus the logarithm of a "
+        "squared Mahalanobis distance; 0 is usual, and noise and blur lower it, which the judge overlooks."
+    ),
+    "sharpness": (
+        "Sharpness: logarithm of the mean magnitude of the Laplacian; a difference of 0.1 is about 10 %. Glasses and "
+        "other fine drawing raise it, so compare twins."
+    ),
+}
+
+
+class PictureQuality:
+    """Figures of pictures. features: uint8 [N, 3, H, W] -> [N, F] of the judge; reference: data to be near to, or none.
+
+    ConfigError for a reference of no more pictures than neighbours are asked for, or a judge that shows no features.
+    """
+
+    def __init__(self, features: Callable[[torch.Tensor], torch.Tensor] | None, reference: Dataset | None = None):
+        self._features, self._reference = features, reference
+        if reference is not None and features is None:
+            raise ConfigError("this judge has no features in which pictures could be compared; leave out quality_data")
+        if reference is not None and len(reference) <= NUM_NEIGHBOURS:
+            raise ConfigError(f"quality_data has {len(reference)} pictures; each needs {NUM_NEIGHBOURS} neighbours")
+
+    @torch.no_grad()
+    def measure(self, images_u8: Sequence[torch.Tensor]) -> dict[str, list[float]]:
+        """Figure -> a value a picture of uint8 [3, H, W], to four decimals: these are kept as text."""
+        is_one_size = len({image.shape for image in images_u8}) == 1
+        batches = [torch.stack(list(images_u8))] if is_one_size else [image[None] for image in images_u8]
+        found = {"sharpness": torch.cat([sharpness(batch) for batch in batches])}
+        if self._reference is not None:
+            centre, points, radii = self._neighbourhood
+            rows = torch.cat([_on_cpu(self._features(batch)) for batch in batches]) - centre
+            found["realism"] = local_realism(rows, points, radii, NUM_NEIGHBOURS)
+            found["naturalness"] = torch.cat([self._usual(contrasts(self._resized(batch))) for batch in batches])
+        return {name: [round(value, 4) for value in values.tolist()] for name, values in found.items()}
+
+    @functools.cached_property
+    def _neighbourhood(self):
+        """The reference's mean feature [F], features [M, F] less it (their expanded squares lose no digits), radii."""
+        num = min(len(self._reference), MAX_REFERENCE)
+        rows = [range(start, min(start + _BATCH_SIZE, num)) for start in range(0, num, _BATCH_SIZE)]
+        features = torch.cat([_on_cpu(self._features(self._reference.batch(one).images_u8)) for one in rows])
+        points = features - features.mean(dim=0)
+        return features.mean(dim=0), points, neighbour_radii(points, NUM_NEIGHBOURS)
+
+    @functools.cached_property
+    def _usual(self):
+        num = min(len(self._reference), MAX_REFERENCE)
+        rows = [range(start, min(start + _BATCH_SIZE, num)) for start in range(0, num, _BATCH_SIZE)]
+        return Naturalness(torch.cat([contrasts(self._reference.batch(one).images_u8) for one in rows]))
+
+    def _resized(self, images_u8):
+        """Pictures at the resolution of the reference: contrasts at a scale mean something at one resolution only."""
+        resolution = self._reference.resolution
+        if images_u8.shape[-1] == images_u8.shape[-2] == resolution:
+            return images_u8
+        return F.interpolate(images_u8.float(), (resolution, resolution), mode="area")
+
+
+def open_reference(plan: AuditPlan) -> Dataset | None:
+    """The data that the plan's quality_data names; DataError where there is none of that name."""
+    return open_dataset(plan.quality_data, with_masks=False) if plan.quality_data else None
+
+
+def sharpness(images_u8: torch.Tensor) -> torch.Tensor:
+    """Logarithm [N] of 0.01 plus the mean magnitude of the Laplacian of the luminance of uint8 [N, 3, H, W]."""
+    weights = torch.tensor(_LUMINANCE, dtype=torch.float64).view(1, 3, 1, 1)
+    gray = (images_u8.cpu().double() * weights).sum(dim=1, keepdim=True)
+    return (laplacian(gray).abs().mean(dim=(1, 2, 3)) + 0.01).log()
+
+
+def quality(
+    plan: AuditPlan,
+    cells: Mapping[str, dict],
+    outcomes: Mapping[tuple[str, str], dict],
+) -> dict | None:
+    """Quality in the primary setting: the difference within every comparison, and every composition's mean.
+
+    outcomes: as `analyse` has them, with "quality" as `PictureQuality.measure` gives it. Bootstrap intervals over
+    latents, or over the pictures of each side where they are not paired. None where the pictures were not measured.
+    """
+    setting = plan.settings[0].name
+    found = {name: outcomes[setting, name].get("quality") for name in cells}
+    if not all(found.values()):
+        return None
+    is_paired = all(outcomes[setting, name].get("is_paired", True) for name in cells)
+    figures = list(next(iter(found.values())))
+    rows = []
+    for one in plan.comparisons:
+        for figure in figures:
+            first, second = (torch.tensor(found[side][figure]).double() for side in (one.first, one.second))
+            source = generator("audit", "quality", one.name, figure)
+            if is_paired:
+                interval = bootstrap_interval(first - second, source)
+            else:
+                interval = bootstrap_difference_interval(first, second, source)
+            rows.append(
+                {
+                    "comparison": one.name,
+                    "figure": figure,
+                    "first": one.first,
+                    "second": one.second,
+                    "first_mean": float(first.mean()),
+                    "second_mean": float(second.mean()),
+                    "difference": float(first.mean() - second.mean()),
+                    "difference_interval": list(interval),
+                    "is_difference_shown": not interval[0] <= 0 <= interval[1],
+                }
+            )
+    notes = [_NOTES[figure].format(k=NUM_NEIGHBOURS, data=plan.quality_data) for figure in figures]
+    return {
+        "explanation": f"In {setting}. {' '.join(notes)} Differences are first less second"
+        f"{', on the same latents' if is_paired else ''}, with 95 % bootstrap intervals, each on its own: of twenty, "
+        "one misses the truth.",
+        "rows": rows,
+        "compositions": [
+            {"cell": name, **{key: value for figure in figures for key, value in _mean(name, figure, each).items()}}
+            for name, each in found.items()
+        ],
+    }
+
+
+def _mean(name, figure, each):
+    values = torch.tensor(each[figure])
+    interval = bootstrap_interval(values, generator("audit", "quality", name, figure))
+    return {figure: float(values.double().mean()), f"{figure}_interval": list(interval)}
+
+
+def _on_cpu(features):
+    return features.detach().to("cpu", torch.float64)

@@ -1,0 +1,76 @@
+"""Do compositions that the training data shows seldom succeed seldom? Training frequency against success, by rank."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from styleT2I.fairness.analysis.outcomes import SUCCESS
+from styleT2I.fairness.analysis.training_shares import TrainingShares
+from styleT2I.fairness.plan import AuditPlan
+from styleT2I.statistics.hypothesis_tests import rank_correlation
+from styleT2I.torch_utils.seeding import generator
+
+__all__ = ["rarity"]
+
+_MIN_COMPOSITIONS = 4  # with fewer, ranks cannot correlate in any telling way
+
+
+def rarity(
+    plan: AuditPlan,
+    cells: Mapping[str, Mapping[str, bool]],
+    outcomes: Mapping[tuple[str, str], dict],
+    training: TrainingShares,
+) -> dict | None:
+    """Spearman's correlation of share in the training data and success in every setting, over compositions.
+
+    Also among those of one number of attributes: more attributes are rarer, and harder for that alone. None where the
+    training data is known for fewer than 4 compositions.
+    """
+    known = [name for name in cells if name in training.compositions]
+    if len(known) < _MIN_COMPOSITIONS:
+        return None
+    groups = {"all": known}
+    for size in sorted({len(cells[name]) for name in known}):
+        same = [name for name in known if len(cells[name]) == size]
+        if _MIN_COMPOSITIONS <= len(same) < len(known):
+            groups[f"of {size} attribute{'s' * (size > 1)}"] = same
+    success = {
+        (setting.name, name): outcomes[setting.name, name]["success"].count(SUCCESS)
+        / len(outcomes[setting.name, name]["success"])
+        for setting in plan.settings
+        for name in known
+    }
+    rows = [
+        _row(setting.name, group, names, success, training)
+        for setting in plan.settings
+        for group, names in groups.items()
+    ]
+    return {
+        "explanation": f"Spearman's rank correlation of a composition's share in the training data ({training.source}) "
+        "and its share of success; positive where rare compositions succeed less often. p by permutation, not adjusted "
+        "for the number of rows; 95 % bootstrap interval over compositions. None where all succeed equally often. "
+        "A correlation is no cause: rare compositions may be harder for another reason.",
+        "rows": rows,
+        "compositions": [
+            {
+                "cell": name,
+                "training_share": training.compositions[name].value,
+                "training_count": training.compositions[name].count,
+                "success": success[plan.settings[0].name, name],
+            }
+            for name in sorted(known, key=lambda name: training.compositions[name].value)
+        ],
+    }
+
+
+def _row(setting, group, names, success, training):
+    shares = [training.compositions[name].value for name in names]
+    found = rank_correlation(shares, [success[setting, name] for name in names], generator("rarity", setting, group))
+    return {
+        "setting": setting,
+        "compositions": group,
+        "num_compositions": len(names),
+        "correlation": found and found.rho,
+        "correlation_interval": found and found.interval and list(found.interval),
+        "p": found and found.p,
+    }

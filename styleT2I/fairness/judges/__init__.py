@@ -1,0 +1,1 @@
+"""Who decides which attributes an image shows."""

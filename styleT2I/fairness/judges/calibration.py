@@ -1,0 +1,154 @@
+"""How often the judge errs in each composition, measured on labelled pictures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+from styleT2I.attributes.compositions import composition_name, contradiction
+from styleT2I.attributes.vocabulary import Vocabulary
+from styleT2I.config import to_dict
+from styleT2I.data.dataset import Dataset, open_dataset
+from styleT2I.errors import ConfigError, DataError
+from styleT2I.fairness.judges.judge import Judge, columns_of
+from styleT2I.fairness.judges.spec import JudgePlan
+from styleT2I.fairness.plan import AuditPlan
+from styleT2I.statistics.misclassification import Confusion
+
+__all__ = ["calibrate", "check_same_judge", "read_calibration"]
+
+_BATCH_SIZE = 64
+_KINDS = {"true_positive": (1, 1), "false_negative": (1, 0), "false_positive": (0, 1), "true_negative": (0, 0)}
+
+
+def calibrate(
+    plan: AuditPlan, vocabulary: Vocabulary, judge: Judge, num: int, resolution: int | None, data: str | None = None
+) -> dict:
+    """Confusion of a judge in every composition, ready for JSON, over labelled pictures of a resolution.
+
+    num pictures at most show the composition, and as many lack one of its attributes each, the near misses. data: a
+    labelled data set (data.dataset.open_dataset), as often as it has them; None: unseen MiniFaces pictures, in equal
+    parts. "attributes": the judge's errors about one attribute where the others of the composition hold: about
+    lipstick among men. ConfigError without data for another vocabulary, of which no pictures can be drawn.
+    """
+    cells = plan.cells(vocabulary)
+    judge.check({name for cell in cells.values() for name in cell})
+    tallies = {name: Tally(attributes, num) for name, attributes in cells.items()}
+    if data is None:
+        for tally in tallies.values():
+            _look_at_minifaces(tally, vocabulary, judge, resolution)
+    else:
+        _look_at_data(tallies.values(), vocabulary, judge, open_dataset(data, resolution, with_masks=False), data)
+    for name, tally in tallies.items():
+        _check_seen(name, tally, data or "minifaces")
+    return {
+        "judge": to_dict(plan.judge),
+        "judge_sha256": judge.sha256,
+        "data": data or "minifaces, split test",
+        "num": num,
+        "cells": {name: _matrix(tally.cell) for name, tally in tallies.items()},
+        "attributes": {
+            name: {attribute: _matrix(counts) for attribute, counts in tally.attributes.items()}
+            for name, tally in tallies.items()
+        },
+    }
+
+
+class Tally:
+    """What a judge said of pictures with one composition, and of those that miss it by one attribute."""
+
+    def __init__(self, attributes: Mapping[str, bool], num: int):
+        self.wanted, self.room = dict(attributes), {True: num, False: num}
+        self.cell = {}  # (shows it, is said to) -> count
+        self.attributes = {name: {} for name in attributes}  # the same of each, where the others hold
+
+    def add(self, holds: torch.Tensor, is_seen: torch.Tensor) -> None:
+        """holds, is_seen: bool [N, K], whether each wanted attribute is there, and whether the judge says so."""
+        misses = (~holds).sum(dim=1)
+        for row in ((misses == 0) | (misses == 1)).nonzero().flatten().tolist():
+            is_shown = bool(misses[row] == 0)
+            if not self.room[is_shown]:
+                continue
+            self.room[is_shown] -= 1
+            _count(self.cell, is_shown, bool(is_seen[row].all()))
+            for column, name in enumerate(self.wanted):
+                if is_shown or not holds[row, column]:
+                    _count(self.attributes[name], is_shown, bool(is_seen[row, column]))
+
+    @property
+    def is_full(self) -> bool:
+        return not any(self.room.values())
+
+
+def read_calibration(path: str | Path, plan: AuditPlan, vocabulary: Vocabulary) -> dict:
+    """What `calibrate` wrote, with a `Confusion` for every composition of the plan, or DataError in one line."""
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+        cells = {name: Confusion(**counts) for name, counts in found["cells"].items()}
+        judge, sha256 = {**to_dict(JudgePlan()), **found["judge"]}, found["judge_sha256"]
+    except OSError as error:
+        raise DataError(f"{path}: cannot read the calibration: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path}: not a calibration that can be used: {error}") from error
+    if judge != to_dict(plan.judge):
+        raise DataError(f"{path}: was measured with another judge or margin than the plan's; calibrate again")
+    if missing := [name for name in plan.cells(vocabulary) if name not in cells]:
+        raise DataError(f"{path}: has nothing about {missing[0]!r}; calibrate this plan")
+    return {"judge_sha256": sha256, "num": found.get("num"), "data": found.get("data"), "cells": cells}
+
+
+def check_same_judge(calibration: dict, sha256: str | None) -> None:
+    """DataError where what `read_calibration` gave is of another judge than the one with this hash."""
+    if calibration["judge_sha256"] != sha256:
+        raise DataError("the calibration is of another judge than the audit's; calibrate this plan and model")
+
+
+def _look_at_minifaces(tally, vocabulary, judge, resolution):
+    if vocabulary.name != "minifaces":
+        raise ConfigError(
+            f"labelled pictures can be drawn for minifaces only, not for {vocabulary.name!r}; give some with --data"
+        )
+    misses = [{**tally.wanted, missed: not tally.wanted[missed]} for missed in tally.wanted]
+    misses = [miss for miss in misses if not contradiction(miss, vocabulary)]
+    num = tally.room[True]
+    for shown, count in [(tally.wanted, num), *((miss, -(-num // len(misses))) for miss in misses)]:
+        text = composition_name(shown, vocabulary).replace(" ", "_")
+        spec = f"minifaces:composition={text}/test:{count}"
+        _look_at_data([tally], vocabulary, judge, open_dataset(spec, resolution, with_masks=False), spec, count)
+
+
+def _look_at_data(tallies, vocabulary, judge, data: Dataset, spec, num=None):
+    """Count every picture of a data set, or the first num, in each of the tallies. DataError without labels."""
+    labelled = columns_of(data.attribute_names or (), vocabulary)
+    asked = {name for tally in tallies for name in tally.wanted}
+    if missing := sorted(asked - labelled.keys()):
+        raise DataError(f"{spec}: has no labels of {', '.join(missing)}; name data that has, in its attributes.csv")
+    num = len(data) if num is None else num
+    for start in range(0, num, _BATCH_SIZE):
+        batch = data.batch(range(start, min(start + _BATCH_SIZE, num)))
+        verdict = judge.verdicts(batch.images_u8)
+        for tally in tallies:
+            holds = torch.stack([(batch.attributes[:, labelled[name][0]] == labelled[name][1]) == value
+                                 for name, value in tally.wanted.items()], dim=1)  # fmt: skip
+            is_seen = torch.stack([verdict[:, judge.attribute_names.index(name)] == int(value)
+                                   for name, value in tally.wanted.items()], dim=1)  # fmt: skip
+            tally.add(holds, is_seen)
+        if all(tally.is_full for tally in tallies):
+            break
+
+
+def _check_seen(name, tally, spec):
+    for is_shown, what in ((True, "shows"), (False, "misses by one attribute")):
+        if not any(shown is is_shown for shown, _ in tally.cell):
+            raise DataError(f"{spec}: no picture {what} {name!r}; add some")
+
+
+def _count(counts, *kind):
+    counts[kind] = counts.get(kind, 0) + 1
+
+
+def _matrix(counts):
+    return {name: counts.get((bool(a), bool(b)), 0) for name, (a, b) in _KINDS.items()}

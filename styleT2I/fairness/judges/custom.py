@@ -1,0 +1,132 @@
+"""A user's own classifier as a judge: an ONNX file, or a Python function."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from styleT2I.config import load_config
+from styleT2I.errors import CheckpointError, ConfigError
+from styleT2I.fairness.judges.spec import JudgePlan, OnnxInput, check_onnx_input
+from styleT2I.fairness.subjects.user_functions import EntryPoint, in_one_line
+from styleT2I.formats.onnx_files import open_onnx
+from styleT2I.torch_utils.batching import in_micro_batches
+from styleT2I.torch_utils.files import sha256_file
+
+__all__ = ["onnx_input", "onnx_scores", "python_scores"]
+
+_NUMPY = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
+
+
+def python_scores(entry: EntryPoint):
+    """Names, scores and hash of a function: uint8 [N, H, W, 3] RGB -> name -> N scores; NaN where it cannot say.
+
+    The names are those that it gives for two grey pictures. ConfigError in one line for whatever else it does.
+    """
+
+    def called(images_u8):
+        pictures = np.ascontiguousarray(images_u8.cpu().permute(0, 2, 3, 1).numpy())
+        try:
+            found = entry.function(pictures)
+        except Exception as error:  # whatever the user's classifier raises
+            raise ConfigError(
+                f"judge {entry.name}: failed on uint8 {list(pictures.shape)}: {in_one_line(error)}"
+            ) from error
+        if not isinstance(found, Mapping) or not found:
+            raise ConfigError(f"judge {entry.name}: returned {_kind(found)}; return a dict of attribute -> N scores")
+        return {str(name): _column(entry.name, name, values, len(pictures)) for name, values in found.items()}
+
+    names = tuple(called(torch.full((2, 3, 64, 64), 128, dtype=torch.uint8)))
+
+    def scores(images_u8):
+        found = called(images_u8)
+        if missing := [name for name in names if name not in found]:
+            raise ConfigError(f"judge {entry.name}: gave no scores of {missing[0]!r} this time; return NaN if unsure")
+        return torch.stack([found[name] for name in names], dim=1)
+
+    return names, scores, entry.sha256
+
+
+def onnx_input(plan: JudgePlan) -> OnnxInput:
+    """What the plan, else the file beside the ONNX file, says of its input and output; ConfigError where none does."""
+    if plan.onnx is not None:
+        return plan.onnx
+    path = Path(plan.source).expanduser()
+    for suffix in (".json", ".yaml", ".yml"):
+        beside = path.with_suffix(suffix)
+        if beside.is_file():
+            spec = load_config(OnnxInput, beside)
+            check_onnx_input(spec, str(beside))
+            return spec
+    raise ConfigError(
+        f"{path}: nothing says what its numbers are about; give judge.onnx in the plan, or "
+        f"{path.with_suffix('.yaml').name} beside it, with its attributes"
+    )
+
+
+def onnx_scores(source: str, spec: OnnxInput):
+    """Names, scores and hash of an ONNX classifier, run on the CPU. CheckpointError, ConfigError, DependencyError."""
+    path = Path(source).expanduser()
+    session = open_onnx(path, "a judge of kind onnx")
+    entrance = session.get_inputs()[0]
+    outputs = [output.name for output in session.get_outputs()]
+    if len(session.get_inputs()) != 1 or entrance.type not in _NUMPY or len(entrance.shape) != 4:
+        raise CheckpointError(f"{path}: takes no one batch of pictures, which a judge does")
+    if spec.output is not None and spec.output not in outputs:
+        raise ConfigError(f"{path}: has no output {spec.output!r}; it has {', '.join(outputs)}")
+
+    def run(pixels):
+        pixels = (pixels.permute(0, 2, 3, 1) if spec.layout == "NHWC" else pixels).contiguous()
+        try:
+            (found,) = session.run([spec.output or outputs[0]], {entrance.name: _as_input(pixels, entrance.type)})
+        except Exception as error:  # onnxruntime raises kinds of its own
+            raise CheckpointError(
+                f"{path}: does not take {list(pixels.shape)}, as its size and layout are given: {in_one_line(error)}"
+            ) from error
+        found = torch.from_numpy(np.asarray(found, dtype=np.float32))
+        if found.ndim < 2 or found.flatten(1).shape != (len(pixels), len(spec.attributes)):
+            wanted = [len(pixels), len(spec.attributes)]
+            raise CheckpointError(f"{path}: gave {list(found.shape)} numbers in place of {wanted}, one an attribute")
+        return found.flatten(1)
+
+    def scores(images_u8):
+        pixels = _pixels(images_u8, spec)
+        size = entrance.shape[0]
+        return in_micro_batches(run, size, pixels) if isinstance(size, int) else run(pixels)
+
+    return spec.attributes, scores, sha256_file(path)
+
+
+def _pixels(images_u8, spec):
+    """Pictures as the classifier wants them, float32 [N, 3, size, size]."""
+    pixels = images_u8.cpu().float()
+    if pixels.shape[-2:] != (spec.size, spec.size):
+        size = (spec.size, spec.size)
+        pixels = F.interpolate(pixels, size=size, mode="bilinear", align_corners=False, antialias=True)
+    pixels = pixels.flip(1) if spec.channels == "BGR" else pixels
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (spec.mean, spec.std))
+    return (pixels / spec.scale - mean) / std
+
+
+def _as_input(pixels, kind):
+    array = pixels.numpy()
+    return array.round().clip(0, 255).astype(np.uint8) if kind == "tensor(uint8)" else array.astype(_NUMPY[kind])
+
+
+def _column(judge, name, values, num):
+    try:
+        values = torch.as_tensor(values).detach().double().cpu().reshape(-1)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ConfigError(f"judge {judge}: the scores of {name!r} are {_kind(values)}, not numbers") from error
+    if len(values) != num:
+        raise ConfigError(f"judge {judge}: gave {len(values)} scores of {name!r} for {num} pictures")
+    return values
+
+
+def _kind(value):
+    shape = getattr(value, "shape", None)
+    return f"a {type(value).__name__}" + (f" {list(shape)}" if shape is not None else "")

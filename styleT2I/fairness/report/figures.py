@@ -1,0 +1,151 @@
+"""Figures of an audit's report as SVG inside the page; colours come from its style sheet, never meaning from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from styleT2I.fairness.report.markup import Markup, tag
+from styleT2I.fairness.report.wording import interval, percent, points
+
+__all__ = ["Curve", "ForestRow", "effect_plot", "forest_plot", "parity_plot"]
+
+_ROW = 60  # height of a row of the forest plot
+_TOP = 36  # height of its axis
+_PANEL = (250, 160)  # width and height of a parity curve
+_PLOT = (34, 10, 242, 132)  # left, top, right and bottom of its axes
+
+
+class ForestRow(NamedTuple):
+    """One comparison."""
+
+    label: str
+    gap: float
+    interval: tuple[float, float]
+    corrected: tuple[float, float, float] | None  # gap, low, high
+    limit: float | None
+    is_exceeded: bool
+
+
+def forest_plot(rows: Sequence[ForestRow], title: str) -> Markup:
+    """Gaps and intervals, one below the other, as wide as the page: all x are shares of its width."""
+    extent = _extent(rows)
+
+    def x(value):
+        return f"{50 + 48 * value / extent:.2f}%"
+
+    ticks = [extent * part for part in (-1, -0.5, 0, 0.5, 1)]
+    height = _TOP + _ROW * len(rows) + 6
+    axis = [
+        (
+            tag("line", x1=x(t), x2=x(t), y1=_TOP - 5, y2=height, class_="zero" if t == 0 else "rule"),
+            tag("text", points(t).removesuffix(".0"), x=x(t), y=_TOP - 10, text_anchor="middle", class_="tick"),
+        )
+        for t in ticks
+    ]
+    sides = [
+        tag("text", "second succeeds more", x="25%", y=12, text_anchor="middle", class_="tick"),
+        tag("text", "first succeeds more", x="75%", y=12, text_anchor="middle", class_="tick"),
+    ]
+    drawn = [_forest_row(row, _TOP + _ROW * index, x) for index, row in enumerate(rows)]
+    return tag("svg", tag("title", title), axis, sides, drawn, role="img", width="100%", height=height, class_="forest")
+
+
+def _forest_row(row, top, x):
+    middle, shape = top + 38, "bad" if row.is_exceeded else "fine"
+    low, high = row.interval
+    parts = [tag("line", x1=0, x2="100%", y1=top, y2=top, class_="rule")]
+    if row.limit is not None:
+        band = {"x": x(-row.limit), "width": f"{float(x(row.limit)[:-1]) - float(x(-row.limit)[:-1]):.2f}%"}
+        parts.append(tag("rect", **band, y=middle - 10, height=20, class_="band"))
+    parts += [
+        tag("line", x1=x(one), x2=x(two), y1=middle - half, y2=middle + half, class_=f"whisker {shape}")
+        for one, two, half in ((low, high, 0), (low, low, 5), (high, high, 5))
+    ]
+    if row.is_exceeded:  # a square, so that it is told from the others without its colour
+        parts.append(tag("svg", tag("rect", x=-6, y=-6, width=12, height=12, class_="dot bad"), x=x(row.gap), y=middle,
+                         overflow="visible"))  # fmt: skip
+    else:
+        parts.append(tag("circle", cx=x(row.gap), cy=middle, r=6, class_="dot fine"))
+    if row.corrected:
+        gap, low, high = row.corrected
+        parts += [
+            tag("line", x1=x(low), x2=x(high), y1=middle + 9, y2=middle + 9, class_="whisker corrected"),
+            tag("circle", cx=x(gap), cy=middle + 9, r=4, class_="dot corrected"),
+        ]
+    said = f"{points(row.gap)} ({interval(row.interval, points)})"
+    return tag(
+        "g",
+        tag("title", f"{row.label}: gap {said} points"),
+        parts,
+        tag("text", row.label, x=0, y=top + 19, class_="label halo"),
+        tag("text", said, x="100%", y=top + 19, text_anchor="end", class_="halo wide-only"),
+    )
+
+
+def _extent(rows):
+    """The end of the axis: the next round number beyond everything that is drawn."""
+    ends = [abs(end) for row in rows for end in (*row.interval, row.gap, row.limit or 0, *(row.corrected or ()))]
+    largest = max(ends, default=0)
+    return next((end for end in (0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8) if largest <= end), 1.0)
+
+
+def effect_plot(before: float, after: float, title: str) -> Markup:
+    """Two shares on one line from 0 to 1: hollow before, filled after."""
+
+    def x(share):
+        return f"{3 + 94 * share:.2f}%"
+
+    return tag(
+        "svg",
+        tag("title", title),
+        tag("line", x1=x(0), x2=x(1), y1=9, y2=9, class_="rule"),
+        tag("line", x1=x(before), x2=x(after), y1=9, y2=9, class_="whisker fine"),
+        tag("circle", cx=x(before), cy=9, r=4.5, class_="dot hollow"),
+        tag("circle", cx=x(after), cy=9, r=4.5, class_="dot fine"),
+        role="img", width="100%", height=18, class_="effect",
+    )  # fmt: skip
+
+
+class Curve(NamedTuple):
+    """Shares of one composition over the values of a setting."""
+
+    label: str
+    shares: Sequence[float]
+    intervals: Sequence[tuple[float, float]]
+
+
+def parity_plot(values: Sequence[float], first: Curve, second: Curve, title: str) -> Markup:
+    """Both sides of a comparison over a swept setting: dots and a whole line, squares and a broken one."""
+    left, top, right, bottom = _PLOT
+    low, high = min(values), max(values)
+
+    def x(value, shift=0.0):
+        return round(left + 12 + (right - left - 24) * (value - low) / ((high - low) or 1) + shift, 2)
+
+    def y(share):
+        return round(bottom - (bottom - top) * share, 2)
+
+    axes = [
+        (
+            tag("line", x1=left, x2=right, y1=y(share), y2=y(share), class_="rule"),
+            tag("text", f"{100 * share:g}", x=left - 5, y=y(share) + 4, text_anchor="end", class_="tick"),
+        )
+        for share in (0, 0.5, 1)
+    ] + [tag("text", f"{value:g}", x=x(value), y=bottom + 17, text_anchor="middle", class_="tick") for value in values]
+    curves = []
+    for curve, kind, shift in ((first, "one", -2.5), (second, "two", 2.5)):
+        line = " ".join(f"{x(v, shift)},{y(share)}" for v, share in sorted(zip(values, curve.shares, strict=True)))
+        curves.append(tag("polyline", points=line, class_=f"curve {kind}"))
+        for value, share, (least, most) in zip(values, curve.shares, curve.intervals, strict=True):
+            at = x(value, shift)
+            curves.append(tag("line", x1=at, x2=at, y1=y(least), y2=y(most), class_=f"error {kind}"))
+            square = {"x": at - 4, "y": y(share) - 4, "width": 8, "height": 8}
+            mark = tag("circle", cx=at, cy=y(share), r=4.5, class_="mark one") if kind == "one" else None
+            curves.append(mark or tag("rect", **square, class_="mark two"))
+    text = "; ".join(
+        f"{curve.label}: " + ", ".join(f"{percent(s)} at {v:g}" for v, s in zip(values, curve.shares, strict=True))
+        for curve in (first, second)
+    )
+    size = f"0 0 {_PANEL[0]} {_PANEL[1]}"
+    return tag("svg", tag("title", f"{title}. {text}"), axes, curves, viewBox=size, role="img", class_="parity")

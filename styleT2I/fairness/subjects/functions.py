@@ -1,0 +1,77 @@
+"""A Python function (prompt, seed) -> picture under audit, such as one around a diffusers pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import PIL.Image
+import torch
+
+from styleT2I.errors import DataError
+from styleT2I.fairness.subjects.user_functions import EntryPoint, in_one_line, load_entry_point
+from styleT2I.torch_utils.images import centre_crop_resize
+
+__all__ = ["CallableSubject"]
+
+_WANTED = "return a PIL image, a numpy array uint8 [H, W, 3] or a torch tensor uint8 [3, H, W]"
+
+
+class CallableSubject:
+    """A function of a sentence and a seed: pairs start from the same seed, whatever that decides inside."""
+
+    kind, model, has_settings, is_paired, block, is_slow = "callable", None, False, True, 8, True
+
+    def __init__(self, entry: EntryPoint | str):
+        """entry: "module:function", or what `EntryPoint.of` makes of a function at hand. ConfigError."""
+        self.entry = load_entry_point(entry) if isinstance(entry, str) else entry
+
+    @classmethod
+    def of(cls, function: Callable) -> CallableSubject:
+        """The subject of a function, or an object that can be called."""
+        return cls(EntryPoint.of(function))
+
+    def prepare(self, plan, vocabulary) -> None:
+        """Any sentence will do."""
+
+    def describe(self) -> dict:
+        return {"name": self.entry.name, "components": {"callable": self.entry.sha256}}
+
+    def seeds(self, name: str, first_seed: int, num: int) -> Sequence[int]:
+        return range(first_seed, first_seed + num)
+
+    def pictures(self, cell, seeds: Sequence[int]) -> list[torch.Tensor]:
+        """As subjects.Subject; DataError in one line for an error inside the function, or no picture from it."""
+        return [self._picture(cell.sentence, seed) for seed in seeds]
+
+    def plain(self, setting, seeds: Sequence[int]) -> None:
+        return None
+
+    def _picture(self, sentence, seed):
+        try:
+            found = self.entry.function(sentence, seed)
+        except Exception as error:  # whatever the user's function raises
+            raise DataError(
+                f"{self.entry.name}: failed on {sentence!r} with seed {seed}: {in_one_line(error)}"
+            ) from error
+        array, problem = _pixels(found)
+        if problem:
+            raise DataError(f"{self.entry.name}: {problem} for {sentence!r} with seed {seed}; {_WANTED}")
+        return torch.from_numpy(centre_crop_resize(array, min(array.shape[:2])).copy()).permute(2, 0, 1)
+
+
+def _pixels(found):
+    """RGB uint8 [H, W, 3] and None, or None and what is wrong with it."""
+    if isinstance(found, PIL.Image.Image):
+        array = np.asarray(found.convert("RGB"))
+    elif isinstance(found, torch.Tensor):
+        array = found.detach().cpu().numpy().transpose(1, 2, 0) if found.ndim == 3 else found.detach().cpu().numpy()
+    elif isinstance(found, np.ndarray):
+        array = found
+    else:
+        return None, f"returned a {type(found).__name__}"
+    if array.dtype != np.uint8:
+        return None, f"returned {type(found).__name__} of {array.dtype}, not of colours 0 ... 255"
+    if array.ndim != 3 or array.shape[2] != 3 or not array.size:
+        return None, f"returned {type(found).__name__} of shape {list(found.shape)}"
+    return array, None

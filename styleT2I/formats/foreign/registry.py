@@ -1,0 +1,129 @@
+"""Any file of weights, told by its content: one table of formats, one function that reads a network.
+
+A format is a name, a test of a file's content and a reader of it. To add one, write both in a module of its own and
+add a line to FORMATS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from styleT2I.errors import CheckpointError, StyleT2IError
+from styleT2I.formats.component import Component, read_component
+from styleT2I.formats.foreign.attngan import (
+    is_attngan,
+    is_damsm_image,
+    is_damsm_text,
+    read_attngan,
+    read_damsm_image,
+    read_damsm_text,
+)
+from styleT2I.formats.foreign.dfgan import is_dfgan, read_dfgan
+from styleT2I.formats.foreign.huggingface_clip import is_huggingface_clip, read_huggingface_clip
+from styleT2I.formats.foreign.imported import Reading
+from styleT2I.formats.foreign.open_clip import is_open_clip, read_open_clip
+from styleT2I.formats.foreign.openai_clip import is_openai_clip, read_openai_clip
+from styleT2I.formats.foreign.stackgan import is_stackgan, read_stackgan
+from styleT2I.formats.foreign.stylegan2_nvidia import is_nvidia, is_nvidia_state, read_nvidia, read_nvidia_state
+from styleT2I.formats.foreign.stylegan2_rosinality import is_rosinality, read_rosinality
+from styleT2I.formats.foreign.stylegan2_tensorflow import is_tensorflow, read_tensorflow
+from styleT2I.formats.foreign.stylet2i_t2d import is_stylet2i_t2d, read_stylet2i_t2d
+from styleT2I.formats.foreign.written_config import with_written_config
+from styleT2I.formats.model_folder import MANIFEST, read_model_folder
+from styleT2I.formats.pickles.blobs import AGAIN, open_blob
+from styleT2I.formats.pickles.torch_files import Content, open_checkpoint
+from styleT2I.formats.weights import check_finite
+from styleT2I.torch_utils.files import sha256_file
+
+
+@dataclass(frozen=True)
+class Format:
+    """One layout of weights: `sniff` tells it by the tree of a file's content, `read` makes a Reading of the content.
+
+    `read` takes the Content, whose tensors lie in the file until they are loaded, and which network of it is wanted.
+    """
+
+    name: str
+    title: str
+    sniff: Callable[[object], bool]
+    read: Callable[[Content, str], Reading]
+
+
+FORMATS = (
+    Format("nvidia-pickle", "NVIDIA stylegan2-ada-pytorch or stylegan3 pickle", is_nvidia, read_nvidia),
+    Format("tensorflow-pickle", "NVIDIA StyleGAN2 pickle of TensorFlow", is_tensorflow, read_tensorflow),
+    Format("rosinality", "rosinality stylegan2-pytorch checkpoint", is_rosinality, read_rosinality),
+    Format("nvidia-state-dict", "StyleGAN2-ADA state dict", is_nvidia_state, read_nvidia_state),
+    Format("openai-clip", "CLIP of OpenAI's", is_openai_clip, read_openai_clip),
+    Format("open-clip", "CLIP of open_clip's", is_open_clip, read_open_clip),
+    Format("huggingface-clip", "CLIP of Hugging Face's transformers", is_huggingface_clip, read_huggingface_clip),
+    Format("stylet2i-t2d", "text network of the StyleT2I authors' code", is_stylet2i_t2d, read_stylet2i_t2d),
+    Format("attngan", "AttnGAN network of its authors' code", is_attngan, read_attngan),
+    Format("damsm-text", "DAMSM text encoder of AttnGAN's authors", is_damsm_text, read_damsm_text),
+    Format("damsm-image", "DAMSM image encoder of AttnGAN's authors", is_damsm_image, read_damsm_image),
+    Format("stackgan", "StackGAN network of its authors' code", is_stackgan, read_stackgan),
+    Format("dfgan", "DF-GAN checkpoint of its authors' code", is_dfgan, read_dfgan),
+)
+
+
+def read_network(path: str | Path, which: str = "G_ema") -> Component:
+    """Read a network out of a file of any known format, a component of ours or a model folder (its generator).
+
+    which: the network of a file that holds several: "G_ema" (the averaged generator), "G" or "D". The result's `info`
+    has the format's name under "format" and, under "notes", what the file left open. Nothing in the file is executed.
+    Raises CheckpointError, one line that names the file, the cause and the remedy.
+    """
+    path = Path(path)
+    if is_component(path):
+        return _read_component(path)
+    with open_checkpoint(path) as content:
+        known = format_of(content.tree)
+        if known is None:
+            raise CheckpointError(f"{path}: {_unknown(content)}")
+        try:
+            reading = with_written_config(known.read(content, which), content.tree)
+        except StyleT2IError as error:
+            raise _located(path, error) from error
+        except Exception as error:  # the values of a damaged file can be of any type
+            raise CheckpointError(f"{path}: a damaged {known.title}; {AGAIN}") from error
+    check_finite(reading.state_dict, path)
+    info = {"format": known.name, **reading.info}
+    return Component(reading.kind, reading.config, reading.state_dict, None, info, path, sha256_file(path))
+
+
+def format_of(tree) -> Format | None:
+    """The format of a file's content, None when it is none of FORMATS."""
+    return next((known for known in FORMATS if known.sniff(tree)), None)
+
+
+def is_component(path: Path) -> bool:
+    """Whether `path` is of our own kind: a folder, a manifest, or a safetensors file with its manifest beside it."""
+    if path.suffix == ".safetensors" and path.with_suffix(".json").is_file():
+        return True
+    if not path.is_file():
+        return path.is_dir()
+    with open_blob(path) as blob:
+        return blob.read(0, min(blob.size, 64)).lstrip().startswith(b"{")
+
+
+def _read_component(path):
+    try:
+        return read_component(read_model_folder(path).file("generator") if (path / MANIFEST).is_file() else path)
+    except StyleT2IError:
+        raise
+    except Exception as error:  # the values of a damaged manifest can be of any type
+        raise CheckpointError(f"{path}: damaged, its manifest says what no manifest does; {AGAIN}") from error
+
+
+def _located(path, error):
+    kind = type(error) if isinstance(error, CheckpointError) else CheckpointError
+    return error if str(error).startswith(str(path)) else kind(f"{path}: {error}")
+
+
+def _unknown(content):
+    keys = ", ".join(repr(key)[:40] for key in list(content.tree)[:5]) if isinstance(content.tree, dict) else ""
+    held = f"a dict with {keys}" if keys else f"a {type(content.tree).__name__}"
+    formats = "; ".join(known.title for known in FORMATS)
+    return f"holds no network of a known format, but {held}; known are: {formats}"

@@ -1,0 +1,1 @@
+"""Everything between a sentence and an image."""

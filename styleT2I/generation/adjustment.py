@@ -1,0 +1,144 @@
+"""Compositional Attribute Adjustment: help the attributes that a sentence's direction works against.
+
+s' = s + sum over i of step_i * a_i / ||a_i||, where s is the sentence's direction, a_i are the attributes' own, and the
+method decides which steps are not 0 (StyleT2I, Li et al., CVPR 2022, sec. 5.3, is the method "paper").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+
+import torch
+
+from styleT2I.errors import ConfigError
+from styleT2I.generation.step_search import Goals, search_steps
+
+METHODS = ("none", "paper", "calibrated", "recheck", "hold")
+LOOKING_METHODS = ("calibrated", "recheck", "hold")  # those that look at pictures on the way
+DEFAULT_METHOD = "hold"
+
+
+@dataclass(frozen=True)
+class AdjustmentConfig:
+    """Which attributes are adjusted, and how far. A denied attribute enters as -a; an attribute is asked for if the
+    sentence asserts or denies it; norms and cosines are over the flattened num_ws * w_dim numbers.
+
+    "none": no step.
+    "paper": a step of `strength` along every a_i asked for with cos(a_i, s) <= threshold.
+    "calibrated": for the same attributes the smallest step at which the margin in the picture is right, times strength.
+    "recheck": the same for every attribute asked for whose margin in the picture is not right, whatever its cosine;
+        looked at again after every step, because steps disturb each other.
+    "hold": as "recheck", and what the sentence leaves open keeps the verdict it has without the sentence: such an
+        attribute is stepped back along its own direction. Attributes that another one asked for decides (the other
+        hair colours) are not open.
+
+    A margin is right when it has its sign and `clarity` times the size that margins have in that picture on average.
+    """
+
+    method: str = DEFAULT_METHOD
+    threshold: float = 0.0  # of "paper" and "calibrated": the largest cosine that still calls for adjustment
+    strength: float = 1.0  # of "paper" in units of W; elsewhere a factor on the steps found
+    by: str = "auto"  # who looks: "judge" (the guide judge), "clip", or "auto": the judge if the model has one
+    clarity: float = 0.6
+    max_step: float = 2.0  # longest step of the methods that look, in units of ||a_i||
+    num_looks: int = 10  # most pictures looked at a latent, after the first; few need more than five
+
+    def __post_init__(self):
+        if self.method not in METHODS:
+            raise ConfigError(f"unknown adjustment method {self.method!r}; choose one of {', '.join(METHODS)}")
+        if not -1 <= self.threshold <= 1:
+            raise ConfigError(f"the adjustment's threshold is a cosine, from -1 to 1, not {self.threshold}")
+        for name in ("strength", "clarity", "max_step", "num_looks"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ConfigError(f"{name} of the adjustment cannot be {getattr(self, name)}; it is 0 or more")
+
+    @property
+    def looks(self) -> bool:
+        """Whether the method looks at pictures, so that `adjust` needs margins."""
+        return self.method in LOOKING_METHODS
+
+
+@dataclass(frozen=True)
+class Adjusted:
+    """Directions of N latents before and after the adjustment, over the A attributes `names`."""
+
+    names: tuple[str, ...]
+    s: torch.Tensor  # [N, num_ws, w_dim], Text-to-Direction's
+    s_adjusted: torch.Tensor  # [N, num_ws, w_dim]: w + s_adjusted is what is drawn
+    signs: torch.Tensor  # [N, A]: 1 asserted, -1 denied, 0 not asked for
+    cosines: torch.Tensor  # [N, A] of sign * a and s (of a and s where not asked for)
+    steps: torch.Tensor  # [N, A] along a / ||a||, in units of W; 0: untouched
+    before: torch.Tensor | None  # [N, A] margins in G(w + s): above 0 the attribute is there; None: nobody looked
+    after: torch.Tensor | None  # [N, A] margins in G(w + s_adjusted)
+    observer: str | None = None  # who looked: "judge" or "clip"
+
+    @classmethod
+    def untouched(cls, s: torch.Tensor) -> Adjusted:
+        """The directions as they are, with no attribute in view."""
+        empty = s.new_zeros(len(s), 0)
+        return cls((), s, s, empty, empty, empty, None, None)
+
+    @classmethod
+    def join(cls, parts: Sequence[Adjusted]) -> Adjusted:
+        """One of several over the same attributes, row after row."""
+        values = {}
+        for field in fields(cls):
+            first = getattr(parts[0], field.name)
+            is_rows = isinstance(first, torch.Tensor)
+            values[field.name] = torch.cat([getattr(part, field.name) for part in parts]) if is_rows else first
+        return cls(**values)
+
+
+def adjust(
+    s: torch.Tensor,
+    directions: torch.Tensor,
+    signs: torch.Tensor,
+    config: AdjustmentConfig,
+    names: tuple[str, ...],
+    *,
+    is_free: torch.Tensor | None = None,
+    margins: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None,
+    observer: str | None = None,
+) -> Adjusted:
+    """Adjust the directions s [N, num_ws, w_dim] of N sentences, every row by itself.
+
+    directions [N, A, num_ws, w_dim] belong to the affirmative phrases of `names`; signs [N, A] as in `Adjusted`;
+    is_free bool [N, A]: left open, for "hold". margins(s' [M, num_ws, w_dim], rows [M]) -> [M, A] looks at G(w + s') of
+    those rows, for the methods that look.
+    """
+    norms = directions.flatten(2).norm(dim=2).clamp_min(1e-8)  # [N, A]
+    units = directions / norms[:, :, None, None]
+    is_asked = signs != 0
+    cosines = torch.where(is_asked, signs, 1) * _cosines(units, s)
+    is_weak = is_asked & (cosines <= config.threshold)
+
+    def moved(steps, rows):
+        return s[rows] + (steps[:, :, None, None] * units[rows]).sum(dim=1)
+
+    rows = torch.arange(len(s), device=s.device)
+    if not config.looks:
+        is_stepped = is_weak if config.method == "paper" else torch.zeros_like(is_weak)
+        steps = config.strength * signs * is_stepped
+        return Adjusted(names, s, moved(steps, rows), signs, cosines, steps, None, None)
+    before = margins(s, rows)
+    wanted = signs * is_weak if config.method == "calibrated" else signs
+    clear = config.clarity * before.abs().mean(dim=1, keepdim=True)  # [N, 1]
+    targets = clear.expand_as(before)
+    if config.method == "hold":
+        unedited = margins(torch.zeros_like(s), rows)
+        wanted = torch.where(is_free, unedited.sign(), wanted)
+        targets = torch.where(is_free, torch.minimum(0.9 * unedited.abs(), clear), clear)
+    found = search_steps(
+        lambda steps, rows: margins(moved(steps, rows), rows), before, Goals(wanted, targets, is_asked), norms,
+        num_looks=config.num_looks, max_step=config.max_step,
+    )  # fmt: skip
+    steps, s_adjusted = config.strength * found.steps, moved(config.strength * found.steps, rows)
+    after = found.margins if config.strength == 1 else margins(s_adjusted, rows)
+    return Adjusted(names, s, s_adjusted, signs, cosines, steps, before, after, observer)
+
+
+def _cosines(units, s):
+    """Of unit directions [N, A, num_ws, w_dim] and s [N, num_ws, w_dim]: [N, A]; 0 for an s of 0."""
+    flat = s.flatten(1).unsqueeze(1)  # [N, 1, num_ws * w_dim]
+    return (units.flatten(2) * flat).sum(dim=2) / flat.norm(dim=2).clamp_min(1e-8)

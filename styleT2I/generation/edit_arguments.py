@@ -1,0 +1,59 @@
+"""What `StyleT2I.edit` is told: named strengths, the steps they stand for, and latents that are no seeds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+
+from styleT2I.errors import ConfigError
+from styleT2I.generation.model import Model
+
+
+def named_strengths(attributes: Mapping[str, float], model: Model) -> dict[str, float]:
+    """Strengths by the vocabulary's own names: {"young": 1} -> {"old": -1}; ConfigError."""
+    if model.vocabulary is None:
+        raise ConfigError(f"model {model.name!r} has no vocabulary, so attributes have no names")
+    strengths = {}
+    for term, strength in attributes.items():
+        name, is_positive = model.vocabulary.resolve(term)
+        if name in strengths:
+            raise ConfigError(f"{term!r} sets {name!r} a second time; give each attribute once")
+        if not math.isfinite(strength):
+            raise ConfigError(f"the strength of {term!r} is {strength}; it is a number such as 1 or -0.5")
+        strengths[name] = float(strength if is_positive else -strength)
+    if not strengths:
+        raise ConfigError('no attribute to edit; give for example {"lipstick": 1}')
+    return strengths
+
+
+def calibrated_steps(strengths: Mapping[str, float], model: Model) -> dict[str, float]:
+    """The signed steps along a / ||a||, in units of W, that strengths stand for; a way on may be longer than back.
+
+    Reads info["strengths"] = {name: {"true": step, "false": step}} of the a2d component, which its training measured.
+    ConfigError where it has none, CheckpointError where the model has no a2d.
+    """
+    known = model.info("a2d").get("strengths") or {}
+    for name in strengths:
+        if name not in known:
+            raise ConfigError(
+                f"the a2d of model {model.name!r} has no calibrated strength of {name!r}; train it again with "
+                "python -m styleT2I.train_a2d, which measures one if it has a --judge"
+            )
+    return {name: value * known[name]["true" if value > 0 else "false"] for name, value in strengths.items()}
+
+
+def given_latents(latents: torch.Tensor | np.ndarray, model: Model) -> torch.Tensor:
+    """ws [N, num_ws, w_dim] on the model's device, of w [w_dim] or ws [num_ws, w_dim] or many ws; ConfigError."""
+    G, latents = model.network("generator"), torch.as_tensor(latents, dtype=torch.float32)
+    full = (G.num_ws, G.w_dim)
+    if tuple(latents.shape) == (G.w_dim,):
+        latents = latents.expand(1, *full)
+    elif tuple(latents.shape) == full:
+        latents = latents.unsqueeze(0)
+    elif tuple(latents.shape[1:]) != full or not len(latents):
+        shape = list(latents.shape)
+        raise ConfigError(f"latents of shape {shape} do not fit: w has shape [{G.w_dim}], ws [{G.num_ws}, {G.w_dim}]")
+    return latents.to(model.device)

@@ -1,0 +1,127 @@
+"""Pictures that explain: what each attribute's step did to a face, and one attribute from weak to strong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch.nn import functional as F
+
+from styleT2I.errors import ConfigError
+from styleT2I.generation.pipeline import StyleT2I
+from styleT2I.generation.results import AttributeFound, Result
+from styleT2I.networks.faces.regions import RegionFinder
+from styleT2I.torch_utils.images import from_uint8, heat_u8, make_grid_u8, text_strip_u8, to_uint8
+
+PANEL_SIZE = 128  # pixels of a panel, at least: small faces are enlarged
+STRIP_STRENGTHS = (-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0)
+_OUTLINE = (0, 255, 255)
+
+
+@torch.no_grad()
+def explain_u8(pipeline: StyleT2I, result: Result, num_seeds: int = 4) -> torch.Tensor:
+    """One picture [3, H, W] uint8 of the first seeds side by side.
+
+    Above: the unedited face, the sentence alone (w + s), the adjusted one (w + s') and what the adjustment changed. For
+    every attribute: w + s' without its step, with it, the difference (brightest where most changed) and its region.
+    An attribute asked for that needed no step is shown against w + s' less its direction a, which says where it lives.
+    The region is left out where the model has no segmenter. ConfigError without an Attribute-to-Direction network.
+    """
+    seeds = result.seeds[:num_seeds]
+    found = [
+        one
+        for one in result.attributes
+        if one.cosine is not None and (one.value is not None or one.step[: len(seeds)].any())
+    ]
+    if not found:
+        raise ConfigError("there is nothing to explain: the model has no a2d, or the sentence names no attribute")
+    edited = result.ws[: len(seeds)].to(pipeline.model.device)
+    w = pipeline.latents(seeds, result.settings["truncation_psi"])[:, 0]
+    directions = pipeline.attribute_directions(w, [one.name for one in found])  # [N, A, num_ws, w_dim]
+    norms = directions.flatten(2).norm(dim=2)
+    shown = torch.stack([_shown_step(one, norm) for one, norm in zip(found, norms.t().cpu(), strict=True)], dim=1)
+    steps = torch.stack([one.step[: len(seeds)] for one in found], dim=1)
+    units = directions / norms[:, :, None, None].clamp_min(1e-8)
+    along = {name: values.to(w.device)[:, :, None, None] * units for name, values in (("is", steps), ("shown", shown))}
+
+    def draw(ws):
+        return pipeline.images_u8(ws, seeds, result.settings["noise_mode"])
+
+    alone, images = draw(edited - along["is"].sum(dim=1)), result.images_u8[: len(seeds)]
+    side = images.shape[-1] * _scale(images)
+    rows = [
+        _labels([f"seed {seed}: {result.prompt.text}" for seed in seeds], 4 * side),
+        _labels(["unedited", "sentence alone", "adjusted", "difference"] * len(seeds), side),
+        _panels([result.unedited_u8[: len(seeds)], alone, images, _difference_u8(alone, images)]),
+        _labels(["without it", "with it", "difference", "its region"] * len(seeds), side),
+    ]
+    for column, one in enumerate(found):
+        without = draw(edited - along["shown"][:, column])
+        panels = [without, images, _difference_u8(without, images), _region_u8(pipeline.model, images, one.region)]
+        rows += [_labels([_caption(one, row) for row in range(len(seeds))], 4 * side), _panels(panels)]
+    return torch.cat(rows, dim=1)
+
+
+@torch.no_grad()
+def strip_u8(
+    pipeline: StyleT2I, latents, name: str, strengths: Sequence[float] = STRIP_STRENGTHS, **settings
+) -> torch.Tensor:
+    """One picture [3, H, W] uint8: each latent a row, each strength of one attribute a column with its number above.
+
+    latents and settings (truncation_psi, noise_mode) as `StyleT2I.edit` takes them.
+    """
+    columns = [pipeline.edit(latents, {name: strength}, **settings).images_u8 for strength in strengths]
+    images = torch.stack(columns, dim=1).flatten(0, 1)  # [N * strengths, 3, R, R]
+    labels = _labels([f"{name} {strength:+g}" for strength in strengths], images.shape[-1] * _scale(images))
+    return torch.cat([labels, make_grid_u8(images, len(strengths), pad=0, scale=_scale(images))], dim=1)
+
+
+def _shown_step(one: AttributeFound, norm: torch.Tensor) -> torch.Tensor:
+    """The step that the picture takes back, [N]: that made, or all of a where an attribute asked for needed none."""
+    made = one.step[: len(norm)]
+    if one.value is None:
+        return made
+    return torch.where(made != 0, made, norm if one.value else -norm)
+
+
+def _caption(one: AttributeFound, row: int) -> str:
+    name = one.name if one.value is not False else f"not {one.name}"
+    if one.step[row] == 0:
+        return f"{name}: no step needed, against -a" if one.value is not None else f"{name}: left open, kept itself"
+    what = "" if one.value is not None else " (left open)"
+    who, (before, after) = list(one.margins.items())[-1] if one.margins else ("", (None, None))
+    seen = f", {who} {before[row]:+.1f} > {after[row]:+.1f}" if who else ""
+    return f"{name}{what}: step {one.step[row]:+.1f}{seen}"
+
+
+def _difference_u8(before_u8, after_u8):
+    """Where two sets of pictures differ, summed over the channels, each picture's largest difference brightest."""
+    difference = (before_u8.float() - after_u8.float()).abs().sum(dim=1)  # [N, R, R]
+    return heat_u8(difference / difference.amax(dim=(1, 2), keepdim=True).clamp_min(1))
+
+
+def _region_u8(model, images_u8, region):
+    """The pictures with the outline of an attribute's region; white where there is none."""
+    if region is None or not model.has("segmenter"):
+        return torch.full_like(images_u8, 255)
+    image = from_uint8(images_u8).to(model.device)
+    mask, _ = RegionFinder(model.network("segmenter"))(image, [region] * len(image))
+    scale = _scale(images_u8)
+    mask = F.interpolate(mask.unsqueeze(1), scale_factor=scale, mode="bilinear").cpu().gt(0.5).float()
+    outline = (F.max_pool2d(mask, 3, 1, 1) - mask) > 0  # [N, 1, H, W]
+    enlarged = to_uint8(F.interpolate(image, scale_factor=scale, mode="bicubic").cpu())
+    return torch.where(outline, torch.tensor(_OUTLINE, dtype=torch.uint8).view(1, 3, 1, 1), enlarged)
+
+
+def _panels(columns):
+    """Sets of pictures [N, 3, ., .] as one row [3, H, W]: the first picture of every set, then the second ..."""
+    rows = zip(*(column.split(1) for column in columns), strict=True)
+    return torch.cat([make_grid_u8(one, 1, pad=0, scale=_scale(one)) for row in rows for one in row], dim=2)
+
+
+def _labels(texts, width):
+    return torch.cat([text_strip_u8(text, width) for text in texts], dim=2)
+
+
+def _scale(images_u8):
+    return max(1, PANEL_SIZE // images_u8.shape[-1])

@@ -1,0 +1,149 @@
+"""The networks of one model, loaded on first use, checked against each other, saved as a model folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from styleT2I.attributes.vocabulary import BUILT_IN, Vocabulary, load_vocabulary
+from styleT2I.config import to_dict
+from styleT2I.errors import CheckpointError, ConfigError
+from styleT2I.formats.component import Component, write_component
+from styleT2I.formats.foreign.registry import read_network
+from styleT2I.formats.model_card import write_model_card
+from styleT2I.formats.model_folder import ROLES, check_agreement, facts_of, read_model_folder, write_model_manifest
+from styleT2I.networks.clip.loading import clip_of_object
+from styleT2I.networks.registry import load_network_component
+from styleT2I.networks.stylegan2.precision import check_precision, set_precision
+from styleT2I.sources.provenance import info_with_origin
+from styleT2I.sources.resolve import MODEL, resolve
+from styleT2I.torch_utils.devices import resolve_device
+from styleT2I.torch_utils.files import check_writable_dir, write_bytes_atomic
+
+STEERING_ROLES = ("t2d", "a2d")  # networks that write into one generator's latent space
+
+
+class Model:
+    """Networks by role (formats.model_folder.ROLES) and the vocabulary their attributes are named in, on one device."""
+
+    def __init__(
+        self, sources: dict, *, vocabulary=None, device="auto", name: str = "custom", offline=None, precision="fp32"
+    ):
+        """sources: role -> network, component, or any source of one (sources.resolve); None leaves the role empty.
+
+        vocabulary: a Vocabulary, an embedded one's name or the path of its file; None: attributes are not read.
+        offline: True downloads nothing, None as the environment says. precision: of the generator's highest
+        resolutions, on a CUDA device also "fp16" or "bf16" (networks.stylegan2_precision).
+        """
+        for role in sources:
+            if role not in ROLES:
+                raise ConfigError(f"unknown component {role!r}; a model has {', '.join(ROLES)} and a vocabulary")
+        self.name = name
+        is_loaded = vocabulary is None or isinstance(vocabulary, Vocabulary)
+        self.vocabulary = vocabulary if is_loaded else load_vocabulary(vocabulary)
+        self._vocabulary_file = None if is_loaded else vocabulary
+        self.device = resolve_device(device)
+        check_precision(precision, self.device)
+        self.precision = precision
+        self.offline = offline
+        self.sources = {role: source for role, source in sources.items() if source is not None}
+        self._networks, self._hashes, self._steps, self._infos = {}, {}, {}, {}
+
+    @classmethod
+    def from_pretrained(
+        cls, model: str | Path, *, vocabulary=None, device="auto", offline=None, precision="fp32", **replacements
+    ) -> Model:
+        """Open a model: a folder, a name, an address or hf://owner/name; replacements take its components' places.
+
+        A replaced generator leaves the model's direction networks behind: they steer another latent space.
+        """
+        folder = read_model_folder(resolve(model, MODEL, offline=offline))
+        kept = dict(folder.files)
+        if replacements.get("generator") is not None:
+            kept = {role: file for role, file in kept.items() if role not in STEERING_ROLES}
+        given = {role: source for role, source in replacements.items() if source is not None}
+        settings = {"device": device, "offline": offline, "precision": precision}
+        return cls(kept | given, vocabulary=vocabulary or folder.vocabulary, name=folder.name, **settings)
+
+    def network(self, role: str) -> torch.nn.Module:
+        """The network of a role; CheckpointError when there is none, or it contradicts those loaded before."""
+        if role not in self._networks:
+            if role not in self.sources:
+                raise CheckpointError(self._missing(role))
+            network, self._hashes[role], self._steps[role], info = self._load(role, self.sources[role])
+            if role == "generator":
+                set_precision(network, self.precision)
+            facts = {self._where(r): facts_of(r, to_dict(n.config), self._infos[r]) for r, n in self._networks.items()}
+            check_agreement({**facts, self._where(role): facts_of(role, to_dict(network.config), info)})
+            self._networks[role], self._infos[role] = network, info
+        return self._networks[role]
+
+    def has(self, role: str) -> bool:
+        """Whether the model has a network for this role."""
+        return role in self.sources
+
+    def info(self, role: str) -> dict:
+        """What the component of a role says about its making; {} for one built in memory, errors as `network`."""
+        self.network(role)
+        return self._infos[role]
+
+    def describe(self) -> dict:
+        """Name of the model and, for every network in use, the hash of its component (None for one built in memory)."""
+        return {"name": self.name, "components": dict(self._hashes)}
+
+    def save(self, folder: str | Path, name: str | None = None, *, half: bool = False, licence=None) -> Path:
+        """Write every component, a model card and a model.json, which is returned; `from_pretrained` opens the folder.
+
+        half stores the weights as fp16. licence: of the model, for its card; a README.md of another's hand is left as
+        it is. Raises OutputError, or CheckpointError where components do not fit.
+        """
+        for role in self.sources:
+            self.network(role)  # all must load and agree before the first is written
+        folder = check_writable_dir(folder)
+        files = {}
+        for role, network in self._networks.items():
+            stem = role.replace(".", "_")
+            config, state = to_dict(network.config), network.state_dict()
+            made = {"step": self._steps[role], "info": self._infos[role]}
+            write_component(folder, stem, network.kind, config, state, half=half, **made)
+            files[role] = f"{stem}.json"
+        name, vocabulary = name or self.name, self._saved_vocabulary(folder)
+        write_model_card(folder, name, files, vocabulary, licence)
+        return write_model_manifest(folder, name, files, vocabulary)
+
+    def _load(self, role, source):
+        if isinstance(source, torch.nn.Module):
+            network = clip_of_object(source) if ROLES[role] == "clip" else source
+            return network.to(self.device).eval(), None, None, {}
+        is_read = isinstance(source, Component)
+        component = source if is_read else read_network(resolve(source, role, offline=self.offline))
+        if component.kind != ROLES[role]:
+            raise CheckpointError(f"{component.path}: is a {component.kind!r}, but the {role} is a {ROLES[role]!r}")
+        network = load_network_component(component, self.device)
+        return network, component.sha256, component.step, info_with_origin(component)
+
+    def _where(self, role):
+        source = self.sources.get(role, "FILE")
+        if isinstance(source, Component):
+            return str(source.path)
+        return f"the {role} given" if isinstance(source, torch.nn.Module) else str(source)
+
+    def _missing(self, role):
+        if role not in STEERING_ROLES:
+            return f"model {self.name!r} has no {role}; it has {', '.join(self.sources) or 'nothing'}"
+        what, needs = {
+            "t2d": ("Text-to-Direction", "--data DATA"),
+            "a2d": ("Attribute-to-Direction", "--judge JUDGE --segmenter SEGMENTER"),
+        }[role]
+        command = f"python -m styleT2I.train_{role} --generator {self._where('generator')} --clip {self._where('clip')}"
+        return f"model {self.name!r} has no {what} network; train one with: {command} {needs} --outdir DIR"
+
+    def _saved_vocabulary(self, folder):
+        """The manifest's entry: the name of an embedded vocabulary, or of the file copied into the folder."""
+        if self.vocabulary is None or self.vocabulary.name in BUILT_IN:
+            return self.vocabulary and self.vocabulary.name
+        if self._vocabulary_file is None:
+            raise ConfigError("a vocabulary built in memory cannot be saved; give the path of its JSON file instead")
+        write_bytes_atomic(folder / "vocabulary.json", Path(self._vocabulary_file).read_bytes())
+        return "vocabulary.json"

@@ -1,0 +1,93 @@
+"""By how much a picture shows an attribute, and whose eyes decide that during generation: the guide judge's or CLIP's.
+
+Neither the held-out judge nor the scoring CLIP can be asked here: what measures the model must not steer it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from styleT2I.attributes.vocabulary import Vocabulary
+from styleT2I.attributes.wording.sentences import sentence
+from styleT2I.errors import ConfigError
+from styleT2I.generation.model import Model
+from styleT2I.metrics.zero_shot import prompt_features, zero_shot_margins
+from styleT2I.networks.clip.model import CLIP
+
+OBSERVERS = ("auto", "judge", "clip")
+
+
+@dataclass(frozen=True)
+class Observer:
+    """Margins [N, A] of the attributes `names` in an image [N, 3, H, W] in [-1, 1]; above 0 the attribute is there.
+
+    Margins are log-odds: the judge's logits, or CLIP's zero-shot cosine margins times its temperature scale.
+    """
+
+    name: str  # "judge" or "clip"
+    names: tuple[str, ...]
+    margins: Callable[[torch.Tensor], torch.Tensor]
+
+
+def open_observer(model: Model, names: Sequence[str], by: str = "auto") -> Observer:
+    """The observer asked for; "auto" is the guide judge where the model has one that knows all the names, else CLIP.
+
+    Raises ConfigError for another name, or for a judge that does not know an attribute, CheckpointError where the
+    model lacks the network.
+    """
+    if by not in OBSERVERS:
+        raise ConfigError(f"unknown observer {by!r}; choose one of {', '.join(OBSERVERS)}")
+    if by == "judge" or (by == "auto" and model.has("judges.guide")):
+        judge = model.network("judges.guide")
+        unknown = [name for name in names if name not in judge.attribute_names]
+        if not unknown:
+            columns = [judge.attribute_names.index(name) for name in names]
+            return Observer("judge", tuple(names), lambda image: judge(image)[:, columns])
+        if by == "judge":
+            raise ConfigError(f"the guide judge does not know {unknown[0]!r}; let CLIP look: --adjust-by clip")
+    return Observer("clip", tuple(names), _clip_margins(model, names))
+
+
+def _clip_margins(model, names):
+    clip, vocabulary = model.network("clip"), model.vocabulary
+    logits = ZeroShotLogits(clip, vocabulary)  # of all attributes: rivals in an exclusive group count, asked for or not
+    columns = [vocabulary.index(name) for name in names]
+    return lambda image: logits(clip.encode_image(image))[:, columns]
+
+
+def fixed_prompts(vocabulary: Vocabulary, names) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Two wordings of "yes" and two of "no" for every attribute: its phrase and the sentence about a person."""
+    return tuple(
+        [(vocabulary[name].side(value).phrase, sentence({name: value}, vocabulary)) for name in names]
+        for value in (True, False)
+    )
+
+
+class ZeroShotLogits:
+    """CLIP's zero-shot logits [N, A] of a vocabulary's attributes, from image features [N, D] on its device."""
+
+    @torch.no_grad()
+    def __init__(self, clip: CLIP, vocabulary: Vocabulary):
+        names = vocabulary.names
+        self.scale = clip.temperature_scale
+        self.sides = [
+            prompt_features(torch.stack([clip.encode_text(list(wordings)) for wordings in side]))
+            for side in fixed_prompts(vocabulary, names)
+        ]
+        self.groups = exclusive_columns(vocabulary, names)
+
+    def __call__(self, image_features: torch.Tensor) -> torch.Tensor:
+        return self.scale * zero_shot_margins(image_features, *self.sides, self.groups)
+
+
+def exclusive_columns(vocabulary: Vocabulary, names) -> list[list[int]]:
+    """Columns of the groups of which exactly one attribute holds, where all of a group are among the names."""
+    names = list(names)
+    return [
+        [names.index(name) for name in group.attributes]
+        for group in vocabulary.exclusive
+        if group.exactly_one and set(group.attributes) <= set(names)
+    ]

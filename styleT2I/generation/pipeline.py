@@ -1,0 +1,312 @@
+"""The whole way from a sentence to faces: `StyleT2I.from_pretrained("minifaces").generate("he is wearing lipstick")`.
+
+text -> Prompt -> text features -> s = T2D(w, text features) -> s' = adjust(s, a_i = A2D(w, attribute i of the Prompt))
+seed -> z -> mapping -> w ----------------------------------> w + s' -> synthesis -> image
+"""
+
+from __future__ import annotations
+
+import operator
+import tempfile
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+
+from styleT2I.attributes.prompt import Prompt, understand
+from styleT2I.attributes.wording.sentences import phrase
+from styleT2I.errors import ConfigError
+from styleT2I.generation.adjustment import Adjusted, AdjustmentConfig, adjust
+from styleT2I.generation.edit_arguments import calibrated_steps, given_latents, named_strengths
+from styleT2I.generation.model import Model
+from styleT2I.generation.observers import open_observer
+from styleT2I.generation.results import EditResult, Result, attributes_found
+from styleT2I.metrics.attributes import encode_requests
+from styleT2I.sources.hub import upload
+from styleT2I.torch_utils.batching import in_micro_batches
+from styleT2I.torch_utils.images import to_uint8
+from styleT2I.torch_utils.seeding import generator, latents_of_seeds
+
+BLOCK = 64  # latents adjusted and drawn at a time, which bounds the memory
+
+
+class StyleT2I:
+    """Text to image on one model: a generator, a CLIP and a Text-to-Direction network that belong together."""
+
+    def __init__(self, model: Model):
+        self.model = model
+        self._observers = {}
+
+    @classmethod
+    def from_pretrained(
+        cls, model: str | Path = "minifaces", *, device="auto", precision="fp32", **replacements
+    ) -> StyleT2I:
+        """Open a model: a folder, a name, https://HOST/FOLDER or hf://owner/name; as `Model.from_pretrained`.
+
+        precision: on a CUDA device also "fp16" or "bf16", which the generator's highest resolutions then compute in.
+        replacements: t2d= and other roles, each a network or any source of one. offline=True downloads nothing.
+        """
+        return cls(Model.from_pretrained(model, device=device, precision=precision, **replacements))
+
+    @classmethod
+    def from_components(
+        cls, *, vocabulary=None, device="auto", name: str = "custom", offline=None, precision="fp32", **components
+    ) -> StyleT2I:
+        """Build from parts: generator=, clip=, t2d= and other roles of `Model`, each a network or any source of one."""
+        settings = {"device": device, "name": name, "offline": offline, "precision": precision}
+        return cls(Model(components, vocabulary=vocabulary, **settings))
+
+    def save_pretrained(
+        self, folder: str | Path, name: str | None = None, *, half: bool = False, licence: str | None = None
+    ) -> Path:
+        """Write the model, with a model card, as a folder that `from_pretrained` opens, as `Model.save`."""
+        return self.model.save(folder, name, half=half, licence=licence)
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        half: bool = False,
+        licence: str | None = None,
+        private: bool | None = None,
+        revision: str | None = None,
+        message: str | None = None,
+        token: str | None = None,
+    ) -> str:
+        """Upload the model to the Hugging Face Hub as `repo_id` ("owner/name") and return the commit's address.
+
+        The repository is made where there is none; `from_pretrained("hf://owner/name")` opens it. token: None is that
+        of `hf auth login`. Raises DownloadError when the Hub refuses, otherwise as `save_pretrained`.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            self.save_pretrained(folder, repo_id.rpartition("/")[2], half=half, licence=licence)
+            return upload(folder, repo_id, private=private, revision=revision, message=message, token=token)
+
+    def understand(self, text: str, *, strict: bool = False) -> Prompt:
+        """What the model makes of a sentence, its attributes and warnings; PromptError as attributes.prompt has it."""
+        text_encoder = self.model.network("t2d").text_encoder or self.model.network("clip")
+        return understand(text, text_encoder, self.model.vocabulary, strict=strict)
+
+    @torch.no_grad()
+    def latents(self, seeds: Iterable[int], truncation_psi: float = 0.7) -> torch.Tensor:
+        """ws [N, num_ws, w_dim] of seeds on the model's device, each from its seed alone."""
+        G, seeds = self.model.network("generator"), _checked_seeds(seeds)
+        _check_generator(G, truncation_psi)
+        z = latents_of_seeds(seeds, G.z_dim).to(self.model.device)
+        with _exact_convolutions():
+            return in_micro_batches(lambda z: G.mapping(z, truncation_psi=truncation_psi), self._batch_size, z)
+
+    @torch.no_grad()
+    def directions(
+        self, ws: torch.Tensor, prompts: Sequence[Prompt], adjustment: AdjustmentConfig | None = None
+    ) -> Adjusted:
+        """The direction of each latent's sentence, adjusted or, with None, as Text-to-Direction has it.
+
+        ws [N, num_ws, w_dim] on the model's device, one Prompt each (they may differ). What is drawn is
+        `ws + result.s_adjusted`. A row does not depend on the others. CheckpointError where the model lacks a network.
+        """
+        t2d = self.model.network("t2d")
+        encoded = {text: self._encode("t2d", text) for text in dict.fromkeys(prompt.text for prompt in prompts)}
+        text_features = torch.cat([encoded[prompt.text] for prompt in prompts])  # [N, text_dim]
+        with _exact_convolutions():
+            s = in_micro_batches(t2d, self._batch_size, ws[:, 0], text_features)  # [N, num_ws, w_dim]
+            names = self._adjustable(prompts, adjustment)
+            return self._adjusted(ws, s, prompts, names, adjustment) if names else Adjusted.untouched(s)
+
+    @torch.no_grad()
+    def attribute_directions(self, w: torch.Tensor, names: Sequence[str]) -> torch.Tensor:
+        """a_i of every attribute's affirmative phrase: w [N, w_dim] -> [N, A, num_ws, w_dim]."""
+        a2d = self.model.network("a2d")
+        phrases = [phrase(name, True, self.model.vocabulary) for name in names]
+        features = torch.cat([self._encode("a2d", one) for one in phrases])  # [A, text_dim]
+
+        def directions(w):
+            rows = a2d(w.repeat_interleave(len(names), dim=0), features.repeat(len(w), 1))
+            return rows.unflatten(0, (len(w), len(names)))
+
+        return in_micro_batches(directions, self._batch_size, w)
+
+    @torch.no_grad()
+    def images_u8(self, ws: torch.Tensor, seeds: Sequence[int], noise_mode: str = "const") -> torch.Tensor:
+        """Pictures uint8 [N, 3, R, R] of ws [N, num_ws, w_dim] on the CPU; random noise follows from the seeds."""
+        G = self.model.network("generator")
+
+        def draw(ws, seeds):
+            noise = [generator("noise", seed) for seed in seeds.tolist()]
+            return to_uint8(G.synthesis(ws, noise_mode=noise_mode, generator=noise)).cpu()
+
+        with _exact_convolutions():
+            return in_micro_batches(draw, self._batch_size, ws, torch.tensor(seeds))
+
+    @torch.no_grad()
+    def generate(
+        self,
+        text: str | Prompt,
+        seeds: Iterable[int] = range(8),
+        *,
+        truncation_psi: float = 0.7,
+        noise_mode: str = "const",
+        strict: bool = False,
+        adjustment: AdjustmentConfig | Literal["auto"] | None = "auto",
+    ) -> Result:
+        """Draw one face a seed that matches the text, and the face of the same seed without it.
+
+        The picture of a seed is the same, byte for byte on one machine, whatever the other seeds. strict makes words
+        that the model does not know an error. adjustment: "auto" adjusts by default where the model has an
+        Attribute-to-Direction network; None is Text-to-Direction alone; a configuration on a model without the network
+        is a warning. Raises PromptError, ConfigError or CheckpointError.
+        """
+        prompt = text if isinstance(text, Prompt) else self.understand(text, strict=strict)
+        seeds = _checked_seeds(seeds)
+        adjustment = self._possible(adjustment)
+        blocks = [seeds[start : start + BLOCK] for start in range(0, len(seeds), BLOCK)]
+        parts = [self._draw(prompt, block, truncation_psi, noise_mode, adjustment) for block in blocks]
+        adjusted = Adjusted.join([part.pop("adjusted") for part in parts])
+        drawn = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+        clip_margins = (drawn.pop("clip_before"), drawn.pop("clip_after")) if "clip_before" in drawn else None
+        vocabulary = self.model.vocabulary
+        found = attributes_found(adjusted, prompt, vocabulary, clip_margins) if vocabulary else ()
+        settings = {"truncation_psi": truncation_psi, "noise_mode": noise_mode, **self._machine()}
+        return Result(
+            prompt, seeds, **drawn, adjustment=adjustment, attributes=found, settings=settings,
+            model=self.model.describe(),
+        )  # fmt: skip
+
+    @torch.no_grad()
+    def edit(
+        self,
+        latents: int | Iterable[int] | torch.Tensor,
+        attributes: Mapping[str, float],
+        *,
+        truncation_psi: float = 0.7,
+        noise_mode: str = "const",
+    ) -> EditResult:
+        """Move faces along attribute directions, say {"lipstick": 1, "smiling": -0.5}, all taken at the unmoved latent.
+
+        latents: seeds, or w [w_dim], ws [num_ws, w_dim] or [N, num_ws, w_dim]. Strength 1 is the smallest step at which
+        the guide judge saw the attribute on 95 % of latents, -1 that at which it saw it no more; A2D training measures
+        both. Names are any terms of the vocabulary: {"young": 1} is {"old": -1}. ConfigError, CheckpointError.
+        """
+        strengths = named_strengths(attributes, self.model)
+        steps = calibrated_steps(strengths, self.model)
+        is_given = isinstance(latents, (torch.Tensor, np.ndarray))
+        seeds = None if is_given else _checked_seeds(latents)
+        ws = given_latents(latents, self.model) if is_given else self.latents(seeds, truncation_psi)
+        with _exact_convolutions():
+            directions = self.attribute_directions(ws.mean(dim=1), list(steps))  # [N, A, num_ws, w_dim]
+            units = directions / directions.flatten(2).norm(dim=2)[:, :, None, None].clamp_min(1e-8)
+            moved = ws + (torch.tensor(list(steps.values()), device=ws.device)[:, None, None] * units).sum(dim=1)
+        images, unedited = (
+            self.images_u8(styles, seeds or range(len(ws)), noise_mode) for styles in (moved, ws)
+        )  # fmt: skip
+        psi = None if is_given else truncation_psi
+        settings = {"truncation_psi": psi, "noise_mode": noise_mode, **self._machine()}
+        return EditResult(seeds, images, unedited, moved.cpu(), strengths, steps, settings, self.model.describe())
+
+    def _machine(self):
+        return {"device": str(self.model.device), "precision": self.model.precision}
+
+    @property
+    def _batch_size(self):
+        return max(1, min(8, 1024 // self.model.network("generator").resolution))
+
+    def _encode(self, role, text):
+        network = self.model.network(role)
+        return network.encode_text([text], None if network.text_encoder else self.model.network("clip"))
+
+    def _possible(self, adjustment):
+        """The adjustment that the model is able to, None for none."""
+        can_adjust = self.model.has("a2d") and self.model.vocabulary is not None
+        if adjustment == "auto":
+            return AdjustmentConfig() if can_adjust else None
+        if adjustment is not None and not can_adjust:
+            reason = "Attribute-to-Direction network" if self.model.vocabulary is not None else "vocabulary"
+            warnings.warn(f"model {self.model.name!r} has no {reason}, so nothing is adjusted", stacklevel=3)
+            return None
+        return adjustment
+
+    def _adjustable(self, prompts, adjustment):
+        """The attributes to find directions of, in the vocabulary's order: all if pictures are looked at (what is clear
+        there is measured by all), else those asked for."""
+        asked = set().union(*(prompt.attributes for prompt in prompts))
+        if adjustment is None or not asked or (adjustment.method == "none" and not self.model.has("a2d")):
+            return ()
+        trained = self.model.info("a2d").get("attributes", self.model.vocabulary.names)
+        needed = self.model.vocabulary.names if adjustment.looks else asked
+        return tuple(name for name in self.model.vocabulary.names if name in trained and name in needed)
+
+    def _adjusted(self, ws, s, prompts, names, adjustment):
+        groups = [group.attributes for group in self.model.vocabulary.exclusive if group.exactly_one]
+        requests = encode_requests(
+            [{name: value for name, value in prompt.attributes.items() if name in names} for prompt in prompts],
+            names,
+            [group for group in groups if set(group) <= set(names)],
+        )
+        observer = self._observer(names, adjustment.by) if adjustment.looks else None
+        return adjust(
+            s,
+            self.attribute_directions(ws[:, 0], names),
+            (requests.asked * (2.0 * requests.values - 1)).to(s.device),
+            adjustment,
+            names,
+            is_free=requests.free.to(s.device),
+            margins=lambda s, rows: self._margins(observer, ws[rows] + s),
+            observer=observer and observer.name,
+        )
+
+    def _observer(self, names, by):
+        if (names, by) not in self._observers:
+            self._observers[names, by] = open_observer(self.model, names, by)
+        return self._observers[names, by]
+
+    def _margins(self, observer, ws):
+        """What an observer says of latents ws [N, num_ws, w_dim]: [N, A]."""
+        G = self.model.network("generator")
+        return in_micro_batches(lambda ws: observer.margins(G.synthesis(ws).clamp(-1, 1)), self._batch_size, ws)
+
+    def _draw(self, prompt, seeds, truncation_psi, noise_mode, adjustment):
+        """One block of the flow: "ws" edited, "unedited_u8", "images_u8" and CLIP's margins on the CPU, "adjusted"."""
+        ws = self.latents(seeds, truncation_psi)
+        adjusted = self.directions(ws, [prompt] * len(seeds), adjustment or AdjustmentConfig("none"))
+        edited = ws + adjusted.s_adjusted
+        drawn = {
+            "images_u8": self.images_u8(edited, seeds, noise_mode),
+            "unedited_u8": self.images_u8(ws, seeds, noise_mode),
+            "ws": edited.cpu(),
+            "adjusted": adjusted,
+        }
+        if prompt.attributes and self.model.has("clip"):
+            clip = self._observer(self.model.vocabulary.names, "clip")
+            with _exact_convolutions():
+                drawn["clip_after"] = self._margins(clip, edited).cpu()
+                is_same = torch.equal(adjusted.s, adjusted.s_adjusted)
+                drawn["clip_before"] = drawn["clip_after"] if is_same else self._margins(clip, ws + adjusted.s).cpu()
+        return drawn
+
+
+def _checked_seeds(seeds) -> tuple[int, ...]:
+    try:
+        seeds = tuple(operator.index(seed) for seed in (seeds if isinstance(seeds, Iterable) else (seeds,)))
+    except TypeError as error:
+        raise ConfigError(f"seeds are integers from 0 to 2^63 - 1: {error}") from error
+    if not seeds:
+        raise ConfigError("no seeds given; pass for example seeds=range(8)")
+    for seed in seeds:
+        if not 0 <= seed < 2**63:
+            raise ConfigError(f"a seed is an integer from 0 to 2^63 - 1, not {seed}")
+    return seeds
+
+
+def _check_generator(G, truncation_psi) -> None:
+    if G.c_dim:
+        raise ConfigError(f"the generator takes labels (c_dim {G.c_dim}); StyleT2I needs an unconditional one")
+    if truncation_psi != 1 and not hasattr(G.mapping, "w_avg"):
+        raise ConfigError(f"the generator has no mean of w to truncate to; use psi 1 in place of {truncation_psi}")
+
+
+def _exact_convolutions():
+    """cuDNN at full fp32 and with repeatable algorithms, so that devices agree and a seed keeps its picture."""
+    return torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)

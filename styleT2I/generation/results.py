@@ -1,0 +1,155 @@
+"""What generating and editing return: pictures, latents, and everything needed to make them again."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict, dataclass
+
+import torch
+
+import styleT2I
+from styleT2I.attributes.prompt import Prompt
+from styleT2I.attributes.vocabulary import Vocabulary
+from styleT2I.generation.adjustment import Adjusted, AdjustmentConfig
+from styleT2I.torch_utils.images import make_grid_u8
+
+GRID_FACE_SIZE = 192  # pixels a face should take in a grid, so that 64 px pictures can be read
+
+
+@dataclass(frozen=True)
+class AttributeFound:
+    """One attribute that a sentence asks for, or leaves open and is held (value None), on every latent of a result."""
+
+    name: str
+    value: bool | None
+    phrase: str  # of the value; of the affirmative side where it is None
+    region: str | None  # where it shows, by the vocabulary
+    cosine: torch.Tensor | None  # [N] of its direction (of the opposite, if denied) and the sentence's; None: has none
+    step: torch.Tensor  # [N] along a / ||a||, in units of W; 0: not adjusted
+    margins: dict[str, tuple[torch.Tensor, torch.Tensor]]  # "clip", "judge" -> [N] before and after the adjustment
+
+    def to_dict(self, row: int) -> dict:
+        """What happened to it on one latent; margins are log-odds, above 0 the attribute is seen."""
+        return {
+            "cosine": None if self.cosine is None else self.cosine[row].item(),
+            "adjusted": self.step[row].item() != 0,
+            "step": self.step[row].item(),
+            **{
+                f"{observer}_margin": {"before": before[row].item(), "after": after[row].item()}
+                for observer, (before, after) in self.margins.items()
+            },
+        }
+
+
+@dataclass(frozen=True)
+class Result:
+    """Pictures of one sentence, one a seed, beside what the same seeds show without it."""
+
+    prompt: Prompt
+    seeds: tuple[int, ...]
+    images_u8: torch.Tensor  # [N, 3, R, R] uint8, on the CPU
+    unedited_u8: torch.Tensor  # [N, 3, R, R] uint8: the same w without the direction
+    ws: torch.Tensor  # [N, num_ws, w_dim], edited, on the CPU
+    adjustment: AdjustmentConfig | None  # None: Text-to-Direction alone
+    attributes: tuple[AttributeFound, ...]  # those asked for, in the vocabulary's order, then those held
+    settings: dict  # truncation_psi, noise_mode, device
+    model: dict  # name and hashes of the components
+
+    def to_dict(self) -> dict:
+        """Everything needed to make the pictures again, ready for JSON."""
+        asked = [found for found in self.attributes if found.value is not None]
+        held = [found for found in self.attributes if found.value is None]
+        return {
+            "text": self.prompt.text,
+            "attributes": self.prompt.attributes,
+            "found": [{key: getattr(one, key) for key in ("name", "value", "phrase", "region")} for one in asked],
+            "warnings": list(self.prompt.warnings),
+            "adjustment": self.adjustment and asdict(self.adjustment),
+            "seeds": list(self.seeds),
+            "images": [
+                {
+                    "seed": seed,
+                    "attributes": {found.name: found.to_dict(row) for found in asked},
+                    "held": {found.name: found.to_dict(row) for found in held if found.step[row] != 0},
+                }
+                for row, seed in enumerate(self.seeds)
+            ],
+            **self.settings,
+            "model": self.model,
+            "versions": versions(),
+        }
+
+    def grid_u8(self, ncol: int = 8) -> torch.Tensor:
+        """One picture [3, H, W] uint8: rows of `ncol` unedited faces, each row above its edits, enlarged if small."""
+        return before_after_grid_u8(self.unedited_u8, self.images_u8, ncol)
+
+
+@dataclass(frozen=True)
+class EditResult:
+    """Pictures of latents moved along attribute directions, beside the same latents unmoved."""
+
+    seeds: tuple[int, ...] | None  # None: the latents were given
+    images_u8: torch.Tensor  # [N, 3, R, R] uint8, on the CPU
+    unedited_u8: torch.Tensor  # [N, 3, R, R] uint8
+    ws: torch.Tensor  # [N, num_ws, w_dim], moved, on the CPU
+    strengths: dict[str, float]  # by attribute as the vocabulary names it: 1 turns it on, -1 off, on most faces
+    steps: dict[str, float]  # the same along a / ||a||, in units of W
+    settings: dict
+    model: dict
+
+    def to_dict(self) -> dict:
+        """Everything needed to make the pictures again, ready for JSON (of latents given, all but the latents)."""
+        return {
+            "seeds": self.seeds and list(self.seeds),
+            "strengths": self.strengths,
+            "steps": self.steps,
+            **self.settings,
+            "model": self.model,
+            "versions": versions(),
+        }
+
+    def grid_u8(self, ncol: int = 8, num: int | None = None) -> torch.Tensor:
+        """One picture [3, H, W] uint8 of the first `num`, as `Result.grid_u8`."""
+        return before_after_grid_u8(self.unedited_u8[:num], self.images_u8[:num], ncol)
+
+
+def attributes_found(
+    adjusted: Adjusted, prompt: Prompt, vocabulary: Vocabulary, clip_margins: tuple[torch.Tensor, torch.Tensor] | None
+) -> tuple[AttributeFound, ...]:
+    """What N latents got for one sentence: the attributes asked for, then those left open that were stepped anywhere.
+
+    clip_margins: [N, all of the vocabulary] before and after.
+    """
+    num, columns = len(adjusted.s), {name: column for column, name in enumerate(adjusted.names)}
+    stepped = [name for name, column in columns.items() if adjusted.steps[:, column].any()]
+    asked = [name for name in vocabulary.names if name in prompt.attributes]
+    found = []
+    for name in [*asked, *(name for name in stepped if name not in asked)]:
+        value, column, margins = prompt.attributes.get(name), columns.get(name), {}
+        if clip_margins is not None:
+            margins["clip"] = tuple(values[:, vocabulary.index(name)].cpu() for values in clip_margins)
+        if column is not None and adjusted.before is not None and adjusted.observer != "clip":
+            both = (adjusted.before, adjusted.after)
+            margins[adjusted.observer] = tuple(values[:, column].cpu() for values in both)
+        cosine = None if column is None else adjusted.cosines[:, column].cpu()
+        step = torch.zeros(num) if column is None else adjusted.steps[:, column].cpu()
+        attribute = vocabulary[name]
+        said = attribute.side(value is not False).phrase
+        found.append(AttributeFound(name, value, said, attribute.region, cosine, step, margins))
+    return tuple(found)
+
+
+def before_after_grid_u8(before_u8: torch.Tensor, after_u8: torch.Tensor, ncol: int) -> torch.Tensor:
+    """Two sets of pictures [N, 3, R, R] as one [3, H, W]: rows of `ncol` from the first, each above the second's."""
+    ncol = min(ncol, len(before_u8))
+    rows = []
+    for start in range(0, len(before_u8), ncol):
+        for images in (before_u8, after_u8):
+            row = images[start : start + ncol]
+            rows += [row, row.new_full((ncol - len(row), *row.shape[1:]), 255)]
+    return make_grid_u8(torch.cat(rows), ncol, scale=-(-GRID_FACE_SIZE // after_u8.shape[-1]))
+
+
+def versions() -> dict[str, str]:
+    """The versions that a record of pictures names."""
+    return {"styleT2I": styleT2I.__version__, "torch": torch.__version__, "python": platform.python_version()}

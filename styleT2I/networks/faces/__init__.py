@@ -1,0 +1,1 @@
+"""Networks and rules that read faces: attributes, parts, regions."""

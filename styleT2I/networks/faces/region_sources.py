@@ -1,0 +1,99 @@
+"""Where regions come from: a trained segmenter, a face-parsing model of transformers, or masks that a user drew."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from styleT2I.config import suggestion
+from styleT2I.errors import CheckpointError, ConfigError, DataError
+from styleT2I.networks.faces.face_parsing import HUB, open_face_parser
+from styleT2I.networks.faces.regions import REGION_RULES, RegionFinder
+from styleT2I.networks.faces.segmenter import Segmenter
+from styleT2I.networks.registry import load_network_component
+from styleT2I.torch_utils.images import load_image
+
+
+class RegionSource(Protocol):
+    """What finds the region of an attribute in an image: a RegionFinder, or FixedRegions."""
+
+    def check(self, regions: Sequence[str | None]) -> None:
+        """Raise ConfigError unless every region can be found."""
+
+    def __call__(self, image: Tensor, regions: Sequence[str | None]) -> tuple[Tensor, Tensor]:
+        """image [N, 3, H, W] in [-1, 1], a region each -> mask [N, H, W] of zeros and ones, has_region bool [N]."""
+
+
+class FixedRegions:
+    """The same masks for every image: enough where all faces are aligned alike. A RegionSource."""
+
+    def __init__(self, masks: Mapping[str, Tensor], where: str = "the masks"):
+        """masks: region -> [H, W] in [0, 1], 1 inside, resized to each image; `where` is for messages."""
+        self.masks, self.where = dict(masks), where
+
+    def check(self, regions: Sequence[str | None]) -> None:
+        """Warn of regions without a mask, which count as none; ConfigError on a mask whose name means nothing."""
+        asked = set(regions) - {None}
+        known = [*REGION_RULES, *asked]
+        for name in self.masks:
+            if name not in known:
+                raise ConfigError(f"{self.where}: unknown region {name!r}{suggestion(name, known)}")
+        missing = sorted(asked - set(self.masks))
+        if missing:
+            warnings.warn(
+                f"{self.where}: no mask of {', '.join(missing)}; such attributes have no region", stacklevel=2
+            )
+
+    @torch.no_grad()
+    def __call__(self, image: Tensor, regions: Sequence[str | None]) -> tuple[Tensor, Tensor]:
+        """As RegionFinder; what the image shows does not matter."""
+        mask = image.new_zeros((len(image), *image.shape[-2:]))
+        for name in set(regions) & set(self.masks):
+            rows = [i for i, region in enumerate(regions) if region == name]
+            resized = F.interpolate(self.masks[name][None, None].to(image), size=image.shape[-2:], mode="bilinear",
+                                    align_corners=False, antialias=True)  # fmt: skip
+            mask[rows] = (resized[0] >= 0.5).to(mask)
+        return mask, mask.flatten(1).any(dim=1)
+
+
+def read_fixed_regions(folder: str | Path) -> FixedRegions:
+    """Read REGION.png for each region, white inside and black outside; DataError names a file that is unusable."""
+    masks = {}
+    for path in sorted(Path(folder).glob("*.png")):
+        masks[path.stem] = load_image(path).float().mean(dim=0) / 255
+        if not (masks[path.stem] >= 0.5).any():
+            raise DataError(f"{path}: the mask is black everywhere; paint the region white")
+    if not masks:
+        raise DataError(f"{folder}: no masks; name them by region, say {folder}/mouth.png")
+    return FixedRegions(masks, str(folder))
+
+
+def open_segmenter(source: str | Path, device="cpu") -> RegionSource:
+    """Open whichever source of regions is named, ready to be called.
+
+    source: a segmenter's component, a folder of masks REGION.png, or a face-parsing model of transformers as a folder
+    or hf://OWNER/NAME. Raises a StyleT2IError that says what is wrong with it.
+    """
+    path = Path(source)
+    if str(source).startswith(HUB) or _is_transformers_folder(path):
+        return RegionFinder(open_face_parser(str(source), device))
+    if path.is_dir() and any(path.glob("*.png")):
+        return read_fixed_regions(path)
+    network = load_network_component(path, device)
+    if not isinstance(network, Segmenter):
+        raise CheckpointError(f"{path}: is a {network.kind!r}, not a segmenter")
+    return RegionFinder(network)
+
+
+def _is_transformers_folder(path: Path) -> bool:
+    try:
+        return "model_type" in json.loads((path / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False

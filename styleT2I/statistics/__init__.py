@@ -1,0 +1,1 @@
+"""Intervals, hypothesis tests, power, and correction for a judge's errors."""

@@ -1,0 +1,1 @@
+"""Training of the earlier text-to-image systems."""

@@ -1,0 +1,38 @@
+"""Training of DF-GAN (Tao et al. 2022): hinge loss with mismatched texts and the matching-aware gradient penalty."""
+
+from __future__ import annotations
+
+import torch
+
+from styleT2I.baselines.dfgan import DFGANDiscriminator, DFGANGenerator
+from styleT2I.config import override
+from styleT2I.training.baselines.losses import hinge_matching_loss, matching_gradient_penalty
+from styleT2I.training.baselines.task import BaselineTask
+
+
+class DFGANTask(BaselineTask):
+    """D, with its penalty, then G in every step."""
+
+    name = "dfgan"
+
+    def build(self, text_dim: int) -> dict[str, torch.nn.Module]:
+        config = self.config
+        return {
+            "G": DFGANGenerator(override(config.generator, text_dim=text_dim)),
+            "D": DFGANDiscriminator(override(config.discriminator, text_dim=text_dim)),
+        }
+
+    def update(self, step: int, batch, rng: torch.Generator) -> dict[str, float]:
+        config, G, D = self.config, self.networks["G"], self.networks["D"]
+        fake = G(self.noise(len(batch.text), rng), batch.text)
+        image, text = batch.image.requires_grad_(True), batch.text.requires_grad_(True)
+        h = D.features(image)
+        real = D.matching(h, text)
+        hinge = hinge_matching_loss(real, D.matching(h, batch.wrong), D(fake.detach(), batch.text.detach()))
+        penalty = matching_gradient_penalty(real, image, text, config.penalty_weight, config.penalty_power)
+        self.descend("D", hinge + penalty, step)
+        g_loss = -D(fake, batch.text.detach()).mean()
+        self.descend("G", g_loss, step)
+        self.average()
+        figures = {"loss_g": g_loss, "loss_d": hinge, "loss_penalty": penalty, "real_logit": real.mean()}
+        return {name: value.item() for name, value in figures.items()}

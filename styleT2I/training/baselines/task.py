@@ -1,0 +1,195 @@
+"""What the trainings of the earlier text-to-image GANs share as tasks of training.engine."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from styleT2I.config import to_dict
+from styleT2I.data.dataset import index_order, open_dataset
+from styleT2I.formats.component import read_component, write_component
+from styleT2I.formats.foreign.registry import read_network
+from styleT2I.formats.model_folder import write_model_manifest
+from styleT2I.networks.registry import load_network_component
+from styleT2I.torch_utils.images import from_uint8, make_grid_u8, save_png, to_uint8
+from styleT2I.torch_utils.seeding import generator, latents_of_seeds
+from styleT2I.training.baselines.config import BaselineConfig
+from styleT2I.training.baselines.text import ClipFeatures, DamsmFeatures, FileFeatures, copy_network
+from styleT2I.training.directions.setup import load_frozen
+from styleT2I.training.stylegan2.evaluation import JudgeFeatures, PixelFeatures, SampleEvaluation
+
+GRID_TEXTS, GRID_SEEDS = 6, 6
+
+
+class TextBatch(NamedTuple):
+    """N real pictures with the features of a true and of a wrong sentence each."""
+
+    image: torch.Tensor  # [N, 3, R, R] in [-1, 1]
+    text: torch.Tensor  # [N, text_dim]
+    wrong: torch.Tensor  # [N, text_dim]: the next picture's
+
+
+class BaselineTask:
+    """Networks and optimizers by name, "G" and its average "G_ema" among them; a system adds `build` and `update`."""
+
+    name = ""  # the system's, which is also its role in a model folder
+
+    def __init__(self, config: BaselineConfig, num_steps: int, seed: int = 0):
+        self.config, self.num_steps, self.seed = config, num_steps, seed
+
+    def build(self, text_dim: int) -> dict[str, torch.nn.Module]:
+        """New networks by name, "G" among them, for sentence features of this width."""
+        raise NotImplementedError
+
+    def update(self, step: int, batch: TextBatch, rng: torch.Generator) -> dict[str, float]:
+        """One optimisation step of all networks that learn at `step`; figures for the log."""
+        raise NotImplementedError
+
+    def setup(self, device: torch.device) -> None:
+        """Open the data and build the networks; DataError or CheckpointError where something does not fit."""
+        config = self.config
+        self.device, self.resolution = device, config.generator.resolution
+        self.data = open_dataset(config.data, self.resolution, with_masks=False)
+        self.text = self._open_text()
+        self.networks = {name: network.to(device) for name, network in self.build(self.text.dim).items()}
+        self.networks["G_ema"] = copy.deepcopy(self.networks["G"]).eval().requires_grad_(False)
+        self.optimizers = {
+            name: torch.optim.Adam(network.parameters(), lr=config.g_lr, betas=config.betas)
+            for name, network in self.networks.items() if name != "G_ema"
+        }  # fmt: skip
+        self.evaluation = self._build_evaluation()
+        indices = range(min(GRID_TEXTS, len(self.data)))
+        self.grid_text = self.text.of_samples(self.data, indices, generator("grid"))
+
+    def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
+        """One step of the system's own update; randomness comes from `rng` alone."""
+        indices = index_order(self.seed, len(self.data), self.config.batch_size, step)
+        image = from_uint8(self.data.batch(indices).images_u8).to(self.device)
+        text = self.text.of_samples(self.data, indices, rng)
+        if self.config.shuffle_captions:
+            text = text.roll(2, dims=0)
+        return self.update(step, TextBatch(image, text, text.roll(1, dims=0)), rng)
+
+    def state_dict(self) -> dict:
+        parts = {"networks": self.networks, "optimizers": self.optimizers}
+        return {kind: {name: part.state_dict() for name, part in held.items()} for kind, held in parts.items()}
+
+    def load_state_dict(self, state: dict) -> None:
+        for name, network in self.networks.items():
+            network.load_state_dict(state["networks"][name])
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][name])
+
+    def evaluate(self, step: int) -> dict[str, float]:
+        """Distances of the averaged generator's pictures of the evaluation's captions to its real ones."""
+        return {"kimg": step * self.config.batch_size / 1000, **self.evaluation.measure(_Drawn(self.sampler(step)))}
+
+    def snapshot(self, step: int, outdir: Path) -> None:
+        """Write a grid: one row a caption, one column a seed."""
+        G = self.sampler(step)
+        with torch.no_grad():
+            noise = latents_of_seeds(range(GRID_SEEDS), G.noise_dim).to(self.device)
+            images = torch.cat([G(noise, row.expand(GRID_SEEDS, -1)) for row in self.grid_text])
+        grid = make_grid_u8(to_uint8(images), GRID_SEEDS, scale=-(-96 // images.shape[-1]))
+        save_png(Path(outdir) / f"samples-{step:06d}.png", grid)
+
+    def export(self, outdir: Path, step: int) -> None:
+        """Write the averaged generator, the CLIP or DAMSM that reads its sentences and a model.json that joins them."""
+        outdir = Path(outdir)
+        info = {**self.text.info(), "training": {"model": self.name, **self._settings()}}
+        files = {self.name: self.write(outdir, self.name, "G_ema", step, info), **self.export_parts(outdir, step)}
+        for role, path in (("clip", self.config.clip), ("text_encoder", self.config.text_encoder)):
+            if path is not None:
+                files[role] = copy_network(outdir, role, path)
+        vocabulary = "minifaces" if self.config.data.startswith("minifaces:") else None
+        write_model_manifest(outdir, self.name, files, vocabulary)
+
+    def export_parts(self, outdir: Path, step: int) -> dict[str, str]:
+        """Write what else belongs to the system's model; role -> name of the manifest written."""
+        return {}
+
+    def write(self, outdir: Path, file: str, name: str, step: int, info: dict) -> str:
+        """Write one of the networks as the component `file`; the name of its manifest."""
+        network = self.networks[name]
+        state = network.state_dict()
+        return write_component(outdir, file, network.kind, to_dict(network.config), state, step=step, info=info).name
+
+    def sampler(self, step: int) -> torch.nn.Module:
+        """The network that draws pictures after `step` steps."""
+        return self.networks["G_ema"]
+
+    def noise(self, num: int, rng: torch.Generator) -> torch.Tensor:
+        """Standard normal noise [num, noise_dim] of the generator."""
+        return torch.randn(num, self.networks["G"].noise_dim, generator=rng).to(self.device)
+
+    def learning_rate(self, name: str) -> float:
+        """That of a network before any halving."""
+        return self.config.g_lr if name == "G" else self.config.d_lr
+
+    def descend(self, name: str, loss: torch.Tensor, step: int) -> None:
+        """One step of a network's optimizer down the loss; only its own weights get gradients from it."""
+        network, optimizer = self.networks[name], self.optimizers[name]
+        rate = self.learning_rate(name)
+        if self.config.halving_kimg is not None:
+            rate *= 0.5 ** (step * self.config.batch_size // round(self.config.halving_kimg * 1000))
+        learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
+        gradients = torch.autograd.grad(loss, learning, allow_unused=True)
+        for parameter, gradient in zip(learning, gradients, strict=True):
+            parameter.grad = gradient
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+    @torch.no_grad()
+    def average(self) -> None:
+        """Move G_ema, its statistics included, towards G so that an image's weight halves every ema_kimg thousand."""
+        half_life = self.config.ema_kimg * 1000
+        beta = 0.5 ** (self.config.batch_size / half_life) if half_life else 0.0
+        current = self.networks["G"].state_dict()
+        for name, average in self.networks["G_ema"].state_dict().items():
+            average.copy_(current[name].lerp(average, beta) if average.is_floating_point() else current[name])
+
+    def _open_text(self):
+        config = self.config
+        if config.embeddings is not None:
+            return FileFeatures(config.embeddings, self.data, self.device, config.num_mean)
+        if config.clip is not None:
+            return ClipFeatures(load_frozen(config.clip, "clip", self.device)[0], self.data, config.num_mean)
+        training = read_network(config.text_encoder).info.get("training", {})
+        encoder, _ = load_frozen(config.text_encoder, "damsm-text", self.device)
+        return DamsmFeatures(encoder, training, config.num_mean)
+
+    def _settings(self):
+        names = {role: getattr(self.config, role) for role in ("clip", "text_encoder", "judge", "embeddings")}
+        return {**to_dict(self.config), **{role: Path(path).name for role, path in names.items() if path}}
+
+    def _build_evaluation(self):
+        config = self.config
+        data = self.data if config.eval_data is None else open_dataset(
+            config.eval_data, self.resolution, with_masks=False
+        )  # fmt: skip
+        if config.embeddings is not None:
+            data = self.data  # the file has the sentences of no other pictures
+        num = min(config.eval_num, len(data))
+        extractor = PixelFeatures()
+        if config.judge is not None:
+            extractor = JudgeFeatures(load_network_component(read_component(config.judge), self.device))
+        text = torch.cat([
+            self.text.of_samples(data, range(start, min(start + 64, num)), generator("evaluation", start))
+            for start in range(0, num, 64)
+        ])  # fmt: skip
+        return SampleEvaluation(extractor, data, num, self.device, text)
+
+
+class _Drawn:
+    """A generator as the evaluation calls it: latents, conditions, truncation (which these generators lack)."""
+
+    def __init__(self, network):
+        self.network, self.z_dim = network, network.noise_dim
+
+    def __call__(self, z, text, truncation_psi=1.0):
+        return self.network(z, text)

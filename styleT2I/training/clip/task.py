@@ -1,0 +1,204 @@
+"""Training of CLIP: from scratch on captioned pictures with attributes, or the paper's fine-tuning of given weights."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from styleT2I.attributes.vocabulary import load_vocabulary
+from styleT2I.attributes.wording.caption_words import Dice
+from styleT2I.attributes.wording.paraphrase import load_paraphraser
+from styleT2I.attributes.wording.word_list import tokenizer_spec
+from styleT2I.config import to_dict
+from styleT2I.data.captioned import CaptionedData, CaptionReader, captions_true_of, equal_captions
+from styleT2I.data.crops import random_resized_crop
+from styleT2I.data.degrade import random_degrade, random_shift
+from styleT2I.errors import ConfigError
+from styleT2I.evaluation.measures.clip import CLIPEvaluation
+from styleT2I.formats.component import write_component
+from styleT2I.networks.clip.loading import load_clip
+from styleT2I.networks.clip.model import CLIP, CLIPConfig
+from styleT2I.networks.clip.word_tokenizer import WordTokenizer
+from styleT2I.networks.registry import build_network, load_strict
+from styleT2I.torch_utils.images import save_png
+from styleT2I.torch_utils.seeding import derive_seed
+from styleT2I.training.clip.config import CLIPTrainConfig, scratch_model
+from styleT2I.training.clip.tuning import train_only
+from styleT2I.training.losses import clip_contrastive_loss
+from styleT2I.training.optimisation import warmup_cosine
+
+MAX_LOGIT_SCALE = math.log(100)  # of CLIP's own training and of the paper's fine-tuning
+
+
+class CLIPTask:
+    """CLIP as a task of training.engine: symmetric cross-entropy between a batch's pictures and captions."""
+
+    name = "clip"
+
+    def __init__(self, config: CLIPTrainConfig, num_steps: int, seed: int = 0):
+        self.config, self.num_steps, self.seed = config, num_steps, seed
+
+    def setup(self, device: torch.device) -> None:
+        """Open the data, build or load CLIP; DataError, ConfigError or CheckpointError where something does not fit."""
+        config = self.config
+        self.device = device
+        self.clip = self._build_clip().to(device)
+        train_only(self.clip, config.tune)
+        size = self.clip.config.image_size
+        self.data = CaptionedData(config.data, size * 8 // 7 if config.augment == "crop" else size)  # 256 for 224
+        self.reader = self._build_reader()
+        self.paraphrase = load_paraphraser(config.vocabulary) if config.paraphrase else None
+        self.heads = self._build_heads()
+        trained = [p for p in (*self.clip.parameters(), *self.heads.parameters()) if p.requires_grad]
+        self.optimizer = torch.optim.AdamW(
+            trained, lr=config.lr, betas=(0.9, config.beta2), weight_decay=config.weight_decay
+        )
+        self.evaluation = CLIPEvaluation(config.eval_data, config.vocabulary, size) if config.eval_data else None
+
+    def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
+        """One optimisation step; its randomness comes from `rng` alone."""
+        batch = self.data.training_batch(self.seed, self.config.batch_size, step)
+        captions = self._pick_captions(batch, rng)
+        mentions = self.reader(captions) if self.reader else None
+        image = self._augment(batch.image, rng).to(self.device)
+        image_features, text_features = self.clip.encode_image(image), self.clip.encode_text(captions)
+        also_true = equal_captions(captions)
+        if mentions is not None:
+            also_true |= captions_true_of(batch.labels, mentions)
+        contrastive = clip_contrastive_loss(
+            image_features, text_features, self.clip.temperature_scale,
+            symmetric=True, also_true=also_true.to(self.device),
+        )  # fmt: skip
+        loss, figures = contrastive, {"loss_contrastive": contrastive.item()}
+        if self.heads:
+            image_loss, text_loss = self._attribute_losses(image_features, text_features, batch.labels, mentions)
+            loss = loss + self.config.attribute_weight * (image_loss + text_loss)
+            figures.update(loss_image_attributes=image_loss.item(), loss_text_attributes=text_loss.item())
+        self._descend(loss, step)
+        return {"loss": loss.item(), **figures, "temperature_scale": self.clip.temperature_scale.item()}
+
+    def state_dict(self) -> dict:
+        return {
+            "clip": self.clip.state_dict(),
+            "heads": self.heads.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict) -> None:
+        self.clip.load_state_dict(state["clip"])
+        self.heads.load_state_dict(state["heads"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
+    def evaluate(self, step: int) -> dict[str, float]:
+        """Zero-shot and retrieval figures on unseen pictures; {} without eval_data."""
+        return self.evaluation.summary(self.clip, self.config.eval_num) if self.evaluation else {}
+
+    def snapshot(self, step: int, outdir: Path) -> None:
+        """Write, for each of some prompts, the unseen pictures that CLIP finds nearest to it."""
+        if self.evaluation and self.evaluation.prompts:
+            picture = self.evaluation.nearest_u8(self.clip, self.config.eval_num)
+            save_png(Path(outdir) / f"nearest-{step:06d}.png", picture)
+
+    def export(self, outdir: Path, step: int) -> None:
+        """Write the component NAME.json and NAME.safetensors, with figures measured on what was written."""
+        config, info = self.config, {"training": to_dict(self.config)}
+        state = self.clip.state_dict()
+        if config.half:
+            state = {key: t.half().float() if t.is_floating_point() else t for key, t in state.items()}
+        if self.evaluation:
+            stored = build_network(CLIP.kind, to_dict(self.clip.config)).to(self.device)
+            load_strict(stored, state, config.name)
+            info["measured"] = self.evaluation.measure(stored)
+        described = to_dict(self.clip.config)
+        write_component(outdir, config.name, CLIP.kind, described, state, half=config.half, step=step, info=info)
+
+    def _build_clip(self) -> CLIP:
+        config = self.config
+        if config.clip is None:
+            if config.vocabulary is None:
+                raise ConfigError("a CLIP from scratch needs a vocabulary for its word list; add --vocabulary NAME")
+            spec = tokenizer_spec(config.vocabulary)
+            vocab_size = WordTokenizer(spec["words"]).vocab_size
+            clip_config = CLIPConfig(
+                model=scratch_model(config.architecture, vocab_size), name=config.name, tokenizer=spec,
+                interpolation="bilinear",
+            )  # fmt: skip
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(derive_seed(self.seed, "clip weights"))
+                return CLIP(clip_config)
+        clip = load_clip(config.clip)
+        clip.config = replace(clip.config, name=config.name)
+        return clip
+
+    def _build_reader(self) -> CaptionReader | None:
+        if self.config.vocabulary is None or not self.data.names:
+            if self.config.attribute_weight:
+                raise ConfigError("attribute losses need labelled data and a vocabulary; or set --attribute-weight 0")
+            return None
+        return CaptionReader(load_vocabulary(self.config.vocabulary), self.data.names)
+
+    def _build_heads(self) -> nn.ModuleDict:
+        """A linear attribute classifier on each tower's features; they serve the training only."""
+        if not self.config.attribute_weight:
+            return nn.ModuleDict()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive_seed(self.seed, "clip heads"))
+            sizes = (self.clip.embed_dim, len(self.data.names))
+            return nn.ModuleDict({"image": nn.Linear(*sizes), "text": nn.Linear(*sizes)}).to(self.device)
+
+    def _pick_captions(self, batch, rng) -> list[str]:
+        """One caption of each picture, some of them said in other words."""
+        picks = torch.rand(3, len(batch.captions), generator=rng).tolist()
+        captions = [options[int(pick * len(options))] for options, pick in zip(batch.captions, picks[0], strict=True)]
+        if self.paraphrase is None or batch.labels is None:
+            return captions
+        for row, (is_said_otherwise, seed) in enumerate(zip(picks[1], picks[2], strict=True)):
+            if is_said_otherwise < self.config.paraphrase:
+                labels = dict(zip(self.data.names, batch.labels[row].tolist(), strict=True))
+                captions[row] = self.paraphrase(captions[row], labels, Dice(int(seed * 2**32)))
+        return captions
+
+    def _augment(self, image, rng):
+        config = self.config
+        if config.augment == "crop":
+            return random_resized_crop(image, rng, self.clip.config.image_size, scale=(0.9, 1.0))
+        if config.augment == "light":
+            (image,) = random_shift([image], rng, config.degrade.shift)
+            return random_degrade(image, rng, config.degrade)
+        return image
+
+    def _attribute_losses(self, image_features, text_features, labels, mentions):
+        """Cross-entropies of the heads: every label of a picture, of a caption only what it mentions."""
+        scale = self.clip.embed_dim**0.5  # unit vectors would hold the logits down for long
+        labels = labels.to(image_features)
+        image_loss = F.binary_cross_entropy_with_logits(self.heads["image"](scale * image_features), labels)
+        asserted, asked = mentions.asserted.to(labels), mentions.asked.to(labels)
+        text_logits = self.heads["text"](scale * text_features)
+        each = F.binary_cross_entropy_with_logits(text_logits, asserted, reduction="none")  # [B, A]
+        return image_loss, (each * asked).sum() / asked.sum().clamp_min(1)
+
+    def _descend(self, loss, step):
+        config = self.config
+        factor = warmup_cosine(step, self.num_steps) if config.schedule == "cosine" else 1.0
+        for group in self.optimizer.param_groups:
+            group["lr"] = config.lr * factor
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        if config.max_grad_norm:
+            trained = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+            nn.utils.clip_grad_norm_(trained, config.max_grad_norm)
+        self.optimizer.step()
+        with torch.no_grad():
+            self.clip.model.logit_scale.clamp_(0, MAX_LOGIT_SCALE)
+
+
+def steps_of_epochs(config: CLIPTrainConfig) -> int:
+    """Number of steps of `config.epochs` passes over the data; ConfigError when the config names no epochs."""
+    if config.epochs is None:
+        raise ConfigError("the number of steps is open; add --steps N")
+    return math.ceil(config.epochs * len(CaptionedData(config.data, None)) / config.batch_size)

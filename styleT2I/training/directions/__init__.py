@@ -1,0 +1,1 @@
+"""Text-to-Direction and Attribute-to-Direction."""

@@ -1,0 +1,170 @@
+"""Training of Attribute-to-Direction: frozen generator, CLIP and segmenter, phrases alone (StyleT2I, sec. 5)."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import torch
+
+from styleT2I.attributes.vocabulary import load_vocabulary
+from styleT2I.attributes.wording.sentences import phrase
+from styleT2I.config import to_dict
+from styleT2I.data.augment import augment_for_clip
+from styleT2I.errors import ConfigError
+from styleT2I.formats.component import write_component
+from styleT2I.generation.observers import ZeroShotLogits
+from styleT2I.networks.directions import AttributeToDirection
+from styleT2I.networks.faces.region_sources import open_segmenter
+from styleT2I.torch_utils.images import save_png
+from styleT2I.training.directions.a2d_config import A2DConfig
+from styleT2I.training.directions.a2d_evaluation import A2DEvaluation, calibrate_strengths, direction_grid
+from styleT2I.training.directions.setup import build_direction_network, free_norm, load_frozen, sample_w
+from styleT2I.training.losses import (
+    norm_penalty_loss,
+    semantic_matching_loss,
+    spatial_constraint_loss,
+    verdict_keep_loss,
+)
+from styleT2I.training.optimisation import descend
+
+
+class A2DTask:
+    """Attribute-to-Direction as a task of training.engine: w + a should show an attribute more than w - a, to CLIP."""
+
+    name = "a2d"
+
+    def __init__(self, config: A2DConfig, num_steps: int, seed: int = 0):
+        self.config, self.num_steps, self.seed = config, num_steps, seed
+
+    def setup(self, device: torch.device) -> None:
+        """Load what stays frozen and build the network; CheckpointError or ConfigError where something does not fit."""
+        config = self.config
+        self.device = device
+        self.generator, self.generator_sha256 = load_frozen(config.generator, "stylegan2-generator", device)
+        self.clip, _ = load_frozen(config.clip, "clip", device)
+        self.vocabulary = load_vocabulary(config.vocabulary)
+        self.attributes = tuple(self.vocabulary[name].name for name in config.attributes or self.vocabulary.names)
+        self.phrases = [phrase(name, True, self.vocabulary) for name in self.attributes]
+        self.regions = self._build_regions(device)
+        with torch.no_grad():
+            self.phrase_features = self.clip.encode_text(self.phrases)  # [A, D]
+        self.kept = self._kept().to(device)
+        self.verdicts = ZeroShotLogits(self.clip, self.vocabulary)
+        w = sample_w(self.generator, device)
+        self.theta = free_norm(config.theta, config.theta_rel, w, self.generator.num_ws)
+        self.network = build_direction_network(
+            AttributeToDirection, config, self.generator, self.clip, w, self.phrases, self.seed
+        ).to(device)
+        trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        self.optimizer = torch.optim.Adam(trained, lr=config.lr, fused=True)
+        judge = load_frozen(config.judge, "judge", device)[0] if config.judge else None
+        self.evaluation = judge and A2DEvaluation(
+            self.generator, self.clip, judge, self.regions, self.vocabulary, self.attributes, psi=config.eval_psi
+        )
+
+    def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
+        """One optimisation step; its randomness comes from `rng` alone."""
+        config, G = self.config, self.generator
+        columns = torch.randperm(len(self.attributes), generator=rng).repeat(
+            -(-config.batch_size // len(self.attributes))
+        )[: config.batch_size]  # every attribute as often as the others
+        z = torch.randn(len(columns), G.z_dim, generator=rng).to(self.device)
+        with torch.no_grad():
+            w = G.mapping(z, truncation_psi=config.truncation_psi)[:, 0]  # [B, w_dim]
+        columns = columns.to(self.device)
+        a = self.network(w, self._text_features(columns))  # [B, num_ws, w_dim]
+        positive, negative = (G.synthesis(w.unsqueeze(1) + step_, noise_mode="const") for step_ in (a, -a))
+        losses = self._image_losses(positive, negative, w, columns, rng)
+        losses["loss_norm"] = norm_penalty_loss(a, self.theta)
+        weights = {"loss_semantic": config.semantic_weight, "loss_spatial": config.spatial_weight,
+                   "loss_keep": config.keep_weight,
+                   "loss_norm": config.norm_weight if config.use_norm_penalty else 0.0}  # fmt: skip
+        loss = sum(weights[name] * value for name, value in losses.items())
+        descend(self.optimizer, loss, config.lr * self._lr_factor(step))
+        return {
+            "loss": loss.item(),
+            **{name: value.item() for name, value in losses.items()},
+            "a_norm": a.detach().flatten(1).norm(dim=1).mean().item(),
+        }
+
+    def state_dict(self) -> dict:
+        return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
+    def evaluate(self, step: int) -> dict[str, float]:
+        """The judge's figures on latents of their own; {} without a judge."""
+        return self.evaluation.measure(self.network, self.config.eval_num) if self.evaluation else {}
+
+    def snapshot(self, step: int, outdir: Path) -> None:
+        """Write a grid: for each attribute a few faces minus and plus its direction."""
+        grid = direction_grid(self.generator, self.clip, self.network, self.phrases, psi=self.config.eval_psi)
+        save_png(Path(outdir) / f"samples-{step:06d}.png", grid)
+
+    def export(self, outdir: Path, step: int) -> None:
+        """Write the component a2d.json and a2d.safetensors, with the calibrated strengths of edits inside."""
+        info = {
+            "clip_name": self.clip.config.name,
+            "generator_sha256": self.generator_sha256,
+            "theta": self.theta,
+            "vocabulary": self.vocabulary.name,
+            "attributes": list(self.attributes),
+            "training": {**to_dict(self.config), **self._frozen_names()},
+        }
+        if self.evaluation:
+            info["measured"] = self.evaluation.measure(self.network, self.config.eval_num)
+            if self.config.calibration_num:
+                info["strengths"] = calibrate_strengths(self.evaluation, self.network, self.config.calibration_num)
+        state = self.network.state_dict()
+        kind, shape = AttributeToDirection.kind, to_dict(self.network.config)
+        write_component(outdir, "a2d", kind, shape, state, step=step, info=info)
+
+    def _frozen_names(self):
+        """File names of the frozen parts: their folders say nothing elsewhere."""
+        parts = {role: getattr(self.config, role) for role in ("generator", "clip", "segmenter", "judge")}
+        return {role: Path(path).name for role, path in parts.items() if path}
+
+    def _text_features(self, columns):
+        """Features [B, text_dim] of the phrases that the batch's rows stand for."""
+        if self.network.text_encoder:
+            return self.network.encode_text(self.phrases, self.clip)[columns]
+        return self.phrase_features[columns]
+
+    def _image_losses(self, positive, negative, w, columns, rng):
+        """What the pair of images says, to CLIP and to the segmenter; positive, negative [B, 3, H, W]."""
+        config = self.config
+        seen = augment_for_clip(torch.cat([positive, negative]), rng, jitter=config.jitter, translate=config.translate)
+        features = self.clip.encode_image(seen)
+        first, second = features.chunk(2)
+        losses = {"loss_semantic": semantic_matching_loss(first, second, self.phrase_features[columns], config.alpha)}
+        if self.regions is not None and config.spatial_weight:
+            names = [self.vocabulary[self.attributes[column]].region for column in columns.tolist()]
+            region, has_region = self.regions(positive.detach(), [name or config.rest_region for name in names])
+            losses["loss_spatial"] = spatial_constraint_loss(positive, negative, region, has_region)
+        if config.keep_weight:
+            with torch.no_grad():
+                unedited = self.generator.synthesis(w.unsqueeze(1).expand(-1, self.generator.num_ws, -1))
+                before = self.verdicts(self.clip.encode_image(unedited))
+            kept = self.kept[columns]
+            losses["loss_keep"] = verdict_keep_loss(self.verdicts(features), before.repeat(2, 1), kept.repeat(2, 1))
+        return losses
+
+    def _kept(self):
+        """[A trained, A of the vocabulary] bool: an edit of the row's attribute should leave the column's alone."""
+        changed = [{name, *self.vocabulary.exclusive_of(name)} for name in self.attributes]
+        return torch.tensor([[other not in names for other in self.vocabulary.names] for names in changed])
+
+    def _build_regions(self, device):
+        if self.config.segmenter is None:
+            if self.config.spatial_weight and any(self.vocabulary[name].region for name in self.attributes):
+                raise ConfigError("the spatial constraint needs regions: add --segmenter, or --spatial-weight 0")
+            return None
+        regions = open_segmenter(self.config.segmenter, device)
+        regions.check([self.config.rest_region, *(self.vocabulary[name].region for name in self.attributes)])
+        return regions
+
+    def _lr_factor(self, step):
+        return 0.5 * (1 + math.cos(math.pi * step / self.num_steps)) if self.config.lr_decay else 1.0

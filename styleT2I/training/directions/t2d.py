@@ -1,0 +1,157 @@
+"""Training of Text-to-Direction: frozen generator and CLIP, captions without pictures (StyleT2I, CVPR 2022, sec. 4)."""
+
+from __future__ import annotations
+
+import functools
+import math
+from pathlib import Path
+
+import torch
+
+from styleT2I.attributes.vocabulary import load_vocabulary
+from styleT2I.config import to_dict
+from styleT2I.data.augment import augment_for_clip
+from styleT2I.data.dataset import index_order, open_dataset
+from styleT2I.formats.component import write_component
+from styleT2I.generation.observers import ZeroShotLogits
+from styleT2I.networks.directions import TextToDirection
+from styleT2I.torch_utils.images import save_png
+from styleT2I.training.directions.rival_captions import RivalCaptions
+from styleT2I.training.directions.setup import build_direction_network, free_norm, load_frozen, sample_w
+from styleT2I.training.directions.t2d_config import T2DConfig
+from styleT2I.training.directions.t2d_evaluation import T2DEvaluation, sample_grid
+from styleT2I.training.losses import attribute_flip_loss, clip_contrastive_loss, norm_penalty_loss, verdict_keep_loss
+from styleT2I.training.optimisation import descend
+
+
+class T2DTask:
+    """Text-to-Direction as a task of training.engine: w + T2D(w, caption) should look like the caption to CLIP."""
+
+    name = "t2d"
+
+    def __init__(self, config: T2DConfig, num_steps: int, seed: int = 0):
+        self.config, self.num_steps, self.seed = config, num_steps, seed
+
+    def setup(self, device: torch.device) -> None:
+        """Load what stays frozen and build the network; CheckpointError or DataError where something does not fit."""
+        config = self.config
+        self.device = device
+        self.generator, self.generator_sha256 = load_frozen(config.generator, "stylegan2-generator", device)
+        self.clip, _ = load_frozen(config.clip, "clip", device)
+        self.data = open_dataset(config.data, self.generator.resolution, with_masks=False)
+        self.captions_of = functools.cache(self.data.captions_of)
+        w = sample_w(self.generator, device)
+        self.theta = free_norm(config.theta, config.theta_rel, w, self.generator.num_ws)
+        captions = (caption for i in range(len(self.data)) for caption in self.captions_of(i))
+        self.network = build_direction_network(
+            TextToDirection, config, self.generator, self.clip, w, captions, self.seed
+        ).to(device)
+        trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        self.optimizer = torch.optim.Adam(trained, lr=config.lr, fused=True)
+        self.evaluation = self._build_evaluation()
+        self.rivals = RivalCaptions(load_vocabulary(config.vocabulary))
+        self.verdicts = ZeroShotLogits(self.clip, self.rivals.vocabulary) if config.keep_weight else None
+
+    def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
+        """One optimisation step; its randomness comes from `rng` alone."""
+        config, G = self.config, self.generator
+        captions = self._captions(step, rng)
+        z = torch.randn(len(captions), G.z_dim, generator=rng).to(self.device)
+        with torch.no_grad():
+            w = G.mapping(z, truncation_psi=config.truncation_psi)[:, 0]  # [B, w_dim]
+            target = self.clip.encode_text(captions)
+        text_features = self.network.encode_text(captions, self.clip) if self.network.text_encoder else target
+        if config.shuffle_captions:
+            text_features = text_features.roll(1, dims=0)
+        s = self.network(w, text_features)  # [B, num_ws, w_dim]
+        image = G.synthesis(w.unsqueeze(1) + s, noise_mode="const")
+        seen = augment_for_clip(image, rng, jitter=config.jitter, translate=config.translate)
+        losses = self._text_losses(self.clip.encode_image(seen), target, captions, w)
+        losses["loss_norm"] = norm_penalty_loss(s, self.theta)
+        weights = {"loss_contrastive": config.contrastive_weight, "loss_flip": config.flip_weight,
+                   "loss_keep": config.keep_weight,
+                   "loss_norm": config.norm_weight if config.use_norm_penalty else 0.0}  # fmt: skip
+        loss = sum(weights[name] * value for name, value in losses.items())
+        descend(self.optimizer, loss, config.lr * self._lr_factor(step))
+        return {
+            "loss": loss.item(),
+            **{name: value.item() for name, value in losses.items()},
+            "s_norm": s.detach().flatten(1).norm(dim=1).mean().item(),
+        }
+
+    def state_dict(self) -> dict:
+        return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
+    def evaluate(self, step: int) -> dict[str, float]:
+        """The judge's figures on test captions; {} without a judge."""
+        return self.evaluation.measure(self.network) if self.evaluation else {}
+
+    def snapshot(self, step: int, outdir: Path) -> None:
+        """Write a grid of unedited faces above their edits by a few captions."""
+        captions = [self.captions_of(i)[0] for i in range(min(6, len(self.data)))]
+        grid = sample_grid(self.generator, self.clip, self.network, captions, psi=self.config.eval_psi)
+        save_png(Path(outdir) / f"samples-{step:06d}.png", grid)
+
+    def export(self, outdir: Path, step: int) -> None:
+        """Write the component t2d.json and t2d.safetensors."""
+        info = {
+            "clip_name": self.clip.config.name,
+            "generator_sha256": self.generator_sha256,
+            "theta": self.theta,
+            "training": {**to_dict(self.config), **self._frozen_names()},
+        }
+        state = self.network.state_dict()
+        write_component(outdir, "t2d", TextToDirection.kind, to_dict(self.network.config), state, step=step, info=info)
+
+    def _frozen_names(self):
+        """File names of the frozen parts: their folders say nothing elsewhere."""
+        parts = {role: getattr(self.config, role) for role in ("generator", "clip", "judge")}
+        return {role: Path(path).name for role, path in parts.items() if path}
+
+    def _captions(self, step, rng):
+        """One caption of each of the batch's faces, drawn anew every epoch."""
+        indices = index_order(self.seed, len(self.data), self.config.batch_size, step)
+        choices = [self.captions_of(i) for i in indices]
+        picks = torch.rand(len(choices), generator=rng).tolist()
+        return [captions[int(pick * len(captions))] for captions, pick in zip(choices, picks, strict=True)]
+
+    def _text_losses(self, image_features, target, captions, w):
+        """How far the images are from their captions, to CLIP; image_features, target [B, D], w [B, w_dim]."""
+        config, scale = self.config, self.clip.temperature_scale
+        also_true = self.rivals.also_true(captions).to(self.device) if config.ignore_also_true else None
+        losses = {
+            "loss_contrastive": clip_contrastive_loss(
+                image_features, target, scale, symmetric=config.symmetric, also_true=also_true
+            )
+        }
+        if config.flip_weight:
+            flips = self.rivals.flips(captions)
+            with torch.no_grad():
+                own, flipped = (self.clip.encode_text(texts) for texts in (flips.own, flips.flipped))
+            owner = flips.owner.to(self.device)
+            losses["loss_flip"] = attribute_flip_loss(image_features, own, flipped, owner, scale)
+        if config.keep_weight:
+            with torch.no_grad():
+                unedited = self.generator.synthesis(w.unsqueeze(1).expand(-1, self.generator.num_ws, -1))
+                before = self.verdicts(self.clip.encode_image(unedited))
+            is_open = self.rivals.open_to(captions).to(self.device)
+            losses["loss_keep"] = verdict_keep_loss(self.verdicts(image_features), before, is_open)
+        return losses
+
+    def _lr_factor(self, step):
+        return 0.5 * (1 + math.cos(math.pi * step / self.num_steps)) if self.config.lr_decay else 1.0
+
+    def _build_evaluation(self):
+        config = self.config
+        if config.judge is None or config.eval_data is None:
+            return None
+        judge, _ = load_frozen(config.judge, "judge", self.device)
+        data = open_dataset(config.eval_data, self.generator.resolution, with_masks=False)
+        vocabulary = load_vocabulary(config.vocabulary)
+        return T2DEvaluation(
+            self.generator, self.clip, judge, data, vocabulary, num=config.eval_num, psi=config.eval_psi
+        )

@@ -1,0 +1,156 @@
+"""Training of the judges: attributes by cross-entropy, nuisances by regression, on renders that are lightly damaged."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch.nn import functional as F
+
+from styleT2I.config import from_dict, suggestion, to_dict
+from styleT2I.data.degrade import DegradeConfig, random_degrade, random_shift
+from styleT2I.data.labelled import LabelledData
+from styleT2I.errors import ConfigError
+from styleT2I.evaluation.measures.judge import judged_pairs, measure_judge, mistakes_u8
+from styleT2I.formats.component import write_component
+from styleT2I.networks.faces.attribute_classifier import AttributeClassifier, ClassifierConfig
+from styleT2I.torch_utils.images import save_png
+from styleT2I.torch_utils.seeding import derive_seed
+from styleT2I.training.optimisation import descend, warmup_cosine
+
+NUM_STATISTICS = 1024  # images that the nuisances' mean and spread are taken from
+
+
+@dataclass(frozen=True)
+class JudgeConfig:
+    """What a judge is trained on and how."""
+
+    data: tuple[str, ...] = ("minifaces:balanced/judge-train:40000",)  # as data.dataset.open_dataset reads it
+    eval_data: str = "minifaces:balanced/test:4000"  # measured on, never trained on
+    name: str = "judge"  # file name of the exported component
+    architecture: str = "resnet"  # see networks.classifier
+    resolution: int = 64
+    widths: tuple[int, ...] = (24, 32, 64, 128)
+    feature_dim: int = 128
+    batch_size: int = 64
+    lr: float = 3e-3  # of AdamW at its peak; warmed up over 5 % of the steps, then cosine to 0
+    weight_decay: float = 0.02
+    nuisance_weight: float = 0.5  # of the regression beside the attributes' cross-entropy
+    label_smoothing: float = 0.02  # share of every label moved to 1/2, which keeps sure logits near +-4.6, not endless
+    degrade: DegradeConfig = field(default_factory=DegradeConfig)
+    eval_num: int = 1000  # images of eval_data in evaluations during the run; all of them at its end
+
+    def __post_init__(self):
+        for name in ("batch_size", "lr", "eval_num"):
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"{name} of judge training must be above 0, not {getattr(self, name)}")
+
+
+PRESETS = {  # (optimisation steps, settings)
+    "guide": (2000, {"name": "judge-guide", "architecture": "resnet", "widths": (24, 32, 64, 128)}),
+    "heldout": (2400, {"name": "judge-heldout", "architecture": "plain", "widths": (16, 32, 64, 96)}),
+}
+
+
+def judge_config(preset: str, **changes) -> tuple[int, JudgeConfig]:
+    """A preset's steps and its settings, some replaced; ConfigError names the nearest known preset or setting."""
+    if preset not in PRESETS:
+        raise ConfigError(f"unknown judge preset {preset!r}{suggestion(preset, PRESETS)}")
+    steps, settings = PRESETS[preset]
+    return steps, from_dict(JudgeConfig, {**settings, **changes})
+
+
+class JudgeTask:
+    """A judge as a task of training.engine."""
+
+    name = "judge"
+
+    def __init__(self, config: JudgeConfig, num_steps: int, seed: int = 0):
+        self.config, self.num_steps, self.seed = config, num_steps, seed
+
+    def setup(self, device: torch.device) -> None:
+        """Open the data and build the network; DataError where the data lacks attributes or sets disagree."""
+        config = self.config
+        self.device = device
+        self.data = LabelledData(config.data, "attributes", config.resolution)
+        self.eval_data = LabelledData((config.eval_data,), "attributes", config.resolution)
+        self.data.check_same_names(self.eval_data)
+        self.pairs = judged_pairs(self.data.names)
+        self.network = self._build_network().to(device).requires_grad_(True)
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+
+    def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
+        """One optimisation step; its randomness comes from `rng` alone."""
+        config = self.config
+        image, truth, nuisances = self.data.training_batch(self.seed, config.batch_size, step)
+        (image,) = random_shift([image], rng, config.degrade.shift)
+        image = random_degrade(image, rng, config.degrade).to(self.device)
+        self.network.train()
+        features = self.network.features(image)
+        target = truth.to(features) * (1 - config.label_smoothing) + config.label_smoothing / 2
+        attribute_loss = F.binary_cross_entropy_with_logits(self.network.logits_of(features), target)
+        loss, figures = attribute_loss, {"loss_attributes": attribute_loss.item()}
+        if nuisances is not None:
+            wanted = (nuisances.to(features) - self.network.nuisance_mean) / self.network.nuisance_std
+            nuisance_loss = F.mse_loss(self.network.nuisances_of(features, standardised=True), wanted)
+            loss = loss + config.nuisance_weight * nuisance_loss
+            figures["loss_nuisances"] = nuisance_loss.item()
+        descend(self.optimizer, loss, config.lr * warmup_cosine(step, self.num_steps))
+        return {"loss": loss.item(), **figures}
+
+    def state_dict(self) -> dict:
+        return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
+    def evaluate(self, step: int) -> dict[str, float]:
+        """Balanced accuracies on unseen images, as `measure_judge`, without the single attributes' names."""
+        figures = measure_judge(self.network, self.eval_data, self.pairs, self.config.eval_num)
+        return {
+            "worst_attribute": min(figures["attributes"].values()),
+            "worst_pair": min((pair["balanced"] for pair in figures["rare_pairs"].values()), default=math.nan),
+            "worst_softened": min(figures["softened"].values()),
+            **{f"accuracy/{name}": value for name, value in figures["attributes"].items()},
+            **{f"accuracy/{name}": pair["balanced"] for name, pair in figures["rare_pairs"].items()},
+        }
+
+    def snapshot(self, step: int, outdir: Path) -> None:
+        """Write the evaluation images that the judge gets wrong, those it is surest about first."""
+        picture = mistakes_u8(self.network, self.eval_data, self.config.eval_num)
+        if picture is not None:
+            save_png(Path(outdir) / f"mistakes-{step:06d}.png", picture)
+
+    def export(self, outdir: Path, step: int) -> None:
+        """Write the component NAME.json and NAME.safetensors (fp16), with figures measured on what was written."""
+        state = {key: tensor.half().float() if tensor.is_floating_point() else tensor
+                 for key, tensor in self.network.state_dict().items()}  # fmt: skip
+        stored = AttributeClassifier(self.network.config).to(self.device)
+        stored.load_state_dict(state)
+        info = {"training": to_dict(self.config), "measured": measure_judge(stored, self.eval_data, self.pairs)}
+        config = to_dict(self.network.config)
+        write_component(
+            outdir, self.config.name, AttributeClassifier.kind, config, state, half=True, step=step, info=info
+        )
+
+    def _build_network(self) -> AttributeClassifier:
+        config, nuisances = self.config, self._nuisance_settings()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive_seed(self.seed, "judge weights"))
+            return AttributeClassifier(
+                ClassifierConfig(
+                    self.data.names, *nuisances, architecture=config.architecture, resolution=config.resolution,
+                    widths=config.widths, feature_dim=config.feature_dim,
+                )
+            )  # fmt: skip
+
+    def _nuisance_settings(self) -> tuple[tuple[str, ...], tuple[float, ...], tuple[float, ...]]:
+        """Names, means and standard deviations of what the data measures besides attributes."""
+        if not self.data.nuisance_names:
+            return (), (), ()
+        values = torch.cat([nuisances for _, _, nuisances in self.data.in_order(256, NUM_STATISTICS)])
+        mean, std = (tuple(statistic.tolist()) for statistic in (values.mean(dim=0), values.std(dim=0).clamp_min(1e-6)))
+        return self.data.nuisance_names, mean, std

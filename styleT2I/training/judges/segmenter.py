@@ -1,0 +1,144 @@
+"""Training of the part segmenter on pictures with region masks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch.nn import functional as F
+
+from styleT2I.config import to_dict
+from styleT2I.data.degrade import DegradeConfig, random_degrade, random_shift
+from styleT2I.data.labelled import LabelledData
+from styleT2I.errors import ConfigError
+from styleT2I.formats.component import write_component
+from styleT2I.networks.faces.segmenter import Segmenter, SegmenterConfig
+from styleT2I.torch_utils.images import make_grid_u8, save_png, to_uint8
+from styleT2I.torch_utils.seeding import derive_seed
+from styleT2I.training.optimisation import descend, warmup_cosine
+
+
+@dataclass(frozen=True)
+class SegmenterTrainingConfig:
+    """What a segmenter is trained on and how."""
+
+    data: tuple[str, ...] = ("minifaces:balanced/judge-train:16000",)  # as data.dataset.open_dataset reads it
+    eval_data: str = "minifaces:balanced/test:1000"  # measured on, never trained on
+    name: str = "segmenter"  # file name of the exported component
+    resolution: int = 64
+    widths: tuple[int, ...] = (16, 32, 48, 64)
+    batch_size: int = 16
+    lr: float = 6e-3  # of AdamW at its peak; warmed up over 5 % of the steps, then cosine to 0
+    weight_decay: float = 0.01
+    overlap_weight: float = 0.5  # of the Dice loss beside the cross-entropy: it counts small regions like large ones
+    degrade: DegradeConfig = field(default_factory=DegradeConfig)
+    eval_num: int = 256  # images of eval_data in evaluations during the run; all of them at its end
+
+    def __post_init__(self):
+        for name in ("batch_size", "lr", "eval_num"):
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"{name} of segmenter training must be above 0, not {getattr(self, name)}")
+
+
+class SegmenterTask:
+    """A segmenter as a task of training.engine."""
+
+    name = "segmenter"
+
+    def __init__(self, config: SegmenterTrainingConfig, num_steps: int, seed: int = 0):
+        self.config, self.num_steps, self.seed = config, num_steps, seed
+
+    def setup(self, device: torch.device) -> None:
+        """Open the data and build the network; DataError where the data lacks masks or sets disagree."""
+        config = self.config
+        self.device = device
+        self.data = LabelledData(config.data, "masks", config.resolution)
+        self.eval_data = LabelledData((config.eval_data,), "masks", config.resolution)
+        self.data.check_same_names(self.eval_data)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive_seed(self.seed, "segmenter weights"))
+            self.network = Segmenter(SegmenterConfig(self.data.names, config.resolution, config.widths)).to(device)
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+
+    def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
+        """One optimisation step; its randomness comes from `rng` alone."""
+        config = self.config
+        image, masks, _ = self.data.training_batch(self.seed, config.batch_size, step)
+        image, masks = random_shift([image, masks], rng, config.degrade.shift)
+        image = random_degrade(image, rng, config.degrade).to(self.device)
+        self.network.train()
+        logits = self.network(image)
+        target = masks.to(logits)
+        cross_entropy = F.binary_cross_entropy_with_logits(logits, target)
+        overlap = dice_loss(logits, target)
+        loss = cross_entropy + config.overlap_weight * overlap
+        descend(self.optimizer, loss, config.lr * warmup_cosine(step, self.num_steps))
+        return {"loss": loss.item(), "loss_cross_entropy": cross_entropy.item(), "loss_overlap": overlap.item()}
+
+    def state_dict(self) -> dict:
+        return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
+    def evaluate(self, step: int) -> dict[str, float]:
+        """Intersection over union of every region on unseen images, and their mean."""
+        regions = measure_segmenter(self.network, self.eval_data, self.config.eval_num)["iou"]
+        return {"iou_mean": sum(regions.values()) / len(regions), **{f"iou/{k}": v for k, v in regions.items()}}
+
+    @torch.no_grad()
+    def snapshot(self, step: int, outdir: Path) -> None:
+        """Write a grid of unseen images, each above its true and its found regions in colours."""
+        image, masks, _ = self.eval_data.batch(range(min(8, len(self.eval_data))))
+        self.network.eval()
+        found = self.network(image.to(self.device)).cpu() > 0
+        rows = torch.cat([to_uint8(image), paint_regions_u8(masks), paint_regions_u8(found)])
+        save_png(Path(outdir) / f"regions-{step:06d}.png", make_grid_u8(rows, ncol=len(image), scale=2))
+
+    def export(self, outdir: Path, step: int) -> None:
+        """Write the component NAME.json and NAME.safetensors (fp16), with figures measured on what was written."""
+        stored = Segmenter(self.network.config).to(self.device)
+        stored.load_state_dict({key: tensor.half().float() if tensor.is_floating_point() else tensor
+                                for key, tensor in self.network.state_dict().items()})  # fmt: skip
+        info = {"training": to_dict(self.config), "measured": measure_segmenter(stored, self.eval_data)}
+        config = to_dict(self.network.config)
+        state = self.network.state_dict()
+        write_component(outdir, self.config.name, Segmenter.kind, config, state, half=True, step=step, info=info)
+
+
+def dice_loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """1 - Dice overlap of each region over the whole batch, averaged over regions (Milletari et al. 2016, eq. 1).
+
+    logits, target [N, R, H, W], the target in [0, 1]. Summing over the batch keeps a region that is absent from one
+    image from counting there; with 1 added on both sides an absent region costs nothing when nothing is found.
+    """
+    found = logits.sigmoid()
+    overlap = (found * target).sum(dim=(0, 2, 3))
+    return 1 - ((2 * overlap + 1) / ((found + target).sum(dim=(0, 2, 3)) + 1)).mean()
+
+
+@torch.no_grad()
+def measure_segmenter(network: Segmenter, data: LabelledData, num: int | None = None) -> dict:
+    """Intersection over union by region, over all pixels of the first `num` images (all by default) together."""
+    network.eval()
+    device = next(network.parameters()).device
+    both = either = count = 0
+    for image, masks, _ in data.in_order(64, num):
+        found = network(image.to(device)).cpu() > 0
+        both = both + (found & masks).sum(dim=(0, 2, 3)).double()
+        either = either + (found | masks).sum(dim=(0, 2, 3)).double()
+        count += len(image)
+    return {"num": count, "iou": dict(zip(data.names, (both / either.clamp_min(1)).tolist(), strict=True))}
+
+
+def paint_regions_u8(masks: torch.Tensor) -> torch.Tensor:
+    """Regions [N, R, H, W] bool in distinct colours, later regions over earlier ones, black elsewhere: [N, 3, H, W]."""
+    num_regions = masks.shape[1]
+    hues = torch.arange(num_regions)[:, None] / num_regions + torch.tensor([0.0, 1 / 3, 2 / 3])
+    colours = (0.5 + 0.5 * torch.cos(2 * torch.pi * hues)) * 255  # [R, 3]
+    picture = torch.zeros(len(masks), 3, *masks.shape[2:], dtype=torch.uint8)
+    for region in range(num_regions):
+        picture = torch.where(masks[:, region, None], colours[region].round().to(torch.uint8).view(3, 1, 1), picture)
+    return picture

@@ -1,0 +1,40 @@
+"""The baselines that ship under checkpoints/: small, complete, trained as said; skipped where there are none."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from styleT2I.formats.model_folder import SYSTEMS, read_model_folder
+from styleT2I.generation.systems import open_text_gan
+
+CHECKPOINTS = Path(__file__).resolve().parents[3] / "checkpoints"
+READERS = {"gan_int_cls": "clip", "stackgan": "clip", "attngan": "text_encoder", "dfgan": "text_encoder"}
+
+
+@pytest.fixture(params=SYSTEMS)
+def folder(request):
+    if not (CHECKPOINTS / request.param).is_dir():
+        pytest.skip(f"no weights of {request.param} are shipped")
+    return read_model_folder(request.param)
+
+
+def test_the_folder_has_four_megabytes_and_every_part(folder):
+    assert sum(path.stat().st_size for path in folder.path.iterdir()) <= 4_000_000
+    parts = {folder.name, READERS[folder.name]} | ({"style_encoder"} if folder.name == "gan_int_cls" else set())
+    assert set(folder.files) == parts and folder.vocabulary == "minifaces"
+    assert "not StyleT2I" in (folder.path / "README.md").read_text()
+
+
+def test_it_saw_the_biased_captions_and_each_with_its_own_picture(folder):
+    training = json.loads(folder.file(folder.name).read_text())["info"]["training"]
+    data = training["data"]
+    assert "minifaces:biased/train" in (data if isinstance(data, str) else data[0])
+    assert not training.get("shuffle_captions")
+
+
+def test_it_draws_a_sentence_at_64_pixels_and_sentences_differ(folder):
+    gan = open_text_gan(folder.name, device="cpu")
+    prompts = [gan.understand(text) for text in ("he has a beard and black hair", "she is wearing lipstick and a hat")]
+    first, second = gan.sample(prompts, [0, 0])
+    assert first.shape == (3, 64, 64) and (first - second).abs().mean() > 0.05

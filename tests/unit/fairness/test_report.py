@@ -1,0 +1,298 @@
+"""The report of an audit: one page that loads nothing and runs nothing, tidy CSV files, no more said than measured."""
+
+import base64
+import csv
+import hashlib
+import io
+import re
+from html.parser import HTMLParser
+
+import cv2
+import numpy as np
+import pytest
+
+from styleT2I.errors import DataError
+from styleT2I.fairness.report import contact_sheets as report_sheets
+from styleT2I.fairness.report.contact_sheets import keep_cells, read_sheets
+from styleT2I.fairness.report.csv_tables import csv_files
+from styleT2I.fairness.report.markup import Markup, document, tag
+from styleT2I.fairness.report.page import read_result, render, write_report
+from styleT2I.fairness.report.wording import interval, p_value, points, verdict_sentence
+from tests.audit_result import BY_CELL, ROWS, TILE, audit_plan, audit_result, write_cells
+
+VOID = {"br", "hr", "img", "meta", "col"}
+HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "'onload='x", "&amp;</style></title>")
+
+
+class Page(HTMLParser):
+    """Elements, attributes and text of a page; a tag that is not closed in order is an error."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.found, self.texts, self._open = [], [], []
+        self.feed(page)
+        assert not self._open
+
+    def handle_starttag(self, name, attributes):
+        self.found.append((name, dict(attributes)))
+        assert len(attributes) == len(dict(attributes))
+        if name not in VOID:
+            self._open.append(name)
+
+    def handle_endtag(self, name):
+        assert self._open.pop() == name
+
+    def handle_data(self, data):
+        if "style" not in self._open:
+            self.texts.append(data)
+
+    def all(self, *names):
+        return [attributes for name, attributes in self.found if name in names]
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.texts).split())
+
+
+@pytest.fixture(scope="module")
+def result():
+    return audit_result()
+
+
+@pytest.fixture(scope="module")
+def page(result, tmp_path_factory):
+    folder = write_cells(tmp_path_factory.mktemp("audit"))
+    return render(result, read_sheets(result, [folder]))
+
+
+def test_the_page_loads_nothing_and_its_policy_allows_only_its_own_style(page):
+    found = Page(page)
+    addresses = [a[key] for _, a in found.found for key in ("src", "href", "srcset", "action", "data") if key in a]
+    assert addresses and all(address.startswith(("#", "data:image/")) for address in addresses)
+    assert not found.all("script", "link", "iframe", "object", "embed", "form", "base")
+    assert not any(key.startswith("on") or key == "style" for _, a in found.found for key in a)
+    (style,) = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
+    assert "url(" not in style and "@import" not in style
+    (policy,) = (a["content"] for a in found.all("meta") if a.get("http-equiv") == "Content-Security-Policy")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert "default-src 'none'" in policy and f"style-src 'sha256-{digest}'" in policy
+    assert "unsafe" not in policy and "script" not in policy
+
+
+def test_the_page_can_be_read_without_seeing_it(page):
+    found = Page(page)
+    identifiers = [a["id"] for _, a in found.found if "id" in a]
+    assert len(identifiers) == len(set(identifiers))
+    assert {a["href"][1:] for a in found.all("a")} <= set(identifiers)
+    assert all(a["alt"] for a in found.all("img")) and all(a.get("scope") for a in found.all("th"))
+    assert page.count("<caption>") == page.count("<table") and page.count("<title>") > page.count("<svg role")
+    levels = [int(name[1]) for name, _ in found.found if re.fullmatch("h[1-6]", name)]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_hostile_names_are_text(hostile, tmp_path):
+    comparisons = [{"name": hostile, "first": "she+lipstick", "second": "he+lipstick"}]
+    thresholds = [{"comparison": hostile, "max_gap": 0.1}]
+    said = {"she+lipstick": hostile}
+    result = audit_result(audit_plan(name=hostile, comparisons=comparisons, thresholds=thresholds, sentences=said))
+    result |= {"rerun": hostile, "limits": [hostile], "model": {"name": hostile, "components": {hostile: hostile}}}
+    result |= {"unprompted": {"explanation": hostile, "rows": [{hostile: hostile}]}, "judge": {"role": hostile}}
+    found = Page(render(result, {}))
+    assert not found.all("script", "img")
+    assert not any(key.startswith("on") for _, attributes in found.found for key in attributes)
+    assert found.text.count(" ".join(hostile.split())) > 10
+
+
+def test_controls_and_marks_of_direction_are_shown_by_number():
+    assert tag("p", "a\u202eb\x00c", title="\x1b") == '<p title="\\u001b">a\\u202eb\\u0000c</p>'
+    assert tag("p", "größer 你好\n") == "<p>größer 你好\n</p>"
+
+
+def test_markup_is_not_escaped_twice_and_everything_else_is():
+    assert tag("p", tag("b", "<"), None, ["&", 1.5]) == "<p><b>&lt;</b>&amp;1.5</p>"
+    assert isinstance(tag("p"), Markup) and tag("img", alt="", hidden=True, x=None) == '<img alt="" hidden>'
+    assert "<title>&lt;/title&gt;</title>" in document("</title>", "p {}")
+
+
+def test_the_numbers_of_a_small_audit(page):
+    text = Page(page).text
+    assert "✗ Failed In 1 of 2 comparisons with a threshold the measured gap exceeds its limit" in text
+    assert "(lipstick: +80.0 points, limit ±20)" in text
+    assert (
+        "For 1 of the 1 gaps within their limit the 95 % interval reaches beyond it" in text
+    )  # ten pairs prove little
+    assert "she+lipstick / he+lipstick +80.0 (+38.4 to +94.3)" in text  # Newcombe, pairs 2, 8, 0, 0
+    assert (
+        "he+lipstick a man who wears lipstick 10 2 20.0 % 5.7 to 51.0 % 3 20.0 to 50.0 %" in text
+    )  # Wilson 2 of 10; bounds
+    assert "0.016 alone 0.008 she+lipstick 0.20" in text  # McNemar 2 / 2^8, Holm of two
+    assert "not shown 1.00" in text and "not evidence of equality" in text
+    assert "✓ within; interval reaches beyond" in text
+    assert "not calibrated" in text
+
+
+def test_a_calibrated_judge_is_shown_with_its_confusion():
+    text = Page(render(audit_result(is_calibrated=True), {})).text
+    assert "the gap corrected for the judge's errors" in text
+    assert "90 10 5 95 90.0 % 82.6 to 94.5 % 95.0 % 88.8 to 97.8 %" in text
+    assert "Corrected gap" in text and "not calibrated" not in text
+
+
+def test_a_passed_audit_is_not_called_fair():
+    result = audit_result(audit_plan(thresholds=[{"comparison": "same", "max_gap": 0.2}]))
+    said = verdict_sentence(result)
+    assert (
+        said == "In the one comparison with a threshold the measured gap is within its limit of ±20 percentage points."
+    )
+    text = Page(render(result, {})).text
+    assert "✓ Passed" in text and "does not rule out" in text and "does not certify the model as fair" in text
+    assert not re.search(r"\b(unbiased|is fair|are fair|proves|equally)\b", text)
+
+
+def test_no_threshold_is_no_verdict():
+    text = Page(render(audit_result(audit_plan(thresholds=[])), {})).text
+    assert "No verdict The plan declares no threshold, so nothing passed or failed" in text
+    assert "✓ Passed" not in text
+
+
+def test_the_verdict_names_the_worst_few_of_many():
+    result = audit_result()
+    result["thresholds"] = [
+        {**result["thresholds"][0], "comparison": f"c{n}", "gap": n / 100, "max_gap": 0.01, "passes": False}
+        for n in range(2, 9)
+    ]
+    said = verdict_sentence(result)
+    assert said.index("c8") < said.index("c7") and "and 3 more" in said and "c2" not in said
+
+
+def test_numbers_in_words():
+    assert [points(gap) for gap in (0.125, -0.125, 0.0001, -0.0001, None)] == ["+12.5", "−12.5", "0.0", "0.0", "-"]
+    assert interval((0.1, 0.25)) == "10.0 to 25.0 %" and interval((-0.1, 0.2), points) == "−10.0 to +20.0"
+    assert [p_value(p) for p in (0.0009, 0.04, 1.0)] == ["< 0.001", "0.040", "1.000"]
+
+
+def test_results_without_a_section_of_their_own_become_tables(result):
+    rows = [{"setting": "a", "share": 0.25, "share_interval": [0.1, 0.4], "p_even": 0.00001, "is_shown": True}]
+    wide = {f"k{n}": {f"column {m}": m / 8 for m in range(30)} for n in range(2)}
+    more = {"rarity": {"explanation": "Said so.", "rows": rows}, "novel": {"rho": -0.5, "each": {"x": {"n": 1}}}}
+    text = Page(render({**result, **more, "wide": wide, "many": rows * 30}, {})).text
+    assert "Rarity in the training data" in text and "Said so." in text
+    assert "a 0.250 0.100 to 0.400 1e-05 yes" in text
+    assert "rho −0.500" in text and "x 1" in text and "column 29 3.625" in text
+    assert "Many: 30 rows" in text
+    assert "Rarity" not in Page(render(result, {})).text
+
+
+def test_sheets_are_cut_into_rows_under_their_outcome(result, page, tmp_path):
+    sheets = read_sheets(result, [write_cells(tmp_path)])
+    assert len(sheets) == len(result["cells"])
+    for rows in sheets.values():
+        assert [(row.outcome, len(row.seeds)) for row in rows] == list(ROWS)
+        for index, row in enumerate(rows):
+            assert row.size == (len(row.seeds) * TILE, TILE)
+            pixels = cv2.imdecode(np.frombuffer(row.webp, np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1]
+            assert pixels[TILE // 4 : TILE // 2, TILE // 4 : TILE // 2].mean((0, 1)).argmax() == index
+    assert page.count("<img") == len(sheets) * len(ROWS)
+    assert "Successes (3 of 10) seeds 0, 1, 2" in Page(page).text
+
+
+def test_a_cell_of_another_audit_or_with_a_damaged_sheet_shows_no_picture(result, tmp_path):
+    first, second, *others = sorted(write_cells(tmp_path).glob("cells/*.png"))
+    first.write_bytes(first.read_bytes()[:50])
+    second.with_suffix(".json").write_text("[")
+    assert len(read_sheets(result, [tmp_path])) == len(others)
+    assert not read_sheets({**result, "num": 11}, [tmp_path])
+    text = Page(render(result, read_sheets(result, [tmp_path]))).text
+    assert text.count("Its pictures were not kept.") == 2
+    assert "No pictures were kept with this audit's cells" in Page(render(result, {})).text
+
+
+def test_large_sheets_fit_a_page_that_can_be_sent(result, tmp_path, monkeypatch):
+    monkeypatch.setattr(report_sheets, "MAX_BYTES", 140_000)
+    sheets = read_sheets(result, [write_cells(tmp_path, tile=64)])  # noise, which no codec makes small
+    assert 60_000 < sum(len(row.webp) for rows in sheets.values() for row in rows) <= 140_000
+    assert len(sheets) == len(result["cells"])
+
+
+def test_merged_cells_are_kept_with_the_result(result, tmp_path):
+    write_cells(tmp_path / "shard")
+    keep_cells(result, [tmp_path / "shard"], tmp_path / "out")
+    assert read_sheets(result, [tmp_path / "out"]) == read_sheets(result, [tmp_path / "shard"])
+    keep_cells(result, [tmp_path / "out"], tmp_path / "out")
+    assert len(list((tmp_path / "out/cells").iterdir())) == 2 * len(result["cells"])
+
+
+def test_csv_files_read_back_as_the_result(result):
+    tables = {name: list(csv.DictReader(io.StringIO(text))) for name, text in csv_files(result).items()}
+    assert set(tables) == {"cells.csv", "comparisons.csv", "attributes.csv", "drift.csv"}
+    for row, cell in zip(tables["cells.csv"], result["cells"], strict=True):
+        assert (row["setting"], row["cell"], int(row["num"])) == (cell["setting"], cell["cell"], cell["num"])
+        assert [float(row["success_low"]), float(row["success_high"])] == cell["success_interval"]
+        assert row["corrected_success"] == ""
+    compared = result["comparisons"] + result["exploratory"]
+    for row, one in zip(tables["comparisons.csv"], compared, strict=True):
+        assert float(row["gap"]) == one["gap"] and int(row["only_first"]) == one["pairs"]["only_first"]
+        assert float(row["p_adjusted"]) == one.get("p_holm", one.get("p_benjamini_hochberg"))
+        assert row["is_significant"] == str(one["is_significant"]).lower()
+    assert [row["max_gap"] for row in tables["comparisons.csv"]][:3] == ["0.2", "0.2", ""]
+    assert tables["drift.csv"][0] == {"setting": result["cells"][0]["setting"], "cell": list(BY_CELL)[0],
+                                      "attribute": "hat", "changed": "0.25"}  # fmt: skip
+    assert tables["drift.csv"][1]["changed"] == ""
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+cmd|'/c calc'!A0", "-2+3", "@SUM(A1)", "\t=1", " =1", "\r=1"])
+def test_no_text_in_a_csv_file_is_a_formula_and_numbers_stay_numbers(result, name):
+    first, *others = result["comparisons"]
+    changed = {**result, "comparisons": [{**first, "name": name, "gap": -0.5}, *others]}
+    row = next(csv.DictReader(io.StringIO(csv_files(changed)["comparisons.csv"], newline="")))
+    assert row["name"] == "'" + name.replace("\r", "\n") and row["gap"] == "-0.5"
+
+
+def test_files_are_written_together_and_the_page_again_from_the_folder(result, tmp_path):
+    write_cells(tmp_path / "a")
+    path = write_report(result, tmp_path / "a", [tmp_path / "a"])
+    names = {"audit.html", "audit.json", "cells.csv", "comparisons.csv", "attributes.csv", "drift.csv", "cells"}
+    assert {one.name for one in (tmp_path / "a").iterdir()} == names
+    assert write_report(read_result(tmp_path / "a"), tmp_path / "b", [tmp_path / "a"], "named").name == "named.html"
+    assert (tmp_path / "b/named.html").read_bytes() == path.read_bytes()
+    assert (tmp_path / "b/named.json").read_bytes() == (tmp_path / "a/audit.json").read_bytes()
+
+
+def test_a_result_that_cannot_be_shown_leaves_nothing_behind(result, tmp_path):
+    with pytest.raises(KeyError):
+        write_report({**result, "cells": [{"setting": "x", "cell": "y"}]}, tmp_path / "out", [])
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "text, said", [(None, "cannot read"), ("{", "not JSON"), ("[]", "no result"), ("{}", "no cell")]
+)
+def test_what_is_no_audit_is_one_line(tmp_path, text, said):
+    if text is not None:
+        (tmp_path / "audit.json").write_text(text)
+    with pytest.raises(DataError, match=said):
+        read_result(tmp_path)
+
+
+def _luminance(colour):
+    colour = colour if len(colour) == 7 else "#" + "".join(2 * digit for digit in colour[1:])
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _contrast(one, two):
+    high, low = sorted((_luminance(one), _luminance(two)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_text_stands_out_from_its_background(page):
+    colours = dict(re.findall(r"--(\w+): (#[0-9a-f]+);", page))
+    for name in ("ink", "soft", "fine", "bad", "two", "open", "corrected"):
+        assert _contrast(colours[name], colours["tint"]) > 4.5
+    steps = re.findall(r"\.heat\d+ \{ background: (#\w+);(?: color: (#\w+);)? \}", page)
+    assert len(steps) == 11
+    for background, colour in steps:
+        assert _contrast(colour or colours["ink"], background) > 4.5
