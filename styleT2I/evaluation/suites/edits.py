@@ -9,6 +9,7 @@ from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge
 from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.metrics.attributes import drift_rates, success
+from styleT2I.metrics.fidelity import structural_similarity
 from styleT2I.statistics.intervals import wilson_interval
 from styleT2I.torch_utils.seeding import latents_of_seeds
 
@@ -21,7 +22,8 @@ def evaluate_edits(model: Model, num: int, psi: float) -> dict:
 
     Strength 1 is what the component's calibration found (the guide judge agreed on 95 %); the held-out judge says here
     on how many faces the attribute then has the value ("turned"), on how many each other attribute changed ("drift"),
-    and how far nuisances moved, in units of their spread. ConfigError for a component without calibrated strengths.
+    and how far nuisances moved, in units of their spread. "similarity" is the mean structural similarity of the edited
+    and the unedited image: 1 where nothing moves. ConfigError for a component without calibrated strengths.
     """
     strengths = model.info("a2d").get("strengths")
     if not strengths:
@@ -29,7 +31,8 @@ def evaluate_edits(model: Model, num: int, psi: float) -> dict:
     G, pipeline, judge = model.network("generator"), StyleT2I(model), HeldOutJudge(model)
     names = tuple(name for name in strengths if name in judge.attribute_names)
     ws = G.mapping(latents_of_seeds(range(num), G.z_dim).to(model.device), truncation_psi=psi)
-    plain = judge.look(_images(G, ws))
+    unedited = torch.cat(list(_images(G, ws)))
+    plain = judge.look(unedited.split(_BATCH_SIZE))
     figures = {}
     for name in names:
         a = pipeline.attribute_directions(ws[:, 0], (name,))[:, 0]  # [N, num_ws, w_dim]
@@ -37,7 +40,8 @@ def evaluate_edits(model: Model, num: int, psi: float) -> dict:
         figures[name] = {}
         for side, value in (("true", True), ("false", False)):
             step = strengths[name][side] * (1 if value else -1)
-            after = judge.look(_images(G, ws + step * unit))
+            edited = torch.cat(list(_images(G, ws + step * unit)))
+            after = judge.look(edited.split(_BATCH_SIZE))
             requests = judge.requests([{name: value}] * num)
             right = int(success(after.verdict, requests).sum())
             drift = judge.by_name(drift_rates(plain.verdict, after.verdict, requests))
@@ -48,6 +52,7 @@ def evaluate_edits(model: Model, num: int, psi: float) -> dict:
                 "drift_mean": sum(drift.values()) / len(drift),
                 "drift_worst": max(drift.values()),
                 "drift": drift,
+                "similarity": structural_similarity(unedited, edited).mean().item(),
                 "nuisances": judge.changes(plain, after),
             }
     sides = [side for figure in figures.values() for side in figure.values()]
@@ -60,6 +65,7 @@ def evaluate_edits(model: Model, num: int, psi: float) -> dict:
         "drift_mean": sum(side["drift_mean"] for side in sides) / len(sides),
         "drift_worst": max(side["drift_worst"] for side in sides),
         "nuisances_mean": sum(moved) / max(len(moved), 1),
+        "similarity_mean": sum(side["similarity"] for side in sides) / len(sides),
         "attributes": figures,
     }
 
