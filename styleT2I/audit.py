@@ -149,9 +149,9 @@ def run_command(path, model, images, prompts, function, num, shard, calibration,
 @outdir_option
 def merge_command(path, folders, calibration, outdir):
     """Write the audit of shards, the very one of an audit in one run; exit status 3 when a threshold fails."""
-    from styleT2I.fairness.merge import merge_cells
     from styleT2I.fairness.plan import load_plan
     from styleT2I.fairness.report.contact_sheets import keep_cells
+    from styleT2I.fairness.results import merge_cells
 
     plan, vocabulary = load_plan(path)
     confusions = _read_calibration(calibration, plan, vocabulary)

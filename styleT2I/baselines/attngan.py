@@ -9,8 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from styleT2I.baselines.conditioning import sampled
-from styleT2I.baselines.layers import conv3x3, init_dcgan
+from styleT2I.baselines.layers import conv3x3, init_dcgan, sampled
 from styleT2I.errors import ConfigError
 
 

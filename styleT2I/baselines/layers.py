@@ -1,4 +1,4 @@
-"""What the convolutional baselines share: blocks, and how DCGAN initialises weights."""
+"""What the convolutional baselines share: blocks, initial weights as in DCGAN, conditioning augmentation."""
 
 from __future__ import annotations
 
@@ -45,3 +45,8 @@ def init_dcgan(network: nn.Module) -> None:
             nn.init.normal_(module.weight, 1.0, 0.02)
         if getattr(module, "bias", None) is not None and isinstance(module.bias, torch.Tensor):
             nn.init.zeros_(module.bias)
+
+
+def sampled(mu: torch.Tensor, logvar: torch.Tensor, epsilon: torch.Tensor) -> torch.Tensor:
+    """The condition that standard normal epsilon makes of N(mu, exp(logvar)), all [N, cond_dim]."""
+    return mu + epsilon * (logvar / 2).exp()

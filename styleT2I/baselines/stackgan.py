@@ -12,7 +12,6 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from styleT2I.baselines.conditioning import sampled
 from styleT2I.baselines.layers import (
     conv3x3,
     conv_down,
@@ -20,6 +19,7 @@ from styleT2I.baselines.layers import (
     downsampler,
     init_dcgan,
     join_text,
+    sampled,
 )
 from styleT2I.errors import ConfigError
 

@@ -1,14 +1,22 @@
-"""Figures on disk, each under a key of what it follows from, so that a killed measurement goes on where it was."""
+"""Metrics on disk, each under a key of what it follows from, so that a killed measurement goes on where it was."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
 
 import styleT2I
+from styleT2I.evaluation.observers import held_out_judge as held_out
+from styleT2I.evaluation.suites.compositions import measure as composition_measure
+from styleT2I.evaluation.suites.compositions.cells import Cell
+from styleT2I.generation import adjustment, pipeline, step_search
+from styleT2I.generation import observers as margins
+from styleT2I.generation.adjustment import AdjustmentConfig
+from styleT2I.generation.model import Model
 from styleT2I.torch_utils.files import check_writable_dir, sha256_file, write_json_atomic
 
 
@@ -37,3 +45,51 @@ class KeptFigures:
     def _path(self, name, origin):
         text = json.dumps({**self._settings, **origin}, sort_keys=True)
         return self.folder / f"{name}-{hashlib.sha256(text.encode('utf-8')).hexdigest()[:16]}.json"
+
+
+_ALWAYS = ("generator", "t2d", "clip", "judges.heldout")
+_ADJUSTING = ("a2d", "judges.guide")  # look at nothing where nothing is adjusted
+_CODE = (
+    adjustment,
+    margins,
+    pipeline,
+    step_search,
+    composition_measure,
+    held_out,
+)  # a change in these may change a figure
+
+
+class KeptCells:
+    """Figures of cells by what they follow from: components, settings, sentences, code; a change makes another key.
+
+    Networks built in memory have no hash to be known by: nothing of them is kept. OutputError for an unwritable folder.
+    """
+
+    def __init__(self, folder: str | Path, model: Model, num: int, psi: float):
+        self.kept, self.model = KeptFigures(folder, _CODE, num=num, psi=psi), model
+
+    def read(self, cell: Cell, config: AdjustmentConfig) -> dict | None:
+        """The figures of a cell; None where it was not measured, or its file is damaged."""
+        origin = self._origin(cell, config)
+        return self.kept.read(_name(cell, config), origin) if origin else None
+
+    def write(self, cell: Cell, config: AdjustmentConfig, figures: dict) -> None:
+        """Keep the figures of a cell."""
+        origin = self._origin(cell, config)
+        if origin:
+            self.kept.write(_name(cell, config), origin, figures)
+
+    def _origin(self, cell, config):
+        roles = _ALWAYS if config.method == "none" else _ALWAYS + _ADJUSTING
+        roles = [role for role in roles if self.model.has(role)]
+        for role in roles:
+            self.model.network(role)
+        hashes = self.model.describe()["components"]
+        hashes = {role: hashes[role] for role in roles}
+        if None in hashes.values():
+            return None
+        return {"components": hashes, "cell": asdict(cell), "adjustment": asdict(config)}
+
+
+def _name(cell, config):
+    return f"{cell.name.replace(' ', '-')}-{config.method}"

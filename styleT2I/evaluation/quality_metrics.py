@@ -12,12 +12,11 @@ from styleT2I.evaluation.measurement import RESIZE, Basis, Measurement
 from styleT2I.evaluation.measures.clip import encode_texts
 from styleT2I.evaluation.observers.open import Onlookers, Sight
 from styleT2I.generation.results import versions
-from styleT2I.metrics.diversity import pair_distances
 from styleT2I.metrics.frechet import frechet_distance
 from styleT2I.metrics.inception_score import inception_score
 from styleT2I.metrics.kernel_distance import kernel_distance, used_subset_size
+from styleT2I.metrics.pairwise import clip_score, mean_and_error, pair_distances
 from styleT2I.metrics.precision_recall import density_coverage, precision_recall
-from styleT2I.metrics.similarity import clip_score, mean_and_error
 from styleT2I.statistics.intervals import wilson_interval
 from styleT2I.torch_utils.seeding import generator
 

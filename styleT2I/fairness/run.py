@@ -17,13 +17,13 @@ from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.fairness.analysis.agreement import agreement_tables
 from styleT2I.fairness.analysis.outcomes import cell_outcomes, success_letters
 from styleT2I.fairness.analysis.picture_quality import PictureQuality, open_reference
+from styleT2I.fairness.cells import UnfinishedCell, read_cell
 from styleT2I.fairness.judges.calibration import check_same_judge
 from styleT2I.fairness.judges.judge import open_judge
-from styleT2I.fairness.merge import merge_cells, read_cell
 from styleT2I.fairness.plan import AuditPlan
-from styleT2I.fairness.sheets import Sheet
+from styleT2I.fairness.report.contact_sheets import Sheet
+from styleT2I.fairness.results import merge_cells
 from styleT2I.fairness.subjects.base import Cell, as_subject
-from styleT2I.fairness.unfinished import UnfinishedCell
 from styleT2I.torch_utils.files import check_writable_dir, write_json_atomic
 from styleT2I.torch_utils.images import save_png
 

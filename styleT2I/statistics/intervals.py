@@ -1,16 +1,22 @@
-"""Confidence intervals for shares, for two shares side by side, and for means over what was drawn once."""
+"""Confidence intervals of rates, of two rates side by side, and of means and other statistics."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from statistics import NormalDist
 
 import torch
 
 __all__ = [
-    "bootstrap_difference_interval", "bootstrap_interval", "newcombe_interval", "newcombe_paired_interval",
-    "share_ratio_interval", "wilson_interval",
-]  # fmt: skip
+    "bootstrap_difference_interval",
+    "bootstrap_interval",
+    "bootstrap_spread",
+    "newcombe_interval",
+    "newcombe_paired_interval",
+    "share_ratio_interval",
+    "wilson_interval",
+]
 
 
 def wilson_interval(num_successes: int, num_trials: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -148,3 +154,20 @@ def _percentiles(values, confidence):
     quantiles = torch.tensor([(1 - confidence) / 2, (1 + confidence) / 2], dtype=torch.float64)
     low, high = values.quantile(quantiles).tolist()
     return low, high
+
+
+def bootstrap_spread(
+    statistic: Callable[[torch.Tensor], torch.Tensor],
+    num_rows: int,
+    generator: torch.Generator,
+    confidence: float = 0.95,
+    num_resamples: int = 100,
+) -> torch.Tensor:
+    """Half widths [K] of normal intervals of K statistics, from their deviations under a bootstrap over rows.
+
+    statistic: rows int64 [num_rows], drawn with replacement -> float [K]. Repeated rows push a Frechet distance up, so
+    only the spread of the replicates is taken from them, never their place (Efron and Tibshirani 1993, ch. 13).
+    """
+    draws = torch.randint(num_rows, (num_resamples, num_rows), generator=generator)
+    replicates = torch.stack([statistic(rows).double() for rows in draws])
+    return NormalDist().inv_cdf(0.5 + confidence / 2) * replicates.std(dim=0)

@@ -17,8 +17,8 @@ from styleT2I.generation.adjustment import AdjustmentConfig
 from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.metrics.attributes import attribute_rates, drift_rates, success, verdicts
+from styleT2I.metrics.pairwise import paired_cosine
 from styleT2I.metrics.r_precision import draw_candidates, r_precision
-from styleT2I.metrics.similarity import paired_cosine
 from styleT2I.torch_utils.seeding import generator
 
 __all__ = ["evaluate_model"]

@@ -9,7 +9,7 @@ from styleT2I.data.minifaces.scene import Z_DIM, scenes_from_latents
 from styleT2I.errors import ConfigError
 from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I
-from styleT2I.metrics.energy import energy_inside
+from styleT2I.metrics.pairwise import energy_inside
 from styleT2I.networks.faces.regions import region_masks
 from styleT2I.statistics.intervals import bootstrap_interval
 from styleT2I.torch_utils.seeding import generator, latents_of_seeds

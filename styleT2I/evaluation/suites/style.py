@@ -18,8 +18,7 @@ from styleT2I.generation.model import Model
 from styleT2I.generation.systems import TextGAN, open_text_gan
 from styleT2I.metrics.attributes import success
 from styleT2I.metrics.r_precision import draw_candidates, r_precision
-from styleT2I.statistics.intervals import wilson_interval
-from styleT2I.statistics.resampling import bootstrap_spread
+from styleT2I.statistics.intervals import bootstrap_spread, wilson_interval
 from styleT2I.torch_utils.images import from_uint8, to_uint8
 from styleT2I.torch_utils.seeding import generator, latents_of_seeds
 

@@ -6,7 +6,7 @@ import torch
 
 from styleT2I.attributes.wording.sentences import phrase
 from styleT2I.metrics.attributes import YES, verdicts
-from styleT2I.metrics.energy import energy_inside
+from styleT2I.metrics.pairwise import energy_inside
 from styleT2I.torch_utils.images import make_grid_u8, text_strip_u8, to_uint8
 from styleT2I.torch_utils.seeding import latents_of_seeds
 

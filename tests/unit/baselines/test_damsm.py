@@ -9,7 +9,6 @@ from torch.distributions import Normal
 
 from styleT2I.baselines.attention_maps import attention_picture_u8
 from styleT2I.baselines.attngan import AttnGANGenerator, WordAttention
-from styleT2I.baselines.conditioning import sampled
 from styleT2I.baselines.damsm import (
     ImageEncoder,
     ImageEncoderConfig,
@@ -18,6 +17,7 @@ from styleT2I.baselines.damsm import (
     TextEncoderConfig,
     TextFeatures,
 )
+from styleT2I.baselines.layers import sampled
 from styleT2I.baselines.matching import damsm_losses, matching_loss, sentence_scores, word_scores
 from styleT2I.errors import CheckpointError, ConfigError, UnsafeFileError
 from styleT2I.formats.foreign.attngan import inception_trunk, is_damsm_image, read_damsm_image, read_dictionary

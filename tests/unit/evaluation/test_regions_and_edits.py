@@ -10,7 +10,7 @@ from styleT2I.evaluation.suites.edits import evaluate_edits
 from styleT2I.evaluation.suites.regions import evaluate_regions
 from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I
-from styleT2I.metrics.energy import energy_inside
+from styleT2I.metrics.pairwise import energy_inside
 from styleT2I.networks.faces.regions import region_masks
 from styleT2I.torch_utils.seeding import latents_of_seeds
 from tests.tiny_model import tiny_a2d, tiny_clip, tiny_generator, tiny_judge, write_tiny

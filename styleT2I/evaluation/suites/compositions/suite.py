@@ -10,7 +10,7 @@ import torch
 from tqdm import tqdm
 
 from styleT2I.errors import ConfigError
-from styleT2I.evaluation.cached_cells import KeptCells
+from styleT2I.evaluation.cache import KeptCells
 from styleT2I.evaluation.measurement import judge_basis
 from styleT2I.evaluation.suites.compositions.cells import composition_cells, count_cells
 from styleT2I.evaluation.suites.compositions.measure import CellMeasure

@@ -7,8 +7,12 @@ import torch
 from styleT2I.evaluation.suites.compositions.cells import Cell
 from styleT2I.evaluation.suites.systems.task import Outcomes
 from styleT2I.metrics.frechet import frechet_distance
-from styleT2I.statistics.intervals import bootstrap_interval, newcombe_paired_interval, wilson_interval
-from styleT2I.statistics.resampling import bootstrap_spread
+from styleT2I.statistics.intervals import (
+    bootstrap_interval,
+    bootstrap_spread,
+    newcombe_paired_interval,
+    wilson_interval,
+)
 from styleT2I.torch_utils.seeding import generator
 
 SHARES = {"success": "right", "each": "each", "r_precision": "found"}  # figure -> field of Scores

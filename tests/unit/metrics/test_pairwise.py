@@ -5,8 +5,7 @@ import math
 import pytest
 import torch
 
-from styleT2I.metrics.diversity import pair_distances
-from styleT2I.metrics.similarity import clip_score, mean_and_error, paired_cosine
+from styleT2I.metrics.pairwise import clip_score, mean_and_error, pair_distances, paired_cosine
 from styleT2I.torch_utils.seeding import generator
 
 

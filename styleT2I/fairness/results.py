@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import NamedTuple
 
 from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.config import to_dict
 from styleT2I.errors import DataError
 from styleT2I.fairness.analysis.agreement import agreement
 from styleT2I.fairness.analysis.assemble import analyse
+from styleT2I.fairness.cells import kept_cells
 from styleT2I.fairness.judges.calibration import check_same_judge
-from styleT2I.fairness.judges.spec import described
 from styleT2I.fairness.plan import AuditPlan, plan_hash
 
-__all__ = ["KeptCell", "kept_cells", "merge_cells", "read_cell"]
+__all__ = ["merge_cells"]
 
 LIMITS = (
     "Attributes are those that the judge perceives in drawn faces; no one's identity is inferred.",
@@ -35,15 +33,6 @@ _AS_DRAWN = (
     "Pictures are as they were drawn: there is no truncation or adjustment to vary, and no face without the sentence, "
     "by which drift would be measured."
 )
-
-
-class KeptCell(NamedTuple):
-    """A finished cell on disk."""
-
-    place: tuple[str, str]  # setting and composition
-    path: Path
-    origin: dict  # what all cells of an audit share
-    content: dict
 
 
 def merge_cells(
@@ -86,35 +75,6 @@ def merge_cells(
     }
 
 
-def read_cell(path: Path) -> dict | None:
-    """A kept cell; None where it is absent or damaged."""
-    try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        return kept if {"origin", "outcomes"} <= kept.keys() else None
-    except (OSError, ValueError, AttributeError):
-        return None
-
-
-def kept_cells(plan: AuditPlan, vocabulary: Vocabulary, folders: Iterable[str | Path]) -> Iterator[KeptCell]:
-    """Every cell in the folders that the plan declares, in the order of their names, from whatever subject or num."""
-    sentences = plan.sentences_of(vocabulary)
-    wanted = {
-        json.dumps([asdict(setting), sentences[name], attributes], sort_keys=True): (setting.name, name)
-        for one in (plan, plan.without_settings())
-        for setting in one.settings
-        for name, attributes in plan.drawn_cells(vocabulary).items()
-    }
-    for path in sorted(path for folder in folders for path in (Path(folder) / "cells").glob("*.json")):
-        kept = read_cell(path)
-        if kept is None:
-            continue
-        own = dict(kept["origin"])
-        place = wanted.get(json.dumps([own.pop(key, None) for key in ("setting", "sentence", "attributes")],
-                                      sort_keys=True))  # fmt: skip
-        if place and _is_declared(plan, own):
-            yield KeptCell(place, path, own, kept)
-
-
 def _collected(plan, vocabulary, folders, origin):
     """Outcomes by (setting, composition), and the different origins they have."""
     outcomes, origins = {}, []
@@ -124,23 +84,6 @@ def _collected(plan, vocabulary, folders, origin):
             if cell.origin not in origins:
                 origins.append(cell.origin)
     return outcomes, origins
-
-
-def _is_declared(plan, own):
-    """Whether a cell was drawn from the plan's seeds and judged by its judges."""
-    return (
-        own.get("first_seed") == plan.first_seed
-        and "subject" in own
-        and own.get("quality_data") == plan.quality_data
-        and _is_judge(plan.judge, own.get("judge"))
-        and _is_judge(plan.second_judge, own.get("second_judge"))
-    )
-
-
-def _is_judge(plan, said):
-    if plan is None or said is None:
-        return plan is None and said is None
-    return all(said.get(key) == value for key, value in described(plan).items())
 
 
 def _limits(origin, nums):

@@ -2,7 +2,7 @@
 
 import torch
 
-from styleT2I.fairness.sheets import MAX_TILE, ROW_LENGTH, Sheet
+from styleT2I.fairness.report.contact_sheets import MAX_TILE, ROW_LENGTH, Sheet
 
 
 def pictures(seeds, size=8):
