@@ -10,19 +10,21 @@ Each file is a component manifest (formats/component.py), which holds the hash o
 
 from __future__ import annotations
 
-import json
 import math
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import styleT2I
-from styleT2I.config import suggestion
-from styleT2I.errors import CheckpointError
+from styleT2I.config import read_json, suggestion
+from styleT2I.errors import CheckpointError, guarded
 from styleT2I.torch_utils.files import sha256_file, write_json_atomic
 
 MANIFEST = "model.json"
 FORMAT_VERSION = 1
+_AGAIN = "fetch or package the model again"
+_WRONG = f"damaged, it says what no manifest does; {_AGAIN}"
 # Every role a model may fill and the kind of component that fills it; "judges.guide" is nested in the manifest.
 ROLES = {
     "generator": "stylegan2-generator",
@@ -96,7 +98,13 @@ def read_model_folder(name: str | Path) -> ModelFolder:
     Only the small JSON files are read here; the weights' own hashes are checked when a component is loaded.
     Raises CheckpointError, one line naming the file.
     """
-    folder = find_model(name)
+    with guarded(name, "cannot be read as a model folder; check the path"):
+        folder = find_model(name)
+    with guarded(folder / MANIFEST, _WRONG):
+        return _verified_folder(folder)
+
+
+def _verified_folder(folder):
     manifest, entries = read_model_manifest(folder / MANIFEST)
     vocabulary = entries.pop("vocabulary", None)
     files, hashes, facts = {}, {}, {}
@@ -108,7 +116,8 @@ def read_model_folder(name: str | Path) -> ModelFolder:
         if component.get("kind") != ROLES[role]:
             raise CheckpointError(f"{path}: is a {component.get('kind')!r}, but the {role} is a {ROLES[role]!r}")
         files[role], hashes[role] = path, entry["sha256"]
-        facts[str(path)] = facts_of(role, component.get("config", {}), component.get("info", {}))
+        with guarded(path, _WRONG):
+            facts[str(path)] = facts_of(role, component.get("config", {}), component.get("info") or {})
     agreement = manifest.get("agreement", {})
     check_agreement({str(folder / MANIFEST): agreement, **facts})
     return ModelFolder(
@@ -119,7 +128,8 @@ def read_model_folder(name: str | Path) -> ModelFolder:
 def read_model_manifest(path: Path) -> tuple[dict, dict[str, dict]]:
     """A model.json and the entries of its components by role; CheckpointError when it is damaged or too new.
 
-    An entry has "file", a plain name beside the manifest, and "sha256"; that of "vocabulary" may have "name" instead.
+    An entry has "file", a plain name beside the manifest, and "sha256"; that of "vocabulary" may have "name" instead,
+    of an embedded one: a manifest names nothing outside its folder.
     """
     manifest = _read_json(path)
     if manifest.get("format_version") != FORMAT_VERSION:
@@ -129,10 +139,13 @@ def read_model_manifest(path: Path) -> tuple[dict, dict[str, dict]]:
         )
     entries = _flatten(manifest.get("components"), path)
     for role, entry in entries.items():
+        if role == "vocabulary" and "name" in entry:
+            if not isinstance(entry["name"], str) or not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", entry["name"]):
+                raise CheckpointError(f"{path}: its vocabulary {str(entry['name'])[:80]!r} is no name of one; {_AGAIN}")
+            continue
         file = entry.get("file")
-        is_plain = isinstance(file, str) and Path(file).name == file
-        if not (is_plain or (role == "vocabulary" and "name" in entry)):  # a manifest may not point outside its folder
-            raise CheckpointError(f"{path}: the file of {role} is {file!r}, not a plain name in the folder")
+        if not isinstance(file, str) or Path(file).name != file:
+            raise CheckpointError(f"{path}: the file of {role} is {str(file)[:80]!r}, not a plain name in the folder")
     return manifest, entries
 
 
@@ -199,15 +212,7 @@ def check_agreement(facts: dict[str, dict]) -> dict:
 
 
 def _read_json(path: Path) -> dict:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot read it: {error.strerror or error}") from error
-    except ValueError as error:
-        raise CheckpointError(f"{path}: damaged, not valid JSON; fetch or package the model again") from error
-    if not isinstance(value, dict):
-        raise CheckpointError(f"{path}: damaged, not a JSON object; fetch or package the model again")
-    return value
+    return read_json(path, CheckpointError, remedy=_AGAIN)
 
 
 def _flatten(components, path: Path) -> dict[str, dict]:
@@ -221,9 +226,7 @@ def _flatten(components, path: Path) -> dict[str, dict]:
     else:
         if entries and all(isinstance(entry, dict) for entry in entries.values()):
             return entries
-    raise CheckpointError(
-        f"{path}: damaged, `components` does not map names to files; fetch or package the model again"
-    )
+    raise CheckpointError(f"{path}: damaged, `components` does not map names to files; {_AGAIN}")
 
 
 def _nest(components: dict, role: str, entry: dict) -> None:
@@ -242,5 +245,5 @@ def _verified_file(folder: Path, role: str, entry: dict) -> Path:
 
 def _vocabulary(folder: Path, entry: dict | None) -> str | None:
     if entry is None or "name" in entry:
-        return entry and str(entry["name"])
+        return entry and entry["name"]
     return str(_verified_file(folder, "vocabulary", entry))

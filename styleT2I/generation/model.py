@@ -7,12 +7,19 @@ from pathlib import Path
 import torch
 
 from styleT2I.attributes.vocabulary import BUILT_IN, Vocabulary, load_vocabulary
-from styleT2I.config import to_dict
+from styleT2I.config import suggestion, to_dict
 from styleT2I.errors import CheckpointError, ConfigError
 from styleT2I.formats.component import Component, write_component
 from styleT2I.formats.foreign.registry import read_network
 from styleT2I.formats.model_card import write_model_card
-from styleT2I.formats.model_folder import ROLES, check_agreement, facts_of, read_model_folder, write_model_manifest
+from styleT2I.formats.model_folder import (
+    MANIFEST,
+    ROLES,
+    check_agreement,
+    facts_of,
+    read_model_folder,
+    write_model_manifest,
+)
 from styleT2I.networks.clip.loading import clip_of_object
 from styleT2I.networks.registry import load_network_component
 from styleT2I.networks.stylegan2.precision import check_precision, set_precision
@@ -64,7 +71,7 @@ class Model:
             kept = {role: file for role, file in kept.items() if role not in STEERING_ROLES}
         given = {role: source for role, source in replacements.items() if source is not None}
         settings = {"device": device, "offline": offline, "precision": precision}
-        return cls(kept | given, vocabulary=vocabulary or folder.vocabulary, name=folder.name, **settings)
+        return cls(kept | given, vocabulary=vocabulary or _vocabulary_of(folder), name=folder.name, **settings)
 
     def network(self, role: str) -> torch.nn.Module:
         """The network of a role; CheckpointError when there is none, or it contradicts those loaded before."""
@@ -147,3 +154,19 @@ class Model:
             raise ConfigError("a vocabulary built in memory cannot be saved; give the path of its JSON file instead")
         write_bytes_atomic(folder / "vocabulary.json", Path(self._vocabulary_file).read_bytes())
         return "vocabulary.json"
+
+
+def _vocabulary_of(folder):
+    """What a model folder names: an embedded vocabulary, or its own file, read already so that its faults are named."""
+    if folder.vocabulary is None or folder.vocabulary in BUILT_IN:
+        return folder.vocabulary
+    path = Path(folder.vocabulary)
+    if path.parent != folder.path:  # a name: it must not be looked for on this disk
+        raise CheckpointError(
+            f"{folder.path / MANIFEST}: unknown vocabulary {folder.vocabulary!r}{suggestion(folder.vocabulary, BUILT_IN)}"
+        )
+    try:
+        load_vocabulary(path)
+    except ConfigError as error:
+        raise CheckpointError(str(error)) from error
+    return path

@@ -108,7 +108,7 @@ def special_files(folder):
         bound.bind(os.path.relpath(folder / "socket"))
     manifest = {"format_version": 1, "kind": "stylegan2-generator", "config": {"resolution": 8}}
     (folder / "leads_out.json").write_text(json.dumps({**manifest, "files": {"../x.safetensors": "0"}}))
-    (folder / "names_a_device.json").write_text(json.dumps({**manifest, "files": {"device": None}}))
+    (folder / "names_a_device.json").write_text(json.dumps({**manifest, "files": {"device": "0"}}))
     names = ("fifo", "folder", "loop", "nowhere", "device", "socket", "absent", "leads_out.json", "names_a_device.json")
     return {name.partition(".")[0]: folder / name for name in names} | {"nul_in_name": f"{folder}/a\0b"}
 

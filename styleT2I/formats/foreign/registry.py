@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from styleT2I.errors import CheckpointError, StyleT2IError
+from styleT2I.errors import CheckpointError, StyleT2IError, guarded
 from styleT2I.formats.component import Component, read_component
 from styleT2I.formats.foreign.attngan import (
     is_attngan,
@@ -109,12 +109,8 @@ def is_component(path: Path) -> bool:
 
 
 def _read_component(path):
-    try:
+    with guarded(path, f"damaged, its manifest says what no manifest does; {AGAIN}"):
         return read_component(read_model_folder(path).file("generator") if (path / MANIFEST).is_file() else path)
-    except StyleT2IError:
-        raise
-    except Exception as error:  # the values of a damaged manifest can be of any type
-        raise CheckpointError(f"{path}: damaged, its manifest says what no manifest does; {AGAIN}") from error
 
 
 def _located(path, error):
