@@ -10,6 +10,7 @@ Each file is a component manifest (formats/component.py), which holds the hash o
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import re
@@ -25,6 +26,7 @@ MANIFEST = "model.json"
 FORMAT_VERSION = 1
 _AGAIN = "fetch or package the model again"
 _WRONG = f"damaged, it says what no manifest does; {_AGAIN}"
+_IS_DOWNLOAD = "a download that is kept: delete"
 # Every role a model may fill and the kind of component that fills it; "judges.guide" is nested in the manifest.
 ROLES = {
     "generator": "stylegan2-generator",
@@ -92,6 +94,23 @@ def cache_dir() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "styleT2I"
 
 
+def downloads_dir() -> Path:
+    """Where files of the web lie in the user's cache."""
+    return cache_dir() / "downloads"
+
+
+@contextlib.contextmanager
+def told_where_from(path: str | Path):
+    """An error about a file of the cache's downloads says so, and how to fetch the file again."""
+    try:
+        yield
+    except CheckpointError as error:
+        text = str(error)
+        if not Path(path).is_relative_to(downloads_dir()) or _IS_DOWNLOAD in text:
+            raise
+        raise type(error)(f"{text} ({_IS_DOWNLOAD} {path} to fetch it again)") from error
+
+
 def read_model_folder(name: str | Path) -> ModelFolder:
     """Find, read and verify a model folder: every file there, unchanged, of the right kind, and all in agreement.
 
@@ -100,7 +119,7 @@ def read_model_folder(name: str | Path) -> ModelFolder:
     """
     with guarded(name, "cannot be read as a model folder; check the path"):
         folder = find_model(name)
-    with guarded(folder / MANIFEST, _WRONG):
+    with told_where_from(folder / MANIFEST), guarded(folder / MANIFEST, _WRONG):
         return _verified_folder(folder)
 
 
