@@ -57,11 +57,11 @@ def load_config(cls, path: str | Path):
         raise ConfigError(f"{path}: {error}") from error
 
 
-def read_text(path: str | Path, error: type[StyleT2IError] = ConfigError, limit: int = MAX_TEXT) -> str:
-    """The UTF-8 text of a regular file of at most `limit` bytes.
+def read_bytes(path: str | Path, error: type[StyleT2IError] = ConfigError, limit: int = MAX_TEXT) -> bytes:
+    """The bytes of a regular file of at most `limit` bytes.
 
-    Raises `error`, one line, for one that is missing, a folder, a pipe, a device (whose reading might never end), too
-    long or no text.
+    Raises `error`, one line, for one that is missing, a folder, a pipe, a device (whose reading might never end) or
+    longer.
     """
     try:
         status = os.stat(path)
@@ -71,15 +71,21 @@ def read_text(path: str | Path, error: type[StyleT2IError] = ConfigError, limit:
             raise error(f"{path}: is a pipe or a device, not a file; save its content to a file first")
         with open(path, "rb") as file:
             data = file.read(limit + 1)
-        if len(data) > limit:
-            raise error(f"{path}: has over {limit} bytes, more than any file of its kind; check what it is")
-        return data.decode("utf-8")
     except OSError as problem:
         raise error(f"{str(path)[:300]}: cannot be read: {problem.strerror or problem}; check the path") from problem
-    except UnicodeDecodeError as problem:
-        raise error(f"{path}: not UTF-8 text ({problem.reason} at byte {problem.start}); save it as UTF-8") from problem
     except ValueError as problem:  # a NUL or a lone surrogate in the path
         raise error(f"{ascii(str(path))[:300]}: no path ({problem}); check the path") from problem
+    if len(data) > limit:
+        raise error(f"{path}: has over {limit} bytes, more than any file of its kind; check what it is")
+    return data
+
+
+def read_text(path: str | Path, error: type[StyleT2IError] = ConfigError, limit: int = MAX_TEXT) -> str:
+    """The UTF-8 text of a regular file; raises `error` as `read_bytes`, also where it is no text."""
+    try:
+        return read_bytes(path, error, limit).decode("utf-8")
+    except UnicodeDecodeError as problem:
+        raise error(f"{path}: not UTF-8 text ({problem.reason} at byte {problem.start}); save it as UTF-8") from problem
 
 
 def read_json(
@@ -87,17 +93,21 @@ def read_json(
     error: type[StyleT2IError] = ConfigError,
     *,
     kind: type = dict,
-    limit: int = MAX_TEXT,
     remedy: str = AGAIN,
 ):
     """The value of type `kind` in a JSON file; raises `error` as `read_text`, also where the text is no such JSON."""
+    return parse_json(read_text(path, error), path, error, kind=kind, remedy=remedy)
+
+
+def parse_json(text: str, where, error: type[StyleT2IError] = ConfigError, *, kind: type = dict, remedy: str = AGAIN):
+    """The value of type `kind` that a JSON text is; `error` names `where` it comes from."""
     try:
-        value = json.loads(read_text(path, error, limit))
+        value = json.loads(text)
     except (ValueError, RecursionError) as problem:  # the latter: brackets within brackets without end
         reason = str(problem).splitlines()[0][:200]
-        raise error(f"{path}: damaged, not valid JSON ({reason}); {remedy}") from problem
+        raise error(f"{where}: damaged, not valid JSON ({reason}); {remedy}") from problem
     if not isinstance(value, kind):
-        raise error(f"{path}: damaged, holds a {type(value).__name__}, not a {kind.__name__}; {remedy}")
+        raise error(f"{where}: damaged, holds a {type(value).__name__}, not a {kind.__name__}; {remedy}")
     return value
 
 

@@ -42,7 +42,7 @@ def calibrated_steps(strengths: Mapping[str, float], model: Model) -> dict[str, 
                 f"the a2d of model {model.name!r} has no calibrated strength of {name!r}; train it again with "
                 "python -m styleT2I.train_a2d, which measures one if it has a --judge"
             )
-    with guarded(f"the a2d of model {model.name!r}", "is damaged, its strengths are no numbers; fetch or train it again"):
+    with guarded(f"the a2d of model {model.name!r}", "damaged, its strengths are no numbers; fetch or train it again"):
         return {name: value * float(known[name]["true" if value > 0 else "false"]) for name, value in strengths.items()}
 
 

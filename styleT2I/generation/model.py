@@ -162,9 +162,8 @@ def _vocabulary_of(folder):
         return folder.vocabulary
     path = Path(folder.vocabulary)
     if path.parent != folder.path:  # a name: it must not be looked for on this disk
-        raise CheckpointError(
-            f"{folder.path / MANIFEST}: unknown vocabulary {folder.vocabulary!r}{suggestion(folder.vocabulary, BUILT_IN)}"
-        )
+        hint = suggestion(folder.vocabulary, BUILT_IN)
+        raise CheckpointError(f"{folder.path / MANIFEST}: unknown vocabulary {folder.vocabulary!r}{hint}")
     try:
         load_vocabulary(path)
     except ConfigError as error:

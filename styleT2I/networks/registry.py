@@ -86,8 +86,8 @@ def load_strict(network: torch.nn.Module, state_dict: dict, where) -> None:
     own = network.state_dict()
     for key, tensor in own.items():
         if tensor.is_floating_point() and key in state_dict and not state_dict[key].is_floating_point():
-            kinds = f"{state_dict[key].dtype} where {tensor.dtype} belongs"
-            raise CheckpointError(f"{where}: the tensor {ascii(key)[1:-1][:100]} holds {kinds}; fetch or write it again")
+            kinds = f"{ascii(key)[1:-1][:100]} holds {state_dict[key].dtype} where {tensor.dtype} belongs"
+            raise CheckpointError(f"{where}: the tensor {kinds}; fetch or write it again")
     missing = [k for k in own if k not in state_dict]
     unexpected = [k for k in state_dict if k not in own]
     shaped = [k for k in own if k in state_dict and own[k].shape != state_dict[k].shape]

@@ -1,4 +1,4 @@
-"""Model folders that are damaged or made to do harm, their hashes made to fit: each ends in one CheckpointError line."""
+"""Model folders that are damaged or made to do harm, their hashes made to fit: each ends in one line."""
 
 import json
 import os
