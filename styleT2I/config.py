@@ -117,13 +117,16 @@ def override(config, **changes):
     return from_dict(type(config), {**current, **changes})
 
 
-def suggestion(word: str, known: typing.Iterable) -> str:
-    """Return "; did you mean 'X'?" for the known word nearest to `word`, or "; known: ..." when none is near."""
+def suggestion(word: str, known: typing.Iterable, *, lists_all: bool = True) -> str:
+    """Return "; did you mean 'X'?" for the known word nearest to `word`, or "; known: ..." when none is near.
+
+    lists_all False: "" when none is near.
+    """
     known = [str(k) for k in known]
     near = difflib.get_close_matches(str(word), known, n=1)
     if near:
         return f"; did you mean {near[0]!r}?"
-    return f"; known: {', '.join(known)}" if known else ""
+    return f"; known: {', '.join(known)}" if known and lists_all else ""
 
 
 def _read_yaml(text):

@@ -75,6 +75,10 @@ def find_model(name: str | Path) -> Path:
         return path
     if path.is_dir():
         raise CheckpointError(f"{path}: the folder holds no {MANIFEST}, so it is no model folder")
+    if path.is_file():
+        raise CheckpointError(
+            f"{path}: a file, not a model folder; name the option of what it holds, for example --generator {path}"
+        )
     roots = [Path(root) / "checkpoints" for root in styleT2I.__path__] + [cache_dir() / "models"]
     known = {found.parent.name: found.parent for root in reversed(roots) for found in root.glob(f"*/{MANIFEST}")}
     if str(name) in SYSTEMS and str(name) not in known:
@@ -83,7 +87,11 @@ def find_model(name: str | Path) -> Path:
             "DIR and name that folder"
         )
     if str(name) not in known:
-        raise CheckpointError(f"no model {str(name)!r}: neither a folder nor a model's name{suggestion(name, known)}")
+        is_path = len(path.parts) > 1 or bool(path.suffix)
+        if is_path:
+            raise CheckpointError(f"{str(name)[:300]}: no such file or folder; check the path")
+        hint = suggestion(name, known)
+        raise CheckpointError(f"no model {str(name)[:80]!r}: neither a folder nor a model's name{hint}")
     return known[str(name)]
 
 
@@ -202,7 +210,8 @@ def facts_of(role: str, config: dict, info: dict) -> dict:
         if config.get("resolution"):
             facts["num_ws"] = 2 * int(math.log2(config["resolution"])) - 2
     elif role in ("t2d", "a2d"):
-        facts = {"w_dim": config.get("w_dim"), "num_ws": config.get("num_ws")}
+        facts = {"w_dim": config.get("w_dim")}
+        facts |= {} if config.get("space") == "w" else {"num_ws": config.get("num_ws")}  # the same step in any layer
         if config.get("text_encoder") is None:
             facts |= {"clip_name": info.get("clip_name"), "text_dim": config.get("text_dim")}
     elif role in SYSTEMS:

@@ -79,6 +79,8 @@ class Model:
             if role not in self.sources:
                 raise CheckpointError(self._missing(role))
             network, self._hashes[role], self._steps[role], info = self._load(role, self.sources[role])
+            if role in STEERING_ROLES and network.config.space == "w" and self.has("generator"):
+                network.repeat_over(self.network("generator").num_ws)
             if role == "generator":
                 set_precision(network, self.precision)
             facts = {self._where(r): facts_of(r, to_dict(n.config), self._infos[r]) for r, n in self._networks.items()}

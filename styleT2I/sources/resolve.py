@@ -50,8 +50,8 @@ def resolve(source: str | Path, kind: str | None = None, *, offline: bool | None
     except CheckpointError:
         names = [name for name, entry in registry().items() if kind in (None, entry.kind)]
         raise CheckpointError(
-            f"{text}: no such file, and no checkpoint or model of that name{suggestion(text, names)}"
-            " (python -m styleT2I.convert --list names them)"
+            f"{text[:300]}: no such file, and no checkpoint or model of that name"
+            f"{suggestion(text[:80], names, lists_all=False)} (python -m styleT2I.convert --list names them)"
         ) from None
 
 

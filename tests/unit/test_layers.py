@@ -23,6 +23,7 @@ LIBRARY = BASE | {
 }
 LIBRARY |= {"sources"}
 TOP = {
+    "loading",
     "model",
     "sentence_readers",
     "systems",
