@@ -8,6 +8,7 @@ import torch
 import styleT2I
 from styleT2I.config import MAX_TEXT, read_json
 from styleT2I.errors import CheckpointError
+from styleT2I.formats.seal import check_seal, sealed
 from styleT2I.formats.weights import AGAIN, check_file, check_finite, read_safetensors
 from styleT2I.torch_utils.files import save_safetensors_atomic, sha256_file, write_json_atomic
 
@@ -53,7 +54,7 @@ def write_component(folder, name: str, kind: str, config: dict, state_dict: dict
         "files": {weights: save_safetensors_atomic(folder / weights, tensors)},
         "info": info or {},
     }
-    write_json_atomic(folder / f"{name}.json", manifest)
+    write_json_atomic(folder / f"{name}.json", sealed(manifest))
     return folder / f"{name}.json"
 
 
@@ -73,6 +74,7 @@ def read_component(path) -> Component:
     if len(manifest["files"]) != 1:
         raise CheckpointError(f"{path}: a component has one weights file, this names {len(manifest['files'])}; {AGAIN}")
     ((name, sha256),) = manifest["files"].items()
+    check_seal(manifest, path)
     if not isinstance(sha256, str):  # None would leave the weights unverified
         raise CheckpointError(f"{path}: damaged, it holds no SHA-256 of {name!r}; {AGAIN}")
     state_dict = read_safetensors(sibling(path, name), sha256)

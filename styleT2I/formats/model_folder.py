@@ -20,6 +20,7 @@ from pathlib import Path
 import styleT2I
 from styleT2I.config import read_json, suggestion
 from styleT2I.errors import CheckpointError, guarded
+from styleT2I.formats.seal import check_seal, sealed
 from styleT2I.torch_utils.files import sha256_file, write_json_atomic
 
 MANIFEST = "model.json"
@@ -147,6 +148,7 @@ def _verified_folder(folder):
             facts[str(path)] = facts_of(role, component.get("config", {}), component.get("info") or {})
     agreement = manifest.get("agreement", {})
     check_agreement({str(folder / MANIFEST): agreement, **facts})
+    check_seal(manifest, folder / MANIFEST)
     return ModelFolder(
         folder, str(manifest.get("name", folder.name)), files, hashes, _vocabulary(folder, vocabulary), agreement
     )
@@ -198,7 +200,7 @@ def write_model_manifest(folder: str | Path, name: str, files: dict[str, str], v
         "components": components,
         "agreement": check_agreement(facts),
     }
-    write_json_atomic(folder / MANIFEST, manifest)
+    write_json_atomic(folder / MANIFEST, sealed(manifest))
     return folder / MANIFEST
 
 

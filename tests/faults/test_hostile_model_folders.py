@@ -8,6 +8,7 @@ import torch
 
 from styleT2I.errors import CheckpointError
 from styleT2I.formats.model_folder import MANIFEST, ROLES, read_model_manifest
+from styleT2I.formats.seal import SEAL
 from styleT2I.generation.model import Model
 from styleT2I.torch_utils.files import save_safetensors_atomic, sha256_file
 from tests.tiny_model import write_tiny_model
@@ -23,6 +24,7 @@ def folder(tmp_path):
 def rehash(folder):
     """Let model.json hold the hashes that its files have now."""
     manifest = json.loads((folder / MANIFEST).read_text())
+    manifest.pop(SEAL, None)
     entries = {**manifest["components"], **manifest["components"].pop("judges")}
     manifest["components"]["judges"] = {"guide": entries.pop("guide")}
     for entry in (*entries.values(), manifest["components"]["judges"]["guide"]):
@@ -33,6 +35,7 @@ def rehash(folder):
 
 def change_component(folder, name, change):
     value = json.loads((folder / name).read_text())
+    del value[SEAL]
     changed = change(value)
     (folder / name).write_text(changed if isinstance(changed, str) else json.dumps(value))
     rehash(folder)
@@ -40,6 +43,7 @@ def change_component(folder, name, change):
 
 def change_manifest(folder, change):
     manifest = json.loads((folder / MANIFEST).read_text())
+    manifest.pop(SEAL, None)
     changed = change(manifest)
     (folder / MANIFEST).write_text(changed if isinstance(changed, str) else json.dumps(manifest))
 
@@ -128,6 +132,35 @@ def test_a_pipe_or_a_device_in_the_folder_is_not_opened(folder, name):
     (folder / name).unlink(missing_ok=True)
     os.mkfifo(folder / name)
     error_of(folder)
+
+
+@pytest.mark.parametrize(
+    "name, change",
+    [
+        ("model.json", lambda m: m["components"]["judges"].update(heldout=m["components"]["judges"].pop("guide"))),
+        ("model.json", lambda m: m["components"].pop("a2d")),
+        ("a2d.json", lambda m: m["info"]["strengths"]["hat"].update(true=9.5)),
+        ("judges_guide.json", lambda m: m["config"]["attribute_names"].reverse()),
+        ("t2d.json", lambda m: m["config"].update(standardize=True)),
+    ],
+)
+def test_a_manifest_changed_without_its_hash_is_refused(folder, name, change):
+    """What would load, and draw other pictures."""
+    value = json.loads((folder / name).read_text())
+    change(value)
+    (folder / name).write_text(json.dumps(value))
+    if name != MANIFEST:  # as if the component had been changed before the folder was packaged
+        manifest = json.loads((folder / MANIFEST).read_text())
+        del manifest[SEAL]
+        (folder / MANIFEST).write_text(json.dumps(manifest))
+        rehash(folder)
+    assert f"{name}: changed since it was written" in error_of(folder)
+
+
+def test_a_manifest_without_a_hash_of_its_own_is_read(folder):
+    change_component(folder, "t2d.json", lambda m: None)
+    change_manifest(folder, lambda m: None)
+    assert Model.from_pretrained(folder, device="cpu").network("t2d").kind == "t2d"
 
 
 def test_a_name_in_the_manifest_is_not_looked_for_in_the_working_folder(folder, tmp_path, monkeypatch):

@@ -68,6 +68,7 @@ def test_every_damage_to_the_weights_is_named(manifest, change, message):
 
 def rewrite(manifest, **changes):
     content = json.loads(manifest.read_text())
+    del content["manifest_sha256"]
     manifest.write_text(json.dumps({**content, **changes}))
 
 
