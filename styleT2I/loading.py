@@ -46,6 +46,4 @@ def open_segmenter(source: str | Path, device="cpu", *, offline: bool | None = N
     As `networks.region_sources.open_segmenter`, which takes paths alone.
     """
     is_parser = str(source).startswith(HUB)
-    return region_sources.open_segmenter(
-        source if is_parser else resolve(source, "segmenter", offline=offline), device
-    )
+    return region_sources.open_segmenter(source if is_parser else resolve(source, "segmenter", offline=offline), device)

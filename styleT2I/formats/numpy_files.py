@@ -49,9 +49,7 @@ def _unpacked(file, path):
         if sum(entry.file_size for entry in entries) > MAX_UNPACKED * size + SLACK:
             raise UnsafeFileError(f"{path}: its arrays would take far more memory than the file has bytes; {TRUST}")
         _check_order(entries, file, archive.start_dir, path)
-        return {
-            entry.filename.removesuffix(".npy"): _array(_content(archive, entry, path), path) for entry in entries
-        }
+        return {entry.filename.removesuffix(".npy"): _array(_content(archive, entry, path), path) for entry in entries}
 
 
 def _check_order(entries, file, end, path):
