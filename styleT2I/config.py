@@ -3,11 +3,16 @@
 import dataclasses
 import difflib
 import json
+import os
+import stat
 import types
 import typing
 from pathlib import Path
 
-from styleT2I.errors import ConfigError
+from styleT2I.errors import ConfigError, StyleT2IError
+
+MAX_TEXT = 1 << 24  # bytes of a file of settings
+AGAIN = "fetch or write it again"
 
 
 def from_dict(cls, mapping: typing.Mapping):
@@ -39,16 +44,11 @@ def to_dict(config) -> dict:
 def load_config(cls, path: str | Path):
     """Read the configuration dataclass `cls` from a .json or .yaml file; ConfigError names the file."""
     path = Path(path)
+    if path.suffix.lower() not in (".json", ".yaml", ".yml"):
+        raise ConfigError(f"{path}: a configuration is a .json or .yaml file")
+    text = read_text(path)
     try:
-        text = path.read_text(encoding="utf-8")
-        if path.suffix.lower() == ".json":
-            mapping = json.loads(text)
-        elif path.suffix.lower() in (".yaml", ".yml"):
-            mapping = _read_yaml(text)
-        else:
-            raise ConfigError(f"{path}: a configuration is a .json or .yaml file")
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot read the configuration: {error.strerror or error}") from error
+        mapping = json.loads(text) if path.suffix.lower() == ".json" else _read_yaml(text)
     except (ValueError, RecursionError) as error:  # the latter: brackets within brackets without end
         raise ConfigError(f"{path}: not a valid configuration file: {str(error).splitlines()[0]}") from error
     try:
@@ -57,19 +57,76 @@ def load_config(cls, path: str | Path):
         raise ConfigError(f"{path}: {error}") from error
 
 
+def read_bytes(path: str | Path, error: type[StyleT2IError] = ConfigError, limit: int = MAX_TEXT) -> bytes:
+    """The bytes of a regular file of at most `limit` bytes.
+
+    Raises `error`, one line, for one that is missing, a folder, a pipe, a device (whose reading might never end) or
+    longer.
+    """
+    try:
+        status = os.stat(path)
+        if stat.S_ISDIR(status.st_mode):
+            raise error(f"{path}: is a folder; name a file in it")
+        if not stat.S_ISREG(status.st_mode):
+            raise error(f"{path}: is a pipe or a device, not a file; save its content to a file first")
+        with open(path, "rb") as file:
+            data = file.read(limit + 1)
+    except OSError as problem:
+        raise error(f"{str(path)[:300]}: cannot be read: {problem.strerror or problem}; check the path") from problem
+    except ValueError as problem:  # a NUL or a lone surrogate in the path
+        raise error(f"{ascii(str(path))[:300]}: no path ({problem}); check the path") from problem
+    if len(data) > limit:
+        raise error(f"{path}: has over {limit} bytes, more than any file of its kind; check what it is")
+    return data
+
+
+def read_text(path: str | Path, error: type[StyleT2IError] = ConfigError, limit: int = MAX_TEXT) -> str:
+    """The UTF-8 text of a regular file; raises `error` as `read_bytes`, also where it is no text."""
+    try:
+        return read_bytes(path, error, limit).decode("utf-8")
+    except UnicodeDecodeError as problem:
+        raise error(f"{path}: not UTF-8 text ({problem.reason} at byte {problem.start}); save it as UTF-8") from problem
+
+
+def read_json(
+    path: str | Path,
+    error: type[StyleT2IError] = ConfigError,
+    *,
+    kind: type = dict,
+    remedy: str = AGAIN,
+):
+    """The value of type `kind` in a JSON file; raises `error` as `read_text`, also where the text is no such JSON."""
+    return parse_json(read_text(path, error), path, error, kind=kind, remedy=remedy)
+
+
+def parse_json(text: str, where, error: type[StyleT2IError] = ConfigError, *, kind: type = dict, remedy: str = AGAIN):
+    """The value of type `kind` that a JSON text is; `error` names `where` it comes from."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as problem:  # the latter: brackets within brackets without end
+        reason = str(problem).splitlines()[0][:200]
+        raise error(f"{where}: damaged, not valid JSON ({reason}); {remedy}") from problem
+    if not isinstance(value, kind):
+        raise error(f"{where}: damaged, holds a {type(value).__name__}, not a {kind.__name__}; {remedy}")
+    return value
+
+
 def override(config, **changes):
     """Return a copy of `config` with the given fields replaced, checked as in `from_dict`."""
     current = {f.name: getattr(config, f.name) for f in dataclasses.fields(config) if f.init}
     return from_dict(type(config), {**current, **changes})
 
 
-def suggestion(word: str, known: typing.Iterable) -> str:
-    """Return "; did you mean 'X'?" for the known word nearest to `word`, or "; known: ..." when none is near."""
+def suggestion(word: str, known: typing.Iterable, *, lists_all: bool = True) -> str:
+    """Return "; did you mean 'X'?" for the known word nearest to `word`, or "; known: ..." when none is near.
+
+    lists_all False: "" when none is near.
+    """
     known = [str(k) for k in known]
     near = difflib.get_close_matches(str(word), known, n=1)
     if near:
         return f"; did you mean {near[0]!r}?"
-    return f"; known: {', '.join(known)}" if known else ""
+    return f"; known: {', '.join(known)}" if known and lists_all else ""
 
 
 def _read_yaml(text):

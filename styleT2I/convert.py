@@ -90,33 +90,42 @@ def _described(path):
     if is_component(path):
         component = read_component(path)
         files = [component.path, component.path.with_suffix(".safetensors")]
-        components, known = {_NAMES.get(component.kind, component.kind): component}, "component"
+        components, known, unread = {_NAMES.get(component.kind, component.kind): component}, "component", {}
     else:
-        components = _networks_of(path)
+        components, unread = _networks_of(path)
         component = next(iter(components.values()))
         files, known = [component.path], component.info["format"]
     size = sum(file.stat().st_size for file in files)
     file = {"file": str(component.path), "format": known, "bytes": size, "sha256": component.sha256}
     networks = {name: _facts(network) for name, network in components.items()}
-    return file | {"licence": licence_of(component), "networks": networks}
+    file |= {"licence": licence_of(component), "networks": networks}
+    return file | {"cannot be read": unread} if unread else file
 
 
 def _networks_of(path):
-    """The networks of a foreign file by name; the one of a file that cannot hold several by its kind."""
+    """(the networks of a foreign file by name, why others of it cannot be read, by name)."""
+    from styleT2I.formats.foreign.imported import NoSuchNetwork
     from styleT2I.formats.foreign.registry import read_network
 
-    found, errors = {}, []
+    found, unread, absent = {}, {}, None
     for which in WHICH:
         try:
-            found[which] = read_network(path, which)
-        except CheckpointError as error:
-            errors.append(error)
+            network = read_network(path, which)
+        except NoSuchNetwork as error:
+            absent = error
             continue
-        if found[which].kind not in _NAMES:
-            return {found[which].kind: found[which]}
+        except CheckpointError as error:
+            unread[which] = error
+            continue
+        if network.kind in _NAMES:
+            found[which] = network
+        else:
+            found.setdefault(network.kind, network)
+            if not network.kind.endswith(("-generator", "-discriminator")):
+                break  # a file of one network, whichever is asked for
     if not found:
-        raise errors[0]
-    return found
+        raise next(iter(unread.values()), absent)
+    return found, {which: str(error).removeprefix(f"{path}: ") for which, error in unread.items()}
 
 
 def _facts(component):

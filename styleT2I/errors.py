@@ -1,5 +1,7 @@
 """Errors a user can cause and mend: one line that says what, where and the remedy."""
 
+import contextlib
+
 
 class StyleT2IError(Exception):
     """Base of every error that commands print as one line with exit status 2."""
@@ -47,3 +49,17 @@ class TrainingError(StyleT2IError):
 
 class ExtensionError(StyleT2IError):
     """Compiled operators are missing, or cannot be built or used here."""
+
+
+@contextlib.contextmanager
+def guarded(where, what: str, error: type[StyleT2IError] = CheckpointError):
+    """Around a reader of users' files: whatever a damaged or hostile one does to it ends in `error`, "WHERE: WHAT".
+
+    A StyleT2IError raised inside is in one line already and passes.
+    """
+    try:
+        yield
+    except StyleT2IError:
+        raise
+    except Exception as problem:  # the values of such a file can be of any type, size and depth
+        raise error(f"{str(where)[:300]}: {what}") from problem

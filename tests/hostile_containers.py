@@ -73,6 +73,10 @@ def archives():
         "zip_absolute_name": archive(fine, extra=[("/etc/evil", b"x")]),
         "zip_duplicate_names": archive(fine, [("0", FOUR), ("0", FOUR)]),
         "zip_overlap": _patched(two, b"PK\x01\x02", 20, struct.pack("<2L", 200_000, 200_000), is_last=True),
+        "zip_overlap_with_slack": _overlapping(two),
+        "zip_flipped_pickle": good.replace(b"input.input", b"input.jnput", 1),
+        "zip_flipped_byteorder": archive(fine, extra=[("archive/byteorder", b"little")]).replace(b"little", b"mittle"),
+        "zip_renamed_entry": _patched(good, b"archive/data/0", 0, b"archive/data/1", is_last=True),
         "zip_encrypted": _patched(good, b"PK\x01\x02", 8, b"\x01\x00"),
         "zip_many_files": _patched(good, b"PK\x05\x06", 8, b"\xfe\xff\xfe\xff"),
         "zip_huge_directory": _patched(good, b"PK\x05\x06", 12, b"\xff\xff\xff\x7f"),
@@ -138,6 +142,25 @@ def _tar():
     with tarfile.open(fileobj=file, mode="w") as made:
         made.addfile(tarfile.TarInfo("../evil"), io.BytesIO(b""))
     return file.getvalue()
+
+
+def _overlapping(content):
+    """`content` with one file of the archive pointed into the bytes of the file before it."""
+    starts = [i for i in range(len(content)) if content[i : i + 4] == b"PK\x01\x02"]
+    (offset,) = struct.unpack_from("<L", content, starts[-1] + 42)
+    return _moved_header(content, offset, starts[-1])
+
+
+def _moved_header(content, offset, entry):
+    """The last entry's header, copied into the numbers of the entry before, and the directory pointed at the copy."""
+    place = offset - 50_000
+    header = content[offset : offset + 30 + len("archive/data/2")]
+    size, crc = 1000, zlib.crc32(bytes(1000))
+    made = content[:place] + header + content[place + len(header) :]
+    changes = {16: struct.pack("<3L", crc, size, size), 42: struct.pack("<L", place)}
+    for at, replacement in changes.items():
+        made = made[: entry + at] + replacement + made[entry + at + len(replacement) :]
+    return made
 
 
 def _patched(content, signature, offset, replacement, is_last=False):

@@ -120,6 +120,7 @@ def bomb_pickles():
     encode = name("_codecs", "encode")
     array = call("numpy.core.multiarray", "_reconstruct", name("numpy", "ndarray"), b"(K\x00t", b"C\x01b")
     colliding = b"".join(number(i * (2**61 - 1)) + b"N" for i in range(1, 5000))
+    collided = [i * (2**61 - 1) for i in range(1, 80_000)]
     return {
         "deep_lists": stream(b"]" * 300_000 + b"a" * 299_999),
         "deep_tuples": stream(b")" + b"\x85" * 300_000),
@@ -137,6 +138,12 @@ def bomb_pickles():
         "many_digits": b"I" + b"9" * 5000 + b"\n.",
         "unknown_memo": stream(b"K\x01r\xff\xff\xff\xffj\xfe\xff\xff\xff"),
         "colliding_keys": stream(b"}(" + colliding + b"u"),
+        "colliding_set": stream(call("builtins", "set", b"](" + b"".join(map(number, collided)) + b"e")),
+        "colliding_pairs": stream(
+            call("collections", "OrderedDict", b"](" + b"".join(number(n) + b"N\x86" for n in collided) + b"e")
+        ),
+        "colliding_memos": stream(b"N" + b"".join(b"p%d\n" % n for n in collided)),
+        "negative_memo": stream(b"Np-1\n"),
         "reused_storage": _reused_storage(),
         "copied_text": stream(
             text("x" * 1_000_000) + b"q\x000" + (encode + b"(h\x00X\x06\x00\x00\x00latin1tR") * 3000 + b"N"

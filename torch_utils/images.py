@@ -2,6 +2,7 @@
 
 import io
 import warnings
+import zlib
 from pathlib import Path
 
 import cv2
@@ -9,11 +10,15 @@ import numpy as np
 import PIL.Image
 import torch
 
-from styleT2I.errors import DataError
+from styleT2I.config import read_bytes
+from styleT2I.errors import DataError, guarded
 from styleT2I.torch_utils.files import write_bytes_atomic
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 MAX_PIXELS = 100_000_000
+MAX_BYTES = 1 << 28  # of a picture's file
+_DAMAGED = "the picture is damaged; replace or remove it"
 
 
 def to_uint8(image: torch.Tensor) -> torch.Tensor:
@@ -74,21 +79,20 @@ def encode_png(array: np.ndarray) -> bytes:
 def load_image(path: str | Path) -> torch.Tensor:
     """Read a picture file of any common kind as RGB [3, H, W] uint8, turned as its EXIF says.
 
-    Raises DataError when it is missing, empty, cut off, larger than MAX_PIXELS or not a picture.
+    Raises DataError when it is missing, no regular file, empty, cut off, damaged, larger than MAX_PIXELS or not a
+    picture.
     """
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot read the picture: {error.strerror or error}") from error
+    data = read_bytes(path, DataError, MAX_BYTES)
     return torch.from_numpy(decode_image(data, path)).permute(2, 0, 1).contiguous()
 
 
 def decode_image(data: bytes, name: str | Path) -> np.ndarray:
     """Decode picture bytes to RGB [H, W, 3] uint8; the kind is told by content, `name` is for messages."""
     check_image(data, name)
-    array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)  # 8 bits, EXIF orientation applied
+    with guarded(name, _DAMAGED, DataError):  # OpenCV has errors of its own
+        array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)  # 8 bits, EXIF orientation applied
     if array is None:
-        raise DataError(f"{name}: the picture is damaged; replace or remove it")
+        raise DataError(f"{name}: {_DAMAGED}")
     return np.ascontiguousarray(array[:, :, ::-1])
 
 
@@ -123,3 +127,19 @@ def check_image(data: bytes, name: str | Path) -> None:
     is_cut_jpeg = kind == "JPEG" and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda")
     if is_cut_jpeg or (kind == "PNG" and b"IEND" not in data):
         raise DataError(f"{name}: the picture is cut off; replace or remove it")
+    if kind == "PNG" and not _has_right_checksums(data):
+        raise DataError(f"{name}: {_DAMAGED}")
+
+
+def _has_right_checksums(png: bytes) -> bool:
+    """Whether every chunk of a PNG up to its end has the checksum that it states."""
+    position = 8
+    while position + 12 <= len(png):
+        size, kind = int.from_bytes(png[position : position + 4], "big"), png[position + 4 : position + 8]
+        end = position + 8 + size
+        if zlib.crc32(png[position + 4 : end]) != int.from_bytes(png[end : end + 4], "big"):
+            return False
+        if kind == b"IEND":
+            return True
+        position = end + 4
+    return False

@@ -14,6 +14,7 @@ from styleT2I.attributes.vocabulary import (
 )
 from styleT2I.config import suggestion
 from styleT2I.errors import ConfigError
+from styleT2I.torch_utils.words import split_words
 
 _TOP = (
     "format_version",
@@ -31,22 +32,34 @@ _ENTRY = ("name", "antonym", "region", "visibility", "true", "false")
 _SIDE = ("phrase", "verb", "object", "synonyms", "nouns", "pronouns", "things", "lacks", "adjectives", "scalar")
 _FAMILY = ("name", "parts", "values", "phrase", "things", "nouns")
 _WORDS = ("synonyms", "nouns", "pronouns", "things", "lacks")
+_TOP_TYPES = {
+    "name": str, "subject": dict, "lexicon": str, "lists": dict, "parts": dict, "degree": list, "attributes": list,
+    "families": list, "exclusive": list,
+}  # fmt: skip
 
 
 def build(data: dict) -> Vocabulary:
     """Return the `Vocabulary` described by a JSON object; ConfigError says which entry is wrong."""
+    _expect(data, dict, "the vocabulary")
+    _known_keys(data, _TOP, "the vocabulary")
+    for key, kind in _TOP_TYPES.items():
+        if key in data:
+            _expect(data[key], kind, key)
     vocabulary = _build(data, {})
     heard = read_heard(data["lexicon"]) if "lexicon" in data else {}
     return dataclasses.replace(vocabulary, heard=_build(data, heard) if heard else vocabulary)
 
 
 def _build(data: dict, heard: dict) -> Vocabulary:
-    _expect(data, dict, "the vocabulary")
-    _known_keys(data, _TOP, "the vocabulary")
     if data.get("format_version") != FORMAT_VERSION:
         raise ConfigError(f"format_version is {data.get('format_version')!r}; this version reads {FORMAT_VERSION}")
-    name = data.get("name")
-    _expect(name, str, "name")
+    _expect(data.get("name"), str, "name")
+    own_parts, own_degree = data.get("parts", {}), data.get("degree", [])
+    for part, forms in own_parts.items():
+        _expect(forms, dict, f"parts.{part}")
+        for kind, words in forms.items():
+            _check_words(words, f"parts.{part}.{kind}")
+    _check_words(own_degree, "degree")
     lexicon = read_lexicon(data["lexicon"]) if "lexicon" in data else {}
     lists = {**_with_more(lexicon.get("lists", {}), heard.get("lists", {})), **data.get("lists", {})}
     parts = {
@@ -55,7 +68,7 @@ def _build(data: dict, heard: dict) -> Vocabulary:
     }
     parts = {
         part: {kind: tuple(words) for kind, words in forms.items()}
-        for part, forms in {**parts, **data.get("parts", {})}.items()
+        for part, forms in {**parts, **own_parts}.items()
     }
     entries = list(data.get("attributes", []))
     for i, family in enumerate(data.get("families", [])):
@@ -68,9 +81,11 @@ def _build(data: dict, heard: dict) -> Vocabulary:
         _exclusive(group, attributes, f"exclusive[{i}]") for i, group in enumerate(data.get("exclusive", []))
     )
     subject = {"noun": "person", "pronoun": "they", **data.get("subject", {})}
-    degree = tuple([*lexicon.get("degree", ()), *data.get("degree", ())])
+    for key, word in subject.items():
+        _check_words([word], f"subject.{key}")
+    degree = tuple([*lexicon.get("degree", ()), *own_degree])
     return Vocabulary(
-        name,
+        data["name"],
         attributes,
         exclusive,
         parts,
@@ -91,6 +106,12 @@ def _attribute(entry, lists, where) -> Attribute:
     _known_keys(entry, _ENTRY, where)
     _expect(entry.get("name"), str, f"{where}.name")
     where = f"attribute {entry['name']!r}"
+    if not entry["name"].strip():
+        raise ConfigError("an attribute's name is empty; give it one")
+    for key in ("antonym", "visibility"):
+        _expect(entry.get(key, ""), str, f"{where}.{key}")
+    if entry.get("region") is not None:
+        _expect(entry["region"], str, f"{where}.region")
     sides = [_side(entry.get(key), lists, f"{where}.{key}") for key in ("true", "false")]
     return Attribute(entry["name"], entry.get("antonym", ""), entry.get("region"), entry.get("visibility", ""), *sides)
 
@@ -99,8 +120,9 @@ def _side(entry, lists, where) -> Side:
     _expect(entry, dict, where)
     _known_keys(entry, _SIDE, where)
     _expect(entry.get("phrase"), str, f"{where}.phrase")
-    if not entry["phrase"].strip():
+    if not split_words(entry["phrase"]):
         raise ConfigError(f"{where}.phrase is empty; give the words that say the value")
+    _check_words([entry.get("object", entry["phrase"])], f"{where}.object")
     verb = entry.get("verb", "has")
     if verb not in VERBS:
         raise ConfigError(f"{where}.verb is {verb!r}; choose one of {', '.join(VERBS)}")
@@ -124,12 +146,18 @@ def _family_entries(family, lists, where):
     """Return the attributes `NAME::VALUE` of a family such as a part's colours: each value is a list of words."""
     _expect(family, dict, where)
     _known_keys(family, _FAMILY, where)
+    for key, kind in (("name", str), ("phrase", str), ("parts", list), ("things", dict), ("nouns", dict)):
+        if key in family or kind is str:
+            _expect(family.get(key), kind, f"{where}.{key}")
+    for key in ("things", "nouns"):
+        for value, words in family.get(key, {}).items():
+            _check_words(words, f"{where}.{key}.{value}")
     values = family.get("values")
     values = lists.get(values[1:]) if isinstance(values, str) and values.startswith("@") else values
     _expect(values, dict, f"{where}.values")
     for value, words in values.items():
         at = f"{where}.values.{value}"
-        by_part = words if isinstance(words, dict) else dict.fromkeys(family["parts"], words)
+        by_part = words if isinstance(words, dict) else dict.fromkeys(family.get("parts", ()), words)
         by_part = {part: list(_expand(given, lists, f"{at}.{part}")) for part, given in by_part.items()}
         things, nouns = (family.get(key, {}).get(value, []) for key in ("things", "nouns"))
         adjectives = [word for given in by_part.values() for word in given]
@@ -153,11 +181,15 @@ def _family_entries(family, lists, where):
 def _exclusive(group, attributes, where) -> Exclusive:
     _expect(group, dict, where)
     names = [a.name for a in attributes]
-    members = tuple(group.get("attributes", ()))
+    _expect(group.get("name", where), str, f"{where}.name")
+    _expect(group.get("exactly_one", False), bool, f"{where}.exactly_one")
+    _expect(group.get("attributes"), list, f"{where}.attributes")
+    members = tuple(group["attributes"])
     for member in members:
+        _expect(member, str, f"{where}.attributes")
         if member not in names:
             raise ConfigError(f"{where} names the unknown attribute {member!r}{suggestion(member, names)}")
-    return Exclusive(group.get("name", where), members, bool(group.get("exactly_one", False)))
+    return Exclusive(group.get("name", where), members, group.get("exactly_one", False))
 
 
 def _check_names(attributes):
@@ -178,10 +210,21 @@ def _expand(words, lists, where) -> tuple[str, ...]:
         if word.startswith("@"):
             if word[1:] not in lists:
                 raise ConfigError(f"{where} names the unknown word list {word!r}{suggestion(word[1:], lists)}")
+            _check_words(lists[word[1:]], f"lists.{word[1:]}")
             result.extend(lists[word[1:]])
         else:
             result.append(word)
+    _check_words(result, where)
     return tuple(dict.fromkeys(result))
+
+
+def _check_words(words, where):
+    """A list of texts with at least one word each: the parser knows no others."""
+    _expect(words, list, where)
+    for word in words:
+        _expect(word, str, where)
+        if not split_words(word):
+            raise ConfigError(f"{where}: {word[:40]!r} has no word in it; write words")
 
 
 def _known_keys(mapping, known, where):

@@ -4,11 +4,12 @@ import dataclasses
 import difflib
 import functools
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from styleT2I.config import suggestion
-from styleT2I.errors import ConfigError
+from styleT2I.config import read_json, suggestion
+from styleT2I.errors import ConfigError, guarded
 
 BUILT_IN = ("minifaces", "celeba", "cub")
 FORMAT_VERSION = 1
@@ -203,19 +204,14 @@ def load_vocabulary(name_or_path: str | Path) -> Vocabulary:
     name = str(name_or_path)
     if name in BUILT_IN:
         return _load(_FOLDER / "vocabularies" / f"{name}.json")
-    if not name.endswith(".json") and not Path(name).exists():
-        raise ConfigError(f"unknown vocabulary {name!r}{suggestion(name, BUILT_IN)}")
-    return _load(Path(name).resolve())
+    if not name.endswith(".json") and not os.path.exists(name):  # False where pathlib raises: a name too long
+        raise ConfigError(f"unknown vocabulary {name[:80]!r}{suggestion(name[:80], BUILT_IN)}")
+    return _load(Path(os.path.abspath(name)))
 
 
 @functools.lru_cache(maxsize=16)
 def _load(path: Path) -> Vocabulary:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot read the vocabulary: {error.strerror or error}") from error
-    except ValueError as error:
-        raise ConfigError(f"{path}: not a JSON vocabulary: {str(error).splitlines()[0]}") from error
+    data = read_json(path, kind=object)
     try:
         return vocabulary_from_dict(data)
     except ConfigError as error:
@@ -244,4 +240,5 @@ def vocabulary_from_dict(data: dict) -> Vocabulary:
     """Build and check a vocabulary from its JSON form; ConfigError says which entry is wrong."""
     from styleT2I.attributes.schema import build
 
-    return build(data)
+    with guarded("the vocabulary", "is of no known form (docs/attributes.md has it)", ConfigError):
+        return build(data)

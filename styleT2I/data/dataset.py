@@ -1,9 +1,9 @@
 """What every data set offers, how one is opened, and in which order a training sees it."""
 
 import functools
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import torch
@@ -47,8 +47,9 @@ class Dataset(Protocol):
 
 
 def open_dataset(spec: str, resolution: int | None = None, *, with_masks: bool = True) -> Dataset:
-    """Open a folder, or MiniFaces by "minifaces:DISTRIBUTION/SPLIT[:NUM]", say "minifaces:biased/train:20000".
+    """Open a folder or a zip of pictures (data.folder), or "minifaces:DISTRIBUTION/SPLIT[:NUM]".
 
+    The latter is MiniFaces, say "minifaces:biased/train:20000".
     `resolution` None takes the data set's own. A caller that reads no masks says so with `with_masks=False`: MiniFaces
     then paints none (half the time, a fifth of the memory). Raises DataError when there is no such data set.
     """
@@ -57,8 +58,8 @@ def open_dataset(spec: str, resolution: int | None = None, *, with_masks: bool =
         from styleT2I.data.minifaces.dataset import open_minifaces
 
         return open_minifaces(rest, resolution, with_masks=with_masks)
-    if not Path(spec).is_dir():
-        raise DataError(f"no data set {str(spec)!r}; name a folder, or minifaces:biased/train")
+    if not os.path.exists(spec):  # False where pathlib raises: a name too long
+        raise DataError(f"no data set {str(spec)[:200]!r}; name a folder or a zip, or minifaces:biased/train")
     from styleT2I.data.folder import FolderDataset
 
     return FolderDataset(spec, resolution)

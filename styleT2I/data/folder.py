@@ -1,34 +1,40 @@
-"""An ordinary image-caption-attribute-mask data set in a folder.
+"""An ordinary image-caption-attribute-mask data set in a folder, or in a zip of one (docs/data-folders.md).
 
     images/NAME.png|jpg|...   pictures of any size and kind; sub-folders are part of NAME
-    captions.json             {"NAME": ["a caption", ...]}, or text/NAME.txt with one caption a line
+    captions.json             {"NAME": ["a caption", ...]} or {"NAME": "a caption"}; or text/NAME.txt, one a line
     attributes.csv            header `file,ATTRIBUTE,...`, a row a picture, values 0/1 or -1/1
     masks/NAME.png            16-bit, bit k set where region k is; or an index map (grey or palette), value k = region k
     masks/regions.json        {"encoding": "bits"|"index", "regions": [...]}
     nuisances.csv             header `file,NUISANCE,...`, a row a picture, real numbers
     dataset.json              name, resolution and what else is known; written by `data.writer`
 
-Everything but images/ may be absent. The `file` column and the keys hold NAME or the picture's file name.
+Everything but the pictures may be absent, images/ too: the pictures are then all that lie in the folder. The `file`
+column and the keys hold NAME or the picture's file name.
 """
 
 import csv
-import json
+import io
+import math
 import os
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import cv2
 import numpy as np
 import PIL.Image
 import torch
 
+from styleT2I.config import parse_json
 from styleT2I.data.dataset import Batch
-from styleT2I.errors import DataError
+from styleT2I.data.picture_files import PictureFiles, open_picture_files
+from styleT2I.errors import DataError, guarded
 from styleT2I.torch_utils.images import centre_crop_resize, check_image, decode_image
 
 ENCODINGS = ("bits", "index")
+MAX_RESOLUTION = 8192
+_REMEDY = "mend or remove it"
 
 
 class FolderDataset:
@@ -40,18 +46,17 @@ class FolderDataset:
     """
 
     def __init__(self, folder, resolution: int | None = None, *, max_skipped: int | None = None, cache_bytes=2 << 30):
-        self.folder = Path(folder)
-        info = _read_json(self.folder / "dataset.json", dict, {})
-        self.resolution = resolution or info.get("resolution")
-        if not isinstance(self.resolution, int) or self.resolution < 1:
-            raise DataError(f"{self.folder}: no dataset.json names the resolution; give one")
-        self._captions = _read_json(self.folder / "captions.json", dict, None)
-        self.attribute_names, self._attributes = _read_table(self.folder / "attributes.csv")
-        self.nuisance_names, self._nuisances = _read_table(self.folder / "nuisances.csv")
-        self._encoding, self.region_names = _read_regions(self.folder / "masks" / "regions.json")
+        self.folder, self._files = Path(folder), open_picture_files(folder)
+        if not self._files.pictures:
+            raise DataError(f"{self.folder}: no pictures; a data set keeps them in images/, or has nothing else")
+        self.resolution = self._checked_resolution(resolution or _read_json(self._files, "dataset.json", {}))
+        self._captions = _read_json(self._files, "captions.json", None)
+        self.attribute_names, self._attributes = _read_table(self._files, "attributes.csv")
+        self.nuisance_names, self._nuisances = _read_table(self._files, "nuisances.csv")
+        self._encoding, self.region_names = _read_regions(self._files, "masks/regions.json")
         self._cache, self._cache_left = {}, cache_bytes
         self.skipped = {}
-        self._samples = []  # (path, captions, attribute row, nuisance row)
+        self._samples = []  # (picture below its root, captions, attribute row, nuisance row)
         self._scan(max_skipped)
 
     def __len__(self):
@@ -68,7 +73,7 @@ class FolderDataset:
 
     def name_of(self, index: int) -> str:
         """Return the NAME of one sample: its path below images/ without the suffix."""
-        return self._name(self._samples[index][0])
+        return _name(self._samples[index][0])
 
     def batch(self, indices: Sequence[int]) -> Batch:
         """Return the samples of the given indices; raises DataError naming a picture that proves undecodable."""
@@ -87,22 +92,37 @@ class FolderDataset:
             batch.masks = torch.from_numpy(np.stack(planes, axis=1).astype(bool))  # [N, R, H, W]
         return batch
 
+    def _checked_resolution(self, given):
+        """The resolution given, or dataset.json's; else the side of the first picture, where that is a power of 2."""
+        if isinstance(given, dict):
+            given = given.get("resolution", self._first_side())
+        if given is None:
+            raise DataError(f"{self.folder}: no dataset.json names the resolution; give one")
+        if not isinstance(given, int) or isinstance(given, bool) or not 1 <= given <= MAX_RESOLUTION:
+            raise DataError(f"{self.folder}: resolution {given!r}; it is an integer from 1 to {MAX_RESOLUTION}")
+        return given
+
+    def _first_side(self):
+        first = self._files.pictures[0]
+        with guarded(self._files.picture_path(first), "not a picture; replace or remove it", DataError):
+            data = self._files.read_picture(first)
+            check_image(data, self._files.picture_path(first))
+            with PIL.Image.open(io.BytesIO(data)) as header:
+                width, height = header.size
+        return width if width == height >= 8 and width.bit_count() == 1 else None
+
     def _scan(self, max_skipped):
         """Find the usable samples: files checked by header and completeness, tables matched, the rest named."""
-        root = self.folder / "images"
-        files = sorted(p for p in root.rglob("*") if p.is_file() and not p.name.startswith("."))
-        if not files:
-            raise DataError(f"{root}: no pictures; a data set keeps them in images/")
-        seen = set()
-        for path in files:
-            name = self._name(path)
+        files, seen = self._files.pictures, set()
+        for picture in files:
+            name = _name(picture)
             try:
                 if name in seen:
-                    raise DataError(f"{path}: another picture has the same name; rename one")
-                self._samples.append(self._sample(path, name))
+                    raise DataError(f"{self._where(picture)}: another picture has the same name; rename one")
+                self._samples.append(self._sample(picture, name))
                 seen.add(name)
             except DataError as error:
-                self.skipped[path.relative_to(root).as_posix()] = str(error)
+                self.skipped[picture] = str(error)
         limit = max(10, len(files) // 20) if max_skipped is None else max_skipped
         if not self.skipped:
             return
@@ -112,33 +132,28 @@ class FolderDataset:
             raise DataError(f"{text}; mend or remove them (at most {limit} are skipped)")
         warnings.warn(text, stacklevel=3)
 
-    def _sample(self, path, name):
-        try:
-            check_image(path.read_bytes(), path)
-        except OSError as error:
-            raise DataError(f"{path}: cannot read the picture: {error.strerror or error}") from error
-        keys = (name, path.relative_to(self.folder / "images").as_posix())
-        if self.region_names and not self._mask_path(name).is_file():
-            raise DataError(f"{path}: no mask {self._mask_path(name).name}")
+    def _sample(self, picture, name):
+        path, keys = self._where(picture), (name, picture)
+        check_image(self._files.read_picture(picture), path)
+        if self.region_names and not self._files.has(_mask(name)):
+            raise DataError(f"{path}: no mask {self._files.path(_mask(name)).name}")
         attributes = _row(self._attributes, keys, self.folder / "attributes.csv")
         if any(v not in (-1, 0, 1) for v in attributes):
             raise DataError(f"{path}: its row in attributes.csv holds other values than -1, 0 and 1")
         nuisances = _row(self._nuisances, keys, self.folder / "nuisances.csv")
-        return path, self._find_captions(keys, path), attributes, nuisances
+        return picture, self._find_captions(keys, path), attributes, nuisances
 
     def _find_captions(self, keys, path):
-        texts = self.folder / "text"
+        text = f"text/{keys[0]}.txt"
         if self._captions is not None:
             captions = next((self._captions[k] for k in keys if k in self._captions), ())
-        elif texts.is_dir():
-            try:
-                captions = (texts / f"{keys[0]}.txt").read_text(encoding="utf-8").splitlines()
-            except (OSError, UnicodeDecodeError):
-                captions = ()
+        elif self._files.has_texts:
+            captions = self._files.read_text(text).splitlines() if self._files.has(text) else ()
         else:
             return ()
+        captions = [captions] if isinstance(captions, str) else captions
         if not isinstance(captions, (list, tuple)) or not all(isinstance(c, str) for c in captions):
-            raise DataError(f"{path}: its captions are not a list of texts")
+            raise DataError(f"{path}: its captions are not a text or a list of texts")
         captions = tuple(c.strip() for c in captions if c.strip())
         if not captions:
             raise DataError(f"{path}: no caption; add one or remove the picture")
@@ -148,9 +163,10 @@ class FolderDataset:
         """Return (picture [H, W, 3] uint8, region bits [H, W] uint32 or None) at the resolution, cached."""
         if index in self._cache:
             return self._cache[index]
-        path = self._samples[index][0]
-        image = centre_crop_resize(decode_image(path.read_bytes(), path), self.resolution)
-        mask = self._region_bits(self._name(path)) if self.region_names else None
+        picture = self._samples[index][0]
+        decoded = decode_image(self._files.read_picture(picture), self._where(picture))
+        image = centre_crop_resize(decoded, self.resolution)
+        mask = self._region_bits(_name(picture)) if self.region_names else None
         size = image.nbytes + (mask.nbytes if mask is not None else 0)
         if size <= self._cache_left:
             self._cache_left -= size
@@ -158,12 +174,11 @@ class FolderDataset:
         return image, mask
 
     def _region_bits(self, name):
-        path = self._mask_path(name)
-        try:
-            with PIL.Image.open(path, formats=("PNG",)) as picture:  # OpenCV would turn palette indices into colours
+        path, data = self._files.path(_mask(name)), self._files.read(_mask(name))
+        check_image(data, path)
+        with guarded(path, "the mask is damaged; replace or remove it", DataError):
+            with PIL.Image.open(io.BytesIO(data), formats=("PNG",)) as picture:  # OpenCV turns indices into colours
                 values = np.asarray(picture)
-        except Exception as error:
-            raise DataError(f"{path}: the mask is damaged; replace or remove it") from error
         if values.ndim != 2:
             raise DataError(f"{path}: a mask has one channel, this has {values.shape[2]}")
         values = values.astype(np.uint32)
@@ -173,11 +188,17 @@ class FolderDataset:
             bits |= resize_plane(plane, self.resolution).astype(np.uint32) << k
         return bits
 
-    def _mask_path(self, name):
-        return self.folder / "masks" / f"{name}.png"
+    def _where(self, picture):
+        return self._files.picture_path(picture)
 
-    def _name(self, path):
-        return path.relative_to(self.folder / "images").with_suffix("").as_posix()
+
+def _name(picture):
+    """NAME of a picture: its path below its root without the extension."""
+    return PurePosixPath(picture).with_suffix("").as_posix()
+
+
+def _mask(name):
+    return f"masks/{name}.png"
 
 
 def resize_plane(plane, resolution):
@@ -192,40 +213,43 @@ def resize_plane(plane, resolution):
     return square >= 0.5
 
 
-def _read_json(path, kind, default):
-    if not path.exists():
+def _read_json(files: PictureFiles, name, default):
+    if not files.has(name):
         return default
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not readable as JSON: {error}") from error
-    if not isinstance(value, kind):
-        raise DataError(f"{path}: holds a {type(value).__name__}, not a {kind.__name__}")
-    return value
+    return parse_json(files.read_text(name), files.path(name), DataError, remedy=_REMEDY)
 
 
-def _read_regions(path):
-    value = _read_json(path, dict, {"encoding": "bits", "regions": []})
+def _read_regions(files: PictureFiles, name):
+    value = _read_json(files, name, {"encoding": "bits", "regions": []})
     encoding, regions = value.get("encoding"), value.get("regions")
-    if encoding not in ENCODINGS or not isinstance(regions, list) or len(regions) > 32:
-        raise DataError(f'{path}: wants {{"encoding": "bits" or "index", "regions": [at most 32 names]}}')
+    is_list = isinstance(regions, list) and all(isinstance(region, str) for region in regions)
+    if encoding not in ENCODINGS or not is_list or len(set(regions)) < len(regions) or len(regions) > 32:
+        raise DataError(
+            f'{files.path(name)}: wants {{"encoding": "bits" or "index", "regions": [at most 32 different names]}}'
+        )
     return encoding, tuple(regions)
 
 
-def _read_table(path):
+def _read_table(files: PictureFiles, name):
     """Return (column names, {file: tuple of floats}) of a CSV file, both empty when it is absent."""
-    if not path.exists():
+    if not files.has(name):
         return (), None
-    rows = {}
+    path, rows = files.path(name), {}
     try:
-        with open(path, newline="", encoding="utf-8") as f:
-            reader = csv.reader(f)
-            header = next(reader, [])
-            for row in filter(None, reader):
-                if len(row) != len(header):
-                    raise ValueError(f"line {reader.line_num} has {len(row)} values, the header {len(header)}")
-                rows[row[0]] = tuple(float(v) for v in row[1:])
-    except (OSError, ValueError, csv.Error) as error:
+        reader = csv.reader(io.StringIO(files.read_text(name), newline=""))
+        header = next(reader, [])
+        for column in header[1:]:
+            if header.count(column) > 1 or not column.strip():
+                raise ValueError(f"the header has the column {column[:80]!r} twice, or it has no name")
+        for row in filter(None, reader):
+            if len(row) != len(header):
+                raise ValueError(f"line {reader.line_num} has {len(row)} values, the header {len(header)}")
+            if row[0] in rows:
+                raise ValueError(f"line {reader.line_num} has {row[0][:80]!r} again")
+            rows[row[0]] = values = tuple(float(v) for v in row[1:])
+            if not all(map(math.isfinite, values)):
+                raise ValueError(f"line {reader.line_num} holds NaN or an infinite number")
+    except (ValueError, csv.Error) as error:
         raise DataError(f"{path}: not a table of numbers: {error}") from error
     return tuple(header[1:]), rows
 
@@ -233,7 +257,8 @@ def _read_table(path):
 def _row(rows, keys, where):
     if rows is None:
         return ()
-    for key in keys:
-        if key in rows:
-            return rows[key]
-    raise DataError(f"{keys[1]}: no row in {where}")
+    found = [key for key in dict.fromkeys(keys) if key in rows]
+    if len(found) != 1:
+        reason = f"no row in {where}" if not found else f"two rows in {where}, {found[0]!r} and {found[1]!r}"
+        raise DataError(f"{keys[1]}: {reason}")
+    return rows[found[0]]

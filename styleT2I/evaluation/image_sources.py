@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 import numpy as np
@@ -12,18 +11,19 @@ import PIL.Image
 import torch
 
 from styleT2I.attributes.prompt import Prompt
+from styleT2I.config import parse_json
 from styleT2I.data.dataset import open_dataset
 from styleT2I.data.folder import FolderDataset
+from styleT2I.data.picture_files import open_picture_files
 from styleT2I.errors import DataError
 from styleT2I.generation.adjustment import AdjustmentConfig
 from styleT2I.generation.pipeline import StyleT2I
-from styleT2I.torch_utils.images import load_image
+from styleT2I.torch_utils.images import SUFFIXES, decode_image
 
 __all__ = ["DrawnPictures", "PictureSource", "enough", "open_pictures", "resized", "side_of"]
 
 MIN_PICTURES = 20
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
-_SHEETS = {"grid.png", "explain.png"}  # that generate writes beside its faces
+_RECORD = "generate.json"
 
 
 class PictureSource(Protocol):
@@ -44,18 +44,20 @@ class _Folder:
     seeds = None
 
     def __init__(self, path: Path):
-        self.name = str(path)
-        root = path / "images" if (path / "images").is_dir() else path  # a data set folder keeps them there
-        self._files = [file for file in sorted(root.rglob("*")) if _is_picture(file, root)]
-        if not self._files:
-            raise DataError(f"{path}: no pictures in it; name a folder of {', '.join(sorted(_SUFFIXES))} files")
-        self.captions = _captions(path, root, self._files)
+        self.name, self._files = str(path), open_picture_files(path)
+        self._pictures = [name for name in self._files.pictures if name.lower().endswith(SUFFIXES)]
+        if not self._pictures:
+            raise DataError(f"{path}: no pictures in it; name a folder or a zip of {', '.join(SUFFIXES)} files")
+        self.captions = _captions(path, self._files, self._pictures)
 
     def __len__(self):
-        return len(self._files)
+        return len(self._pictures)
 
     def batch(self, start, stop):
-        return [load_image(file).permute(1, 2, 0).numpy() for file in self._files[start:stop]]
+        return [self._decoded(picture) for picture in self._pictures[start:stop]]
+
+    def _decoded(self, picture):
+        return decode_image(self._files.read_picture(picture), self._files.picture_path(picture))
 
 
 class _DataSet:
@@ -115,13 +117,13 @@ class DrawnPictures:
 
 
 def open_pictures(source: str) -> PictureSource:
-    """Pictures of a folder (sub-folders included), of a data set folder, or of minifaces:DISTRIBUTION/SPLIT[:NUM].
+    """Pictures of a folder or a zip (sub-folders included), of a data set, or of minifaces:DISTRIBUTION/SPLIT[:NUM].
 
     Of a folder that `generate` wrote, the sheets are passed over. Raises DataError when there are no pictures.
     """
     if str(source).startswith("minifaces:"):
         return _DataSet(str(source))
-    if not Path(source).is_dir():
+    if not Path(source).exists():
         raise DataError(f"{source}: no such folder; name a folder of pictures, or minifaces:biased/test")
     return _Folder(Path(source))
 
@@ -156,30 +158,21 @@ def resized(picture: np.ndarray, size: int) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(square)).permute(2, 0, 1).contiguous()
 
 
-def _is_picture(file, root):
-    parts = file.relative_to(root).parts
-    if file.suffix.lower() not in _SUFFIXES or any(part.startswith(".") for part in parts) or not file.is_file():
-        return False
-    return not (file.name in _SHEETS and (file.parent / "generate.json").is_file())
-
-
-def _captions(path, root, files):
+def _captions(path, files, pictures):
     """One caption a picture: of a data set folder, or the sentence of generate.json; None where any is missing."""
-    if root != path and ((path / "captions.json").is_file() or (path / "text").is_dir()):
+    if files.has("captions.json") or files.has_texts:
         data = FolderDataset(path, resolution=1)
         found = {data.name_of(i): data.captions_of(i)[0] for i in range(len(data))}
-        captions = [found.get(file.relative_to(root).with_suffix("").as_posix()) for file in files]
+        captions = [found.get(PurePosixPath(picture).with_suffix("").as_posix()) for picture in pictures]
         return None if None in captions else captions
-    sentences = {folder: _sentence(folder / "generate.json") for folder in {file.parent for file in files}}
-    return None if None in sentences.values() else [sentences[file.parent] for file in files]
+    folders = [(PurePosixPath(files.root) / picture).parent.as_posix() for picture in pictures]
+    sentences = {folder: _sentence(files, folder) for folder in set(folders)}
+    return None if None in sentences.values() else [sentences[folder] for folder in folders]
 
 
-def _sentence(path):
-    if not path.is_file():
+def _sentence(files, folder):
+    name = _RECORD if folder == "." else f"{folder}/{_RECORD}"
+    if not files.has(name):
         return None
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not readable as JSON: {error}") from error
-    text = record.get("text") if isinstance(record, dict) else None
+    text = parse_json(files.read_text(name), files.path(name), DataError).get("text")
     return text if isinstance(text, str) else None

@@ -13,6 +13,7 @@ _OTHERS = {
     b"7z\xbc\xaf": "a 7-zip archive", b"\x89hdf": "an HDF5 file", b"\x7felf": "a program",
 }  # fmt: skip
 _TAR = b"ustar"
+_PAGES = (b"<!doctype", b"<html", b"<?xml", b"<!--", b"<head", b"<body", b"<error")
 # Torch7's binary and text archives: an object or a table, numbered 1; an object then has its version.
 _TORCH7 = (b"\4\0\0\0\1\0\0\0\3\0\0\0v ", b"\3\0\0\0\1\0\0\0", b"4\n1\n3\nv ")
 
@@ -22,14 +23,17 @@ def check_file(path: Path) -> None:
     check_regular(path)
     try:
         with open(path, "rb") as f:
-            start = f.read(512).lstrip().lower()
+            start = f.read(4096)
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}; check the path") from error
-    if not start:
+    if not start.strip():
         raise CheckpointError(f"{path}: the file is empty; {AGAIN}")
+    start = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    while start.startswith(b"<!--") and b"-->" in start:
+        start = start.partition(b"-->")[2].lstrip()
     if start.startswith(b"version https://git-lfs"):
         raise CheckpointError(f"{path}: a git-LFS pointer, not the file itself; run `git lfs pull`")
-    if start.startswith((b"<!doctype html", b"<html", b"<?xml")):
+    if start.startswith(_PAGES):
         raise CheckpointError(f"{path}: a web page saved in place of the file; download it again")
     if start.startswith(_TORCH7) or path.suffix.lower() == ".t7":
         raise CheckpointError(

@@ -1,18 +1,23 @@
 """One network on disk: NAME.safetensors and NAME.json, the manifest, written last."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 import styleT2I
+from styleT2I.config import MAX_TEXT, read_json
 from styleT2I.errors import CheckpointError
+from styleT2I.formats.seal import check_seal, sealed
 from styleT2I.formats.weights import AGAIN, check_file, check_finite, read_safetensors
 from styleT2I.torch_utils.files import save_safetensors_atomic, sha256_file, write_json_atomic
 
 FORMAT_VERSION = 1
-MAX_MANIFEST = 1 << 24  # bytes
+# What the notes of a component are read for, by key; others are notes alone.
+_INFO = {
+    "clip_name": str, "text": dict, "training": (dict, str), "strengths": dict, "attributes": list, "measured": dict,
+    "converted_from": dict, "notes": list,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ def write_component(folder, name: str, kind: str, config: dict, state_dict: dict
         "files": {weights: save_safetensors_atomic(folder / weights, tensors)},
         "info": info or {},
     }
-    write_json_atomic(folder / f"{name}.json", manifest)
+    write_json_atomic(folder / f"{name}.json", sealed(manifest))
     return folder / f"{name}.json"
 
 
@@ -62,30 +67,28 @@ def read_component(path) -> Component:
     manifest = read_manifest(path, ("kind", "config", "files"))
     if manifest["format_version"] != FORMAT_VERSION:
         raise CheckpointError(f"{path}: format version {manifest['format_version']} is unknown; update styleT2I")
-    for key, kind in (("kind", str), ("config", dict), ("files", dict)):
-        if not isinstance(manifest[key], kind):
-            raise CheckpointError(f"{path}: damaged, its {key!r} is a {type(manifest[key]).__name__}; {AGAIN}")
+    info, step = manifest.get("info") or {}, manifest.get("step")
+    _check_types({"kind": str, "config": dict, "files": dict, "info": dict}, {**manifest, "info": info}, path)
+    _check_types(_INFO, info, path)
+    _check_types({"step": int}, {"step": step}, path)
     if len(manifest["files"]) != 1:
         raise CheckpointError(f"{path}: a component has one weights file, this names {len(manifest['files'])}; {AGAIN}")
     ((name, sha256),) = manifest["files"].items()
+    check_seal(manifest, path)
+    if not isinstance(sha256, str):  # None would leave the weights unverified
+        raise CheckpointError(f"{path}: damaged, it holds no SHA-256 of {name!r}; {AGAIN}")
     state_dict = read_safetensors(sibling(path, name), sha256)
     state_dict = {key: t.float() if t.is_floating_point() else t for key, t in state_dict.items()}
     check_finite(state_dict, path.with_name(name))
-    step, info = manifest.get("step"), manifest.get("info") or {}
     return Component(manifest["kind"], manifest["config"], state_dict, step, info, path, sha256_file(path))
 
 
 def read_manifest(path: Path, keys: tuple[str, ...]) -> dict:
     """Read a JSON manifest that has `format_version` and the given keys; raises CheckpointError."""
     check_file(path)
-    if path.stat().st_size > MAX_MANIFEST:
-        raise CheckpointError(
-            f"{path}: no manifest, it has over {MAX_MANIFEST} bytes; name the .json beside the weights"
-        )
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path}: not valid JSON ({error}); {AGAIN}") from error
+    if path.stat().st_size > MAX_TEXT:
+        raise CheckpointError(f"{path}: no manifest, it has over {MAX_TEXT} bytes; name the .json beside the weights")
+    manifest = read_json(path, CheckpointError, kind=object)
     for key in ("format_version", *keys):
         if not isinstance(manifest, dict) or key not in manifest:
             raise CheckpointError(f"{path}: no manifest, it lacks {key!r}; name the .json beside the weights")
@@ -98,6 +101,13 @@ def sibling(manifest: Path, name: str) -> Path:
     if path.is_absolute() or ".." in path.parts or not path.parts:
         raise CheckpointError(f"{manifest}: the file name {name!r} leads out of the folder; do not use this manifest")
     return manifest.parent / path
+
+
+def _check_types(kinds, values, path):
+    for key, kind in kinds.items():
+        value = values.get(key)
+        if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
+            raise CheckpointError(f"{path}: damaged, its {key!r} is a {type(value).__name__}; {AGAIN}")
 
 
 def _stored(tensor, half):

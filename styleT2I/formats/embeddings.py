@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from styleT2I.errors import CheckpointError
+from styleT2I.errors import CheckpointError, guarded
 from styleT2I.formats.check_file import AGAIN, check_file
+from styleT2I.formats.numpy_files import read_arrays
 from styleT2I.formats.pickles.torch_files import read_torch_file
 from styleT2I.formats.weights import check_finite
 
@@ -42,11 +43,13 @@ def read_embeddings(path: str | Path) -> Embeddings:
     """Read a file of sentence features; CheckpointError, one line, when it is none."""
     path = Path(path)
     check_file(path)
-    texts = ()
-    if path.suffix.lower() in (".npy", ".npz"):
-        held, texts = _read_numpy(path)
-    else:
-        held = read_torch_file(path)
+    with guarded(path, f"no sentence features, or damaged; {AGAIN}"):
+        return _read(path)
+
+
+def _read(path):
+    is_numpy = path.suffix.lower() in (".npy", ".npz")
+    held, texts = _read_numpy(path) if is_numpy else (read_torch_file(path), ())
     if isinstance(held, torch.Tensor):
         held = list(held)
     if not isinstance(held, (list, tuple)) or not held or not all(isinstance(one, torch.Tensor) for one in held):
@@ -61,14 +64,14 @@ def read_embeddings(path: str | Path) -> Embeddings:
 
 
 def _read_numpy(path):
-    try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return torch.from_numpy(loaded.astype(np.float32)), ()
-        with loaded:
-            texts = tuple(str(text) for text in loaded["texts"]) if "texts" in loaded.files else ()
-            return torch.from_numpy(loaded["embeddings"].astype(np.float32)), texts
-    except KeyError as error:
-        raise CheckpointError(f"{path}: lacks the array 'embeddings'; save them under that name") from error
-    except (ValueError, OSError, EOFError, TypeError) as error:
-        raise CheckpointError(f"{path}: no array of numbers, or damaged; {AGAIN}") from error
+    arrays = read_arrays(path)
+    held = arrays.get("", arrays.get("embeddings"))
+    if held is None:
+        raise CheckpointError(f"{path}: lacks the array 'embeddings'; save them under that name")
+    if held.dtype.kind not in "fiu":
+        raise CheckpointError(f"{path}: its array is of {held.dtype}, not of numbers; {AGAIN}")
+    texts = arrays.get("texts")
+    if texts is not None and (texts.dtype.kind not in "US" or texts.ndim != 1):
+        raise CheckpointError(f"{path}: its 'texts' are no list of sentences; {AGAIN}")
+    said = () if texts is None else tuple(t.decode("utf-8") if isinstance(t, bytes) else str(t) for t in texts)
+    return torch.from_numpy(held.astype(np.float32)), said

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from styleT2I.errors import CheckpointError
-from styleT2I.formats.check_file import check_file
+from styleT2I.formats.numpy_files import read_arrays
 from styleT2I.formats.weights import check_finite, read_safetensors
 
 
@@ -23,11 +23,12 @@ def read_latents(path: str | Path) -> torch.Tensor:
             raise CheckpointError(f"{path}: holds {len(tensors)} tensors ({', '.join(tensors)}); keep only the latents")
         (latents,) = tensors.values()
     else:
-        check_file(path)
-        try:
-            latents = torch.from_numpy(np.load(path, allow_pickle=False))
-        except (ValueError, TypeError, EOFError, AttributeError) as error:
-            raise CheckpointError(f"{path}: not latents in a .npy or .safetensors file: {error}") from error
+        arrays = read_arrays(path)
+        if "" not in arrays:
+            raise CheckpointError(f"{path}: not latents in a .npy or .safetensors file, but {len(arrays)} arrays")
+        if arrays[""].dtype.kind != "f":
+            raise CheckpointError(f"{path}: holds {arrays[''].dtype} numbers; latents are floating-point")
+        latents = torch.from_numpy(arrays[""].astype(np.float32))
     if not latents.is_floating_point():
         raise CheckpointError(f"{path}: holds {latents.dtype} numbers; latents are floating-point")
     check_finite({"latents": latents}, path)

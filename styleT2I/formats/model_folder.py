@@ -10,19 +10,24 @@ Each file is a component manifest (formats/component.py), which holds the hash o
 
 from __future__ import annotations
 
-import json
+import contextlib
 import math
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import styleT2I
-from styleT2I.config import suggestion
-from styleT2I.errors import CheckpointError
+from styleT2I.config import read_json, suggestion
+from styleT2I.errors import CheckpointError, guarded
+from styleT2I.formats.seal import check_seal, sealed
 from styleT2I.torch_utils.files import sha256_file, write_json_atomic
 
 MANIFEST = "model.json"
 FORMAT_VERSION = 1
+_AGAIN = "fetch or package the model again"
+_WRONG = f"damaged, it says what no manifest does; {_AGAIN}"
+_IS_DOWNLOAD = "a download that is kept: delete"
 # Every role a model may fill and the kind of component that fills it; "judges.guide" is nested in the manifest.
 ROLES = {
     "generator": "stylegan2-generator",
@@ -71,6 +76,10 @@ def find_model(name: str | Path) -> Path:
         return path
     if path.is_dir():
         raise CheckpointError(f"{path}: the folder holds no {MANIFEST}, so it is no model folder")
+    if path.is_file():
+        raise CheckpointError(
+            f"{path}: a file, not a model folder; name the option of what it holds, for example --generator {path}"
+        )
     roots = [Path(root) / "checkpoints" for root in styleT2I.__path__] + [cache_dir() / "models"]
     known = {found.parent.name: found.parent for root in reversed(roots) for found in root.glob(f"*/{MANIFEST}")}
     if str(name) in SYSTEMS and str(name) not in known:
@@ -79,7 +88,11 @@ def find_model(name: str | Path) -> Path:
             "DIR and name that folder"
         )
     if str(name) not in known:
-        raise CheckpointError(f"no model {str(name)!r}: neither a folder nor a model's name{suggestion(name, known)}")
+        is_path = len(path.parts) > 1 or bool(path.suffix)
+        if is_path:
+            raise CheckpointError(f"{str(name)[:300]}: no such file or folder; check the path")
+        hint = suggestion(name, known)
+        raise CheckpointError(f"no model {str(name)[:80]!r}: neither a folder nor a model's name{hint}")
     return known[str(name)]
 
 
@@ -90,13 +103,36 @@ def cache_dir() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "styleT2I"
 
 
+def downloads_dir() -> Path:
+    """Where files of the web lie in the user's cache."""
+    return cache_dir() / "downloads"
+
+
+@contextlib.contextmanager
+def told_where_from(path: str | Path):
+    """An error about a file of the cache's downloads says so, and how to fetch the file again."""
+    try:
+        yield
+    except CheckpointError as error:
+        text = str(error)
+        if not Path(path).is_relative_to(downloads_dir()) or _IS_DOWNLOAD in text:
+            raise
+        raise type(error)(f"{text} ({_IS_DOWNLOAD} {path} to fetch it again)") from error
+
+
 def read_model_folder(name: str | Path) -> ModelFolder:
     """Find, read and verify a model folder: every file there, unchanged, of the right kind, and all in agreement.
 
     Only the small JSON files are read here; the weights' own hashes are checked when a component is loaded.
     Raises CheckpointError, one line naming the file.
     """
-    folder = find_model(name)
+    with guarded(name, "cannot be read as a model folder; check the path"):
+        folder = find_model(name)
+    with told_where_from(folder / MANIFEST), guarded(folder / MANIFEST, _WRONG):
+        return _verified_folder(folder)
+
+
+def _verified_folder(folder):
     manifest, entries = read_model_manifest(folder / MANIFEST)
     vocabulary = entries.pop("vocabulary", None)
     files, hashes, facts = {}, {}, {}
@@ -108,9 +144,11 @@ def read_model_folder(name: str | Path) -> ModelFolder:
         if component.get("kind") != ROLES[role]:
             raise CheckpointError(f"{path}: is a {component.get('kind')!r}, but the {role} is a {ROLES[role]!r}")
         files[role], hashes[role] = path, entry["sha256"]
-        facts[str(path)] = facts_of(role, component.get("config", {}), component.get("info", {}))
+        with guarded(path, _WRONG):
+            facts[str(path)] = facts_of(role, component.get("config", {}), component.get("info") or {})
     agreement = manifest.get("agreement", {})
     check_agreement({str(folder / MANIFEST): agreement, **facts})
+    check_seal(manifest, folder / MANIFEST)
     return ModelFolder(
         folder, str(manifest.get("name", folder.name)), files, hashes, _vocabulary(folder, vocabulary), agreement
     )
@@ -119,7 +157,8 @@ def read_model_folder(name: str | Path) -> ModelFolder:
 def read_model_manifest(path: Path) -> tuple[dict, dict[str, dict]]:
     """A model.json and the entries of its components by role; CheckpointError when it is damaged or too new.
 
-    An entry has "file", a plain name beside the manifest, and "sha256"; that of "vocabulary" may have "name" instead.
+    An entry has "file", a plain name beside the manifest, and "sha256"; that of "vocabulary" may have "name" instead,
+    of an embedded one: a manifest names nothing outside its folder.
     """
     manifest = _read_json(path)
     if manifest.get("format_version") != FORMAT_VERSION:
@@ -129,10 +168,13 @@ def read_model_manifest(path: Path) -> tuple[dict, dict[str, dict]]:
         )
     entries = _flatten(manifest.get("components"), path)
     for role, entry in entries.items():
+        if role == "vocabulary" and "name" in entry:
+            if not isinstance(entry["name"], str) or not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", entry["name"]):
+                raise CheckpointError(f"{path}: its vocabulary {str(entry['name'])[:80]!r} is no name of one; {_AGAIN}")
+            continue
         file = entry.get("file")
-        is_plain = isinstance(file, str) and Path(file).name == file
-        if not (is_plain or (role == "vocabulary" and "name" in entry)):  # a manifest may not point outside its folder
-            raise CheckpointError(f"{path}: the file of {role} is {file!r}, not a plain name in the folder")
+        if not isinstance(file, str) or Path(file).name != file:
+            raise CheckpointError(f"{path}: the file of {role} is {str(file)[:80]!r}, not a plain name in the folder")
     return manifest, entries
 
 
@@ -158,7 +200,7 @@ def write_model_manifest(folder: str | Path, name: str, files: dict[str, str], v
         "components": components,
         "agreement": check_agreement(facts),
     }
-    write_json_atomic(folder / MANIFEST, manifest)
+    write_json_atomic(folder / MANIFEST, sealed(manifest))
     return folder / MANIFEST
 
 
@@ -170,7 +212,8 @@ def facts_of(role: str, config: dict, info: dict) -> dict:
         if config.get("resolution"):
             facts["num_ws"] = 2 * int(math.log2(config["resolution"])) - 2
     elif role in ("t2d", "a2d"):
-        facts = {"w_dim": config.get("w_dim"), "num_ws": config.get("num_ws")}
+        facts = {"w_dim": config.get("w_dim")}
+        facts |= {} if config.get("space") == "w" else {"num_ws": config.get("num_ws")}  # the same step in any layer
         if config.get("text_encoder") is None:
             facts |= {"clip_name": info.get("clip_name"), "text_dim": config.get("text_dim")}
     elif role in SYSTEMS:
@@ -199,15 +242,7 @@ def check_agreement(facts: dict[str, dict]) -> dict:
 
 
 def _read_json(path: Path) -> dict:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot read it: {error.strerror or error}") from error
-    except ValueError as error:
-        raise CheckpointError(f"{path}: damaged, not valid JSON; fetch or package the model again") from error
-    if not isinstance(value, dict):
-        raise CheckpointError(f"{path}: damaged, not a JSON object; fetch or package the model again")
-    return value
+    return read_json(path, CheckpointError, remedy=_AGAIN)
 
 
 def _flatten(components, path: Path) -> dict[str, dict]:
@@ -221,9 +256,7 @@ def _flatten(components, path: Path) -> dict[str, dict]:
     else:
         if entries and all(isinstance(entry, dict) for entry in entries.values()):
             return entries
-    raise CheckpointError(
-        f"{path}: damaged, `components` does not map names to files; fetch or package the model again"
-    )
+    raise CheckpointError(f"{path}: damaged, `components` does not map names to files; {_AGAIN}")
 
 
 def _nest(components: dict, role: str, entry: dict) -> None:
@@ -242,5 +275,5 @@ def _verified_file(folder: Path, role: str, entry: dict) -> Path:
 
 def _vocabulary(folder: Path, entry: dict | None) -> str | None:
     if entry is None or "name" in entry:
-        return entry and str(entry["name"])
+        return entry and entry["name"]
     return str(_verified_file(folder, "vocabulary", entry))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
-from styleT2I.errors import ConfigError
+from styleT2I.errors import ConfigError, guarded
 from styleT2I.generation.model import Model
 
 
@@ -42,7 +42,8 @@ def calibrated_steps(strengths: Mapping[str, float], model: Model) -> dict[str, 
                 f"the a2d of model {model.name!r} has no calibrated strength of {name!r}; train it again with "
                 "python -m styleT2I.train_a2d, which measures one if it has a --judge"
             )
-    return {name: value * known[name]["true" if value > 0 else "false"] for name, value in strengths.items()}
+    with guarded(f"the a2d of model {model.name!r}", "damaged, its strengths are no numbers; fetch or train it again"):
+        return {name: value * float(known[name]["true" if value > 0 else "false"]) for name, value in strengths.items()}
 
 
 def given_latents(latents: torch.Tensor | np.ndarray, model: Model) -> torch.Tensor:

@@ -7,12 +7,19 @@ from pathlib import Path
 import torch
 
 from styleT2I.attributes.vocabulary import BUILT_IN, Vocabulary, load_vocabulary
-from styleT2I.config import to_dict
+from styleT2I.config import suggestion, to_dict
 from styleT2I.errors import CheckpointError, ConfigError
 from styleT2I.formats.component import Component, write_component
 from styleT2I.formats.foreign.registry import read_network
 from styleT2I.formats.model_card import write_model_card
-from styleT2I.formats.model_folder import ROLES, check_agreement, facts_of, read_model_folder, write_model_manifest
+from styleT2I.formats.model_folder import (
+    MANIFEST,
+    ROLES,
+    check_agreement,
+    facts_of,
+    read_model_folder,
+    write_model_manifest,
+)
 from styleT2I.networks.clip.loading import clip_of_object
 from styleT2I.networks.registry import load_network_component
 from styleT2I.networks.stylegan2.precision import check_precision, set_precision
@@ -64,7 +71,7 @@ class Model:
             kept = {role: file for role, file in kept.items() if role not in STEERING_ROLES}
         given = {role: source for role, source in replacements.items() if source is not None}
         settings = {"device": device, "offline": offline, "precision": precision}
-        return cls(kept | given, vocabulary=vocabulary or folder.vocabulary, name=folder.name, **settings)
+        return cls(kept | given, vocabulary=vocabulary or _vocabulary_of(folder), name=folder.name, **settings)
 
     def network(self, role: str) -> torch.nn.Module:
         """The network of a role; CheckpointError when there is none, or it contradicts those loaded before."""
@@ -72,6 +79,8 @@ class Model:
             if role not in self.sources:
                 raise CheckpointError(self._missing(role))
             network, self._hashes[role], self._steps[role], info = self._load(role, self.sources[role])
+            if role in STEERING_ROLES and network.config.space == "w" and self.has("generator"):
+                network.repeat_over(self.network("generator").num_ws)
             if role == "generator":
                 set_precision(network, self.precision)
             facts = {self._where(r): facts_of(r, to_dict(n.config), self._infos[r]) for r, n in self._networks.items()}
@@ -147,3 +156,18 @@ class Model:
             raise ConfigError("a vocabulary built in memory cannot be saved; give the path of its JSON file instead")
         write_bytes_atomic(folder / "vocabulary.json", Path(self._vocabulary_file).read_bytes())
         return "vocabulary.json"
+
+
+def _vocabulary_of(folder):
+    """What a model folder names: an embedded vocabulary, or its own file, read already so that its faults are named."""
+    if folder.vocabulary is None or folder.vocabulary in BUILT_IN:
+        return folder.vocabulary
+    path = Path(folder.vocabulary)
+    if path.parent != folder.path:  # a name: it must not be looked for on this disk
+        hint = suggestion(folder.vocabulary, BUILT_IN)
+        raise CheckpointError(f"{folder.path / MANIFEST}: unknown vocabulary {folder.vocabulary!r}{hint}")
+    try:
+        load_vocabulary(path)
+    except ConfigError as error:
+        raise CheckpointError(str(error)) from error
+    return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import torch
@@ -103,6 +104,11 @@ class _DirectionNetwork(nn.Module):
     def example(cls):
         config = DirectionConfig(w_dim=6, num_ws=4, text_dim=5, hidden_dim=16, space="low-rank", standardize=True)
         return cls(config), (torch.randn(2, 6), torch.randn(2, 5))
+
+    def repeat_over(self, num_ws: int) -> None:
+        """Step alike in `num_ws` layers; of space "w" alone, whose one direction fits a generator of any size."""
+        assert self.config.space == "w"
+        self.config = self.trunk.config = dataclasses.replace(self.config, num_ws=num_ws)
 
     def encode_text(self, texts: list[str], clip: nn.Module) -> torch.Tensor:
         """Features [N, text_dim] from the network's own encoder if it has one, else from the frozen CLIP."""

@@ -13,7 +13,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from styleT2I.config import from_dict, suggestion
-from styleT2I.errors import CheckpointError, ConfigError
+from styleT2I.errors import CheckpointError, ConfigError, guarded
 from styleT2I.formats.component import Component, read_component
 from styleT2I.formats.foreign.registry import read_network
 
@@ -60,8 +60,9 @@ def load_network_component(source, device="cpu") -> torch.nn.Module:
     """
     component = source if isinstance(source, Component) else read_component(source)
     path = component.path
+    what = "its configuration describes no network that can be built; fetch or write it again"
     try:
-        with _Allowance(component):
+        with guarded(path, what), _Allowance(component):
             network = build_network(component.kind, component.config)
     except ConfigError as error:
         raise CheckpointError(f"{path}: its configuration is wrong: {error}; fetch or write it again") from error
@@ -84,6 +85,10 @@ def load_network(path, which: str = "G_ema") -> torch.nn.Module:
 def load_strict(network: torch.nn.Module, state_dict: dict, where) -> None:
     """Load `state_dict`; CheckpointError lists the first missing, unexpected and misshapen tensors."""
     own = network.state_dict()
+    for key, tensor in own.items():
+        if tensor.is_floating_point() and key in state_dict and not state_dict[key].is_floating_point():
+            kinds = f"{ascii(key)[1:-1][:100]} holds {state_dict[key].dtype} where {tensor.dtype} belongs"
+            raise CheckpointError(f"{where}: the tensor {kinds}; fetch or write it again")
     missing = [k for k in own if k not in state_dict]
     unexpected = [k for k in state_dict if k not in own]
     shaped = [k for k in own if k in state_dict and own[k].shape != state_dict[k].shape]
@@ -93,7 +98,8 @@ def load_strict(network: torch.nn.Module, state_dict: dict, where) -> None:
         text = "; ".join(f"{what}: {', '.join(ascii(k)[1:-1][:100] for k in keys[:3])}" for what, keys in parts if keys)
         counts = f"{len(missing)} missing, {len(unexpected)} unexpected, {len(shaped)} of another shape"
         raise CheckpointError(f"{where}: the weights do not fit {type(network).__name__} ({counts}); {text}")
-    network.load_state_dict(state_dict)
+    with guarded(where, f"the weights do not fit {type(network).__name__}; fetch or write it again"):
+        network.load_state_dict(state_dict)
 
 
 class _Allowance(TorchFunctionMode):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -17,13 +18,15 @@ from tqdm import tqdm
 
 from styleT2I.errors import CheckpointError, DownloadError, OutputError
 from styleT2I.formats.check_file import check_file
-from styleT2I.sources.web import Transient, open_url, read_block
+from styleT2I.sources.web import Transient, open_url, printable, read_block
 from styleT2I.torch_utils.files import atomic_path, check_writable_dir, sha256_file, write_json_atomic
 
 DELAYS = (1.0, 2.0, 4.0, 8.0)  # seconds before each new attempt; one that brought bytes starts the row again
 MAX_ATTEMPTS = 50
 BLOCK = 1 << 20
 SPARE = 64 << 20  # bytes to leave free on the disk
+MAX_MESSAGE = 1 << 16  # bytes of a server's message in place of a file
+_MESSAGE_KEYS = {"error", "errors", "message", "detail", "Message", "Code", "code", "status"}
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ def _attempt(url, part, size, sha256):
             if start == 0:
                 note = Part(url, _validator(response), total)
                 write_json_atomic(_note(part), asdict(note))
-            _receive(response, part, start, total)
+            _receive(response, part, start, total, size)
     reached = part.stat().st_size if part.exists() else 0
     if total is not None and reached < total:
         raise Transient(f"the connection ended at {reached} of {total} bytes")
@@ -133,16 +136,25 @@ def _place(response, known, start, part):
     raise Transient("the server goes on with something else")
 
 
-def _receive(response, part, start, total):
+def _receive(response, part, start, total, size):
     is_page = (response.headers.get_content_type() or "") in ("text/html", "application/xhtml+xml")
     if start == 0 and is_page:
         raise DownloadError("the server answers with a web page in place of the file; open the address in a browser")
     title = part.name.removesuffix(".part")
     bar = tqdm(total=total, initial=start, desc=title, unit="B", unit_scale=True, disable=None, leave=False)
     with _full_disk_in_words(part), bar, open(part, "ab" if start else "wb") as file:
+        reached, most = start, total if size is None else size
         while block := read_block(response, BLOCK):
+            reached += len(block)
+            if most is not None and reached > most:
+                break
+            if most is None and shutil.disk_usage(part.parent).free < SPARE:
+                raise OSError(errno.ENOSPC, f"{reached / 1e6:.0f} MB came, no end of it is known")
             file.write(block)
             bar.update(len(block))
+    if most is not None and reached > most:
+        _discard(part)
+        raise DownloadError(f"the server sends more than the {most} bytes that belong, so it is another file")
 
 
 def _verify(part, size, sha256, is_resumed):
@@ -154,11 +166,28 @@ def _verify(part, size, sha256, is_resumed):
         cause = f"the SHA-256 of what came is {digest}, not {sha256}, so it was changed or damaged and is not kept"
     if cause is None:
         try:
-            return check_file(part)
+            check_file(part)
+            cause = _message_in(part)
         except CheckpointError as error:
             cause = str(error).removeprefix(f"{part}: ")
+    if cause is None:
+        return
     _discard(part)
     raise Transient(cause) if is_resumed else DownloadError(cause)
+
+
+def _message_in(part):
+    """What is wrong with a file that is a server's message in JSON, sent as if all were well; None for other files."""
+    if part.stat().st_size > MAX_MESSAGE:
+        return None
+    try:
+        value = json.loads(part.read_bytes())
+    except (ValueError, RecursionError):
+        return None
+    is_manifest = part.name.endswith(".json.part") and isinstance(value, dict)
+    if is_manifest and ("format_version" in value or not _MESSAGE_KEYS & value.keys()):
+        return None
+    return f"the server answers with a message in place of the file: {printable(json.dumps(value))}"
 
 
 def _validator(response):

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from styleT2I.errors import CheckpointError, DownloadError
 from styleT2I.formats.model_folder import MANIFEST
 from styleT2I.sources.manifest_files import gather
+from styleT2I.sources.web import printable
 from styleT2I.torch_utils.files import sha256_file
 
 WEIGHTS = (".safetensors", ".pkl", ".pt", ".pth", ".bin")
@@ -133,13 +134,27 @@ def _commit_of(path):
 
 @contextlib.contextmanager
 def _in_one_line(what, offline):
-    """huggingface_hub's many exceptions as one DownloadError."""
+    """huggingface_hub's many exceptions as one DownloadError; offline, it makes no request of any kind."""
     try:
-        yield
+        with _silent_hub() if offline else contextlib.nullcontext():
+            yield
     except ImportError as error:
         raise DownloadError(f"{what}: needs huggingface_hub: pip install huggingface_hub") from error
     except Exception as error:  # huggingface_hub, httpx and hf_xet raise many kinds without a common base
         raise DownloadError(f"{what}: {_reason(error, offline)}") from error
+
+
+@contextlib.contextmanager
+def _silent_hub():
+    """What HF_HUB_OFFLINE=1 does, for a while: `local_files_only` alone still lets it ask for its own purposes."""
+    from huggingface_hub import constants
+
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
 
 
 def _absent(offline):
@@ -159,5 +174,5 @@ def _reason(error, offline):
         return _absent(offline)
     if "EntryNotFoundError" in names:
         return "the repository has no such file"
-    text = " ".join(str(error).split())[:200] or type(error).__name__
+    text = printable(str(error)) or type(error).__name__
     return f"the Hub did not give it ({text}); try again, {_BY_HAND}"

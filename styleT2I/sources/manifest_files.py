@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from styleT2I.errors import CheckpointError
-from styleT2I.formats.model_folder import MANIFEST, read_model_manifest
+from styleT2I.formats.model_folder import MANIFEST, read_model_manifest, told_where_from
 
 
 def gather(get: Callable[..., Path], first: str, kind: str | None) -> Path:
@@ -22,6 +22,11 @@ def gather(get: Callable[..., Path], first: str, kind: str | None) -> Path:
     def beside(name, sha256):
         return get(f"{folder}/{name}" if folder else name, sha256)
 
+    with told_where_from(path):
+        return _gathered(path, first, kind, beside)
+
+
+def _gathered(path, first, kind, beside):
     if path.name == MANIFEST:
         _, entries = read_model_manifest(path)
         vocabulary = entries.pop("vocabulary", {})

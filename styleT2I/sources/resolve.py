@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
 
 from styleT2I.config import suggestion
 from styleT2I.errors import CheckpointError, DownloadError
-from styleT2I.formats.model_folder import MANIFEST, cache_dir, find_model, read_model_folder
+from styleT2I.formats.model_folder import MANIFEST, downloads_dir, find_model, read_model_folder
 from styleT2I.sources import hub
 from styleT2I.sources.download import by_hand, check_known, download
 from styleT2I.sources.manifest_files import gather
@@ -50,8 +50,8 @@ def resolve(source: str | Path, kind: str | None = None, *, offline: bool | None
     except CheckpointError:
         names = [name for name, entry in registry().items() if kind in (None, entry.kind)]
         raise CheckpointError(
-            f"{text}: no such file, and no checkpoint or model of that name{suggestion(text, names)}"
-            " (python -m styleT2I.convert --list names them)"
+            f"{text[:300]}: no such file, and no checkpoint or model of that name"
+            f"{suggestion(text[:80], names, lists_all=False)} (python -m styleT2I.convert --list names them)"
         ) from None
 
 
@@ -62,19 +62,30 @@ def is_offline() -> bool:
 
 
 def cached_path(url: str) -> Path:
-    """Where the file of an address lies in the user's cache: downloads/HOST/ and the address's own path."""
+    """Where the file of an address lies in the user's cache: downloads/HOST/ and the address's own path.
+
+    No two addresses share a place: a part that is not its own plain name, a file without an extension and a folder with
+    one begin with a hash of the address so far. A query becomes a folder, so that what belongs to a manifest lies
+    beside it.
+    """
     parts = urlsplit(url)
-    names = [_safe_name(unquote(part)) for part in parts.path.split("/") if part]
-    if parts.query or not names:
-        mark = hashlib.sha256(url.encode()).hexdigest()[:12]
-        names[-1:] = [f"{mark}-{names[-1]}" if names else mark]
-    return cache_dir().joinpath("downloads", _safe_name(parts.netloc), *names)
+    *folders, file = parts.path.split("/")[1:] or [""]
+    names, so_far = [_name_of(parts.netloc, parts.netloc, is_plain=True)], parts.netloc
+    for folder in folders:
+        so_far = f"{so_far}/{folder}"
+        names.append(_name_of(folder, so_far, is_plain="." not in unquote(folder)))
+    if parts.query:
+        names.append(f"{_mark(f'{so_far}?{parts.query}')}-query")
+    names.append(_name_of(file, f"{so_far}/{file}?{parts.query}", is_plain="." in unquote(file)))
+    return downloads_dir().joinpath(*names)
 
 
 def _fetch_address(text, kind, offline):
     url, fragment = urldefrag(text)
-    if kind == MODEL and not url.endswith(".json"):
-        url = f"{url.rstrip('/')}/{MANIFEST}"
+    parts = urlsplit(url)
+    if kind == MODEL and not parts.path.endswith(".json"):
+        parts = parts._replace(path=f"{parts.path.rstrip('/')}/{MANIFEST}")
+        url = parts.geturl()
     pinned = re.fullmatch(r"sha256=([0-9a-fA-F]{64})", fragment)
     if fragment and not pinned:
         raise DownloadError(f"{text}: after # only sha256= and 64 hexadecimal digits may follow")
@@ -84,10 +95,10 @@ def _fetch_address(text, kind, offline):
         raise DownloadError(f"{text}: {error}") from error
 
     def get(name, sha256=None):
-        address = urljoin(url, quote(name))
+        address = urlsplit(urljoin(url, quote(name)))._replace(query=parts.query).geturl()
         return _fetch(address, cached_path(address), offline, sha256=sha256)
 
-    first = unquote(urlsplit(url).path.rpartition("/")[2])
+    first = unquote(parts.path.rpartition("/")[2])
     path = _fetch(url, cached_path(url), offline, sha256=pinned and pinned[1].lower())
     return gather(lambda name, sha256=None: path if name == first else get(name, sha256), first, kind)
 
@@ -97,7 +108,7 @@ def _fetch_entry(entry, kind, offline):
         raise CheckpointError(f"{entry.name}: is a checkpoint of a {entry.kind}, not of a {kind}")
     if entry.url is not None:
         return _fetch(entry.url, cached_path(entry.url), offline, size=entry.size, sha256=entry.sha256)
-    path = cache_dir() / "downloads" / entry.name / entry.file_name
+    path = downloads_dir() / entry.name / entry.file_name
     if not path.is_file():
         raise DownloadError(
             f"{entry.name}: has no address to fetch; get {entry.note} ({entry.page}), and save it as {path}"
@@ -120,7 +131,13 @@ def _part_of(path, kind):
     return read_model_folder(path).file(kind) if is_model and kind not in (None, MODEL) else path
 
 
-def _safe_name(name):
-    """A file name that every system takes, for a part of an address."""
+def _name_of(part, so_far, is_plain):
+    """The name on the disk of a part of an address, which is as it was or has the mark of the address so far."""
+    name = unquote(part)
     safe = re.sub(r"[^\w.+=@-]", "_", name, flags=re.ASCII)[:120]
-    return f"_{safe}" if safe.startswith(".") or not safe else safe
+    is_own = is_plain and safe == name and safe and not safe.startswith(".")
+    return safe if is_own else f"{_mark(so_far)}-{safe}".rstrip("-")
+
+
+def _mark(text):
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]

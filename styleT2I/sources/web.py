@@ -24,6 +24,11 @@ _FINAL = {
 }
 
 
+def printable(text: str) -> str:
+    """`text` of a server's in one line of at most 200 characters, with what would steer a terminal replaced."""
+    return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in " ".join(text.split())[:200])
+
+
 class Transient(Exception):
     """A failure that the next attempt may not meet; `wait`: seconds that the server asked for, or None."""
 
@@ -51,7 +56,7 @@ def open_url(url: str, headers: dict[str, str] | None = None):
         with error:
             raise _refusal(error) from error
     except http.client.InvalidURL as error:
-        raise DownloadError(f"not a valid address ({error})") from error
+        raise DownloadError(f"not a valid address ({printable(str(error))})") from error
     except (OSError, http.client.HTTPException) as error:  # URLError is an OSError
         raise _failure(error) from error
 
@@ -86,7 +91,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         try:
             check_url(newurl)
         except DownloadError as error:
-            raise DownloadError(f"the server sends us on to {newurl[:200]}: {error}") from error
+            raise DownloadError(f"the server sends us on to {printable(newurl)}: {error}") from error
         return super().redirect_request(request, response, code, message, headers, newurl)
 
 
@@ -117,4 +122,4 @@ def _failure(error):
     if isinstance(reason, TimeoutError):
         return Transient(f"nothing came for {TIMEOUT:g} s")
     text = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
-    return Transient(f"no connection ({' '.join(text.split())})")
+    return Transient(f"no connection ({printable(text)})")

@@ -10,9 +10,12 @@ from click.testing import CliRunner
 from styleT2I.convert import main
 from styleT2I.formats.component import read_component
 from styleT2I.networks.registry import load_network
+from styleT2I.networks.stylegan2.config import DiscriminatorConfig
+from styleT2I.networks.stylegan2.discriminator import Discriminator
 from styleT2I.sources import provenance
 from styleT2I.sources import resolve as resolve_module
 from styleT2I.sources.registry import Entry
+from tests.foreign_files import write_nvidia
 from tests.tiny_model import tiny_generator, write_tiny, write_tiny_model
 
 
@@ -74,6 +77,22 @@ def test_a_file_is_described_with_size_hash_and_licence_if_known(component, tmp_
     assert json.loads(convert(tmp_path / "g.pt", "--describe", "--json").output)["licence"] == "CC0"
     convert(tmp_path / "g.pt", tmp_path / "ours")
     assert json.loads(convert(tmp_path / "ours", "--describe", "--json").output)["licence"] == "CC0"
+
+
+def test_a_description_names_what_cannot_be_read(tmp_path):
+    """A file whose averaged generator is of another kind, and whose discriminator is not."""
+    alias_free = tiny_generator()
+    del alias_free.synthesis.b4
+    write_nvidia(tmp_path / "sg3.pkl", G_ema=alias_free, D=Discriminator(DiscriminatorConfig(resolution=16)))
+    facts = json.loads(convert(tmp_path / "sg3.pkl", "--describe", "--json").output)
+    assert list(facts["networks"]) == ["D"] and "StyleGAN3" in facts["cannot be read"]["G_ema"]
+    assert "StyleGAN3" in convert(tmp_path / "sg3.pkl", "--describe").output
+
+
+def test_a_dfgan_files_discriminator_is_described_too(shared_dir):
+    path = shared_dir / "golden/dfgan/state_epoch_007.pth"
+    facts = json.loads(convert(path, "--describe", "--json").output)
+    assert sorted(facts["networks"]) == ["dfgan-discriminator", "dfgan-generator"] and "cannot be read" not in facts
 
 
 def test_a_components_description_counts_both_its_files(component):

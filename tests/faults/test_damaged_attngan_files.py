@@ -32,3 +32,14 @@ def test_a_damaged_file_is_one_line(shared_dir, tmp_path, name):
         with pytest.raises(CheckpointError) as caught:
             load_network(path, FILES[name])
         assert name in str(caught.value) and "\n" not in str(caught.value), what
+
+
+def test_the_other_networks_of_its_code_are_named(tmp_path):
+    """AttnDCGAN and the GRU, which its code has too: sound files, which fetching again would not mend."""
+    dcgan = {name: torch.zeros(2, 2) for name in ("ca_net.fc.weight", "h_net1.fc.0.weight", "img_net.img.0.weight")}
+    gru = {f"rnn.{key}": value for key, value in torch.nn.GRU(4, 3, bidirectional=True).state_dict().items()}
+    for state, named in ((dcgan, "AttnDCGAN"), ({"encoder.weight": torch.zeros(5, 4), **gru}, "GRU")):
+        torch.save(state, tmp_path / "file.pth")
+        with pytest.raises(CheckpointError, match=f"{named}.*not supported") as caught:
+            load_network(tmp_path / "file.pth")
+        assert "\n" not in str(caught.value) and "fetch" not in str(caught.value)

@@ -3,8 +3,10 @@
 import errno
 import hashlib
 import json
+import socket
 import subprocess
 import sys
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -197,6 +199,31 @@ def test_a_git_lfs_pointer_and_an_empty_file_are_recognised(server, tmp_path):
     assert "empty" in error_of(server, tmp_path)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"error": "no such file"}',
+        b'["not found"]',
+        b'\xef\xbb\xbf<!DOCTYPE html><p>please log in',
+        b"<!-- a comment --> <!-- another -->\n<html><p>please log in",
+        b"<Error><Code>AccessDenied</Code></Error>",
+    ],
+)
+def test_a_servers_message_sent_as_if_all_were_well_is_not_kept(server, tmp_path, body):
+    server.answers["/ffhq.pkl"] = Answer(body)
+    assert "in place of the file" in error_of(server, tmp_path)
+    server.answers["/ffhq.pkl"] = Answer(BODY)
+    assert fetch(server, tmp_path).read_bytes() == BODY
+
+
+def test_a_message_in_place_of_a_manifest_is_not_kept(server, tmp_path):
+    server.answers["/t2d.json"] = Answer(b'{"message": "Not Found", "status": "404"}')
+    with pytest.raises(DownloadError, match="message in place of the file"):
+        download(f"{server.url}/t2d.json", tmp_path / "t2d.json")
+    server.answers["/t2d.json"] = Answer(b'{"format_version": 1, "message": "a note"}')
+    assert download(f"{server.url}/t2d.json", tmp_path / "t2d.json").is_file()
+
+
 def test_another_file_than_the_one_known_is_refused(server, tmp_path):
     assert "offers 300000 bytes where 9 belong" in error_of(server, tmp_path, size=9)
     assert SHA256 in error_of(server, tmp_path, sha256="0" * 64)
@@ -219,6 +246,57 @@ def test_a_length_that_promises_too_little_is_caught_where_the_file_is_known(ser
 def test_a_file_of_unknown_length_arrives(server, tmp_path):
     server.answers["/ffhq.pkl"].has_length = False
     assert fetch(server, tmp_path, sha256=SHA256).read_bytes() == BODY
+
+
+@pytest.mark.parametrize("known", [{"size": 4000}, {"size": 4000, "sha256": SHA256}])
+def test_a_server_without_end_is_left_at_the_known_size(server, tmp_path, monkeypatch, known):
+    """Without a length in its answer, as a chunked one has none."""
+    server.answers["/ffhq.pkl"] = Answer(bytes(1 << 24), has_length=False)
+    monkeypatch.setattr(download_module, "BLOCK", 1 << 12)
+    written = []
+    monkeypatch.setattr(download_module, "tqdm", lambda **_: FakeBar(written))
+    assert "sends more than the 4000 bytes" in error_of(server, tmp_path, **known)
+    assert sum(written) <= 4000 and "ffhq.pkl.part" not in leftovers(tmp_path)
+
+
+class FakeBar:
+    """Keeps what a progress bar is told."""
+
+    def __init__(self, written):
+        self.update = written.append
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+
+def test_a_server_without_end_or_known_size_leaves_the_disk_some_space(server, tmp_path, monkeypatch):
+    server.answers["/ffhq.pkl"] = Answer(bytes(1 << 22), has_length=False)
+    monkeypatch.setattr(download_module.shutil, "disk_usage", lambda _: SimpleNamespace(free=1 << 20))
+    assert "no end of it is known" in error_of(server, tmp_path, kind=OutputError)
+    assert "ffhq.pkl.part" not in leftovers(tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore:ffhq.pkl. ")
+def test_what_a_server_says_cannot_steer_the_terminal(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/ffhq.pkl"
+        thread = threading.Thread(target=answer_raw, args=(listening, b"\x1b[2J\x1b]0;owned\x07 \x9b31m no status\r\n"))
+        thread.start()
+        with pytest.raises(DownloadError) as caught:
+            download(url, tmp_path / "ffhq.pkl")
+        thread.join()
+    assert str(caught.value).isprintable() and "owned" in str(caught.value)
+
+
+def answer_raw(listening, line):
+    for _ in range(4):  # as many attempts as there are
+        connection, _ = listening.accept()
+        with connection:
+            connection.recv(1 << 16)
+            connection.sendall(line)
 
 
 def test_redirects_are_followed_a_few_times(server, tmp_path):

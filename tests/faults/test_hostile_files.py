@@ -108,7 +108,7 @@ def special_files(folder):
         bound.bind(os.path.relpath(folder / "socket"))
     manifest = {"format_version": 1, "kind": "stylegan2-generator", "config": {"resolution": 8}}
     (folder / "leads_out.json").write_text(json.dumps({**manifest, "files": {"../x.safetensors": "0"}}))
-    (folder / "names_a_device.json").write_text(json.dumps({**manifest, "files": {"device": None}}))
+    (folder / "names_a_device.json").write_text(json.dumps({**manifest, "files": {"device": "0"}}))
     names = ("fifo", "folder", "loop", "nowhere", "device", "socket", "absent", "leads_out.json", "names_a_device.json")
     return {name.partition(".")[0]: folder / name for name in names} | {"nul_in_name": f"{folder}/a\0b"}
 
@@ -215,6 +215,12 @@ def test_memory_and_time_stay_bounded(outcomes):
     ("loop", "symbolic links"),
     ("zip_deflated", "compressed"),
     ("zip_parent_folder", "leads out of the archive"),
+    ("zip_flipped_pickle", "the checksum of 'archive/data.pkl' is not the stored one"),
+    ("zip_flipped_byteorder", "the checksum of 'archive/byteorder' is not the stored one"),
+    ("zip_renamed_entry", "damaged archive"),
+    ("zip_overlap_with_slack", "overlap"),
+    ("colliding_set", "number too large as a key"),
+    ("colliding_memos", "a place that there is not"),
     ("nan_weights", "synthesis.b8.conv0.weight"),
     ("missing_layer", "synthesis.b8.conv1"),
     ("extra_tensor", "synthesis.b8.extra"),

@@ -78,7 +78,7 @@ def test_json_and_yaml_files_load_alike(tmp_path):
         ("a.yaml", "a: [", "a.yaml: not a valid configuration file"),
         ("a.json", '{"resolution": 8, "wdiths": []}', "a.json: unknown key 'wdiths' in Outer; did you mean 'widths'?"),
         ("a.txt", "", "a.txt: a configuration is a .json or .yaml file"),
-        ("gone.json", None, "gone.json: cannot read the configuration: No such file or directory"),
+        ("gone.json", None, "gone.json: cannot be read: No such file or directory"),
     ],
 )
 def test_a_bad_file_is_named(tmp_path, name, text, message):

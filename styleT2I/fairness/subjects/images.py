@@ -15,14 +15,13 @@ import torch
 
 from styleT2I.attributes.compositions import composition_name, read_composition
 from styleT2I.attributes.vocabulary import Vocabulary
-from styleT2I.config import suggestion
+from styleT2I.config import read_bytes, suggestion
 from styleT2I.errors import ConfigError, DataError
 from styleT2I.fairness.plan import AuditPlan
-from styleT2I.torch_utils.images import centre_crop_resize, check_image, load_image
+from styleT2I.torch_utils.images import MAX_BYTES, SUFFIXES, centre_crop_resize, check_image, load_image
 
 __all__ = ["ImagesSubject"]
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 _MAX_SEED = 2**63 - 1
 
 
@@ -48,7 +47,7 @@ class ImagesSubject:
 
     def __init__(self, folder: str | Path, table: str | Path):
         self.folder, self.table = Path(folder), Path(table)
-        data = _bytes_of(self.table, "table")
+        data = read_bytes(self.table, DataError, MAX_BYTES)
         self._rows = _read_rows(data, self.table)
         self._hashes = {"images": _checked_images(self.folder, self._rows, self.table),
                         "prompts": hashlib.sha256(data).hexdigest()}  # fmt: skip
@@ -93,13 +92,6 @@ class ImagesSubject:
 
     def plain(self, setting, seeds: Sequence[int]) -> None:
         return None
-
-
-def _bytes_of(path, what):
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot read the {what}: {error.strerror or error}") from error
 
 
 def _read_rows(data, table):
@@ -152,7 +144,7 @@ def _checked_images(folder, rows, table):
         raise DataError(f"{folder}: has {missing[0]!r}, which {table} does not list ({len(missing)} such in all)")
     digest = hashlib.sha256()
     for file in sorted(listed):
-        data = _bytes_of(folder / file, "picture")
+        data = read_bytes(folder / file, DataError, MAX_BYTES)
         check_image(data, folder / file)
         digest.update(f"{file}\0{hashlib.sha256(data).hexdigest()}\n".encode())
     return digest.hexdigest()

@@ -74,6 +74,10 @@ def read_damsm_text(content: Content, which: str) -> Reading:
     state = _state(content.tree)
     num_rows, embedding_dim = shape_of(state, "encoder.weight", 2)
     gates, hidden_dim = shape_of(state, "rnn.weight_hh_l0", 2)
+    if gates == 3 * hidden_dim:
+        raise CheckpointError(
+            "is a text encoder with a GRU (RNN_TYPE of AttnGAN's code), which is not supported; use one with an LSTM"
+        )
     if gates != 4 * hidden_dim:
         raise CheckpointError(f"its recurrent layer is no LSTM: {gates} rows for {hidden_dim} units; {AGAIN}")
     config = {"num_rows": num_rows, "embedding_dim": embedding_dim, "text_dim": 2 * hidden_dim}
@@ -161,6 +165,11 @@ def _networks(tree):
 
 
 def _read_generator(state):
+    if "img_net.img.0.weight" in state:
+        raise CheckpointError(
+            "is AttnDCGAN's generator, whose one image layer follows all stages; that network is not supported, use "
+            "the weights of AttnGAN itself"
+        )
     gates, text_dim = shape_of(state, "ca_net.fc.weight", 2)
     num_stages = count_blocks(state, r"img_net(\d)\.")
     config = {

@@ -53,8 +53,9 @@ def _constructor(config):
     is_regular = all(min(base // r, most) == num for r, num in channels.items())
     synthesis = {"channel_base": base, "channel_max": most} if is_regular else {}
     synthesis |= {"num_fp16_res": config["num_fp16_res"], "conv_clamp": config["conv_clamp"]}
-    plain = {"architecture": "skip", "activation": "lrelu", "use_noise": True}
-    synthesis |= {name: config[name] for name, default in plain.items() if config[name] != default}
+    plain = {"architecture": "skip", "activation": "lrelu", "use_noise": True, "resample_filter": [1, 3, 3, 1]}
+    given = {**config, "resample_filter": list(config["resample_filter"])}
+    synthesis |= {name: given[name] for name, default in plain.items() if given[name] != default}
     first = f"z_dim={config['z_dim']}, c_dim={config['c_dim']}, w_dim={config['w_dim']}, "
     first += f"img_resolution={config['resolution']}, img_channels={config['image_channels']}"
     text = f"Generator({first}, mapping_kwargs={mapping}, synthesis_kwargs={synthesis})"

@@ -1,7 +1,7 @@
 """Our generator in the layout of rosinality's stylegan2-pytorch: {"g_ema": state dict, "latent_avg": mean of w}.
 
 The names are those that formats/stylegan2_rosinality.py reads. That code's class has one width for z, w and the
-mapping network and a fixed table of channels: other widths keep the names, but load there only into a changed class.
+mapping network, so that others are refused, and a fixed table of channels: others load there only into a changed class.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ def lay_out(config: dict, state: dict) -> tuple[dict, list[str]]:
     """
     lacking = [f"{name} {config[name]!r}" for name, value in _FIXED.items() if config[name] != value]
     lacking += ["a generator without mean of w"] if config["w_avg_beta"] is None else []
+    w_dim = config["w_dim"]
+    if config["z_dim"] != w_dim or config["mapping_hidden_dim"] not in (None, w_dim):  # its one style_dim
+        lacking.append(f"z and mapping layers of another width than w (z_dim {config['z_dim']}, w_dim {w_dim})")
     if lacking:
         raise CheckpointError(f"rosinality's layout has no place for {', '.join(lacking)}; try --to ada")
     tensors, tree = {}, {}
@@ -78,8 +81,7 @@ def _notes(config):
         notes.append(f"that code clamps nothing, this generator at {config['conv_clamp']:g}: there pictures may differ")
     w_dim, channels = config["w_dim"], channels_of(config)
     fitting = [m for m in (2, 1) if all(num == min(512, m * 16384 // r) for r, num in channels.items())]
-    has_one_width = config["z_dim"] == w_dim and config["mapping_hidden_dim"] in (None, w_dim)
-    if not (fitting and has_one_width and config["image_channels"] == 3):
+    if not (fitting and config["image_channels"] == 3):
         return ["that code's Generator has other widths; change its table of channels to load this file", *notes]
     call = f"Generator({config['resolution']}, {w_dim}, {config['mapping_layers']}, channel_multiplier={fitting[0]})"
     return [f"G = {call}; G.load_state_dict(torch.load(FILE)['g_ema'])", *notes]

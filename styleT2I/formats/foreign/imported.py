@@ -24,10 +24,14 @@ class Reading(NamedTuple):
     info: dict = {}  # what the reader had to supply or leave out, in words, and facts worth keeping
 
 
+class NoSuchNetwork(CheckpointError):
+    """A file has other networks than the one that is asked for."""
+
+
 def choose(found: dict, which: str):
-    """The value of `which` among the networks of a file by name; CheckpointError lists those there are."""
+    """The value of `which` among the networks of a file by name; NoSuchNetwork lists those there are."""
     if which not in found:
-        raise CheckpointError(f"holds no network {which!r}; it has {', '.join(found) or 'none'}")
+        raise NoSuchNetwork(f"holds no network {which!r}; it has {', '.join(found) or 'none'}")
     return found[which]
 
 

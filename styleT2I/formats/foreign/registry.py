@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from styleT2I.errors import CheckpointError, StyleT2IError
+from styleT2I.errors import CheckpointError, StyleT2IError, guarded
 from styleT2I.formats.component import Component, read_component
 from styleT2I.formats.foreign.attngan import (
     is_attngan,
@@ -31,7 +31,7 @@ from styleT2I.formats.foreign.stylegan2_rosinality import is_rosinality, read_ro
 from styleT2I.formats.foreign.stylegan2_tensorflow import is_tensorflow, read_tensorflow
 from styleT2I.formats.foreign.stylet2i_t2d import is_stylet2i_t2d, read_stylet2i_t2d
 from styleT2I.formats.foreign.written_config import with_written_config
-from styleT2I.formats.model_folder import MANIFEST, read_model_folder
+from styleT2I.formats.model_folder import MANIFEST, read_model_folder, told_where_from
 from styleT2I.formats.pickles.blobs import AGAIN, open_blob
 from styleT2I.formats.pickles.torch_files import Content, open_checkpoint
 from styleT2I.formats.weights import check_finite
@@ -76,8 +76,11 @@ def read_network(path: str | Path, which: str = "G_ema") -> Component:
     Raises CheckpointError, one line that names the file, the cause and the remedy.
     """
     path = Path(path)
-    if is_component(path):
-        return _read_component(path)
+    with told_where_from(path):
+        return _read_component(path) if is_component(path) else _read_foreign(path, which)
+
+
+def _read_foreign(path, which):
     with open_checkpoint(path) as content:
         known = format_of(content.tree)
         if known is None:
@@ -109,12 +112,8 @@ def is_component(path: Path) -> bool:
 
 
 def _read_component(path):
-    try:
+    with guarded(path, f"damaged, its manifest says what no manifest does; {AGAIN}"):
         return read_component(read_model_folder(path).file("generator") if (path / MANIFEST).is_file() else path)
-    except StyleT2IError:
-        raise
-    except Exception as error:  # the values of a damaged manifest can be of any type
-        raise CheckpointError(f"{path}: damaged, its manifest says what no manifest does; {AGAIN}") from error
 
 
 def _located(path, error):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from styleT2I.errors import CheckpointError
+from styleT2I.errors import CheckpointError, ConfigError
 from styleT2I.formats.foreign.imported import Reading, is_state_dict, load_state, shape_of, without_prefix
 from styleT2I.formats.glove import Glove
 from styleT2I.formats.model_folder import cache_dir
@@ -20,6 +20,7 @@ from styleT2I.formats.pickles.torch_files import Content
 from styleT2I.torch_utils.words import plain_words
 
 KEY = "sentence_encoder"
+MAX_LINES = 3_000_000
 NUM_LINES = 50_000  # of the GloVe file, which begins with the most frequent words
 _GRU = [f"{kind}_l0{way}" for way in ("", "_reverse") for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
 
@@ -52,11 +53,14 @@ def read_stylet2i_t2d(content: Content, which: str) -> Reading:
         raise CheckpointError(
             f"its words have {embedding_dim} numbers, those of {glove.path} {glove.dim}; give another"
         )
-    words = [word for word in glove.first_words(NUM_LINES) if plain_words(word) == [word]]
+    words = [word for word in glove.first_words(_num_lines()) if plain_words(word) == [word]]
     config["text_encoder"] = {"words": words, "embedding_dim": embedding_dim, "hidden_dim": text_dim}
     tensors = _tensors(load_state(state), prefix, linear, config)
     table = torch.cat([torch.zeros(1, embedding_dim), glove.vectors(words)[0]])  # row 0: the unknown word
-    note = f"the words are the {len(words)} most frequent ones of {glove.path.name}; others are read as unknown"
+    note = (
+        f"the words are the {len(words)} most frequent ones of {glove.path.name}; others are read as unknown "
+        "(STYLET2I_GLOVE_LINES takes more)"
+    )
     return Reading("t2d", config, tensors | {"text_encoder.embedding.weight": table}, {"notes": [note]})
 
 
@@ -72,6 +76,14 @@ def find_glove(path: Path, dim: int) -> Path:
         f"the text network reads words as {dim} numbers of GloVe, which are not in it; put the file that it was "
         f"trained with (glove.840B.{dim}d.txt, unpacked) beside it, or name it in STYLET2I_GLOVE"
     )
+
+
+def _num_lines():
+    """How many lines of the GloVe file are taken: $STYLET2I_GLOVE_LINES, else NUM_LINES."""
+    text = os.environ.get("STYLET2I_GLOVE_LINES", "")
+    if text and not (text.isdecimal() and 0 < int(text) <= MAX_LINES):
+        raise ConfigError(f"STYLET2I_GLOVE_LINES is {text[:40]!r}; it is a number of lines from 1 to {MAX_LINES}")
+    return int(text) if text else NUM_LINES
 
 
 def _state(tree):
@@ -102,7 +114,8 @@ def _trunk_config(state, linear, text_dim):
         sizes = ", ".join(f"{inputs}->{outputs}" for outputs, inputs in shapes)
         raise CheckpointError(f"its linear layers ({sizes}) do not lead from a latent and a sentence to W+")
     num_ws = widths[-1] // w_dim
-    return {
+    space = {"space": "w"} if num_ws == 1 else {}  # their --latent_space w: one step for all layers
+    return space | {
         "w_dim": w_dim, "num_ws": num_ws, "text_dim": text_dim, "hidden_dim": widths[0], "num_hidden": len(linear) - 1,
     }  # fmt: skip
 

@@ -68,7 +68,7 @@ def check_regular(path: str | Path) -> None:
         mode = os.stat(path).st_mode
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise CheckpointError(f"{path}: cannot be read: {reason}; check the path") from error
+        raise CheckpointError(f"{str(path)[:300]}: cannot be read: {reason}; check the path") from error
     if stat.S_ISDIR(mode):
         raise CheckpointError(f"{path}: is a folder; name a file in it")
     if not stat.S_ISREG(mode):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from styleT2I.errors import UnsafeFileError
-from styleT2I.formats.pickles.blobs import TRUST
+from styleT2I.errors import CheckpointError, UnsafeFileError
+from styleT2I.formats.pickles.blobs import AGAIN, TRUST
 from styleT2I.formats.pickles.records import Record
 
 
@@ -20,6 +20,16 @@ class Limits:
 
 
 LIMITS = Limits()
+_KEY_TYPES = (str, int, float, bytes, type(None))
+_KEY_LIMIT = 1 << 64
+
+
+def check_key(value):
+    """`value` if it may be a key: text and small numbers cannot be made to collide, and hash without recursion."""
+    if not isinstance(value, _KEY_TYPES) or (isinstance(value, int) and abs(value) >= _KEY_LIMIT):
+        what = "number too large" if isinstance(value, int) else type(value).__name__
+        raise CheckpointError(f"a damaged pickle: a {what} as a key; {AGAIN}")
+    return value
 
 
 def check_tree(root, limits: Limits) -> None:

@@ -14,14 +14,14 @@ import struct
 from styleT2I.errors import CheckpointError, StyleT2IError, UnsafeFileError
 from styleT2I.formats.pickles.blobs import AGAIN, TRUST, Blob
 from styleT2I.formats.pickles.byte_stream import ByteStream
-from styleT2I.formats.pickles.limits import LIMITS, check_tree
+from styleT2I.formats.pickles.limits import LIMITS, check_key, check_tree
 from styleT2I.formats.pickles.records import Inert, Name, Names
 
 HIGHEST_PROTOCOL = 5
 MIN_BLOB = 1024  # longer byte strings stay in the file until they are used
 MAX_INT_BYTES = 16
+MAX_MEMO = 1 << 32  # as many places as an index of four bytes names
 MAX_COPIES = 2  # of the file's bytes, by functions that return text or bytes
-_KEY_TYPES = (str, int, float, bytes, type(None))
 _ALIASES = {"__builtin__": "builtins", "copy_reg": "copyreg", "numpy._core": "numpy.core"}
 
 
@@ -143,7 +143,7 @@ class _Machine(ByteStream):
 
     def set_item(self):
         value, key = self.pop(), self.pop()
-        self.peek(dict)[_key(key)] = value
+        self.peek(dict)[check_key(key)] = value
 
     def set_items(self):
         values = self.pop_to_mark()
@@ -151,13 +151,15 @@ class _Machine(ByteStream):
 
     def add_items(self):
         values = self.pop_to_mark()
-        self.peek(set).update(map(_key, values))
+        self.peek(set).update(map(check_key, values))
 
     def tuple_of(self, num):
         values = [self.pop() for _ in range(num)]
         self.push_container(tuple(reversed(values)))
 
     def memoize(self, index=None):
+        if index is not None and not 0 <= index < MAX_MEMO:
+            raise CheckpointError(f"a damaged pickle: it keeps a value in a place that there is not; {AGAIN}")
         self.memo[len(self.memo) if index is None else index] = self.peek(object)
 
     def recall(self, index):
@@ -223,17 +225,10 @@ def _unsafe(verb, target):
     return UnsafeFileError(f"the pickle in it wants to {verb} {text}; {TRUST}")
 
 
-def _key(value):
-    """`value` if it may be a key: text and small numbers cannot be made to collide, and hash without recursion."""
-    if not isinstance(value, _KEY_TYPES) or (isinstance(value, int) and abs(value) >= 1 << 64):
-        raise CheckpointError(f"a damaged pickle: a {type(value).__name__} as the key of a dict; {AGAIN}")
-    return value
-
-
 def _pairs(values):
     if len(values) % 2:
         raise CheckpointError(f"a damaged pickle: a key without a value; {AGAIN}")
-    return {_key(key): value for key, value in zip(values[::2], values[1::2], strict=True)}
+    return {check_key(key): value for key, value in zip(values[::2], values[1::2], strict=True)}
 
 
 def _text(data: bytes) -> str:
@@ -282,7 +277,7 @@ _OPCODES = {
         "TUPLE2": lambda m: m.tuple_of(2),
         "TUPLE3": lambda m: m.tuple_of(3),
         "DICT": lambda m: m.push_container(_pairs(m.pop_to_mark())),
-        "FROZENSET": lambda m: m.push_container({_key(value) for value in m.pop_to_mark()}),
+        "FROZENSET": lambda m: m.push_container({check_key(value) for value in m.pop_to_mark()}),
         "APPEND": _Machine.append,
         "APPENDS": _Machine.append_many,
         "SETITEM": _Machine.set_item,

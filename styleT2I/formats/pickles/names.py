@@ -10,6 +10,7 @@ import torch
 
 from styleT2I.errors import CheckpointError, UnsafeFileError
 from styleT2I.formats.pickles.blobs import AGAIN, TRUST, Blob
+from styleT2I.formats.pickles.limits import check_key
 from styleT2I.formats.pickles.records import Inert, Name, Names, Record
 from styleT2I.formats.pickles.tensors import MAX_DIMS, Storage, Tally, TensorRef, contiguous_stride
 
@@ -183,7 +184,7 @@ def _first_tensor(data, *_rest):
 def _dict(pairs=()):
     if not isinstance(pairs, (list, tuple)) or not all(isinstance(p, (list, tuple)) and len(p) == 2 for p in pairs):
         raise CheckpointError(f"damaged: a dict of something else than pairs; {AGAIN}")
-    return {_scalar_key(key): value for key, value in pairs}
+    return {check_key(key): value for key, value in pairs}
 
 
 def _path(*parts):
@@ -201,13 +202,7 @@ def _device(kind, index=0):
 def _set(items=()):
     if not isinstance(items, (list, tuple, set)):
         raise CheckpointError(f"damaged: a set of something else than a list; {AGAIN}")
-    return {_scalar_key(item) for item in items}
-
-
-def _scalar_key(key):
-    if not isinstance(key, (str, int, float, bytes, type(None))):
-        raise CheckpointError(f"damaged: a {type(key).__name__} as a key; {AGAIN}")
-    return key
+    return {check_key(item) for item in items}
 
 
 def _bytes(text=b"", encoding="latin1"):

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-import zlib
 
 import torch
 
 from styleT2I.errors import CheckpointError, UnsafeFileError
 from styleT2I.formats.pickles.blobs import AGAIN, TRUST, Blob
 from styleT2I.formats.pickles.records import Inert, Name, Record
+from styleT2I.formats.pickles.zip_archive import crc32
 
 MAX_DIMS = 16
 MAX_REUSE = 2  # how often, on average, each stored byte may be used by tensors
 SLACK = 1 << 24  # bytes of tensors that are always allowed
-_BLOCK = 1 << 20
 
 
 class Storage(Inert):
@@ -40,7 +39,7 @@ class Storage(Inert):
         """Numbers [numel] from `start` on; CheckpointError when the checksum that the file holds is not theirs."""
         if self.blob is None:
             raise CheckpointError(f"damaged: the numbers of a tensor are not in the file; {AGAIN}")
-        if self.crc is not None and _crc32(self.blob) != self.crc:
+        if self.crc is not None and crc32(self.blob) != self.crc:
             raise CheckpointError(f"{self.blob.where}: damaged, a tensor's checksum is not the stored one; {AGAIN}")
         self.crc = None  # once is enough
         size = self.dtype.itemsize
@@ -127,10 +126,3 @@ def load_tensors(tree, _loaded=None):
     if isinstance(tree, Record):
         return Record(tree.name, load_tensors(tree.state, loaded))
     return tree.text if isinstance(tree, Name) else tree
-
-
-def _crc32(blob):
-    value = 0
-    for start in range(0, blob.size, _BLOCK):
-        value = zlib.crc32(blob.read(start, min(_BLOCK, blob.size - start)), value)
-    return value

@@ -114,6 +114,9 @@ def _read_archive(blob):
     if len(roots) != 1:
         raise CheckpointError(f"{blob.where}: a zip archive, but none of torch's (no data.pkl in it); unpack it first")
     root = roots[0]
+    for entry in entries.values():  # a storage's when it is read; packed source text never is
+        if not (entry.is_packed or entry.name.startswith(f"{root}data/")):
+            entry.check()
     order = entries.get(f"{root}byteorder")
     is_swapped = order is not None and order.blob.read(0, min(order.blob.size, 8)) == b"big"
     storages = {}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
+import zlib
 from dataclasses import dataclass
 
 from styleT2I.errors import CheckpointError, UnsafeFileError
@@ -17,6 +19,7 @@ _LOCAL = struct.Struct("<4s5H3L2H")
 _TAIL = _END.size + 0xFFFF  # the end record and the longest comment
 _FULL = 0xFFFFFFFF  # stands for "see the zip64 field"
 _ENCRYPTED, _UTF8 = 0x1, 0x800
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -26,10 +29,27 @@ class Entry:
     name: str
     blob: Blob
     crc: int
+    start: int  # of its header in the archive
+    is_packed: bool = False
+
+    def check(self) -> None:
+        """Raise CheckpointError unless its bytes have the checksum that the archive holds of them."""
+        if crc32(self.blob) != self.crc:
+            raise CheckpointError(
+                f"{self.blob.where}: damaged, the checksum of {self.name[:80]!r} is not the stored one; {AGAIN}"
+            )
+
+
+def crc32(blob: Blob) -> int:
+    """The CRC-32 of all bytes of a Blob, read block by block."""
+    value = 0
+    for start in range(0, blob.size, _BLOCK):
+        value = zlib.crc32(blob.read(start, min(_BLOCK, blob.size - start)), value)
+    return value
 
 
 def read_zip(blob: Blob) -> dict[str, Entry]:
-    """The entries of an archive by name.
+    """The entries of an archive by name, their checksums not yet compared (`Entry.check`).
 
     Source text in a folder `code` is left packed. Raises CheckpointError for a cut-off archive, UnsafeFileError for
     other compressed or encrypted entries, repeated or overlapping ones and names that lead out of the archive.
@@ -37,7 +57,7 @@ def read_zip(blob: Blob) -> dict[str, Entry]:
     count, size, offset = _directory(blob)
     if count > MAX_ENTRIES:
         raise UnsafeFileError(f"{blob.where}: a zip archive of {count} files; {TRUST}")
-    directory, position, entries, total = blob.read(offset, size), 0, {}, 0
+    directory, position, entries = blob.read(offset, size), 0, {}
     for _ in range(count):
         if position + _ENTRY.size > size or directory[position : position + 4] != b"PK\x01\x02":
             raise _damaged(blob)
@@ -45,8 +65,11 @@ def read_zip(blob: Blob) -> dict[str, Entry]:
         if entry.name in entries:
             raise UnsafeFileError(f"{blob.where}: the archive has two files {entry.name[:80]!r}; {TRUST}")
         entries[entry.name] = entry
-        total += entry.blob.size
-    if total > blob.size:
+    if position != size:
+        raise _damaged(blob)
+    runs = [(entry.start, entry.blob.offset - blob.offset + entry.blob.size) for entry in entries.values()]
+    runs = [*sorted(runs), (offset, offset + size)]
+    if any(end > start for (_, end), (start, _) in itertools.pairwise(runs)):
         raise UnsafeFileError(f"{blob.where}: the files in the archive overlap; {TRUST}")
     return entries
 
@@ -76,7 +99,8 @@ def _entry(blob, directory, position):
     flags, method, crc, packed_size, size = fields[3], fields[4], *fields[7:10]
     name_size, extra_size, comment_size, offset = *fields[10:13], fields[16]
     position += _ENTRY.size
-    name = directory[position : position + name_size].decode("utf-8" if flags & _UTF8 else "cp437")
+    stored_name = directory[position : position + name_size]
+    name = stored_name.decode("utf-8" if flags & _UTF8 else "cp437")
     extra = directory[position + name_size : position + name_size + extra_size]
     if _FULL in (size, packed_size, offset):
         size, packed_size, offset = _zip64(extra, size, packed_size, offset)
@@ -88,10 +112,12 @@ def _entry(blob, directory, position):
     if name.startswith(("/", "\\")) or ".." in name.replace("\\", "/").split("/"):
         raise UnsafeFileError(f"{blob.where}: {name[:80]!r} leads out of the archive; {TRUST}")
     local = blob.read(offset, _LOCAL.size)
-    if local[:4] != b"PK\x03\x04":
+    start = offset + _LOCAL.size
+    if local[:4] != b"PK\x03\x04" or blob.read(start, _LOCAL.unpack(local)[-2]) != stored_name:
         raise _damaged(blob)
-    start = offset + _LOCAL.size + sum(_LOCAL.unpack(local)[-2:])
-    return Entry(name, blob.part(start, packed_size), crc), position + name_size + extra_size + comment_size
+    start += sum(_LOCAL.unpack(local)[-2:])
+    entry = Entry(name, blob.part(start, packed_size), crc, offset, bool(is_packed))
+    return entry, position + name_size + extra_size + comment_size
 
 
 def _zip64(extra, *values):

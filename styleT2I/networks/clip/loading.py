@@ -71,6 +71,12 @@ def clip_of_object(source) -> CLIP:
     return load_network_component(Component(CLIP.kind, config, tensors, None, {}, where, ""))
 
 
+def is_openai_name(source: str | os.PathLike) -> bool:
+    """Whether this is no file, but what OpenAI's package calls a model ("ViT-B/32") and keeps in its own cache."""
+    name = Path(source).as_posix()
+    return bool(_OPENAI_NAME.fullmatch(name)) and not os.path.exists(name)
+
+
 def installed_clip_package() -> str | None:
     """ "openai" or "other": whose package `clip` is installed, told without importing it; None when there is none."""
     try:
@@ -89,7 +95,7 @@ def _file_of(path):
         return read_model_folder(path).file("clip")
     if path.is_dir():
         return next((path / name for name in _FOLDER_FILES if (path / name).is_file()), path)
-    if not path.exists() and _OPENAI_NAME.fullmatch(path.as_posix()):
+    if is_openai_name(path):
         cached = Path("~/.cache/clip").expanduser() / f"{path.as_posix().replace('/', '-')}.pt"
         if cached.is_file():  # where OpenAI's package keeps what it fetched
             return cached

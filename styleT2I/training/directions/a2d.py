@@ -14,8 +14,8 @@ from styleT2I.data.augment import augment_for_clip
 from styleT2I.errors import ConfigError
 from styleT2I.formats.component import write_component
 from styleT2I.generation.observers import ZeroShotLogits
+from styleT2I.loading import open_segmenter
 from styleT2I.networks.directions import AttributeToDirection
-from styleT2I.networks.faces.region_sources import open_segmenter
 from styleT2I.torch_utils.images import save_png
 from styleT2I.training.directions.a2d_config import A2DConfig
 from styleT2I.training.directions.a2d_evaluation import A2DEvaluation, calibrate_strengths, direction_grid

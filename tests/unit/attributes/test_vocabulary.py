@@ -1,6 +1,7 @@
 """Vocabularies: canonical order, terms and antonyms, user files, one-line errors."""
 
 import json
+import os
 
 import pytest
 
@@ -78,6 +79,24 @@ def test_user_vocabulary_is_read_from_a_path(tmp_path):
     ({"attributes": small()["attributes"] * 2}, "the name 'tall' is used twice"),
     ({"exclusive": [{"name": "g", "attributes": ["tal"]}]}, "unknown attribute 'tal'; did you mean 'tall'"),
     ({"lexicon": "fase"}, "unknown lexicon 'fase'; did you mean 'face'"),
+    ({"lexicon": ["face"]}, "lexicon must be a str, got list"),
+    ({"subject": "person"}, "subject must be a dict, got str"),
+    ({"subject": {"noun": 3}}, "subject.noun must be a str, got int"),
+    ({"subject": {"noun": " "}}, "subject.noun: ' ' has no word in it"),
+    ({"attributes": {"tall": {}}}, "attributes must be a list, got dict"),
+    ({"attributes": [{**small()["attributes"][0], "antonym": ["short"]}]}, "antonym must be a str, got list"),
+    ({"attributes": [{**small()["attributes"][0], "region": {}}]}, "region must be a str, got dict"),
+    ({"attributes": [{**small()["attributes"][0], "true": {"phrase": "x", "object": 1}}]}, "object must be a str"),
+    ({"attributes": [{**small()["attributes"][0], "true": {"phrase": "x", "synonyms": ["--"]}}]}, "has no word in it"),
+    ({"exclusive": {"g": ["tall"]}}, "exclusive must be a list, got dict"),
+    ({"exclusive": [{"attributes": "tall"}]}, r"exclusive\[0\].attributes must be a list, got str"),
+    ({"exclusive": [{"attributes": [["tall"]]}]}, r"exclusive\[0\].attributes must be a str, got list"),
+    ({"exclusive": [{"attributes": ["tall"], "exactly_one": "no"}]}, "exactly_one must be a bool, got str"),
+    ({"lists": []}, "lists must be a dict, got list"),
+    ({"parts": {"hair": ["hair"]}}, "parts.hair must be a dict, got list"),
+    ({"degree": "very"}, "degree must be a list, got str"),
+    ({"families": [{"name": "colour", "values": {"red": ["red"]}}]}, r"families\[0\].phrase must be a str"),
+    ({"families": [{"name": "c", "phrase": "{}", "parts": 1, "values": {}}]}, "parts must be a list, got int"),
 ])
 def test_wrong_vocabulary_is_refused_in_one_line(change, message):
     with pytest.raises(ConfigError, match=message) as caught:
@@ -86,8 +105,27 @@ def test_wrong_vocabulary_is_refused_in_one_line(change, message):
 
 
 def test_unreadable_files_are_named(tmp_path):
-    with pytest.raises(ConfigError, match="none.json: cannot read the vocabulary"):
+    with pytest.raises(ConfigError, match="none.json: cannot be read: No such file"):
         load_vocabulary(tmp_path / "none.json")
     (tmp_path / "bad.json").write_text("{")
-    with pytest.raises(ConfigError, match="bad.json: not a JSON vocabulary"):
+    with pytest.raises(ConfigError, match="bad.json: damaged, not valid JSON"):
         load_vocabulary(tmp_path / "bad.json")
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    with pytest.raises(ConfigError, match="deep.json: damaged, not valid JSON"):
+        load_vocabulary(tmp_path / "deep.json")
+    (tmp_path / "list.json").write_text("[]")
+    with pytest.raises(ConfigError, match="list.json: the vocabulary must be a dict, got list"):
+        load_vocabulary(tmp_path / "list.json")
+
+
+def test_what_never_ends_or_blocks_is_not_opened(tmp_path):
+    os.mkfifo(tmp_path / "fifo.json")
+    for path in ("/dev/zero", tmp_path / "fifo.json"):
+        with pytest.raises(ConfigError, match="is a pipe or a device"):
+            load_vocabulary(path)
+    with open(tmp_path / "huge.json", "wb") as file:
+        file.truncate(1 << 34)
+    with pytest.raises(ConfigError, match="huge.json: has over 16777216 bytes"):
+        load_vocabulary(tmp_path / "huge.json")
+    with pytest.raises(ConfigError, match="unknown vocabulary"):
+        load_vocabulary("x" * 5000)

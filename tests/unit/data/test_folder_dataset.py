@@ -3,6 +3,7 @@
 import json
 import re
 import warnings
+import zipfile
 
 import numpy as np
 import PIL.Image
@@ -157,18 +158,130 @@ def test_an_empty_or_missing_data_set_is_named(tmp_path):
 @pytest.mark.parametrize(
     "name, text, message",
     [
-        ("captions.json", "{", "captions.json: not readable as JSON"),
-        ("captions.json", "[]", "captions.json: holds a list, not a dict"),
+        ("captions.json", "{", "captions.json: damaged, not valid JSON"),
+        ("captions.json", "[" * 100_000, "captions.json: damaged, not valid JSON"),
+        ("captions.json", "[]", "captions.json: damaged, holds a list, not a dict"),
         ("attributes.csv", "file,a\nx,yes\n", "attributes.csv: not a table of numbers"),
         ("attributes.csv", "file,a\nx,1,1\n", "attributes.csv: not a table of numbers: line 2 has 3 values"),
+        ("attributes.csv", "file,a,a\n0001,1,0\n", "the header has the column 'a' twice"),
+        ("attributes.csv", "file,a\n0001,1\n0001,0\n", "line 3 has '0001' again"),
+        ("nuisances.csv", "file,yaw\n0001,inf\n", "line 2 holds NaN or an infinite number"),
+        ("nuisances.csv", "file,yaw\n0001,nan\n", "line 2 holds NaN or an infinite number"),
+        ("nuisances.csv", "file,yaw\n0001,1e400\n", "line 2 holds NaN or an infinite number"),
         ("masks/regions.json", '{"encoding": "rle"}', "regions.json: wants"),
+        ("masks/regions.json", '{"encoding": "bits", "regions": ["hair", "hair"]}', "regions.json: wants"),
+        ("masks/regions.json", '{"encoding": "bits", "regions": [[]]}', "regions.json: wants"),
+        ("masks/regions.json", "[" * 100_000, "regions.json: damaged, not valid JSON"),
+        ("dataset.json", "[" * 100_000, "dataset.json: damaged, not valid JSON"),
+        ("dataset.json", '{"resolution": 1000000}', "resolution 1000000; it is an integer from 1 to 8192"),
+        ("dataset.json", '{"resolution": true}', "resolution True; it is an integer"),
+        ("dataset.json", '{"resolution": "16"}', "resolution '16'; it is an integer"),
+        ("dataset.json", '{"resolution": -1}', "resolution -1; it is an integer"),
     ],
 )
 def test_broken_tables_are_named(tmp_path, name, text, message):
     folder = write(tmp_path / "set")
     (folder / name).write_text(text)
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError, match=message) as caught:
         open_dataset(str(folder))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_picture_with_two_rows_by_its_two_names_is_not_used(tmp_path):
+    folder = write(tmp_path / "set")
+    (folder / "attributes.csv").write_text((folder / "attributes.csv").read_text() + "0001.png,1,1\n")
+    with pytest.warns(UserWarning, match="0001.png: two rows in .*attributes.csv"):
+        assert len(open_dataset(str(folder))) == NUM - 1
+
+
+def test_a_caption_may_be_a_text_or_a_list_of_texts(tmp_path):
+    folder = write(tmp_path / "set")
+    captions = {f"{i:04d}": f"one {i}" for i in range(NUM)} | {"0001": ["a", "b"]}
+    (folder / "captions.json").write_text(json.dumps(captions))
+    data = open_dataset(str(folder))
+    assert data.captions_of(0) == ("one 0",) and data.captions_of(1) == ("a", "b")
+    (folder / "captions.json").write_text(json.dumps(captions | {"0002": 7}))
+    with pytest.warns(UserWarning, match="0002.png: its captions are not a text or a list of texts"):
+        assert len(open_dataset(str(folder))) == NUM - 1
+
+
+def flat(folder, size=16):
+    """Pictures as people have them: in one folder, some in a sub-folder, with captions beside them."""
+    (folder / "more").mkdir(parents=True)
+    for i in range(4):
+        picture = PIL.Image.new("RGB", (size, size), (50 * i, 100, 50))
+        picture.save(folder / (f"{i}.png" if i < 3 else f"more/{i}.jpg"))
+    (folder / "notes.txt").write_text("not a picture")
+    (folder / "captions.json").write_text(json.dumps({"0": "a", "1": "b", "2.png": "c", "more/3": "d"}))
+    return folder
+
+
+def zipped(folder, path, top=""):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(folder.rglob("*")):
+            archive.write(file, f"{top}{file.relative_to(folder).as_posix()}")
+    return path
+
+
+def test_a_flat_folder_of_pictures_is_a_data_set(tmp_path):
+    data = open_dataset(str(flat(tmp_path / "flat")))
+    assert [data.name_of(i) for i in range(len(data))] == ["0", "1", "2", "more/3"] and data.resolution == 16
+    assert [data.captions_of(i) for i in range(4)] == [("a",), ("b",), ("c",), ("d",)]
+    assert data.batch([2]).images_u8[0, :, 0, 0].tolist() == [100, 100, 50]
+    assert open_dataset(str(tmp_path / "flat"), 8).batch([0]).images_u8.shape == (1, 3, 8, 8)
+
+
+def test_sheets_and_masks_beside_pictures_are_no_pictures_of_a_flat_folder(tmp_path):
+    folder = flat(tmp_path / "flat")
+    for name in ("grid.png", "explain.png"):
+        (folder / name).write_bytes((folder / "0.png").read_bytes())
+    (folder / "generate.json").write_text("{}")
+    (folder / "masks").mkdir()
+    (folder / "masks/0.png").write_bytes((folder / "0.png").read_bytes())
+    assert len(open_dataset(str(folder))) == 4
+
+
+def test_the_side_of_the_first_picture_serves_only_where_a_generator_can_have_it(tmp_path):
+    with pytest.raises(DataError, match="no dataset.json names the resolution; give one"):
+        open_dataset(str(flat(tmp_path / "odd", size=18)))
+
+
+@pytest.mark.parametrize("top", ["", "faces/", "images/"])
+def test_a_zip_of_pictures_is_read_as_its_folder(tmp_path, top):
+    folder = flat(tmp_path / "flat")
+    for name in ("captions.json", "notes.txt"):
+        (folder / name).unlink()
+    read, unpacked = open_dataset(zipped(folder, tmp_path / "set.zip", top)), open_dataset(folder)
+    assert len(read) == 4 and torch.equal(read.batch(range(4)).images_u8, unpacked.batch(range(4)).images_u8)
+
+
+@pytest.mark.parametrize("top", ["", "set/"])
+def test_a_zip_of_a_whole_data_set_is_read_as_its_folder(tmp_path, top):
+    folder = write(tmp_path / "set")
+    read, unpacked = open_dataset(zipped(folder, tmp_path / "set.zip", top)), open_dataset(folder)
+    first, second = read.batch(range(NUM)), unpacked.batch(range(NUM))
+    for name in ("images_u8", "attributes", "masks", "nuisances"):
+        assert torch.equal(getattr(first, name), getattr(second, name))
+    assert first.captions == second.captions and read.region_names == REGIONS
+
+
+def test_a_damaged_zip_is_named_and_so_is_a_damaged_picture_in_one(tmp_path):
+    path = zipped(write(tmp_path / "set"), tmp_path / "set.zip")
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"PK\x01\x02", b"PK\x01\x03"))
+    with pytest.raises(DataError, match="set.zip: a damaged zip archive"):
+        open_dataset(path)
+    place = whole.index(b"images/0003.png") + 60
+    path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+    with pytest.warns(UserWarning, match="images/0003.png: damaged in the archive"):
+        assert len(open_dataset(path)) == NUM - 1
+
+
+@pytest.mark.parametrize("kind", ["nothing", "text"])
+def test_what_is_neither_a_folder_nor_a_zip_is_named(tmp_path, kind):
+    (tmp_path / "text").write_text("PK")
+    with pytest.raises(DataError, match="no data set|no folder and no zip"):
+        open_dataset(str(tmp_path / kind))
 
 
 def test_attributes_other_than_yes_and_no_are_refused(tmp_path):

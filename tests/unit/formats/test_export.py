@@ -20,7 +20,7 @@ from tests.tiny_model import tiny_generator, tiny_t2d
 CHANGED = {
     "plain": {},
     "clamped": {"conv_clamp": 0.75, "num_fp16_res": 2},
-    "unlike widths": {"z_dim": 4, "mapping_hidden_dim": 10, "channels": {4: 6, 8: 5, 16: 3}},
+    "unlike channels": {"channels": {4: 6, 8: 5, 16: 3}},
     "other filter": {"resample_filter": (1.0, 2.0, 1.0)},
 }
 ONLY_ADA = {
@@ -29,6 +29,9 @@ ONLY_ADA = {
     "resnet": {"architecture": "resnet"},
     "orig": {"architecture": "orig"},
     "no noise": {"use_noise": False},
+    "z of another width": {"z_dim": 5},
+    "mapping of another width": {"mapping_hidden_dim": 10},
+    "unlike widths": {"z_dim": 4, "mapping_hidden_dim": 10, "channels": {4: 6, 8: 5, 16: 3}},
     "other activation": {"activation": "relu", "mapping_activation": "relu", "mapping_lr_multiplier": 0.1},
 }
 
@@ -116,7 +119,6 @@ def test_other_networks_are_not_exported(tmp_path):
         ({"resolution": 256, "channel_base": 16384}, "Generator(256, 512, 8, channel_multiplier=1)"),
         ({"resolution": 32, "mapping_layers": 2}, "Generator(32, 512, 2, channel_multiplier=2)"),
         ({"resolution": 64, "channel_max": 64}, "change its table of channels"),
-        ({"resolution": 256, "z_dim": 64}, "change its table of channels"),
     ],
 )
 def test_the_call_that_loads_a_file_elsewhere_is_told(config, call):
@@ -124,6 +126,16 @@ def test_the_call_that_loads_a_file_elsewhere_is_told(config, call):
 
     notes = lay_out(to_dict(GeneratorConfig(**config)), {})[1]
     assert call in notes[0]
+
+
+@pytest.mark.parametrize(
+    "taps, said", [((1, 3, 3, 1), False), ((1, 2, 1), True), ((1, 4, 6, 4, 1), True)], ids=["usual", "3", "5"]
+)
+def test_the_call_for_the_ada_layout_has_another_resampling_filter_in_it(taps, said):
+    from styleT2I.formats.foreign.export_ada import lay_out
+
+    note = lay_out(to_dict(GeneratorConfig(resolution=64, resample_filter=taps)), {})[1][0]
+    assert (f"'resample_filter': {list(taps)}" in note) == said
 
 
 @pytest.mark.parametrize("written", [b"{}", b"no json", b"[" * 40_000, b'{"kind": "clip"}', b"x" * 100_000])

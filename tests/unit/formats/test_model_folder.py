@@ -73,6 +73,16 @@ def test_a_misspelt_name_is_answered_with_the_nearest(folder, monkeypatch, tmp_p
     assert "did you mean 'zebrafaces'?" in error_of("zebrafacs")
 
 
+def test_a_file_of_weights_is_pointed_to_its_own_option(tmp_path):
+    (tmp_path / "ada32.pkl").write_bytes(b"\x80\x04")
+    assert f"for example --generator {tmp_path / 'ada32.pkl'}" in error_of(tmp_path / "ada32.pkl")
+
+
+@pytest.mark.parametrize("name", ["runs/model", "g.pkl", "/nowhere/at/all"])
+def test_a_missing_path_is_not_answered_with_names(name):
+    assert error_of(name) == f"{name}: no such file or folder; check the path"
+
+
 def test_nested_roles_round_trip(folder):
     write_component(folder, "guide", "judge", {"attribute_names": ["he"]}, {"x": torch.zeros(1)})
     files = {"generator": "generator.json", "judges.guide": "guide.json"}

@@ -223,6 +223,7 @@ def test_wrong_settings_in_a_manifest_name_the_file(tmp_path):
     G = generator()
     path = write_component(tmp_path, "a", G.kind, to_dict(G.config), G.state_dict())
     manifest = json.loads(path.read_text())
+    del manifest["manifest_sha256"]
     manifest["config"]["resoluton"] = 3
     path.write_text(json.dumps(manifest))
     with pytest.raises(CheckpointError, match=r"a\.json: its configuration is wrong: unknown key 'resoluton'"):

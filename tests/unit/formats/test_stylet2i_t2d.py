@@ -51,6 +51,40 @@ def test_sizes_follow_from_the_tensors(tmp_path, w_dim, num_ws, hidden_dim):
     assert (config.hidden_dim, config.num_hidden, config.space) == (w_dim * num_ws, 2, "w+")
 
 
+@pytest.mark.parametrize("resolution", [16, 64])
+def test_one_step_for_all_layers_fits_a_generator_of_any_resolution(tmp_path, resolution):
+    """What the authors' --latent_space w trains: a direction in W, which every layer takes."""
+    write_glove(tmp_path / "glove.6B.5d.txt")
+    network = published(num_ws=1)
+    path = save(tmp_path / "last.pt", network)
+    assert read_network(path).config["space"] == "w"
+    model = Model({"generator": tiny_generator(resolution=resolution), "t2d": path}, device="cpu")
+    t2d, num_ws = model.network("t2d"), model.network("generator").num_ws
+    w = torch.randn(2, 8, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        s = t2d(w, t2d.encode_text(list(SENTENCES), clip=None))
+        expected = network(SENTENCES.values(), w).expand(-1, num_ws, -1)
+    torch.testing.assert_close(s, expected, atol=1e-5, rtol=1e-5)
+    saved = model.save(tmp_path / "model")
+    assert Model.from_pretrained(saved.parent, device="cpu").network("t2d").config.num_ws == num_ws
+
+
+@pytest.mark.parametrize("text, words", [("3", 3), ("5", 5), ("100", 8)])
+def test_more_or_fewer_lines_of_the_vectors_are_taken_as_asked(tmp_path, monkeypatch, text, words):
+    write_glove(tmp_path / "glove.6B.5d.txt")
+    monkeypatch.setenv("STYLET2I_GLOVE_LINES", text)
+    found = read_network(save(tmp_path / "last.pt", published())).config["text_encoder"]["words"]
+    assert len(found) == words
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "many", "9" * 30])
+def test_a_wrong_number_of_lines_is_one_line(tmp_path, monkeypatch, text):
+    write_glove(tmp_path / "glove.6B.5d.txt")
+    monkeypatch.setenv("STYLET2I_GLOVE_LINES", text)
+    with pytest.raises(CheckpointError, match="STYLET2I_GLOVE_LINES is"):
+        read_network(save(tmp_path / "last.pt", published()))
+
+
 def test_the_table_has_the_words_that_sentences_are_split_into_and_zero_for_others(tmp_path):
     write_glove(tmp_path / "glove.6B.5d.txt")
     component = read_network(save(tmp_path / "last.pt", published()))

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from styleT2I.errors import CheckpointError, DownloadError
+from styleT2I.formats.foreign.registry import read_network
 from styleT2I.formats.model_folder import ROLES, cache_dir, find_model
 from styleT2I.sources import resolve as resolve_module
 from styleT2I.sources.hub import HubSource
@@ -162,8 +163,59 @@ def test_no_address_leads_out_of_the_cache(url, cache):
     assert all(len(part) <= 140 and not part.startswith(".") for part in path.relative_to(cache).parts)
 
 
-def test_addresses_that_differ_in_their_query_are_different_files():
-    assert len({cached_path(f"https://h/get{query}") for query in ("", "?id=1", "?id=2")}) == 3
+SAME_TO_THE_EYE = [
+    "https://h/m.pkl", "https://h//m.pkl", "https://h/m.pkl/", "https://h/m.pkl?", "https://h/M.pkl",
+    "https://h/%E6%A8%A1%E5%9E%8B%E4%B8%80.pkl", "https://h/%E6%A8%A1%E5%9E%8B%E4%BA%8C.pkl", "https://h/___.pkl",
+    "https://h/a%20b.pkl", "https://h/a_b.pkl", "https://h/a:b.pkl", "https://h/a%2Fb.pkl", "https://h/a/b.pkl",
+    "https://h/a%20b/c.pkl", "https://h/a_b/c.pkl", "https://h/.a.pkl", "https://h/_.a.pkl",
+    f"https://h/{'n' * 130}1.pkl", f"https://h/{'n' * 130}2.pkl", f"https://h/{'n' * 120}",
+    "https://h:1/m.pkl", "https://h_1/m.pkl", "https://h/get", "https://h/get?id=1", "https://h/get?id=2",
+    "https://h/x", "https://h/x/y", "https://h/x/y/z", "https://h/x.pkl", "https://h/x.pkl/y.pkl", "https://h/",
+]  # fmt: skip
+
+
+def test_no_two_addresses_share_a_place_and_none_is_in_the_others_way():
+    paths = [cached_path(url) for url in SAME_TO_THE_EYE if not url.endswith("?")]
+    assert len({str(path) for path in paths}) == len(paths)
+    assert not [path for path in paths for other in paths if other in path.parents]
+
+
+def test_an_ordinary_address_is_found_under_its_own_names(cache):
+    assert cached_path("https://host/a/b-1/ffhq.pkl") == cache / "downloads/host/a/b-1/ffhq.pkl"
+
+
+def test_addresses_whose_names_look_alike_on_the_disk_are_fetched_apart(server):
+    for name, body in (("%E4%B8%80.pkl", b"one"), ("%E4%BA%8C.pkl", b"two"), ("_.pkl", b"three")):
+        server.answers[f"/{name}"] = Answer(body)
+    found = [resolve(f"{server.url}/{name}").read_bytes() for name in ("%E4%B8%80.pkl", "%E4%BA%8C.pkl", "_.pkl")]
+    assert found == [b"one", b"two", b"three"]
+
+
+def test_a_file_and_a_folder_of_one_name_are_both_fetched(server):
+    server.answers |= {"/x": Answer(b"file"), "/x/y": Answer(b"in a folder")}
+    assert resolve(f"{server.url}/x").read_bytes() == b"file"
+    assert resolve(f"{server.url}/x/y").read_bytes() == b"in a folder"
+
+
+@pytest.mark.parametrize("address", ["models/tiny/model.json?token=a", "models/tiny?token=a"])
+def test_a_models_address_may_have_a_query_which_its_files_get_too(server, model, address):
+    folder = resolve(f"{server.url}/{address}", "model")
+    assert {path.name for path in folder.iterdir() if path.suffix != ".lock"} == {p.name for p in model.iterdir()}
+    assert all(path.endswith("?token=a") for path, _ in server.requests)
+
+
+def test_a_kept_download_that_is_no_network_says_so_and_what_to_delete(server):
+    server.answers["/ffhq.pkl"] = Answer(b"\x80\x04 no pickle of a network")
+    path = resolve(f"{server.url}/ffhq.pkl", "generator")
+    with pytest.raises(CheckpointError) as caught:
+        read_network(path)
+    assert str(caught.value).endswith(f"(a download that is kept: delete {path} to fetch it again)")
+
+
+def test_a_kept_download_that_is_no_manifest_says_so_too(server):
+    server.answers["/t2d.json"] = Answer(b'{"format_version": 1}')
+    line = error_of(f"{server.url}/t2d.json", "t2d", CheckpointError)
+    assert line.endswith(f"delete {cached_path(f'{server.url}/t2d.json')} to fetch it again)")
 
 
 @pytest.mark.parametrize("source", ["s3://bucket/g.pkl", "http://example.org/g.pkl", "file:///etc/passwd"])
@@ -308,3 +360,16 @@ def test_the_hub_gives_models_components_and_files_and_a_cache_without_network(m
     assert "name one as hf://me/clips/FILE" in vague
     assert "not in the cache, and --offline is set" in absent and "--offline is set" in unknown
     assert missing == "error: hf://me/tiny/missing.pkl: the repository has no such file"
+
+
+def test_offline_the_hub_library_asks_nothing_for_its_own_purposes(tmp_path):
+    questions = ["hf://me/tiny model offline", "hf://me/other clip offline", "hf://me/tiny/g.pkl generator offline"]
+    with web_server({}) as server:
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "TRANSFORMERS_"))}
+        environment |= {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "HF_ENDPOINT": server.url}
+        environment |= {"HF_HOME": str(tmp_path / "hf"), "AI_AGENT": "tester"}
+        result = subprocess.run(
+            [sys.executable, "-c", HUB_SCRIPT], input="\n".join(questions), env=environment, capture_output=True,
+            text=True, timeout=200,
+        )  # fmt: skip
+        assert len(result.stdout.splitlines()) == 3 and server.requests == [], result.stderr

@@ -1,6 +1,8 @@
 """Pictures in and out: odd kinds read right, damaged ones named."""
 
 import io
+import os
+import struct
 import zlib
 
 import numpy as np
@@ -113,8 +115,40 @@ def test_a_picture_whose_inside_is_damaged_is_named(tmp_path):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(DataError, match="gone.png: cannot read the picture: No such file"):
+    with pytest.raises(DataError, match="gone.png: cannot be read: No such file"):
         load_image(tmp_path / "gone.png")
+
+
+def test_what_never_ends_or_blocks_is_not_read(tmp_path):
+    os.mkfifo(tmp_path / "fifo.png")
+    (tmp_path / "zero.png").symlink_to("/dev/zero")
+    for name in ("fifo.png", "zero.png"):
+        with pytest.raises(DataError, match=f"{name}: is a pipe or a device"):
+            load_image(tmp_path / name)
+    with open(tmp_path / "huge.png", "wb") as file:
+        file.truncate(1 << 34)
+    with pytest.raises(DataError, match="huge.png: has over"):
+        load_image(tmp_path / "huge.png")
+
+
+def test_an_error_of_the_decoder_is_one_line(tmp_path):
+    """OpenCV's own limit on the side of a picture, which a file within ours can exceed."""
+    data = bytearray(encoded(gradient(), "BMP"))
+    data[18:26] = struct.pack("<2i", (1 << 20) + 1, 1)
+    with pytest.raises(DataError, match="picture.png: the picture is damaged") as caught:
+        load(tmp_path, bytes(data))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_flipped_bit_anywhere_in_a_png_is_found_or_changes_nothing(tmp_path):
+    whole = load(tmp_path, PNG)
+    for place in range(0, 8 * len(PNG), 7):
+        data = bytearray(PNG)
+        data[place // 8] ^= 1 << place % 8
+        try:
+            assert np.array_equal(load(tmp_path, bytes(data)), whole), place
+        except DataError:
+            pass
 
 
 def test_floats_and_bytes_convert_both_ways():

@@ -1,0 +1,29 @@
+"""A manifest's SHA-256 of itself: a digit changed in its configuration shows as a bit changed in the weights does."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from styleT2I.errors import CheckpointError
+
+SEAL = "manifest_sha256"
+
+
+def sealed(manifest: dict) -> dict:
+    """`manifest` with the hash of everything else in it."""
+    return {**manifest, SEAL: _digest(manifest)}
+
+
+def check_seal(manifest: dict, where) -> None:
+    """Raise CheckpointError when a manifest is not the one that was sealed; one without a hash (older ones) passes."""
+    if SEAL in manifest and manifest[SEAL] != _digest(manifest):
+        raise CheckpointError(
+            f"{where}: changed since it was written, its SHA-256 is another; fetch or write it again (or take out "
+            f"{SEAL!r}, if you changed it on purpose)"
+        )
+
+
+def _digest(manifest):
+    content = {key: value for key, value in manifest.items() if key != SEAL}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,49 @@
+"""Networks out of whatever names them, as every command takes it: a path, an address, hf://, a known name, a model.
+
+The loaders below these (networks.registry, networks.clip_loading, networks.region_sources) take paths alone.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+
+from styleT2I.networks import registry
+from styleT2I.networks.clip import loading as clip_loading
+from styleT2I.networks.clip.model import CLIP
+from styleT2I.networks.faces import region_sources
+from styleT2I.networks.faces.face_parsing import HUB
+from styleT2I.networks.faces.region_sources import RegionSource
+from styleT2I.sources.resolve import resolve
+
+__all__ = ["load_clip", "load_network", "open_segmenter"]
+
+
+def load_network(source, which: str = "G_ema", *, offline: bool | None = None) -> torch.nn.Module:
+    """Return a network out of any source (sources.resolve), on the CPU, in eval mode with gradients off.
+
+    source: a file of NVIDIA's (PyTorch or TensorFlow), of rosinality's or of another known format, a component or a
+    model of ours (its generator), an address, hf://owner/name or a well-known checkpoint's name.
+    which: of a file with several networks "G_ema" (the averaged generator), "G" or "D". Nothing in it is executed.
+    offline: True downloads nothing, None as the environment says. Raises CheckpointError or DownloadError, one line.
+    """
+    return registry.load_network(resolve(source, offline=offline), which)
+
+
+def load_clip(source, *, architecture: str | None = None, offline: bool | None = None) -> CLIP:
+    """The CLIP of any source (sources.resolve) or of another package's object: `networks.clip_loading.load_clip`."""
+    is_named = isinstance(source, (str, os.PathLike)) and not clip_loading.is_openai_name(source)
+    return clip_loading.load_clip(
+        resolve(source, "clip", offline=offline) if is_named else source, architecture=architecture
+    )
+
+
+def open_segmenter(source: str | Path, device="cpu", *, offline: bool | None = None) -> RegionSource:
+    """The source of regions of any source (sources.resolve), or a folder of masks, or a face-parsing model on the Hub.
+
+    As `networks.region_sources.open_segmenter`, which takes paths alone.
+    """
+    is_parser = str(source).startswith(HUB)
+    return region_sources.open_segmenter(source if is_parser else resolve(source, "segmenter", offline=offline), device)
