@@ -130,7 +130,13 @@ def _local_paths(given, offline):
 def device_option(function):
     """Add `--device`, passed on as the name for `torch_utils.devices.resolve_device`."""
     text = "Where to compute: auto, cpu, cuda, cuda:INDEX or mps."
-    return click.option("--device", default="auto", metavar="NAME", help=text)(function)
+    return click.option("--device", default="auto", metavar="NAME", help=text, callback=_checked_device)(function)
+
+
+def _checked_device(context, option, name):
+    from styleT2I.torch_utils.devices import check_device_name
+
+    return check_device_name(name)
 
 
 def precision_option(function):

@@ -48,10 +48,7 @@ PRESETS = ("minifaces", "celebahq", "cub", "ffhq", "nabirds")
 @device_option
 def main(outdir, preset, model, attributes, steps, no_norm_penalty, eval_every, resume, seed, device, **settings):
     """Train the network that turns a latent and an attribute's phrase into a direction: OUTDIR/a2d.json."""
-    from styleT2I.torch_utils.devices import resolve_device
-    from styleT2I.training.directions.a2d import A2DTask
     from styleT2I.training.directions.a2d_config import preset_config
-    from styleT2I.training.engine import RunConfig, run
 
     roles = {"generator": "generator", "clip": "clip", "segmenter": "segmenter", "judge": "judges.guide"}
     given = {option: settings.pop(option) for option in roles}
@@ -61,6 +58,10 @@ def main(outdir, preset, model, attributes, steps, no_norm_penalty, eval_every, 
     if attributes:
         settings["attributes"] = tuple(name.strip() for name in attributes.split(","))
     preset_steps, config = preset_config(preset, **frozen, **settings)
+    from styleT2I.torch_utils.devices import resolve_device
+    from styleT2I.training.directions.a2d import A2DTask
+    from styleT2I.training.engine import RunConfig, run
+
     if config.judge is None:
         click.echo("note: no --judge given, so the log holds losses only and edits are not calibrated", err=True)
     num_steps = steps or preset_steps

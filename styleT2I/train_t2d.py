@@ -45,10 +45,7 @@ PRESETS = ("minifaces", "celebahq", "cub", "ffhq", "nabirds")
 @device_option
 def main(outdir, preset, model, steps, no_norm_penalty, shuffle_captions, eval_every, resume, seed, device, **settings):
     """Train the network that turns a latent and a sentence into a direction; the result is OUTDIR/t2d.json."""
-    from styleT2I.torch_utils.devices import resolve_device
-    from styleT2I.training.directions.t2d import T2DTask
     from styleT2I.training.directions.t2d_config import preset_config
-    from styleT2I.training.engine import RunConfig, run
 
     roles = {"generator": "generator", "clip": "clip", "judge": "judges.guide"}
     given = {option: settings.pop(option) for option in roles}
@@ -58,6 +55,10 @@ def main(outdir, preset, model, steps, no_norm_penalty, shuffle_captions, eval_e
     if shuffle_captions:
         settings["shuffle_captions"] = True
     preset_steps, config = preset_config(preset, **frozen, **settings)
+    from styleT2I.torch_utils.devices import resolve_device
+    from styleT2I.training.directions.t2d import T2DTask
+    from styleT2I.training.engine import RunConfig, run
+
     if config.judge is None or config.eval_data is None:
         click.echo("note: no --judge and --eval-data given, so the log holds losses only", err=True)
     num_steps = steps or preset_steps
