@@ -34,6 +34,13 @@ def sample_w(G: torch.nn.Module, device: torch.device) -> torch.Tensor:
     return G.mapping(z.to(device))[:, 0]
 
 
+@torch.no_grad()
+def unedited_features(G, clip, w: torch.Tensor, size: int | None) -> torch.Tensor:
+    """CLIP's features [B, D] of the images of w [B, w_dim], drawn `size` at a time (None: all at once)."""
+    ws = w.unsqueeze(1).expand(-1, G.num_ws, -1)
+    return torch.cat([clip.encode_image(G.synthesis(part)) for part in ws.split(size or len(ws))])
+
+
 def free_norm(theta: float | None, theta_rel: float | None, w: torch.Tensor, num_ws: int) -> float:
     """The norm free of penalty, in units of W; theta_rel counts in the mean distance of w from its mean, over W+."""
     if theta is not None:
