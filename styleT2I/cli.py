@@ -2,6 +2,7 @@
 
 import functools
 import re
+import shutil
 import sys
 import warnings
 
@@ -209,3 +210,9 @@ def build_kernels(device, steps):
 
     for extension in useful_extensions(device) if steps >= MIN_STEPS_TO_BUILD else ():
         build_or_warn(extension, report=lambda text: click.echo(text, err=True))
+
+
+def report_costs(micro_batch, outdir, estimate):
+    """Say what a training will take (a training.estimate.Estimate) before its first step."""
+    for line in estimate.lines(micro_batch, shutil.disk_usage(outdir).free):
+        click.echo(f"note: {line}", err=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from styleT2I.generation.observers import ZeroShotLogits
 from styleT2I.networks.directions import AttributeToDirection
 from styleT2I.networks.faces.region_sources import open_segmenter
 from styleT2I.torch_utils.images import save_png
+from styleT2I.torch_utils.seeding import generator
 from styleT2I.training.directions.a2d_config import A2DConfig
 from styleT2I.training.directions.a2d_evaluation import A2DEvaluation, calibrate_strengths, direction_grid
 from styleT2I.training.directions.setup import (
@@ -28,6 +30,7 @@ from styleT2I.training.directions.setup import (
     sample_w,
     unedited_features,
 )
+from styleT2I.training.estimate import Estimate, measure
 from styleT2I.training.losses import (
     norm_penalty_loss,
     semantic_matching_loss,
@@ -51,8 +54,15 @@ class A2DTask:
 
     name = "a2d"
 
-    def __init__(self, config: A2DConfig, num_steps: int, seed: int = 0):
-        self.config, self.num_steps, self.seed = config, num_steps, seed
+    def __init__(
+        self,
+        config: A2DConfig,
+        num_steps: int,
+        seed: int = 0,
+        on_ready: Callable[[Estimate], None] | None = None,
+    ):
+        """on_ready: told what the training will take as soon as its networks are loaded."""
+        self.config, self.num_steps, self.seed, self.on_ready = config, num_steps, seed, on_ready
 
     def setup(self, device: torch.device) -> None:
         """Load what stays frozen and build the network; CheckpointError or ConfigError where something does not fit."""
@@ -79,6 +89,8 @@ class A2DTask:
         self.evaluation = judge and A2DEvaluation(
             self.generator, self.clip, judge, self.regions, self.vocabulary, self.attributes, psi=config.eval_psi
         )
+        if self.on_ready is not None:
+            self.on_ready(self.estimate())
 
     def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
         """One optimisation step; its randomness comes from `rng` alone."""
@@ -98,6 +110,10 @@ class A2DTask:
 
         loss = descend_by(self.optimizer, backward, config.lr * self._lr_factor(step))
         return {"loss": loss.item(), **figures}
+
+    def estimate(self) -> Estimate:
+        """What the whole training takes on this machine, from a few rows that are computed once."""
+        return measure(self._probe, self.network, steps=self.num_steps, batch_size=self.config.batch_size)
 
     def state_dict(self) -> dict:
         return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
@@ -152,6 +168,18 @@ class A2DTask:
         positive, negative = (self.generator.synthesis(w + step, noise_mode="const") for step in (a, -a))
         seen = batch.augment(torch.cat([positive, negative]), torch.cat([rows, rows + len(batch.w)]))
         return positive, negative, *self.clip.encode_image(seen).chunk(2), a
+
+    def _probe(self, num):
+        """The forward pass of `num` rows of no step."""
+        rng, config = generator("probe"), self.config
+        z = torch.randn(num, self.generator.z_dim, generator=rng).to(self.device)
+        with torch.no_grad():
+            w = self.generator.mapping(z)[:, 0]
+        if config.keep_weight:
+            unedited_features(self.generator, self.clip, w, None)
+        augment = draw_augmentation(2 * num, rng, jitter=config.jitter, translate=config.translate)
+        columns = (torch.arange(num) % len(self.attributes)).to(self.device)
+        return self._forward(_Batch(columns, w, augment), torch.arange(num))
 
     def _loss(self, batch, figures, positive, negative, first, second, a):
         """The loss of the whole batch; its terms and the directions' length are put into `figures`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from styleT2I.formats.component import write_component
 from styleT2I.generation.observers import ZeroShotLogits
 from styleT2I.networks.directions import TextToDirection
 from styleT2I.torch_utils.images import save_png
+from styleT2I.torch_utils.seeding import generator
 from styleT2I.training.directions.rival_captions import RivalCaptions
 from styleT2I.training.directions.setup import (
     build_direction_network,
@@ -27,6 +29,7 @@ from styleT2I.training.directions.setup import (
 )
 from styleT2I.training.directions.t2d_config import T2DConfig
 from styleT2I.training.directions.t2d_evaluation import T2DEvaluation, sample_grid
+from styleT2I.training.estimate import Estimate, measure
 from styleT2I.training.losses import attribute_flip_loss, clip_contrastive_loss, norm_penalty_loss, verdict_keep_loss
 from styleT2I.training.micro_batches import accumulate_gradients
 from styleT2I.training.optimisation import descend_by
@@ -46,8 +49,15 @@ class T2DTask:
 
     name = "t2d"
 
-    def __init__(self, config: T2DConfig, num_steps: int, seed: int = 0):
-        self.config, self.num_steps, self.seed = config, num_steps, seed
+    def __init__(
+        self,
+        config: T2DConfig,
+        num_steps: int,
+        seed: int = 0,
+        on_ready: Callable[[Estimate], None] | None = None,
+    ):
+        """on_ready: told what the training will take as soon as its networks are loaded."""
+        self.config, self.num_steps, self.seed, self.on_ready = config, num_steps, seed, on_ready
 
     def setup(self, device: torch.device) -> None:
         """Load what stays frozen and build the network; CheckpointError or DataError where something does not fit."""
@@ -68,6 +78,8 @@ class T2DTask:
         self.evaluation = self._build_evaluation()
         self.rivals = RivalCaptions(load_vocabulary(config.vocabulary))
         self.verdicts = ZeroShotLogits(self.clip, self.rivals.vocabulary) if config.keep_weight else None
+        if self.on_ready is not None:
+            self.on_ready(self.estimate())
 
     def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
         """One optimisation step; its randomness comes from `rng` alone."""
@@ -86,6 +98,10 @@ class T2DTask:
 
         loss = descend_by(self.optimizer, backward, config.lr * self._lr_factor(step))
         return {"loss": loss.item(), **figures}
+
+    def estimate(self) -> Estimate:
+        """What the whole training takes on this machine, from a few rows that are computed once."""
+        return measure(self._probe, self.network, steps=self.num_steps, batch_size=self.config.batch_size)
 
     def state_dict(self) -> dict:
         return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
@@ -132,6 +148,17 @@ class T2DTask:
         s = self.network(batch.w[rows], self._text_features(batch, rows))  # [n, num_ws, w_dim]
         image = self.generator.synthesis(batch.w[rows].unsqueeze(1) + s, noise_mode="const")
         return self.clip.encode_image(batch.augment(image, rows)), s
+
+    def _probe(self, num):
+        """The forward pass of `num` rows of no step."""
+        rng, config, captions = generator("probe"), self.config, [self.captions_of(0)[0]] * num
+        z = torch.randn(num, self.generator.z_dim, generator=rng).to(self.device)
+        with torch.no_grad():
+            w, target = self.generator.mapping(z)[:, 0], self.clip.encode_text(captions)
+        if config.keep_weight:
+            unedited_features(self.generator, self.clip, w, None)
+        augment = draw_augmentation(num, rng, jitter=config.jitter, translate=config.translate)
+        return self._forward(_Batch(captions, w, target, augment), torch.arange(num))
 
     def _text_features(self, batch, rows):
         """Features [n, text_dim] of the captions that the rows' directions are read from."""
