@@ -25,6 +25,7 @@ LIBRARY = BASE | {
 LIBRARY |= {"sources"}
 TOP = {
     "model",
+    "trained_vocabulary",
     "sentence_readers",
     "systems",
     "margins",

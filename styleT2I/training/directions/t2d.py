@@ -126,6 +126,7 @@ class T2DTask:
             "clip_name": self.clip.config.name,
             "generator_sha256": self.generator_sha256,
             "theta": self.theta,
+            "vocabulary": self.rivals.vocabulary.name,
             "training": {**to_dict(self.config), **self._frozen_names()},
         }
         state = self.network.state_dict()
