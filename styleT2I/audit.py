@@ -43,7 +43,6 @@ def main():
 def plan_command(path, detect, power, alpha, correlation, comparisons):
     """Check a plan, and say how many pictures of a composition tell two shares of success apart."""
     from styleT2I.fairness.plan import load_plan, plan_hash
-    from styleT2I.statistics.power import pairs_needed
 
     if not (path or detect):
         raise click.UsageError("nothing to plan; give PLAN.yaml, --detect P1 P2, or both")
@@ -60,6 +59,8 @@ def plan_command(path, detect, power, alpha, correlation, comparisons):
     if detect:
         alpha = alpha if alpha is not None else plan.alpha if plan else 0.05
         comparisons = comparisons or max(1, len(plan.comparisons) if plan else 1)
+        from styleT2I.statistics.power import pairs_needed
+
         num = pairs_needed(*detect, power, alpha, correlation, comparisons)
         click.echo(
             f"{num} pairs tell {detect[0]:g} from {detect[1]:g} with power {power:g} (exact McNemar test, alpha "
@@ -128,9 +129,10 @@ def run_command(path, model, images, prompts, function, num, shard, calibration,
     Finished compositions are kept in DIR/cells: a killed audit goes on from them.
     """
     from styleT2I.fairness.plan import load_plan
-    from styleT2I.fairness.run import Audit
 
     plan, vocabulary = load_plan(path)
+    from styleT2I.fairness.run import Audit
+
     confusions = _read_calibration(calibration, plan, vocabulary)
     audit = Audit(plan, vocabulary, _subject(model, images, prompts, function, num, device), num, device=device)
     audit.run(outdir, shard, confusions)

@@ -2,6 +2,7 @@
 
 import functools
 import re
+import shutil
 import sys
 import warnings
 
@@ -130,7 +131,13 @@ def _local_paths(given, offline):
 def device_option(function):
     """Add `--device`, passed on as the name for `torch_utils.devices.resolve_device`."""
     text = "Where to compute: auto, cpu, cuda, cuda:INDEX or mps."
-    return click.option("--device", default="auto", metavar="NAME", help=text)(function)
+    return click.option("--device", default="auto", metavar="NAME", help=text, callback=_checked_device)(function)
+
+
+def _checked_device(context, option, name):
+    from styleT2I.torch_utils.devices import check_device_name
+
+    return check_device_name(name)
 
 
 def precision_option(function):
@@ -203,3 +210,9 @@ def build_kernels(device, steps):
 
     for extension in useful_extensions(device) if steps >= MIN_STEPS_TO_BUILD else ():
         build_or_warn(extension, report=lambda text: click.echo(text, err=True))
+
+
+def report_costs(micro_batch, outdir, estimate):
+    """Say what a training will take (a training.estimate.Estimate) before its first step."""
+    for line in estimate.lines(micro_batch, shutil.disk_usage(outdir).free):
+        click.echo(f"note: {line}", err=True)

@@ -51,6 +51,7 @@ def main(settings, seeds, latents, strip, model, a2d, trunc, grid, device, outdi
     strengths = dict(settings)
     if len(strengths) < len(settings):
         raise click.UsageError("an attribute is set twice; give each --set once")
+    _check_names(model, [*strengths, *([strip] if strip else [])])
     from styleT2I.formats.latents import read_latents
     from styleT2I.generation.explain import strip_u8
     from styleT2I.generation.pipeline import StyleT2I
@@ -71,6 +72,17 @@ def main(settings, seeds, latents, strip, model, a2d, trunc, grid, device, outdi
         shown = given if latents else seeds[:NUM_IN_STRIP]
         save_png(staging / "strip.png", strip_u8(pipeline, shown, strip or next(iter(strengths)), truncation_psi=trunc))
         write_json_atomic(staging / "edit.json", record | ({"latents": str(latents)} if latents else {}))
+
+
+def _check_names(model, terms):
+    """ConfigError for an attribute that a model folder's vocabulary has not, before torch is imported."""
+    from styleT2I.attributes.vocabulary import load_vocabulary
+    from styleT2I.formats.known_words import local_folder
+
+    folder = local_folder(model)
+    if folder is not None and folder.vocabulary is not None:
+        for term in terms:
+            load_vocabulary(folder.vocabulary).resolve(term)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Draw faces from a sentence: `python -m styleT2I.generate --text "he is wearing lipstick" --outdir out`."""
 
+import contextlib
 import shlex
 import sys
 from pathlib import Path
@@ -61,6 +62,8 @@ def main(text, text_file, model, seeds, trunc, noise_mode, explain, grid, device
     of_text_gans = {name: options.pop(name) for name in ("text_encoder", "captions", "embeddings")}
     precision = options.pop("precision")
     adjustment = _adjustment(**options)
+    is_plain = all(value is None for value in (*replaced.values(), *of_text_gans.values()))
+    _refuse_early(texts, model if is_plain else None, strict, text_file)
     from styleT2I.generation.pipeline import StyleT2I
     from styleT2I.generation.systems import open_text_gan
 
@@ -98,7 +101,7 @@ def _adjustment(adjust, **options):
         return None
     if adjust is None and not given:
         return "auto"
-    from styleT2I.generation.adjustment import AdjustmentConfig
+    from styleT2I.adjustment_config import AdjustmentConfig
 
     return AdjustmentConfig(**given)
 
@@ -132,13 +135,38 @@ def _texts(text, text_file) -> list[str]:
     return texts
 
 
-def _understood(pipeline, text, strict, text_file):
+def _refuse_early(texts, model, strict, text_file):
+    """PromptError for a text that cannot be drawn, as far as it is known before torch is imported: what any model
+    refuses, and for a folder of a StyleT2I model whose files tell its words what that model does."""
+    from styleT2I.attributes.prompt import check_text, understand
+    from styleT2I.attributes.vocabulary import load_vocabulary
+    from styleT2I.formats.known_words import known_words, local_folder
+
+    with _named(text_file):
+        for text in texts:
+            check_text(text)
+        folder = local_folder(model) if model is not None else None
+        words = folder and known_words(folder)
+        if words is not None:
+            vocabulary = folder.vocabulary and load_vocabulary(folder.vocabulary)
+            for text in texts:
+                understand(text, words, vocabulary, strict=strict)
+
+
+@contextlib.contextmanager
+def _named(text_file):
+    """A PromptError of a text file's sentence names the file."""
     try:
-        return pipeline.understand(text, strict=strict)
+        yield
     except PromptError as error:
         if text_file is None:
             raise
         raise PromptError(f"{text_file}: {error}") from error
+
+
+def _understood(pipeline, text, strict, text_file):
+    with _named(text_file):
+        return pipeline.understand(text, strict=strict)
 
 
 def _draw(pipeline, prompt, seeds, settings, ncol, explain, outdir) -> None:

@@ -24,7 +24,7 @@ def _role_options(function):
               "by the options below take their places.")  # fmt: skip
 @_role_options
 @click.option("--vocabulary", metavar="NAME|FILE", help="In which attributes are named, none for none; when not given "
-              "the model's, or minifaces.")  # fmt: skip
+              "that which the direction networks were trained with, else the model's, or minifaces.")  # fmt: skip
 @click.option("--name", help="Name of the model; the folder's name when not given.")
 @click.option("--half", is_flag=True, help="Store the weights as fp16.")
 @click.option("--licence", metavar="TEXT", help="Licence of the model, for its card, for example Apache-2.0.")
@@ -35,14 +35,13 @@ def main(model, vocabulary, name, half, licence, outdir, **components):
     if not given and model is None:
         raise click.UsageError("name at least one component, for example --generator runs/generator/generator.json")
     from styleT2I.generation.model import Model
+    from styleT2I.trained_vocabulary import take_vocabulary
 
-    named = None if vocabulary == "none" else vocabulary
-    if model is None:
-        packaged = Model(given, vocabulary=named or "minifaces", device="cpu")
-    else:
-        packaged = Model.from_pretrained(model, vocabulary=named, device="cpu", **given)
+    packaged = Model(given, device="cpu") if model is None else Model.from_pretrained(model, device="cpu", **given)
     if vocabulary == "none":
-        packaged.vocabulary = None
+        packaged.use_vocabulary(None)
+    else:
+        take_vocabulary(packaged, vocabulary)
     manifest = packaged.save(outdir, name or Path(outdir).resolve().name, half=half, licence=licence)
     size = sum(path.stat().st_size for path in manifest.parent.iterdir() if path.is_file())
     click.echo(f"{manifest}: {len(packaged.sources)} components, {size / 1e6:.1f} MB")

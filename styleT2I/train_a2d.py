@@ -1,8 +1,18 @@
 """Train Attribute-to-Direction: `python -m styleT2I.train_a2d --outdir runs/a2d` (on the embedded model)."""
 
+import functools
+
 import click
 
-from styleT2I.cli import build_kernels, command, device_option, outdir_option, parts_of_model, seed_option
+from styleT2I.cli import (
+    build_kernels,
+    command,
+    device_option,
+    outdir_option,
+    parts_of_model,
+    report_costs,
+    seed_option,
+)
 
 PRESETS = ("minifaces", "celebahq", "cub", "ffhq", "nabirds")
 
@@ -23,6 +33,8 @@ PRESETS = ("minifaces", "celebahq", "cub", "ffhq", "nabirds")
 @click.option("--attributes", metavar="LIST", help="Only these of them, separated by commas.")
 @click.option("--steps", type=click.IntRange(1), help="Optimisation steps.")
 @click.option("--batch", "batch_size", type=int, help="Latents a step.")
+@click.option("--micro-batch", type=click.IntRange(1), metavar="ROWS", help="Rows of the batch whose graph is held at "
+              "a time: less memory and the same gradients, for a third more time. [default: all]")  # fmt: skip
 @click.option("--lr", type=float, help="Learning rate of Adam.")
 @click.option(
     "--trunc", "truncation_psi", type=click.FloatRange(0, 2), help="Truncation psi of the latents trained on."
@@ -48,10 +60,7 @@ PRESETS = ("minifaces", "celebahq", "cub", "ffhq", "nabirds")
 @device_option
 def main(outdir, preset, model, attributes, steps, no_norm_penalty, eval_every, resume, seed, device, **settings):
     """Train the network that turns a latent and an attribute's phrase into a direction: OUTDIR/a2d.json."""
-    from styleT2I.torch_utils.devices import resolve_device
-    from styleT2I.training.directions.a2d import A2DTask
     from styleT2I.training.directions.a2d_config import preset_config
-    from styleT2I.training.engine import RunConfig, run
 
     roles = {"generator": "generator", "clip": "clip", "segmenter": "segmenter", "judge": "judges.guide"}
     given = {option: settings.pop(option) for option in roles}
@@ -61,10 +70,14 @@ def main(outdir, preset, model, attributes, steps, no_norm_penalty, eval_every, 
     if attributes:
         settings["attributes"] = tuple(name.strip() for name in attributes.split(","))
     preset_steps, config = preset_config(preset, **frozen, **settings)
+    from styleT2I.torch_utils.devices import resolve_device
+    from styleT2I.training.directions.a2d import A2DTask
+    from styleT2I.training.engine import RunConfig, run
+
     if config.judge is None:
         click.echo("note: no --judge given, so the log holds losses only and edits are not calibrated", err=True)
     num_steps = steps or preset_steps
-    task = A2DTask(config, num_steps, seed)
+    task = A2DTask(config, num_steps, seed, functools.partial(report_costs, config.micro_batch, outdir))
     device = resolve_device(device)
     build_kernels(device, num_steps)
     run(

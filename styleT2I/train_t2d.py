@@ -1,8 +1,18 @@
 """Train Text-to-Direction: `python -m styleT2I.train_t2d --outdir runs/t2d` (on the embedded generator and CLIP)."""
 
+import functools
+
 import click
 
-from styleT2I.cli import build_kernels, command, device_option, outdir_option, parts_of_model, seed_option
+from styleT2I.cli import (
+    build_kernels,
+    command,
+    device_option,
+    outdir_option,
+    parts_of_model,
+    report_costs,
+    seed_option,
+)
 
 PRESETS = ("minifaces", "celebahq", "cub", "ffhq", "nabirds")
 
@@ -20,6 +30,8 @@ PRESETS = ("minifaces", "celebahq", "cub", "ffhq", "nabirds")
 @click.option("--eval-data", metavar="SPEC", help="Captions and pictures for the log's figures.")
 @click.option("--steps", type=click.IntRange(1), help="Optimisation steps.")
 @click.option("--batch", "batch_size", type=int, help="Captions a step.")
+@click.option("--micro-batch", type=click.IntRange(1), metavar="ROWS", help="Rows of the batch whose graph is held at "
+              "a time: less memory and the same gradients, for a third more time. [default: all]")  # fmt: skip
 @click.option("--lr", type=float, help="Learning rate of Adam.")
 @click.option(
     "--trunc", "truncation_psi", type=click.FloatRange(0, 2), help="Truncation psi of the latents trained on."
@@ -45,10 +57,7 @@ PRESETS = ("minifaces", "celebahq", "cub", "ffhq", "nabirds")
 @device_option
 def main(outdir, preset, model, steps, no_norm_penalty, shuffle_captions, eval_every, resume, seed, device, **settings):
     """Train the network that turns a latent and a sentence into a direction; the result is OUTDIR/t2d.json."""
-    from styleT2I.torch_utils.devices import resolve_device
-    from styleT2I.training.directions.t2d import T2DTask
     from styleT2I.training.directions.t2d_config import preset_config
-    from styleT2I.training.engine import RunConfig, run
 
     roles = {"generator": "generator", "clip": "clip", "judge": "judges.guide"}
     given = {option: settings.pop(option) for option in roles}
@@ -58,10 +67,14 @@ def main(outdir, preset, model, steps, no_norm_penalty, shuffle_captions, eval_e
     if shuffle_captions:
         settings["shuffle_captions"] = True
     preset_steps, config = preset_config(preset, **frozen, **settings)
+    from styleT2I.torch_utils.devices import resolve_device
+    from styleT2I.training.directions.t2d import T2DTask
+    from styleT2I.training.engine import RunConfig, run
+
     if config.judge is None or config.eval_data is None:
         click.echo("note: no --judge and --eval-data given, so the log holds losses only", err=True)
     num_steps = steps or preset_steps
-    task = T2DTask(config, num_steps, seed)
+    task = T2DTask(config, num_steps, seed, functools.partial(report_costs, config.micro_batch, outdir))
     device = resolve_device(device)
     build_kernels(device, num_steps)
     run(

@@ -5,6 +5,12 @@ from collections.abc import Callable
 import torch
 
 
+def images_at_a_time(resolution: int, most: int = 32) -> int:
+    """How many images of a side of `resolution` pixels to draw in one go: at 256 pixels and a float32 StyleGAN2 eight,
+    whose largest layers then take about half a gigabyte."""
+    return max(1, min(most, (1 << 19) // resolution**2))
+
+
 def in_micro_batches(function: Callable[..., torch.Tensor], size: int, *rows: torch.Tensor) -> torch.Tensor:
     """function over exactly `size` rows at a time: each of rows [N, ...] is cut alike, the result is [N, ...] again.
 

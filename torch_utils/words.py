@@ -1,6 +1,8 @@
 """Text -> words in the form that the parser and the word tokenizer share."""
 
+import difflib
 import re
+from collections.abc import Collection
 from typing import NamedTuple
 
 
@@ -57,3 +59,9 @@ def is_mark(word: str) -> bool:
 def plain_words(text: str) -> list[str]:
     """Return the words without marks and possessive endings: "She isn't gray-haired!" -> she is not gray haired."""
     return [word.text for word in split_words(text) if not is_mark(word.text) and word.text != "'s"]
+
+
+def unknown_words(text: str, known: Collection[str]) -> list[tuple[str, str | None]]:
+    """Return the plain words that are not known, each once, with the known word nearest in spelling (or None)."""
+    missing = [word for word in dict.fromkeys(plain_words(text)) if word not in known]
+    return [(word, next(iter(difflib.get_close_matches(word, known, n=1)), None)) for word in missing]

@@ -29,14 +29,8 @@ def understand(text: str, text_encoder, vocabulary: Vocabulary | None, *, strict
     strict: a word that the model does not know is an error and no warning.
     PromptError for a text that is empty, too long, or of which nothing is understood.
     """
-    text = " ".join(text.split())
-    if not text:
-        raise PromptError(f'the text is empty; describe a face, for example "{EXAMPLE}"')
-    if len(text) > MAX_CHARACTERS:
-        raise PromptError(f"the text has {len(text)} characters, more than {MAX_CHARACTERS}; shorten it")
+    text = check_text(text)
     words = plain_words(text)
-    if not words:
-        raise PromptError(f'nothing in "{text}" is understood: it has no words; write for example "{EXAMPLE}"')
     unread = text_encoder.unknown_words(text)  # empty for encoders that read every word
     parsed = parse(text, vocabulary) if vocabulary else None
     if unread and not (parsed and parsed.mentions) and (vocabulary or len(unread) == len(set(words))):
@@ -53,6 +47,19 @@ def understand(text: str, text_encoder, vocabulary: Vocabulary | None, *, strict
     warnings = [_unknown_line(word, nearest) for word, nearest in unknown.items()]
     warnings += [f"the text contradicts itself about {line}" for line in (parsed.contradictions if parsed else ())]
     return Prompt(text, dict(parsed.attributes) if parsed else {}, tuple(warnings))
+
+
+def check_text(text: str) -> str:
+    """A text with its white space tidied; PromptError where no model could draw it: it is empty, too long or has no
+    words."""
+    text = " ".join(text.split())
+    if not text:
+        raise PromptError(f'the text is empty; describe a face, for example "{EXAMPLE}"')
+    if len(text) > MAX_CHARACTERS:
+        raise PromptError(f"the text has {len(text)} characters, more than {MAX_CHARACTERS}; shorten it")
+    if not plain_words(text):
+        raise PromptError(f'nothing in "{text}" is understood: it has no words; write for example "{EXAMPLE}"')
+    return text
 
 
 def _unknown_line(word: str, nearest: str | None) -> str:

@@ -9,14 +9,13 @@ import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from styleT2I.adjustment_config import METHODS
 from styleT2I.attributes.compositions import composition_name, contradiction, differing, read_composition
 from styleT2I.attributes.vocabulary import Vocabulary, load_vocabulary
 from styleT2I.attributes.wording.sentences import sentence
 from styleT2I.config import load_config, suggestion, to_dict
-from styleT2I.data.dataset import open_dataset
 from styleT2I.errors import ConfigError, DataError
 from styleT2I.fairness.judges.spec import JudgePlan, check_judge
-from styleT2I.generation.adjustment import METHODS
 
 __all__ = [
     "AS_DRAWN", "AuditPlan", "Comparison", "Grid", "JudgePlan", "Setting", "Threshold", "Unprompted", "load_plan",
@@ -275,6 +274,8 @@ def _check_data(plan, cells, vocabulary):
             raise ConfigError(f"training_shares names the undeclared composition {name!r}{suggestion(name, cells)}")
         if not 0 <= share <= 1:
             raise ConfigError(f"training_shares of {name!r} is {share}; a share lies within 0 and 1")
+    if plan.quality_data or plan.training_data:
+        from styleT2I.data.dataset import open_dataset  # with torch, which a plan without data does not need
     if plan.quality_data:
         open_dataset(plan.quality_data, with_masks=False)
     if plan.training_data:

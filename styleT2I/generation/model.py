@@ -22,6 +22,7 @@ from styleT2I.formats.model_folder import (
 )
 from styleT2I.networks.clip.loading import clip_of_object
 from styleT2I.networks.registry import load_network_component
+from styleT2I.networks.stylegan2.config import check_draws_faces
 from styleT2I.networks.stylegan2.precision import check_precision, set_precision
 from styleT2I.sources.provenance import info_with_origin
 from styleT2I.sources.resolve import MODEL, resolve
@@ -48,8 +49,7 @@ class Model:
                 raise ConfigError(f"unknown component {role!r}; a model has {', '.join(ROLES)} and a vocabulary")
         self.name = name
         is_loaded = vocabulary is None or isinstance(vocabulary, Vocabulary)
-        self.vocabulary = vocabulary if is_loaded else load_vocabulary(vocabulary)
-        self._vocabulary_file = None if is_loaded else vocabulary
+        self.use_vocabulary(vocabulary if is_loaded else load_vocabulary(vocabulary), None if is_loaded else vocabulary)
         self.device = resolve_device(device)
         check_precision(precision, self.device)
         self.precision = precision
@@ -73,6 +73,10 @@ class Model:
         settings = {"device": device, "offline": offline, "precision": precision}
         return cls(kept | given, vocabulary=vocabulary or _vocabulary_of(folder), name=folder.name, **settings)
 
+    def use_vocabulary(self, vocabulary: Vocabulary | None, source: str | Path | None = None) -> None:
+        """Name attributes in a vocabulary, or in none; source: its name or file, which `save` needs."""
+        self.vocabulary, self._vocabulary_file = vocabulary, source
+
     def network(self, role: str) -> torch.nn.Module:
         """The network of a role; CheckpointError when there is none, or it contradicts those loaded before."""
         if role not in self._networks:
@@ -82,6 +86,7 @@ class Model:
             if role in STEERING_ROLES and network.config.space == "w" and self.has("generator"):
                 network.repeat_over(self.network("generator").num_ws)
             if role == "generator":
+                check_draws_faces(network.config, self._where(role))
                 set_precision(network, self.precision)
             facts = {self._where(r): facts_of(r, to_dict(n.config), self._infos[r]) for r, n in self._networks.items()}
             check_agreement({**facts, self._where(role): facts_of(role, to_dict(network.config), info)})

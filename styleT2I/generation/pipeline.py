@@ -10,6 +10,7 @@ import operator
 import tempfile
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -162,6 +163,7 @@ class StyleT2I:
         prompt = text if isinstance(text, Prompt) else self.understand(text, strict=strict)
         seeds = _checked_seeds(seeds)
         adjustment = self._possible(adjustment)
+        prompt = self._with_unknown_attributes(prompt, adjustment)
         blocks = [seeds[start : start + BLOCK] for start in range(0, len(seeds), BLOCK)]
         parts = [self._draw(prompt, block, truncation_psi, noise_mode, adjustment) for block in blocks]
         adjusted = Adjusted.join([part.pop("adjusted") for part in parts])
@@ -228,13 +230,31 @@ class StyleT2I:
             return None
         return adjustment
 
+    def _with_unknown_attributes(self, prompt, adjustment):
+        """The prompt, with a warning where it asks for attributes that the Attribute-to-Direction network lacks."""
+        if adjustment is None or adjustment.method == "none" or not prompt.attributes:
+            return prompt
+        trained = self._trained_attributes()
+        unknown = [name for name in self.model.vocabulary.names if name in prompt.attributes and name not in trained]
+        if not unknown:
+            return prompt
+        line = (
+            f"the Attribute-to-Direction network was not trained on {', '.join(unknown)}, so nothing is adjusted for "
+            f"{'it' if len(unknown) == 1 else 'them'}: the sentence alone decides"
+        )
+        warnings.warn(line, stacklevel=4)
+        return replace(prompt, warnings=(*prompt.warnings, line))
+
+    def _trained_attributes(self):
+        return self.model.info("a2d").get("attributes", self.model.vocabulary.names)
+
     def _adjustable(self, prompts, adjustment):
         """The attributes to find directions of, in the vocabulary's order: all if pictures are looked at (what is clear
         there is measured by all), else those asked for."""
         asked = set().union(*(prompt.attributes for prompt in prompts))
         if adjustment is None or not asked or (adjustment.method == "none" and not self.model.has("a2d")):
             return ()
-        trained = self.model.info("a2d").get("attributes", self.model.vocabulary.names)
+        trained = self._trained_attributes()
         needed = self.model.vocabulary.names if adjustment.looks else asked
         return tuple(name for name in self.model.vocabulary.names if name in trained and name in needed)
 
@@ -301,8 +321,6 @@ def _checked_seeds(seeds) -> tuple[int, ...]:
 
 
 def _check_generator(G, truncation_psi) -> None:
-    if G.c_dim:
-        raise ConfigError(f"the generator takes labels (c_dim {G.c_dim}); StyleT2I needs an unconditional one")
     if truncation_psi != 1 and not hasattr(G.mapping, "w_avg"):
         raise ConfigError(f"the generator has no mean of w to truncate to; use psi 1 in place of {truncation_psi}")
 

@@ -10,6 +10,7 @@ import importlib
 import math
 
 import torch
+from torch.nn import init
 from torch.overrides import TorchFunctionMode
 
 from styleT2I.config import from_dict, suggestion
@@ -105,10 +106,13 @@ def load_strict(network: torch.nn.Module, state_dict: dict, where) -> None:
 class _Allowance(TorchFunctionMode):
     """While a component's network is built: no more numbers than its weights justify, whatever its configuration says.
 
-    A small file could otherwise fill the memory with the empty network that it describes.
+    A small file could otherwise fill the memory with the empty network that it describes. Nor is a weight drawn at
+    random, which of a large network takes longer than reading it: strict loading then sets every one.
     """
 
     MAKERS = {torch.empty, torch.zeros, torch.ones, torch.full, torch.randn, torch.rand}
+    DRAWS = {torch.Tensor.normal_, torch.Tensor.uniform_, init.normal_, init.uniform_, init.trunc_normal_}
+    DRAWS |= {init.kaiming_uniform_, init.kaiming_normal_, init.xavier_uniform_, init.xavier_normal_}
     FACTOR, SLACK = 4, 1 << 22
 
     def __init__(self, component):
@@ -118,6 +122,8 @@ class _Allowance(TorchFunctionMode):
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
+        if func in self.DRAWS:
+            return args[0] if args else kwargs["tensor"]
         if func in self.MAKERS:
             size = kwargs.get("size", args[0] if args and isinstance(args[0], (tuple, list)) else args)
             self.left -= math.prod(int(n) for n in size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 
@@ -17,8 +18,15 @@ def warmup_cosine(step: int, num_steps: int) -> float:
 
 def descend(optimizer: torch.optim.Optimizer, loss: torch.Tensor, lr: float) -> None:
     """One step of the optimizer down the loss at this learning rate."""
+    descend_by(optimizer, loss.backward, lr)
+
+
+def descend_by(optimizer: torch.optim.Optimizer, backward: Callable[[], object], lr: float):
+    """One step of the optimizer at this learning rate down the gradients that `backward` adds; its result is passed
+    on."""
     for group in optimizer.param_groups:
         group["lr"] = lr
     optimizer.zero_grad(set_to_none=True)
-    loss.backward()
+    result = backward()
     optimizer.step()
+    return result

@@ -1,4 +1,4 @@
-"""CLIP: one adapter over every open_clip architecture, differentiable from the image [-1, 1] and the sentence on."""
+"""CLIP: one adapter over open_clip's architectures and our small one, differentiable from image and sentence on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from styleT2I.config import suggestion
 from styleT2I.errors import ConfigError
 from styleT2I.networks.clip.tokenizers import Tokenizer, build_tokenizer
-from styleT2I.networks.clip.towers import SmallTower
+from styleT2I.networks.clip_small import build_small
 
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -84,7 +84,8 @@ def open_clip_config(architecture: str, pretrained: str | None = None, **changes
 class CLIP(nn.Module):
     """Image and sentence features in one space, both L2-normalised [N, embed_dim].
 
-    `model` is open_clip's own module, so every weight file that open_clip reads fits under the prefix "model.".
+    `model` is open_clip's own module, so every weight file that open_clip reads fits under the prefix "model."; with
+    "small" in its vision_cfg it is networks.clip_small's, by the same names.
     `tokenizer` may be replaced by anything that follows networks.clip_tokenizers.Tokenizer.
     """
 
@@ -221,13 +222,20 @@ def _with_positions_first(clip):
 
 
 def _build_model(config):
-    """open_clip's module for the configuration, randomly initialised."""
+    """The network for the configuration, randomly initialised: open_clip's, but for small image towers our own."""
+    is_small = config.model["vision_cfg"].get("small") is not None
+    try:
+        return build_small(config.model, config.image_size, config.quick_gelu) if is_small else _open_clip_model(config)
+    except (TypeError, ValueError, AssertionError, RuntimeError, ArithmeticError, LookupError, AttributeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        whose = "networks.clip_small" if is_small else "open_clip"
+        raise ConfigError(f"{whose} cannot build the CLIP model config {config.name!r}: {reason[:200]}") from error
+
+
+def _open_clip_model(config):
     import open_clip
 
     model = copy.deepcopy(config.model)
-    small = model["vision_cfg"].pop("small", None)  # a tower of networks.clip_towers in place of open_clip's
-    if small is not None:
-        model["vision_cfg"] |= {"layers": 1, "width": 8, "head_width": 8, "patch_size": config.image_size}
     is_custom = model.pop("custom_text", False) or "hf_model_name" in model["text_cfg"]
     build = open_clip.CustomTextCLIP if is_custom else open_clip.CLIP
     if "multimodal_cfg" in model:
@@ -236,11 +244,4 @@ def _build_model(config):
         if f"{key.split('_')[0]}_model_name" in model[tower]:
             _check_tower_name(tower, model[tower][f"{key.split('_')[0]}_model_name"])
             model[tower][key] = False  # weights come from our own files, never from a download on the side
-    try:
-        clip = build(**model, quick_gelu=config.quick_gelu)
-        if small is not None:
-            clip.visual = SmallTower(model["embed_dim"], config.image_size, **small)
-        return _with_positions_first(clip)
-    except (TypeError, ValueError, AssertionError, RuntimeError, ArithmeticError, LookupError, AttributeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ConfigError(f"open_clip cannot build the CLIP model config {config.name!r}: {reason[:200]}") from error
+    return _with_positions_first(build(**model, quick_gelu=config.quick_gelu))

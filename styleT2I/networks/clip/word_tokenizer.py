@@ -1,11 +1,14 @@
 """A word-level tokenizer for a CLIP with a small closed vocabulary; its whole state is a word list."""
 
-import difflib
+from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING
 
 from styleT2I.errors import ConfigError
-from styleT2I.torch_utils.words import plain_words
+from styleT2I.torch_utils.words import plain_words, unknown_words
+
+if TYPE_CHECKING:  # the words of a model are read before torch is imported
+    import torch
 
 
 class WordTokenizer:
@@ -39,6 +42,8 @@ class WordTokenizer:
 
     def __call__(self, texts: list[str]) -> torch.Tensor:
         """Return ids int64 [N, context_length]; a longer sentence loses its end but keeps the end mark."""
+        import torch
+
         ids = torch.zeros(len(texts), self.context_length, dtype=torch.int64)
         for row, text in enumerate(texts):
             inner = [self._ids.get(word, 1) for word in plain_words(text)][: self.context_length - 2]
@@ -59,5 +64,4 @@ class WordTokenizer:
 
     def unknown_words(self, text: str) -> list[tuple[str, str | None]]:
         """Return the words without an id, each once, with the known word nearest in spelling (or None)."""
-        missing = [word for word in dict.fromkeys(plain_words(text)) if word not in self._ids]
-        return [(word, next(iter(difflib.get_close_matches(word, self.words, n=1)), None)) for word in missing]
+        return unknown_words(text, self._ids)

@@ -140,3 +140,17 @@ def _num_channels(config, resolution):
 
 def _resolutions(resolution):
     return [2**i for i in range(2, resolution.bit_length())]
+
+
+def check_draws_faces(config: GeneratorConfig, where) -> None:
+    """Raise ConfigError unless a generator draws RGB images from latents alone, as all that edits or judges them needs.
+
+    where: the file or whatever names it.
+    """
+    if config.c_dim:
+        raise ConfigError(f"{where}: takes labels (c_dim {config.c_dim}); StyleT2I needs an unconditional generator")
+    if config.image_channels != 3:
+        raise ConfigError(
+            f"{where}: draws images of {config.image_channels} channel{'s' * (config.image_channels > 1)}; StyleT2I "
+            "needs a generator of RGB images, which have 3"
+        )

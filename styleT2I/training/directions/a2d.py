@@ -2,31 +2,51 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.attributes.wording.sentences import phrase
 from styleT2I.config import to_dict
-from styleT2I.data.augment import augment_for_clip
+from styleT2I.data.augment import ClipAugmentation, draw_augmentation
 from styleT2I.errors import ConfigError
 from styleT2I.formats.component import write_component
 from styleT2I.generation.observers import ZeroShotLogits
 from styleT2I.loading import open_segmenter
 from styleT2I.networks.directions import AttributeToDirection
 from styleT2I.torch_utils.images import save_png
+from styleT2I.torch_utils.seeding import generator
 from styleT2I.training.directions.a2d_config import A2DConfig
 from styleT2I.training.directions.a2d_evaluation import A2DEvaluation, calibrate_strengths, direction_grid
-from styleT2I.training.directions.setup import build_direction_network, free_norm, load_frozen, sample_w
+from styleT2I.training.directions.setup import (
+    build_direction_network,
+    free_norm,
+    load_frozen,
+    sample_w,
+    unedited_features,
+)
+from styleT2I.training.estimate import Estimate, measure
 from styleT2I.training.losses import (
     norm_penalty_loss,
     semantic_matching_loss,
     spatial_constraint_loss,
     verdict_keep_loss,
 )
-from styleT2I.training.optimisation import descend
+from styleT2I.training.micro_batches import accumulate_gradients
+from styleT2I.training.optimisation import descend_by
+
+
+class _Batch(NamedTuple):
+    """What a step is about, all of it fixed before the first forward pass."""
+
+    columns: torch.Tensor  # [B] int64: which of the attributes each row stands for
+    w: torch.Tensor  # [B, w_dim]
+    augment: ClipAugmentation  # of 2 B images, those of w + a before those of w - a
 
 
 class A2DTask:
@@ -34,8 +54,15 @@ class A2DTask:
 
     name = "a2d"
 
-    def __init__(self, config: A2DConfig, num_steps: int, seed: int = 0):
-        self.config, self.num_steps, self.seed = config, num_steps, seed
+    def __init__(
+        self,
+        config: A2DConfig,
+        num_steps: int,
+        seed: int = 0,
+        on_ready: Callable[[Estimate], None] | None = None,
+    ):
+        """on_ready: told what the training will take as soon as its networks are loaded."""
+        self.config, self.num_steps, self.seed, self.on_ready = config, num_steps, seed, on_ready
 
     def setup(self, device: torch.device) -> None:
         """Load what stays frozen and build the network; CheckpointError or ConfigError where something does not fit."""
@@ -62,6 +89,8 @@ class A2DTask:
         self.evaluation = judge and A2DEvaluation(
             self.generator, self.clip, judge, self.regions, self.vocabulary, self.attributes, psi=config.eval_psi
         )
+        if self.on_ready is not None:
+            self.on_ready(self.estimate())
 
     def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
         """One optimisation step; its randomness comes from `rng` alone."""
@@ -72,21 +101,19 @@ class A2DTask:
         z = torch.randn(len(columns), G.z_dim, generator=rng).to(self.device)
         with torch.no_grad():
             w = G.mapping(z, truncation_psi=config.truncation_psi)[:, 0]  # [B, w_dim]
-        columns = columns.to(self.device)
-        a = self.network(w, self._text_features(columns))  # [B, num_ws, w_dim]
-        positive, negative = (G.synthesis(w.unsqueeze(1) + step_, noise_mode="const") for step_ in (a, -a))
-        losses = self._image_losses(positive, negative, w, columns, rng)
-        losses["loss_norm"] = norm_penalty_loss(a, self.theta)
-        weights = {"loss_semantic": config.semantic_weight, "loss_spatial": config.spatial_weight,
-                   "loss_keep": config.keep_weight,
-                   "loss_norm": config.norm_weight if config.use_norm_penalty else 0.0}  # fmt: skip
-        loss = sum(weights[name] * value for name, value in losses.items())
-        descend(self.optimizer, loss, config.lr * self._lr_factor(step))
-        return {
-            "loss": loss.item(),
-            **{name: value.item() for name, value in losses.items()},
-            "a_norm": a.detach().flatten(1).norm(dim=1).mean().item(),
-        }
+        augment = draw_augmentation(2 * len(columns), rng, jitter=config.jitter, translate=config.translate)
+        batch, figures = _Batch(columns.to(self.device), w, augment), {}
+
+        def backward():
+            forward, loss = functools.partial(self._forward, batch), functools.partial(self._loss, batch, figures)
+            return accumulate_gradients(forward, loss, len(columns), config.micro_batch)
+
+        loss = descend_by(self.optimizer, backward, config.lr * self._lr_factor(step))
+        return {"loss": loss.item(), **figures}
+
+    def estimate(self) -> Estimate:
+        """What the whole training takes on this machine, from a few rows that are computed once."""
+        return measure(self._probe, self.network, steps=self.num_steps, batch_size=self.config.batch_size)
 
     def state_dict(self) -> dict:
         return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
@@ -133,24 +160,58 @@ class A2DTask:
             return self.network.encode_text(self.phrases, self.clip)[columns]
         return self.phrase_features[columns]
 
-    def _image_losses(self, positive, negative, w, columns, rng):
-        """What the pair of images says, to CLIP and to the segmenter; positive, negative [B, 3, H, W]."""
+    def _forward(self, batch, rows):
+        """What the losses read of some rows of the batch: the images of w + a and w - a, CLIP's features of both, and
+        the directions a."""
+        w = batch.w[rows].unsqueeze(1)
+        a = self.network(batch.w[rows], self._text_features(batch.columns[rows]))  # [n, num_ws, w_dim]
+        positive, negative = (self.generator.synthesis(w + step, noise_mode="const") for step in (a, -a))
+        seen = batch.augment(torch.cat([positive, negative]), torch.cat([rows, rows + len(batch.w)]))
+        return positive, negative, *self.clip.encode_image(seen).chunk(2), a
+
+    def _probe(self, num):
+        """The forward pass of `num` rows of no step."""
+        rng, config = generator("probe"), self.config
+        z = torch.randn(num, self.generator.z_dim, generator=rng).to(self.device)
+        with torch.no_grad():
+            w = self.generator.mapping(z)[:, 0]
+        if config.keep_weight:
+            unedited_features(self.generator, self.clip, w, None)
+        augment = draw_augmentation(2 * num, rng, jitter=config.jitter, translate=config.translate)
+        columns = (torch.arange(num) % len(self.attributes)).to(self.device)
+        return self._forward(_Batch(columns, w, augment), torch.arange(num))
+
+    def _loss(self, batch, figures, positive, negative, first, second, a):
+        """The loss of the whole batch; its terms and the directions' length are put into `figures`."""
         config = self.config
-        seen = augment_for_clip(torch.cat([positive, negative]), rng, jitter=config.jitter, translate=config.translate)
-        features = self.clip.encode_image(seen)
-        first, second = features.chunk(2)
+        losses = self._image_losses(batch, positive, negative, first, second)
+        losses["loss_norm"] = norm_penalty_loss(a, self.theta)
+        figures.update({name: value.item() for name, value in losses.items()})
+        figures["a_norm"] = a.detach().flatten(1).norm(dim=1).mean().item()
+        weights = {"loss_semantic": config.semantic_weight, "loss_spatial": config.spatial_weight,
+                   "loss_keep": config.keep_weight,
+                   "loss_norm": config.norm_weight if config.use_norm_penalty else 0.0}  # fmt: skip
+        return sum(weights[name] * value for name, value in losses.items())
+
+    def _image_losses(self, batch, positive, negative, first, second):
+        """What the pairs of images say, to the segmenter, and their features `first` and `second` [B, D] to CLIP."""
+        config, columns = self.config, batch.columns
         losses = {"loss_semantic": semantic_matching_loss(first, second, self.phrase_features[columns], config.alpha)}
         if self.regions is not None and config.spatial_weight:
             names = [self.vocabulary[self.attributes[column]].region for column in columns.tolist()]
-            region, has_region = self.regions(positive.detach(), [name or config.rest_region for name in names])
+            region, has_region = self._regions_in(positive.detach(), [name or config.rest_region for name in names])
             losses["loss_spatial"] = spatial_constraint_loss(positive, negative, region, has_region)
         if config.keep_weight:
-            with torch.no_grad():
-                unedited = self.generator.synthesis(w.unsqueeze(1).expand(-1, self.generator.num_ws, -1))
-                before = self.verdicts(self.clip.encode_image(unedited))
-            kept = self.kept[columns]
-            losses["loss_keep"] = verdict_keep_loss(self.verdicts(features), before.repeat(2, 1), kept.repeat(2, 1))
+            before = self.verdicts(unedited_features(self.generator, self.clip, batch.w, config.micro_batch))
+            margins = self.verdicts(torch.cat([first, second]))
+            losses["loss_keep"] = verdict_keep_loss(margins, before.repeat(2, 1), self.kept[columns].repeat(2, 1))
         return losses
+
+    def _regions_in(self, images, names):
+        """As a RegionSource, for as many images at a time as the batch is split into."""
+        size = self.config.micro_batch or len(images)
+        parts = [self.regions(images[i : i + size], names[i : i + size]) for i in range(0, len(images), size)]
+        return tuple(torch.cat(column) for column in zip(*parts, strict=True))
 
     def _kept(self):
         """[A trained, A of the vocabulary] bool: an edit of the row's attribute should leave the column's alone."""

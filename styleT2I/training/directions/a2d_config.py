@@ -22,6 +22,7 @@ class A2DConfig:
     attributes: tuple[str, ...] = ()  # those trained; (): all of the vocabulary
 
     batch_size: int = 40
+    micro_batch: int | None = None  # rows whose graph is held at a time; None: the whole batch. Same gradients
     lr: float = 1e-4  # of Adam
     lr_decay: bool = False  # cosine down to zero over the run
     truncation_psi: float = 0.5  # of the latents trained on
@@ -61,6 +62,8 @@ class A2DConfig:
                 raise ConfigError(f"{name} of A2D training cannot be {getattr(self, name)}; it starts at 0")
         if self.batch_size < 1 or self.lr <= 0 or self.eval_num < 1:
             raise ConfigError("batch_size and eval_num of A2D training start at 1, and lr is above 0")
+        if self.micro_batch is not None and self.micro_batch < 1:
+            raise ConfigError(f"micro_batch is a number of latents from 1 on, not {self.micro_batch}")
         if self.glove and self.text_encoder != "gru":
             raise ConfigError("glove vectors are read by the GRU text encoder only; add --text-encoder gru")
 

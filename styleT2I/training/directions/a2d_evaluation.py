@@ -7,10 +7,10 @@ import torch
 from styleT2I.attributes.wording.sentences import phrase
 from styleT2I.metrics.attributes import YES, verdicts
 from styleT2I.metrics.pairwise import energy_inside
+from styleT2I.torch_utils.batching import images_at_a_time
 from styleT2I.torch_utils.images import make_grid_u8, text_strip_u8, to_uint8
 from styleT2I.torch_utils.seeding import latents_of_seeds
 
-BATCH_SIZE = 32
 AGREEMENT = 0.95  # share of latents on which the judge must agree at strength 1
 _BISECTIONS = 6
 _LONGEST = 3.0  # steps searched, in lengths of the directions
@@ -21,7 +21,7 @@ class A2DEvaluation:
 
     def __init__(self, generator, clip, judge, regions, vocabulary, attributes, *, psi: float):
         self.generator, self.clip, self.judge, self.regions, self.psi = generator, clip, judge, regions, psi
-        self.vocabulary = vocabulary
+        self.vocabulary, self.batch_size = vocabulary, images_at_a_time(generator.resolution)
         self.attributes = [name for name in attributes if name in judge.attribute_names]
         self.device = next(generator.parameters()).device
 
@@ -69,10 +69,10 @@ class A2DEvaluation:
         return (is_there == value).double().mean().item()
 
     def _images(self, ws):
-        return torch.cat([self.generator.synthesis(part) for part in ws.split(BATCH_SIZE)]).clamp(-1, 1)
+        return torch.cat([self.generator.synthesis(part) for part in ws.split(self.batch_size)]).clamp(-1, 1)
 
     def _look(self, images):
-        return torch.cat([verdicts(self.judge(part)) for part in images.split(BATCH_SIZE)])
+        return torch.cat([verdicts(self.judge(part)) for part in images.split(self.batch_size)])
 
     def _verdicts(self, ws):
         return self._look(self._images(ws))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import torch
 
 from styleT2I.errors import CheckpointError
@@ -9,6 +11,7 @@ from styleT2I.formats.foreign.registry import read_network
 from styleT2I.formats.glove import read_glove
 from styleT2I.networks.directions import DirectionConfig
 from styleT2I.networks.registry import load_network_component
+from styleT2I.networks.stylegan2.config import check_draws_faces
 from styleT2I.networks.text_encoders import GruTextConfig
 from styleT2I.torch_utils.seeding import derive_seed, generator
 from styleT2I.torch_utils.words import plain_words
@@ -24,7 +27,10 @@ def load_frozen(path: str, kind: str, device: torch.device) -> tuple[torch.nn.Mo
     component = read_network(path)
     if component.kind != kind:
         raise CheckpointError(f"{component.path}: is a {component.kind!r} where a {kind!r} is needed")
-    return load_network_component(component, device), component.sha256
+    network = load_network_component(component, device)
+    if kind == "stylegan2-generator":
+        check_draws_faces(network.config, component.path)
+    return network, component.sha256
 
 
 @torch.no_grad()
@@ -32,6 +38,13 @@ def sample_w(G: torch.nn.Module, device: torch.device) -> torch.Tensor:
     """[NUM_W_SAMPLES, w_dim] latents, not truncated, the same ones every time."""
     z = torch.randn(NUM_W_SAMPLES, G.z_dim, generator=generator("w statistics"))
     return G.mapping(z.to(device))[:, 0]
+
+
+@torch.no_grad()
+def unedited_features(G, clip, w: torch.Tensor, size: int | None) -> torch.Tensor:
+    """CLIP's features [B, D] of the images of w [B, w_dim], drawn `size` at a time (None: all at once)."""
+    ws = w.unsqueeze(1).expand(-1, G.num_ws, -1)
+    return torch.cat([clip.encode_image(G.synthesis(part)) for part in ws.split(size or len(ws))])
 
 
 def free_norm(theta: float | None, theta_rel: float | None, w: torch.Tensor, num_ws: int) -> float:
@@ -70,5 +83,13 @@ def _text_encoder(config, texts):
     if config.glove is None:
         return GruTextConfig(words, embedding_dim=config.embedding_dim, train_embedding=True), None
     vectors, missing = read_glove(config.glove, words)
+    if missing:
+        warnings.warn(f"{config.glove}: no vector of {_listed(missing)}; these words are not read", stacklevel=4)
     known = [i for i, word in enumerate(words) if word not in set(missing)]
     return GruTextConfig(tuple(words[i] for i in known), embedding_dim=vectors.shape[1]), vectors[known]
+
+
+def _listed(words, most=10):
+    """The first words, and how many others there are."""
+    named = ", ".join(repr(word) for word in words[:most])
+    return f"{named} and {len(words) - most} other words" if len(words) > most else named

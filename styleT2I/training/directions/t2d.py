@@ -4,24 +4,44 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.config import to_dict
-from styleT2I.data.augment import augment_for_clip
+from styleT2I.data.augment import ClipAugmentation, draw_augmentation
 from styleT2I.data.dataset import index_order, open_dataset
 from styleT2I.formats.component import write_component
 from styleT2I.generation.observers import ZeroShotLogits
 from styleT2I.networks.directions import TextToDirection
 from styleT2I.torch_utils.images import save_png
+from styleT2I.torch_utils.seeding import generator
 from styleT2I.training.directions.rival_captions import RivalCaptions
-from styleT2I.training.directions.setup import build_direction_network, free_norm, load_frozen, sample_w
+from styleT2I.training.directions.setup import (
+    build_direction_network,
+    free_norm,
+    load_frozen,
+    sample_w,
+    unedited_features,
+)
 from styleT2I.training.directions.t2d_config import T2DConfig
 from styleT2I.training.directions.t2d_evaluation import T2DEvaluation, sample_grid
+from styleT2I.training.estimate import Estimate, measure
 from styleT2I.training.losses import attribute_flip_loss, clip_contrastive_loss, norm_penalty_loss, verdict_keep_loss
-from styleT2I.training.optimisation import descend
+from styleT2I.training.micro_batches import accumulate_gradients
+from styleT2I.training.optimisation import descend_by
+
+
+class _Batch(NamedTuple):
+    """What a step is about, all of it fixed before the first forward pass."""
+
+    captions: list[str]  # B
+    w: torch.Tensor  # [B, w_dim]
+    target: torch.Tensor  # [B, D], CLIP's features of the captions
+    augment: ClipAugmentation
 
 
 class T2DTask:
@@ -29,8 +49,15 @@ class T2DTask:
 
     name = "t2d"
 
-    def __init__(self, config: T2DConfig, num_steps: int, seed: int = 0):
-        self.config, self.num_steps, self.seed = config, num_steps, seed
+    def __init__(
+        self,
+        config: T2DConfig,
+        num_steps: int,
+        seed: int = 0,
+        on_ready: Callable[[Estimate], None] | None = None,
+    ):
+        """on_ready: told what the training will take as soon as its networks are loaded."""
+        self.config, self.num_steps, self.seed, self.on_ready = config, num_steps, seed, on_ready
 
     def setup(self, device: torch.device) -> None:
         """Load what stays frozen and build the network; CheckpointError or DataError where something does not fit."""
@@ -51,6 +78,8 @@ class T2DTask:
         self.evaluation = self._build_evaluation()
         self.rivals = RivalCaptions(load_vocabulary(config.vocabulary))
         self.verdicts = ZeroShotLogits(self.clip, self.rivals.vocabulary) if config.keep_weight else None
+        if self.on_ready is not None:
+            self.on_ready(self.estimate())
 
     def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
         """One optimisation step; its randomness comes from `rng` alone."""
@@ -60,24 +89,19 @@ class T2DTask:
         with torch.no_grad():
             w = G.mapping(z, truncation_psi=config.truncation_psi)[:, 0]  # [B, w_dim]
             target = self.clip.encode_text(captions)
-        text_features = self.network.encode_text(captions, self.clip) if self.network.text_encoder else target
-        if config.shuffle_captions:
-            text_features = text_features.roll(1, dims=0)
-        s = self.network(w, text_features)  # [B, num_ws, w_dim]
-        image = G.synthesis(w.unsqueeze(1) + s, noise_mode="const")
-        seen = augment_for_clip(image, rng, jitter=config.jitter, translate=config.translate)
-        losses = self._text_losses(self.clip.encode_image(seen), target, captions, w)
-        losses["loss_norm"] = norm_penalty_loss(s, self.theta)
-        weights = {"loss_contrastive": config.contrastive_weight, "loss_flip": config.flip_weight,
-                   "loss_keep": config.keep_weight,
-                   "loss_norm": config.norm_weight if config.use_norm_penalty else 0.0}  # fmt: skip
-        loss = sum(weights[name] * value for name, value in losses.items())
-        descend(self.optimizer, loss, config.lr * self._lr_factor(step))
-        return {
-            "loss": loss.item(),
-            **{name: value.item() for name, value in losses.items()},
-            "s_norm": s.detach().flatten(1).norm(dim=1).mean().item(),
-        }
+        augment = draw_augmentation(len(captions), rng, jitter=config.jitter, translate=config.translate)
+        batch, figures = _Batch(captions, w, target, augment), {}
+
+        def backward():
+            forward, loss = functools.partial(self._forward, batch), functools.partial(self._loss, batch, figures)
+            return accumulate_gradients(forward, loss, len(captions), config.micro_batch)
+
+        loss = descend_by(self.optimizer, backward, config.lr * self._lr_factor(step))
+        return {"loss": loss.item(), **figures}
+
+    def estimate(self) -> Estimate:
+        """What the whole training takes on this machine, from a few rows that are computed once."""
+        return measure(self._probe, self.network, steps=self.num_steps, batch_size=self.config.batch_size)
 
     def state_dict(self) -> dict:
         return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
@@ -102,6 +126,7 @@ class T2DTask:
             "clip_name": self.clip.config.name,
             "generator_sha256": self.generator_sha256,
             "theta": self.theta,
+            "vocabulary": self.rivals.vocabulary.name,
             "training": {**to_dict(self.config), **self._frozen_names()},
         }
         state = self.network.state_dict()
@@ -118,6 +143,43 @@ class T2DTask:
         choices = [self.captions_of(i) for i in indices]
         picks = torch.rand(len(choices), generator=rng).tolist()
         return [captions[int(pick * len(captions))] for captions, pick in zip(choices, picks, strict=True)]
+
+    def _forward(self, batch, rows):
+        """What the losses read of some rows of the batch: features [n, D] of the images, directions s."""
+        s = self.network(batch.w[rows], self._text_features(batch, rows))  # [n, num_ws, w_dim]
+        image = self.generator.synthesis(batch.w[rows].unsqueeze(1) + s, noise_mode="const")
+        return self.clip.encode_image(batch.augment(image, rows)), s
+
+    def _probe(self, num):
+        """The forward pass of `num` rows of no step."""
+        rng, config, captions = generator("probe"), self.config, [self.captions_of(0)[0]] * num
+        z = torch.randn(num, self.generator.z_dim, generator=rng).to(self.device)
+        with torch.no_grad():
+            w, target = self.generator.mapping(z)[:, 0], self.clip.encode_text(captions)
+        if config.keep_weight:
+            unedited_features(self.generator, self.clip, w, None)
+        augment = draw_augmentation(num, rng, jitter=config.jitter, translate=config.translate)
+        return self._forward(_Batch(captions, w, target, augment), torch.arange(num))
+
+    def _text_features(self, batch, rows):
+        """Features [n, text_dim] of the captions that the rows' directions are read from."""
+        if self.config.shuffle_captions:
+            rows = (rows - 1) % len(batch.captions)
+        if self.network.text_encoder:
+            return self.network.encode_text([batch.captions[row] for row in rows], self.clip)
+        return batch.target[rows]
+
+    def _loss(self, batch, figures, image_features, s):
+        """The loss of the whole batch; its terms and the directions' length are put into `figures`."""
+        config = self.config
+        losses = self._text_losses(image_features, batch.target, batch.captions, batch.w)
+        losses["loss_norm"] = norm_penalty_loss(s, self.theta)
+        figures.update({name: value.item() for name, value in losses.items()})
+        figures["s_norm"] = s.detach().flatten(1).norm(dim=1).mean().item()
+        weights = {"loss_contrastive": config.contrastive_weight, "loss_flip": config.flip_weight,
+                   "loss_keep": config.keep_weight,
+                   "loss_norm": config.norm_weight if config.use_norm_penalty else 0.0}  # fmt: skip
+        return sum(weights[name] * value for name, value in losses.items())
 
     def _text_losses(self, image_features, target, captions, w):
         """How far the images are from their captions, to CLIP; image_features, target [B, D], w [B, w_dim]."""
@@ -136,8 +198,7 @@ class T2DTask:
             losses["loss_flip"] = attribute_flip_loss(image_features, own, flipped, owner, scale)
         if config.keep_weight:
             with torch.no_grad():
-                unedited = self.generator.synthesis(w.unsqueeze(1).expand(-1, self.generator.num_ws, -1))
-                before = self.verdicts(self.clip.encode_image(unedited))
+                before = self.verdicts(unedited_features(self.generator, self.clip, w, config.micro_batch))
             is_open = self.rivals.open_to(captions).to(self.device)
             losses["loss_keep"] = verdict_keep_loss(self.verdicts(image_features), before, is_open)
         return losses

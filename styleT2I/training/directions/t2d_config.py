@@ -22,6 +22,7 @@ class T2DConfig:
     vocabulary: str = "minifaces"  # in which requested attributes are named
 
     batch_size: int = 40
+    micro_batch: int | None = None  # rows whose graph is held at a time; None: the whole batch. Same gradients
     lr: float = 1e-4  # of Adam
     lr_decay: bool = False  # cosine down to zero over the run
     truncation_psi: float = 0.5  # of the latents trained on
@@ -63,6 +64,8 @@ class T2DConfig:
             raise ConfigError(
                 f"the contrastive loss compares captions: batch_size must be at least 2, not {self.batch_size}"
             )
+        if self.micro_batch is not None and self.micro_batch < 1:
+            raise ConfigError(f"micro_batch is a number of captions from 1 on, not {self.micro_batch}")
         if self.glove and self.text_encoder != "gru":
             raise ConfigError("glove vectors are read by the GRU text encoder only; add --text-encoder gru")
 

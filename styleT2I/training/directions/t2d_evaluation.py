@@ -8,10 +8,9 @@ from styleT2I.attributes.parsing.parser import parse
 from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.metrics.attributes import attribute_rates, encode_requests, success, verdicts
 from styleT2I.metrics.frechet import feature_statistics, frechet_distance_from_statistics
+from styleT2I.torch_utils.batching import images_at_a_time
 from styleT2I.torch_utils.images import from_uint8, make_grid_u8, text_strip_u8, to_uint8
 from styleT2I.torch_utils.seeding import latents_of_seeds
-
-BATCH_SIZE = 32
 
 
 class T2DEvaluation:
@@ -19,7 +18,7 @@ class T2DEvaluation:
 
     def __init__(self, generator, clip, judge, data, vocabulary: Vocabulary, *, num: int, psi: float):
         self.generator, self.clip, self.judge, self.data, self.psi = generator, clip, judge, data, psi
-        self.num = min(num, len(data))
+        self.num, self.batch_size = min(num, len(data)), images_at_a_time(generator.resolution)
         self.captions = [data.captions_of(i)[0] for i in range(self.num)]
         asked = [parse(caption, vocabulary).attributes for caption in self.captions]
         known = set(judge.attribute_names)
@@ -48,8 +47,8 @@ class T2DEvaluation:
 
     def _edits(self, network):
         device = next(network.parameters()).device
-        for start in range(0, self.num, BATCH_SIZE):
-            captions = self.captions[start : start + BATCH_SIZE]
+        for start in range(0, self.num, self.batch_size):
+            captions = self.captions[start : start + self.batch_size]
             z = latents_of_seeds(range(start, start + len(captions)), self.generator.z_dim).to(device)
             ws = self.generator.mapping(z, truncation_psi=self.psi)
             yield self.generator.synthesis(ws + network(ws[:, 0], network.encode_text(captions, self.clip)))
@@ -57,7 +56,7 @@ class T2DEvaluation:
     def _statistics_of_data(self):
         if self._data_statistics is None:
             device = next(self.judge.parameters()).device
-            chunks = [range(i, min(i + BATCH_SIZE, self.num)) for i in range(0, self.num, BATCH_SIZE)]
+            chunks = [range(i, min(i + self.batch_size, self.num)) for i in range(0, self.num, self.batch_size)]
             images = (from_uint8(self.data.batch(list(chunk)).images_u8).to(device) for chunk in chunks)
             self._data_statistics = feature_statistics(torch.cat([self.judge.features(image) for image in images]))
         return self._data_statistics

@@ -122,6 +122,9 @@ def stylegan2_config(preset: str, *, resolution: int | None = None, init: str | 
         generator = _read_config(files["generator"], "G_ema", "stylegan2-generator", GeneratorConfig)
         if "discriminator" in files:
             discriminator = _read_config(files["discriminator"], "D", "stylegan2-discriminator", DiscriminatorConfig)
+        if generator.image_channels != 3:
+            raise ConfigError(f"{files['generator']}: draws images of {generator.image_channels} channels; the "
+                              "pictures of a data set are RGB, so start from a generator of 3")  # fmt: skip
         if resolution not in (None, generator.resolution):
             raise ConfigError(f"{files['generator']}: draws {generator.resolution} px, not {resolution}; "
                               "leave --resolution out")  # fmt: skip

@@ -1,0 +1,94 @@
+"""What a command imports before it answers: nothing large that the answer does not need."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+
+HEAVY = ("open_clip", "timm", "torchvision", "scipy", "torch._dynamo", "transformers", "huggingface_hub")
+
+_RUN = """
+import importlib, io, json, sys, contextlib
+lines = []
+for module, arguments in json.loads(sys.argv[1]):
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            importlib.import_module("styleT2I." + module).main.main(args=arguments, prog_name=module)
+    except SystemExit as end:
+        status = end.code
+    lines.append([status, said.getvalue(), "torch" in sys.modules])
+print(json.dumps({"lines": lines, "modules": sorted(sys.modules)}))
+"""
+
+
+def run(*commands):
+    """Each command's [status, stderr, whether torch is there then], and all modules of the process."""
+    done = subprocess.run([sys.executable, "-c", _RUN, json.dumps(commands)], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    return result["lines"], result["modules"]
+
+
+def test_a_cold_generate_imports_no_large_library_beside_torch(tmp_path):
+    arguments = ["--text", "he is wearing lipstick", "--seeds", "0", "--device", "cpu", "--outdir", str(tmp_path)]
+    ((status, said, _),), modules = run(("generate", arguments))
+    assert (status, said) == (0, "") and (tmp_path / "seed0000.png").is_file()
+    assert not [name for name in HEAVY if name in modules]
+
+
+GENERATE = ["--outdir", "out", "--text"]
+REFUSED = [
+    ("generate", [*GENERATE, ""], "the text is empty"),
+    ("generate", [*GENERATE, "?!"], "has no words"),
+    ("generate", [*GENERATE, "qwerty zxcv"], "is understood"),
+    ("generate", [*GENERATE, "he is waering a hat", "--strict"], "waering"),
+    ("generate", [*GENERATE, "he smiles", "--adjust-method", "papr"], "papr"),
+    ("generate", [*GENERATE, "he smiles", "--device", "gpu"], "gpu"),
+    ("generate", [*GENERATE, "he smiles", "--model", "/nosuch"], "nosuch"),
+    ("generate", [*GENERATE, "he smiles", "--t2d", "/nosuch.json"], "nosuch"),
+    ("edit", ["--set", "lipstik=1", "--outdir", "out"], "lipstik"),
+    ("train_t2d", ["--preset", "celebahq", "--model", "minifaces", "--outdir", "out"], "--data"),
+]
+
+
+def test_what_can_be_refused_without_torch_is():
+    lines, modules = run(*(command[:2] for command in REFUSED))
+    for (_, _, expected), (status, said, has_torch) in zip(REFUSED, lines, strict=True):
+        assert status == 2 and expected in said and said.count("\n") == 1, said
+        assert not has_torch, said
+    assert "numpy" not in modules
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_words_told_by_a_folder_are_those_of_its_networks(tmp_path, strict):
+    from styleT2I.attributes.prompt import understand
+    from styleT2I.attributes.vocabulary import load_vocabulary
+    from styleT2I.errors import PromptError
+    from styleT2I.formats.known_words import known_words, local_folder
+    from styleT2I.generation.pipeline import StyleT2I
+    from tests.tiny_model import write_tiny_model
+
+    folder = local_folder(write_tiny_model(tmp_path))
+    pipeline, vocabulary = StyleT2I.from_pretrained(tmp_path, device="cpu"), load_vocabulary("minifaces")
+
+    def answer(function):
+        try:
+            return function()
+        except PromptError as error:
+            return str(error)
+
+    for text in ("he smiles", "he is waering a hat", "zxcv", "a man " * 20):
+        early = answer(lambda text=text: understand(text, known_words(folder), vocabulary, strict=strict))
+        assert early == answer(lambda text=text: pipeline.understand(text, strict=strict))
+
+
+def test_a_folder_that_does_not_tell_its_words_is_left_to_the_networks(tmp_path):
+    from styleT2I.formats.known_words import known_words, local_folder
+    from tests.tiny_model import write_tiny_model
+
+    assert known_words(local_folder(write_tiny_model(tmp_path, without=("t2d",)))) is None
+    assert local_folder(tmp_path / "t2d.json") is None
