@@ -83,3 +83,10 @@ def test_a_model_without_an_a2d_measures_text_to_direction_alone_or_says_what_is
     alone = invoke(*arguments, "--adjust-method", "none")
     assert alone.exit_code == 0, alone.output
     assert "gain" not in alone.output
+
+
+def test_few_captions_leave_r_precision_to_the_pictures_that_have_99_mismatched_ones():
+    result = invoke("--suite", "clip", "--num", "120")
+    assert result.exit_code == 0, result.output
+    ranked = [int(line.split()[1]) for line in result.output.splitlines() if "r_precision_num" in line]
+    assert len(ranked) == 2 and all(0 < num < 120 for num in ranked)
