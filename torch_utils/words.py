@@ -1,6 +1,7 @@
-"""Text -> words in the form that the parser and the word tokenizer share."""
+"""Text -> words in the form that the parser and the word tokenizer share, and which known word was meant."""
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 
@@ -57,3 +58,36 @@ def is_mark(word: str) -> bool:
 def plain_words(text: str) -> list[str]:
     """Return the words without marks and possessive endings: "She isn't gray-haired!" -> she is not gray haired."""
     return [word.text for word in split_words(text) if not is_mark(word.text) and word.text != "'s"]
+
+
+def nearest_word(word: str, known: Iterable[str]) -> str | None:
+    """The known word that a misspelt one must have meant: one slip away (two from seven letters on), the first of equals.
+
+    A slip is a letter too many, too few, wrong, or swapped with its neighbour. None where none is that near, as for
+    words of three letters or fewer, of which too many are.
+    """
+    limit = 0 if len(word) < 4 else 1 if len(word) < 7 else 2
+    best, letters = None, set(word)
+    for other in known if limit else ():
+        if abs(len(other) - len(word)) > limit or len(letters.difference(other)) > limit:
+            continue
+        slips = _slips(word, other)
+        if slips <= limit:
+            best, limit = other, slips - 1
+            if limit < 0:
+                break
+    return best
+
+
+def _slips(one: str, other: str) -> int:
+    """Edit distance in which a swap of neighbours counts once (optimal string alignment)."""
+    before, last = [], list(range(len(other) + 1))
+    for i, letter in enumerate(one, start=1):
+        row = [i]
+        for j, wanted in enumerate(other, start=1):
+            best = min(row[-1] + 1, last[j] + 1, last[j - 1] + (letter != wanted))
+            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == wanted:
+                best = min(best, before[j - 2] + 1)
+            row.append(best)
+        before, last = last, row
+    return last[-1]

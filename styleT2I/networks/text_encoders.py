@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +9,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from styleT2I.errors import ConfigError
-from styleT2I.torch_utils.words import plain_words
+from styleT2I.torch_utils.words import nearest_word, plain_words
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class GruTextEncoder(nn.Module):
     def unknown_words(self, text: str) -> list[tuple[str, str | None]]:
         """Words of the text that are not in the table, each with the nearest one that is (or None)."""
         missing = [word for word in dict.fromkeys(plain_words(text)) if word not in self.index]
-        return [(word, next(iter(difflib.get_close_matches(word, self.config.words, 1)), None)) for word in missing]
+        return [(word, nearest_word(word, self.config.words)) for word in missing]
 
     def overlong(self, text: str) -> int:
         """How many words of the text are not read: none, whatever its length."""

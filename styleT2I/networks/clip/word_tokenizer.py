@@ -1,11 +1,9 @@
 """A word-level tokenizer for a CLIP with a small closed vocabulary; its whole state is a word list."""
 
-import difflib
-
 import torch
 
 from styleT2I.errors import ConfigError
-from styleT2I.torch_utils.words import plain_words
+from styleT2I.torch_utils.words import nearest_word, plain_words
 
 
 class WordTokenizer:
@@ -60,4 +58,4 @@ class WordTokenizer:
     def unknown_words(self, text: str) -> list[tuple[str, str | None]]:
         """Return the words without an id, each once, with the known word nearest in spelling (or None)."""
         missing = [word for word in dict.fromkeys(plain_words(text)) if word not in self._ids]
-        return [(word, next(iter(difflib.get_close_matches(word, self.words, n=1)), None)) for word in missing]
+        return [(word, nearest_word(word, self.words)) for word in missing]

@@ -259,3 +259,10 @@ def test_a_plain_sentence_without_attributes_is_accepted(pipeline):
 
 def test_a_contradiction_is_a_warning(pipeline):
     assert "contradicts itself" in pipeline.understand("he is a woman with a beard").warnings[0]
+
+
+def test_the_hint_for_a_word_is_that_of_the_attributes_command(pipeline):
+    warnings = pipeline.understand("he is waering lipstik with a friend from Berlin").warnings
+    assert '"waering" is not known and is ignored; did you mean "wearing"?' in warnings
+    assert '"berlin" is not known and is ignored' in warnings
+    assert any(line.startswith("no attribute") and '"friend"' in line for line in warnings)
