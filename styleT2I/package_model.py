@@ -44,6 +44,9 @@ def main(model, vocabulary, name, half, licence, outdir, **components):
     if vocabulary == "none":
         packaged.vocabulary = None
     manifest = packaged.save(outdir, name or Path(outdir).resolve().name, half=half, licence=licence)
+    for role, source in packaged.left_out.items():
+        what = f"the {role} of {source} steers that model's own generator and was left out"
+        click.echo(f"note: {what}; --{role} {source} packages it all the same", err=True)
     size = sum(path.stat().st_size for path in manifest.parent.iterdir() if path.is_file())
     click.echo(f"{manifest}: {len(packaged.sources)} components, {size / 1e6:.1f} MB")
 

@@ -61,7 +61,7 @@ def plain_words(text: str) -> list[str]:
 
 
 def nearest_word(word: str, known: Iterable[str]) -> str | None:
-    """The known word that a misspelt one must have meant: one slip away (two from seven letters on), the first of equals.
+    """The known word that a misspelt one must have meant: one slip away (two from seven letters on).
 
     A slip is a letter too many, too few, wrong, or swapped with its neighbour. None where none is that near, as for
     words of three letters or fewer, of which too many are.

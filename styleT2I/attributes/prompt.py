@@ -27,8 +27,13 @@ def understand(text: str, text_encoder, vocabulary: Vocabulary | None, *, strict
 
     text_encoder: has unknown_words(text) -> [(word, nearest known or None)] and overlong(text) -> tokens too many.
     strict: a word that the model does not know is an error and no warning.
-    PromptError for a text that is empty, too long, or of which nothing is understood.
+    PromptError for what is no string, empty, too long, or of which nothing is understood.
     """
+    if not isinstance(text, str):
+        raise PromptError(
+            f"the text is a {type(text).__name__}; draw one sentence, a string, at a time: "
+            "[pipeline.generate(text) for text in texts]"
+        )
     text = " ".join(text.split())
     if not text:
         raise PromptError(f'the text is empty; describe a face, for example "{EXAMPLE}"')
@@ -45,7 +50,8 @@ def understand(text: str, text_encoder, vocabulary: Vocabulary | None, *, strict
         raise PromptError(
             f'the text "{_short(text)}" is {text_encoder.overlong(text)} tokens too long for this model; shorten it'
         )
-    unknown = list(_unknown_lines(dict(unread), {item.word: item.nearest for item in parsed.unknown} if parsed else None))
+    unparsed = {item.word: item.nearest for item in parsed.unknown} if parsed else None
+    unknown = list(_unknown_lines(dict(unread), unparsed))
     if strict and unknown:
         raise PromptError(f"{unknown[0]} (--strict)")
     warnings = unknown + [f"the text {line}" for line in (parsed.contradictions if parsed else ())]

@@ -14,7 +14,6 @@ from styleT2I.networks.faces.regions import RegionFinder
 from styleT2I.torch_utils.images import from_uint8, heat_u8, make_grid_u8, text_strip_u8, to_uint8
 
 PANEL_SIZE = 128  # pixels of a panel, at least: small faces are enlarged
-STRIP_STRENGTHS = (-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0)
 _OUTLINE = (0, 255, 255)
 
 
@@ -64,16 +63,24 @@ def explain_u8(pipeline: StyleT2I, result: Result, num_seeds: int = 4) -> torch.
 
 @torch.no_grad()
 def strip_u8(
-    pipeline: StyleT2I, latents, name: str, strengths: Sequence[float] = STRIP_STRENGTHS, **settings
+    pipeline: StyleT2I, latents, name: str, strengths: Sequence[float] | None = None, **settings
 ) -> torch.Tensor:
     """One picture [3, H, W] uint8: each latent a row, each strength of one attribute a column with its number above.
 
-    latents and settings (truncation_psi, noise_mode) as `StyleT2I.edit` takes them.
+    strengths: nine from -2 to 2 where None. latents and settings (truncation_psi, noise_mode) as `StyleT2I.edit` takes
+    them.
     """
+    strengths = strip_strengths() if strengths is None else strengths
     columns = [pipeline.edit(latents, {name: strength}, **settings).images_u8 for strength in strengths]
     images = torch.stack(columns, dim=1).flatten(0, 1)  # [N * strengths, 3, R, R]
-    labels = _labels([f"{name} {strength:+g}" for strength in strengths], images.shape[-1] * _scale(images))
+    said = [f"{name} {strength:+g}" if strength else "unedited (0)" for strength in strengths]
+    labels = _labels(said, images.shape[-1] * _scale(images))
     return torch.cat([labels, make_grid_u8(images, len(strengths), pad=0, scale=_scale(images))], dim=1)
+
+
+def strip_strengths(low: float = -2.0, high: float = 2.0, num: int = 9) -> list[float]:
+    """`num` strengths at equal distances from low to high, rounded so that labels stay short."""
+    return [round(low + (high - low) * k / (num - 1), 3) for k in range(num)]
 
 
 def _shown_step(one: AttributeFound, norm: torch.Tensor) -> torch.Tensor:

@@ -48,6 +48,7 @@ class Model:
         self.precision = precision
         self.offline = offline
         self.sources = {role: source for role, source in sources.items() if source is not None}
+        self.left_out = {}  # role -> model that has it, of direction networks whose generator was replaced
         self._networks, self._hashes, self._steps, self._infos = {}, {}, {}, {}
 
     @classmethod
@@ -56,7 +57,8 @@ class Model:
     ) -> Model:
         """Open a model: a folder, a name, an address or hf://owner/name; replacements take its components' places.
 
-        A replaced generator leaves the model's direction networks behind: they steer another latent space.
+        A replaced generator leaves the model's direction networks behind, in `left_out`: they steer another latent
+        space.
         """
         folder = read_model_folder(resolve(model, MODEL, offline=offline))
         kept = dict(folder.files)
@@ -64,7 +66,9 @@ class Model:
             kept = {role: file for role, file in kept.items() if role not in STEERING_ROLES}
         given = {role: source for role, source in replacements.items() if source is not None}
         settings = {"device": device, "offline": offline, "precision": precision}
-        return cls(kept | given, vocabulary=vocabulary or folder.vocabulary, name=folder.name, **settings)
+        opened = cls(kept | given, vocabulary=vocabulary or folder.vocabulary, name=folder.name, **settings)
+        opened.left_out = {role: str(model) for role in folder.files if role not in opened.sources}
+        return opened
 
     def network(self, role: str) -> torch.nn.Module:
         """The network of a role; CheckpointError when there is none, or it contradicts those loaded before."""
@@ -130,6 +134,12 @@ class Model:
         return f"the {role} given" if isinstance(source, torch.nn.Module) else str(source)
 
     def _missing(self, role):
+        if role in self.left_out:
+            other = self._where("generator")
+            return (
+                f"the {role} of model {self.name!r} steers that model's own generator, which {other} replaces; name "
+                f"one for this generator with --{role} FILE, or use it all the same with --{role} {self.left_out[role]}"
+            )
         if role not in STEERING_ROLES:
             return f"model {self.name!r} has no {role}; it has {', '.join(self.sources) or 'nothing'}"
         what, needs = {

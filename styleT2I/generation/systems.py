@@ -22,6 +22,7 @@ from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.generation.results import GRID_FACE_SIZE, versions
 from styleT2I.generation.sentence_encoders import ClipReader, DamsmReader, FileReader, WordReader
+from styleT2I.generation_arguments import prompt_of
 from styleT2I.sources.resolve import MODEL, resolve
 from styleT2I.torch_utils.batching import in_micro_batches
 from styleT2I.torch_utils.images import from_uint8, make_grid_u8, to_uint8
@@ -144,8 +145,7 @@ class TextGAN:
 
     def generate(self, text: str | Prompt, seeds: Iterable[int] = range(8), *, strict: bool = False) -> Drawing:
         """Draw the sentence, one picture a seed; PromptError, CheckpointError."""
-        prompt = text if isinstance(text, Prompt) else self.understand(text, strict=strict)
-        seeds = tuple(seeds)
+        prompt, seeds = prompt_of(self, text, strict), tuple(seeds)
         if not seeds:
             raise ConfigError("no seeds given; pass for example seeds=range(8)")
         images_u8 = to_uint8(self.sample([prompt] * len(seeds), seeds))
@@ -196,7 +196,7 @@ def open_text_gan(
     given = {"clip": clip, "text_encoder": text_encoder}
     if captions is not None:
         if text_encoder is None:
-            raise ConfigError("--captions has the words of a text encoder; name that too, with --text-encoder")
+            raise ConfigError("--dictionary has the words of a text encoder; name that too, with --text-encoder")
         read = read_network(resolve(text_encoder, "text_encoder", offline=offline))
         given["text_encoder"] = with_dictionary(read, Path(captions))
     settings = {"device": device, "offline": offline}
@@ -213,7 +213,7 @@ def open_text_gan(
     gan = TextGAN(opened, role, table)
     for option, reader in (("clip", ClipReader), ("text_encoder", DamsmReader)):
         if given[option] is not None and not isinstance(gan.reader, reader):
-            raise ConfigError(f"{gan.name}: does not read its sentences by the {option} given; drop it")
+            raise ConfigError(f"{gan.name}: does not read its sentences by the {option} given; leave it out")
     return gan
 
 

@@ -29,6 +29,7 @@ TOP = {
     "margins",
     "results",
     "editing",
+    "generation_arguments",
     "explain",
     "pipeline",
     "training",

@@ -82,11 +82,13 @@ def _settle(mentions, vocabulary) -> tuple[dict[str, bool], list[str]]:
     for name in vocabulary.names:
         if (name, True) in first and (name, False) in first:
             disputed.add(name)
-            contradictions.append(f'contradicts itself about {name}: "{first[name, True]}" against "{first[name, False]}"')
+            sides = f'"{first[name, True]}" against "{first[name, False]}"'
+            contradictions.append(f"contradicts itself about {name}: {sides}")
     for group in vocabulary.exclusive:
         said = [name for name in group.attributes if (name, True) in first and name not in disputed]
         if len(said) > 1:
-            contradictions.append(f"contradicts itself about {group.name}: " + " against ".join(f'"{first[name, True]}"' for name in said))
+            sides = " against ".join(f'"{first[name, True]}"' for name in said)
+            contradictions.append(f"contradicts itself about {group.name}: {sides}")
             disputed.update(said)
     stated = {name: value for name, value in first if name not in disputed}
     return {name: stated[name] for name in vocabulary.names if name in stated}, contradictions
