@@ -133,7 +133,10 @@ def run_command(path, model, images, prompts, function, num, shard, calibration,
     plan, vocabulary = load_plan(path)
     confusions = _read_calibration(calibration, plan, vocabulary)
     audit = Audit(plan, vocabulary, _subject(model, images, prompts, function, num, device), num, device=device)
-    audit.run(outdir, shard, confusions)
+    try:
+        audit.run(outdir, shard, confusions)
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt("finished compositions are kept: the same command goes on from there") from error
     _keep_options(outdir)
     if shard[1] == 1:
         result = audit.result(outdir, confusions)

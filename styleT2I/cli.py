@@ -65,8 +65,8 @@ class _OneLineErrors:
                 raise
             text = error.format_message() if isinstance(error, click.ClickException) else str(error)
             _fail(text, 2)
-        except (KeyboardInterrupt, click.Abort):
-            _fail("interrupted", 130)
+        except (KeyboardInterrupt, click.Abort) as error:
+            _fail(f"interrupted{_after_semicolon(str(error.__cause__ or error))}", 130)
         sys.exit(status if isinstance(status, int) else 0)
 
 
@@ -106,6 +106,10 @@ class Group(_OneLineErrors, click.Group):
 
 def _show_warning(message, category, filename, lineno, file=None, line=None):
     click.echo(f"warning: {' '.join(str(message).split())}", err=True)
+
+
+def _after_semicolon(text):
+    return f"; {text}" if text else ""
 
 
 def _fail(text, status):

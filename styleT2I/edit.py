@@ -83,11 +83,10 @@ def main(settings, seeds, latents, strip, strip_range, strip_steps, model, gener
     pipeline = StyleT2I.from_pretrained(model, device=device, precision=precision, generator=generator, a2d=a2d)
     given = read_latents(latents) if latents else seeds
     result = pipeline.edit(given, strengths or {strip: 0.0}, truncation_psi=trunc, noise_mode=noise_mode)
-    names = [f"seed{seed:04d}" for seed in seeds] if not latents else [f"{i:04d}" for i in range(len(result.ws))]
     record = {**result.to_dict(), "command": shlex.join(["python", "-m", "styleT2I.edit", *sys.argv[1:]])}
     with staged_folder(outdir) as staging:
         if strengths:
-            for name, image in zip(names, result.images_u8, strict=True):
+            for name, image in zip(result.names, result.images_u8, strict=True):
                 save_png(staging / f"{name}.png", image)
             save_png(staging / "grid.png", result.grid_u8(columns, num=NUM_IN_GRID))
         shown, name = given if latents else seeds[:NUM_IN_STRIP], strip or next(iter(strengths))
@@ -95,7 +94,7 @@ def main(settings, seeds, latents, strip, strip_range, strip_steps, model, gener
         strip_image = strip_u8(pipeline, shown, name, wanted, truncation_psi=trunc, noise_mode=noise_mode)
         save_png(staging / "strip.png", strip_image)
         write_json_atomic(staging / "edit.json", record | ({"latents": str(latents)} if latents else {}))
-    made = f"{counted(len(names), 'image')}, grid.png and strip.png" if strengths else "strip.png"
+    made = f"{counted(len(result.names), 'image')}, grid.png and strip.png" if strengths else "strip.png"
     done(f"{made} in {outdir}", f"look at {Path(outdir) / 'strip.png'} for a strength that suits")
 
 

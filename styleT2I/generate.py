@@ -175,8 +175,8 @@ def _draw(pipeline, prompt, seeds, settings, ncol, explain, outdir, progress) ->
         records = []
         for start in range(0, len(seeds), CHUNK):
             result = pipeline.generate(prompt, seeds[start : start + CHUNK], **settings)
-            for seed, image in zip(result.seeds, result.images_u8, strict=True):
-                save_png(staging / f"seed{seed:04d}.png", image)
+            for name, image in zip(result.names, result.images_u8, strict=True):
+                save_png(staging / f"{name}.png", image)
             if start == 0:
                 save_png(staging / "grid.png", result.grid_u8(ncol))
             if start == 0 and explain:

@@ -2,7 +2,7 @@
 
 import click
 
-from styleT2I.cli import command, device_option, outdir_option, seed_option
+from styleT2I.cli import command, device_option, outdir_option, seed_option, trained
 
 PRESETS = ("minifaces", "minifaces-eval", "celebahq", "cub")
 DEFAULT_STEPS = {"minifaces": 1500, "minifaces-eval": 1000}
@@ -57,6 +57,8 @@ def main(outdir, preset, data, steps, eval_every, resume, seed, device, **settin
             eval_every=eval_every, snapshot_every=eval_every, checkpoint_every=eval_every, resume=resume,
         ),
     )  # fmt: skip
+    component = f"{outdir}/{config.name}.json"
+    trained(component, "styleT2I.train_t2d", "--clip", component, "--outdir", "runs/t2d")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import click
 
-from styleT2I.cli import build_kernels, command, device_option, outdir_option, precision_option, seed_option
+from styleT2I.cli import build_kernels, command, device_option, outdir_option, precision_option, seed_option, trained
 
 PRESETS = ("stylegan2-config-f", "minifaces64", "minifaces128")
 
@@ -63,6 +63,9 @@ def main(outdir, preset, resolution, init, kimg, eval_kimg, checkpoint_kimg, res
             checkpoint_every=steps(checkpoint_kimg or eval_kimg), resume=resume,
         ),
     )  # fmt: skip
+    component = f"{outdir}/generator.json"
+    trained(component, "styleT2I.train_t2d", "--generator", component, "--clip", "CLIP", "--data", "DATA", "--outdir",
+            "runs/t2d")  # fmt: skip
 
 
 if __name__ == "__main__":

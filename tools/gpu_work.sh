@@ -50,11 +50,11 @@ for stage in "${stages[@]}"; do
     ;;
   baselines)
     kimg=${BASELINE_KIMG:-400}
-    "$python" -m styleT2I.train_baseline --model damsm --kimg "$kimg" --device cuda --outdir "$out/runs/damsm"
+    "$python" -m styleT2I.train_baseline --system damsm --kimg "$kimg" --device cuda --outdir "$out/runs/damsm"
     for system in gan_int_cls stackgan attngan dfgan; do
       reader=()
       case $system in attngan | dfgan) reader=(--damsm "$out/runs/damsm") ;; esac
-      "$python" -m styleT2I.train_baseline --model "$system" "${reader[@]}" --kimg "$kimg" --eval-kimg 40 \
+      "$python" -m styleT2I.train_baseline --system "$system" "${reader[@]}" --kimg "$kimg" --eval-kimg 40 \
         --judge "$model/judges_guide.json" --device cuda --outdir "$out/runs/$system"
       "$python" -m styleT2I.package_model --model "$out/runs/$system" --half --outdir "$out/$system"
       tail -n 1 "$out/runs/$system/stats.jsonl"

@@ -75,7 +75,7 @@ def find_model(name: str | Path) -> Path:
     known = {found.parent.name: found.parent for root in reversed(roots) for found in root.glob(f"*/{MANIFEST}")}
     if str(name) in SYSTEMS and str(name) not in known:
         raise CheckpointError(
-            f"no weights of {name} are here: train it with python -m styleT2I.train_baseline --model {name} --outdir "
+            f"no weights of {name} are here: train it with python -m styleT2I.train_baseline --system {name} --outdir "
             "DIR and name that folder"
         )
     if str(name) not in known:

@@ -23,6 +23,8 @@ def named_strengths(attributes: Mapping[str, float], model: Model) -> dict[str, 
     """
     if model.vocabulary is None:
         raise ConfigError(f"model {model.name!r} has no vocabulary, so attributes have no names")
+    if not isinstance(attributes, Mapping):
+        raise ConfigError(f'attributes are {attributes!r}; give each its strength, for example {{"lipstick": 1}}')
     strengths = {}
     for term, strength in attributes.items():
         name, is_positive = model.vocabulary.resolve(term)

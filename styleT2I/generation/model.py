@@ -134,12 +134,6 @@ class Model:
         return f"the {role} given" if isinstance(source, torch.nn.Module) else str(source)
 
     def _missing(self, role):
-        if role in self.left_out:
-            other = self._where("generator")
-            return (
-                f"the {role} of model {self.name!r} steers that model's own generator, which {other} replaces; name "
-                f"one for this generator with --{role} FILE, or use it all the same with --{role} {self.left_out[role]}"
-            )
         if role not in STEERING_ROLES:
             return f"model {self.name!r} has no {role}; it has {', '.join(self.sources) or 'nothing'}"
         what, needs = {
@@ -147,7 +141,14 @@ class Model:
             "a2d": ("Attribute-to-Direction", "--judge JUDGE --segmenter SEGMENTER"),
         }[role]
         command = f"python -m styleT2I.train_{role} --generator {self._where('generator')} --clip {self._where('clip')}"
-        return f"model {self.name!r} has no {what} network; train one with: {command} {needs} --outdir DIR"
+        training = f"train one with: {command} {needs} --outdir DIR"
+        if role not in self.left_out:
+            return f"model {self.name!r} has no {what} network; {training}"
+        return (
+            f"the {role} of model {self.name!r} steers that model's own generator, which {self._where('generator')} "
+            f"replaces; name another with --{role} FILE (--{role} {self.left_out[role]} takes it all the same), "
+            f"or {training}"
+        )
 
     def _saved_vocabulary(self, folder):
         """The manifest's entry: the name of an embedded vocabulary, or of the file copied into the folder."""

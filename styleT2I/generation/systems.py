@@ -20,7 +20,7 @@ from styleT2I.formats.model_folder import MANIFEST, ROLES, SYSTEMS, read_model_f
 from styleT2I.generation.adjustment import AdjustmentConfig
 from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I
-from styleT2I.generation.results import GRID_FACE_SIZE, versions
+from styleT2I.generation.results import GRID_FACE_SIZE, Images, versions
 from styleT2I.generation.sentence_encoders import ClipReader, DamsmReader, FileReader, WordReader
 from styleT2I.generation_arguments import prompt_of
 from styleT2I.sources.resolve import MODEL, resolve
@@ -67,8 +67,8 @@ class StyleT2ISystem:
         return self.pipeline.model.describe()
 
 
-@dataclass(frozen=True)
-class Drawing:
+@dataclass(frozen=True, repr=False)
+class Drawing(Images):
     """Pictures of one sentence by a TextGAN, one a seed."""
 
     prompt: Prompt
@@ -97,6 +97,9 @@ class Drawing:
     @property
     def resolution(self) -> int:
         return self.images_u8.shape[-1]
+
+    def _title(self):
+        return repr(self.prompt.text)
 
 
 class TextGAN:

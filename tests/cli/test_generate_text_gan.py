@@ -71,7 +71,7 @@ def test_a_baseline_whose_weights_are_not_there_names_its_training(name, tmp_pat
     monkeypatch.setenv("STYLET2I_CACHE", str(tmp_path))
     arguments = ["--model", name, "--text", "he smiles", "--outdir", str(tmp_path / "out")]
     result = CliRunner().invoke(main, arguments)
-    assert result.exit_code == 2 and f"styleT2I.train_baseline --model {name} --outdir" in result.output
+    assert result.exit_code == 2 and f"styleT2I.train_baseline --system {name} --outdir" in result.output
     assert result.output.count("\n") == 1 and not (tmp_path / "out").exists()
 
 

@@ -40,7 +40,7 @@ def task_config(system: str, preset: str, damsm: str | Path | None = None, **opt
         return baseline_config.baseline_config(system, preset, **given)
     if system == "attngan" and "text_encoder" not in given:
         raise ConfigError(
-            "AttnGAN learns from DAMSM's encoders: train --model damsm and name its folder with --damsm"
+            "AttnGAN learns from DAMSM's encoders: train --system damsm and name its folder with --damsm"
         )
     if "data" in given:
         given["data"] = (given["data"],)

@@ -62,7 +62,7 @@ class A2DConfig:
         if self.batch_size < 1 or self.lr <= 0 or self.eval_num < 1:
             raise ConfigError("batch_size and eval_num of A2D training start at 1, and lr is above 0")
         if self.glove and self.text_encoder != "gru":
-            raise ConfigError("glove vectors are read by the GRU text encoder only; add --text-encoder gru")
+            raise ConfigError("glove vectors are read by the GRU text encoder only; add --text-features gru")
 
 
 _PAPER = {"batch_size": 40, "lr": 1e-4, "truncation_psi": 0.5, "eval_psi": 0.5, "text_encoder": "gru"}

@@ -64,7 +64,7 @@ class T2DConfig:
                 f"the contrastive loss compares captions: batch_size must be at least 2, not {self.batch_size}"
             )
         if self.glove and self.text_encoder != "gru":
-            raise ConfigError("glove vectors are read by the GRU text encoder only; add --text-encoder gru")
+            raise ConfigError("glove vectors are read by the GRU text encoder only; add --text-features gru")
 
 
 _PAPER = {"batch_size": 40, "lr": 1e-4, "truncation_psi": 0.5, "eval_psi": 0.5, "text_encoder": "gru"}

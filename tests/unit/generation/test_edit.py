@@ -118,3 +118,27 @@ def test_a_latents_file_that_is_none_is_one_line(tmp_path):
     for name in ("pickled.npy", "nan.npy", "whole.npy", "text.npy", "two.safetensors", "missing.npy"):
         with pytest.raises(CheckpointError, match=name):
             read_latents(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "attributes, named",
+    [
+        ({"lipstick": "much"}, "strength of 'lipstick' is 'much'"),
+        ({"lipstick": None}, "strength of 'lipstick' is None"),
+        ("lipstick", "give each its strength"),
+        ({"blond_hair": 1, "black_hair": 0.5}, "exclude each other"),
+    ],
+)
+def test_strengths_are_checked_as_the_command_checks_them(pipeline, attributes, named):
+    with pytest.raises(ConfigError, match=named):
+        pipeline.edit([0], attributes)
+
+
+def test_a_strength_may_be_written_and_one_of_a_group_may_be_on_while_others_go_off(pipeline):
+    assert pipeline.edit([0], {"lipstick": "1"}).strengths == {"lipstick": 1.0}
+    assert pipeline.edit([0], {"blond_hair": 1, "black_hair": -1}).strengths == {"blond_hair": 1, "black_hair": -1}
+
+
+def test_a_strength_beyond_what_faces_bear_is_a_warning(pipeline):
+    with pytest.warns(UserWarning, match="lipstick is beyond 2"):
+        pipeline.edit([0], {"lipstick": 2.5})
