@@ -49,7 +49,7 @@ def stages(outdir, device):
              "--half", "--outdir", model],
             f"{model}/model.json",
         ),
-        "evaluate": ("evaluate", ["--model", model, "--json", f"{outdir}/results.json", *on], f"{outdir}/results.json"),
+        "evaluate": ("evaluate", ["--model", model, "--out", f"{outdir}/results.json", *on], f"{outdir}/results.json"),
     }  # fmt: skip
 
 

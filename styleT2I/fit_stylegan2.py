@@ -2,10 +2,16 @@
 
 import click
 
-from styleT2I.cli import command, device_option, outdir_option, seed_option, trained
+from styleT2I.cli import command, defaults_of, device_option, outdir_option, seed_option, trained
 
 
-@command(has_offline=True)
+def _defaults():
+    from styleT2I.training.stylegan2.renderer_fit import fit_config
+
+    return defaults_of(None, fit_config())
+
+
+@command(preset_defaults=_defaults, has_offline=True)
 @outdir_option
 @click.option("--steps", default=37000, type=click.IntRange(10), help="Optimisation steps of all stages together.")
 @click.option("--batch", type=click.IntRange(1), help="Scenes a step at the final resolution.")

@@ -2,12 +2,29 @@
 
 import click
 
-from styleT2I.cli import build_kernels, command, device_option, outdir_option, parts_of_model, seed_option, trained
+from styleT2I.cli import (
+    build_kernels,
+    command,
+    defaults_of,
+    device_option,
+    outdir_option,
+    parts_of_model,
+    seed_option,
+    trained,
+)
 
 PRESETS = ("minifaces", "celebahq", "cub", "ffhq", "nabirds")
 
 
-@command(renamed={"--text-encoder": "--text-features"})
+def _defaults():
+    from styleT2I.training.directions.a2d_config import preset_config
+
+    steps, config = preset_config("minifaces", generator="", clip="")
+    config = defaults_of("minifaces", config, steps=steps, text_features=config.text_encoder)
+    return {name: text for name, text in config.items() if name not in ("generator", "clip")}
+
+
+@command(preset_defaults=_defaults, renamed={"--text-encoder": "--text-features"})
 @outdir_option
 @click.option("--preset", default="minifaces", type=click.Choice(PRESETS), help="Settings to start from.")
 @click.option(

@@ -2,12 +2,20 @@
 
 import click
 
-from styleT2I.cli import command, device_option, outdir_option, seed_option, trained
+from styleT2I.cli import command, defaults_of, device_option, outdir_option, seed_option, trained
 
 MODELS = ("gan_int_cls", "stackgan", "damsm", "attngan", "dfgan")
 
 
-@command(renamed={"--model": "--system"})
+def _defaults():
+    from styleT2I.training.baselines.registry import task_config
+
+    kimg, config = task_config("dfgan", "minifaces", clip="")
+    shown = defaults_of("dfgan, minifaces", config, kimg=kimg)
+    return {name: text for name, text in shown.items() if name != "clip"}
+
+
+@command(preset_defaults=_defaults, renamed={"--model": "--system"})
 @outdir_option
 @click.option("--system", required=True, type=click.Choice(MODELS), help="Which system; damsm "
               "is the text and image encoder that attngan needs.")  # fmt: skip

@@ -2,13 +2,19 @@
 
 import click
 
-from styleT2I.cli import command, device_option, outdir_option, seed_option, trained
+from styleT2I.cli import command, defaults_of, device_option, outdir_option, seed_option, trained
 
 PRESETS = ("minifaces", "minifaces-eval", "celebahq", "cub")
 DEFAULT_STEPS = {"minifaces": 1500, "minifaces-eval": 1000}
 
 
-@command()
+def _defaults():
+    from styleT2I.training.clip.config import preset_config
+
+    return defaults_of("minifaces", preset_config("minifaces"), steps=DEFAULT_STEPS["minifaces"])
+
+
+@command(preset_defaults=_defaults)
 @outdir_option
 @click.option("--preset", default="minifaces", type=click.Choice(PRESETS), help="Settings to start from.")
 @click.option("--data", multiple=True, metavar="SPEC", help="Captioned pictures: a data set's folder, or "
@@ -20,7 +26,7 @@ DEFAULT_STEPS = {"minifaces": 1500, "minifaces-eval": 1000}
 @click.option("--architecture", type=click.Choice(["strided", "pooled"]), help="Image tower of a CLIP from scratch.")
 @click.option("--tune", type=click.Choice(["all", "paper", "release"]), help="Tensors to train: all; those the paper "
               "names; the three that the released script trains by mistake.")  # fmt: skip
-@click.option("--steps", type=click.IntRange(1), help="Optimisation steps.  [default: by preset]")
+@click.option("--steps", type=click.IntRange(1), help="Optimisation steps.")
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the data, where --steps is not given.")
 @click.option("--batch", "batch_size", type=int, help="Pairs a step.")
 @click.option("--lr", type=float, help="Peak learning rate of AdamW.")

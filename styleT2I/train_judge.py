@@ -2,12 +2,19 @@
 
 import click
 
-from styleT2I.cli import command, device_option, outdir_option, seed_option, trained
+from styleT2I.cli import command, defaults_of, device_option, outdir_option, seed_option, trained
 
 PRESETS = ("guide", "heldout")
 
 
-@command(has_offline=True)
+def _defaults():
+    from styleT2I.training.judges.judge import judge_config
+
+    steps, config = judge_config("guide")
+    return defaults_of("guide", config, steps=steps)
+
+
+@command(preset_defaults=_defaults, has_offline=True)
 @outdir_option
 @click.option("--preset", default="guide", type=click.Choice(PRESETS), help="Settings to start from.")
 @click.option("--data", multiple=True, metavar="SPEC", help="Labelled pictures: a data set's folder, or "

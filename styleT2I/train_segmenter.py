@@ -2,12 +2,18 @@
 
 import click
 
-from styleT2I.cli import command, device_option, outdir_option, seed_option, trained
+from styleT2I.cli import command, defaults_of, device_option, outdir_option, seed_option, trained
 
 DEFAULT_STEPS = 2000
 
 
-@command(has_offline=True)
+def _defaults():
+    from styleT2I.training.judges.segmenter import SegmenterTrainingConfig
+
+    return defaults_of(None, SegmenterTrainingConfig())
+
+
+@command(preset_defaults=_defaults, has_offline=True)
 @outdir_option
 @click.option("--data", multiple=True, metavar="SPEC", help="Pictures with region masks: a data set's folder, or "
               "minifaces:DISTRIBUTION/SPLIT[:NUM]; give it several times to pool.")  # fmt: skip

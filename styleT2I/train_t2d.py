@@ -2,12 +2,29 @@
 
 import click
 
-from styleT2I.cli import build_kernels, command, device_option, outdir_option, parts_of_model, seed_option, trained
+from styleT2I.cli import (
+    build_kernels,
+    command,
+    defaults_of,
+    device_option,
+    outdir_option,
+    parts_of_model,
+    seed_option,
+    trained,
+)
 
 PRESETS = ("minifaces", "celebahq", "cub", "ffhq", "nabirds")
 
 
-@command(renamed={"--text-encoder": "--text-features"})
+def _defaults():
+    from styleT2I.training.directions.t2d_config import preset_config
+
+    steps, config = preset_config("minifaces", generator="", clip="")
+    config = defaults_of("minifaces", config, steps=steps, text_features=config.text_encoder)
+    return {name: text for name, text in config.items() if name not in ("generator", "clip")}
+
+
+@command(preset_defaults=_defaults, renamed={"--text-encoder": "--text-features"})
 @outdir_option
 @click.option("--preset", default="minifaces", type=click.Choice(PRESETS), help="Settings to start from.")
 @click.option(
@@ -27,7 +44,8 @@ PRESETS = ("minifaces", "celebahq", "cub", "ffhq", "nabirds")
 @click.option("--theta", type=float, help="Norm of a direction that is free of penalty, in units of W.")
 @click.option("--theta-rel", type=float, help="The same in units of the mean distance of w from its mean.")
 @click.option("--no-norm-penalty", is_flag=True, help="Train without the norm penalty.")
-@click.option("--symmetric/--image-to-text", default=None, help="Which halves of the contrastive loss to use.")
+@click.option("--symmetric/--image-to-text", default=None, help="Whether the contrastive loss also asks "
+              "which image a sentence fits, or only, as the paper has it, which sentence an image fits.")
 @click.option("--contrastive-weight", type=click.FloatRange(0), help="Weight of the paper's contrastive loss.")
 @click.option("--flip-weight", type=click.FloatRange(0), help="Weight of the loss against captions with one attribute "
               "turned round, which leaves alone what the caption does not state.")  # fmt: skip

@@ -27,7 +27,7 @@ train() { # NAME ARGUMENTS...: trains adversarially, keeps the generator, measur
   "$python" -m styleT2I.train_stylegan2 --preset minifaces64 --data minifaces:biased/train:60000 \
     --judge "$model/judges_guide.json" --device cuda --outdir "$out/runs/$name" "$@"
   "$python" -m styleT2I.package_model --generator "$out/runs/$name/generator.json" --half --outdir "$out/$name"
-  "$python" -m styleT2I.evaluate --suite generator --trunc 1 --generator "$out/$name/generator.json" --json "$out/$name.json"
+  "$python" -m styleT2I.evaluate --suite generator --trunc 1 --generator "$out/$name/generator.json" --out "$out/$name.json"
   tail -n 1 "$out/runs/$name/stats.jsonl"
 }
 
@@ -40,7 +40,7 @@ for stage in "${stages[@]}"; do
     "$python" benchmarks/gpu_ops.py --json "$out/gpu_ops.json" ${CLONE:+--against "$CLONE"} | tee "$out/gpu_ops.log"
     ;;
   finish)
-    "$python" -m styleT2I.evaluate --suite generator --trunc 1 --json "$out/fitted.json"
+    "$python" -m styleT2I.evaluate --suite generator --trunc 1 --out "$out/fitted.json"
     train finish --init "$model/generator.json" --kimg "${KIMG:-600}" --d-warmup-kimg 50
     ;;
   scratch) train scratch --kimg "${KIMG:-2000}" ;;
@@ -60,8 +60,8 @@ for stage in "${stages[@]}"; do
       tail -n 1 "$out/runs/$system/stats.jsonl"
     done
     "$python" -m styleT2I.evaluate --suite systems --systems "$out/gan_int_cls,$out/stackgan,$out/attngan,$out/dfgan,minifaces" \
-      --table --json "$out/systems.json" --grid "$out/systems.png"
-    "$python" -m styleT2I.evaluate --suite style --systems "$out/gan_int_cls" --json "$out/style.json"
+      --table --out "$out/systems.json" --grid "$out/systems.png"
+    "$python" -m styleT2I.evaluate --suite style --systems "$out/gan_int_cls" --out "$out/style.json"
     ;;
   *)
     echo "unknown stage $stage" >&2

@@ -41,8 +41,8 @@ class Audit:
         self.subject.prepare(self.plan, vocabulary)
         if len(self.plan.settings) < len(plan.settings):
             warnings.warn(
-                f"{self.subject.describe()['name']} is audited as it draws: it has none of the plan's "
-                f"{len(plan.settings)} settings",
+                f"{self.subject.describe()['name']} has no truncation or adjustment; the plan's {len(plan.settings)} "
+                "settings are replaced by one, \"as drawn\"",
                 stacklevel=2,
             )
         self._cells = self.plan.drawn_cells(vocabulary)

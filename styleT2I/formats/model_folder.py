@@ -70,7 +70,7 @@ def find_model(name: str | Path) -> Path:
     if (path / MANIFEST).is_file():
         return path
     if path.is_dir():
-        raise CheckpointError(f"{path}: the folder holds no {MANIFEST}, so it is no model folder")
+        raise CheckpointError(f"{path}: the folder holds no {MANIFEST}, so it is not a model folder")
     roots = [Path(root) / "checkpoints" for root in styleT2I.__path__] + [cache_dir() / "models"]
     known = {found.parent.name: found.parent for root in reversed(roots) for found in root.glob(f"*/{MANIFEST}")}
     if str(name) in SYSTEMS and str(name) not in known:

@@ -160,7 +160,7 @@ class TextGAN:
         noise = latents_of_seeds([seed], self.network.noise_dim).to(self.model.device)
         made = self.network(noise, *self.features([prompt.text]))
         if not isinstance(made, AttnGANOutput) or not made.attention:
-            raise ConfigError(f"{self.name}: attends to no words, so there are no attention maps to draw")
+            raise ConfigError(f"{self.name}: does not attend to words, so there are no attention maps to draw")
         words = self.reader.known_words(prompt.text)
         return attention_picture_u8(made.images[-1][0], made.attention[-1][0], words)
 

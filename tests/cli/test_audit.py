@@ -108,7 +108,7 @@ def sighted(tmp_path_factory):
 
 def test_gaps_are_corrected_by_a_calibration_of_the_same_judge(folder, plan, sighted, tmp_path):
     path = tmp_path / "judge.json"
-    measured = audit("calibrate", plan, "--model", folder, "--num", "10", "--json", path, "--device", "cpu")
+    measured = audit("calibrate", plan, "--model", folder, "--num", "10", "--out", path, "--device", "cpu")
     assert measured.exit_code == 0, measured.output
     found = json.loads(path.read_text())
     for counts in found["cells"].values():

@@ -35,7 +35,7 @@ def task_config(system: str, preset: str, damsm: str | Path | None = None, **opt
         if "image_encoder" not in known:
             del given["image_encoder"]
     if unused := sorted(given.keys() - known):
-        raise ConfigError(f"{system} has no use for {unused[0]}; leave it out")
+        raise ConfigError(f"{unused[0]} does not go with {system}; leave it out")
     if system not in attngan_config.CONFIGS:
         return baseline_config.baseline_config(system, preset, **given)
     if system == "attngan" and "text_encoder" not in given:

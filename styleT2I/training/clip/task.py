@@ -138,7 +138,12 @@ class CLIPTask:
     def _build_reader(self) -> CaptionReader | None:
         if self.config.vocabulary is None or not self.data.names:
             if self.config.attribute_weight:
-                raise ConfigError("attribute losses need labelled data and a vocabulary; or set --attribute-weight 0")
+                lacking = (
+                    "no vocabulary is named: add --vocabulary NAME"
+                    if self.config.vocabulary is None
+                    else f"{', '.join(self.config.data)}: no attributes.csv, or not the same attributes: add one"
+                )
+                raise ConfigError(f"{lacking}, or train on captions alone with --attribute-weight 0")
             return None
         return CaptionReader(load_vocabulary(self.config.vocabulary), self.data.names)
 
