@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from styleT2I.cli import command, counted, device_option, done, group, model_option, outdir_option
+from styleT2I.cli import command, device_option, done, group, model_option, outdir_option
+from styleT2I.torch_utils.words import counted
 
 FAILED = 3  # exit status of an audit that a declared threshold fails
 _OPTIONS = "options.json"  # in an audit's folder

@@ -201,11 +201,6 @@ def trained(component, *command) -> None:
     done(f"trained: {component}", None, "python", "-m", *command)
 
 
-def counted(num: int, what: str) -> str:
-    """ "1 image", "8 images"."""
-    return f"{num} {what}{'' if num == 1 else 's'}"
-
-
 def _local_paths(given, offline):
     if not given:
         return {}

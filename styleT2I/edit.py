@@ -9,7 +9,6 @@ import click
 from styleT2I.cli import (
     columns_option,
     command,
-    counted,
     device_option,
     done,
     model_option,
@@ -19,6 +18,7 @@ from styleT2I.cli import (
     psi_option,
     seeds_option,
 )
+from styleT2I.torch_utils.words import counted
 
 NUM_IN_GRID, NUM_IN_STRIP = 64, 8  # faces that the pictures show, of many
 

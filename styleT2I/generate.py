@@ -10,7 +10,6 @@ from styleT2I.cli import (
     adjustment_options,
     columns_option,
     command,
-    counted,
     device_option,
     done,
     model_option,
@@ -21,6 +20,7 @@ from styleT2I.cli import (
     seeds_option,
 )
 from styleT2I.errors import PromptError
+from styleT2I.torch_utils.words import counted
 
 CHUNK = 64  # seeds drawn before their PNG are written, which bounds the memory; the grid shows the first chunk
 

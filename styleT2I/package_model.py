@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from styleT2I.cli import command, counted, done, outdir_option
+from styleT2I.cli import command, done, outdir_option
+from styleT2I.torch_utils.words import counted
 
 _HELP = {
     "generator": "StyleGAN2 generator.",

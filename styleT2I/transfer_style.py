@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from styleT2I.cli import command, counted, device_option, done, outdir_option, seeds_option
+from styleT2I.cli import command, device_option, done, outdir_option, seeds_option
+from styleT2I.torch_utils.words import counted
 
 
 @command()

@@ -91,3 +91,8 @@ def _slips(one: str, other: str) -> int:
             row.append(best)
         before, last = last, row
     return last[-1]
+
+
+def counted(num: int, what: str) -> str:
+    """A number with its noun: "1 image", "8 images"."""
+    return f"{num} {what}{'' if num == 1 else 's'}"

@@ -3,7 +3,8 @@
 import click
 from tqdm import tqdm
 
-from styleT2I.cli import command, counted, done, outdir_option
+from styleT2I.cli import command, done, outdir_option
+from styleT2I.torch_utils.words import counted
 
 
 @command("celebahq")

@@ -3,7 +3,8 @@
 import click
 from tqdm import tqdm
 
-from styleT2I.cli import command, counted, outdir_option, seed_option
+from styleT2I.cli import command, outdir_option, seed_option
+from styleT2I.torch_utils.words import counted
 
 _CHUNK = 32
 _SHEET = (12, 5)  # columns and rows of the contact sheet
