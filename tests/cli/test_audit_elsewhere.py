@@ -76,7 +76,7 @@ def test_another_system_is_audited_as_it_draws(tmp_path):
     path.write_text(yaml.safe_dump({**PLAN, "num": 9, "truncation": [0.7, 0.5]}))
     done = audit("run", path, "--model", folder, "--device", "cpu", "--outdir", tmp_path / "out")
     assert done.exit_code == 0, done.output
-    assert "none of the plan's 2 settings" in done.output
+    assert "the plan's 2 settings are replaced by one" in done.output
     result = result_of(tmp_path / "out")
     assert {cell["setting"] for cell in result["cells"]} == {"as drawn"}
     assert result["subject"]["kind"] == "system" and len(result["model"]["components"]["stackgan"]) == 64

@@ -180,7 +180,7 @@ def test_results_without_a_section_of_their_own_become_tables(result):
     text = Page(render({**result, **more, "wide": wide, "many": rows * 30}, {})).text
     assert "Rarity in the training data" in text and "Said so." in text
     assert "a 25.0 % 10.0 to 40.0 % < 0.001 yes" in text
-    assert "Rho −0.500" in text and "X 1" in text and "Column 29 3.625" in text
+    assert "Rho −0.500" in text and "x 1" in text and "Column 29 3.625" in text
     assert "Many: 30 rows" in text
     assert "Rarity" not in Page(render(result, {})).text
 
