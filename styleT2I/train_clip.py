@@ -21,7 +21,8 @@ def _defaults():
               "minifaces:DISTRIBUTION/SPLIT[:NUM]; give it several times to mix.")  # fmt: skip
 @click.option("--eval-data", metavar="SPEC", help="Captioned pictures to measure on.")
 @click.option("--name", help="Name of the exported component.")
-@click.option("--vocabulary", metavar="NAME|FILE", help="Attributes that captions speak of: minifaces, celeba, cub.")
+@click.option("--vocabulary", metavar="NAME|FILE", help="Attributes that captions speak of: minifaces, "
+              "celeba, cub, or none.")  # fmt: skip
 @click.option("--clip", metavar="FILE", help="Weights to start from: a clip component or any CLIP file.")
 @click.option("--architecture", type=click.Choice(["strided", "pooled"]), help="Image tower of a CLIP from scratch.")
 @click.option("--tune", type=click.Choice(["all", "paper", "release"]), help="Tensors to train: all; those the paper "
@@ -40,10 +41,10 @@ def _defaults():
 def main(outdir, preset, data, steps, eval_every, resume, seed, device, **settings):
     """Train a network that sees pictures and sentences in one space; the result is OUTDIR/NAME.json.
 
-    The presets minifaces and minifaces-eval train a small one from scratch, in about 15 minutes on one CPU core each
-    (the second, of another architecture and meant for --seed 1, scores R-precision and trains nothing). celebahq and
-    cub fine-tune an OpenAI ViT-B/32 (--clip FILE) on a data folder (--data DIR) as the StyleT2I paper does, and want a
-    GPU.
+    The presets minifaces and minifaces-eval train a small one from scratch, which knows the words of the captions that
+    it is given, in about 15 minutes on one CPU core each (the second, of another architecture and meant for --seed 1,
+    scores R-precision and trains nothing). celebahq and cub fine-tune an OpenAI ViT-B/32 (--clip FILE) on a data folder
+    (--data DIR) as the StyleT2I paper does, and want a GPU.
     """
     from styleT2I.torch_utils.devices import resolve_device
     from styleT2I.training.clip.config import preset_config
@@ -53,6 +54,8 @@ def main(outdir, preset, data, steps, eval_every, resume, seed, device, **settin
     changes = {key: value for key, value in settings.items() if value is not None}
     if data:
         changes["data"] = data
+    if changes.get("vocabulary") == "none":
+        changes |= {"vocabulary": None, "paraphrase": changes.get("paraphrase", 0.0)}
     config = preset_config(preset, **changes)
     num_steps = steps or (steps_of_epochs(config) if config.epochs else DEFAULT_STEPS[preset])
     task = CLIPTask(config, num_steps, seed)
@@ -64,6 +67,8 @@ def main(outdir, preset, data, steps, eval_every, resume, seed, device, **settin
         ),
     )  # fmt: skip
     component = f"{outdir}/{config.name}.json"
+    if task.word_list:
+        click.echo(f"word list: {task.word_list.origin}")
     trained(component, "styleT2I.train_t2d", "--clip", component, "--outdir", "runs/t2d")
 
 

@@ -103,7 +103,7 @@ def _content(blob):
         if start.startswith(_PICKLE_START):
             raise
         kind = "a text file" if _is_text(start) else "of an unknown kind"
-        raise CheckpointError(f"{blob.where}: {kind}, not a file of network weights that can be read here; {AGAIN}") from error
+        raise CheckpointError(f"{blob.where}: {kind}, not network weights that can be read here; {AGAIN}") from error
     _check_end(blob, end)
     return Content(path, PICKLE, value)
 
