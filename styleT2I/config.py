@@ -10,6 +10,7 @@ from pathlib import Path
 
 from styleT2I.errors import ConfigError
 
+_MAX_LISTED = 12  # known words in a message
 _KINDS = {float: "a number", int: "a whole number", str: "a text", bool: "true or false", Path: "a path"}
 
 def from_dict(cls, mapping: typing.Mapping, where: str = ""):
@@ -74,7 +75,8 @@ def suggestion(word: str, known: typing.Iterable) -> str:
     near = difflib.get_close_matches(str(word), known, n=1)
     if near:
         return f"; did you mean {near[0]!r}?"
-    return f"; known: {', '.join(known)}" if known else ""
+    more = f" and {len(known) - _MAX_LISTED} more" if len(known) > _MAX_LISTED else ""
+    return f"; known: {', '.join(known[:_MAX_LISTED])}{more}" if known else ""
 
 
 def _read_yaml(text):

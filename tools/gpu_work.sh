@@ -18,6 +18,17 @@ shift
 stages=("$@")
 [ ${#stages[@]} -gt 0 ] || stages=(tests speed finish scratch fit128 baselines)
 python=${PYTHON:-python3}
+[ -n "${PYTHON:-}" ] || [ ! -x .venv/bin/python ] || python=.venv/bin/python # where README installs
+command -v "$python" >/dev/null || { echo "gpu_work: no interpreter $python; name one in PYTHON" >&2; exit 2; }
+"$python" - <<'CHECK' || exit 2
+import sys
+try:
+    import torch
+except ImportError:
+    sys.exit(f"gpu_work: {sys.executable} has no torch; activate the environment (. .venv/bin/activate) or name it in PYTHON")
+if not torch.cuda.is_available():
+    sys.exit(f"gpu_work: torch {torch.__version__} of {sys.executable} finds no CUDA GPU, which all of this waits for")
+CHECK
 model=checkpoints/minifaces
 mkdir -p "$out/runs"
 
