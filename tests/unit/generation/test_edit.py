@@ -1,5 +1,7 @@
 """Editing along attribute directions: calibrated steps, latents of every kind, and the pictures that explain."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -94,6 +96,18 @@ def test_explain_shows_a_row_an_attribute_and_four_panels_a_seed(pipeline):
     assert picture.shape == (3, (3 + num_found) * 20 + (1 + num_found) * 128, 2 * 4 * 128)
     adjusted = torch.nn.functional.avg_pool2d(picture[:, 40:168, 256:384].float(), 8)
     assert (adjusted - result.images_u8[0].float()).abs().mean() < 12
+
+
+def test_explain_shows_the_faces_that_were_stepped_before_others(pipeline):
+    result = pipeline.generate("he is wearing lipstick", range(6), adjustment="none")
+    first = result.attributes[0]
+    stepped = replace(first, step=torch.tensor([0.0, 0.0, 0.5, 0.0, -1.0, 0.0]))
+    result = replace(result, attributes=(stepped, *result.attributes[1:]))
+    picture = explain_u8(pipeline, result, num_seeds=3)
+    adjusted = [picture[:, 40:168, 256 + 512 * n : 384 + 512 * n].float() for n in range(3)]
+    shown = [torch.nn.functional.avg_pool2d(one, 8) for one in adjusted]
+    for face, row in zip(shown, (0, 2, 4), strict=True):
+        assert (face - result.images_u8[row].float()).abs().mean() < 12
 
 
 def test_explain_needs_an_attribute_and_an_a2d(pipeline):
