@@ -32,7 +32,7 @@ def test_attngan_is_trained_from_the_folder_of_a_damsm_training(tmp_path):
     [
         (["--system", "attngan"], "--damsm"),
         (["--system", "attngan", "--damsm", "nowhere"], "nowhere"),
-        (["--system", "damsm", "--embeddings", "said.npy"], "no use for embeddings"),
+        (["--system", "damsm", "--embeddings", "said.npy"], "embeddings does not go with damsm"),
         (["--system", "damsm", "--preset", "paper", "--data", "faces"], "Inception-v3"),
         (["--system", "dalle"], "'dalle' is not one of"),
     ],

@@ -162,7 +162,7 @@ def test_a_dictionary_of_another_encoder_or_with_code_in_it_is_refused(tmp_path,
     with pytest.raises(CheckpointError, match="has 3 words and .*captions.pickle 2"):
         load_network(path)
     pickled.write_bytes(pickle.dumps({"words": []}))
-    with pytest.raises(CheckpointError, match="is no dictionary of AttnGAN's"):
+    with pytest.raises(CheckpointError, match="not a dictionary of AttnGAN's"):
         read_dictionary(pickled)
     pickled.write_bytes(b"cos\nsystem\n(S'true'\ntR.")
     with pytest.raises(UnsafeFileError, match="system"):
