@@ -39,6 +39,9 @@ class AdjustmentConfig:
     def __post_init__(self):
         if self.method not in METHODS:
             raise ConfigError(f"unknown adjustment method {self.method!r}; choose one of {', '.join(METHODS)}")
+        for name in ("threshold", "strength", "clarity", "max_step", "num_looks"):
+            if isinstance(getattr(self, name), bool) or not isinstance(getattr(self, name), (int, float)):
+                raise ConfigError(f"{name} of the adjustment is {getattr(self, name)!r}; it is a number")
         if not -1 <= self.threshold <= 1:
             raise ConfigError(f"the adjustment's threshold is a cosine, from -1 to 1, not {self.threshold}")
         for name in ("strength", "clarity", "max_step", "num_looks"):

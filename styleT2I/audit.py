@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from styleT2I.cli import command, device_option, group, model_option, outdir_option
+from styleT2I.cli import command, device_option, done, group, model_option, outdir_option
+from styleT2I.torch_utils.words import counted
 
 FAILED = 3  # exit status of an audit that a declared threshold fails
 _OPTIONS = "options.json"  # in an audit's folder
@@ -51,9 +52,9 @@ def plan_command(path, detect, power, alpha, correlation, comparisons):
         plan, vocabulary = load_plan(path)
         num_cells, num_settings = len(plan.drawn_cells(vocabulary)), len(plan.settings)
         click.echo(
-            f"{plan.name}: {num_cells} compositions x {plan.num} pictures x {num_settings} settings = "
-            f"{num_cells * plan.num * num_settings} pictures, {len(plan.comparisons)} primary comparisons, "
-            f"{len(plan.thresholds)} thresholds"
+            f"{plan.name}: {counted(num_cells, 'composition')} x {counted(plan.num, 'picture')} x "
+            f"{counted(num_settings, 'setting')} = {counted(num_cells * plan.num * num_settings, 'picture')}, "
+            f"{counted(len(plan.comparisons), 'primary comparison')}, {counted(len(plan.thresholds), 'threshold')}"
         )
         click.echo(f"sha256 {plan_hash(plan)}")
     if detect:
@@ -63,12 +64,12 @@ def plan_command(path, detect, power, alpha, correlation, comparisons):
 
         num = pairs_needed(*detect, power, alpha, correlation, comparisons)
         click.echo(
-            f"{num} pairs tell {detect[0]:g} from {detect[1]:g} with power {power:g} (exact McNemar test, alpha "
-            f"{alpha:g} over {comparisons} comparison{'s' * (comparisons > 1)}, correlation {correlation:g})"
+            f"{counted(num, 'pair')} tell {detect[0]:g} from {detect[1]:g} with power {power:g} (exact McNemar test, "
+            f"alpha {alpha:g} over {counted(comparisons, 'comparison')}, correlation {correlation:g})"
         )
 
 
-@command("calibrate")
+@command("calibrate", renamed={"--json": "--out"})
 @click.argument("path", metavar="PLAN.yaml")
 @model_option
 @click.option("--num", default=300, type=click.IntRange(10), help="Labelled pictures with, and as many without, each "
@@ -76,9 +77,9 @@ def plan_command(path, detect, power, alpha, correlation, comparisons):
 @click.option("--data", metavar="DATA", help="Labelled pictures: a folder with attributes.csv. [default: unseen "
               "MiniFaces pictures]")  # fmt: skip
 @click.option("--resolution", type=click.IntRange(8, 4096), help="Side of the pictures. [default: the model's]")
-@click.option("--json", "json_path", required=True, metavar="FILE", help="Write the judge's confusion here.")
+@click.option("--out", "out_path", required=True, metavar="FILE", help="Write the judge's confusion here, as JSON.")
 @device_option
-def calibrate_command(path, model, num, data, resolution, json_path, device):
+def calibrate_command(path, model, num, data, resolution, out_path, device):
     """Measure how often the plan's judge errs in each composition, on labelled pictures, for run's --calibration."""
     from styleT2I.fairness.judges.calibration import calibrate
     from styleT2I.fairness.judges.judge import open_judge
@@ -89,9 +90,9 @@ def calibrate_command(path, model, num, data, resolution, json_path, device):
     plan, vocabulary = load_plan(path)
     subject = as_subject(_opened(model, device))
     judge = open_judge(plan.judge, vocabulary, subject.model, device)
-    check_writable_dir(Path(json_path).absolute().parent)
+    check_writable_dir(Path(out_path).absolute().parent)
     found = calibrate(plan, vocabulary, judge, num, resolution or subject.resolution, data)
-    write_json_atomic(json_path, found)
+    write_json_atomic(out_path, found)
     for name, counts in found["cells"].items():
         num_right, num_wrong = (counts[one] + counts[two] for one, two in (
             ("true_positive", "false_negative"), ("true_negative", "false_positive")))  # fmt: skip
@@ -99,6 +100,8 @@ def calibrate_command(path, model, num, data, resolution, json_path, device):
             f"{name}: seen in {counts['true_positive']} of {num_right} pictures that show it, "
             f"and in {counts['false_positive']} of {num_wrong} that do not"
         )
+    again = ("python", "-m", "styleT2I.audit", "run", path, "--calibration", out_path, "--outdir", "audit")
+    done(f"written: {out_path}", None, *again)
 
 
 _calibration_option = click.option(
@@ -135,7 +138,10 @@ def run_command(path, model, images, prompts, function, num, shard, calibration,
 
     confusions = _read_calibration(calibration, plan, vocabulary)
     audit = Audit(plan, vocabulary, _subject(model, images, prompts, function, num, device), num, device=device)
-    audit.run(outdir, shard, confusions)
+    try:
+        audit.run(outdir, shard, confusions)
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt("finished compositions are kept: the same command goes on from there") from error
     _keep_options(outdir)
     if shard[1] == 1:
         result = audit.result(outdir, confusions)

@@ -2,7 +2,7 @@
 
 import click
 
-from styleT2I.cli import command, device_option, outdir_option
+from styleT2I.cli import command, device_option, outdir_option, trained
 
 
 def stages(outdir, device):
@@ -49,7 +49,7 @@ def stages(outdir, device):
              "--half", "--outdir", model],
             f"{model}/model.json",
         ),
-        "evaluate": ("evaluate", ["--model", model, "--json", f"{outdir}/results.json", *on], f"{outdir}/results.json"),
+        "evaluate": ("evaluate", ["--model", model, "--out", f"{outdir}/results.json", *on], f"{outdir}/results.json"),
     }  # fmt: skip
 
 
@@ -78,6 +78,9 @@ def main(outdir, dry_run, device):
             click.echo(f"{name}: {line}")
             if subprocess.run([sys.executable, "-m", f"styleT2I.{module}", *arguments], check=False).returncode:
                 raise TrainingError(f"stage {name} failed; mend what it says above and call the same command again")
+    if not dry_run:
+        model = f"{outdir}/model"
+        trained(model, "styleT2I.generate", "--model", model, "--text", "he is wearing lipstick", "--outdir", "out")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,15 @@
-"""What every command shares: one-line errors, exit status 2, `--debug`, seed ranges, common options."""
+"""What every command shares: one-line errors, exit status 2, `--debug`, old spellings, seeds, common options."""
 
 import functools
 import re
+import shlex
 import shutil
 import sys
 import warnings
 
 import click
 
+from styleT2I import __version__
 from styleT2I.errors import StyleT2IError
 
 MAX_SEED = 2**32 - 1
@@ -64,21 +66,57 @@ class _OneLineErrors:
                 raise
             text = error.format_message() if isinstance(error, click.ClickException) else str(error)
             _fail(text, 2)
-        except (KeyboardInterrupt, click.Abort):
-            _fail("interrupted", 130)
+        except (KeyboardInterrupt, click.Abort) as error:
+            _fail(f"interrupted{_after_semicolon(str(error.__cause__ or error))}", 130)
         sys.exit(status if isinstance(status, int) else 0)
 
 
 class _Command(_OneLineErrors, click.Command):
-    pass
+    """renamed: old spellings of options, which still work with a warning -> the new ones."""
+
+    renamed: dict[str, str] = {}
+    preset_defaults = None
+
+    def parse_args(self, ctx, args):
+        return super().parse_args(ctx, [self._spelling(word) for word in args])
+
+    def format_options(self, ctx, formatter):
+        shown = self.preset_defaults() if self.preset_defaults else {}
+        for param in self.params:
+            if param.name in shown and _is_open(param):
+                param.show_default = shown[param.name]
+        super().format_options(ctx, formatter)
+
+    def _spelling(self, word):
+        old, separator, value = word.partition("=")
+        if old not in self.renamed:
+            return word
+        click.echo(f"warning: {old} is now called {self.renamed[old]}; the old name will go", err=True)
+        return f"{self.renamed[old]}{separator}{value}"
 
 
-class _Group(_OneLineErrors, click.Group):
-    pass
+def _is_open(param):
+    """Whether an option without a default of its own awaits a value (its default then is None, or click's mark)."""
+    is_switch = getattr(param, "is_flag", False) and not param.secondary_opts
+    return isinstance(param, click.Option) and not is_switch and not isinstance(param.default, (int, float, str))
+
+
+class Group(_OneLineErrors, click.Group):
+    """A group of commands that prints its help where none of them is named."""
+
+    def parse_args(self, ctx, args):
+        if not args:
+            click.echo(ctx.get_help())
+            ctx.exit()
+        return super().parse_args(ctx, args)
 
 
 def _show_warning(message, category, filename, lineno, file=None, line=None):
     click.echo(f"warning: {' '.join(str(message).split())}", err=True)
+
+
+def _after_semicolon(text):
+    return f"; {text}" if text else ""
 
 
 def _fail(text, status):
@@ -86,11 +124,13 @@ def _fail(text, status):
     sys.exit(status)
 
 
-def command(name=None):
-    """Make a function a command with `--debug`; the function's docstring is the help text.
+def command(name=None, *, renamed=None, preset_defaults=None, has_offline=False):
+    """Make a function a command with `--debug` and `--version`; the function's docstring is the help text.
 
+    renamed: old spellings of options, which still work with a warning -> the new ones. preset_defaults() ->
+    {parameter: text}, asked for the help alone: defaults that a preset decides.
     Options named in SOURCES reach the function as local paths: what they name is downloaded first where it must be,
-    and the command has `--offline` to forbid that.
+    and the command has `--offline` to forbid that; has_offline: it has that in any case, as all trainings do.
     """
 
     def decorate(function):
@@ -103,21 +143,63 @@ def command(name=None):
 
         for option in options:
             option.metavar = "SOURCE"
-        if options:
+        if options or has_offline:
             text = "Download nothing: use what is on this disk."
             call = click.option("--offline", is_flag=True, help=text)(call)
         wrapped = click.option("--debug", is_flag=True, help="Show the full traceback of an error.")(call)
         settings = {"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 120}
         epilog = _SOURCE_HELP if options else None
-        return click.command(name=name, cls=_Command, context_settings=settings, epilog=epilog)(wrapped)
+        made = click.command(name=name, cls=_Command, context_settings=settings, epilog=epilog)(_version(wrapped))
+        made.renamed, made.preset_defaults = renamed or {}, preset_defaults
+        return made
 
     return decorate
 
 
-def group(function):
-    """Make a function, whose docstring is the help text, a group; its commands are added with `add_command`."""
+def group(function=None, *, cls=None):
+    """Make a function, whose docstring is the help text, a group; its commands are added with `add_command`.
+
+    cls: a subclass of Group, say one that finds its commands elsewhere.
+    """
+    if function is None:
+        return functools.partial(group, cls=cls)
     settings = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
-    return click.group(cls=_Group, context_settings=settings)(function)
+    return click.group(cls=cls or Group, context_settings=settings)(_version(function))
+
+
+def _version(function):
+    return click.version_option(__version__, prog_name="styleT2I", message="%(prog)s %(version)s")(function)
+
+
+def defaults_of(preset: str | None, config, **more) -> dict[str, str]:
+    """For `command(preset_defaults=...)`: the scalars and lists of a configuration dataclass, and more, as help says
+    them: {"batch_size": "minifaces: 16"}."""
+    from styleT2I.config import to_dict
+
+    shown = {name: _default(value) for name, value in (to_dict(config) | more).items() if value not in (None, [], {})}
+    return {name: f"{preset}: {text}" if preset else text for name, text in shown.items() if text is not None}
+
+
+def _default(value):
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return None if isinstance(value, dict) else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def done(what: str, then: str | None = None, *command) -> None:
+    """Print a command's last line: what was written, and what may come next, of which `command` is typed.
+
+    done("8 images in out", "look at", "out/grid.png") -> "8 images in out; next: look at out/grid.png".
+    """
+    follows = f"; next: {' '.join(filter(None, [then, shlex.join(map(str, command))]))}" if then or command else ""
+    click.echo(f"{what}{follows}")
+
+
+def trained(component, *command) -> None:
+    """Print a training's last line: the component that it wrote, and the command that takes it."""
+    done(f"trained: {component}", None, "python", "-m", *command)
 
 
 def _local_paths(given, offline):
@@ -162,6 +244,25 @@ def seed_option(function):
     """Add `--seed`, the one number that a run's randomness follows from."""
     text = "Seed of everything random in the run."
     return click.option("--seed", default=0, type=click.IntRange(0, MAX_SEED), help=text)(function)
+
+
+def noise_mode_option(function):
+    """Add `--noise-mode`."""
+    text = "Per-pixel noise: stored, drawn from the seed, or none."
+    return click.option("--noise-mode", default="const", type=click.Choice(["const", "random", "none"]), help=text)(
+        function
+    )
+
+
+def columns_option(function):
+    """Add `--columns`, the width of grid.png."""
+    text = "Faces in a row of grid.png."
+    return click.option("--columns", default=8, type=click.IntRange(1, 64), metavar="NUM", help=text)(function)
+
+
+def psi_option(name, default=0.7, text="Truncation psi: 1 is off, 0 the mean face."):
+    """Add `--trunc`, passed on as `name`."""
+    return click.option("--trunc", name, default=default, type=click.FloatRange(0, 2), help=text)
 
 
 def adjustment_options(function):

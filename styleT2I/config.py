@@ -4,6 +4,7 @@ import dataclasses
 import difflib
 import json
 import os
+import re
 import stat
 import types
 import typing
@@ -14,25 +15,30 @@ from styleT2I.errors import ConfigError, StyleT2IError
 MAX_TEXT = 1 << 24  # bytes of a file of settings
 AGAIN = "fetch or write it again"
 
+_MAX_LISTED = 12  # known words in a message
+_KINDS = {float: "a number", int: "a whole number", str: "a text", bool: "true or false", Path: "a path"}
 
-def from_dict(cls, mapping: typing.Mapping):
+def from_dict(cls, mapping: typing.Mapping, where: str = ""):
     """Build the configuration dataclass `cls` from a mapping of its fields.
 
     Lists become tuples, integers become floats and mappings become nested dataclasses where the annotations say so.
-    Raises ConfigError on an unknown key (naming the nearest known one), a missing key or a value of the wrong type.
+    Raises ConfigError on an unknown key (naming the nearest known one), a missing key or a value of the wrong type, by
+    its place below `where`: "thresholds[0].max_gap".
     """
+    inside = f" in {where}" if where else ""
     if not isinstance(mapping, typing.Mapping):
-        raise ConfigError(f"{cls.__qualname__} takes a mapping of settings, got {type(mapping).__name__}")
+        raise ConfigError(f"{where or 'a configuration'} takes a mapping of settings, got {mapping!r}")
     fields = {f.name: f for f in dataclasses.fields(cls) if f.init}
     for key in mapping:
         if key not in fields:
-            raise ConfigError(f"unknown key {key!r} in {cls.__qualname__}{suggestion(key, fields)}")
+            raise ConfigError(f"unknown key {key!r}{inside}{suggestion(key, fields)}")
     hints = typing.get_type_hints(cls)
-    values = {key: _convert(hints[key], value, f"{cls.__qualname__}.{key}") for key, value in mapping.items()}
+    places = {key: f"{where}.{key}" if where else key for key in mapping}
+    values = {key: _convert(hints[key], value, places[key]) for key, value in mapping.items()}
     for name, field in fields.items():
         is_required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         if is_required and name not in values:
-            raise ConfigError(f"missing key {name!r} in {cls.__qualname__}")
+            raise ConfigError(f"missing key {name!r}{inside}")
     return cls(**values)
 
 
@@ -126,7 +132,8 @@ def suggestion(word: str, known: typing.Iterable, *, lists_all: bool = True) -> 
     near = difflib.get_close_matches(str(word), known, n=1)
     if near:
         return f"; did you mean {near[0]!r}?"
-    return f"; known: {', '.join(known)}" if known and lists_all else ""
+    more = f" and {len(known) - _MAX_LISTED} more" if len(known) > _MAX_LISTED else ""
+    return f"; known: {', '.join(known[:_MAX_LISTED])}{more}" if known and lists_all else ""
 
 
 def _read_yaml(text):
@@ -159,7 +166,7 @@ def _convert(hint, value, where):
             raise ConfigError(f"{where} is {value!r}; choose one of {choices}")
         return value
     if dataclasses.is_dataclass(hint):
-        return value if isinstance(value, hint) else from_dict(hint, value)
+        return value if isinstance(value, hint) else from_dict(hint, value, where)
     if origin is tuple or hint is tuple:
         return _convert_tuple(args, value, where)
     if origin is dict or hint is dict:
@@ -180,7 +187,7 @@ def _convert_union(args, value, where):
             last = error
     if len(options) == 1:
         raise last
-    raise _wrong_type(where, " or ".join(getattr(o, "__name__", str(o)) for o in options), value)
+    raise _wrong_type(where, " or ".join(map(_kind, options)), value)
 
 
 def _convert_tuple(args, value, where):
@@ -203,9 +210,16 @@ def _convert_scalar(hint, value, where):
     if hint is Path and isinstance(value, str):
         return Path(value)
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
-        raise _wrong_type(where, getattr(hint, "__name__", str(hint)), value)
+        raise _wrong_type(where, _kind(hint), value)
     return value
 
 
+def _kind(hint) -> str:
+    """What values of a type are called: "a number"."""
+    return _KINDS.get(hint) or getattr(hint, "__name__", str(hint))
+
+
 def _wrong_type(where, wanted, value):
-    return ConfigError(f"{where} takes {wanted}, got {value!r}")
+    percent = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", value) if isinstance(value, str) else None
+    remedy = f"; write {float(percent[1]) / 100:g}" if percent and wanted == _KINDS[float] else ""
+    return ConfigError(f"{where} takes {wanted}, got {value!r}{remedy}")

@@ -30,7 +30,10 @@ def main(source, out, layout, which, half, describe, is_list, as_json):
     OUT is a folder, or the .json to write in it; with --to rosinality or ada it is the .pt file.
     """
     if is_list:
-        _print(_listed(), as_json)
+        if as_json:
+            _print(_listed(), as_json)
+        else:
+            _print_table()
         return
     if source is None:
         raise click.UsageError("name the file to read, for example: convert ffhq.pkl models/ffhq")
@@ -147,6 +150,21 @@ def _listed():
     shown = ("kind", "resolution", "size", "sha256", "url", "page", "licence", "preprocessing", "note", "confirmed")
     entries = ((name, {key: getattr(entry, key) for key in shown}) for name, entry in registry().items())
     return {name: {key: value for key, value in facts.items() if value is not None} for name, facts in entries}
+
+
+def _print_table():
+    """The well-known checkpoints, a line each."""
+    from styleT2I.sources.registry import registry
+
+    rows = [("name", "role", "side", "MB", "licence")]
+    rows += [
+        (name, entry.kind, str(entry.resolution), f"{entry.size / 1e6:.0f}" if entry.size else "?", entry.licence)
+        for name, entry in registry().items()
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    for name, kind, side, size, licence in rows:
+        click.echo(f"{name:<{widths[0]}}  {kind:<{widths[1]}}  {side:>{widths[2]}}  {size:>{widths[3]}}  {licence}")
+    click.echo("side: of the images, in pixels; MB: ? where not measured. Addresses, hashes and notes: --list --json")
 
 
 def _print(value, as_json):

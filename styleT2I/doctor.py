@@ -85,7 +85,7 @@ def _kernels():
     for name, extension in (("cpu", kernels.CPU), ("cuda", kernels.cuda_extension())):
         is_useful, operators = extension in useful, load(extension)
         if operators is None:
-            state = why_not_loaded(extension) if is_useful else "of no use without a CUDA device"
+            state = why_not_loaded(extension) if is_useful else "not needed (no CUDA device)"
         else:
             state = "built" if name == "cuda" else f"built, used with {operators.instruction_set()}"
         result[name] = {

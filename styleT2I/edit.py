@@ -2,10 +2,23 @@
 
 import shlex
 import sys
+from pathlib import Path
 
 import click
 
-from styleT2I.cli import command, device_option, model_option, outdir_option, seeds_option
+from styleT2I.cli import (
+    columns_option,
+    command,
+    device_option,
+    done,
+    model_option,
+    noise_mode_option,
+    outdir_option,
+    precision_option,
+    psi_option,
+    seeds_option,
+)
+from styleT2I.torch_utils.words import counted
 
 NUM_IN_GRID, NUM_IN_STRIP = 64, 8  # faces that the pictures show, of many
 
@@ -26,21 +39,26 @@ class Setting(click.ParamType):
         return name.strip(), number
 
 
-@command()
+@command(renamed={"--grid": "--columns"})
 @click.option("--set", "settings", multiple=True, type=Setting(), metavar="NAME=STRENGTH", help="An attribute and how "
               "far to move: 1 turns it on, -1 off, on most faces; repeatable.")  # fmt: skip
 @seeds_option()
 @click.option("--latents", metavar="FILE", help="w or W+ in a .npy or .safetensors file, in place of seeds.")
-@click.option(
-    "--strip", metavar="NAME", help="Attribute of strip.png, at strengths -2 to 2; the first one set if not given."
-)
+@click.option("--strip", metavar="NAME", help="Attribute of strip.png; the first one set if not given.")
+@click.option("--strip-range", nargs=2, default=(-2.0, 2.0), type=float, metavar="LOW HIGH", help="First and last "
+              "strength of strip.png.")  # fmt: skip
+@click.option("--strip-steps", default=9, type=click.IntRange(2, 33), help="Strengths that strip.png shows.")
 @model_option
+@click.option("--generator", metavar="FILE", help="Component used in place of the model's generator.")
 @click.option("--a2d", metavar="FILE", help="Component used in place of the model's Attribute-to-Direction network.")
-@click.option("--trunc", default=0.7, type=click.FloatRange(0, 2), help="Truncation psi: 1 is off, 0 the mean face.")
-@click.option("--grid", default=8, type=click.IntRange(1, 64), metavar="COLUMNS", help="Faces in a row of grid.png.")
+@psi_option("trunc")
+@noise_mode_option
+@columns_option
 @device_option
+@precision_option
 @outdir_option
-def main(settings, seeds, latents, strip, model, a2d, trunc, grid, device, outdir):
+def main(settings, seeds, latents, strip, strip_range, strip_steps, model, generator, a2d, trunc, noise_mode, columns,
+         device, precision, outdir):  # fmt: skip
     """Move faces along attribute directions: a PNG per face, grid.png (each face above its edit), strip.png, edit.json.
 
     Strength 1 is the smallest step at which the guide judge saw the attribute on 95 % of faces. With --strip alone only
@@ -51,27 +69,34 @@ def main(settings, seeds, latents, strip, model, a2d, trunc, grid, device, outdi
     strengths = dict(settings)
     if len(strengths) < len(settings):
         raise click.UsageError("an attribute is set twice; give each --set once")
+    if latents and click.get_current_context().get_parameter_source("seeds").name == "COMMANDLINE":
+        raise click.UsageError("--latents and --seeds both name faces; leave one of them out")
+    if strip_range[0] >= strip_range[1]:
+        raise click.UsageError(f"--strip-range {strip_range[0]:g} {strip_range[1]:g} runs backwards; turn it round")
     _check_names(model, [*strengths, *([strip] if strip else [])])
     from styleT2I.formats.latents import read_latents
-    from styleT2I.generation.explain import strip_u8
+    from styleT2I.generation.explain import strip_strengths, strip_u8
     from styleT2I.generation.pipeline import StyleT2I
     from styleT2I.torch_utils.files import write_json_atomic
     from styleT2I.torch_utils.images import save_png
     from styleT2I.torch_utils.staging import staged_folder
 
-    pipeline = StyleT2I.from_pretrained(model, device=device, a2d=a2d)
+    pipeline = StyleT2I.from_pretrained(model, device=device, precision=precision, generator=generator, a2d=a2d)
     given = read_latents(latents) if latents else seeds
-    result = pipeline.edit(given, strengths or {strip: 0.0}, truncation_psi=trunc)
-    names = [f"seed{seed:04d}" for seed in seeds] if not latents else [f"{i:04d}" for i in range(len(result.ws))]
+    result = pipeline.edit(given, strengths or {strip: 0.0}, truncation_psi=trunc, noise_mode=noise_mode)
     record = {**result.to_dict(), "command": shlex.join(["python", "-m", "styleT2I.edit", *sys.argv[1:]])}
     with staged_folder(outdir) as staging:
         if strengths:
-            for name, image in zip(names, result.images_u8, strict=True):
+            for name, image in zip(result.names, result.images_u8, strict=True):
                 save_png(staging / f"{name}.png", image)
-            save_png(staging / "grid.png", result.grid_u8(grid, num=NUM_IN_GRID))
-        shown = given if latents else seeds[:NUM_IN_STRIP]
-        save_png(staging / "strip.png", strip_u8(pipeline, shown, strip or next(iter(strengths)), truncation_psi=trunc))
+            save_png(staging / "grid.png", result.grid_u8(columns, num=NUM_IN_GRID))
+        shown, name = given if latents else seeds[:NUM_IN_STRIP], strip or next(iter(strengths))
+        wanted = strip_strengths(*strip_range, strip_steps)
+        strip_image = strip_u8(pipeline, shown, name, wanted, truncation_psi=trunc, noise_mode=noise_mode)
+        save_png(staging / "strip.png", strip_image)
         write_json_atomic(staging / "edit.json", record | ({"latents": str(latents)} if latents else {}))
+    made = f"{counted(len(result.names), 'image')}, grid.png and strip.png" if strengths else "strip.png"
+    done(f"{made} in {outdir}", f"look at {Path(outdir) / 'strip.png'} for a strength that suits")
 
 
 def _check_names(model, terms):

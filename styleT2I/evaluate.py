@@ -1,10 +1,10 @@
-"""Measure a model: `python -m styleT2I.evaluate --suite compositions --json compositions.json`."""
+"""Measure a model: `python -m styleT2I.evaluate --suite compositions --out compositions.json`."""
 
 from pathlib import Path
 
 import click
 
-from styleT2I.cli import adjustment_options, command, device_option, model_option
+from styleT2I.cli import adjustment_options, command, device_option, done, model_option, psi_option
 
 _DATA = {  # suites that compare with a data set, and which
     "judges": "minifaces:balanced/test:4000",
@@ -42,7 +42,7 @@ def _quality_options(function):
     return function
 
 
-@command()
+@command(renamed={"--json": "--out"})
 @click.option("--suite", "suites", multiple=True, type=click.Choice(SUITES), help="What to measure; repeatable "
               f"(all but {' and '.join(_OF_OTHERS)}).")  # fmt: skip
 @model_option
@@ -53,7 +53,7 @@ def _quality_options(function):
               "not given.")  # fmt: skip
 @click.option("--num", type=click.IntRange(2), help="Images to judge, or latents of each composition; the suite's own "
               "number if not given.")  # fmt: skip
-@click.option("--trunc", "psi", default=0.7, type=click.FloatRange(0, 2), help="Truncation psi of generated images.")
+@psi_option("psi", text="Truncation psi of generated images: 1 is off, 0 the mean face.")
 @click.option("--generator", metavar="FILE", help="Generator component in place of the model's.")
 @click.option("--clip", metavar="FILE", help="CLIP component in place of the model's.")
 @click.option("--clip-eval", metavar="FILE", help="CLIP that only looks, in place of the model's.")
@@ -65,16 +65,16 @@ def _quality_options(function):
 @adjustment_options
 @_quality_options
 @click.option("--cells-dir", metavar="DIR", help="compositions, systems: what is finished is kept here, and a killed "
-              "run goes on from it. [default: FILE.cells beside --json]")  # fmt: skip
+              "run goes on from it. [default: FILE.cells beside --out]")  # fmt: skip
 @click.option("--grid", "grid_path", metavar="FILE", help="Write a picture here: of compositions, each before and "
               "after; of systems, a row a sentence; for other suites of 24 unprompted samples.")  # fmt: skip
-@click.option("--json", "json_path", metavar="FILE", help="Write the figures here too.")
+@click.option("--out", "out_path", metavar="FILE", help="Write the figures here too, as JSON.")
 @click.option("--table", "is_table", is_flag=True, help="Measure nothing: print the compositions of REPORTS, files "
-              "that --json wrote, as one markdown table; with --suite systems their systems. Without REPORTS "
+              "that --out wrote, as one markdown table; with --suite systems their systems. Without REPORTS "
               "that suite is measured first.")  # fmt: skip
 @click.argument("reports", nargs=-1, metavar="[REPORTS]...")
 @device_option
-def main(suites, model, sources, data, num, psi, methods, strength, threshold, by, cells_dir, grid_path, json_path,
+def main(suites, model, sources, data, num, psi, methods, strength, threshold, by, cells_dir, grid_path, out_path,
          is_table, reports, device, **replacements):  # fmt: skip
     """Measure judges, CLIPs, the generator, Text-to-Direction, rare compositions and single edits on unseen data.
 
@@ -96,7 +96,7 @@ def main(suites, model, sources, data, num, psi, methods, strength, threshold, b
     suites = suites or tuple(suite for suite in SUITES if suite not in _OF_OTHERS)
     quality = _quality(suites, {name: replacements.pop(name) for name in _QUALITY})
     _check_num(suites, num)
-    for path in filter(None, (json_path, grid_path)):
+    for path in filter(None, (out_path, grid_path)):
         check_writable_dir(Path(path).absolute().parent)
     opened = Model.from_pretrained(model, device=device, **replacements)
     settings = {"strength": strength, "threshold": threshold, "by": by}
@@ -105,7 +105,7 @@ def main(suites, model, sources, data, num, psi, methods, strength, threshold, b
     others = _open_others(suites, sources, adjustments, psi, device)
     if grid_path:
         _save_grid(opened, psi, adjustments, others, grid_path)
-    cells_dir = cells_dir or (json_path and f"{json_path}.cells")
+    cells_dir = cells_dir or (out_path and f"{out_path}.cells")
     report = {"suites": {}}
     for suite in suites:
         spec = (data or _DATA[suite]) if suite in _DATA else None
@@ -122,8 +122,11 @@ def main(suites, model, sources, data, num, psi, methods, strength, threshold, b
         report = {"summary": report["suites"]["compositions"]["summary"], **report}
     report["model"] = opened.describe()
     report["versions"] = {"styleT2I": styleT2I.__version__, "torch": torch.__version__}
-    if json_path:
-        write_json_atomic(json_path, report)
+    written = [path for path in (out_path, grid_path) if path]
+    if out_path:
+        write_json_atomic(out_path, report)
+    if written:
+        done(f"written: {' and '.join(written)}")
 
 
 def _check_num(suites, num):

@@ -2,10 +2,16 @@
 
 import click
 
-from styleT2I.cli import command, device_option, outdir_option, seed_option
+from styleT2I.cli import command, defaults_of, device_option, outdir_option, seed_option, trained
 
 
-@command()
+def _defaults():
+    from styleT2I.training.stylegan2.renderer_fit import fit_config
+
+    return defaults_of(None, fit_config())
+
+
+@command(preset_defaults=_defaults, has_offline=True)
 @outdir_option
 @click.option("--steps", default=37000, type=click.IntRange(10), help="Optimisation steps of all stages together.")
 @click.option("--batch", type=click.IntRange(1), help="Scenes a step at the final resolution.")
@@ -29,6 +35,8 @@ def main(outdir, steps, eval_every, resume, seed, device, **settings):
     run(task, RunConfig(
         outdir=outdir, steps=steps, seed=seed, device=device, log_every=100, eval_every=eval_every,
         snapshot_every=eval_every, checkpoint_every=eval_every, resume=resume))  # fmt: skip
+    component = f"{outdir}/generator.json"
+    trained(component, "styleT2I.train_t2d", "--generator", component, "--outdir", "runs/t2d")
 
 
 if __name__ == "__main__":

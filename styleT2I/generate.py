@@ -9,19 +9,24 @@ import click
 
 from styleT2I.cli import (
     adjustment_options,
+    columns_option,
     command,
     device_option,
+    done,
     model_option,
+    noise_mode_option,
     outdir_option,
     precision_option,
+    psi_option,
     seeds_option,
 )
 from styleT2I.errors import PromptError
+from styleT2I.torch_utils.words import counted
 
 CHUNK = 64  # seeds drawn before their PNG are written, which bounds the memory; the grid shows the first chunk
 
 
-@command()
+@command(renamed={"--grid": "--columns", "--captions": "--dictionary"})
 @click.option("--text", help="The sentence, for example 'he is wearing lipstick'.")
 @click.option("--text-file", type=click.Path(dir_okay=False), metavar="FILE", help="Many sentences, one a line.")
 @model_option
@@ -31,13 +36,13 @@ CHUNK = 64  # seeds drawn before their PNG are written, which bounds the memory;
 @click.option("--a2d", metavar="FILE", help="Component used in place of the model's Attribute-to-Direction network.")
 @click.option("--text-encoder", metavar="FILE", help="DAMSM's text encoder, for AttnGAN's and DF-GAN's released "
               "weights.")  # fmt: skip
-@click.option("--captions", metavar="FILE", help="captions.pickle, the words of a released --text-encoder, where it "
-              "does not lie beside it.")  # fmt: skip
+@click.option("--dictionary", "captions", metavar="FILE", help="captions.pickle, the words of a released "
+              "--text-encoder, where it does not lie beside it.")  # fmt: skip
 @click.option("--embeddings", metavar="FILE", help="Sentence features for an earlier GAN without a text encoder: .npy, "
               ".npz or .pickle.")  # fmt: skip
 @seeds_option()
-@click.option("--trunc", default=0.7, type=click.FloatRange(0, 2), help="Truncation psi: 1 is off, 0 the mean face.")
-@click.option("--noise-mode", default="const", type=click.Choice(["const", "random", "none"]), help="Per-pixel noise.")
+@psi_option("trunc")
+@noise_mode_option
 @click.option(
     "--adjust/--no-adjust",
     default=None,
@@ -50,12 +55,12 @@ CHUNK = 64  # seeds drawn before their PNG are written, which bounds the memory;
 @adjustment_options
 @click.option("--explain", is_flag=True, help="Write explain.png too: what each attribute's step did to the first "
               "faces; of AttnGAN where in the first one each word was read.")  # fmt: skip
-@click.option("--grid", default=8, type=click.IntRange(1, 64), metavar="COLUMNS", help="Faces in a row of grid.png.")
+@columns_option
 @device_option
 @precision_option
 @outdir_option
 @click.option("--strict", is_flag=True, help="Make words that the model does not know an error.")
-def main(text, text_file, model, seeds, trunc, noise_mode, explain, grid, device, outdir, strict, **options):
+def main(text, text_file, model, seeds, trunc, noise_mode, explain, columns, device, outdir, strict, **options):
     """Draw faces that match a sentence: a PNG per seed, grid.png (each face above its edit) and generate.json."""
     texts = _texts(text, text_file)
     replaced = {role: options.pop(role) for role in ("generator", "clip", "t2d", "a2d")}
@@ -73,23 +78,39 @@ def main(text, text_file, model, seeds, trunc, noise_mode, explain, grid, device
     if text_gan is not None:
         settings = _settings_of_text_gan(text_gan)
     elif given := [name for name, value in of_text_gans.items() if value is not None]:
-        raise click.UsageError(f"{model} reads its sentences itself; drop --{given[0].replace('_', '-')}")
+        flag = {"text_encoder": "--text-encoder", "captions": "--dictionary", "embeddings": "--embeddings"}[given[0]]
+        raise click.UsageError(f"{model} reads its sentences itself; leave out {flag}")
     prompts = [_understood(pipeline, one, strict, text_file) for one in texts]  # all before the first picture
     for warning in dict.fromkeys(warning for prompt in prompts for warning in prompt.warnings):
         click.echo(f"warning: {warning}", err=True)
-    if text is not None:
-        _draw(pipeline, prompts[0], seeds, settings, grid, explain, Path(outdir))
-        return
-    from tqdm import tqdm
+    from styleT2I.torch_utils.progress import Progress
 
+    if text is not None:
+        with Progress(len(seeds), "generate", "image") as progress:
+            _draw(pipeline, prompts[0], seeds, settings, columns, explain, Path(outdir), progress)
+        _say_what_is_next(outdir, len(seeds), explain, text_gan)
+        return
     from styleT2I.torch_utils.files import check_writable_dir, write_json_atomic
 
     check_writable_dir(outdir)
     folders = [f"prompt{number:04d}" for number in range(len(prompts))]
-    for folder, prompt in zip(tqdm(folders, unit="prompt", disable=None), prompts, strict=True):
-        _draw(pipeline, prompt, seeds, settings, grid, explain, Path(outdir) / folder)
+    with Progress(len(prompts) * len(seeds), "generate", "image") as progress:
+        for folder, prompt in zip(folders, prompts, strict=True):
+            _draw(pipeline, prompt, seeds, settings, columns, explain, Path(outdir) / folder, progress)
     index = [{"folder": folder, "text": prompt.text} for folder, prompt in zip(folders, prompts, strict=True)]
     write_json_atomic(Path(outdir) / "prompts.json", index)
+    each = f"{counted(len(seeds), 'image')} and grid.png each"
+    done(f"{counted(len(prompts), 'sentence')} in {outdir}, {each}", f"look at {Path(outdir) / folders[0]}/grid.png")
+
+
+def _say_what_is_next(outdir, num, explain, text_gan):
+    made = f"{counted(num, 'image')} and grid.png in {outdir}"
+    if explain:
+        done(made, f"look at {Path(outdir) / 'explain.png'}")
+    elif text_gan is None:
+        done(made, f"look at {Path(outdir) / 'grid.png'}; --explain shows what each attribute's step did")
+    else:
+        done(made, f"look at {Path(outdir) / 'grid.png'}")
 
 
 def _adjustment(adjust, **options):
@@ -97,7 +118,7 @@ def _adjustment(adjust, **options):
     given = {name: value for name, value in options.items() if value is not None}
     if adjust is False:
         if given:
-            raise click.UsageError("--no-adjust leaves nothing for the other options of the adjustment; drop them")
+            raise click.UsageError("--no-adjust leaves the other options of the adjustment nothing to do; drop them")
         return None
     if adjust is None and not given:
         return "auto"
@@ -113,7 +134,10 @@ def _settings_of_text_gan(text_gan) -> dict:
     own |= set() if text_gan.role == "attngan" else {"explain"}
     for option in context.command.params:
         if option.name in own and context.get_parameter_source(option.name).name == "COMMANDLINE":
-            raise click.UsageError(f"{text_gan.name} is no StyleT2I model and has no {option.opts[0]}; drop it")
+            works = "StyleT2I models" + (" and AttnGAN" if option.name == "explain" else "")
+            raise click.UsageError(
+                f"{option.opts[0]} works with {works} only, and {text_gan.name} is not one; leave it out"
+            )
     return {}
 
 
@@ -169,7 +193,7 @@ def _understood(pipeline, text, strict, text_file):
         return pipeline.understand(text, strict=strict)
 
 
-def _draw(pipeline, prompt, seeds, settings, ncol, explain, outdir) -> None:
+def _draw(pipeline, prompt, seeds, settings, ncol, explain, outdir, progress) -> None:
     """Write the PNG of every seed, the pictures of the first ones and the JSON; all of them or none."""
     from styleT2I.torch_utils.files import write_json_atomic
     from styleT2I.torch_utils.images import save_png
@@ -179,13 +203,14 @@ def _draw(pipeline, prompt, seeds, settings, ncol, explain, outdir) -> None:
         records = []
         for start in range(0, len(seeds), CHUNK):
             result = pipeline.generate(prompt, seeds[start : start + CHUNK], **settings)
-            for seed, image in zip(result.seeds, result.images_u8, strict=True):
-                save_png(staging / f"seed{seed:04d}.png", image)
+            for name, image in zip(result.names, result.images_u8, strict=True):
+                save_png(staging / f"{name}.png", image)
             if start == 0:
                 save_png(staging / "grid.png", result.grid_u8(ncol))
             if start == 0 and explain:
                 save_png(staging / "explain.png", _explanation_u8(pipeline, result))
             records.append(result.to_dict())
+            progress.update(len(result.seeds))
         images = [image for record in records for image in record["images"]]
         write_json_atomic(
             staging / "generate.json",

@@ -4,7 +4,26 @@ from pathlib import Path
 
 import click
 
-from styleT2I.cli import command, outdir_option
+from styleT2I.cli import command, done, outdir_option
+from styleT2I.torch_utils.words import counted
+
+_HELP = {
+    "generator": "StyleGAN2 generator.",
+    "clip": "CLIP that reads sentences and guided the training.",
+    "t2d": "Text-to-Direction network.",
+    "a2d": "Attribute-to-Direction network.",
+    "segmenter": "Network that finds the regions of a face.",
+    "judges.guide": "Attribute classifier that the adjustment asks while it draws.",
+    "judges.heldout": "Attribute classifier that measures and audits ask, and nothing else does.",
+    "clip_eval": "Second CLIP, for R-precision alone.",
+    "gan_int_cls": "GAN-INT-CLS generator.",
+    "stackgan": "StackGAN generator.",
+    "attngan": "AttnGAN generator.",
+    "dfgan": "DF-GAN generator.",
+    "style_encoder": "GAN-INT-CLS's style encoder.",
+    "text_encoder": "DAMSM's text encoder, which reads the sentences of AttnGAN and DF-GAN.",
+    "clip_words": "CLIP's text network for single words, which AttnGAN reads with where it was trained so.",
+}
 
 
 def _role_options(function):
@@ -13,9 +32,8 @@ def _role_options(function):
 
     for role in reversed(ROLES):
         flag = "--" + role.replace(".", "-").replace("_", "-")
-        function = click.option(flag, role.replace(".", "__"), metavar="FILE", help=f"Component of the {role}.")(
-            function
-        )
+        option = click.option(flag, role.replace(".", "__"), metavar="FILE", help=_HELP[role])
+        function = option(function)
     return function
 
 
@@ -43,8 +61,14 @@ def main(model, vocabulary, name, half, licence, outdir, **components):
     else:
         take_vocabulary(packaged, vocabulary)
     manifest = packaged.save(outdir, name or Path(outdir).resolve().name, half=half, licence=licence)
+    for role, source in packaged.left_out.items():
+        what = f"the {role} of {source} steers that model's own generator and was left out"
+        click.echo(f"note: {what}; --{role} {source} packages it all the same", err=True)
     size = sum(path.stat().st_size for path in manifest.parent.iterdir() if path.is_file())
-    click.echo(f"{manifest}: {len(packaged.sources)} components, {size / 1e6:.1f} MB")
+    made = f"{manifest}: {counted(len(packaged.sources), 'component')}, {size / 1e6:.1f} MB"
+    can_draw = packaged.has("t2d") or not packaged.has("generator")
+    command = ("styleT2I.generate", "--model", outdir, "--text", "he is wearing lipstick", "--outdir", "out")
+    done(made, None, *(("python", "-m", *command) if can_draw else ()))
 
 
 if __name__ == "__main__":

@@ -7,17 +7,27 @@ import click
 from styleT2I.cli import (
     build_kernels,
     command,
+    defaults_of,
     device_option,
     outdir_option,
     parts_of_model,
     report_costs,
     seed_option,
+    trained,
 )
 
 PRESETS = ("minifaces", "celebahq", "cub", "ffhq", "nabirds")
 
 
-@command()
+def _defaults():
+    from styleT2I.training.directions.a2d_config import preset_config
+
+    steps, config = preset_config("minifaces", generator="", clip="")
+    config = defaults_of("minifaces", config, steps=steps, text_features=config.text_encoder)
+    return {name: text for name, text in config.items() if name not in ("generator", "clip")}
+
+
+@command(preset_defaults=_defaults, renamed={"--text-encoder": "--text-features"})
 @outdir_option
 @click.option("--preset", default="minifaces", type=click.Choice(PRESETS), help="Settings to start from.")
 @click.option(
@@ -49,8 +59,9 @@ PRESETS = ("minifaces", "celebahq", "cub", "ffhq", "nabirds")
 @click.option("--theta", type=float, help="Norm of a direction that is free of penalty, in units of W.")
 @click.option("--theta-rel", type=float, help="The same in units of the mean distance of w from its mean.")
 @click.option("--no-norm-penalty", is_flag=True, help="Train without the norm penalty.")
-@click.option("--text-encoder", type=click.Choice(["clip", "gru"]), help="Frozen CLIP features, or word vectors + GRU.")
-@click.option("--glove", metavar="FILE", help="GloVe text file for --text-encoder gru.")
+@click.option("--text-features", type=click.Choice(["clip", "gru"]), help="Of the frozen CLIP, or of word "
+              "vectors and a GRU that is trained along.")  # fmt: skip
+@click.option("--glove", metavar="FILE", help="GloVe text file for --text-features gru.")
 @click.option("--space", type=click.Choice(["w+", "low-rank", "w"]), help="Where a direction lives.")
 @click.option("--rank", type=click.IntRange(1), help="Directions that --space low-rank mixes.")
 @click.option("--hidden-dim", type=click.IntRange(1), help="Width of the network.")
@@ -64,11 +75,13 @@ def main(outdir, preset, model, attributes, steps, no_norm_penalty, eval_every, 
 
     roles = {"generator": "generator", "clip": "clip", "segmenter": "segmenter", "judge": "judges.guide"}
     given = {option: settings.pop(option) for option in roles}
+    is_embedded = preset == "minifaces" and model in (None, "minifaces") and not (given["generator"] or given["clip"])
     frozen = parts_of_model(given, roles, model or ("minifaces" if preset == "minifaces" else None))
     if no_norm_penalty:
         settings["use_norm_penalty"] = False
     if attributes:
         settings["attributes"] = tuple(name.strip() for name in attributes.split(","))
+    settings["text_encoder"] = settings.pop("text_features")
     preset_steps, config = preset_config(preset, **frozen, **settings)
     from styleT2I.torch_utils.devices import resolve_device
     from styleT2I.training.directions.a2d import A2DTask
@@ -87,6 +100,12 @@ def main(outdir, preset, model, attributes, steps, no_norm_penalty, eval_every, 
             eval_every=eval_every, snapshot_every=eval_every, checkpoint_every=eval_every, resume=resume,
         ),
     )  # fmt: skip
+    component = f"{outdir}/a2d.json"
+    if is_embedded:
+        trained(component, "styleT2I.edit", "--a2d", component, "--set", "lipstick=1", "--outdir=out")
+    else:
+        parts = ("--generator", frozen["generator"], "--clip", frozen["clip"], "--a2d", component)
+        trained(component, "styleT2I.package_model", *parts, "--outdir", "models/mine")
 
 
 if __name__ == "__main__":

@@ -1,21 +1,29 @@
-"""Train an earlier text-to-image GAN, or its DAMSM: `python -m styleT2I.train_baseline --model dfgan --outdir DIR`."""
+"""Train an earlier text-to-image GAN, or its DAMSM: `python -m styleT2I.train_baseline --system dfgan --outdir DIR`."""
 
 import click
 
-from styleT2I.cli import command, device_option, outdir_option, seed_option
+from styleT2I.cli import command, defaults_of, device_option, outdir_option, seed_option, trained
 
 MODELS = ("gan_int_cls", "stackgan", "damsm", "attngan", "dfgan")
 
 
-@command()
+def _defaults():
+    from styleT2I.training.baselines.registry import task_config
+
+    kimg, config = task_config("dfgan", "minifaces", clip="")
+    shown = defaults_of("dfgan, minifaces", config, kimg=kimg)
+    return {name: text for name, text in shown.items() if name != "clip"}
+
+
+@command(preset_defaults=_defaults, renamed={"--model": "--system"})
 @outdir_option
-@click.option("--model", "system", required=True, type=click.Choice(MODELS), help="Which system; damsm "
+@click.option("--system", required=True, type=click.Choice(MODELS), help="Which system; damsm "
               "is the text and image encoder that attngan needs.")  # fmt: skip
 @click.option("--preset", default="minifaces", type=click.Choice(["paper", "minifaces"]), help="Settings to start "
               "from: the paper's, or small networks for MiniFaces at 64 pixels.")  # fmt: skip
 @click.option("--data", metavar="SPEC", help="Captioned pictures: a folder, or minifaces:DISTRIBUTION/SPLIT[:NUM].")
-@click.option("--damsm", metavar="DIR", type=click.Path(exists=True, file_okay=False), help="Folder of a --model damsm "
-              "training, whose encoders attngan learns from and dfgan may read its sentences with.")  # fmt: skip
+@click.option("--damsm", metavar="DIR", type=click.Path(exists=True, file_okay=False), help="Folder of a training of "
+              "--system damsm, whose encoders attngan learns from and dfgan may read its sentences with.")  # fmt: skip
 @click.option("--clip", metavar="FILE", help="Component of the frozen CLIP that reads the sentences; the embedded "
               "model's unless --damsm or --embeddings is given.")  # fmt: skip
 @click.option("--embeddings", metavar="FILE", help="Sentence features in place of a CLIP's: .npy, .npz or .pickle, "
@@ -57,6 +65,10 @@ def main(outdir, system, preset, shuffle_captions, kimg, eval_kimg, resume, seed
             resume=resume,
         ),
     )  # fmt: skip
+    if system == "damsm":
+        trained(outdir, "styleT2I.train_baseline", "--system", "attngan", "--damsm", outdir, "--outdir", "runs/attngan")
+    else:
+        trained(outdir, "styleT2I.generate", "--model", outdir, "--text", "she is smiling", "--outdir", "out")
 
 
 if __name__ == "__main__":

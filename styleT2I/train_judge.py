@@ -2,12 +2,19 @@
 
 import click
 
-from styleT2I.cli import command, device_option, outdir_option, seed_option
+from styleT2I.cli import command, defaults_of, device_option, outdir_option, seed_option, trained
 
 PRESETS = ("guide", "heldout")
 
 
-@command()
+def _defaults():
+    from styleT2I.training.judges.judge import judge_config
+
+    steps, config = judge_config("guide")
+    return defaults_of("guide", config, steps=steps)
+
+
+@command(preset_defaults=_defaults, has_offline=True)
 @outdir_option
 @click.option("--preset", default="guide", type=click.Choice(PRESETS), help="Settings to start from.")
 @click.option("--data", multiple=True, metavar="SPEC", help="Labelled pictures: a data set's folder, or "
@@ -46,6 +53,8 @@ def main(outdir, preset, data, steps, eval_every, resume, seed, device, **settin
             eval_every=eval_every, snapshot_every=eval_every, checkpoint_every=eval_every, resume=resume,
         ),
     )  # fmt: skip
+    component, role = f"{outdir}/{config.name}.json", "--judges-heldout" if preset == "heldout" else "--judges-guide"
+    trained(component, "styleT2I.package_model", "--model", "minifaces", role, component, "--outdir", "models/mine")
 
 
 if __name__ == "__main__":

@@ -2,12 +2,18 @@
 
 import click
 
-from styleT2I.cli import command, device_option, outdir_option, seed_option
+from styleT2I.cli import command, defaults_of, device_option, outdir_option, seed_option, trained
 
 DEFAULT_STEPS = 2000
 
 
-@command()
+def _defaults():
+    from styleT2I.training.judges.segmenter import SegmenterTrainingConfig
+
+    return defaults_of(None, SegmenterTrainingConfig())
+
+
+@command(preset_defaults=_defaults, has_offline=True)
 @outdir_option
 @click.option("--data", multiple=True, metavar="SPEC", help="Pictures with region masks: a data set's folder, or "
               "minifaces:DISTRIBUTION/SPLIT[:NUM]; give it several times to pool.")  # fmt: skip
@@ -32,13 +38,16 @@ def main(outdir, data, steps, eval_every, resume, seed, device, **settings):
     changes = {key: value for key, value in settings.items() if value is not None}
     if data:
         changes["data"] = data
+    config = from_dict(SegmenterTrainingConfig, changes)
     run(
-        SegmenterTask(from_dict(SegmenterTrainingConfig, changes), steps, seed),
+        SegmenterTask(config, steps, seed),
         RunConfig(
             outdir=outdir, steps=steps, seed=seed, device=str(resolve_device(device)),
             eval_every=eval_every, snapshot_every=eval_every, checkpoint_every=eval_every, resume=resume,
         ),
     )  # fmt: skip
+    component = f"{outdir}/{config.name}.json"
+    trained(component, "styleT2I.train_a2d", "--segmenter", component, "--outdir", "runs/a2d")
 
 
 if __name__ == "__main__":

@@ -2,12 +2,28 @@
 
 import click
 
-from styleT2I.cli import build_kernels, command, device_option, outdir_option, precision_option, seed_option
+from styleT2I.cli import (
+    build_kernels,
+    command,
+    defaults_of,
+    device_option,
+    outdir_option,
+    precision_option,
+    seed_option,
+    trained,
+)
 
 PRESETS = ("stylegan2-config-f", "minifaces64", "minifaces128")
 
 
-@command()
+def _defaults():
+    from styleT2I.training.stylegan2.config import stylegan2_config
+
+    kimg, config = stylegan2_config("minifaces64")
+    return defaults_of("minifaces64", config, kimg=kimg, resolution=config.generator.resolution)
+
+
+@command(preset_defaults=_defaults)
 @outdir_option
 @click.option("--data", metavar="SPEC", help="Real images: a data set's folder, or minifaces:DISTRIBUTION/SPLIT[:NUM].")
 @click.option("--preset", default="minifaces64", type=click.Choice(PRESETS), help="Settings to start from.")
@@ -63,6 +79,9 @@ def main(outdir, preset, resolution, init, kimg, eval_kimg, checkpoint_kimg, res
             checkpoint_every=steps(checkpoint_kimg or eval_kimg), resume=resume,
         ),
     )  # fmt: skip
+    component = f"{outdir}/generator.json"
+    trained(component, "styleT2I.train_t2d", "--generator", component, "--clip", "CLIP", "--data", "DATA", "--outdir",
+            "runs/t2d")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -7,17 +7,27 @@ import click
 from styleT2I.cli import (
     build_kernels,
     command,
+    defaults_of,
     device_option,
     outdir_option,
     parts_of_model,
     report_costs,
     seed_option,
+    trained,
 )
 
 PRESETS = ("minifaces", "celebahq", "cub", "ffhq", "nabirds")
 
 
-@command()
+def _defaults():
+    from styleT2I.training.directions.t2d_config import preset_config
+
+    steps, config = preset_config("minifaces", generator="", clip="")
+    config = defaults_of("minifaces", config, steps=steps, text_features=config.text_encoder)
+    return {name: text for name, text in config.items() if name not in ("generator", "clip")}
+
+
+@command(preset_defaults=_defaults, renamed={"--text-encoder": "--text-features"})
 @outdir_option
 @click.option("--preset", default="minifaces", type=click.Choice(PRESETS), help="Settings to start from.")
 @click.option(
@@ -39,15 +49,17 @@ PRESETS = ("minifaces", "celebahq", "cub", "ffhq", "nabirds")
 @click.option("--theta", type=float, help="Norm of a direction that is free of penalty, in units of W.")
 @click.option("--theta-rel", type=float, help="The same in units of the mean distance of w from its mean.")
 @click.option("--no-norm-penalty", is_flag=True, help="Train without the norm penalty.")
-@click.option("--symmetric/--image-to-text", default=None, help="Which halves of the contrastive loss to use.")
+@click.option("--symmetric/--image-to-text", default=None, help="Whether the contrastive loss also asks "
+              "which image a sentence fits, or only, as the paper has it, which sentence an image fits.")
 @click.option("--contrastive-weight", type=click.FloatRange(0), help="Weight of the paper's contrastive loss.")
 @click.option("--flip-weight", type=click.FloatRange(0), help="Weight of the loss against captions with one attribute "
               "turned round, which leaves alone what the caption does not state.")  # fmt: skip
 @click.option("--keep-weight", type=click.FloatRange(0), help="Weight of the loss that holds the verdicts on what the "
               "caption leaves open, as CLIP sees them.")  # fmt: skip
 @click.option("--shuffle-captions", is_flag=True, help="Control: read each direction from another face's caption.")
-@click.option("--text-encoder", type=click.Choice(["clip", "gru"]), help="Frozen CLIP features, or word vectors + GRU.")
-@click.option("--glove", metavar="FILE", help="GloVe text file for --text-encoder gru.")
+@click.option("--text-features", type=click.Choice(["clip", "gru"]), help="Of the frozen CLIP, or of word "
+              "vectors and a GRU that is trained along.")  # fmt: skip
+@click.option("--glove", metavar="FILE", help="GloVe text file for --text-features gru.")
 @click.option("--space", type=click.Choice(["w+", "low-rank", "w"]), help="Where a direction lives.")
 @click.option("--rank", type=click.IntRange(1), help="Directions that --space low-rank mixes.")
 @click.option("--hidden-dim", type=click.IntRange(1), help="Width of the network.")
@@ -61,11 +73,13 @@ def main(outdir, preset, model, steps, no_norm_penalty, shuffle_captions, eval_e
 
     roles = {"generator": "generator", "clip": "clip", "judge": "judges.guide"}
     given = {option: settings.pop(option) for option in roles}
+    is_embedded = preset == "minifaces" and model in (None, "minifaces") and not (given["generator"] or given["clip"])
     frozen = parts_of_model(given, roles, model or ("minifaces" if preset == "minifaces" else None))
     if no_norm_penalty:
         settings["use_norm_penalty"] = False
     if shuffle_captions:
         settings["shuffle_captions"] = True
+    settings["text_encoder"] = settings.pop("text_features")
     preset_steps, config = preset_config(preset, **frozen, **settings)
     from styleT2I.torch_utils.devices import resolve_device
     from styleT2I.training.directions.t2d import T2DTask
@@ -84,6 +98,12 @@ def main(outdir, preset, model, steps, no_norm_penalty, shuffle_captions, eval_e
             eval_every=eval_every, snapshot_every=eval_every, checkpoint_every=eval_every, resume=resume,
         ),
     )  # fmt: skip
+    component = f"{outdir}/t2d.json"
+    if is_embedded:
+        trained(component, "styleT2I.generate", "--t2d", component, "--text", "he is wearing lipstick", "--outdir=out")
+    else:
+        parts = ("--generator", frozen["generator"], "--clip", frozen["clip"], "--t2d", component)
+        trained(component, "styleT2I.package_model", *parts, "--outdir", "models/mine")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,11 @@
 """Draw sentences in a picture's style: `python -m styleT2I.transfer_style --image A.png --text TEXT --outdir out`."""
 
+from pathlib import Path
+
 import click
 
-from styleT2I.cli import command, device_option, outdir_option, seeds_option
+from styleT2I.cli import command, device_option, done, outdir_option, seeds_option
+from styleT2I.torch_utils.words import counted
 
 
 @command()
@@ -45,6 +48,8 @@ def main(model, images, texts, style_text, seeds, outdir, device):
                 save_png(staging / f"image{row}_text{column}.png", picture)
         save_png(staging / "grid.png", transfer_grid_u8(styles_u8, columns, [prompt.text for prompt in prompts]))
         write_json_atomic(staging / "transfer.json", record)
+    made = f"{counted(len(columns) * len(styles_u8), 'image')} and grid.png in {outdir}"
+    done(made, f"look at {Path(outdir) / 'grid.png'}")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,17 @@ shift
 stages=("$@")
 [ ${#stages[@]} -gt 0 ] || stages=(tests speed finish scratch fit128 baselines)
 python=${PYTHON:-python3}
+[ -n "${PYTHON:-}" ] || [ ! -x .venv/bin/python ] || python=.venv/bin/python # where README installs
+command -v "$python" >/dev/null || { echo "gpu_work: no interpreter $python; name one in PYTHON" >&2; exit 2; }
+"$python" - <<'CHECK' || exit 2
+import sys
+try:
+    import torch
+except ImportError:
+    sys.exit(f"gpu_work: {sys.executable} has no torch; activate the environment (. .venv/bin/activate) or name it in PYTHON")
+if not torch.cuda.is_available():
+    sys.exit(f"gpu_work: torch {torch.__version__} of {sys.executable} finds no CUDA GPU, which all of this waits for")
+CHECK
 model=checkpoints/minifaces
 mkdir -p "$out/runs"
 
@@ -27,7 +38,7 @@ train() { # NAME ARGUMENTS...: trains adversarially, keeps the generator, measur
   "$python" -m styleT2I.train_stylegan2 --preset minifaces64 --data minifaces:biased/train:60000 \
     --judge "$model/judges_guide.json" --device cuda --outdir "$out/runs/$name" "$@"
   "$python" -m styleT2I.package_model --generator "$out/runs/$name/generator.json" --half --outdir "$out/$name"
-  "$python" -m styleT2I.evaluate --suite generator --trunc 1 --generator "$out/$name/generator.json" --json "$out/$name.json"
+  "$python" -m styleT2I.evaluate --suite generator --trunc 1 --generator "$out/$name/generator.json" --out "$out/$name.json"
   tail -n 1 "$out/runs/$name/stats.jsonl"
 }
 
@@ -40,7 +51,7 @@ for stage in "${stages[@]}"; do
     "$python" benchmarks/gpu_ops.py --json "$out/gpu_ops.json" ${CLONE:+--against "$CLONE"} | tee "$out/gpu_ops.log"
     ;;
   finish)
-    "$python" -m styleT2I.evaluate --suite generator --trunc 1 --json "$out/fitted.json"
+    "$python" -m styleT2I.evaluate --suite generator --trunc 1 --out "$out/fitted.json"
     train finish --init "$model/generator.json" --kimg "${KIMG:-600}" --d-warmup-kimg 50
     ;;
   scratch) train scratch --kimg "${KIMG:-2000}" ;;
@@ -50,18 +61,18 @@ for stage in "${stages[@]}"; do
     ;;
   baselines)
     kimg=${BASELINE_KIMG:-400}
-    "$python" -m styleT2I.train_baseline --model damsm --kimg "$kimg" --device cuda --outdir "$out/runs/damsm"
+    "$python" -m styleT2I.train_baseline --system damsm --kimg "$kimg" --device cuda --outdir "$out/runs/damsm"
     for system in gan_int_cls stackgan attngan dfgan; do
       reader=()
       case $system in attngan | dfgan) reader=(--damsm "$out/runs/damsm") ;; esac
-      "$python" -m styleT2I.train_baseline --model "$system" "${reader[@]}" --kimg "$kimg" --eval-kimg 40 \
+      "$python" -m styleT2I.train_baseline --system "$system" "${reader[@]}" --kimg "$kimg" --eval-kimg 40 \
         --judge "$model/judges_guide.json" --device cuda --outdir "$out/runs/$system"
       "$python" -m styleT2I.package_model --model "$out/runs/$system" --half --outdir "$out/$system"
       tail -n 1 "$out/runs/$system/stats.jsonl"
     done
     "$python" -m styleT2I.evaluate --suite systems --systems "$out/gan_int_cls,$out/stackgan,$out/attngan,$out/dfgan,minifaces" \
-      --table --json "$out/systems.json" --grid "$out/systems.png"
-    "$python" -m styleT2I.evaluate --suite style --systems "$out/gan_int_cls" --json "$out/style.json"
+      --table --out "$out/systems.json" --grid "$out/systems.png"
+    "$python" -m styleT2I.evaluate --suite style --systems "$out/gan_int_cls" --out "$out/style.json"
     ;;
   *)
     echo "unknown stage $stage" >&2

@@ -32,9 +32,9 @@ def resolve_device(name: str | torch.device = "auto") -> torch.device:
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     kind, _, index = name.partition(":")
     if kind == "cuda" and not torch.cuda.is_available():
-        raise DeviceError(f"device {name!r} asked for, but no CUDA device is available; use --device cpu or auto")
+        raise DeviceError(f"device {name!r} asked for, but no CUDA device is available; use cpu or auto")
     if kind == "cuda" and index and int(index) >= torch.cuda.device_count():
         raise DeviceError(f"device {name!r} asked for, but there are only {torch.cuda.device_count()} CUDA devices")
     if kind == "mps" and not torch.backends.mps.is_available():
-        raise DeviceError("device 'mps' asked for, but this machine has no Metal device; use --device cpu or auto")
+        raise DeviceError("device 'mps' asked for, but this machine has no Metal device; use cpu or auto")
     return torch.device(name)

@@ -1,6 +1,7 @@
 """Files that are whole or absent: temporary name in the same folder, fsync, rename, fsync of the folder."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -104,8 +105,13 @@ def check_writable_dir(path: str | Path) -> Path:
 
 
 def _output_error(path, error):
-    reason = error.strerror or str(error)
-    return OutputError(f"cannot write {path}: {reason}; free some space or choose another folder")
+    return OutputError(f"cannot write {path}: {error.strerror or error}; {remedy_of(error)}")
+
+
+def remedy_of(error: OSError) -> str:
+    """What helps where something could not be written: space where that lacks, otherwise another place."""
+    lacks_space = error.errno in (None, errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return "free some space or choose another folder" if lacks_space else "choose another folder"
 
 
 def _sync_folder(folder):

@@ -1,8 +1,7 @@
-"""Text -> words in the form that the parser and the word tokenizer share."""
+"""Text -> words in the form that the parser and the word tokenizer share, and which known word was meant."""
 
-import difflib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 
@@ -64,4 +63,42 @@ def plain_words(text: str) -> list[str]:
 def unknown_words(text: str, known: Collection[str]) -> list[tuple[str, str | None]]:
     """Return the plain words that are not known, each once, with the known word nearest in spelling (or None)."""
     missing = [word for word in dict.fromkeys(plain_words(text)) if word not in known]
-    return [(word, next(iter(difflib.get_close_matches(word, known, n=1)), None)) for word in missing]
+    return [(word, nearest_word(word, known)) for word in missing]
+
+
+def nearest_word(word: str, known: Iterable[str]) -> str | None:
+    """The known word that a misspelt one must have meant: one slip away (two from seven letters on).
+
+    A slip is a letter too many, too few, wrong, or swapped with its neighbour. None where none is that near, as for
+    words of three letters or fewer, of which too many are.
+    """
+    limit = 0 if len(word) < 4 else 1 if len(word) < 7 else 2
+    best, letters = None, set(word)
+    for other in known if limit else ():
+        if abs(len(other) - len(word)) > limit or len(letters.difference(other)) > limit:
+            continue
+        slips = _slips(word, other)
+        if slips <= limit:
+            best, limit = other, slips - 1
+            if limit < 0:
+                break
+    return best
+
+
+def _slips(one: str, other: str) -> int:
+    """Edit distance in which a swap of neighbours counts once (optimal string alignment)."""
+    before, last = [], list(range(len(other) + 1))
+    for i, letter in enumerate(one, start=1):
+        row = [i]
+        for j, wanted in enumerate(other, start=1):
+            best = min(row[-1] + 1, last[j] + 1, last[j - 1] + (letter != wanted))
+            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == wanted:
+                best = min(best, before[j - 2] + 1)
+            row.append(best)
+        before, last = last, row
+    return last[-1]
+
+
+def counted(num: int, what: str) -> str:
+    """A number with its noun: "1 image", "8 images"."""
+    return f"{num} {what}{'' if num == 1 else 's'}"

@@ -31,9 +31,9 @@ def main(sentence, vocabulary, as_json):
     if not parsed.mentions:
         click.echo("no attribute is stated")
     for word, _, nearest in parsed.unknown:
-        click.echo(f'not understood: "{word}"' + (f'; the nearest known term is "{nearest}"' if nearest else ""))
+        click.echo(f'not understood: "{word}"' + (f'; did you mean "{nearest}"?' if nearest else ""))
     for contradiction in parsed.contradictions:
-        click.echo(f"contradiction: {contradiction}")
+        click.echo(f"the text {contradiction}")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ def understand(text: str, text_encoder, vocabulary: Vocabulary | None, *, strict
 
     text_encoder: has unknown_words(text) -> [(word, nearest known or None)] and overlong(text) -> tokens too many.
     strict: a word that the model does not know is an error and no warning.
-    PromptError for a text that is empty, too long, or of which nothing is understood.
+    PromptError for what is no string, empty, too long, or of which nothing is understood.
     """
     text = check_text(text)
     words = plain_words(text)
@@ -39,19 +39,22 @@ def understand(text: str, text_encoder, vocabulary: Vocabulary | None, *, strict
         raise PromptError(
             f'the text "{_short(text)}" is {text_encoder.overlong(text)} tokens too long for this model; shorten it'
         )
-    unknown = dict(unread)
-    for item in parsed.unknown if parsed else ():
-        unknown.setdefault(item.word, item.nearest)
+    unparsed = {item.word: item.nearest for item in parsed.unknown} if parsed else None
+    unknown = list(_unknown_lines(dict(unread), unparsed))
     if strict and unknown:
-        raise PromptError(f"{_unknown_line(*next(iter(unknown.items())))} (--strict)")
-    warnings = [_unknown_line(word, nearest) for word, nearest in unknown.items()]
-    warnings += [f"the text contradicts itself about {line}" for line in (parsed.contradictions if parsed else ())]
+        raise PromptError(f"{unknown[0]} (--strict)")
+    warnings = unknown + [f"the text {line}" for line in (parsed.contradictions if parsed else ())]
     return Prompt(text, dict(parsed.attributes) if parsed else {}, tuple(warnings))
 
 
 def check_text(text: str) -> str:
     """A text with its white space tidied; PromptError where no model could draw it: it is empty, too long or has no
     words."""
+    if not isinstance(text, str):
+        raise PromptError(
+            f"the text is a {type(text).__name__}; draw one sentence, a string, at a time: "
+            "[pipeline.generate(text) for text in texts]"
+        )
     text = " ".join(text.split())
     if not text:
         raise PromptError(f'the text is empty; describe a face, for example "{EXAMPLE}"')
@@ -62,9 +65,17 @@ def check_text(text: str) -> str:
     return text
 
 
-def _unknown_line(word: str, nearest: str | None) -> str:
-    line = f'the word "{word}" is not known to this model'
-    return f'{line}; the nearest known one is "{nearest}"' if nearest else line
+def _unknown_lines(unread: dict, unparsed: dict | None):
+    """A line for each word that the text network, or the parser of attributes (None: none reads), does not know."""
+    for word in dict.fromkeys([*unread, *(unparsed or ())]):
+        near = (unparsed or {}).get(word) or unread.get(word)
+        hint = f'; did you mean "{near}"?' if near else ""
+        if word not in unread:
+            yield f'no attribute is known by "{word}", which the text network alone reads{hint}'
+        elif unparsed is not None and word not in unparsed:
+            yield f'"{word}" is not known to the text network; the parser of attributes alone reads it'
+        else:
+            yield f'"{word}" is not known and is ignored{hint}'
 
 
 def _hint(unread) -> str:

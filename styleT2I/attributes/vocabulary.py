@@ -1,7 +1,6 @@
 """Closed vocabularies of binary attributes, stored as JSON data files."""
 
 import dataclasses
-import difflib
 import functools
 import json
 import os
@@ -10,12 +9,12 @@ from pathlib import Path
 
 from styleT2I.config import read_json, suggestion
 from styleT2I.errors import ConfigError, guarded
+from styleT2I.torch_utils.words import nearest_word
 
 BUILT_IN = ("minifaces", "celeba", "cub")
 FORMAT_VERSION = 1
 VERBS = ("noun", "adjective", "is", "has", "wears")
 _FOLDER = Path(__file__).parent
-_NEAR = 0.7  # difflib's ratio from which two spellings count as near
 _ARTICLES = ("a ", "an ", "the ", "wearing ", "having ", "with ")
 
 
@@ -117,10 +116,6 @@ class Vocabulary:
                         terms.setdefault(normalise(term), (attribute.name, value))
         return terms
 
-    @functools.cached_property
-    def _near(self) -> dict[str, str | None]:
-        return {}  # answers of `nearest`, which compares with every term
-
     def __len__(self) -> int:
         return len(self.attributes)
 
@@ -152,16 +147,7 @@ class Vocabulary:
 
     def nearest(self, word: str) -> str | None:
         """Return the known term nearest in spelling to `word`, or None when none is near."""
-        word = normalise(word)
-        if word not in self._near:
-            own = _letter_bits(word)
-            near = [term for term, letters in self._letters.items() if _may_be_near(word, own, term, letters)]
-            self._near[word] = next(iter(difflib.get_close_matches(word, near, n=1, cutoff=_NEAR)), None)
-        return self._near[word]
-
-    @functools.cached_property
-    def _letters(self) -> dict[str, int]:
-        return {term: _letter_bits(term) for term in self._terms}
+        return nearest_word(normalise(word), self._terms)
 
     def exclusive_of(self, name: str) -> tuple[str, ...]:
         """Return the other attributes that cannot be true together with `name`."""
@@ -172,20 +158,6 @@ class Vocabulary:
     def _hint(self, term):
         near = self.nearest(term)
         return f"; did you mean {near!r}?" if near else f"; known: {', '.join(self.names)}"
-
-
-def _letter_bits(word: str) -> int:
-    """Return the set of the characters of a word as bits."""
-    bits = 0
-    for character in word:
-        bits |= 1 << (ord(character) % 64)
-    return bits
-
-
-def _may_be_near(word: str, own: int, term: str, letters: int) -> bool:
-    """Whether difflib's ratio can reach _NEAR: a quick upper bound that leaves few terms to compare in full."""
-    same = min(len(word) - (own & ~letters).bit_count(), len(term) - (letters & ~own).bit_count())
-    return 2 * same >= _NEAR * (len(word) + len(term))
 
 
 def normalise(term: str) -> str:

@@ -5,7 +5,6 @@ The text encoder feeds AttnGAN and DF-GAN; with the image encoder it says how we
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from styleT2I.config import suggestion
 from styleT2I.errors import ConfigError
+from styleT2I.torch_utils.words import nearest_word
 
 INCEPTION_SIZE, INCEPTION_DIMS = 299, (768, 2048)  # side of its images; channels of its 17x17 map and of its last one
 RELEASED_MAX_WORDS = 25  # of a sentence, that the released code reads when it draws
@@ -114,7 +114,7 @@ class TextEncoder(nn.Module):
     def unknown_words(self, text: str) -> list[tuple[str, str | None]]:
         """Words of the text that are not read, each once, with the nearest one that is (or None)."""
         missing = [word for word in dict.fromkeys(split_caption(text)) if word not in self.index]
-        return [(word, next(iter(difflib.get_close_matches(word, self.index, 1)), None)) for word in missing]
+        return [(word, nearest_word(word, self.index)) for word in missing]
 
     def overlong(self, text: str) -> int:
         """How many words of the text are beyond what can be read: none, whatever its length."""

@@ -26,10 +26,17 @@ class LabelledData:
         self.starts = [0]
         for spec, part in zip(specs, self.parts, strict=True):
             if tuple(getattr(part, names)) != self.names or not self.names:
-                raise DataError(f"{spec}: has no {label}, or others than {specs[0]}; name data sets that agree")
+                raise DataError(self._why_not(spec, tuple(getattr(part, names)), specs[0], label))
             if tuple(getattr(part, "nuisance_names", ())) != self.nuisance_names:
                 self.nuisance_names = ()  # only quantities that every part measures are regressed
             self.starts.append(self.starts[-1] + len(part))
+
+    def _why_not(self, spec, names, first, label):
+        """Why a data set cannot be joined: it has no such label, or others than the first."""
+        if not names:
+            kept = {"attributes": "attributes.csv", "masks": "masks/ with region names"}[label]
+            return f"{spec}: has no {label}, which this training needs; add {kept}"
+        return f"{spec}: its {label} ({', '.join(names)}) are not those of {first} ({', '.join(self.names)})"
 
     def __len__(self) -> int:
         return self.starts[-1]

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from styleT2I.errors import OutputError
-from styleT2I.torch_utils.files import check_writable_dir
+from styleT2I.torch_utils.files import check_writable_dir, remedy_of
 from styleT2I.torch_utils.images import encode_png
 
 FORMAT = "styleT2I-dataset"
@@ -40,8 +40,7 @@ def write_folder_dataset(
         _write(partial, samples, tuple(attribute_names), tuple(region_names), tuple(nuisance_names), info or {})
         _move_into_place(partial, outdir)
     except OSError as error:
-        reason = error.strerror or error
-        raise OutputError(f"cannot write {outdir}: {reason}; free some space or choose another folder") from error
+        raise OutputError(f"cannot write {outdir}: {error.strerror or error}; {remedy_of(error)}") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return outdir

@@ -1,4 +1,4 @@
-"""Reports that `evaluate --json` wrote; the suite "compositions" of several as one markdown table."""
+"""Reports that `evaluate --out` wrote; the suite "compositions" of several as one markdown table."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _COLUMNS = (
 
 
 def read_report(path: str | Path, suite: str = "compositions") -> dict:
-    """A report that `python -m styleT2I.evaluate --json` wrote; DataError when it lacks the suite."""
+    """A report that `python -m styleT2I.evaluate --out` wrote; DataError when it lacks the suite."""
     try:
         report = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise DataError(f"{path}: cannot read the report: {error.strerror or error}") from error
     except ValueError as error:
-        raise DataError(f"{path}: not a JSON report; name a file that evaluate --json wrote") from error
+        raise DataError(f"{path}: not a JSON report; name a file that evaluate --out wrote") from error
     if not isinstance(report, dict) or suite not in report.get("suites", {}):
-        raise DataError(f"{path}: holds no {suite}; write it with: evaluate --suite {suite} --json {path}")
+        raise DataError(f"{path}: holds no {suite}; write it with: evaluate --suite {suite} --out {path}")
     return report
 
 

@@ -185,7 +185,8 @@ def _checked(plan: AuditPlan, vocabulary: Vocabulary) -> AuditPlan:
                 f"{suggestion(threshold.comparison, names) or '; declare it under comparisons'}"
             )
         if not 0 <= threshold.max_gap <= 1:
-            raise ConfigError(f"max_gap of {threshold.comparison!r} is {threshold.max_gap}; a gap lies within 0 and 1")
+            limit = f"max_gap of {threshold.comparison!r} is {threshold.max_gap:g}"
+            raise ConfigError(f"{limit}; write a number from 0 to 1, 0.1 for ten points")
     _check_data(plan, cells, vocabulary)
     sentences = _checked_sentences(plan, plan.drawn_cells(vocabulary), vocabulary)
     return replace(plan, comparisons=comparisons, sentences=sentences)
@@ -251,7 +252,8 @@ def _checked_unprompted(one, vocabulary):
     if name in asked or any(contradiction({**asked, name: held}, vocabulary) for held in (True, False)):
         raise ConfigError(f"unprompted attribute {one.attribute!r} is decided by the prompt {one.prompt!r} itself")
     if one.training_share is not None and not 0 <= one.training_share <= 1:
-        raise ConfigError(f"training_share of {one.attribute!r} is {one.training_share}; a share lies within 0 and 1")
+        share = f"training_share of {one.attribute!r} is {one.training_share}"
+        raise ConfigError(f"{share}; write a number from 0 to 1, 0.1 for ten per cent")
     names = composition_name(asked, vocabulary), composition_name(watched, vocabulary)
     return replace(one, prompt=names[0], attribute=names[1])
 
@@ -273,7 +275,7 @@ def _check_data(plan, cells, vocabulary):
         if name not in cells:
             raise ConfigError(f"training_shares names the undeclared composition {name!r}{suggestion(name, cells)}")
         if not 0 <= share <= 1:
-            raise ConfigError(f"training_shares of {name!r} is {share}; a share lies within 0 and 1")
+            raise ConfigError(f"training_shares of {name!r} is {share}; write a number from 0 to 1")
     if plan.quality_data or plan.training_data:
         from styleT2I.data.dataset import open_dataset  # with torch, which a plan without data does not need
     if plan.quality_data:

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
 import styleT2I
 from styleT2I.attributes.vocabulary import Vocabulary
@@ -26,6 +25,7 @@ from styleT2I.fairness.results import merge_cells
 from styleT2I.fairness.subjects.base import Cell, as_subject
 from styleT2I.torch_utils.files import check_writable_dir, write_json_atomic
 from styleT2I.torch_utils.images import save_png
+from styleT2I.torch_utils.progress import Progress
 
 __all__ = ["Audit"]
 
@@ -41,8 +41,8 @@ class Audit:
         self.subject.prepare(self.plan, vocabulary)
         if len(self.plan.settings) < len(plan.settings):
             warnings.warn(
-                f"{self.subject.describe()['name']} is audited as it draws: it has none of the plan's "
-                f"{len(plan.settings)} settings",
+                f"{self.subject.describe()['name']} has no truncation or adjustment; the plan's {len(plan.settings)} "
+                "settings are replaced by one, \"as drawn\"",
                 stacklevel=2,
             )
         self._cells = self.plan.drawn_cells(vocabulary)
@@ -78,18 +78,25 @@ class Audit:
         folder = check_writable_dir(Path(outdir) / "cells")
         index, count = shard
         work = [(setting, name) for setting in self.plan.settings for name in self._cells][index - 1 :: count]
-        for setting, name in tqdm(work, "audit", unit="cell", disable=None):
-            cell = Cell(setting, name, self._cells[name], self._sentences[name])
-            origin = {**self._origin, "setting": asdict(setting), "sentence": cell.sentence,
-                      "attributes": cell.attributes}  # fmt: skip
-            key = hashlib.sha256(json.dumps(origin, sort_keys=True).encode("utf-8")).hexdigest()[:16]
-            path = folder / f"{key}.json"
-            if not (self._is_known and read_cell(path) and path.with_suffix(".png").is_file()):
-                unfinished = UnfinishedCell(path.with_suffix("") if self._is_known and self.subject.is_slow else None)
-                outcomes, sheet = self._measure(cell, unfinished)
-                save_png(path.with_suffix(".png"), sheet.image_u8())
-                write_json_atomic(path, {"origin": origin, "outcomes": outcomes, "sheet": sheet.describe()})
-                unfinished.finish()
+        with Progress(len(work), "audit", "cell") as progress:
+            for setting, name in work:
+                self._finish_cell(folder, setting, name, progress)
+
+    def _finish_cell(self, folder, setting, name, progress):
+        cell = Cell(setting, name, self._cells[name], self._sentences[name])
+        origin = {**self._origin, "setting": asdict(setting), "sentence": cell.sentence,
+                  "attributes": cell.attributes}  # fmt: skip
+        key = hashlib.sha256(json.dumps(origin, sort_keys=True).encode("utf-8")).hexdigest()[:16]
+        path = folder / f"{key}.json"
+        if self._is_known and read_cell(path) and path.with_suffix(".png").is_file():
+            progress.skip()
+            return
+        unfinished = UnfinishedCell(path.with_suffix("") if self._is_known and self.subject.is_slow else None)
+        outcomes, sheet = self._measure(cell, unfinished)
+        save_png(path.with_suffix(".png"), sheet.image_u8())
+        write_json_atomic(path, {"origin": origin, "outcomes": outcomes, "sheet": sheet.describe()})
+        unfinished.finish()
+        progress.update()
 
     def result(self, outdir: str | Path, calibration: dict | None = None) -> dict:
         """The result of cells that are all in DIR/cells; others there, of another num or model, are left alone."""

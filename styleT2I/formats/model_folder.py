@@ -75,7 +75,7 @@ def find_model(name: str | Path) -> Path:
     if (path / MANIFEST).is_file():
         return path
     if path.is_dir():
-        raise CheckpointError(f"{path}: the folder holds no {MANIFEST}, so it is no model folder")
+        raise CheckpointError(f"{path}: the folder holds no {MANIFEST}, so it is not a model folder")
     if path.is_file():
         raise CheckpointError(
             f"{path}: a file, not a model folder; name the option of what it holds, for example --generator {path}"
@@ -84,7 +84,7 @@ def find_model(name: str | Path) -> Path:
     known = {found.parent.name: found.parent for root in reversed(roots) for found in root.glob(f"*/{MANIFEST}")}
     if str(name) in SYSTEMS and str(name) not in known:
         raise CheckpointError(
-            f"no weights of {name} are here: train it with python -m styleT2I.train_baseline --model {name} --outdir "
+            f"no weights of {name} are here: train it with python -m styleT2I.train_baseline --system {name} --outdir "
             "DIR and name that folder"
         )
     if str(name) not in known:

@@ -27,7 +27,7 @@ def read_safetensors(path: str | Path, sha256: str | None = None) -> dict[str, t
     if header_size is None or header_size + 8 > size:
         raise CheckpointError(f"{path}: cut off, or not a safetensors file; {AGAIN}")
     if header_size > MAX_HEADER:
-        raise CheckpointError(f"{path}: its header of {header_size} bytes is no network's; {AGAIN}")
+        raise CheckpointError(f"{path}: its header of {header_size} bytes cannot be a network's; {AGAIN}")
     if sha256 is not None and sha256_file(path) != sha256:
         raise CheckpointError(f"{path}: its SHA-256 is not the one its manifest names (cut off or changed); {AGAIN}")
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 
 import numpy as np
@@ -11,22 +12,49 @@ import torch
 from styleT2I.errors import ConfigError, guarded
 from styleT2I.generation.model import Model
 
+MAX_STRENGTH = 2.0  # beyond it, either way, edits often leave no face
+
 
 def named_strengths(attributes: Mapping[str, float], model: Model) -> dict[str, float]:
-    """Strengths by the vocabulary's own names: {"young": 1} -> {"old": -1}; ConfigError."""
+    """Strengths by the vocabulary's own names: {"young": 1} -> {"old": -1}; a warning of any beyond MAX_STRENGTH.
+
+    ConfigError for a model without a vocabulary, an unknown or repeated name, what is no number, and two attributes
+    turned on that exclude each other.
+    """
     if model.vocabulary is None:
         raise ConfigError(f"model {model.name!r} has no vocabulary, so attributes have no names")
+    if not isinstance(attributes, Mapping):
+        raise ConfigError(f'attributes are {attributes!r}; give each its strength, for example {{"lipstick": 1}}')
     strengths = {}
     for term, strength in attributes.items():
         name, is_positive = model.vocabulary.resolve(term)
         if name in strengths:
             raise ConfigError(f"{term!r} sets {name!r} a second time; give each attribute once")
-        if not math.isfinite(strength):
-            raise ConfigError(f"the strength of {term!r} is {strength}; it is a number such as 1 or -0.5")
-        strengths[name] = float(strength if is_positive else -strength)
+        number = _number(term, strength)
+        strengths[name] = number if is_positive else -number
     if not strengths:
         raise ConfigError('no attribute to edit; give for example {"lipstick": 1}')
+    for group in model.vocabulary.exclusive:
+        both = [name for name in group.attributes if strengths.get(name, 0) > 0]
+        if len(both) > 1:
+            raise ConfigError(f"{' and '.join(both)} exclude each other ({group.name}); turn on one of them")
+    if beyond := [name for name, strength in strengths.items() if abs(strength) > MAX_STRENGTH]:
+        warnings.warn(
+            f"the strength of {', '.join(beyond)} is beyond {MAX_STRENGTH:g}, where faces fall apart; 1 turns an "
+            "attribute on, -1 off",
+            stacklevel=4,
+        )
     return strengths
+
+
+def _number(term, strength) -> float:
+    try:
+        number = float(strength)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise ConfigError(f"the strength of {term!r} is {strength!r}; it is a number such as 1 or -0.5")
+    return number
 
 
 def calibrated_steps(strengths: Mapping[str, float], model: Model) -> dict[str, float]:

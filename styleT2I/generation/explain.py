@@ -14,71 +14,85 @@ from styleT2I.networks.faces.regions import RegionFinder
 from styleT2I.torch_utils.images import from_uint8, heat_u8, make_grid_u8, text_strip_u8, to_uint8
 
 PANEL_SIZE = 128  # pixels of a panel, at least: small faces are enlarged
-STRIP_STRENGTHS = (-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0)
 _OUTLINE = (0, 255, 255)
 
 
 @torch.no_grad()
 def explain_u8(pipeline: StyleT2I, result: Result, num_seeds: int = 4) -> torch.Tensor:
-    """One picture [3, H, W] uint8 of the first seeds side by side.
+    """One picture [3, H, W] uint8 of `num_seeds` seeds side by side: the first whose face was stepped, else the first.
 
     Above: the unedited face, the sentence alone (w + s), the adjusted one (w + s') and what the adjustment changed. For
     every attribute: w + s' without its step, with it, the difference (brightest where most changed) and its region.
     An attribute asked for that needed no step is shown against w + s' less its direction a, which says where it lives.
     The region is left out where the model has no segmenter. ConfigError without an Attribute-to-Direction network.
     """
-    seeds = result.seeds[:num_seeds]
+    rows = _telling_rows(result, num_seeds)
+    seeds = [result.seeds[row] for row in rows]
     found = [
-        one
-        for one in result.attributes
-        if one.cosine is not None and (one.value is not None or one.step[: len(seeds)].any())
+        one for one in result.attributes if one.cosine is not None and (one.value is not None or one.step[rows].any())
     ]
     if not found:
         raise ConfigError("there is nothing to explain: the model has no a2d, or the sentence names no attribute")
-    edited = result.ws[: len(seeds)].to(pipeline.model.device)
+    edited = result.ws[rows].to(pipeline.model.device)
     w = pipeline.latents(seeds, result.settings["truncation_psi"])[:, 0]
     directions = pipeline.attribute_directions(w, [one.name for one in found])  # [N, A, num_ws, w_dim]
     norms = directions.flatten(2).norm(dim=2)
-    shown = torch.stack([_shown_step(one, norm) for one, norm in zip(found, norms.t().cpu(), strict=True)], dim=1)
-    steps = torch.stack([one.step[: len(seeds)] for one in found], dim=1)
+    shown = torch.stack([_shown_step(one, rows, norm) for one, norm in zip(found, norms.t().cpu(), strict=True)], dim=1)
+    steps = torch.stack([one.step[rows] for one in found], dim=1)
     units = directions / norms[:, :, None, None].clamp_min(1e-8)
     along = {name: values.to(w.device)[:, :, None, None] * units for name, values in (("is", steps), ("shown", shown))}
 
     def draw(ws):
         return pipeline.images_u8(ws, seeds, result.settings["noise_mode"])
 
-    alone, images = draw(edited - along["is"].sum(dim=1)), result.images_u8[: len(seeds)]
+    alone, images = draw(edited - along["is"].sum(dim=1)), result.images_u8[rows]
     side = images.shape[-1] * _scale(images)
-    rows = [
+    strips = [
         _labels([f"seed {seed}: {result.prompt.text}" for seed in seeds], 4 * side),
         _labels(["unedited", "sentence alone", "adjusted", "difference"] * len(seeds), side),
-        _panels([result.unedited_u8[: len(seeds)], alone, images, _difference_u8(alone, images)]),
+        _panels([result.unedited_u8[rows], alone, images, _difference_u8(alone, images)]),
         _labels(["without it", "with it", "difference", "its region"] * len(seeds), side),
     ]
     for column, one in enumerate(found):
         without = draw(edited - along["shown"][:, column])
         panels = [without, images, _difference_u8(without, images), _region_u8(pipeline.model, images, one.region)]
-        rows += [_labels([_caption(one, row) for row in range(len(seeds))], 4 * side), _panels(panels)]
-    return torch.cat(rows, dim=1)
+        strips += [_labels([_caption(one, row) for row in rows], 4 * side), _panels(panels)]
+    return torch.cat(strips, dim=1)
 
 
 @torch.no_grad()
 def strip_u8(
-    pipeline: StyleT2I, latents, name: str, strengths: Sequence[float] = STRIP_STRENGTHS, **settings
+    pipeline: StyleT2I, latents, name: str, strengths: Sequence[float] | None = None, **settings
 ) -> torch.Tensor:
     """One picture [3, H, W] uint8: each latent a row, each strength of one attribute a column with its number above.
 
-    latents and settings (truncation_psi, noise_mode) as `StyleT2I.edit` takes them.
+    strengths: nine from -2 to 2 where None. latents and settings (truncation_psi, noise_mode) as `StyleT2I.edit` takes
+    them.
     """
+    strengths = strip_strengths() if strengths is None else strengths
     columns = [pipeline.edit(latents, {name: strength}, **settings).images_u8 for strength in strengths]
     images = torch.stack(columns, dim=1).flatten(0, 1)  # [N * strengths, 3, R, R]
-    labels = _labels([f"{name} {strength:+g}" for strength in strengths], images.shape[-1] * _scale(images))
+    said = [f"{name} {strength:+g}" if strength else "unedited (0)" for strength in strengths]
+    labels = _labels(said, images.shape[-1] * _scale(images))
     return torch.cat([labels, make_grid_u8(images, len(strengths), pad=0, scale=_scale(images))], dim=1)
 
 
-def _shown_step(one: AttributeFound, norm: torch.Tensor) -> torch.Tensor:
+def strip_strengths(low: float = -2.0, high: float = 2.0, num: int = 9) -> list[float]:
+    """`num` strengths at equal distances from low to high, rounded so that labels stay short."""
+    return [round(low + (high - low) * k / (num - 1), 3) for k in range(num)]
+
+
+def _telling_rows(result: Result, num: int) -> list[int]:
+    """Which rows of a result are explained: the first that the adjustment stepped, in order, filled up with others."""
+    is_stepped = torch.zeros(len(result.seeds), dtype=torch.bool)
+    for one in result.attributes:
+        is_stepped |= one.step != 0
+    return sorted(sorted(range(len(is_stepped)), key=lambda row: not is_stepped[row])[:num])
+
+
+def _shown_step(one: AttributeFound, rows: list[int], norm: torch.Tensor) -> torch.Tensor:
     """The step that the picture takes back, [N]: that made, or all of a where an attribute asked for needed none."""
-    made = one.step[: len(norm)]
+    made = one.step[rows]
     if one.value is None:
         return made
     return torch.where(made != 0, made, norm if one.value else -norm)

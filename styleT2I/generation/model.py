@@ -55,6 +55,7 @@ class Model:
         self.precision = precision
         self.offline = offline
         self.sources = {role: source for role, source in sources.items() if source is not None}
+        self.left_out = {}  # role -> model that has it, of direction networks whose generator was replaced
         self._networks, self._hashes, self._steps, self._infos = {}, {}, {}, {}
 
     @classmethod
@@ -63,7 +64,8 @@ class Model:
     ) -> Model:
         """Open a model: a folder, a name, an address or hf://owner/name; replacements take its components' places.
 
-        A replaced generator leaves the model's direction networks behind: they steer another latent space.
+        A replaced generator leaves the model's direction networks behind, in `left_out`: they steer another latent
+        space.
         """
         folder = read_model_folder(resolve(model, MODEL, offline=offline))
         kept = dict(folder.files)
@@ -71,7 +73,9 @@ class Model:
             kept = {role: file for role, file in kept.items() if role not in STEERING_ROLES}
         given = {role: source for role, source in replacements.items() if source is not None}
         settings = {"device": device, "offline": offline, "precision": precision}
-        return cls(kept | given, vocabulary=vocabulary or _vocabulary_of(folder), name=folder.name, **settings)
+        opened = cls(kept | given, vocabulary=vocabulary or _vocabulary_of(folder), name=folder.name, **settings)
+        opened.left_out = {role: str(model) for role in folder.files if role not in opened.sources}
+        return opened
 
     def use_vocabulary(self, vocabulary: Vocabulary | None, source: str | Path | None = None) -> None:
         """Name attributes in a vocabulary, or in none; source: its name or file, which `save` needs."""
@@ -151,7 +155,14 @@ class Model:
             "a2d": ("Attribute-to-Direction", "--judge JUDGE --segmenter SEGMENTER"),
         }[role]
         command = f"python -m styleT2I.train_{role} --generator {self._where('generator')} --clip {self._where('clip')}"
-        return f"model {self.name!r} has no {what} network; train one with: {command} {needs} --outdir DIR"
+        training = f"train one with: {command} {needs} --outdir DIR"
+        if role not in self.left_out:
+            return f"model {self.name!r} has no {what} network; {training}"
+        return (
+            f"the {role} of model {self.name!r} steers that model's own generator, which {self._where('generator')} "
+            f"replaces; name another with --{role} FILE (--{role} {self.left_out[role]} takes it all the same), "
+            f"or {training}"
+        )
 
     def _saved_vocabulary(self, folder):
         """The manifest's entry: the name of an embedded vocabulary, or of the file copied into the folder."""

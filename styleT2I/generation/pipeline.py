@@ -12,7 +12,6 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -20,11 +19,13 @@ import torch
 from styleT2I.attributes.prompt import Prompt, understand
 from styleT2I.attributes.wording.sentences import phrase
 from styleT2I.errors import ConfigError
+from styleT2I.formats.model_folder import SYSTEMS
 from styleT2I.generation.adjustment import Adjusted, AdjustmentConfig, adjust
 from styleT2I.generation.edit_arguments import calibrated_steps, given_latents, named_strengths
 from styleT2I.generation.model import Model
 from styleT2I.generation.observers import open_observer
 from styleT2I.generation.results import EditResult, Result, attributes_found
+from styleT2I.generation_arguments import checked_adjustment, checked_noise_mode, checked_psi, prompt_of
 from styleT2I.metrics.attributes import encode_requests
 from styleT2I.sources.hub import upload
 from styleT2I.torch_utils.batching import in_micro_batches
@@ -50,7 +51,17 @@ class StyleT2I:
         precision: on a CUDA device also "fp16" or "bf16", which the generator's highest resolutions then compute in.
         replacements: t2d= and other roles, each a network or any source of one. offline=True downloads nothing.
         """
-        return cls(Model.from_pretrained(model, device=device, precision=precision, **replacements))
+        opened = Model.from_pretrained(model, device=device, precision=precision, **replacements)
+        if not opened.has("generator") and any(opened.has(role) for role in SYSTEMS):
+            raise ConfigError(
+                f"{opened.name!r} is an earlier text-to-image GAN, without directions to edit or adjust; draw with "
+                f"python -m styleT2I.generate --model {model}, or generation.systems.open_text_gan({str(model)!r})"
+            )
+        return cls(opened)
+
+    def __repr__(self) -> str:
+        model = self.model
+        return f"<StyleT2I {model.name!r} on {model.device}: {', '.join(model.sources) or 'nothing'}>"
 
     @classmethod
     def from_components(
@@ -151,17 +162,20 @@ class StyleT2I:
         truncation_psi: float = 0.7,
         noise_mode: str = "const",
         strict: bool = False,
-        adjustment: AdjustmentConfig | Literal["auto"] | None = "auto",
+        adjustment: AdjustmentConfig | str | None = "auto",
     ) -> Result:
         """Draw one face a seed that matches the text, and the face of the same seed without it.
 
         The picture of a seed is the same, byte for byte on one machine, whatever the other seeds. strict makes words
-        that the model does not know an error. adjustment: "auto" adjusts by default where the model has an
-        Attribute-to-Direction network; None is Text-to-Direction alone; a configuration on a model without the network
-        is a warning. Raises PromptError, ConfigError or CheckpointError.
+        that the model does not know an error; else each is a Python warning, as is all that is doubtful in a text (of a
+        Prompt, whoever made it has them). adjustment: "auto" adjusts by default where the model has an
+        Attribute-to-Direction network; None is Text-to-Direction alone; a method's name or a configuration on a model
+        without the network is a warning. truncation_psi: from 0 to 2. Raises PromptError, ConfigError or
+        CheckpointError.
         """
-        prompt = text if isinstance(text, Prompt) else self.understand(text, strict=strict)
-        seeds = _checked_seeds(seeds)
+        seeds, adjustment = _checked_seeds(seeds), checked_adjustment(adjustment)
+        checked_psi(truncation_psi), checked_noise_mode(noise_mode)
+        prompt = prompt_of(self, text, strict)
         adjustment = self._possible(adjustment)
         prompt = self._with_unknown_attributes(prompt, adjustment)
         blocks = [seeds[start : start + BLOCK] for start in range(0, len(seeds), BLOCK)]
@@ -190,8 +204,10 @@ class StyleT2I:
 
         latents: seeds, or w [w_dim], ws [num_ws, w_dim] or [N, num_ws, w_dim]. Strength 1 is the smallest step at which
         the guide judge saw the attribute on 95 % of latents, -1 that at which it saw it no more; A2D training measures
-        both. Names are any terms of the vocabulary: {"young": 1} is {"old": -1}. ConfigError, CheckpointError.
+        both; beyond 2 either way is a warning. Names are any terms of the vocabulary: {"young": 1} is {"old": -1}; of
+        those that exclude each other one may be turned on. ConfigError, CheckpointError.
         """
+        checked_psi(truncation_psi), checked_noise_mode(noise_mode)
         strengths = named_strengths(attributes, self.model)
         steps = calibrated_steps(strengths, self.model)
         is_given = isinstance(latents, (torch.Tensor, np.ndarray))
@@ -321,6 +337,7 @@ def _checked_seeds(seeds) -> tuple[int, ...]:
 
 
 def _check_generator(G, truncation_psi) -> None:
+    checked_psi(truncation_psi)
     if truncation_psi != 1 and not hasattr(G.mapping, "w_avg"):
         raise ConfigError(f"the generator has no mean of w to truncate to; use psi 1 in place of {truncation_psi}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import torch
 
@@ -11,9 +12,45 @@ import styleT2I
 from styleT2I.attributes.prompt import Prompt
 from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.generation.adjustment import Adjusted, AdjustmentConfig
-from styleT2I.torch_utils.images import make_grid_u8
+from styleT2I.torch_utils.files import write_json_atomic
+from styleT2I.torch_utils.images import make_grid_u8, save_png
+from styleT2I.torch_utils.staging import staged_folder
 
 GRID_FACE_SIZE = 192  # pixels a face should take in a grid, so that 64 px pictures can be read
+
+
+class Images:
+    """What every result offers over its `images_u8` [N, 3, R, R], `seeds`, `grid_u8()` and `to_dict()`."""
+
+    record = "generate.json"  # the file of what `to_dict` returns
+
+    @property
+    def images(self) -> list:
+        """The images as PIL has them."""
+        from PIL import Image
+
+        return [Image.fromarray(image.permute(1, 2, 0).numpy()) for image in self.images_u8]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the images' files, without their ending: seed0007, or 0000, 0001 ... of latents that were given."""
+        if self.seeds is None:
+            return [f"{row:04d}" for row in range(len(self.images_u8))]
+        return [f"seed{seed:04d}" for seed in self.seeds]
+
+    def save(self, folder: str | Path) -> Path:
+        """Write a PNG an image, grid.png and what `to_dict` returns, all or none; the folder, or OutputError."""
+        with staged_folder(folder) as staging:
+            for name, image in zip(self.names, self.images_u8, strict=True):
+                save_png(staging / f"{name}.png", image)
+            save_png(staging / "grid.png", self.grid_u8())
+            write_json_atomic(staging / self.record, self.to_dict())
+        return Path(folder)
+
+    def __repr__(self) -> str:
+        num, _, height, width = self.images_u8.shape
+        what = f"{num} image{'s' * (num != 1)} of {width}x{height}"
+        return f"<{type(self).__name__} of {self._title()}: {what}>"
 
 
 @dataclass(frozen=True)
@@ -41,8 +78,8 @@ class AttributeFound:
         }
 
 
-@dataclass(frozen=True)
-class Result:
+@dataclass(frozen=True, repr=False)
+class Result(Images):
     """Pictures of one sentence, one a seed, beside what the same seeds show without it."""
 
     prompt: Prompt
@@ -83,9 +120,12 @@ class Result:
         """One picture [3, H, W] uint8: rows of `ncol` unedited faces, each row above its edits, enlarged if small."""
         return before_after_grid_u8(self.unedited_u8, self.images_u8, ncol)
 
+    def _title(self):
+        return repr(self.prompt.text)
 
-@dataclass(frozen=True)
-class EditResult:
+
+@dataclass(frozen=True, repr=False)
+class EditResult(Images):
     """Pictures of latents moved along attribute directions, beside the same latents unmoved."""
 
     seeds: tuple[int, ...] | None  # None: the latents were given
@@ -96,6 +136,7 @@ class EditResult:
     steps: dict[str, float]  # the same along a / ||a||, in units of W
     settings: dict
     model: dict
+    record = "edit.json"
 
     def to_dict(self) -> dict:
         """Everything needed to make the pictures again, ready for JSON (of latents given, all but the latents)."""
@@ -111,6 +152,9 @@ class EditResult:
     def grid_u8(self, ncol: int = 8, num: int | None = None) -> torch.Tensor:
         """One picture [3, H, W] uint8 of the first `num`, as `Result.grid_u8`."""
         return before_after_grid_u8(self.unedited_u8[:num], self.images_u8[:num], ncol)
+
+    def _title(self):
+        return ", ".join(f"{name} {strength:+g}" for name, strength in self.strengths.items())
 
 
 def attributes_found(

@@ -44,7 +44,7 @@ class DamsmReader:
         if not self.encoder.can_read:
             raise PromptError(
                 "the text encoder came without its words, so it reads no sentence; name its captions.pickle with "
-                "--captions, or put it beside the weights"
+                "--dictionary, or put it beside the weights"
             )
         prompt = understand(text, self, self.vocabulary, strict=strict)
         if not self.known_words(text):

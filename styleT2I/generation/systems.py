@@ -20,8 +20,9 @@ from styleT2I.formats.model_folder import MANIFEST, ROLES, SYSTEMS, read_model_f
 from styleT2I.generation.adjustment import AdjustmentConfig
 from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I
-from styleT2I.generation.results import GRID_FACE_SIZE, versions
+from styleT2I.generation.results import GRID_FACE_SIZE, Images, versions
 from styleT2I.generation.sentence_encoders import ClipReader, DamsmReader, FileReader, WordReader
+from styleT2I.generation_arguments import prompt_of
 from styleT2I.sources.resolve import MODEL, resolve
 from styleT2I.torch_utils.batching import in_micro_batches
 from styleT2I.torch_utils.images import from_uint8, make_grid_u8, to_uint8
@@ -66,8 +67,8 @@ class StyleT2ISystem:
         return self.pipeline.model.describe()
 
 
-@dataclass(frozen=True)
-class Drawing:
+@dataclass(frozen=True, repr=False)
+class Drawing(Images):
     """Pictures of one sentence by a TextGAN, one a seed."""
 
     prompt: Prompt
@@ -96,6 +97,9 @@ class Drawing:
     @property
     def resolution(self) -> int:
         return self.images_u8.shape[-1]
+
+    def _title(self):
+        return repr(self.prompt.text)
 
 
 class TextGAN:
@@ -144,8 +148,7 @@ class TextGAN:
 
     def generate(self, text: str | Prompt, seeds: Iterable[int] = range(8), *, strict: bool = False) -> Drawing:
         """Draw the sentence, one picture a seed; PromptError, CheckpointError."""
-        prompt = text if isinstance(text, Prompt) else self.understand(text, strict=strict)
-        seeds = tuple(seeds)
+        prompt, seeds = prompt_of(self, text, strict), tuple(seeds)
         if not seeds:
             raise ConfigError("no seeds given; pass for example seeds=range(8)")
         images_u8 = to_uint8(self.sample([prompt] * len(seeds), seeds))
@@ -157,7 +160,7 @@ class TextGAN:
         noise = latents_of_seeds([seed], self.network.noise_dim).to(self.model.device)
         made = self.network(noise, *self.features([prompt.text]))
         if not isinstance(made, AttnGANOutput) or not made.attention:
-            raise ConfigError(f"{self.name}: attends to no words, so there are no attention maps to draw")
+            raise ConfigError(f"{self.name}: does not attend to words, so there are no attention maps to draw")
         words = self.reader.known_words(prompt.text)
         return attention_picture_u8(made.images[-1][0], made.attention[-1][0], words)
 
@@ -196,7 +199,7 @@ def open_text_gan(
     given = {"clip": clip, "text_encoder": text_encoder}
     if captions is not None:
         if text_encoder is None:
-            raise ConfigError("--captions has the words of a text encoder; name that too, with --text-encoder")
+            raise ConfigError("--dictionary has the words of a text encoder; name that too, with --text-encoder")
         read = read_network(resolve(text_encoder, "text_encoder", offline=offline))
         given["text_encoder"] = with_dictionary(read, Path(captions))
     settings = {"device": device, "offline": offline}
@@ -213,7 +216,7 @@ def open_text_gan(
     gan = TextGAN(opened, role, table)
     for option, reader in (("clip", ClipReader), ("text_encoder", DamsmReader)):
         if given[option] is not None and not isinstance(gan.reader, reader):
-            raise ConfigError(f"{gan.name}: does not read its sentences by the {option} given; drop it")
+            raise ConfigError(f"{gan.name}: does not read its sentences by the {option} given; leave it out")
     return gan
 
 

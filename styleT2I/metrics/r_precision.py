@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 
 import torch
 
-__all__ = ["draw_candidates", "r_precision"]
+__all__ = ["draw_candidates", "r_precision", "rankable"]
 
 
 def draw_candidates(
@@ -25,12 +25,10 @@ def draw_candidates(
     captions; column 0 is the caption itself. Row i depends on the generator and on the rows before it, so draw once and
     keep the table. Raises ValueError when a caption has too few mismatched ones.
     """
-    ids = {meaning: index for index, meaning in enumerate(dict.fromkeys(meanings))}
-    codes = torch.tensor([ids[meaning] for meaning in meanings])
+    mismatches = _mismatches(meanings, also_true)
     table = []
-    for index in range(len(codes)) if rows is None else rows:
-        is_mismatch = codes != codes[index] if also_true is None else (codes != codes[index]) & ~also_true[index]
-        others = torch.nonzero(is_mismatch).flatten()
+    for index in range(len(mismatches)) if rows is None else rows:
+        others = torch.nonzero(mismatches[index]).flatten()
         if len(others) < num_candidates - 1:
             raise ValueError(
                 f"caption {index} has {len(others)} captions of another meaning, {num_candidates - 1} are needed"
@@ -38,6 +36,20 @@ def draw_candidates(
         chosen = others[torch.randperm(len(others), generator=generator)[: num_candidates - 1]]
         table.append(torch.cat([torch.tensor([index]), chosen]))
     return torch.stack(table)
+
+
+def rankable(meanings: Sequence[Hashable], num_candidates: int, also_true: torch.Tensor | None = None) -> list[int]:
+    """The captions that have num_candidates - 1 mismatched ones, so that `draw_candidates` takes them as `rows`."""
+    enough = _mismatches(meanings, also_true).sum(dim=1) >= num_candidates - 1
+    return torch.nonzero(enough).flatten().tolist()
+
+
+def _mismatches(meanings, also_true):
+    """[N, N] bool: caption j is mismatched for image i."""
+    ids = {meaning: index for index, meaning in enumerate(dict.fromkeys(meanings))}
+    codes = torch.tensor([ids[meaning] for meaning in meanings])
+    differs = codes[:, None] != codes[None]
+    return differs if also_true is None else differs & ~also_true
 
 
 def r_precision(image_features: torch.Tensor, text_features: torch.Tensor, candidates: torch.Tensor) -> torch.Tensor:

@@ -118,7 +118,7 @@ def _fetch_entry(entry, kind, offline):
 
 def _fetch(url, path, offline, *, size=None, sha256=None):
     if offline and not path.is_file():
-        raise DownloadError(f"{url}: not in the cache, and --offline is set; drop it, {by_hand(path)}")
+        raise DownloadError(f"{url}: not in the cache, and --offline is set; leave it out, {by_hand(path)}")
     if offline:
         check_known(path, size, sha256)
         return path

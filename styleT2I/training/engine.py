@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
-from tqdm import tqdm
 
 from styleT2I.config import to_dict
 from styleT2I.errors import CheckpointError, ConfigError, OutputError, TrainingError
 from styleT2I.torch_utils.devices import resolve_device
 from styleT2I.torch_utils.files import check_writable_dir, write_json_atomic
+from styleT2I.torch_utils.progress import Progress
 from styleT2I.torch_utils.seeding import derive_seed, generator
 from styleT2I.torch_utils.stats import RunLog
 from styleT2I.training.checkpoints import (
@@ -121,13 +121,14 @@ class _Loop:
         self.since = time.monotonic()
 
     def run(self, start):
-        for step in tqdm(range(start, self.config.steps), self.task.name, initial=start, total=self.config.steps,
-                         disable=None, smoothing=0.05):  # fmt: skip
-            self._step(step)
-            self._after(step + 1)
-            if self.stop.name and step + 1 < self.config.steps:
-                text = f"stopped by {self.stop.name} after step {step + 1} of {self.config.steps}"
-                raise TrainingError(f"{text}; the same command goes on from there")
+        with Progress(self.config.steps, self.task.name, "step", initial=start) as progress:
+            for step in range(start, self.config.steps):
+                self._step(step)
+                self._after(step + 1)
+                progress.update()
+                if self.stop.name and step + 1 < self.config.steps:
+                    text = f"stopped by {self.stop.name} after step {step + 1} of {self.config.steps}"
+                    raise TrainingError(f"{text}; the same command goes on from there")
 
     def _step(self, step):
         torch.manual_seed(derive_seed("step", self.config.seed, step))

@@ -27,8 +27,8 @@ def test_readable_form_names_phrase_place_and_nearest_word(run_python):
     result = run(run_python, "she is a man with lipstik and glasses")
     assert result.returncode == 0
     assert 'eyeglasses               true   "glasses" at 30-37' in result.stdout
-    assert 'not understood: "lipstik"; the nearest known term is "lipstick"' in result.stdout
-    assert 'contradiction: he: "man" against "she"' in result.stdout
+    assert 'not understood: "lipstik"; did you mean "lipstick"?' in result.stdout
+    assert 'the text contradicts itself about he: "man" against "she"' in result.stdout
 
 
 @pytest.mark.parametrize("arguments, message", [

@@ -7,6 +7,7 @@ import yaml
 from click.testing import CliRunner
 
 from styleT2I.audit import main
+from styleT2I.formats.model_folder import write_model_manifest
 from tests.tiny_model import tiny_judge, write_tiny_model
 
 PLAN = {
@@ -42,6 +43,32 @@ def audit(*arguments):
 
 def run(plan, folder, outdir, *arguments):
     return audit("run", plan, "--model", folder, "--device", "cpu", "--outdir", outdir, *arguments)
+
+
+def test_numbers_of_one_are_singular(plan, tmp_path):
+    path = tmp_path / "one.yaml"
+    path.write_text(yaml.safe_dump({**PLAN, "truncation": [0.7], "adjustment": ["none"], "unprompted": []}))
+    said = audit("plan", path).stdout
+    assert "3 compositions x 66 pictures x 1 setting = 198 pictures, 1 primary comparison, 1 threshold\n" in said
+
+
+def test_an_interrupted_audit_says_that_the_same_command_goes_on(folder, plan, tmp_path, monkeypatch):
+    def interrupted(self, *arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("styleT2I.fairness.run.Audit.run", interrupted)
+    result = run(plan, folder, tmp_path / "out")
+    said = "error: interrupted; finished compositions are kept: the same command goes on from there"
+    assert result.exit_code == 130 and result.stderr.splitlines()[-1] == said
+
+
+def test_a_model_without_a_vocabulary_is_told_how_to_get_one(plan, tmp_path):
+    files = {role: f"{role}.json" for role in ("generator", "clip", "t2d")}
+    model = write_tiny_model(tmp_path / "model")
+    write_model_manifest(model, "bare", files, None)
+    result = run(plan, model, tmp_path / "out")
+    assert result.exit_code == 2 and "model 'bare' has no vocabulary" in result.stderr
+    assert "--vocabulary minifaces" in result.stderr
 
 
 def test_a_run_resumes_and_shards_merge_to_the_same_bytes(folder, plan, tmp_path):
@@ -108,7 +135,7 @@ def sighted(tmp_path_factory):
 
 def test_gaps_are_corrected_by_a_calibration_of_the_same_judge(folder, plan, sighted, tmp_path):
     path = tmp_path / "judge.json"
-    measured = audit("calibrate", plan, "--model", folder, "--num", "10", "--json", path, "--device", "cpu")
+    measured = audit("calibrate", plan, "--model", folder, "--num", "10", "--out", path, "--device", "cpu")
     assert measured.exit_code == 0, measured.output
     found = json.loads(path.read_text())
     for counts in found["cells"].values():

@@ -76,7 +76,7 @@ def test_another_system_is_audited_as_it_draws(tmp_path):
     path.write_text(yaml.safe_dump({**PLAN, "num": 9, "truncation": [0.7, 0.5]}))
     done = audit("run", path, "--model", folder, "--device", "cpu", "--outdir", tmp_path / "out")
     assert done.exit_code == 0, done.output
-    assert "none of the plan's 2 settings" in done.output
+    assert "the plan's 2 settings are replaced by one" in done.output
     result = result_of(tmp_path / "out")
     assert {cell["setting"] for cell in result["cells"]} == {"as drawn"}
     assert result["subject"]["kind"] == "system" and len(result["model"]["components"]["stackgan"]) == 64
@@ -126,7 +126,7 @@ def labelled(tmp_path):
 
 def test_any_judge_is_calibrated_on_labelled_pictures(plan, labelled, tmp_path):
     model = write_tiny_model(tmp_path / "model")
-    options = ("--model", model, "--device", "cpu", "--json", tmp_path / "judge.json", "--resolution", "8")
+    options = ("--model", model, "--device", "cpu", "--out", tmp_path / "judge.json", "--resolution", "8")
     done = audit("calibrate", plan, *options, "--data", labelled)
     assert done.exit_code == 0, done.output
     found = json.loads((tmp_path / "judge.json").read_text())
@@ -156,7 +156,7 @@ def test_data_that_never_shows_a_composition_is_one_line(plan, labelled, tmp_pat
 
 
 def refused(path, data, folder, message):
-    options = ("--model", write_tiny_model(folder / "model"), "--device", "cpu", "--json", folder / "judge.json")
+    options = ("--model", write_tiny_model(folder / "model"), "--device", "cpu", "--out", folder / "judge.json")
     done = audit("calibrate", path, *options, "--resolution", "8", "--data", data)
     assert done.exit_code == 2 and message in done.output and done.output.count("error:") == 1
     assert not (folder / "judge.json").exists()

@@ -105,7 +105,16 @@ def test_the_registry_is_listed():
     entries = json.loads(convert("--list", "--json").output)
     assert entries["clip-vit-b-32"]["sha256"].startswith("40d365715913c9da")
     assert all(entry["licence"] for entry in entries.values())
-    assert "stylegan2-ada-ffhq-1024" in convert("--list").output
+    heading, *lines, note = convert("--list").output.splitlines()
+    assert heading.split() == ["name", "role", "side", "MB", "licence"] and "--list --json" in note
+    assert [line.split()[0] for line in lines] == list(entries)  # a line each
+    line = next(line for line in lines if line.startswith("stylegan2-ada-ffhq-1024 "))
+    assert line.split()[1:3] == ["generator", "1024"] and "NVIDIA" in line
+
+
+def test_an_unknown_name_lists_few_of_the_known_ones():
+    error = convert("xyzzy", "out").stderr
+    assert error.count(", ") < 20 and "more (python -m styleT2I.convert --list names them)" in error
 
 
 def test_a_well_known_name_is_converted_offline_from_the_cache(component, tmp_path, monkeypatch):

@@ -20,7 +20,7 @@ def invoke(*arguments):
 
 def test_figures_of_a_suite_land_in_json_with_hashes_and_the_grid_beside_them(tmp_path):
     arguments = ["--suite", "generator", "--num", "128", "--data", "minifaces:biased/train:128", "--device", "cpu"]
-    outputs = ["--json", str(tmp_path / "figures.json"), "--grid", str(tmp_path / "grid.png")]
+    outputs = ["--out", str(tmp_path / "figures.json"), "--grid", str(tmp_path / "grid.png")]
     result = CliRunner().invoke(main, [*arguments, *outputs])
     assert result.exit_code == 0, result.output
     report = json.loads((tmp_path / "figures.json").read_text())
@@ -36,7 +36,7 @@ def test_figures_of_a_suite_land_in_json_with_hashes_and_the_grid_beside_them(tm
 def test_an_unknown_suite_and_an_unwritable_report_are_one_line(tmp_path):
     for arguments in (
         ["--suite", "beauty"],
-        ["--suite", "judges", "--json", str(tmp_path / "file" / "x.json")],
+        ["--suite", "judges", "--out", str(tmp_path / "file" / "x.json")],
         ["--suite", "t2d", "--num", "40"],
         ["--suite", "compositions", "--adjust-method", "magic"],
         ["--table"],
@@ -52,7 +52,7 @@ def test_an_unknown_suite_and_an_unwritable_report_are_one_line(tmp_path):
 def test_compositions_are_measured_kept_and_tabulated(folder, tmp_path):
     a2d = write_tiny(tmp_path, "a2d", tiny_a2d(), clip_name="tiny-clip")
     path = tmp_path / "tiny.json"
-    command = ["--suite", "compositions", "--model", folder, "--a2d", a2d, "--num", "2", "--json", path]
+    command = ["--suite", "compositions", "--model", folder, "--a2d", a2d, "--num", "2", "--out", path]
     arguments = [*command, "--adjust-method", "none", "--adjust-method", "paper"]
     result = invoke(*arguments, "--grid", tmp_path / "grid.png")
     assert result.exit_code == 0, result.output
@@ -83,3 +83,10 @@ def test_a_model_without_an_a2d_measures_text_to_direction_alone_or_says_what_is
     alone = invoke(*arguments, "--adjust-method", "none")
     assert alone.exit_code == 0, alone.output
     assert "gain" not in alone.output
+
+
+def test_few_captions_leave_r_precision_to_the_pictures_that_have_99_mismatched_ones():
+    result = invoke("--suite", "clip", "--num", "120")
+    assert result.exit_code == 0, result.output
+    ranked = [int(line.split()[1]) for line in result.output.splitlines() if "r_precision_num" in line]
+    assert len(ranked) == 2 and all(0 < num < 120 for num in ranked)

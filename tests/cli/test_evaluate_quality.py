@@ -46,7 +46,7 @@ def run(*arguments):
 
 def test_a_model_against_a_split_has_every_figure_with_what_it_rests_on(model, tmp_path):
     path = tmp_path / "quality.json"
-    result = run("--model", model, "--data", "minifaces:biased/test:24", "--num", "24", "--json", path)
+    result = run("--model", model, "--data", "minifaces:biased/test:24", "--num", "24", "--out", path)
     assert result.exit_code == 0, result.output
     figures = json.loads(path.read_text())["suites"]["quality"]
     sets = figures["sets"]
@@ -72,7 +72,7 @@ def test_two_folders_are_compared_and_equal_ones_are_at_zero(model, tmp_path):
     path = tmp_path / "quality.json"
 
     def sets(real, fake):
-        result = run("--model", model, "--real", real, "--fake", fake, "--json", path)
+        result = run("--model", model, "--real", real, "--fake", fake, "--out", path)
         assert result.exit_code == 0, result.output
         return json.loads(path.read_text())["suites"]["quality"]["sets"]
 

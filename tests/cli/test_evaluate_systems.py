@@ -28,7 +28,7 @@ def invoke(*arguments):
 def test_systems_are_measured_drawn_kept_and_printed(folders, tmp_path):
     gan, model = folders
     path = tmp_path / "systems.json"
-    command = ["--suite", "systems", "--systems", f"{gan},{model}", "--model", model, "--num", "4", "--json", path]
+    command = ["--suite", "systems", "--systems", f"{gan},{model}", "--model", model, "--num", "4", "--out", path]
     command += ["--adjust-method", "none", "--adjust-method", "paper", "--table", "--grid", tmp_path / "grid.png"]
     result = invoke(*command)
     assert result.exit_code == 0, result.output
@@ -55,7 +55,7 @@ def test_systems_are_measured_drawn_kept_and_printed(folders, tmp_path):
 def test_a_style_encoder_is_measured(folders, tmp_path):
     gan, model = folders
     arguments = ["--suite", "style", "--systems", gan, "--model", model, "--num", "100"]
-    result = invoke(*arguments, "--json", tmp_path / "style.json")
+    result = invoke(*arguments, "--out", tmp_path / "style.json")
     assert result.exit_code == 0, result.output
     figures = json.loads((tmp_path / "style.json").read_text())["suites"]["style"]
     assert figures["num"] == 100 and abs(figures["correlation"]) < 0.5

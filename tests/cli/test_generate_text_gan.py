@@ -56,9 +56,9 @@ def test_a_released_text_encoder_answers_a_free_sentence_and_attngan_shows_where
         write_tiny(tmp_path / name, "gan", network)
         said = ["--text-encoder", encoder, "--text", "a red bird", "--seeds", "1", "--outdir", tmp_path / name / "out"]
         refused = generate(tmp_path / name, *said)
-        assert refused.exit_code == 2 and "name its captions.pickle with --captions" in refused.output
+        assert refused.exit_code == 2 and "name its captions.pickle with --dictionary" in refused.output
         explain = ["--explain"] if name == "attn" else []
-        result = generate(tmp_path / name, *said, "--captions", captions, *explain)
+        result = generate(tmp_path / name, *said, "--dictionary", captions, *explain)
         assert result.exit_code == 0, result.output
         assert (tmp_path / name / "out" / "explain.png").is_file() == (name == "attn")
         record = json.loads((tmp_path / name / "out" / "generate.json").read_text())
@@ -71,7 +71,7 @@ def test_a_baseline_whose_weights_are_not_there_names_its_training(name, tmp_pat
     monkeypatch.setenv("STYLET2I_CACHE", str(tmp_path))
     arguments = ["--model", name, "--text", "he smiles", "--outdir", str(tmp_path / "out")]
     result = CliRunner().invoke(main, arguments)
-    assert result.exit_code == 2 and f"styleT2I.train_baseline --model {name} --outdir" in result.output
+    assert result.exit_code == 2 and f"styleT2I.train_baseline --system {name} --outdir" in result.output
     assert result.output.count("\n") == 1 and not (tmp_path / "out").exists()
 
 
@@ -91,10 +91,10 @@ def test_a_torch7_file_is_called_what_it_is(content, tmp_path):
         ((), "free sentence; give DAMSM's with --text-encoder, or a file of such embeddings with --embeddings"),
         (("--embeddings", "said.npz"), "has no embedding of 'he smiles'; write a sentence of the file, or #0 to #1"),
         (("--embeddings", "wide.npy"), "reads 5 numbers a sentence, but is given 7"),
-        (("--embeddings", "said.npz", "--trunc", "0.5"), "is no StyleT2I model and has no --trunc; drop it"),
+        (("--embeddings", "said.npz", "--trunc", "0.5"), "--trunc works with StyleT2I models only"),
         (("--embeddings", "gan.json"), "gan.json"),
-        (("--explain",), "is no StyleT2I model and has no --explain; drop it"),
-        (("--captions", "said.npz"), "name that too, with --text-encoder"),
+        (("--explain",), "--explain works with StyleT2I models and AttnGAN only"),
+        (("--dictionary", "said.npz"), "name that too, with --text-encoder"),
         (("--text-encoder", "gan.json"), "is a 'dfgan-generator', but the text_encoder is a 'damsm-text'"),
     ],
 )

@@ -9,6 +9,7 @@ from styleT2I.formats.component import read_component
 from styleT2I.formats.model_folder import SYSTEMS, read_model_folder
 from styleT2I.generation.systems import open_text_gan
 from styleT2I.package_model import main
+from tests.tiny_model import tiny_generator, write_tiny, write_tiny_model
 from tests.tiny_systems import READERS, write_system
 
 TITLES = {"gan_int_cls": "GAN-INT-CLS", "stackgan": "StackGAN", "attngan": "AttnGAN", "dfgan": "DF-GAN"}
@@ -68,3 +69,17 @@ def test_parts_that_do_not_fit_are_one_line_and_leave_nothing(tmp_path):
         result = package(*given)
         assert result.exit_code == 2 and words in result.output and result.output.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_direction_networks_left_out_with_their_generator_are_named(tmp_path):
+    model = write_tiny_model(tmp_path / "model")
+    generator = write_tiny(tmp_path, "other", tiny_generator())
+    result = package("--model", model, "--generator", generator, "--outdir", tmp_path / "mine")
+    assert result.exit_code == 0, result.output
+    assert set(read_model_folder(tmp_path / "mine").files) == {"generator", "clip", "judges.guide"}
+    notes = [line for line in result.stderr.splitlines() if line.startswith("note: ")]
+    assert [f"the {role} of {model} steers that model's own generator" in line for role, line in
+            zip(("t2d", "a2d"), notes, strict=True)] == [True, True]  # fmt: skip
+    kept = package("--model", model, "--generator", generator, "--t2d", model / "t2d.json", "--a2d", model / "a2d.json",
+                   "--outdir", tmp_path / "whole")  # fmt: skip
+    assert kept.exit_code == 0 and "note:" not in kept.stderr

@@ -34,6 +34,8 @@ def test_train_package_generate(folder, tmp_path):
     result = train(folder, tmp_path / "run", "--steps", 4)
     assert result.exit_code == 0, result.output
     assert [line["step"] for line in read_stats(tmp_path / "run/stats.jsonl")] == [2, 4]
+    said = result.stdout.splitlines()[-1]
+    assert said.startswith(f"trained: {tmp_path}/run/t2d.json; next: python -m styleT2I.package_model --generator ")
     parts = (
         "--generator",
         folder / "generator.json",
@@ -51,6 +53,15 @@ def test_train_package_generate(folder, tmp_path):
     arguments = ("--model", tmp_path / "model", "--text", "he smiles", "--seeds", "0", "--outdir", tmp_path / "out")
     result = invoke(generate, *arguments)
     assert result.exit_code == 0, result.output
+
+
+def test_word_vectors_and_a_gru_may_read_the_sentences_also_by_the_options_old_name(folder, tmp_path):
+    result = train(folder, tmp_path / "new", "--steps", 2, "--text-features", "gru")
+    assert result.exit_code == 0, result.output
+    old = train(folder, tmp_path / "old", "--steps", 2, "--text-encoder", "gru")
+    assert old.exit_code == 0 and "warning: --text-encoder is now called --text-features" in old.stderr
+    for name in ("new", "old"):
+        assert json.loads((tmp_path / name / "options.json").read_text())["settings"]["text_encoder"] == "gru"
 
 
 def test_the_random_pair_control_and_the_run_without_penalty_are_recorded(folder, tmp_path):

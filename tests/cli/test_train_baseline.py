@@ -17,23 +17,24 @@ def invoke(*arguments):
 
 def test_attngan_is_trained_from_the_folder_of_a_damsm_training(tmp_path):
     for system, options in (("damsm", []), ("attngan", ["--damsm", tmp_path / "damsm"])):
-        result = invoke("--model", system, "--outdir", tmp_path / system, *SHORT, *options)
+        result = invoke("--system", system, "--outdir", tmp_path / system, *SHORT, *options)
         assert result.exit_code == 0, result.output
     kinds = {
         path.stem: json.loads(path.read_text())["kind"] for path in tmp_path.glob("*/*.json") if "oder" in path.stem
     }
     assert kinds == {"text_encoder": "damsm-text", "image_encoder": "damsm-image"}
     assert (tmp_path / "attngan" / "samples-0000002.png").is_file()
+    assert result.stdout.startswith(f"trained: {tmp_path}/attngan; next: python -m styleT2I.generate --model ")
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--model", "attngan"], "--damsm"),
-        (["--model", "attngan", "--damsm", "nowhere"], "nowhere"),
-        (["--model", "damsm", "--embeddings", "said.npy"], "no use for embeddings"),
-        (["--model", "damsm", "--preset", "paper", "--data", "faces"], "Inception-v3"),
-        (["--model", "dalle"], "'dalle' is not one of"),
+        (["--system", "attngan"], "--damsm"),
+        (["--system", "attngan", "--damsm", "nowhere"], "nowhere"),
+        (["--system", "damsm", "--embeddings", "said.npy"], "embeddings does not go with damsm"),
+        (["--system", "damsm", "--preset", "paper", "--data", "faces"], "Inception-v3"),
+        (["--system", "dalle"], "'dalle' is not one of"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(arguments, words, tmp_path):

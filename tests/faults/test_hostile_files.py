@@ -229,7 +229,7 @@ def test_memory_and_time_stay_bounded(outcomes):
     ("tar", "tar archive"),
     ("jpeg", "a JPEG picture"),
     ("text", "a text file"),
-    ("noise", "no file of weights"),
+    ("noise", "not network weights"),
 ])  # fmt: skip
 def test_the_line_says_what_the_matter_is(outcomes, what, words):
     assert words in outcomes[what][1]

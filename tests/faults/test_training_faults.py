@@ -84,7 +84,7 @@ def test_nan_losses_stop_the_run_and_keep_the_last_good_checkpoint(tmp_path):
 def test_an_unwritable_folder_fails_before_any_work(tmp_path):
     (tmp_path / "file").write_text("in the way")
     task = ToyTask()
-    with pytest.raises(OutputError, match=r"cannot write .*file/run: Not a directory; free some space or choose"):
+    with pytest.raises(OutputError, match=r"cannot write .*file/run: Not a directory; choose another folder"):
         toy_run(tmp_path / "file/run", task=task)
     assert task.calls == []
 

@@ -40,16 +40,16 @@ def test_a_configuration_survives_json():
 @pytest.mark.parametrize(
     "mapping, message",
     [
-        ({"resoluton": 64}, "unknown key 'resoluton' in Outer; did you mean 'resolution'?"),
-        ({"resolution": 64, "inner": {"gian": 1}}, "unknown key 'gian' in Inner; did you mean 'gain'?"),
-        ({}, "missing key 'resolution' in Outer"),
-        ({"resolution": "64"}, "Outer.resolution takes int, got '64'"),
-        ({"resolution": True}, "Outer.resolution takes int, got True"),
-        ({"resolution": 6.5}, "Outer.resolution takes int, got 6.5"),
-        ({"resolution": 64, "widths": [1, "2"]}, r"Outer.widths\[1\] takes int, got '2'"),
-        ({"resolution": 64, "mode": "noisy"}, "Outer.mode is 'noisy'; choose one of 'const', 'random'"),
-        ({"resolution": 64, "name": 3}, "Outer.name takes str, got 3"),
-        ([1], "Outer takes a mapping of settings, got list"),
+        ({"resoluton": 64}, "unknown key 'resoluton'; did you mean 'resolution'?"),
+        ({"resolution": 64, "inner": {"gian": 1}}, "unknown key 'gian' in inner; did you mean 'gain'?"),
+        ({}, "missing key 'resolution'"),
+        ({"resolution": "64"}, "resolution takes a whole number, got '64'"),
+        ({"resolution": True}, "resolution takes a whole number, got True"),
+        ({"resolution": 6.5}, "resolution takes a whole number, got 6.5"),
+        ({"resolution": 64, "widths": [1, "2"]}, r"widths\[1\] takes a whole number, got '2'"),
+        ({"resolution": 64, "mode": "noisy"}, "mode is 'noisy'; choose one of 'const', 'random'"),
+        ({"resolution": 64, "name": 3}, "name takes a text, got 3"),
+        ([1], "a configuration takes a mapping of settings"),
     ],
 )
 def test_mistakes_are_refused_in_one_line(mapping, message):
@@ -76,7 +76,7 @@ def test_json_and_yaml_files_load_alike(tmp_path):
     [
         ("a.json", "{", "a.json: not a valid configuration file"),
         ("a.yaml", "a: [", "a.yaml: not a valid configuration file"),
-        ("a.json", '{"resolution": 8, "wdiths": []}', "a.json: unknown key 'wdiths' in Outer; did you mean 'widths'?"),
+        ("a.json", '{"resolution": 8, "wdiths": []}', "a.json: unknown key 'wdiths'; did you mean 'widths'?"),
         ("a.txt", "", "a.txt: a configuration is a .json or .yaml file"),
         ("gone.json", None, "gone.json: cannot be read: No such file or directory"),
     ],
@@ -87,3 +87,8 @@ def test_a_bad_file_is_named(tmp_path, name, text, message):
     with pytest.raises(ConfigError, match=message) as caught:
         load_config(Outer, tmp_path / name)
     assert "\n" not in str(caught.value)
+
+
+def test_a_percentage_is_answered_with_the_number_to_write():
+    with pytest.raises(ConfigError, match=r"inner.gain takes a number, got '10%'; write 0.1"):
+        from_dict(Outer, {"resolution": 64, "inner": {"gain": "10%"}})

@@ -25,7 +25,7 @@ def without_alternatives(mentions: list, items: list, positions: list[int]) -> t
         if before is not None:
             withdrawn.update(_listed_before(mentions, starts, items, position))
         sides = [mentions[k].phrase if k is not None else item.text for k, item in ((before, left), (after, right))]
-        problems.append(f'"{sides[0]}" or "{sides[1]}": alternatives; state one of them')
+        problems.append(f'offers alternatives, "{sides[0]}" or "{sides[1]}"; state one of them')
     return [mention for k, mention in enumerate(mentions) if k not in withdrawn], problems
 
 

@@ -34,6 +34,11 @@ class Interpreter(Denier):
         self.unknown += [adjective.item for adjective in [*self.doubtful, *self.carried] if not adjective.is_used]
         self.mentions, problems = without_alternatives(self.mentions, self.items, self.alternatives)
         self.problems += problems
+        if self.persons:
+            self.problems.append(
+                f"names more than one person ({', '.join(dict.fromkeys(self.persons))}); one is drawn, with everything "
+                "that is said of any of them"
+            )
 
     def _step(self, item: Item):
         entry = item.entry

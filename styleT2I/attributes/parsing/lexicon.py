@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from styleT2I.attributes.parsing.ages import OLDEST_YOUNG, YOUNGEST_OLD, read_age
 from styleT2I.attributes.vocabulary import Attribute, Side, Vocabulary, normalise, read_heard, read_lexicon
-from styleT2I.torch_utils.words import Word, is_mark, split_words
+from styleT2I.torch_utils.words import Word, is_mark, nearest_word, split_words
 
 Values = tuple[tuple[str, bool], ...]  # (attribute name, value) pairs
 _SKIPPED = ("a", "an", "the", "his", "her", "its", "their")  # may stand inside "bags under (her) eyes"
@@ -55,6 +55,7 @@ class Lexicon:
         self.scalar: set[tuple[str, bool]] = set()  # values whose denial does not state the other one
         self._entries: dict[tuple[str, ...], Entry] = {}
         self._longest: dict[str, int] = {}
+        self._near: dict[str, str | None] = {}  # answers of `nearest`, which compares with every entry
         self._parts = set(vocabulary.parts)
         for words_by_role in (read_lexicon("english"), read_heard("english") if is_heard else {}):
             for role, phrases in words_by_role.items():
@@ -91,6 +92,17 @@ class Lexicon:
                 items.append(Item(word.text, word.start, word.end, Entry(pronoun=self._entries[(word.text,)].pronoun)))
             i += length
         return items
+
+    def nearest(self, word: str) -> str | None:
+        """Return the known word or group that a word unknown to the table must have meant; None where none is near."""
+        if word not in self._near:
+            is_known = tuple(word.split()) in self._entries
+            self._near[word] = None if is_known else nearest_word(word, self._spellings)
+        return self._near[word]
+
+    @functools.cached_property
+    def _spellings(self) -> list[str]:
+        return [" ".join(words) for words in self._entries]
 
     def _age_entry(self, age: int, is_adjective: bool) -> Entry | None:
         word = "young" if age <= OLDEST_YOUNG else "old" if age >= YOUNGEST_OLD else ""

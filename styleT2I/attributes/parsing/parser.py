@@ -20,7 +20,7 @@ class Mention(NamedTuple):
 
 
 class Unknown(NamedTuple):
-    """A word that was not understood, its place and the nearest known term (None: none is near)."""
+    """A word that was not understood, its place and the known word that it must have meant (None: none is near)."""
 
     word: str
     span: tuple[int, int]
@@ -35,7 +35,7 @@ class Parsed:
     attributes: dict[str, bool]  # in the vocabulary's order; only what the text states
     mentions: tuple[Mention, ...]  # in the text's order
     unknown: tuple[Unknown, ...]
-    contradictions: tuple[str, ...]
+    contradictions: tuple[str, ...]  # and other doubts; each goes on after "the text"
 
     def to_json(self) -> dict:
         """Return {"attributes": {...}, "unknown": [words], "contradictions": [...]}."""
@@ -66,7 +66,7 @@ def parse(text: str, vocabulary: str | Vocabulary = "minifaces") -> Parsed:
         for m in sorted(reader.mentions, key=lambda m: (m.start, m.end))
     )
     unknown = tuple(
-        Unknown(item.text, (item.start, item.end), vocabulary.nearest(item.text))
+        Unknown(item.text, (item.start, item.end), lexicon.nearest(item.text))
         for item in sorted(reader.unknown, key=lambda item: item.start)
     )
     attributes, contradictions = _settle(mentions, vocabulary)
@@ -82,11 +82,13 @@ def _settle(mentions, vocabulary) -> tuple[dict[str, bool], list[str]]:
     for name in vocabulary.names:
         if (name, True) in first and (name, False) in first:
             disputed.add(name)
-            contradictions.append(f'{name}: "{first[name, True]}" against "{first[name, False]}"')
+            sides = f'"{first[name, True]}" against "{first[name, False]}"'
+            contradictions.append(f"contradicts itself about {name}: {sides}")
     for group in vocabulary.exclusive:
         said = [name for name in group.attributes if (name, True) in first and name not in disputed]
         if len(said) > 1:
-            contradictions.append(f"{group.name}: " + " against ".join(f'"{first[name, True]}"' for name in said))
+            sides = " against ".join(f'"{first[name, True]}"' for name in said)
+            contradictions.append(f"contradicts itself about {group.name}: {sides}")
             disputed.update(said)
     stated = {name: value for name, value in first if name not in disputed}
     return {name: stated[name] for name in vocabulary.names if name in stated}, contradictions

@@ -23,7 +23,8 @@ class Record:
         self.lexicon = lexicon
         self.mentions: list[Found] = []
         self.unknown: list[Item] = []
-        self.problems: list[str] = []
+        self.problems: list[str] = []  # each goes on after "the text"
+        self.persons: list[str] = []  # words for more than one person
 
     def _mention(self, name: str, value: bool, phrase: str, item: Item, head: Item | None = None, denial: str = ""):
         """Record a value, turned round under a denial ("no", "not"); one that states nothing is reported instead."""
@@ -61,4 +62,4 @@ class Record:
         return next((k for k in range(len(self.mentions) - 1, -1, -1) if self.mentions[k].name == name), None)
 
     def _report_persons(self, item: Item):
-        self.problems.append(f'more than one person: "{item.text}"; one is described at a time')
+        self.persons.append(f'"{item.text}"')

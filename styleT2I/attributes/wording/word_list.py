@@ -1,4 +1,4 @@
-"""The word list of MiniFaces' small CLIP: the words of captions, canonical sentences and parser synonyms."""
+"""The word lists of small CLIPs: MiniFaces' own, of its captions and vocabulary, and the words of any vocabulary."""
 
 from styleT2I.attributes.vocabulary import load_vocabulary, read_lexicon
 from styleT2I.attributes.wording import caption_words
@@ -7,6 +7,11 @@ from styleT2I.torch_utils.words import plain_words
 
 def grammar_words(vocabulary: str = "minifaces") -> tuple[str, ...]:
     """Return the sorted words of a vocabulary's sentences: its phrases and synonyms, captions, function words."""
+    return tuple(sorted({*vocabulary_words(vocabulary), *_split(caption_words.all_words())}))
+
+
+def vocabulary_words(vocabulary: str) -> set[str]:
+    """Return the words of a vocabulary's phrases and synonyms and the English function words between them."""
     vocabulary = load_vocabulary(vocabulary)
     texts = []
     for attribute in vocabulary:
@@ -17,8 +22,11 @@ def grammar_words(vocabulary: str = "minifaces") -> tuple[str, ...]:
         texts += [word for words in part.values() for word in words]
     for words in read_lexicon("english").values():
         texts += words
-    texts += caption_words.all_words()
-    return tuple(sorted({word for text in texts for word in plain_words(text)}))
+    return _split(texts)
+
+
+def _split(texts):
+    return {word for text in texts for word in plain_words(text)}
 
 
 def tokenizer_spec(vocabulary: str = "minifaces") -> dict:

@@ -3,7 +3,8 @@
 import click
 from tqdm import tqdm
 
-from styleT2I.cli import command, outdir_option
+from styleT2I.cli import command, done, outdir_option
+from styleT2I.torch_utils.words import counted
 
 
 @command("celebahq")
@@ -41,7 +42,8 @@ def main(folder, outdir, resolution, first, num, partition, split, captions):
         region_names=PARTS,
         info=info,
     )
-    click.echo(f"{len(indices)} images in {outdir}")
+    training = ("python", "-m", "styleT2I.train_stylegan2", "--data", outdir, "--outdir", "runs/generator")
+    done(f"{counted(len(indices), 'image')} in {outdir}", None, *training)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import click
 from tqdm import tqdm
 
 from styleT2I.cli import command, outdir_option, seed_option
+from styleT2I.torch_utils.words import counted
 
 _CHUNK = 32
 _SHEET = (12, 5)  # columns and rows of the contact sheet
@@ -62,7 +63,7 @@ def main(outdir, num, distribution, split, resolution, seed):
     images = world.batch(range(min(num, columns * rows))).images_u8
     sheet = Path(outdir) / "contact-sheet.png"
     save_png(sheet, make_grid_u8(images, ncol=columns, scale=max(1, _SHEET_SIDE // resolution)))
-    click.echo(f"{num} images in {outdir}; look at {sheet}")
+    click.echo(f"{counted(num, 'image')} in {outdir}; look at {sheet}")
 
 
 def _samples(world):

@@ -11,7 +11,7 @@ from styleT2I.data.captioned import CaptionedData, CaptionReader, captions_true_
 from styleT2I.evaluation.measures.judge import judged_pairs
 from styleT2I.generation.observers import exclusive_columns, fixed_prompts
 from styleT2I.metrics.attributes import balanced_accuracy, rare_pair_accuracy, verdicts
-from styleT2I.metrics.r_precision import draw_candidates, r_precision
+from styleT2I.metrics.r_precision import draw_candidates, r_precision, rankable
 from styleT2I.metrics.zero_shot import prompt_features, zero_shot_margins
 from styleT2I.networks.clip.model import CLIP
 from styleT2I.torch_utils.images import make_grid_u8, to_uint8
@@ -41,7 +41,8 @@ class CLIPEvaluation:
         """Figures on the first `num` pictures (all by default); the network's mode is kept.
 
         "num"; "r_precision": share of pictures whose first caption beats 99 others that do not hold for them (where
-        labels tell, else 99 other sentences); with labels also "attributes": zero-shot balanced accuracy by attribute,
+        labels tell, else 99 other sentences), over the "r_precision_num" pictures for which there are as many (left
+        out where there are none); with labels also "attributes": zero-shot balanced accuracy by attribute,
         and "rare_pairs": as metrics.attributes.rare_pair_accuracy.
         """
         was_training = clip.training
@@ -49,7 +50,7 @@ class CLIPEvaluation:
         features, captions, labels = self._encode(clip, num)
         figures = {"num": len(features)}
         if len(features) > NUM_CANDIDATES:
-            figures["r_precision"] = self._r_precision(clip, features, captions, labels)
+            figures |= self._r_precision(clip, features, captions, labels)
         if self.prompts:
             truth = labels[:, self.columns]
             verdict = verdicts(self._margins(clip, features))
@@ -95,8 +96,12 @@ class CLIPEvaluation:
     def _r_precision(self, clip, features, captions, labels):
         also_true = captions_true_of(labels, self.reader(captions)) if self.reader else None
         meanings = [normal_caption(caption) for caption in captions]
-        candidates = draw_candidates(meanings, NUM_CANDIDATES, generator("clip evaluation"), also_true)
-        return float(r_precision(features, encode_texts(clip, captions), candidates).mean())
+        rows = rankable(meanings, NUM_CANDIDATES, also_true)
+        if not rows:
+            return {}
+        candidates = draw_candidates(meanings, NUM_CANDIDATES, generator("clip evaluation"), also_true, rows)
+        found = r_precision(features[rows], encode_texts(clip, captions), candidates)
+        return {"r_precision": float(found.mean()), "r_precision_num": len(rows)}
 
     def _margins(self, clip, features):
         true_features, false_features = (

@@ -19,7 +19,8 @@ def evaluate_folders(model: Model, config: QualityConfig, real: str, fake: str, 
     "left_out": what cannot be measured, and why. Identity needs edits: ConfigError for a face embedder.
     """
     if config.embedder is not None:
-        raise ConfigError(f"{config.embedder}: identity compares faces with their edits, which a model draws; drop it")
+        what = "identity compares faces with their edits, which a model draws"
+        raise ConfigError(f"{config.embedder}: {what}; leave it out")
     sources = [open_pictures(source) for source in (real, fake)]
     numbers = [enough(source, num) for source in sources]
     onlookers = Onlookers(model, config, side_of(sources[1]))

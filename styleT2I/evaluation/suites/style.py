@@ -44,7 +44,7 @@ class StyleReader:
         if system is None or system.role != "gan_int_cls" or not system.model.has("style_encoder"):
             raise CheckpointError(
                 f"{model}: is no GAN-INT-CLS with a style encoder; train one: "
-                "python -m styleT2I.train_baseline --model gan_int_cls --outdir DIR"
+                "python -m styleT2I.train_baseline --system gan_int_cls --outdir DIR"
             )
         return cls(system)
 

@@ -153,7 +153,7 @@ def quality(
             )
     notes = [_NOTES[figure].format(k=NUM_NEIGHBOURS, data=plan.quality_data) for figure in figures]
     return {
-        "explanation": f"In {setting}. {' '.join(notes)} Differences are first less second"
+        "explanation": f"With setting “{setting}”. {' '.join(notes)} Differences are first less second"
         f"{', on the same latents' if is_paired else ''}, with 95 % bootstrap intervals, each on its own: of twenty, "
         "one misses the truth.",
         "rows": rows,

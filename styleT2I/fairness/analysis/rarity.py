@@ -49,7 +49,7 @@ def rarity(
         "explanation": f"Spearman's rank correlation of a composition's share in the training data ({training.source}) "
         "and its share of success; positive where rare compositions succeed less often. p by permutation, not adjusted "
         "for the number of rows; 95 % bootstrap interval over compositions. None where all succeed equally often. "
-        "A correlation is no cause: rare compositions may be harder for another reason.",
+        "A correlation is not a cause: rare compositions may be harder for another reason.",
         "rows": rows,
         "compositions": [
             {

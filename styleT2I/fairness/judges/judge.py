@@ -142,7 +142,10 @@ def _home(role, source, vocabulary, model, device):
     if model is not None and (model.has(role) or _draws(model)):
         return model
     if vocabulary.name != "minifaces":
-        raise ConfigError(f"there is no judge of {vocabulary.name!r} at hand; name its file in the plan: judge.source")
+        raise ConfigError(
+            f"no judge of {vocabulary.name!r} comes with the package; name one in the plan: "
+            "judge: {kind: network, source: FILE} (docs/audit-subjects.md has other kinds)"
+        )
     return Model({role: "minifaces"}, device=device)
 
 

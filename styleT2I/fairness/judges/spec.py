@@ -56,7 +56,7 @@ def check_judge(plan: JudgePlan, where: str) -> None:
     if plan.onnx is not None:
         check_onnx_input(plan.onnx, f"{where}.onnx")
         if plan.kind != "onnx":
-            raise ConfigError(f"{where}.onnx is of no use to a judge of kind {plan.kind!r}; leave it out")
+            raise ConfigError(f"{where}.onnx does not go with a judge of kind {plan.kind!r}; leave it out")
 
 
 def check_onnx_input(spec: OnnxInput, where: str) -> None:

@@ -7,7 +7,9 @@ import yaml
 from styleT2I.fairness.report.comparisons import share_cell
 from styleT2I.fairness.report.markup import data_uri, details, scrolled, section, table, tag
 from styleT2I.fairness.report.wording import interval, method_notes, percent
+from styleT2I.fairness.report_columns import cell_of, columns_of, heading, is_pair, shown_value, spaced
 from styleT2I.statistics.intervals import wilson_interval
+from styleT2I.torch_utils.words import counted
 
 __all__ = ["further", "judge", "limits", "methods", "pictures", "provenance"]
 
@@ -38,12 +40,12 @@ def _sheet(cell, sheets, anchors, sentence):
     place = cell["setting"], cell["cell"]
     counts = {"success": cell["successes"], "unsure": cell["undetermined"]}
     counts["failure"] = cell["num"] - sum(counts.values())
-    said = f"“{sentence}”: {percent(cell['success'])} perceived success, {cell['num']} pictures"
+    said = f"“{sentence}”: {percent(cell['success'])} perceived success, {counted(cell['num'], 'picture')}"
     rows = []
     for row in sheets.get(place, ()):
         num, title = len(row.seeds), _OUTCOMES.get(row.outcome, row.outcome)
         which = f"{num} of {counts.get(row.outcome, num)}" if num < counts.get(row.outcome, num) else f"all {num}"
-        alt = f"{num} faces drawn for {cell['cell']}: {title.lower()} to the judge"
+        alt = f"{counted(num, 'face')} drawn for {cell['cell']}: {title.lower()} to the judge"
         picture = tag("img", src=data_uri("image/webp", row.webp), alt=alt, width=row.size[0], height=row.size[1])
         caption = tag("figcaption", tag("strong", f"{title} ({which})"), f" seeds {', '.join(map(str, row.seeds))}")
         rows.append(tag("figure", caption, scrolled(alt, picture), class_=f"sheet {row.outcome}"))
@@ -55,7 +57,7 @@ def judge(result):
     """Who looked, and how often it errs."""
     judges = {"The judge": result["judge"], "The second judge, for agreement": result.get("second_judge")}
     who = [
-        table(name, ("What", "Value"), [[_words(key), _shown(value)] for key, value in _flat(one).items()])
+        table(name, ("What", "Value"), [[heading(key), shown_value(key, value)] for key, value in _flat(one).items()])
         for name, one in judges.items()
         if one
     ]
@@ -77,7 +79,8 @@ def judge(result):
 
 def _confusion(cells):
     kinds = ("true_positive", "false_negative", "false_positive", "true_negative")
-    columns = ["Composition", *map(_words, kinds), "Sensitivity (95 % interval)", "Specificity (95 % interval)"]
+    columns = ["Composition", *(spaced(kind).capitalize() for kind in kinds)]
+    columns += ["Sensitivity (95 % interval)", "Specificity (95 % interval)"]
     rows = []
     for name, one in cells.items():
         right = one["true_positive"], one["true_positive"] + one["false_negative"]
@@ -128,7 +131,7 @@ def _generic(title, value):
     if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
         return _table_of(title, [_flat(one) for one in value])
     if not isinstance(value, dict):
-        return tag("p", tag("strong", f"{title}: "), _shown(value))
+        return tag("p", tag("strong", f"{title}: "), shown_value("", value))
     if isinstance(value.get("explanation"), str):
         rest = {key: one for key, one in value.items() if key not in ("explanation", "rows")}
         rows = [_generic(title, value["rows"])] if value.get("rows") else []
@@ -137,18 +140,18 @@ def _generic(title, value):
         rows = [{"": key, **_flat(one)} for key, one in value.items()]
         if max(map(len, rows)) <= _MAX_COLUMNS:
             return _table_of(title, rows)
-    nested = {key: one for key, one in value.items() if isinstance(one, (dict, list)) and not _is_pair(one)}
-    rows = [[_words(key), _shown(one)] for key, one in value.items() if key not in nested]
+    nested = {key: one for key, one in value.items() if isinstance(one, (dict, list)) and not is_pair(one)}
+    rows = [[heading(key), shown_value(key, one)] for key, one in value.items() if key not in nested]
     parts = [table(title, ("What", "Value"), rows)] if rows else []
-    return parts + [_generic(f"{title}: {_words(key)}", one) for key, one in nested.items()]
+    return parts + [_generic(f"{title}: {spaced(key)}", one) for key, one in nested.items()]
 
 
 def _table_of(title, rows):
-    keys = list(dict.fromkeys(key for one in rows for key in one))
+    keys = columns_of(rows)
     more = " (more columns are in the JSON)" if len(keys) > _MAX_COLUMNS else ""
     keys = keys[:_MAX_COLUMNS]
-    cells = [[_shown(one.get(key)) for key in keys] for one in rows]
-    shown = table(title + more, [_words(key) for key in keys], cells)
+    cells = [[cell_of(key, one) for key in keys] for one in rows]
+    shown = table(title + more, [heading(key, rows) for key in keys], cells)
     return shown if len(rows) <= _MAX_UNFOLDED else details(f"{title}: {len(rows)} rows", shown)
 
 
@@ -157,23 +160,3 @@ def _flat(value, prefix=""):
     for key, one in value.items():
         found |= _flat(one, f"{prefix}{key} ") if isinstance(one, dict) else {f"{prefix}{key}": one}
     return found
-
-
-def _is_pair(value):
-    return isinstance(value, list) and len(value) == 2 and all(isinstance(one, (int, float)) for one in value)
-
-
-def _words(key):
-    return key.replace("_", " ").strip()
-
-
-def _shown(value):
-    if _is_pair(value):
-        return f"{_shown(value[0])} to {_shown(value[1])}"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return (f"{value:.3f}" if value == 0 or abs(value) >= 0.001 else f"{value:.0e}").replace("-", "−", value < 0)
-    if isinstance(value, list):
-        return ", ".join(map(_shown, value))
-    return "-" if value is None else str(value)

@@ -14,6 +14,7 @@ from styleT2I.fairness.report.wording import (
     reading,
     verdict_sentence,
 )
+from styleT2I.torch_utils.words import counted
 
 __all__ = ["exploratory", "primary", "share_cell", "verdict"]
 
@@ -24,8 +25,8 @@ def verdict(result):
     status, kind = _STATUS.get(result["verdict"], ("No verdict", "open"))
     notes = [tag("li", text) for text in explanation_of_verdict(result)]
     if result["num_overridden"]:
-        notes.insert(0, tag("li", tag("strong", f"{result['num']} pictures a composition were drawn, not the "
-                            f"{result['plan']['num']} that the plan declares.")))  # fmt: skip
+        drawn = f"{counted(result['num'], 'picture')} a composition {'was' if result['num'] == 1 else 'were'} drawn"
+        notes.insert(0, tag("li", tag("strong", f"{drawn}, not the {result['plan']['num']} that the plan declares.")))
     rows = [
         (
             one["comparison"],
@@ -70,7 +71,7 @@ def primary(result):
     columns += ["p (Holm)", "More often", "Ratio", *["Bounds"] * has_bounds]
     rows = [_comparison_row(one, is_corrected, has_bounds) for one in compared]
     said = (
-        f"Declared before anything was drawn, {result['num']} {'pairs' if is_paired(result) else 'pictures a side'}, "
+        f"Declared before anything was drawn, {_sample(result)}, "
         f"in the setting "
         f"“{compared[0]['first']['setting']}”. The gap is the first share of perceived success less the second."
     )
@@ -81,6 +82,10 @@ def primary(result):
         tag("figure", plot, tag("figcaption", legend)),
         table("Every declared comparison and its test; gaps in percentage points", columns, rows),
     )
+
+
+def _sample(result):
+    return counted(result["num"], "pair") if is_paired(result) else f"{counted(result['num'], 'picture')} a side"
 
 
 def _forest_row(one, limit):
@@ -137,9 +142,10 @@ def exploratory(result):
     ]
     columns = ("First / second", "First", "Second", "Gap (95 % interval)", "p", "p (B.-H.)", "Difference")
     num = sum(one["is_significant"] for one in found)
-    said = f"Not declared beforehand: {num} of {len(found)} are leads to test again with new seeds, not findings."
+    are = "is a lead" if num == 1 else "are leads"
+    said = f"Not declared beforehand: {num} of {len(found)} {are} to test again with new seeds, no finding yet."
     listed = details(
-        f"All {len(found)} exploratory comparisons",
+        f"All {counted(len(found), 'exploratory comparison')}",
         table("Exploratory comparisons, smallest p first; gaps in percentage points", columns, rows),
     )
     return section("exploratory", "Exploratory comparisons", tag("p", said), listed)

@@ -25,10 +25,12 @@ def compositions(result, anchors, sentences):
     names = list(result["summary"])
     worst = result["summary"][names[0]]
     lead = (
-        f"In “{names[0]}” {worst['worst_cell']} succeeds least ({percent(worst['worst'])}; 95 % interval, widened "
-        f"because it was picked as the least, {interval(worst['worst_interval'])}) and {worst['best_cell']} most "
-        f"({percent(worst['best'])})."
+        f"With setting “{names[0]}”, {worst['worst_cell']} succeeds least ({percent(worst['worst'])}; 95 % interval, "
+        f"widened because it was picked as the least, {interval(worst['worst_interval'])}) and "
+        f"{worst['best_cell']} most ({percent(worst['best'])})."
     )
+    if worst["worst"] == worst["best"]:
+        lead = f"With setting “{names[0]}”, all compositions succeed equally often ({percent(worst['best'])})."
     of = {name: [one for one in result["cells"] if one["setting"] == name] for name in names}
     tables = [
         details(
@@ -195,13 +197,13 @@ def drift(result):
     of = {name: [one for one in result["cells"] if one["setting"] == name] for name in names}
     attributes = list(dict.fromkeys(key for one in result["cells"] for key in one["drift"]))
     if not attributes:
-        return section("drift", "Drift", tag("p", "Nothing was left open, so nothing could drift."))
-    means = [[name, *(_mean(one["drift"].get(key) for one in of[name]) for key in attributes)] for name in names]
+        return section("drift", "Drift", tag("p", _why_no_drift(result)))
     each = [
         details(
             f"Drift in every composition: {name}",
-            table(f"Drift, {name}", ["Composition", *attributes],
-                  [[one["cell"], *(_shade(one["drift"].get(key)) for key in attributes)] for one in of[name]], "heat"),
+            table(f"Drift, {name}", ["Composition", *map(_spaced, attributes)],
+                  [[one["cell"], *(_shade(one["drift"].get(key)) for key in attributes)] for one in of[name]],
+                  "heat tight"),
         )
         for name in names
     ]  # fmt: skip
@@ -209,9 +211,21 @@ def drift(result):
         "Share of pictures in which an attribute that the sentence leaves open looks different from the same seed "
         "without the sentence. 0 is best; a dash where it was asked for."
     )
-    rows = [[row[0], *map(_shade, row[1:])] for row in means]
-    table_of_means = table("Mean over compositions", ["Setting", *attributes], rows, "heat")
+    means = {key: [_mean(one["drift"].get(key) for one in of[name]) for name in names] for key in attributes}
+    rows = [[_spaced(key), *map(_shade, shares)] for key, shares in means.items()]
+    table_of_means = table("Mean over compositions", ["Attribute left open", *names], rows, "heat")
     return section("drift", "Drift in what was not asked for", tag("p", said), table_of_means, each)
+
+
+def _why_no_drift(result):
+    """Drift is what changed beside the same picture without the sentence, which most systems do not draw."""
+    if not result.get("subject", {}).get("has_settings", True):
+        return f"Not measured: {result['model']['name']} draws no picture without the sentence to compare with."
+    return "Nothing was left open, so nothing could drift."
+
+
+def _spaced(name):
+    return name.replace("_", " ")
 
 
 def _mean(values):

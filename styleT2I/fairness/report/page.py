@@ -17,6 +17,7 @@ from styleT2I.fairness.report import compositions as cells
 from styleT2I.fairness.report.contact_sheets import read_sheets
 from styleT2I.fairness.report.csv_tables import csv_files
 from styleT2I.fairness.report.markup import document, tag
+from styleT2I.fairness.report_page import sheets_of_page
 from styleT2I.torch_utils.files import write_json_atomic, write_text_atomic
 from styleT2I.torch_utils.staging import staged_folder
 
@@ -41,10 +42,12 @@ _OWN = _SOMETIMES | {
 def write_report(result: dict, outdir: str | Path, folders: Iterable[str | Path], name: str = NAME) -> Path:
     """Write NAME.json, NAME.html and the CSV files, all of them or none, and return the path of the page.
 
-    folders: their cells have the pictures. Raises OutputError.
+    folders: their cells have the pictures; where they are gone, those of the page that is written over stay, if it is
+    of the same plan, model and judge. Raises OutputError.
     """
     result = json.loads(json.dumps(result))  # the page shows what the JSON holds, however it came here
-    page, tables = render(result, read_sheets(result, folders)), csv_files(result)
+    sheets = read_sheets(result, folders) or sheets_of_page(Path(outdir) / f"{name}.html", result)
+    page, tables = render(result, sheets), csv_files(result)
     with staged_folder(outdir) as folder:
         for file, text in {f"{name}.html": page, **tables}.items():
             write_text_atomic(folder / file, text)

@@ -150,5 +150,13 @@ def _understood(system, plan, vocabulary):
 
 
 def _check_vocabulary(model, vocabulary):
-    if model.vocabulary is None or model.vocabulary.names != vocabulary.names:
-        raise ConfigError(f"the plan's vocabulary is {vocabulary.name!r}, and model {model.name!r} has another one")
+    if model.vocabulary is None:
+        raise ConfigError(
+            f"model {model.name!r} has no vocabulary, and the plan's is {vocabulary.name!r}; package it again with "
+            f"--vocabulary {vocabulary.name}, or build it with vocabulary={vocabulary.name!r}"
+        )
+    if model.vocabulary.names != vocabulary.names:
+        raise ConfigError(
+            f"the plan's vocabulary is {vocabulary.name!r}, and that of model {model.name!r} is "
+            f"{model.vocabulary.name!r}; audits compare attributes of one"
+        )

@@ -120,9 +120,9 @@ def _read_rows(data, table):
 def _row(number, named, table):
     file, seed = named["file"].replace("\\", "/"), named.get("seed", "")
     if not file or "\0" in file or Path(file).is_absolute() or ".." in Path(file).parts:
-        raise DataError(f"{table}, line {number}: {file[:80]!r} is no file below the folder of pictures")
+        raise DataError(f"{table}, line {number}: {file[:80]!r} is not a file below the folder of pictures")
     if seed and (not re.fullmatch("[0-9]{1,19}", seed, re.ASCII) or int(seed) > _MAX_SEED):
-        raise DataError(f"{table}, line {number}: the seed {seed[:40]!r} is no integer from 0 to {_MAX_SEED}")
+        raise DataError(f"{table}, line {number}: the seed {seed[:40]!r} is not an integer from 0 to {_MAX_SEED}")
     return Row(number, Path(file).as_posix(), named.get("prompt", ""), named.get("composition", ""),
                int(seed) if seed else None)  # fmt: skip
 

@@ -111,7 +111,7 @@ def inception_trunk(tree, path) -> dict[str, torch.Tensor]:
     """The tensors of DAMSM's image trunk out of a file of torchvision's inception_v3, without its last layers."""
     state = {key: value for key, value in _state(tree).items() if not key.startswith(("AuxLogits.", "fc."))}
     if "Mixed_7c.branch1x1.conv.weight" not in state:
-        raise CheckpointError(f"{path}: is no state dict of torchvision's inception_v3; save its weights there")
+        raise CheckpointError(f"{path}: not a state dict of torchvision's inception_v3; save its weights there")
     renamed = _renamed(load_state(state), _IMAGE[:2], "Inception-v3")
     return {key.removeprefix("trunk."): value for key, value in renamed.items()}
 
@@ -133,10 +133,10 @@ def read_dictionary(path: Path) -> list[str]:
         tree, _ = read_pickle(blob, Names(), limits=DICTIONARY_LIMITS)
     words = tree[2] if isinstance(tree, (list, tuple)) and len(tree) == 4 else None
     if not isinstance(words, dict) or set(words) != set(range(len(words))):
-        raise CheckpointError(f"{path}: is no dictionary of AttnGAN's (a list of captions, words and ids); {AGAIN}")
+        raise CheckpointError(f"{path}: not a dictionary of AttnGAN's (a list of captions, words and ids); {AGAIN}")
     words = [words[index] for index in range(len(words))]
     if not words or not all(isinstance(word, str) for word in words):
-        raise CheckpointError(f"{path}: its dictionary holds what is no word; {AGAIN}")
+        raise CheckpointError(f"{path}: its dictionary holds something that is not a word; {AGAIN}")
     return words
 
 

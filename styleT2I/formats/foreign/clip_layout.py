@@ -111,5 +111,5 @@ def _grid(num_positions):
     """Side of the square of patches that positions stand for, the one of the whole image apart."""
     grid = round(max(0, num_positions - 1) ** 0.5)
     if grid < 1 or grid * grid + 1 != num_positions:
-        raise CheckpointError(f"{num_positions} positions are no square of patches and one more; it is damaged")
+        raise CheckpointError(f"{num_positions} positions are not a square of patches and one more; it is damaged")
     return grid

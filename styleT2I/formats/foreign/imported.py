@@ -86,7 +86,7 @@ def check_doublings(found) -> list[int]:
     found = sorted(found)
     if found != doublings(len(found)):
         raise CheckpointError(
-            f"its layers have resolutions {found}, which are no doublings of 4; it is damaged, {AGAIN}"
+            f"its layers have resolutions {found}, which are not doublings of 4; it is damaged, {AGAIN}"
         )
     return found
 

@@ -46,7 +46,7 @@ def read_stylet2i_t2d(content: Content, which: str) -> Reading:
     known = {prefix + name for name in _GRU} | {f"{name}.{kind}" for name in linear for kind in ("weight", "bias")}
     if gru_rows != 3 * text_dim or set(state) != known:
         extra = ", ".join(sorted(set(state) - known)[:3]) or "another size of GRU"
-        raise CheckpointError(f"is no text network of StyleT2I's released code: it has {extra}")
+        raise CheckpointError(f"is not a text network of StyleT2I's released code: it has {extra}")
     config = _trunk_config(state, linear, text_dim)
     glove = Glove(find_glove(content.path, embedding_dim))
     if glove.dim != embedding_dim:

@@ -86,7 +86,7 @@ class _Machine(ByteStream):
     def peek(self, kind):
         """The value on top, which must be of type `kind`."""
         if len(self.stack) <= (self.marks[-1] if self.marks else 0) or not isinstance(self.stack[-1], kind):
-            raise CheckpointError(f"a damaged pickle: it fills something that is no container; {AGAIN}")
+            raise CheckpointError(f"a damaged pickle: it fills something that is not a container; {AGAIN}")
         return self.stack[-1]
 
     def pop_to_mark(self) -> list:
@@ -169,7 +169,7 @@ class _Machine(ByteStream):
 
     def name(self, module, attribute):
         if not (isinstance(module, str) and isinstance(attribute, str)):
-            raise CheckpointError(f"a damaged pickle: a name that is no text; {AGAIN}")
+            raise CheckpointError(f"a damaged pickle: a name that is not a text; {AGAIN}")
         for old, new in _ALIASES.items():
             if module == old or module.startswith(old + "."):
                 module = new + module[len(old) :]

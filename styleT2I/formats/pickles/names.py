@@ -171,13 +171,13 @@ class _TensorCalls:
         if isinstance(data, str):  # written by Python 2
             data = data.encode("latin1")
         if not isinstance(data, (bytes, Blob)):
-            raise CheckpointError(f"damaged: numbers that are no bytes; {AGAIN}")
+            raise CheckpointError(f"damaged: bytes expected, and something else found; {AGAIN}")
         return data if isinstance(data, Blob) else Blob.of_bytes(data, self.where)
 
 
 def _first_tensor(data, *_rest):
     if not isinstance(data, TensorRef):
-        raise CheckpointError(f"damaged: a parameter that is no tensor; {AGAIN}")
+        raise CheckpointError(f"damaged: a parameter that is not a tensor; {AGAIN}")
     return data
 
 
@@ -189,7 +189,7 @@ def _dict(pairs=()):
 
 def _path(*parts):
     if len(parts) > MAX_PARTS or not all(isinstance(part, str) and len(part) <= MAX_PART for part in parts):
-        raise CheckpointError(f"damaged: a path that is no text; {AGAIN}")
+        raise CheckpointError(f"damaged: a path that is not a text; {AGAIN}")
     return "/".join(parts)
 
 

@@ -61,7 +61,7 @@ class TensorRef(Inert):
         self.storage, self.offset, self.shape, self.stride = storage, offset, shape, stride
         is_plain = all(isinstance(n, int) and not isinstance(n, bool) for n in (offset, *shape, *stride))
         if not is_plain or len(shape) != len(stride) or len(shape) > MAX_DIMS:
-            raise CheckpointError(f"damaged: a tensor's shape is no list of sizes; {AGAIN}")
+            raise CheckpointError(f"damaged: a tensor's shape is not a list of sizes; {AGAIN}")
         if offset < 0 or min((*shape, *stride), default=0) < 0:
             raise CheckpointError(f"damaged: a tensor of shape {list(shape)} has negative sizes or strides; {AGAIN}")
         if offset + self.extent > storage.numel or self.numel > storage.numel:

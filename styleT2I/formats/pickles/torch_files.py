@@ -102,8 +102,8 @@ def _content(blob):
     except CheckpointError as error:
         if start.startswith(_PICKLE_START):
             raise
-        kind = "a text file" if start.isascii() and start.decode().isprintable() else "of no known kind"
-        raise CheckpointError(f"{blob.where}: no file of weights but {kind}; {AGAIN}") from error
+        kind = "a text file" if _is_text(start) else "of an unknown kind"
+        raise CheckpointError(f"{blob.where}: {kind}, not network weights that can be read here; {AGAIN}") from error
     _check_end(blob, end)
     return Content(path, PICKLE, value)
 
@@ -188,3 +188,7 @@ def _storage_id(value):
     if not isinstance(key, str) or not isinstance(numel, int) or numel < 0 or any(part is not None for part in view):
         raise CheckpointError(f"damaged: numbers without a name or length; {AGAIN}")
     return STORAGES[kind.text], key, numel
+
+
+def _is_text(start):
+    return start.isascii() and "".join(start.decode().split()).isprintable()

@@ -35,12 +35,12 @@ def task_config(system: str, preset: str, damsm: str | Path | None = None, **opt
         if "image_encoder" not in known:
             del given["image_encoder"]
     if unused := sorted(given.keys() - known):
-        raise ConfigError(f"{system} has no use for {unused[0]}; leave it out")
+        raise ConfigError(f"{unused[0]} does not go with {system}; leave it out")
     if system not in attngan_config.CONFIGS:
         return baseline_config.baseline_config(system, preset, **given)
     if system == "attngan" and "text_encoder" not in given:
         raise ConfigError(
-            "AttnGAN learns from DAMSM's encoders: train --model damsm and name its folder with --damsm"
+            "AttnGAN learns from DAMSM's encoders: train --system damsm and name its folder with --damsm"
         )
     if "data" in given:
         given["data"] = (given["data"],)

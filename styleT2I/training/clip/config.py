@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from styleT2I.config import from_dict, suggestion
 from styleT2I.data.degrade import DegradeConfig
 from styleT2I.errors import ConfigError
+from styleT2I.training.word_list import is_minifaces
 
 TUNES = ("all", "paper", "release")  # which tensors train; see training.clip_tuning
 AUGMENTS = ("light", "crop", "none")
@@ -98,7 +99,10 @@ def preset_config(preset: str, **changes) -> CLIPTrainConfig:
     """The settings of a preset with some replaced; ConfigError names the nearest known preset or setting."""
     if preset not in PRESETS:
         raise ConfigError(f"unknown CLIP preset {preset!r}{suggestion(preset, PRESETS)}")
-    return from_dict(CLIPTrainConfig, {**PRESETS[preset], **changes})
+    settings = {**PRESETS[preset], **changes}
+    if "name" not in changes and not settings.get("clip") and not is_minifaces(settings.get("data", ())):
+        settings["name"] = "clip"  # the presets' own name is MiniFaces'
+    return from_dict(CLIPTrainConfig, settings)
 
 
 def scratch_model(architecture: str, vocab_size: int) -> dict:

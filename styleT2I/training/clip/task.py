@@ -13,7 +13,6 @@ from torch.nn import functional as F
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.attributes.wording.caption_words import Dice
 from styleT2I.attributes.wording.paraphrase import load_paraphraser
-from styleT2I.attributes.wording.word_list import tokenizer_spec
 from styleT2I.config import to_dict
 from styleT2I.data.captioned import CaptionedData, CaptionReader, captions_true_of, equal_captions
 from styleT2I.data.crops import random_resized_crop
@@ -31,6 +30,7 @@ from styleT2I.training.clip.config import CLIPTrainConfig, scratch_model
 from styleT2I.training.clip.tuning import train_only
 from styleT2I.training.losses import clip_contrastive_loss
 from styleT2I.training.optimisation import warmup_cosine
+from styleT2I.training.word_list import word_list
 
 MAX_LOGIT_SCALE = math.log(100)  # of CLIP's own training and of the paper's fine-tuning
 
@@ -42,6 +42,7 @@ class CLIPTask:
 
     def __init__(self, config: CLIPTrainConfig, num_steps: int, seed: int = 0):
         self.config, self.num_steps, self.seed = config, num_steps, seed
+        self.word_list = None  # of a CLIP from scratch, once it is set up
 
     def setup(self, device: torch.device) -> None:
         """Open the data, build or load CLIP; DataError, ConfigError or CheckpointError where something does not fit."""
@@ -107,6 +108,7 @@ class CLIPTask:
     def export(self, outdir: Path, step: int) -> None:
         """Write the component NAME.json and NAME.safetensors, with figures measured on what was written."""
         config, info = self.config, {"training": to_dict(self.config)}
+        info |= {"word_list": self.word_list.origin} if self.word_list else {}
         state = self.clip.state_dict()
         if config.half:
             state = {key: t.half().float() if t.is_floating_point() else t for key, t in state.items()}
@@ -120,13 +122,11 @@ class CLIPTask:
     def _build_clip(self) -> CLIP:
         config = self.config
         if config.clip is None:
-            if config.vocabulary is None:
-                raise ConfigError("a CLIP from scratch needs a vocabulary for its word list; add --vocabulary NAME")
-            spec = tokenizer_spec(config.vocabulary)
-            vocab_size = WordTokenizer(spec["words"]).vocab_size
+            self.word_list = word_list(config.data, CaptionedData(config.data, None).parts, config.vocabulary)
+            tokenizer = WordTokenizer(self.word_list.words)
             clip_config = CLIPConfig(
-                model=scratch_model(config.architecture, vocab_size), name=config.name, tokenizer=spec,
-                interpolation="bilinear",
+                model=scratch_model(config.architecture, tokenizer.vocab_size), name=config.name,
+                tokenizer=tokenizer.spec(), interpolation="bilinear",
             )  # fmt: skip
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(derive_seed(self.seed, "clip weights"))
@@ -138,7 +138,12 @@ class CLIPTask:
     def _build_reader(self) -> CaptionReader | None:
         if self.config.vocabulary is None or not self.data.names:
             if self.config.attribute_weight:
-                raise ConfigError("attribute losses need labelled data and a vocabulary; or set --attribute-weight 0")
+                lacking = (
+                    "no vocabulary is named: add --vocabulary NAME"
+                    if self.config.vocabulary is None
+                    else f"{', '.join(self.config.data)}: no attributes.csv, or not the same attributes: add one"
+                )
+                raise ConfigError(f"{lacking}, or train on captions alone with --attribute-weight 0")
             return None
         return CaptionReader(load_vocabulary(self.config.vocabulary), self.data.names)
 

@@ -67,7 +67,7 @@ class T2DConfig:
         if self.micro_batch is not None and self.micro_batch < 1:
             raise ConfigError(f"micro_batch is a number of captions from 1 on, not {self.micro_batch}")
         if self.glove and self.text_encoder != "gru":
-            raise ConfigError("glove vectors are read by the GRU text encoder only; add --text-encoder gru")
+            raise ConfigError("glove vectors are read by the GRU text encoder only; add --text-features gru")
 
 
 _PAPER = {"batch_size": 40, "lr": 1e-4, "truncation_psi": 0.5, "eval_psi": 0.5, "text_encoder": "gru"}

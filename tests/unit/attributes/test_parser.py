@@ -165,7 +165,7 @@ def test_mentions_carry_phrase_and_span_in_the_order_of_the_text():
 def test_contradictions_are_reported_and_not_settled():
     parsed = parse("he is a woman with a hat")
     assert parsed.attributes == {"hat": True}
-    assert parsed.contradictions == ('he: "he" against "woman"',)
+    assert parsed.contradictions == ('contradicts itself about he: "he" against "woman"',)
     parsed = parse("black hair and blond hair")
     assert parsed.attributes == {} and "hair colour" in parsed.contradictions[0]
     assert not parse("black hair and brown hair", "celeba").contradictions
@@ -245,3 +245,16 @@ def test_user_vocabulary_without_word_lists_is_parsed_by_its_phrases():
     )
     parsed = parse("a short person without a red scarf", vocabulary)
     assert parsed.attributes == {"scarf": False, "tall": False} and not parsed.unknown
+
+
+def test_a_hint_is_given_where_a_word_is_a_slip_away_and_nowhere_else():
+    near = {word.word: word.nearest for word in parse("his friend is waering lipstik and smillign").unknown}
+    assert near == {"friend": None, "waering": "wearing", "lipstik": "lipstick", "smillign": "smiling"}
+    far = parse("an Asian person from Berlin with a mustache").unknown
+    assert [(word.word, word.nearest) for word in far] == [("asian", None), ("berlin", None), ("mustache", None)]
+
+
+def test_several_words_for_several_persons_are_one_line():
+    lines = parse("two women and a man").contradictions
+    persons = [line for line in lines if "more than one person" in line]
+    assert len(persons) == 1 and '"women"' in persons[0] and '"man"' in persons[0]

@@ -107,7 +107,7 @@ def test_a_model_without_the_judge_is_one_line_and_what_has_no_model_takes_the_e
     with pytest.raises(CheckpointError, match="no judges.heldout"):
         open_judge(JudgePlan(), VOCABULARY, Model.from_pretrained(folder, device="cpu"))
     assert open_judge(JudgePlan(), VOCABULARY).attribute_names == VOCABULARY.names
-    with pytest.raises(ConfigError, match="no judge of 'celeba' at hand"):
+    with pytest.raises(ConfigError, match="no judge of 'celeba' comes with the package; name one in the plan"):
         open_judge(JudgePlan(), load_vocabulary("celeba"))
 
 
@@ -207,7 +207,7 @@ def test_an_onnx_file_that_does_not_fit_is_one_line(colours):
         ({"threshold": float("nan")}, "judge.threshold is nan"),
         ({"kind": "onnx"}, "judge.source is not given; name an ONNX file"),
         ({"kind": "python"}, "judge.source is not given; name module:function"),
-        ({"onnx": SPEC}, "judge.onnx is of no use to a judge of kind 'network'"),
+        ({"onnx": SPEC}, "judge.onnx does not go with a judge of kind 'network'"),
         ({"kind": "onnx", "source": "a", "onnx": {**SPEC, "std": [1.0, 0.0, 1.0]}}, "divides by scale"),
         ({"kind": "onnx", "source": "a", "onnx": {**SPEC, "size": 0}}, "size is 0"),
     ],

@@ -179,8 +179,8 @@ def test_results_without_a_section_of_their_own_become_tables(result):
     more = {"rarity": {"explanation": "Said so.", "rows": rows}, "novel": {"rho": -0.5, "each": {"x": {"n": 1}}}}
     text = Page(render({**result, **more, "wide": wide, "many": rows * 30}, {})).text
     assert "Rarity in the training data" in text and "Said so." in text
-    assert "a 0.250 0.100 to 0.400 1e-05 yes" in text
-    assert "rho −0.500" in text and "x 1" in text and "column 29 3.625" in text
+    assert "a 25.0 % 10.0 to 40.0 % < 0.001 yes" in text
+    assert "Rho −0.500" in text and "x 1" in text and "Column 29 3.625" in text
     assert "Many: 30 rows" in text
     assert "Rarity" not in Page(render(result, {})).text
 
@@ -296,3 +296,40 @@ def test_text_stands_out_from_its_background(page):
     assert len(steps) == 11
     for background, colour in steps:
         assert _contrast(colour or colours["ink"], background) > 4.5
+
+
+def test_drift_of_a_system_that_draws_nothing_without_a_sentence_is_called_unmeasured(result):
+    cells = [{**one, "drift": {}} for one in result["cells"]]
+    subject = {"kind": "system", "is_paired": True, "has_settings": False}
+    text = Page(render({**result, "cells": cells, "subject": subject}, {})).text
+    assert "Not measured: toy draws no picture without the sentence to compare with." in text
+    assert "Nothing was left open" in Page(render({**result, "cells": cells}, {})).text
+
+
+def test_equal_success_is_said_once_and_numbers_of_one_are_singular(result):
+    name = next(iter(result["summary"]))
+    same = {**result["summary"][name], "worst": 1.0, "best": 1.0}
+    summary = {**result["summary"], name: same}
+    text = Page(render({**result, "summary": summary, "num": 1, "num_overridden": True}, {})).text
+    assert f"With setting “{name}”, all compositions succeed equally often (100.0 %)." in text
+    assert "1 picture a composition was drawn" in text and ", 1 pair, in the setting" in text
+
+
+def test_tables_straight_from_the_result_have_words_and_units(result):
+    rows = [{"cell": "all", "success_with": 0.161, "effect": 0.025, "effect_interval": [-0.01, 0.06], "p": 0.0001,
+             "p_benjamini_hochberg": 0.5, "is_difference_shown": True}]  # fmt: skip
+    text = Page(render({**result, "adjustment": {"explanation": "Said.", "rows": rows}}, {})).text
+    assert "Composition With Effect (points, 95 % interval) p p (B.-H.) Difference shown" in text
+    assert "all 16.1 % +2.5 −1.0 to +6.0 < 0.001 0.500 yes" in text
+    assert "Independent of the model yes: it neither steers the pictures nor trained what draws them" in text
+
+
+def test_a_report_whose_cells_are_gone_keeps_the_pictures_of_its_earlier_page(result, tmp_path):
+    folder = write_cells(tmp_path)
+    before = write_report(result, tmp_path, [folder]).read_text(encoding="utf-8")
+    assert before.count("<img") == len(ROWS) * len(result["cells"])
+    for file in (tmp_path / "cells").iterdir():
+        file.unlink()
+    assert write_report(result, tmp_path, [tmp_path]).read_text(encoding="utf-8") == before
+    other = {**result, "model": {"name": "toy", "components": {"generator": "d" * 64}}}
+    assert write_report(other, tmp_path, [tmp_path]).read_text(encoding="utf-8").count("<img") == 0

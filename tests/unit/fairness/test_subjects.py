@@ -126,7 +126,7 @@ def test_words_that_a_system_does_not_know_are_a_warning():
 
 
 def test_settings_that_a_system_does_not_have_are_left_out_and_recorded(tmp_path):
-    with pytest.warns(UserWarning, match="none of the plan's 2 settings"):
+    with pytest.warns(UserWarning, match="the plan's 2 settings are replaced by one"):
         result = audited(FakeSystem(), tmp_path, truncation=[0.7, 0.5])
     assert result["settings_left_out"] == ["psi 0.7, hold, strength 1", "psi 0.5, hold, strength 1"]
     assert result["plan"]["truncation"] == [0.7, 0.5] and len(result["cells"]) == 2
@@ -233,10 +233,10 @@ BAD_TABLES = [
     (GOOD + "c.png,a man who wears lipstick,1\n", "lists 'c.png', which is not in"),
     ("file,prompt\na.png,a man who wears lipstick\n", "has 'b.png', which .*does not list"),
     (GOOD + "a.png,a man who wears lipstick,1\n", "line 4: lists 'a.png' again, after line 2"),
-    (GOOD.replace("a.png", "../a.png"), "line 2: '../a.png' is no file below"),
-    (GOOD.replace("a.png", "/etc/passwd"), "line 2: '/etc/passwd' is no file below"),
-    (GOOD.replace("lipstick,0", "lipstick,-1", 1), "line 2: the seed '-1' is no integer"),
-    (GOOD.replace("lipstick,0", "lipstick,9999999999999999999", 1), "is no integer from 0"),
+    (GOOD.replace("a.png", "../a.png"), "line 2: '../a.png' is not a file below"),
+    (GOOD.replace("a.png", "/etc/passwd"), "line 2: '/etc/passwd' is not a file below"),
+    (GOOD.replace("lipstick,0", "lipstick,-1", 1), "line 2: the seed '-1' is not an integer"),
+    (GOOD.replace("lipstick,0", "lipstick,9999999999999999999", 1), "is not an integer from 0"),
     (GOOD.replace("lipstick,0", "lipstick,0,1", 1), "line 2: has 4 fields in place of 3"),
     (GOOD.replace("a man who", "a dog that"), "line 2: 'a dog that wears lipstick' is not what the plan says"),
     (GOOD.replace("a woman", "a man"), "has seed 0 of 'he\\+lipstick' twice|has no picture of 'she\\+lipstick'"),

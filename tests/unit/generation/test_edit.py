@@ -1,5 +1,7 @@
 """Editing along attribute directions: calibrated steps, latents of every kind, and the pictures that explain."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -96,6 +98,18 @@ def test_explain_shows_a_row_an_attribute_and_four_panels_a_seed(pipeline):
     assert (adjusted - result.images_u8[0].float()).abs().mean() < 12
 
 
+def test_explain_shows_the_faces_that_were_stepped_before_others(pipeline):
+    result = pipeline.generate("he is wearing lipstick", range(6), adjustment="none")
+    first = result.attributes[0]
+    stepped = replace(first, step=torch.tensor([0.0, 0.0, 0.5, 0.0, -1.0, 0.0]))
+    result = replace(result, attributes=(stepped, *result.attributes[1:]))
+    picture = explain_u8(pipeline, result, num_seeds=3)
+    adjusted = [picture[:, 40:168, 256 + 512 * n : 384 + 512 * n].float() for n in range(3)]
+    shown = [torch.nn.functional.avg_pool2d(one, 8) for one in adjusted]
+    for face, row in zip(shown, (0, 2, 4), strict=True):
+        assert (face - result.images_u8[row].float()).abs().mean() < 12
+
+
 def test_explain_needs_an_attribute_and_an_a2d(pipeline):
     with pytest.raises(ConfigError, match="nothing to explain"):
         explain_u8(pipeline, pipeline.generate("a photo of a person", [0]))
@@ -118,3 +132,27 @@ def test_a_latents_file_that_is_none_is_one_line(tmp_path):
     for name in ("pickled.npy", "nan.npy", "whole.npy", "text.npy", "two.safetensors", "missing.npy"):
         with pytest.raises(CheckpointError, match=name):
             read_latents(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "attributes, named",
+    [
+        ({"lipstick": "much"}, "strength of 'lipstick' is 'much'"),
+        ({"lipstick": None}, "strength of 'lipstick' is None"),
+        ("lipstick", "give each its strength"),
+        ({"blond_hair": 1, "black_hair": 0.5}, "exclude each other"),
+    ],
+)
+def test_strengths_are_checked_as_the_command_checks_them(pipeline, attributes, named):
+    with pytest.raises(ConfigError, match=named):
+        pipeline.edit([0], attributes)
+
+
+def test_a_strength_may_be_written_and_one_of_a_group_may_be_on_while_others_go_off(pipeline):
+    assert pipeline.edit([0], {"lipstick": "1"}).strengths == {"lipstick": 1.0}
+    assert pipeline.edit([0], {"blond_hair": 1, "black_hair": -1}).strengths == {"blond_hair": 1, "black_hair": -1}
+
+
+def test_a_strength_beyond_what_faces_bear_is_a_warning(pipeline):
+    with pytest.warns(UserWarning, match="lipstick is beyond 2"):
+        pipeline.edit([0], {"lipstick": 2.5})

@@ -1,6 +1,7 @@
 """The pipeline: a seed's picture does not depend on its company, parts must fit, sentences are checked first."""
 
 import json
+import warnings
 
 import pytest
 import torch
@@ -192,6 +193,8 @@ def test_a_replaced_generator_leaves_the_models_directions_behind(folder, tmp_pa
     other = write_tiny(tmp_path, "other", tiny_generator(w_dim=6))
     with pytest.raises(CheckpointError, match=f"train_t2d --generator {other}"):
         StyleT2I.from_pretrained(folder, device="cpu", generator=other).generate(TEXT)
+    with pytest.raises(CheckpointError, match="steers that model's own generator.*--t2d"):
+        StyleT2I.from_pretrained(folder, device="cpu", generator=tiny_generator()).generate(TEXT)
 
 
 def test_parts_that_do_not_fit_are_refused_by_name(folder, tmp_path):
@@ -259,3 +262,77 @@ def test_a_plain_sentence_without_attributes_is_accepted(pipeline):
 
 def test_a_contradiction_is_a_warning(pipeline):
     assert "contradicts itself" in pipeline.understand("he is a woman with a beard").warnings[0]
+
+
+def test_the_hint_for_a_word_is_that_of_the_attributes_command(pipeline):
+    warnings = pipeline.understand("he is waering lipstik with a friend from Berlin").warnings
+    assert '"waering" is not known and is ignored; did you mean "wearing"?' in warnings
+    assert '"berlin" is not known and is ignored' in warnings
+    assert any(line.startswith("no attribute") and '"friend"' in line for line in warnings)
+
+
+def test_what_is_doubtful_in_a_text_is_a_python_warning_once(pipeline):
+    with pytest.warns(UserWarning, match='did you mean "lipstick"') as caught:
+        pipeline.generate("he is wearing lipstik", [0])
+    assert len(caught) == 1 and caught[0].filename == __file__
+    prompt = pipeline.understand("he is wearing lipstik")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        pipeline.generate(prompt, [0])  # whoever made the Prompt has its warnings
+
+
+def test_an_adjustment_may_be_a_methods_name(pipeline):
+    named = pipeline.generate(TEXT, [0], adjustment="paper")
+    assert named.adjustment == AdjustmentConfig("paper")
+    assert torch.equal(named.ws, pipeline.generate(TEXT, [0], adjustment=AdjustmentConfig("paper")).ws)
+
+
+@pytest.mark.parametrize(
+    "arguments, named",
+    [
+        ({"adjustment": "hodl"}, "hold"),
+        ({"adjustment": 1}, "AdjustmentConfig"),
+        ({"truncation_psi": -1}, "truncation_psi is -1"),
+        ({"truncation_psi": 9}, "truncation_psi is 9"),
+        ({"truncation_psi": "0.7"}, "truncation_psi is '0.7'"),
+        ({"noise_mode": "loud"}, "noise mode 'loud'"),
+    ],
+)
+def test_python_arguments_are_checked_as_the_commands_are(pipeline, arguments, named):
+    with pytest.raises(ConfigError, match=named):
+        pipeline.generate(TEXT, [0], **arguments)
+
+
+@pytest.mark.parametrize("text", [["he smiles", "she smiles"], None, 7])
+def test_a_text_that_is_no_string_is_refused_with_the_way_to_draw_several(pipeline, text):
+    with pytest.raises(PromptError, match="one sentence, a string, at a time"):
+        pipeline.generate(text)
+
+
+def test_a_setting_of_the_adjustment_that_is_no_number_is_refused():
+    with pytest.raises(ConfigError, match="strength of the adjustment is '1'"):
+        AdjustmentConfig(strength="1")
+
+
+def test_a_gan_of_another_kind_points_to_what_draws_with_it():
+    with pytest.raises(ConfigError, match="open_text_gan.'dfgan'"):
+        StyleT2I.from_pretrained("dfgan", device="cpu")
+
+
+def test_a_pipeline_and_its_results_have_a_short_form(pipeline):
+    assert repr(pipeline).startswith("<StyleT2I 'tiny' on cpu: ") and "t2d" in repr(pipeline)
+    result = pipeline.generate(TEXT, [3, 7])
+    assert repr(result) == f"<Result of {TEXT!r}: 2 images of 16x16>"
+    assert repr(pipeline.edit(5, {"hat": -1})) == "<EditResult of hat -1: 1 image of 16x16>"
+
+
+def test_a_result_is_handed_out_as_pil_and_saved_as_the_command_saves_it(pipeline, tmp_path):
+    result = pipeline.generate(TEXT, [3, 7])
+    assert [image.size for image in result.images] == [(16, 16)] * 2 and result.images[0].mode == "RGB"
+    folder = result.save(tmp_path / "out")
+    names = ["generate.json", "grid.png", "seed0003.png", "seed0007.png"]
+    assert sorted(path.name for path in folder.iterdir()) == names
+    assert (folder / "seed0007.png").read_bytes() == png_of(result, 7)
+    assert json.loads((folder / "generate.json").read_text()) == result.to_dict()
+    edited = pipeline.edit(result.ws, {"hat": 1}).save(tmp_path / "edited")
+    assert sorted(path.name for path in edited.iterdir()) == ["0000.png", "0001.png", "edit.json", "grid.png"]

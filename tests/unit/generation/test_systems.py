@@ -105,7 +105,7 @@ def test_the_legacy_mask_makes_rows_depend_on_each_other_as_released(tmp_path):
 def test_readers_that_do_not_fit_are_one_line(tmp_path):
     folder = write_system(tmp_path / "dfgan", "dfgan")
     clip = write_tiny(tmp_path, "clip", tiny_clip())
-    with pytest.raises(ConfigError, match="does not read its sentences by the clip given; drop it"):
+    with pytest.raises(ConfigError, match="does not read its sentences by the clip given; leave it out"):
         open_text_gan(folder, device="cpu", clip=clip)
     with pytest.raises(ConfigError, match="name that too, with --text-encoder"):
         open_text_gan(folder, device="cpu", captions="captions.pickle")

@@ -43,7 +43,7 @@ def test_written_files_have_the_usual_permissions(tmp_path):
 
 
 def test_a_missing_folder_is_one_line(tmp_path):
-    with pytest.raises(OutputError, match="cannot write .*gone/file: No such file or directory; free some space"):
+    with pytest.raises(OutputError, match="cannot write .*gone/file: No such file or directory; choose another folder"):
         write_bytes_atomic(tmp_path / "gone/file", b"")
 
 

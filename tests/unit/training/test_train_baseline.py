@@ -150,10 +150,10 @@ def test_settings_that_contradict_are_one_line(clip):
 
 
 def test_an_option_that_a_system_has_no_use_for_is_one_line(tmp_path):
-    with pytest.raises(ConfigError, match="damsm has no use for embeddings; leave it out"):
+    with pytest.raises(ConfigError, match="embeddings does not go with damsm; leave it out"):
         task_config("damsm", "minifaces", embeddings="said.npy")
     assert task_config("damsm", "minifaces", clip="clip.json")[1].clip == "clip.json"
-    with pytest.raises(ConfigError, match="stackgan has no use for inception"):
+    with pytest.raises(ConfigError, match="inception does not go with stackgan"):
         task_config("stackgan", "minifaces", clip="clip.json", inception="inception.pth")
     with pytest.raises(ConfigError, match="name its folder with --damsm"):
         task_config("attngan", "minifaces")

@@ -12,8 +12,11 @@ from torch.nn import functional as F
 
 from styleT2I.attributes.parsing.parser import parse
 from styleT2I.attributes.vocabulary import load_vocabulary
+from styleT2I.attributes.wording.word_list import grammar_words
 from styleT2I.config import to_dict
+from styleT2I.data.captioned import CaptionedData
 from styleT2I.data.crops import random_resized_crop
+from styleT2I.data.writer import write_folder_dataset
 from styleT2I.errors import ConfigError
 from styleT2I.evaluation.measures.clip import CLIPEvaluation
 from styleT2I.formats.component import write_component
@@ -28,6 +31,7 @@ from styleT2I.training.clip.config import preset_config, scratch_model
 from styleT2I.training.clip.task import MAX_LOGIT_SCALE, CLIPTask, load_clip, steps_of_epochs
 from styleT2I.training.clip.tuning import tuned_names
 from styleT2I.training.engine import RunConfig, run
+from styleT2I.training.word_list import word_list
 
 DATA = "minifaces:balanced/train:16"
 TEST = "minifaces:balanced/test:16"
@@ -256,3 +260,33 @@ def test_mistakes_are_one_line_and_exit_status_2(tmp_path, options, message):
     result = CliRunner().invoke(main, ["--outdir", str(tmp_path / "run"), "--steps", "1", *options])
     assert result.exit_code == 2 and message in result.output
     assert len(result.output.strip().splitlines()) == 1
+
+
+def berlin(folder):
+    """Pictures whose captions are in words of their own."""
+    captions = ["a quiet street in Berlin", "a street in Berlin at dusk", "dusk over a canal", "a red tram"]
+    samples = [(f"{i}", torch.full((3, 32, 32), 40 * i, dtype=torch.uint8), [text], [i > 1], None, None)
+               for i, text in enumerate(captions)]  # fmt: skip
+    return write_folder_dataset(folder, samples, attribute_names=("smiling",))
+
+
+def test_a_clip_from_scratch_knows_the_words_of_its_own_captions(tmp_path):
+    data = str(berlin(tmp_path / "data"))
+    options = ["--data", data, "--eval-data", data, "--vocabulary", "none", "--attribute-weight", "0", "--steps", "1",
+               "--batch", "2", "--device", "cpu"]  # fmt: skip
+    result = CliRunner().invoke(main, ["--outdir", str(tmp_path / "run"), *options])
+    assert result.exit_code == 0, result.output
+    written = json.loads((tmp_path / "run/clip.json").read_text())  # and not called minifaces-clip
+    words = "a at berlin canal dusk in over quiet red street tram".split()
+    assert written["config"]["tokenizer"]["words"] == words
+    origin = f"11 words of the captions of {data}"
+    assert written["info"]["word_list"] == origin and f"word list: {origin}\n" in result.stdout
+
+
+def test_a_vocabulary_adds_its_words_and_minifaces_keeps_its_own_list(tmp_path):
+    data = (str(berlin(tmp_path / "data")),)
+    parts = CaptionedData(data, None).parts
+    words, origin = word_list(data, parts, "minifaces")
+    assert {"berlin", "lipstick", "wearing"} <= set(words) and "more of the vocabulary minifaces" in origin
+    own = (DATA,)
+    assert word_list(own, CaptionedData(own, None).parts, "minifaces").words == grammar_words("minifaces")

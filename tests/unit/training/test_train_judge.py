@@ -138,7 +138,7 @@ def test_data_sets_are_pooled_in_order_and_must_agree(squares, monkeypatch):
     sets = {"train": Squares(4, 0), "test": Squares(4, 1), "bare": Squares(4, 2)}
     sets["test"].attribute_names, sets["bare"].attribute_names = ("hat", "he"), ()
     monkeypatch.setattr(labelled_data, "open_dataset", lambda spec, resolution, with_masks: sets[spec])
-    with pytest.raises(DataError, match="test: has no attributes, or others than train"):
+    with pytest.raises(DataError, match=r"test: its attributes \(hat, he\) are not those of train"):
         LabelledData(("train", "test"), "attributes", 16)
     with pytest.raises(DataError, match="bare: has no attributes"):
         LabelledData(("bare",), "attributes", 16)

@@ -1,0 +1,51 @@
+"""What `StyleT2I.generate` and its like are told in Python, checked as the commands check their options."""
+
+from __future__ import annotations
+
+import warnings
+from numbers import Real
+
+from styleT2I.attributes.prompt import Prompt
+from styleT2I.errors import ConfigError
+from styleT2I.generation.adjustment import METHODS, AdjustmentConfig
+
+MAX_PSI = 2.0
+NOISE_MODES = ("const", "random", "none")
+
+
+def prompt_of(system, text: str | Prompt, strict: bool) -> Prompt:
+    """The sentence as a system understands it; what is doubtful in a text is a warning at the user's line.
+
+    A Prompt is taken as it is: whoever made it has its warnings. PromptError as `system.understand`.
+    """
+    if isinstance(text, Prompt):
+        return text
+    prompt = system.understand(text, strict=strict)
+    for line in prompt.warnings:
+        warnings.warn(line, stacklevel=4)
+    return prompt
+
+
+def checked_adjustment(adjustment) -> AdjustmentConfig | str | None:
+    """A configuration, "auto" or None, of these or a method's name; ConfigError."""
+    if adjustment is None or adjustment == "auto" or isinstance(adjustment, AdjustmentConfig):
+        return adjustment
+    if isinstance(adjustment, str):
+        return AdjustmentConfig(adjustment)
+    raise ConfigError(
+        f"adjustment is {adjustment!r}; give auto, None, one of {', '.join(METHODS)}, or an AdjustmentConfig"
+    )
+
+
+def checked_psi(psi) -> float:
+    """A truncation psi; ConfigError for what is no number from 0 to 2."""
+    if isinstance(psi, bool) or not isinstance(psi, Real) or not 0 <= psi <= MAX_PSI:
+        raise ConfigError(f"truncation_psi is {psi!r}; it is a number from 0 (the mean face) to {MAX_PSI:g}; 1 is off")
+    return psi
+
+
+def checked_noise_mode(noise_mode) -> str:
+    """A noise mode; ConfigError."""
+    if noise_mode not in NOISE_MODES:
+        raise ConfigError(f"unknown noise mode {noise_mode!r}; choose one of {', '.join(NOISE_MODES)}")
+    return noise_mode
