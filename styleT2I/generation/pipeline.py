@@ -26,11 +26,11 @@ from styleT2I.generation.observers import open_observer
 from styleT2I.generation.results import EditResult, Result, attributes_found
 from styleT2I.metrics.attributes import encode_requests
 from styleT2I.sources.hub import upload
-from styleT2I.torch_utils.batching import in_micro_batches
+from styleT2I.torch_utils.batching import each_alone, rows_alone
 from styleT2I.torch_utils.images import to_uint8
 from styleT2I.torch_utils.seeding import generator, latents_of_seeds
 
-BLOCK = 64  # latents adjusted and drawn at a time, which bounds the memory
+BLOCK = 64  # latents adjusted and drawn at a time, which bounds the memory; one on a CPU, where rows are run alone
 
 
 class StyleT2I:
@@ -38,7 +38,8 @@ class StyleT2I:
 
     def __init__(self, model: Model):
         self.model = model
-        self._observers = {}
+        self._observers, self._encoded_phrases = {}, {}
+        self._drawn = None  # images by (noise mode, bytes of ws) while a block is drawn on a CPU
 
     @classmethod
     def from_pretrained(
@@ -97,7 +98,7 @@ class StyleT2I:
         _check_generator(G, truncation_psi)
         z = latents_of_seeds(seeds, G.z_dim).to(self.model.device)
         with _exact_convolutions():
-            return in_micro_batches(lambda z: G.mapping(z, truncation_psi=truncation_psi), self._batch_size, z)
+            return rows_alone(lambda z: G.mapping(z, truncation_psi=truncation_psi), self._batch_size, z)
 
     @torch.no_grad()
     def directions(
@@ -112,22 +113,31 @@ class StyleT2I:
         encoded = {text: self._encode("t2d", text) for text in dict.fromkeys(prompt.text for prompt in prompts)}
         text_features = torch.cat([encoded[prompt.text] for prompt in prompts])  # [N, text_dim]
         with _exact_convolutions():
-            s = in_micro_batches(t2d, self._batch_size, ws[:, 0], text_features)  # [N, num_ws, w_dim]
+            s = rows_alone(t2d, self._batch_size, ws[:, 0], text_features)  # [N, num_ws, w_dim]
             names = self._adjustable(prompts, adjustment)
-            return self._adjusted(ws, s, prompts, names, adjustment) if names else Adjusted.untouched(s)
+            if not names:
+                return Adjusted.untouched(s)
+            if s.device.type != "cpu":
+                return self._adjusted(ws, s, prompts, names, adjustment)
+            rows = zip(each_alone(ws, s), prompts, strict=True)
+            return Adjusted.join([self._adjusted(*row, [prompt], names, adjustment) for row, prompt in rows])
 
     @torch.no_grad()
     def attribute_directions(self, w: torch.Tensor, names: Sequence[str]) -> torch.Tensor:
-        """a_i of every attribute's affirmative phrase: w [N, w_dim] -> [N, A, num_ws, w_dim]."""
+        """a_i of every attribute's affirmative phrase: w [N, w_dim] -> [N, A, num_ws, w_dim].
+
+        A latent's batch has a place for each attribute that A2D was trained on, filled or not, so that no direction
+        depends on which others are asked for.
+        """
         a2d = self.model.network("a2d")
-        phrases = [phrase(name, True, self.model.vocabulary) for name in names]
-        features = torch.cat([self._encode("a2d", one) for one in phrases])  # [A, text_dim]
+        places, features = self._phrases(tuple(names))
+        num = len(features)
 
         def directions(w):
-            rows = a2d(w.repeat_interleave(len(names), dim=0), features.repeat(len(w), 1))
-            return rows.unflatten(0, (len(w), len(names)))
+            rows = a2d(w.repeat_interleave(num, dim=0), features.repeat(len(w), 1))
+            return rows.unflatten(0, (len(w), num))[:, places]
 
-        return in_micro_batches(directions, self._batch_size, w)
+        return rows_alone(directions, self._batch_size, w)
 
     @torch.no_grad()
     def images_u8(self, ws: torch.Tensor, seeds: Sequence[int], noise_mode: str = "const") -> torch.Tensor:
@@ -135,11 +145,13 @@ class StyleT2I:
         G = self.model.network("generator")
 
         def draw(ws, seeds):
+            if noise_mode != "random":
+                return to_uint8(self._synthesis(ws, noise_mode)).cpu()
             noise = [generator("noise", seed) for seed in seeds.tolist()]
             return to_uint8(G.synthesis(ws, noise_mode=noise_mode, generator=noise)).cpu()
 
         with _exact_convolutions():
-            return in_micro_batches(draw, self._batch_size, ws, torch.tensor(seeds))
+            return rows_alone(draw, self._batch_size, ws, torch.tensor(seeds))
 
     @torch.no_grad()
     def generate(
@@ -154,15 +166,17 @@ class StyleT2I:
     ) -> Result:
         """Draw one face a seed that matches the text, and the face of the same seed without it.
 
-        The picture of a seed is the same, byte for byte on one machine, whatever the other seeds. strict makes words
-        that the model does not know an error. adjustment: "auto" adjusts by default where the model has an
+        On a CPU the picture of a seed is the same byte for byte whatever the other seeds, as long as processor, torch
+        and the number of threads are; elsewhere, and between these, it differs by rounding. strict makes words that
+        the model does not know an error. adjustment: "auto" adjusts by default where the model has an
         Attribute-to-Direction network; None is Text-to-Direction alone; a configuration on a model without the network
         is a warning. Raises PromptError, ConfigError or CheckpointError.
         """
         prompt = text if isinstance(text, Prompt) else self.understand(text, strict=strict)
         seeds = _checked_seeds(seeds)
         adjustment = self._possible(adjustment)
-        blocks = [seeds[start : start + BLOCK] for start in range(0, len(seeds), BLOCK)]
+        size = 1 if self.model.device.type == "cpu" else BLOCK
+        blocks = [seeds[start : start + size] for start in range(0, len(seeds), size)]
         parts = [self._draw(prompt, block, truncation_psi, noise_mode, adjustment) for block in blocks]
         adjusted = Adjusted.join([part.pop("adjusted") for part in parts])
         drawn = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
@@ -196,15 +210,18 @@ class StyleT2I:
         seeds = None if is_given else _checked_seeds(latents)
         ws = given_latents(latents, self.model) if is_given else self.latents(seeds, truncation_psi)
         with _exact_convolutions():
-            directions = self.attribute_directions(ws.mean(dim=1), list(steps))  # [N, A, num_ws, w_dim]
-            units = directions / directions.flatten(2).norm(dim=2)[:, :, None, None].clamp_min(1e-8)
-            moved = ws + (torch.tensor(list(steps.values()), device=ws.device)[:, None, None] * units).sum(dim=1)
+            moved = rows_alone(lambda ws: self._moved(ws, steps), self._batch_size, ws)
         images, unedited = (
             self.images_u8(styles, seeds or range(len(ws)), noise_mode) for styles in (moved, ws)
         )  # fmt: skip
         psi = None if is_given else truncation_psi
         settings = {"truncation_psi": psi, "noise_mode": noise_mode, **self._machine()}
         return EditResult(seeds, images, unedited, moved.cpu(), strengths, steps, settings, self.model.describe())
+
+    def _moved(self, ws, steps):
+        directions = self.attribute_directions(ws.mean(dim=1), list(steps))  # [N, A, num_ws, w_dim]
+        units = directions / directions.flatten(2).norm(dim=2)[:, :, None, None].clamp_min(1e-8)
+        return ws + (torch.tensor(list(steps.values()), device=ws.device)[:, None, None] * units).sum(dim=1)
 
     def _machine(self):
         return {"device": str(self.model.device), "precision": self.model.precision}
@@ -234,9 +251,23 @@ class StyleT2I:
         asked = set().union(*(prompt.attributes for prompt in prompts))
         if adjustment is None or not asked or (adjustment.method == "none" and not self.model.has("a2d")):
             return ()
-        trained = self.model.info("a2d").get("attributes", self.model.vocabulary.names)
+        trained = self._trained_attributes()
         needed = self.model.vocabulary.names if adjustment.looks else asked
         return tuple(name for name in self.model.vocabulary.names if name in trained and name in needed)
+
+    def _phrases(self, names):
+        """Places of the names in a batch, and that batch's text features [places, text_dim], zeros where nobody is."""
+        if names not in self._encoded_phrases:
+            known, vocabulary = self._trained_attributes(), self.model.vocabulary
+            known = known if set(names) <= set(known) else vocabulary.names
+            encoded = torch.cat([self._encode("a2d", phrase(name, True, vocabulary)) for name in names])
+            places, features = [known.index(name) for name in names], encoded.new_zeros(len(known), encoded.shape[1])
+            features[places] = encoded
+            self._encoded_phrases[names] = (places, features)
+        return self._encoded_phrases[names]
+
+    def _trained_attributes(self):
+        return self.model.info("a2d").get("attributes", self.model.vocabulary.names)
 
     def _adjusted(self, ws, s, prompts, names, adjustment):
         groups = [group.attributes for group in self.model.vocabulary.exclusive if group.exactly_one]
@@ -264,11 +295,27 @@ class StyleT2I:
 
     def _margins(self, observer, ws):
         """What an observer says of latents ws [N, num_ws, w_dim]: [N, A]."""
+        return rows_alone(lambda ws: observer.margins(self._synthesis(ws).clamp(-1, 1)), self._batch_size, ws)
+
+    def _synthesis(self, ws, noise_mode="const"):
+        """The generator's image of ws; within `_draw` a latent that was looked at is not drawn a second time."""
         G = self.model.network("generator")
-        return in_micro_batches(lambda ws: observer.margins(G.synthesis(ws).clamp(-1, 1)), self._batch_size, ws)
+        if self._drawn is None or ws.device.type != "cpu":
+            return G.synthesis(ws, noise_mode=noise_mode)
+        key = (noise_mode, ws.numpy().tobytes())
+        if key not in self._drawn:
+            self._drawn[key] = G.synthesis(ws, noise_mode=noise_mode)
+        return self._drawn[key]
 
     def _draw(self, prompt, seeds, truncation_psi, noise_mode, adjustment):
         """One block of the flow: "ws" edited, "unedited_u8", "images_u8" and CLIP's margins on the CPU, "adjusted"."""
+        self._drawn = {}
+        try:
+            return self._draw_block(prompt, seeds, truncation_psi, noise_mode, adjustment)
+        finally:
+            self._drawn = None
+
+    def _draw_block(self, prompt, seeds, truncation_psi, noise_mode, adjustment):
         ws = self.latents(seeds, truncation_psi)
         adjusted = self.directions(ws, [prompt] * len(seeds), adjustment or AdjustmentConfig("none"))
         edited = ws + adjusted.s_adjusted
