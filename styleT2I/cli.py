@@ -55,6 +55,7 @@ class _OneLineErrors:
             return super().main(args=args, prog_name=prog_name, standalone_mode=False, **extra)
         arguments = sys.argv[1:] if args is None else list(args)
         try:
+            _check_readable(arguments)
             with warnings.catch_warnings():
                 warnings.showwarning = _show_warning
                 status = super().main(args=arguments, prog_name=prog_name, standalone_mode=False, **extra)
@@ -66,6 +67,17 @@ class _OneLineErrors:
         except (KeyboardInterrupt, click.Abort):
             _fail("interrupted", 130)
         sys.exit(status if isinstance(status, int) else 0)
+
+
+def _check_readable(arguments):
+    """click.UsageError for an argument with bytes that are no UTF-8: no record could hold it."""
+    for argument in arguments:
+        try:
+            argument.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise click.UsageError(
+                f"{argument.encode('utf-8', 'surrogateescape')!r} is not UTF-8; type it anew, or rename the file"
+            ) from error
 
 
 class _Command(_OneLineErrors, click.Command):
@@ -143,6 +155,12 @@ def outdir_option(function):
     """Add the required `--outdir`."""
     text = "Folder to write to; created when missing."
     return click.option("--outdir", required=True, type=click.Path(file_okay=False), metavar="DIR", help=text)(function)
+
+
+def overwrite_option(function):
+    """Add `--overwrite`, for result_folder."""
+    text = "Remove another result's files from --outdir; without it such a folder is refused."
+    return click.option("--overwrite", is_flag=True, help=text)(function)
 
 
 def seeds_option(default="0-7"):

@@ -1,11 +1,8 @@
 """Move faces along attribute directions: `python -m styleT2I.edit --set lipstick=1 --set smiling=-0.5 --outdir out`."""
 
-import shlex
-import sys
-
 import click
 
-from styleT2I.cli import command, device_option, model_option, outdir_option, seeds_option
+from styleT2I.cli import command, device_option, model_option, outdir_option, overwrite_option, seeds_option
 
 NUM_IN_GRID, NUM_IN_STRIP = 64, 8  # faces that the pictures show, of many
 
@@ -40,7 +37,8 @@ class Setting(click.ParamType):
 @click.option("--grid", default=8, type=click.IntRange(1, 64), metavar="COLUMNS", help="Faces in a row of grid.png.")
 @device_option
 @outdir_option
-def main(settings, seeds, latents, strip, model, a2d, trunc, grid, device, outdir):
+@overwrite_option
+def main(settings, seeds, latents, strip, model, a2d, trunc, grid, device, outdir, overwrite):
     """Move faces along attribute directions: a PNG per face, grid.png (each face above its edit), strip.png, edit.json.
 
     Strength 1 is the smallest step at which the guide judge saw the attribute on 95 % of faces. With --strip alone only
@@ -54,23 +52,24 @@ def main(settings, seeds, latents, strip, model, a2d, trunc, grid, device, outdi
     from styleT2I.formats.latents import read_latents
     from styleT2I.generation.explain import strip_u8
     from styleT2I.generation.pipeline import StyleT2I
-    from styleT2I.torch_utils.files import write_json_atomic
+    from styleT2I.records import recorded_command
+    from styleT2I.result_folder import result_folder
     from styleT2I.torch_utils.images import save_png
-    from styleT2I.torch_utils.staging import staged_folder
 
     pipeline = StyleT2I.from_pretrained(model, device=device, a2d=a2d)
     given = read_latents(latents) if latents else seeds
-    result = pipeline.edit(given, strengths or {strip: 0.0}, truncation_psi=trunc)
-    names = [f"seed{seed:04d}" for seed in seeds] if not latents else [f"{i:04d}" for i in range(len(result.ws))]
-    record = {**result.to_dict(), "command": shlex.join(["python", "-m", "styleT2I.edit", *sys.argv[1:]])}
-    with staged_folder(outdir) as staging:
+    request = {"set": strengths, "strip": strip, "truncation_psi": None if latents else trunc}
+    request |= {"seeds": None, "latents": str(latents)} if latents else {"seeds": seeds}
+    with result_folder(outdir, "edit.json", request, overwrite=overwrite) as staging:
+        result = pipeline.edit(given, strengths or {strip: 0.0}, truncation_psi=trunc)
+        names = [f"seed{seed:04d}" for seed in seeds] if not latents else [f"{i:04d}" for i in range(len(result.ws))]
         if strengths:
             for name, image in zip(names, result.images_u8, strict=True):
                 save_png(staging / f"{name}.png", image)
             save_png(staging / "grid.png", result.grid_u8(grid, num=NUM_IN_GRID))
         shown = given if latents else seeds[:NUM_IN_STRIP]
         save_png(staging / "strip.png", strip_u8(pipeline, shown, strip or next(iter(strengths)), truncation_psi=trunc))
-        write_json_atomic(staging / "edit.json", record | ({"latents": str(latents)} if latents else {}))
+        staging.write_record({**result.to_dict(), **request, "command": recorded_command("edit")})
 
 
 if __name__ == "__main__":

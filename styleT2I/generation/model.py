@@ -11,15 +11,23 @@ from styleT2I.config import to_dict
 from styleT2I.errors import CheckpointError, ConfigError
 from styleT2I.formats.component import Component, write_component
 from styleT2I.formats.foreign.registry import read_network
-from styleT2I.formats.model_card import write_model_card
-from styleT2I.formats.model_folder import ROLES, check_agreement, facts_of, read_model_folder, write_model_manifest
+from styleT2I.formats.model_card import has_other_card, write_model_card
+from styleT2I.formats.model_folder import (
+    MANIFEST,
+    ROLES,
+    check_agreement,
+    facts_of,
+    read_model_folder,
+    write_model_manifest,
+)
 from styleT2I.networks.clip.loading import clip_of_object
 from styleT2I.networks.registry import load_network_component
 from styleT2I.networks.stylegan2.precision import check_precision, set_precision
 from styleT2I.sources.provenance import info_with_origin
 from styleT2I.sources.resolve import MODEL, resolve
 from styleT2I.torch_utils.devices import resolve_device
-from styleT2I.torch_utils.files import check_writable_dir, write_bytes_atomic
+from styleT2I.torch_utils.files import write_bytes_atomic
+from styleT2I.torch_utils.staging import staged_folder
 
 STEERING_ROLES = ("t2d", "a2d")  # networks that write into one generator's latent space
 
@@ -100,17 +108,19 @@ class Model:
         """
         for role in self.sources:
             self.network(role)  # all must load and agree before the first is written
-        folder = check_writable_dir(folder)
-        files = {}
-        for role, network in self._networks.items():
-            stem = role.replace(".", "_")
-            config, state = to_dict(network.config), network.state_dict()
-            made = {"step": self._steps[role], "info": self._infos[role]}
-            write_component(folder, stem, network.kind, config, state, half=half, **made)
-            files[role] = f"{stem}.json"
-        name, vocabulary = name or self.name, self._saved_vocabulary(folder)
-        write_model_card(folder, name, files, vocabulary, licence)
-        return write_model_manifest(folder, name, files, vocabulary)
+        with staged_folder(folder, MANIFEST) as staging:
+            files = {}
+            for role, network in self._networks.items():
+                stem = role.replace(".", "_")
+                config, state = to_dict(network.config), network.state_dict()
+                made = {"step": self._steps[role], "info": self._infos[role]}
+                write_component(staging, stem, network.kind, config, state, half=half, **made)
+                files[role] = f"{stem}.json"
+            name, vocabulary = name or self.name, self._saved_vocabulary(staging)
+            if not has_other_card(Path(folder)):
+                write_model_card(staging, name, files, vocabulary, licence)
+            write_model_manifest(staging, name, files, vocabulary)
+        return Path(folder) / MANIFEST
 
     def _load(self, role, source):
         if isinstance(source, torch.nn.Module):

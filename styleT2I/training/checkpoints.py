@@ -91,13 +91,6 @@ def list_checkpoints(outdir: Path) -> list[Path]:
     return sorted((p for p in outdir.glob("ckpt-*.json") if re.fullmatch(r"ckpt-\d+", p.stem)), key=checkpoint_step)
 
 
-def remove_leftovers(outdir: Path) -> None:
-    """Remove the temporary files of checkpoints that a killed run was writing."""
-    for path in outdir.glob("tmp.*.ckpt-*"):
-        with contextlib.suppress(OSError):
-            path.unlink()
-
-
 def _remove_older(outdir, newest, keep):
     """Manifests go first, so that none is ever left without its weights; weights without a manifest go too."""
     kept = [p.stem for p in list_checkpoints(outdir) if checkpoint_step(p) <= newest][-keep:]

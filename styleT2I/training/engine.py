@@ -15,8 +15,10 @@ from tqdm import tqdm
 
 from styleT2I.config import to_dict
 from styleT2I.errors import CheckpointError, ConfigError, OutputError, TrainingError
+from styleT2I.records import without_secrets
 from styleT2I.torch_utils.devices import resolve_device
-from styleT2I.torch_utils.files import check_writable_dir, write_json_atomic
+from styleT2I.torch_utils.files import check_writable_dir, remove_leftovers, write_json_atomic
+from styleT2I.torch_utils.locking import locked_folder
 from styleT2I.torch_utils.seeding import derive_seed, generator
 from styleT2I.torch_utils.stats import RunLog
 from styleT2I.training.checkpoints import (
@@ -24,7 +26,6 @@ from styleT2I.training.checkpoints import (
     list_checkpoints,
     newest_checkpoint,
     read_checkpoint,
-    remove_leftovers,
     write_checkpoint,
 )
 
@@ -89,9 +90,13 @@ def run(task: Task, config: RunConfig) -> None:
 
     On a CPU the weights are bit for bit those of an uninterrupted run. SIGTERM and SIGINT write a checkpoint after the
     current step and raise TrainingError, as do losses that are not finite for MAX_BAD_STEPS steps on end (the last good
-    checkpoint stays). Raises OutputError before any work when `outdir` cannot be written.
+    checkpoint stays). Raises OutputError before any work when `outdir` cannot be written or another run writes there.
     """
-    outdir = check_writable_dir(config.outdir)
+    with locked_folder(check_writable_dir(config.outdir)) as outdir:
+        _run(task, config, outdir)
+
+
+def _run(task, config, outdir):
     found = _find_start(outdir, config)
     device = resolve_device(config.device)
     options = {"task": task.name, "settings": _settings(task), "run": to_dict(config)}
@@ -225,7 +230,7 @@ def _read_named(outdir, path):
 
 def _settings(task):
     config = getattr(task, "config", None)
-    return to_dict(config) if dataclasses.is_dataclass(config) else {}
+    return without_secrets(to_dict(config)) if dataclasses.is_dataclass(config) else {}
 
 
 def _compare_options(found, options):

@@ -10,6 +10,7 @@ import torch
 
 from styleT2I.errors import CheckpointError, OutputError, TrainingError
 from styleT2I.torch_utils import files
+from styleT2I.torch_utils.files import temporary_path
 from styleT2I.torch_utils.stats import read_stats
 from styleT2I.training.checkpoints import list_checkpoints, newest_checkpoint, read_checkpoint
 from tests.toy_training import NUM_STEPS, ToyConfig, ToyTask, final_tensors, toy_run
@@ -118,7 +119,7 @@ def test_a_full_disk_leaves_the_previous_checkpoint_intact(tmp_path, monkeypatch
 
 def test_leftovers_of_a_killed_write_are_removed(tmp_path):
     toy_run(tmp_path, steps=3)
-    (tmp_path / "tmp.123.ckpt-00000006.safetensors").write_bytes(b"half")
+    temporary_path(tmp_path / "ckpt-00000006.safetensors").write_bytes(b"half")
     toy_run(tmp_path, steps=6)
     assert not list(tmp_path.glob("tmp.*"))
 
