@@ -38,9 +38,10 @@ def result_folder(
 ) -> Iterator[ResultFolder]:
     """Yield a ResultFolder; on a clean exit `outdir` holds its pictures and its record, and no older result's.
 
-    request: entries of the record that say what was asked for. The same request again takes its result's place; another
-    result is left alone, and OutputError raised, unless overwrite, which removes exactly its own files. OutputError too
-    where a picture would take the place of a file that no result names. As `staged_folder` otherwise.
+    request: entries of the record that say what was asked for. The same request again takes its result's place, also of
+    more seeds; another result is left alone, and OutputError raised, unless overwrite, which removes exactly its own
+    files. OutputError too where a picture would take the place of a file that no result names. As `staged_folder`
+    otherwise.
     """
     with staged_folder(outdir, record, _remove_older) as staging:
         if not overwrite:
@@ -79,11 +80,18 @@ def indexed_folders(
 def _check_same(outdir, record, request):
     request = json.loads(json.dumps(request))  # tuples are lists in a record
     for older, values in _older_records(outdir).items():
-        if older != record or any(values.get(key) != value for key, value in request.items()):
+        if older != record or not all(_covers(key, value, values.get(key)) for key, value in request.items()):
             about = f": {values['text'][:60]!r}" if isinstance(values.get("text"), str) else ""
             raise OutputError(
                 f"{outdir} holds another result ({older}{about}); choose another folder, or remove it with --overwrite"
             )
+
+
+def _covers(key, value, older):
+    """Whether an entry of a request asks for all that the older record's says."""
+    if key == "seeds" and isinstance(value, list) and isinstance(older, list):
+        return all(seed in value for seed in older)
+    return value == older
 
 
 def _older_records(outdir):

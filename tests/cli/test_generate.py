@@ -207,6 +207,8 @@ def test_the_same_command_twice_gives_the_same_files(folder, tmp_path):
     assert names_in(tmp_path) == ["generate.json", "grid.png", *first]
     assert all((tmp_path / name).read_bytes() == data for name, data in first.items())
     assert json.loads((tmp_path / "generate.json").read_text())["files"] == ["grid.png", *first]
+    assert generate(folder, tmp_path, *arguments[:3], "5,0-3").exit_code == 0  # those seeds and more
+    assert names_in(tmp_path) == ["generate.json", "grid.png", *first, "seed0003.png", "seed0005.png"]
 
 
 @pytest.mark.parametrize(
