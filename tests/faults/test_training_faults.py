@@ -169,7 +169,20 @@ def test_only_the_newest_checkpoints_are_kept_and_pickle_is_not_needed(tmp_path)
     assert list(state["optimizer"]["state"]) == [0, 1, 2, 3]
 
 
-def test_a_finished_run_only_exports_again(tmp_path):
+def test_a_finished_run_has_nothing_to_do_but_what_was_deleted(tmp_path):
     toy_run(tmp_path, steps=6)
-    task = toy_run(tmp_path, steps=6)
-    assert task.calls == ["setup", "export"]
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.warns(UserWarning, match="already at step 6 of 6; nothing to do"):
+        assert toy_run(tmp_path, steps=6).calls == []
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    (tmp_path / "toy.safetensors").unlink()
+    assert toy_run(tmp_path, steps=6).calls == ["setup", "export"]
+    assert (tmp_path / "toy.safetensors").read_bytes() == before["toy.safetensors"]
+
+
+def test_a_finished_run_is_not_taken_for_one_of_other_settings(tmp_path):
+    toy_run(tmp_path, steps=6)
+    with pytest.raises(CheckpointError, match="this training ended, at step 6, with other settings .lr 0.01 -> 0.02"):
+        toy_run(tmp_path, steps=6, task=ToyTask(ToyConfig(lr=0.02)))
+    with pytest.warns(UserWarning, match="with other settings: lr 0.01 -> 0.02"):
+        toy_run(tmp_path, steps=9, task=ToyTask(ToyConfig(lr=0.02)))
