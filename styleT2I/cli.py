@@ -7,9 +7,9 @@ import warnings
 
 import click
 
+from styleT2I.config import MAX_SEED
 from styleT2I.errors import StyleT2IError
 
-MAX_SEED = 2**32 - 1
 MAX_NUM_SEEDS = 1_000_000
 MIN_STEPS_TO_BUILD = 100  # a shorter training is over before the compiler is
 # Options by name that take any source of weights (sources/resolve.py), and what each asks for.

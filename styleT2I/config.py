@@ -9,6 +9,7 @@ from pathlib import Path
 
 from styleT2I.errors import ConfigError
 
+MAX_SEED = 2**63 - 1  # of whatever is drawn: commands, Python and plans take the integers from 0 to this
 
 def from_dict(cls, mapping: typing.Mapping):
     """Build the configuration dataclass `cls` from a mapping of its fields.

@@ -120,7 +120,7 @@ def main(suites, model, sources, data, num, psi, methods, strength, threshold, b
             _show(suite, report["suites"][suite])
     if "compositions" in suites:
         report = {"summary": report["suites"]["compositions"]["summary"], **report}
-    report["model"] = opened.describe()
+    report["model"] = opened.describe(unused=True)  # a run that goes on from kept figures loads fewer networks
     report["versions"] = {"styleT2I": styleT2I.__version__, "torch": torch.__version__}
     if json_path:
         write_json_atomic(json_path, report)

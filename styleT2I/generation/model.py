@@ -10,7 +10,7 @@ from styleT2I.attributes.vocabulary import BUILT_IN, Vocabulary, load_vocabulary
 from styleT2I.config import to_dict
 from styleT2I.errors import CheckpointError, ConfigError
 from styleT2I.formats.component import Component, write_component
-from styleT2I.formats.foreign.registry import read_network
+from styleT2I.formats.foreign.registry import network_sha256, read_network
 from styleT2I.formats.model_card import has_other_card, write_model_card
 from styleT2I.formats.model_folder import (
     MANIFEST,
@@ -96,9 +96,15 @@ class Model:
         self.network(role)
         return self._infos[role]
 
-    def describe(self) -> dict:
-        """Name of the model and, for every network in use, the hash of its component (None for one built in memory)."""
-        return {"name": self.name, "components": dict(self._hashes)}
+    def describe(self, *, unused: bool = False) -> dict:
+        """Name of the model and, for every network in use, the hash of its component (None for one built in memory).
+
+        unused: for those too that nothing has asked for yet, whose files must be there.
+        """
+        hashes = dict(self._hashes)
+        if unused:
+            hashes = {role: hashes[role] if role in hashes else self._hash(role) for role in self.sources}
+        return {"name": self.name, "components": hashes}
 
     def save(self, folder: str | Path, name: str | None = None, *, half: bool = False, licence=None) -> Path:
         """Write every component, a model card and a model.json, which is returned; `from_pretrained` opens the folder.
@@ -132,6 +138,14 @@ class Model:
             raise CheckpointError(f"{component.path}: is a {component.kind!r}, but the {role} is a {ROLES[role]!r}")
         network = load_network_component(component, self.device)
         return network, component.sha256, component.step, info_with_origin(component)
+
+    def _hash(self, role):
+        source = self.sources[role]
+        if isinstance(source, torch.nn.Module):
+            return None
+        if isinstance(source, Component):
+            return source.sha256
+        return network_sha256(resolve(source, role, offline=self.offline))
 
     def _where(self, role):
         source = self.sources.get(role, "FILE")

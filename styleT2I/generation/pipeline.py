@@ -6,7 +6,6 @@ seed -> z -> mapping -> w ----------------------------------> w + s' -> synthesi
 
 from __future__ import annotations
 
-import operator
 import tempfile
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,7 +27,7 @@ from styleT2I.metrics.attributes import encode_requests
 from styleT2I.sources.hub import upload
 from styleT2I.torch_utils.batching import each_alone, rows_alone
 from styleT2I.torch_utils.images import to_uint8
-from styleT2I.torch_utils.seeding import generator, latents_of_seeds
+from styleT2I.torch_utils.seeding import checked_seeds, generator, latents_of_seeds
 
 BLOCK = 64  # latents adjusted and drawn at a time, which bounds the memory; one on a CPU, where rows are run alone
 
@@ -94,7 +93,7 @@ class StyleT2I:
     @torch.no_grad()
     def latents(self, seeds: Iterable[int], truncation_psi: float = 0.7) -> torch.Tensor:
         """ws [N, num_ws, w_dim] of seeds on the model's device, each from its seed alone."""
-        G, seeds = self.model.network("generator"), _checked_seeds(seeds)
+        G, seeds = self.model.network("generator"), checked_seeds(seeds)
         _check_generator(G, truncation_psi)
         z = latents_of_seeds(seeds, G.z_dim).to(self.model.device)
         with _exact_convolutions():
@@ -173,7 +172,7 @@ class StyleT2I:
         is a warning. Raises PromptError, ConfigError or CheckpointError.
         """
         prompt = text if isinstance(text, Prompt) else self.understand(text, strict=strict)
-        seeds = _checked_seeds(seeds)
+        seeds = checked_seeds(seeds)
         adjustment = self._possible(adjustment)
         size = 1 if self.model.device.type == "cpu" else BLOCK
         blocks = [seeds[start : start + size] for start in range(0, len(seeds), size)]
@@ -207,7 +206,7 @@ class StyleT2I:
         strengths = named_strengths(attributes, self.model)
         steps = calibrated_steps(strengths, self.model)
         is_given = isinstance(latents, (torch.Tensor, np.ndarray))
-        seeds = None if is_given else _checked_seeds(latents)
+        seeds = None if is_given else checked_seeds(latents)
         ws = given_latents(latents, self.model) if is_given else self.latents(seeds, truncation_psi)
         with _exact_convolutions():
             moved = rows_alone(lambda ws: self._moved(ws, steps), self._batch_size, ws)
@@ -332,19 +331,6 @@ class StyleT2I:
                 is_same = torch.equal(adjusted.s, adjusted.s_adjusted)
                 drawn["clip_before"] = drawn["clip_after"] if is_same else self._margins(clip, ws + adjusted.s).cpu()
         return drawn
-
-
-def _checked_seeds(seeds) -> tuple[int, ...]:
-    try:
-        seeds = tuple(operator.index(seed) for seed in (seeds if isinstance(seeds, Iterable) else (seeds,)))
-    except TypeError as error:
-        raise ConfigError(f"seeds are integers from 0 to 2^63 - 1: {error}") from error
-    if not seeds:
-        raise ConfigError("no seeds given; pass for example seeds=range(8)")
-    for seed in seeds:
-        if not 0 <= seed < 2**63:
-            raise ConfigError(f"a seed is an integer from 0 to 2^63 - 1, not {seed}")
-    return seeds
 
 
 def _check_generator(G, truncation_psi) -> None:

@@ -25,7 +25,7 @@ from styleT2I.generation.sentence_encoders import ClipReader, DamsmReader, FileR
 from styleT2I.sources.resolve import MODEL, resolve
 from styleT2I.torch_utils.batching import in_micro_batches, rows_alone
 from styleT2I.torch_utils.images import from_uint8, make_grid_u8, to_uint8
-from styleT2I.torch_utils.seeding import latents_of_seeds
+from styleT2I.torch_utils.seeding import checked_seeds, latents_of_seeds
 
 BATCH_SIZE = 8
 
@@ -149,9 +149,7 @@ class TextGAN:
     def generate(self, text: str | Prompt, seeds: Iterable[int] = range(8), *, strict: bool = False) -> Drawing:
         """Draw the sentence, one picture a seed; PromptError, CheckpointError."""
         prompt = text if isinstance(text, Prompt) else self.understand(text, strict=strict)
-        seeds = tuple(seeds)
-        if not seeds:
-            raise ConfigError("no seeds given; pass for example seeds=range(8)")
+        seeds = checked_seeds(seeds)
         images_u8 = to_uint8(self.sample([prompt] * len(seeds), seeds))
         return Drawing(prompt, seeds, images_u8, str(self.model.device), self.describe())
 

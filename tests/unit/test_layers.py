@@ -34,6 +34,8 @@ TOP = {
     "training",
     "evaluation",
     "fairness",
+    "records",
+    "result_folder",
 }
 ALLOWED = {
     "errors": set(),
@@ -51,7 +53,9 @@ ALLOWED = {
     "attributes": BASE | {"formats", "attributes"},
     "data": BASE | {"formats", "attributes", "data"},
     "model": LIBRARY,
-    **{layer: LIBRARY | TOP for layer in TOP - {"model"}},
+    **{layer: LIBRARY | TOP for layer in TOP - {"model", "records", "result_folder"}},
+    "records": set(),
+    "result_folder": {"errors", "torch_utils"},
     "checkpoints": set(),
 }
 EXCEPTIONS = {  # they load what a file holds into the class that they build
