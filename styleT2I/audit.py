@@ -214,6 +214,7 @@ def _read_calibration(path, plan, vocabulary):
 
 def _keep_options(outdir):
     """Keep what a run was told beside its cells, for the command in a report, but for what shards may differ in."""
+    from styleT2I.records import without_secrets
     from styleT2I.torch_utils.files import write_json_atomic
 
     context = click.get_current_context()
@@ -223,7 +224,7 @@ def _keep_options(outdir):
         value, source = context.params.get(option.name), context.get_parameter_source(option.name)
         if isinstance(option, click.Option) and option.name not in _NOT_KEPT and source.name == "COMMANDLINE":
             given += [option.opts[0]] if option.is_flag else [option.opts[0], str(value)]
-    write_json_atomic(Path(outdir) / _OPTIONS, given)
+    write_json_atomic(Path(outdir) / _OPTIONS, without_secrets(given))
 
 
 def _command_again(path, result, folder, calibration):

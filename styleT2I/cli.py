@@ -10,9 +10,9 @@ import warnings
 import click
 
 from styleT2I import __version__
+from styleT2I.config import MAX_SEED
 from styleT2I.errors import StyleT2IError
 
-MAX_SEED = 2**32 - 1
 MAX_NUM_SEEDS = 1_000_000
 MIN_STEPS_TO_BUILD = 100  # a shorter training is over before the compiler is
 # Options by name that take any source of weights (sources/resolve.py), and what each asks for.
@@ -58,6 +58,7 @@ class _OneLineErrors:
             return super().main(args=args, prog_name=prog_name, standalone_mode=False, **extra)
         arguments = sys.argv[1:] if args is None else list(args)
         try:
+            _check_readable(arguments)
             with warnings.catch_warnings():
                 warnings.showwarning = _show_warning
                 status = super().main(args=arguments, prog_name=prog_name, standalone_mode=False, **extra)
@@ -69,6 +70,17 @@ class _OneLineErrors:
         except (KeyboardInterrupt, click.Abort) as error:
             _fail(f"interrupted{_after_semicolon(str(error.__cause__ or error))}", 130)
         sys.exit(status if isinstance(status, int) else 0)
+
+
+def _check_readable(arguments):
+    """click.UsageError for an argument with bytes that are no UTF-8: no record could hold it."""
+    for argument in arguments:
+        try:
+            argument.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise click.UsageError(
+                f"{argument.encode('utf-8', 'surrogateescape')!r} is not UTF-8; type it anew, or rename the file"
+            ) from error
 
 
 class _Command(_OneLineErrors, click.Command):
@@ -232,6 +244,12 @@ def outdir_option(function):
     """Add the required `--outdir`."""
     text = "Folder to write to; created when missing."
     return click.option("--outdir", required=True, type=click.Path(file_okay=False), metavar="DIR", help=text)(function)
+
+
+def overwrite_option(function):
+    """Add `--overwrite`, for result_folder."""
+    text = "Remove another result's files from --outdir; without it such a folder is refused."
+    return click.option("--overwrite", is_flag=True, help=text)(function)
 
 
 def seeds_option(default="0-7"):

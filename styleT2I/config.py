@@ -14,6 +14,7 @@ from styleT2I.errors import ConfigError, StyleT2IError
 
 MAX_TEXT = 1 << 24  # bytes of a file of settings
 AGAIN = "fetch or write it again"
+MAX_SEED = 2**63 - 1  # of whatever is drawn: commands, Python and plans take the integers from 0 to this
 
 _MAX_LISTED = 12  # known words in a message
 _KINDS = {float: "a number", int: "a whole number", str: "a text", bool: "true or false", Path: "a path"}

@@ -48,12 +48,13 @@ def gather() -> dict:
     import torch
 
     from styleT2I import __version__
-    from styleT2I.torch_utils.extensions import BUILD_COMMAND, cache_dir
+    from styleT2I.formats.model_folder import cache_dir
+    from styleT2I.torch_utils import extensions
 
     kernels = _kernels()
     advice = []
     if any(not kernel["is_loaded"] and kernel["is_useful"] and kernel["is_buildable"] for kernel in kernels.values()):
-        advice.append(f"compile the kernels, once: {BUILD_COMMAND}")
+        advice.append(f"compile the kernels, once: {extensions.BUILD_COMMAND}")
     if platform.system() == "Linux" and not _uses_huge_pages():
         advice.append("set THP_MEM_ALLOC_ENABLE=1 in the environment: torch then asks for huge pages, which makes "
                       "large tensors on a CPU cheaper")  # fmt: skip
@@ -69,7 +70,8 @@ def gather() -> dict:
         "ninja": _ninja_version(),
         "nvcc": _version_of([_nvcc(), "--version"], r"release.*"),
         "huge_pages": _huge_pages(),
-        "cache": str(cache_dir()),
+        "cache": f"{cache_dir()} (downloads, models; $STYLET2I_CACHE)",
+        "kernel_cache": f"{extensions.cache_dir()} ($TORCH_EXTENSIONS_DIR)",
         "kernels": kernels,
         "advice": advice,
     }

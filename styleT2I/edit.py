@@ -1,7 +1,5 @@
 """Move faces along attribute directions: `python -m styleT2I.edit --set lipstick=1 --set smiling=-0.5 --outdir out`."""
 
-import shlex
-import sys
 from pathlib import Path
 
 import click
@@ -14,6 +12,7 @@ from styleT2I.cli import (
     model_option,
     noise_mode_option,
     outdir_option,
+    overwrite_option,
     precision_option,
     psi_option,
     seeds_option,
@@ -57,8 +56,9 @@ class Setting(click.ParamType):
 @device_option
 @precision_option
 @outdir_option
+@overwrite_option
 def main(settings, seeds, latents, strip, strip_range, strip_steps, model, generator, a2d, trunc, noise_mode, columns,
-         device, precision, outdir):  # fmt: skip
+         device, precision, outdir, overwrite):  # fmt: skip
     """Move faces along attribute directions: a PNG per face, grid.png (each face above its edit), strip.png, edit.json.
 
     Strength 1 is the smallest step at which the guide judge saw the attribute on 95 % of faces. With --strip alone only
@@ -77,15 +77,17 @@ def main(settings, seeds, latents, strip, strip_range, strip_steps, model, gener
     from styleT2I.formats.latents import read_latents
     from styleT2I.generation.explain import strip_strengths, strip_u8
     from styleT2I.generation.pipeline import StyleT2I
-    from styleT2I.torch_utils.files import write_json_atomic
+    from styleT2I.records import recorded_command
+    from styleT2I.result_folder import result_folder
     from styleT2I.torch_utils.images import save_png
-    from styleT2I.torch_utils.staging import staged_folder
 
     pipeline = StyleT2I.from_pretrained(model, device=device, precision=precision, generator=generator, a2d=a2d)
     given = read_latents(latents) if latents else seeds
-    result = pipeline.edit(given, strengths or {strip: 0.0}, truncation_psi=trunc, noise_mode=noise_mode)
-    record = {**result.to_dict(), "command": shlex.join(["python", "-m", "styleT2I.edit", *sys.argv[1:]])}
-    with staged_folder(outdir) as staging:
+    request = {"set": strengths, "strip": strip, "truncation_psi": None if latents else trunc}
+    request |= {"seeds": None, "latents": str(latents)} if latents else {"seeds": seeds}
+    request |= {"noise_mode": noise_mode, "strip_strengths": [*strip_range, strip_steps]}
+    with result_folder(outdir, "edit.json", request, overwrite=overwrite) as staging:
+        result = pipeline.edit(given, strengths or {strip: 0.0}, truncation_psi=trunc, noise_mode=noise_mode)
         if strengths:
             for name, image in zip(result.names, result.images_u8, strict=True):
                 save_png(staging / f"{name}.png", image)
@@ -94,7 +96,7 @@ def main(settings, seeds, latents, strip, strip_range, strip_steps, model, gener
         wanted = strip_strengths(*strip_range, strip_steps)
         strip_image = strip_u8(pipeline, shown, name, wanted, truncation_psi=trunc, noise_mode=noise_mode)
         save_png(staging / "strip.png", strip_image)
-        write_json_atomic(staging / "edit.json", record | ({"latents": str(latents)} if latents else {}))
+        staging.write_record({**result.to_dict(), **request, "command": recorded_command("edit")})
     made = f"{counted(len(result.names), 'image')}, grid.png and strip.png" if strengths else "strip.png"
     done(f"{made} in {outdir}", f"look at {Path(outdir) / 'strip.png'} for a strength that suits")
 

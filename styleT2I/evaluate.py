@@ -120,7 +120,7 @@ def main(suites, model, sources, data, num, psi, methods, strength, threshold, b
             _show(suite, report["suites"][suite])
     if "compositions" in suites:
         report = {"summary": report["suites"]["compositions"]["summary"], **report}
-    report["model"] = opened.describe()
+    report["model"] = opened.describe(unused=True)  # a run that goes on from kept figures loads fewer networks
     report["versions"] = {"styleT2I": styleT2I.__version__, "torch": torch.__version__}
     written = [path for path in (out_path, grid_path) if path]
     if out_path:

@@ -1,8 +1,8 @@
 """Draw faces from a sentence: `python -m styleT2I.generate --text "he is wearing lipstick" --outdir out`."""
 
 import contextlib
-import shlex
-import sys
+from dataclasses import asdict, is_dataclass
+from functools import partial
 from pathlib import Path
 
 import click
@@ -16,6 +16,7 @@ from styleT2I.cli import (
     model_option,
     noise_mode_option,
     outdir_option,
+    overwrite_option,
     precision_option,
     psi_option,
     seeds_option,
@@ -23,6 +24,7 @@ from styleT2I.cli import (
 from styleT2I.errors import PromptError
 from styleT2I.torch_utils.words import counted
 
+RECORD = "generate.json"
 CHUNK = 64  # seeds drawn before their PNG are written, which bounds the memory; the grid shows the first chunk
 
 
@@ -59,8 +61,10 @@ CHUNK = 64  # seeds drawn before their PNG are written, which bounds the memory;
 @device_option
 @precision_option
 @outdir_option
+@overwrite_option
 @click.option("--strict", is_flag=True, help="Make words that the model does not know an error.")
-def main(text, text_file, model, seeds, trunc, noise_mode, explain, columns, device, outdir, strict, **options):
+def main(text, text_file, model, seeds, trunc, noise_mode, explain, columns, device, outdir, overwrite, strict,
+         **options):  # fmt: skip
     """Draw faces that match a sentence: a PNG per seed, grid.png (each face above its edit) and generate.json."""
     texts = _texts(text, text_file)
     replaced = {role: options.pop(role) for role in ("generator", "clip", "t2d", "a2d")}
@@ -83,24 +87,26 @@ def main(text, text_file, model, seeds, trunc, noise_mode, explain, columns, dev
     prompts = [_understood(pipeline, one, strict, text_file) for one in texts]  # all before the first picture
     for warning in dict.fromkeys(warning for prompt in prompts for warning in prompt.warnings):
         click.echo(f"warning: {warning}", err=True)
+    draw = partial(_draw, pipeline, seeds=seeds, settings=settings, ncol=columns, explain=explain, overwrite=overwrite)
     from styleT2I.torch_utils.progress import Progress
 
     if text is not None:
         with Progress(len(seeds), "generate", "image") as progress:
-            _draw(pipeline, prompts[0], seeds, settings, columns, explain, Path(outdir), progress)
+            draw(prompts[0], Path(outdir), progress)
         _say_what_is_next(outdir, len(seeds), explain, text_gan)
         return
-    from styleT2I.torch_utils.files import check_writable_dir, write_json_atomic
+    from styleT2I.result_folder import indexed_folders
 
-    check_writable_dir(outdir)
-    folders = [f"prompt{number:04d}" for number in range(len(prompts))]
-    with Progress(len(prompts) * len(seeds), "generate", "image") as progress:
-        for folder, prompt in zip(folders, prompts, strict=True):
-            _draw(pipeline, prompt, seeds, settings, columns, explain, Path(outdir) / folder, progress)
-    index = [{"folder": folder, "text": prompt.text} for folder, prompt in zip(folders, prompts, strict=True)]
-    write_json_atomic(Path(outdir) / "prompts.json", index)
+    folders = {f"prompt{number:04d}": prompt for number, prompt in enumerate(prompts)}
+    requests = {folder: _request(pipeline, prompt, seeds, settings) for folder, prompt in folders.items()}
+    with (
+        indexed_folders(outdir, RECORD, requests, overwrite=overwrite),
+        Progress(len(prompts) * len(seeds), "generate", "image") as progress,
+    ):
+        for folder, prompt in folders.items():
+            draw(prompt, Path(outdir) / folder, progress)
     each = f"{counted(len(seeds), 'image')} and grid.png each"
-    done(f"{counted(len(prompts), 'sentence')} in {outdir}, {each}", f"look at {Path(outdir) / folders[0]}/grid.png")
+    done(f"{counted(len(prompts), 'sentence')} in {outdir}, {each}", f"look at {outdir}/{next(iter(folders))}/grid.png")
 
 
 def _say_what_is_next(outdir, num, explain, text_gan):
@@ -193,13 +199,23 @@ def _understood(pipeline, text, strict, text_file):
         return pipeline.understand(text, strict=strict)
 
 
-def _draw(pipeline, prompt, seeds, settings, ncol, explain, outdir, progress) -> None:
-    """Write the PNG of every seed, the pictures of the first ones and the JSON; all of them or none."""
-    from styleT2I.torch_utils.files import write_json_atomic
-    from styleT2I.torch_utils.images import save_png
-    from styleT2I.torch_utils.staging import staged_folder
+def _request(pipeline, prompt, seeds, settings) -> dict:
+    """Entries of generate.json that say what was asked for, and of whom."""
+    asked = dict(settings)
+    if "adjustment" in asked:
+        adjustment = asked.pop("adjustment")
+        asked["adjustment_asked"] = asdict(adjustment) if is_dataclass(adjustment) else adjustment
+    return {"text": prompt.text, "seeds": seeds, **asked, "asked_of": pipeline.model.name}
 
-    with staged_folder(outdir) as staging:
+
+def _draw(pipeline, prompt, outdir, progress, *, seeds, settings, ncol, explain, overwrite) -> None:
+    """Write the PNG of every seed, the pictures of the first ones and the JSON; all of them or none."""
+    from styleT2I.records import recorded_command
+    from styleT2I.result_folder import result_folder
+    from styleT2I.torch_utils.images import save_png
+
+    request = _request(pipeline, prompt, seeds, settings)
+    with result_folder(outdir, RECORD, request, overwrite=overwrite) as staging:
         records = []
         for start in range(0, len(seeds), CHUNK):
             result = pipeline.generate(prompt, seeds[start : start + CHUNK], **settings)
@@ -212,10 +228,7 @@ def _draw(pipeline, prompt, seeds, settings, ncol, explain, outdir, progress) ->
             records.append(result.to_dict())
             progress.update(len(result.seeds))
         images = [image for record in records for image in record["images"]]
-        write_json_atomic(
-            staging / "generate.json",
-            {**records[0], "seeds": list(seeds), "images": images, "command": _command_line()},
-        )
+        staging.write_record({**records[0], **request, "images": images, "command": recorded_command("generate")})
 
 
 def _explanation_u8(pipeline, result):
@@ -225,10 +238,6 @@ def _explanation_u8(pipeline, result):
     if isinstance(pipeline, TextGAN):
         return pipeline.attention_u8(result.prompt, result.seeds[0])
     return explain_u8(pipeline, result)
-
-
-def _command_line() -> str:
-    return shlex.join(["python", "-m", "styleT2I.generate", *sys.argv[1:]])
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from styleT2I.cli import command, device_option, done, outdir_option, seeds_option
+from styleT2I.cli import command, device_option, done, outdir_option, overwrite_option, seeds_option
 from styleT2I.torch_utils.words import counted
 
 
@@ -17,37 +17,36 @@ from styleT2I.torch_utils.words import counted
               "pictures of --seeds show.")  # fmt: skip
 @seeds_option("0-3")
 @outdir_option
+@overwrite_option
 @device_option
-def main(model, images, texts, style_text, seeds, outdir, device):
+def main(model, images, texts, style_text, seeds, outdir, overwrite, device):
     """Read a style (all that the sentence does not say) from pictures and draw other sentences with it.
 
     OUTDIR gets grid.png, a row a picture and a column a sentence, imageROW_textCOLUMN.png and transfer.json.
     """
     from styleT2I.evaluation.suites.style import StyleReader
     from styleT2I.evaluation.suites.style_pictures import open_pictures, transfer_grid_u8
-    from styleT2I.torch_utils.files import write_json_atomic
+    from styleT2I.records import recorded_command
+    from styleT2I.result_folder import result_folder
     from styleT2I.torch_utils.images import from_uint8, save_png, to_uint8
-    from styleT2I.torch_utils.staging import staged_folder
 
     reader = StyleReader.open(model, device)
     prompts = [reader.system.understand(text) for text in texts]
     for warning in dict.fromkeys(warning for prompt in prompts for warning in prompt.warnings):
         click.echo(f"warning: {warning}", err=True)
-    if images:
-        styles_u8 = open_pictures(images, reader.system.resolution)
-    else:
-        styles_u8 = to_uint8(reader.system.sample([reader.system.understand(style_text)] * len(seeds), seeds))
-    styles = from_uint8(styles_u8)
-    columns = [to_uint8(reader.transfer(styles, [prompt] * len(styles))) for prompt in prompts]
-    record = {"images": list(images), "texts": list(texts), "model": reader.system.describe()}
-    if not images:
-        record |= {"style_text": style_text, "seeds": list(seeds)}
-    with staged_folder(outdir) as staging:
+    request = {"images": images, "texts": texts}
+    request |= {} if images else {"style_text": style_text, "seeds": seeds}
+    shown = open_pictures(images, reader.system.resolution) if images else reader.system.understand(style_text)
+    with result_folder(outdir, "transfer.json", request, overwrite=overwrite) as staging:
+        styles_u8 = shown if images else to_uint8(reader.system.sample([shown] * len(seeds), seeds))
+        styles = from_uint8(styles_u8)
+        columns = [to_uint8(reader.transfer(styles, [prompt] * len(styles))) for prompt in prompts]
         for column, drawn in enumerate(columns):
             for row, picture in enumerate(drawn):
                 save_png(staging / f"image{row}_text{column}.png", picture)
         save_png(staging / "grid.png", transfer_grid_u8(styles_u8, columns, [prompt.text for prompt in prompts]))
-        write_json_atomic(staging / "transfer.json", record)
+        record = {**request, "model": reader.system.describe(), "command": recorded_command("transfer_style")}
+        staging.write_record(record)
     made = f"{counted(len(columns) * len(styles_u8), 'image')} and grid.png in {outdir}"
     done(made, f"look at {Path(outdir) / 'grid.png'}")
 

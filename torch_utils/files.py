@@ -5,9 +5,14 @@ import errno
 import hashlib
 import json
 import os
+import secrets
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from styleT2I.errors import OutputError
+
+_PREFIX = "tmp.styleT2I-file-"
 
 
 @contextlib.contextmanager
@@ -18,7 +23,7 @@ def atomic_path(path: str | Path):
     in place of the OSError of a full disk or an unwritable folder.
     """
     path = Path(path)
-    temporary = path.with_name(f"tmp.{os.getpid()}.{path.name}")
+    temporary = temporary_path(path)
     try:
         yield temporary
         with open(temporary, "rb+") as f:
@@ -31,6 +36,27 @@ def atomic_path(path: str | Path):
         if isinstance(error, OSError):
             raise _output_error(path, error) from error
         raise
+
+
+def temporary_path(path: Path) -> Path:
+    """A name beside `path` that no other process, on this or another machine, uses."""
+    return path.with_name(f"{_PREFIX}{secrets.token_hex(6)}.{path.name}")
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files that killed runs left in a folder; call it where no other run writes there."""
+    for path in folder.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+@contextlib.contextmanager
+def one_line_os_errors(path: str | Path) -> Iterator[None]:
+    """Raise an OutputError (what, where, remedy) in place of the OSError of a full disk or an unwritable folder."""
+    try:
+        yield
+    except OSError as error:
+        raise _output_error(path, error) from error
 
 
 def write_bytes_atomic(path: str | Path, data: bytes) -> None:
@@ -92,15 +118,10 @@ def check_writable_dir(path: str | Path) -> Path:
     Raises OutputError, so that a command fails before its work and not after.
     """
     path = Path(path)
-    probe = path / f"tmp.{os.getpid()}.probe"
-    try:
+    with one_line_os_errors(path):
         path.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(b"probe")
-    except OSError as error:
-        raise _output_error(path, error) from error
-    finally:
-        with contextlib.suppress(OSError):
-            probe.unlink()
+        with tempfile.TemporaryFile(dir=path) as probe:  # without a name where the system can, so nothing is left
+            probe.write(b"probe")
     return path
 
 

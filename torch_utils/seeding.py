@@ -1,9 +1,13 @@
 """Seeds as pure functions of what they are for, so that a resumed run needs no generator state."""
 
 import hashlib
+import operator
 from collections.abc import Iterable
 
 import torch
+
+from styleT2I.config import MAX_SEED
+from styleT2I.errors import ConfigError
 
 
 def derive_seed(*parts: int | str) -> int:
@@ -15,6 +19,20 @@ def derive_seed(*parts: int | str) -> int:
 def generator(*parts: int | str) -> torch.Generator:
     """Return a CPU torch.Generator seeded with `derive_seed(*parts)`."""
     return torch.Generator().manual_seed(derive_seed(*parts))
+
+
+def checked_seeds(seeds: int | Iterable[int]) -> tuple[int, ...]:
+    """One seed or many as a tuple; ConfigError unless there is one and all are integers from 0 to MAX_SEED."""
+    try:
+        seeds = tuple(operator.index(seed) for seed in (seeds if isinstance(seeds, Iterable) else (seeds,)))
+    except TypeError as error:
+        raise ConfigError(f"seeds are integers from 0 to {MAX_SEED}: {error}") from error
+    if not seeds:
+        raise ConfigError("no seeds given; pass for example seeds=range(8)")
+    for seed in seeds:
+        if not 0 <= seed <= MAX_SEED:
+            raise ConfigError(f"a seed is an integer from 0 to {MAX_SEED}, not {seed}")
+    return seeds
 
 
 def latents_of_seeds(seeds: Iterable[int], z_dim: int) -> torch.Tensor:

@@ -4,7 +4,7 @@ import json
 import math
 from pathlib import Path
 
-from styleT2I.torch_utils.files import write_text_atomic
+from styleT2I.torch_utils.files import one_line_os_errors, write_text_atomic
 
 
 class RunLog:
@@ -20,10 +20,11 @@ class RunLog:
         self._board = _open_tensorboard(outdir, resume_step)
 
     def write(self, step: int, values: dict) -> None:
-        """Append {"step": step, **values}; numbers also go to TensorBoard."""
+        """Append {"step": step, **values}; numbers also go to TensorBoard. Raises OutputError, as for a full disk."""
         values = {name: _finite_or_none(value) for name, value in values.items()}
-        self._file.write(json.dumps({"step": step, **values}) + "\n")
-        self._file.flush()
+        with one_line_os_errors(self.path):
+            self._file.write(json.dumps({"step": step, **values}) + "\n")
+            self._file.flush()
         if self._board is not None:
             for name, value in values.items():
                 if isinstance(value, (int, float)):
@@ -31,7 +32,8 @@ class RunLog:
 
     def close(self) -> None:
         """Close the files."""
-        self._file.close()
+        with one_line_os_errors(self.path):
+            self._file.close()
         if self._board is not None:
             self._board.close()
 

@@ -60,6 +60,8 @@ def check_text(text: str) -> str:
         raise PromptError(f'the text is empty; describe a face, for example "{EXAMPLE}"')
     if len(text) > MAX_CHARACTERS:
         raise PromptError(f"the text has {len(text)} characters, more than {MAX_CHARACTERS}; shorten it")
+    if any("\ud800" <= character <= "\udfff" for character in text):  # how Python passes such bytes on
+        raise PromptError(f"the text {ascii(_short(text))} has bytes that are not UTF-8; type it anew")
     if not plain_words(text):
         raise PromptError(f'nothing in "{text}" is understood: it has no words; write for example "{EXAMPLE}"')
     return text

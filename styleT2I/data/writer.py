@@ -1,9 +1,12 @@
 """Writing a data set folder in the layout that `data.folder` reads, whole or not at all."""
 
+import contextlib
 import csv
+import glob
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -11,10 +14,13 @@ import numpy as np
 import torch
 
 from styleT2I.errors import OutputError
-from styleT2I.torch_utils.files import check_writable_dir, remedy_of
+from styleT2I.torch_utils.files import check_writable_dir, one_line_os_errors
 from styleT2I.torch_utils.images import encode_png
+from styleT2I.torch_utils.locking import is_in_use, locked_folder
 
 FORMAT = "styleT2I-dataset"
+_PREFIX = "tmp.styleT2I-data-"
+_NEW, _OLD = "new", "old"  # what a temporary folder beside the data set holds
 
 
 def write_folder_dataset(
@@ -29,20 +35,17 @@ def write_folder_dataset(
     """Write samples (name, image_u8 [3, H, W], captions, attributes, mask bits [H, W], nuisances); return the folder.
 
     Attributes, mask bits (see `pack_masks`) and nuisances are ignored where no names are given for them; `info` is
-    added to dataset.json. The folder appears complete or not at all; an earlier data set of ours there is replaced.
-    Raises OutputError when the folder holds anything else or cannot be written.
+    added to dataset.json. The folder appears complete or not at all; an earlier data set of ours there is replaced, and
+    put back by the next call should this one be killed between the two. Raises OutputError when the folder holds
+    anything else or cannot be written.
     """
     outdir = Path(os.path.abspath(outdir))
     refuse_foreign_folder(outdir)
     check_writable_dir(outdir.parent)
-    partial = outdir.with_name(f"tmp.{os.getpid()}.{outdir.name}")
-    try:
-        _write(partial, samples, tuple(attribute_names), tuple(region_names), tuple(nuisance_names), info or {})
-        _move_into_place(partial, outdir)
-    except OSError as error:
-        raise OutputError(f"cannot write {outdir}: {error.strerror or error}; {remedy_of(error)}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    with one_line_os_errors(outdir), _temporary_folder(outdir) as folder:
+        names = (tuple(attribute_names), tuple(region_names), tuple(nuisance_names))
+        _write(folder / _NEW, samples, *names, info or {})
+        _move_into_place(folder, outdir)
     return outdir
 
 
@@ -98,14 +101,26 @@ def _write(folder, samples, attribute_names, region_names, nuisance_names, info)
     _write_json(folder / "dataset.json", about)
 
 
-def _move_into_place(partial, outdir):
-    if not outdir.exists():
-        os.replace(partial, outdir)
-        return
-    old = outdir.with_name(f"tmp.{os.getpid()}.old.{outdir.name}")
-    os.replace(outdir, old)
-    os.replace(partial, outdir)
-    shutil.rmtree(old)
+@contextlib.contextmanager
+def _temporary_folder(outdir):
+    """A folder beside `outdir` for this call alone; those of killed calls are emptied and removed first."""
+    for left in sorted(outdir.parent.glob(f"{_PREFIX}*.{glob.escape(outdir.name)}")):
+        if not is_in_use(left):
+            if (left / _OLD).exists() and not outdir.exists():
+                os.replace(left / _OLD, outdir)
+            shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, suffix=f".{outdir.name}", dir=outdir.parent))
+    try:
+        with locked_folder(folder):
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _move_into_place(folder, outdir):
+    if outdir.exists():
+        os.replace(outdir, folder / _OLD)
+    os.replace(folder / _NEW, outdir)
 
 
 def _write_json(path, value):

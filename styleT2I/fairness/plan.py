@@ -13,7 +13,7 @@ from styleT2I.adjustment_config import METHODS
 from styleT2I.attributes.compositions import composition_name, contradiction, differing, read_composition
 from styleT2I.attributes.vocabulary import Vocabulary, load_vocabulary
 from styleT2I.attributes.wording.sentences import sentence
-from styleT2I.config import load_config, suggestion, to_dict
+from styleT2I.config import MAX_SEED, load_config, suggestion, to_dict
 from styleT2I.errors import ConfigError, DataError
 from styleT2I.fairness.judges.spec import JudgePlan, check_judge
 
@@ -22,7 +22,6 @@ __all__ = [
     "plan_hash",
 ]  # fmt: skip
 
-_MAX_SEED = 2**63 - 1
 _MAX_CELLS = 10_000  # compositions in all settings
 
 
@@ -195,8 +194,8 @@ def _checked(plan: AuditPlan, vocabulary: Vocabulary) -> AuditPlan:
 def _check_numbers(plan):
     if plan.num < 1:
         raise ConfigError(f"num is {plan.num}; every composition needs at least one picture")
-    if not 0 <= plan.first_seed <= _MAX_SEED - plan.num:
-        raise ConfigError(f"first_seed is {plan.first_seed}; seeds are integers from 0 to {_MAX_SEED}")
+    if not 0 <= plan.first_seed <= MAX_SEED - plan.num:
+        raise ConfigError(f"first_seed is {plan.first_seed}; seeds are integers from 0 to {MAX_SEED}")
     if not 0 < plan.alpha < 1:
         raise ConfigError(f"alpha is {plan.alpha}; it lies between 0 and 1")
     check_judge(plan.judge, "judge")

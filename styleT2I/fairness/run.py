@@ -25,6 +25,7 @@ from styleT2I.fairness.results import merge_cells
 from styleT2I.fairness.subjects.base import Cell, as_subject
 from styleT2I.torch_utils.files import check_writable_dir, write_json_atomic
 from styleT2I.torch_utils.images import save_png
+from styleT2I.torch_utils.locking import locked_folder
 from styleT2I.torch_utils.progress import Progress
 
 __all__ = ["Audit"]
@@ -67,7 +68,8 @@ class Audit:
         self._before = (None, None)
 
     def run(self, outdir: str | Path, shard: tuple[int, int] = (1, 1), calibration: dict | None = None) -> None:
-        """Draw every cell of shard i of n that DIR/cells does not have yet. OutputError for an unwritable folder.
+        """Draw every cell of shard i of n that DIR/cells does not have yet. OutputError for a folder that cannot be
+        written, or where another run is at this shard.
 
         calibration: of `result` later; DataError before anything is drawn where it is another judge's.
 
@@ -75,8 +77,11 @@ class Audit:
         """
         if calibration:
             check_same_judge(calibration, self.judge.sha256)
-        folder = check_writable_dir(Path(outdir) / "cells")
-        index, count = shard
+        folder, (index, count) = check_writable_dir(Path(outdir) / "cells"), shard
+        with locked_folder(folder, f"{index}-of-{count}"):
+            self._draw_cells(folder, index, count)
+
+    def _draw_cells(self, folder, index, count):
         work = [(setting, name) for setting in self.plan.settings for name in self._cells][index - 1 :: count]
         with Progress(len(work), "audit", "cell") as progress:
             for setting, name in work:

@@ -63,7 +63,7 @@ def read_component(path) -> Component:
 
     Raises CheckpointError when a file is missing, damaged, changed since it was written, or holds NaN or infinity.
     """
-    path = _manifest_path(Path(path))
+    path = manifest_path(Path(path))
     manifest = read_manifest(path, ("kind", "config", "files"))
     if manifest["format_version"] != FORMAT_VERSION:
         raise CheckpointError(f"{path}: format version {manifest['format_version']} is unknown; update styleT2I")
@@ -114,7 +114,8 @@ def _stored(tensor, half):
     return tensor.to(torch.float16) if half and tensor.is_floating_point() else tensor
 
 
-def _manifest_path(path):
+def manifest_path(path: Path) -> Path:
+    """The manifest of a component named by it, by its safetensors file or by a folder that holds exactly one."""
     if path.suffix == ".safetensors":
         return path.with_suffix(".json")
     if not path.is_dir():

@@ -34,11 +34,16 @@ def write_model_card(folder: Path, name: str, files: dict[str, str], vocabulary=
     files: role -> name of its component manifest in the folder. licence: of the model as a whole, in words or as an
     identifier of the Hub. Raises OutputError, or CheckpointError when a manifest is missing or damaged.
     """
-    path = folder / CARD
-    if path.is_file() and MARK not in path.read_text(encoding="utf-8", errors="replace"):
+    if has_other_card(folder):
         return None
-    write_text_atomic(path, model_card(folder, name, files, vocabulary, licence))
-    return path
+    write_text_atomic(folder / CARD, model_card(folder, name, files, vocabulary, licence))
+    return folder / CARD
+
+
+def has_other_card(folder: Path) -> bool:
+    """Whether a README.md is there that somebody else wrote."""
+    path = folder / CARD
+    return path.is_file() and MARK not in path.read_text(encoding="utf-8", errors="replace")
 
 
 def model_card(folder: Path, name: str, files: dict[str, str], vocabulary=None, licence=None) -> str:

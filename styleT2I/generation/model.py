@@ -10,8 +10,8 @@ from styleT2I.attributes.vocabulary import BUILT_IN, Vocabulary, load_vocabulary
 from styleT2I.config import suggestion, to_dict
 from styleT2I.errors import CheckpointError, ConfigError
 from styleT2I.formats.component import Component, write_component
-from styleT2I.formats.foreign.registry import read_network
-from styleT2I.formats.model_card import write_model_card
+from styleT2I.formats.foreign.registry import network_sha256, read_network
+from styleT2I.formats.model_card import has_other_card, write_model_card
 from styleT2I.formats.model_folder import (
     MANIFEST,
     ROLES,
@@ -27,7 +27,8 @@ from styleT2I.networks.stylegan2.precision import check_precision, set_precision
 from styleT2I.sources.provenance import info_with_origin
 from styleT2I.sources.resolve import MODEL, resolve
 from styleT2I.torch_utils.devices import resolve_device
-from styleT2I.torch_utils.files import check_writable_dir, write_bytes_atomic
+from styleT2I.torch_utils.files import write_bytes_atomic
+from styleT2I.torch_utils.staging import staged_folder
 
 STEERING_ROLES = ("t2d", "a2d")  # networks that write into one generator's latent space
 
@@ -106,9 +107,15 @@ class Model:
         self.network(role)
         return self._infos[role]
 
-    def describe(self) -> dict:
-        """Name of the model and, for every network in use, the hash of its component (None for one built in memory)."""
-        return {"name": self.name, "components": dict(self._hashes)}
+    def describe(self, *, unused: bool = False) -> dict:
+        """Name of the model and, for every network in use, the hash of its component (None for one built in memory).
+
+        unused: for those too that nothing has asked for yet, whose files must be there.
+        """
+        hashes = dict(self._hashes)
+        if unused:
+            hashes = {role: hashes[role] if role in hashes else self._hash(role) for role in self.sources}
+        return {"name": self.name, "components": hashes}
 
     def save(self, folder: str | Path, name: str | None = None, *, half: bool = False, licence=None) -> Path:
         """Write every component, a model card and a model.json, which is returned; `from_pretrained` opens the folder.
@@ -118,17 +125,19 @@ class Model:
         """
         for role in self.sources:
             self.network(role)  # all must load and agree before the first is written
-        folder = check_writable_dir(folder)
-        files = {}
-        for role, network in self._networks.items():
-            stem = role.replace(".", "_")
-            config, state = to_dict(network.config), network.state_dict()
-            made = {"step": self._steps[role], "info": self._infos[role]}
-            write_component(folder, stem, network.kind, config, state, half=half, **made)
-            files[role] = f"{stem}.json"
-        name, vocabulary = name or self.name, self._saved_vocabulary(folder)
-        write_model_card(folder, name, files, vocabulary, licence)
-        return write_model_manifest(folder, name, files, vocabulary)
+        with staged_folder(folder, MANIFEST) as staging:
+            files = {}
+            for role, network in self._networks.items():
+                stem = role.replace(".", "_")
+                config, state = to_dict(network.config), network.state_dict()
+                made = {"step": self._steps[role], "info": self._infos[role]}
+                write_component(staging, stem, network.kind, config, state, half=half, **made)
+                files[role] = f"{stem}.json"
+            name, vocabulary = name or self.name, self._saved_vocabulary(staging)
+            if not has_other_card(Path(folder)):
+                write_model_card(staging, name, files, vocabulary, licence)
+            write_model_manifest(staging, name, files, vocabulary)
+        return Path(folder) / MANIFEST
 
     def _load(self, role, source):
         if isinstance(source, torch.nn.Module):
@@ -140,6 +149,14 @@ class Model:
             raise CheckpointError(f"{component.path}: is a {component.kind!r}, but the {role} is a {ROLES[role]!r}")
         network = load_network_component(component, self.device)
         return network, component.sha256, component.step, info_with_origin(component)
+
+    def _hash(self, role):
+        source = self.sources[role]
+        if isinstance(source, torch.nn.Module):
+            return None
+        if isinstance(source, Component):
+            return source.sha256
+        return network_sha256(resolve(source, role, offline=self.offline))
 
     def _where(self, role):
         source = self.sources.get(role, "FILE")

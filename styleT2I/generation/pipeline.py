@@ -6,7 +6,6 @@ seed -> z -> mapping -> w ----------------------------------> w + s' -> synthesi
 
 from __future__ import annotations
 
-import operator
 import tempfile
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,11 +27,11 @@ from styleT2I.generation.results import EditResult, Result, attributes_found
 from styleT2I.generation_arguments import checked_adjustment, checked_noise_mode, checked_psi, prompt_of
 from styleT2I.metrics.attributes import encode_requests
 from styleT2I.sources.hub import upload
-from styleT2I.torch_utils.batching import in_micro_batches
+from styleT2I.torch_utils.batching import each_alone, rows_alone
 from styleT2I.torch_utils.images import to_uint8
-from styleT2I.torch_utils.seeding import generator, latents_of_seeds
+from styleT2I.torch_utils.seeding import checked_seeds, generator, latents_of_seeds
 
-BLOCK = 64  # latents adjusted and drawn at a time, which bounds the memory
+BLOCK = 64  # latents adjusted and drawn at a time, which bounds the memory; one on a CPU, where rows are run alone
 
 
 class StyleT2I:
@@ -40,7 +39,8 @@ class StyleT2I:
 
     def __init__(self, model: Model):
         self.model = model
-        self._observers = {}
+        self._observers, self._encoded_phrases = {}, {}
+        self._drawn = None  # images by (noise mode, bytes of ws) while a block is drawn on a CPU
 
     @classmethod
     def from_pretrained(
@@ -105,11 +105,11 @@ class StyleT2I:
     @torch.no_grad()
     def latents(self, seeds: Iterable[int], truncation_psi: float = 0.7) -> torch.Tensor:
         """ws [N, num_ws, w_dim] of seeds on the model's device, each from its seed alone."""
-        G, seeds = self.model.network("generator"), _checked_seeds(seeds)
+        G, seeds = self.model.network("generator"), checked_seeds(seeds)
         _check_generator(G, truncation_psi)
         z = latents_of_seeds(seeds, G.z_dim).to(self.model.device)
         with _exact_convolutions():
-            return in_micro_batches(lambda z: G.mapping(z, truncation_psi=truncation_psi), self._batch_size, z)
+            return rows_alone(lambda z: G.mapping(z, truncation_psi=truncation_psi), self._batch_size, z)
 
     @torch.no_grad()
     def directions(
@@ -124,22 +124,31 @@ class StyleT2I:
         encoded = {text: self._encode("t2d", text) for text in dict.fromkeys(prompt.text for prompt in prompts)}
         text_features = torch.cat([encoded[prompt.text] for prompt in prompts])  # [N, text_dim]
         with _exact_convolutions():
-            s = in_micro_batches(t2d, self._batch_size, ws[:, 0], text_features)  # [N, num_ws, w_dim]
+            s = rows_alone(t2d, self._batch_size, ws[:, 0], text_features)  # [N, num_ws, w_dim]
             names = self._adjustable(prompts, adjustment)
-            return self._adjusted(ws, s, prompts, names, adjustment) if names else Adjusted.untouched(s)
+            if not names:
+                return Adjusted.untouched(s)
+            if s.device.type != "cpu":
+                return self._adjusted(ws, s, prompts, names, adjustment)
+            rows = zip(each_alone(ws, s), prompts, strict=True)
+            return Adjusted.join([self._adjusted(*row, [prompt], names, adjustment) for row, prompt in rows])
 
     @torch.no_grad()
     def attribute_directions(self, w: torch.Tensor, names: Sequence[str]) -> torch.Tensor:
-        """a_i of every attribute's affirmative phrase: w [N, w_dim] -> [N, A, num_ws, w_dim]."""
+        """a_i of every attribute's affirmative phrase: w [N, w_dim] -> [N, A, num_ws, w_dim].
+
+        A latent's batch has a place for each attribute that A2D was trained on, filled or not, so that no direction
+        depends on which others are asked for.
+        """
         a2d = self.model.network("a2d")
-        phrases = [phrase(name, True, self.model.vocabulary) for name in names]
-        features = torch.cat([self._encode("a2d", one) for one in phrases])  # [A, text_dim]
+        places, features = self._phrases(tuple(names))
+        num = len(features)
 
         def directions(w):
-            rows = a2d(w.repeat_interleave(len(names), dim=0), features.repeat(len(w), 1))
-            return rows.unflatten(0, (len(w), len(names)))
+            rows = a2d(w.repeat_interleave(num, dim=0), features.repeat(len(w), 1))
+            return rows.unflatten(0, (len(w), num))[:, places]
 
-        return in_micro_batches(directions, self._batch_size, w)
+        return rows_alone(directions, self._batch_size, w)
 
     @torch.no_grad()
     def images_u8(self, ws: torch.Tensor, seeds: Sequence[int], noise_mode: str = "const") -> torch.Tensor:
@@ -147,11 +156,13 @@ class StyleT2I:
         G = self.model.network("generator")
 
         def draw(ws, seeds):
+            if noise_mode != "random":
+                return to_uint8(self._synthesis(ws, noise_mode)).cpu()
             noise = [generator("noise", seed) for seed in seeds.tolist()]
             return to_uint8(G.synthesis(ws, noise_mode=noise_mode, generator=noise)).cpu()
 
         with _exact_convolutions():
-            return in_micro_batches(draw, self._batch_size, ws, torch.tensor(seeds))
+            return rows_alone(draw, self._batch_size, ws, torch.tensor(seeds))
 
     @torch.no_grad()
     def generate(
@@ -166,19 +177,21 @@ class StyleT2I:
     ) -> Result:
         """Draw one face a seed that matches the text, and the face of the same seed without it.
 
-        The picture of a seed is the same, byte for byte on one machine, whatever the other seeds. strict makes words
-        that the model does not know an error; else each is a Python warning, as is all that is doubtful in a text (of a
+        On a CPU the picture of a seed is the same byte for byte whatever the other seeds, as long as processor, torch
+        and the number of threads are; elsewhere, and between these, it differs by rounding. strict makes words that
+        the model does not know an error; else each is a Python warning, as is all that is doubtful in a text (of a
         Prompt, whoever made it has them). adjustment: "auto" adjusts by default where the model has an
         Attribute-to-Direction network; None is Text-to-Direction alone; a method's name or a configuration on a model
         without the network is a warning. truncation_psi: from 0 to 2. Raises PromptError, ConfigError or
         CheckpointError.
         """
-        seeds, adjustment = _checked_seeds(seeds), checked_adjustment(adjustment)
+        seeds, adjustment = checked_seeds(seeds), checked_adjustment(adjustment)
         checked_psi(truncation_psi), checked_noise_mode(noise_mode)
         prompt = prompt_of(self, text, strict)
         adjustment = self._possible(adjustment)
         prompt = self._with_unknown_attributes(prompt, adjustment)
-        blocks = [seeds[start : start + BLOCK] for start in range(0, len(seeds), BLOCK)]
+        size = 1 if self.model.device.type == "cpu" else BLOCK
+        blocks = [seeds[start : start + size] for start in range(0, len(seeds), size)]
         parts = [self._draw(prompt, block, truncation_psi, noise_mode, adjustment) for block in blocks]
         adjusted = Adjusted.join([part.pop("adjusted") for part in parts])
         drawn = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
@@ -211,18 +224,21 @@ class StyleT2I:
         strengths = named_strengths(attributes, self.model)
         steps = calibrated_steps(strengths, self.model)
         is_given = isinstance(latents, (torch.Tensor, np.ndarray))
-        seeds = None if is_given else _checked_seeds(latents)
+        seeds = None if is_given else checked_seeds(latents)
         ws = given_latents(latents, self.model) if is_given else self.latents(seeds, truncation_psi)
         with _exact_convolutions():
-            directions = self.attribute_directions(ws.mean(dim=1), list(steps))  # [N, A, num_ws, w_dim]
-            units = directions / directions.flatten(2).norm(dim=2)[:, :, None, None].clamp_min(1e-8)
-            moved = ws + (torch.tensor(list(steps.values()), device=ws.device)[:, None, None] * units).sum(dim=1)
+            moved = rows_alone(lambda ws: self._moved(ws, steps), self._batch_size, ws)
         images, unedited = (
             self.images_u8(styles, seeds or range(len(ws)), noise_mode) for styles in (moved, ws)
         )  # fmt: skip
         psi = None if is_given else truncation_psi
         settings = {"truncation_psi": psi, "noise_mode": noise_mode, **self._machine()}
         return EditResult(seeds, images, unedited, moved.cpu(), strengths, steps, settings, self.model.describe())
+
+    def _moved(self, ws, steps):
+        directions = self.attribute_directions(ws.mean(dim=1), list(steps))  # [N, A, num_ws, w_dim]
+        units = directions / directions.flatten(2).norm(dim=2)[:, :, None, None].clamp_min(1e-8)
+        return ws + (torch.tensor(list(steps.values()), device=ws.device)[:, None, None] * units).sum(dim=1)
 
     def _machine(self):
         return {"device": str(self.model.device), "precision": self.model.precision}
@@ -274,6 +290,20 @@ class StyleT2I:
         needed = self.model.vocabulary.names if adjustment.looks else asked
         return tuple(name for name in self.model.vocabulary.names if name in trained and name in needed)
 
+    def _phrases(self, names):
+        """Places of the names in a batch, and that batch's text features [places, text_dim], zeros where nobody is."""
+        if names not in self._encoded_phrases:
+            known, vocabulary = self._trained_attributes(), self.model.vocabulary
+            known = known if set(names) <= set(known) else vocabulary.names
+            encoded = torch.cat([self._encode("a2d", phrase(name, True, vocabulary)) for name in names])
+            places, features = [known.index(name) for name in names], encoded.new_zeros(len(known), encoded.shape[1])
+            features[places] = encoded
+            self._encoded_phrases[names] = (places, features)
+        return self._encoded_phrases[names]
+
+    def _trained_attributes(self):
+        return self.model.info("a2d").get("attributes", self.model.vocabulary.names)
+
     def _adjusted(self, ws, s, prompts, names, adjustment):
         groups = [group.attributes for group in self.model.vocabulary.exclusive if group.exactly_one]
         requests = encode_requests(
@@ -300,11 +330,27 @@ class StyleT2I:
 
     def _margins(self, observer, ws):
         """What an observer says of latents ws [N, num_ws, w_dim]: [N, A]."""
+        return rows_alone(lambda ws: observer.margins(self._synthesis(ws).clamp(-1, 1)), self._batch_size, ws)
+
+    def _synthesis(self, ws, noise_mode="const"):
+        """The generator's image of ws; within `_draw` a latent that was looked at is not drawn a second time."""
         G = self.model.network("generator")
-        return in_micro_batches(lambda ws: observer.margins(G.synthesis(ws).clamp(-1, 1)), self._batch_size, ws)
+        if self._drawn is None or ws.device.type != "cpu":
+            return G.synthesis(ws, noise_mode=noise_mode)
+        key = (noise_mode, ws.numpy().tobytes())
+        if key not in self._drawn:
+            self._drawn[key] = G.synthesis(ws, noise_mode=noise_mode)
+        return self._drawn[key]
 
     def _draw(self, prompt, seeds, truncation_psi, noise_mode, adjustment):
         """One block of the flow: "ws" edited, "unedited_u8", "images_u8" and CLIP's margins on the CPU, "adjusted"."""
+        self._drawn = {}
+        try:
+            return self._draw_block(prompt, seeds, truncation_psi, noise_mode, adjustment)
+        finally:
+            self._drawn = None
+
+    def _draw_block(self, prompt, seeds, truncation_psi, noise_mode, adjustment):
         ws = self.latents(seeds, truncation_psi)
         adjusted = self.directions(ws, [prompt] * len(seeds), adjustment or AdjustmentConfig("none"))
         edited = ws + adjusted.s_adjusted
@@ -321,19 +367,6 @@ class StyleT2I:
                 is_same = torch.equal(adjusted.s, adjusted.s_adjusted)
                 drawn["clip_before"] = drawn["clip_after"] if is_same else self._margins(clip, ws + adjusted.s).cpu()
         return drawn
-
-
-def _checked_seeds(seeds) -> tuple[int, ...]:
-    try:
-        seeds = tuple(operator.index(seed) for seed in (seeds if isinstance(seeds, Iterable) else (seeds,)))
-    except TypeError as error:
-        raise ConfigError(f"seeds are integers from 0 to 2^63 - 1: {error}") from error
-    if not seeds:
-        raise ConfigError("no seeds given; pass for example seeds=range(8)")
-    for seed in seeds:
-        if not 0 <= seed < 2**63:
-            raise ConfigError(f"a seed is an integer from 0 to 2^63 - 1, not {seed}")
-    return seeds
 
 
 def _check_generator(G, truncation_psi) -> None:

@@ -24,9 +24,9 @@ from styleT2I.generation.results import GRID_FACE_SIZE, Images, versions
 from styleT2I.generation.sentence_encoders import ClipReader, DamsmReader, FileReader, WordReader
 from styleT2I.generation_arguments import prompt_of
 from styleT2I.sources.resolve import MODEL, resolve
-from styleT2I.torch_utils.batching import in_micro_batches
+from styleT2I.torch_utils.batching import in_micro_batches, rows_alone
 from styleT2I.torch_utils.images import from_uint8, make_grid_u8, to_uint8
-from styleT2I.torch_utils.seeding import latents_of_seeds
+from styleT2I.torch_utils.seeding import checked_seeds, latents_of_seeds
 
 BATCH_SIZE = 8
 
@@ -41,7 +41,10 @@ class TextToImage(Protocol):
         """The sentence as the system takes it; PromptError when it cannot be drawn."""
 
     def sample(self, prompts: Sequence[Prompt], seeds: Sequence[int]) -> torch.Tensor:
-        """Images [N, 3, R, R] in [-1, 1] on the CPU, one prompt and one seed a row; no row depends on another."""
+        """Images [N, 3, R, R] in [-1, 1] on the CPU, one prompt and one seed a row; no row depends on another.
+
+        On one CPU with one number of threads a row is the same to the bit in any company; on a GPU up to rounding.
+        """
 
     def describe(self) -> dict:
         """Name of the model and hashes of the components in use."""
@@ -140,17 +143,16 @@ class TextGAN:
 
         An AttnGAN configured with `legacy_mask` draws all rows as one batch, and they depend on each other.
         """
-        size = len(seeds) if getattr(self.network.config, "legacy_mask", False) else BATCH_SIZE
+        is_one_batch = getattr(self.network.config, "legacy_mask", False)
+        size, run = (len(seeds), in_micro_batches) if is_one_batch else (BATCH_SIZE, rows_alone)
         noise = latents_of_seeds(seeds, self.network.noise_dim).to(self.model.device)
         with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
             features = self.features([prompt.text for prompt in prompts])
-            return in_micro_batches(lambda *rows: _image(self.network(*rows)).cpu(), size, noise, *features)
+            return run(lambda *rows: _image(self.network(*rows)).cpu(), size, noise, *features)
 
     def generate(self, text: str | Prompt, seeds: Iterable[int] = range(8), *, strict: bool = False) -> Drawing:
         """Draw the sentence, one picture a seed; PromptError, CheckpointError."""
-        prompt, seeds = prompt_of(self, text, strict), tuple(seeds)
-        if not seeds:
-            raise ConfigError("no seeds given; pass for example seeds=range(8)")
+        prompt, seeds = prompt_of(self, text, strict), checked_seeds(seeds)
         images_u8 = to_uint8(self.sample([prompt] * len(seeds), seeds))
         return Drawing(prompt, seeds, images_u8, str(self.model.device), self.describe())
 

@@ -1,9 +1,11 @@
 """Training states on disk: ckpt-STEP.safetensors and ckpt-STEP.json, the manifest, written last."""
 
 import contextlib
+import hashlib
+import json
 import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -12,27 +14,35 @@ import styleT2I
 from styleT2I.errors import CheckpointError
 from styleT2I.formats.component import read_manifest, sibling
 from styleT2I.formats.weights import AGAIN, read_safetensors
-from styleT2I.torch_utils.files import save_safetensors_atomic, write_json_atomic
+from styleT2I.torch_utils.files import save_safetensors_atomic, sha256_file, write_json_atomic
 from styleT2I.torch_utils.nested import flatten_state, restore_state
+from styleT2I.training.interval import Interval
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 KIND = "training-state"
+LARGE = 1 << 28  # bytes of a state from which on the newest checkpoint alone is kept
+_MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError)
 
 
 @dataclass(frozen=True)
 class TrainingState:
-    """What a run goes on from: `step` optimisation steps are done; `options` are the settings it ran under."""
+    """What a run goes on from: `step` optimisation steps are done; `options` are the settings it ran under.
+
+    interval: what the next line of the log has to cover besides (training.interval).
+    """
 
     step: int
     state: dict
     options: dict
     path: Path
+    interval: dict = field(default_factory=dict)
 
 
-def write_checkpoint(outdir: Path, step: int, state: dict, options: dict, keep: int) -> Path:
+def write_checkpoint(outdir: Path, step: int, state: dict, options: dict, keep: int, interval: dict) -> Path:
     """Write the state after `step` steps, then all but the last `keep` up to it are removed; raises OutputError.
 
-    A kill at any moment leaves every earlier checkpoint whole.
+    Of a large state, more than LARGE bytes, the new one alone is kept, once the disk gives back what was written. A
+    kill at any moment leaves every earlier checkpoint whole.
     """
     tree, tensors = flatten_state(state)
     name = f"ckpt-{step:08d}"
@@ -44,26 +54,56 @@ def write_checkpoint(outdir: Path, step: int, state: dict, options: dict, keep: 
         "versions": {"styleT2I": styleT2I.__version__, "torch": torch.__version__},
         "files": {weights: save_safetensors_atomic(outdir / weights, tensors)},
         "options": options,
+        "interval": interval,
         "state": tree,
     }
-    write_json_atomic(outdir / f"{name}.json", manifest)
+    write_json_atomic(outdir / f"{name}.json", {**manifest, "sha256": _digest(manifest)})
+    if sum(tensor.nbytes for tensor in tensors.values()) > LARGE:
+        keep = _num_kept_of_large(outdir / weights, manifest["files"][weights])
     _remove_older(outdir, step, keep)
     return outdir / f"{name}.json"
 
 
 def read_checkpoint(path) -> TrainingState:
-    """Read a checkpoint named by its manifest or its safetensors file; CheckpointError unless every byte verifies."""
+    """Read a checkpoint named by its manifest or its safetensors file; CheckpointError unless every byte verifies.
+
+    The manifest holds the SHA-256 of the tensors' file and that of its own other entries.
+    """
     path = Path(path).with_suffix(".json")
-    manifest = read_manifest(path, ("kind", "step", "files", "options", "state"))
+    manifest = read_manifest(path, ("kind",))
     if manifest["kind"] != KIND or manifest["format_version"] != FORMAT_VERSION:
         raise CheckpointError(f"{path}: not a training checkpoint of this version; name a ckpt-STEP.json")
-    ((name, sha256),) = manifest["files"].items()
-    tensors = read_safetensors(sibling(path, name), sha256)
+    if manifest.pop("sha256", None) != _digest(manifest):
+        raise CheckpointError(f"{path}: its SHA-256 is not the one it names (changed since it was written); {AGAIN}")
     try:
-        state = restore_state(manifest["state"], tensors)
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path}: its state names tensors that {name} lacks ({error}); {AGAIN}") from error
-    return TrainingState(manifest["step"], state, manifest["options"], path)
+        return _training_state(path, manifest)
+    except _MALFORMED as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise CheckpointError(f"{path}: not as a training writes it ({reason}); {AGAIN}") from error
+
+
+def _training_state(path, manifest):
+    ((name, sha256),) = manifest["files"].items()
+    step, options = manifest["step"], manifest["options"]
+    kinds = {"a step": (step, int), "a task": (options["task"], str), "settings": (options["settings"], dict),
+             "a seed": (options["run"]["seed"], int), "a hash": (sha256, str)}  # fmt: skip
+    for what, (value, kind) in kinds.items():
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise TypeError(f"{value!r} is not {what}")
+    state = restore_state(manifest["state"], read_safetensors(sibling(path, name), sha256))
+    return TrainingState(step, state, options, path, Interval(manifest["interval"]).state())
+
+
+def _digest(manifest):
+    """The SHA-256 of a manifest's entries, whatever their order and the spaces between them."""
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode("utf-8")).hexdigest()
+
+
+def _num_kept_of_large(weights, sha256):
+    if sha256_file(weights) == sha256:
+        return 1
+    warnings.warn(f"{weights}: reads otherwise than it was written, so the checkpoint before it stays", stacklevel=3)
+    return 2
 
 
 def newest_checkpoint(outdir: Path) -> TrainingState | None:
@@ -89,13 +129,6 @@ def newest_checkpoint(outdir: Path) -> TrainingState | None:
 def list_checkpoints(outdir: Path) -> list[Path]:
     """Return the manifests in `outdir` by rising step."""
     return sorted((p for p in outdir.glob("ckpt-*.json") if re.fullmatch(r"ckpt-\d+", p.stem)), key=checkpoint_step)
-
-
-def remove_leftovers(outdir: Path) -> None:
-    """Remove the temporary files of checkpoints that a killed run was writing."""
-    for path in outdir.glob("tmp.*.ckpt-*"):
-        with contextlib.suppress(OSError):
-            path.unlink()
 
 
 def _remove_older(outdir, newest, keep):

@@ -14,8 +14,10 @@ import torch
 
 from styleT2I.config import to_dict
 from styleT2I.errors import CheckpointError, ConfigError, OutputError, TrainingError
+from styleT2I.records import without_secrets
 from styleT2I.torch_utils.devices import resolve_device
-from styleT2I.torch_utils.files import check_writable_dir, write_json_atomic
+from styleT2I.torch_utils.files import check_writable_dir, remove_leftovers, write_json_atomic
+from styleT2I.torch_utils.locking import locked_folder
 from styleT2I.torch_utils.progress import Progress
 from styleT2I.torch_utils.seeding import derive_seed, generator
 from styleT2I.torch_utils.stats import RunLog
@@ -24,9 +26,10 @@ from styleT2I.training.checkpoints import (
     list_checkpoints,
     newest_checkpoint,
     read_checkpoint,
-    remove_leftovers,
     write_checkpoint,
 )
+from styleT2I.training.finished import OPTIONS, export_and_note, is_exported
+from styleT2I.training.interval import Interval
 
 MAX_BAD_STEPS = 5
 
@@ -74,7 +77,7 @@ class RunConfig:
     snapshot_every: int = 500
     checkpoint_every: int = 500
     resume: str = "auto"  # "auto": newest checkpoint in outdir, if any; "never": outdir must hold none; or a file
-    keep: int = 2  # checkpoints kept
+    keep: int = 2  # checkpoints kept; of states that checkpoints.is_large the last alone
 
     def __post_init__(self):
         if self.steps < 1 or self.keep < 1:
@@ -89,36 +92,42 @@ def run(task: Task, config: RunConfig) -> None:
 
     On a CPU the weights are bit for bit those of an uninterrupted run. SIGTERM and SIGINT write a checkpoint after the
     current step and raise TrainingError, as do losses that are not finite for MAX_BAD_STEPS steps on end (the last good
-    checkpoint stays). Raises OutputError before any work when `outdir` cannot be written.
+    checkpoint stays). Raises OutputError before any work when `outdir` cannot be written or another run writes there.
     """
-    outdir = check_writable_dir(config.outdir)
+    with locked_folder(check_writable_dir(config.outdir)) as outdir:
+        _run(task, config, outdir)
+
+
+def _run(task, config, outdir):
     found = _find_start(outdir, config)
     device = resolve_device(config.device)
     options = {"task": task.name, "settings": _settings(task), "run": to_dict(config)}
     if found is not None:
         _compare_options(found, options)
+        if found.step == config.steps and is_exported(outdir, found.step):
+            warnings.warn(f"{outdir}: already at step {found.step} of {config.steps}; nothing to do", stacklevel=3)
+            return
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(derive_seed("setup", config.seed))
         task.setup(device)
         if found is not None:
             _load(task, found)
-        write_json_atomic(outdir / "options.json", options)
+        write_json_atomic(outdir / OPTIONS, options)
         start = found.step if found is not None else 0
+        interval = Interval(found.interval if found is not None else None)
         with RunLog(outdir, start) as log, _StopSignals() as stop:
-            _Loop(task, config, outdir, options, log, stop).run(start)
-        task.export(outdir, config.steps)
+            _Loop(task, config, outdir, options, log, stop, interval).run(start)
+        export_and_note(lambda: task.export(outdir, config.steps), outdir, options)
 
 
 class _Loop:
     """The state of one run between two steps."""
 
-    def __init__(self, task, config, outdir, options, log, stop):
-        self.task, self.config, self.outdir, self.options, self.log, self.stop = (
-            task, config, outdir, options, log, stop,
+    def __init__(self, task, config, outdir, options, log, stop, interval):
+        self.task, self.config, self.outdir, self.options, self.log, self.stop, self.interval = (
+            task, config, outdir, options, log, stop, interval,
         )  # fmt: skip
-        self.figures = []  # of the steps since the last line of the log
         self.num_bad = 0
-        self.since = time.monotonic()
 
     def run(self, start):
         with Progress(self.config.steps, self.task.name, "step", initial=start) as progress:
@@ -132,8 +141,9 @@ class _Loop:
 
     def _step(self, step):
         torch.manual_seed(derive_seed("step", self.config.seed, step))
+        since = time.monotonic()
         figures = self.task.step(step, generator("step", self.config.seed, step))
-        self.figures.append(figures)
+        self.interval.add(figures, time.monotonic() - since)
         bad = [name for name, value in figures.items() if "loss" in name.lower() and not math.isfinite(value)]
         self.num_bad = self.num_bad + 1 if bad else 0
         if self.num_bad == MAX_BAD_STEPS:
@@ -148,33 +158,26 @@ class _Loop:
         """Log, evaluate, draw and save, the checkpoint last: whatever it covers is then already on disk."""
         config, is_last = self.config, done == self.config.steps
         record = {}
-        if _is_due(done, config.log_every) or is_last:
-            record.update(self._means())
         if config.eval_every and (_is_due(done, config.eval_every) or is_last):
-            record.update(self.task.evaluate(done))
+            with self.interval.spending("evaluation"):
+                record.update(self.task.evaluate(done))
+        if _is_due(done, config.log_every) or is_last:
+            record = {**self.interval.take(), **record}
         if record:
             self.log.write(done, record)
         if config.snapshot_every and (_is_due(done, config.snapshot_every) or is_last):
-            self.task.snapshot(done, self.outdir)
+            with self.interval.spending("snapshot"):
+                self.task.snapshot(done, self.outdir)
         if _is_due(done, config.checkpoint_every) or is_last or self.stop.name:
             self._checkpoint(done)
-
-    def _means(self):
-        names = dict.fromkeys(name for figures in self.figures for name in figures)
-        means = {}
-        for name in names:
-            values = [figures[name] for figures in self.figures if name in figures]
-            means[name] = sum(values) / len(values)
-        now = time.monotonic()
-        means["sec_per_step"] = (now - self.since) / len(self.figures)
-        self.figures, self.since = [], now
-        return means
 
     def _checkpoint(self, done):
         if self.num_bad:
             warnings.warn(f"no checkpoint at step {done}: its losses are not finite", stacklevel=2)
             return
-        write_checkpoint(self.outdir, done, self.task.state_dict(), self.options, self.config.keep)
+        with self.interval.spending("checkpoint"):
+            state, interval = self.task.state_dict(), self.interval.state()
+            write_checkpoint(self.outdir, done, state, self.options, self.config.keep, interval)
 
 
 class _StopSignals:
@@ -226,11 +229,11 @@ def _read_named(outdir, path):
 
 def _settings(task):
     config = getattr(task, "config", None)
-    return to_dict(config) if dataclasses.is_dataclass(config) else {}
+    return without_secrets(to_dict(config)) if dataclasses.is_dataclass(config) else {}
 
 
 def _compare_options(found, options):
-    """Refuse a checkpoint of another task or seed; warn of every other setting that has changed since."""
+    """Refuse a checkpoint of another task or seed, or of other settings where no step is left; else warn of these."""
     if found.options["task"] != options["task"]:
         raise CheckpointError(f"{found.path}: belongs to a training of {found.options['task']}, not {options['task']}")
     seed, new_seed = found.options["run"]["seed"], options["run"]["seed"]
@@ -238,14 +241,19 @@ def _compare_options(found, options):
         raise CheckpointError(f"{found.path}: was trained with --seed {seed}, not {new_seed}")
     before, now = found.options["settings"], options["settings"]
     keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
-    changed = [f"{key} {before.get(key)!r} -> {now.get(key)!r}" for key in keys]
+    changed = ", ".join(f"{key} {before.get(key)!r} -> {now.get(key)!r}" for key in keys)
+    if changed and found.step == options["run"]["steps"]:
+        raise CheckpointError(
+            f"{found.path}: this training ended, at step {found.step}, with other settings ({changed}); choose another "
+            "folder, or raise --steps to go on with the new ones"
+        )
     if changed:
-        warnings.warn(f"resuming {found.path} with other settings: {', '.join(changed)}", stacklevel=3)
+        warnings.warn(f"resuming {found.path} with other settings: {changed}", stacklevel=4)
 
 
 def _load(task, found):
     try:
         task.load_state_dict(found.state)
-    except (KeyError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+    except (KeyError, ValueError, RuntimeError, TypeError, AttributeError, IndexError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise CheckpointError(f"{found.path}: does not fit this task's settings ({reason})") from error

@@ -7,7 +7,9 @@ import cv2
 import pytest
 from click.testing import CliRunner
 
+from styleT2I.edit import main as edit
 from styleT2I.generate import main
+from styleT2I.torch_utils.locking import locked_folder
 from tests.tiny_model import write_tiny_model
 
 
@@ -201,3 +203,87 @@ def test_a_failure_on_the_way_leaves_nothing_half_written(folder, tmp_path, monk
 def test_debug_shows_the_traceback(folder, tmp_path):
     result = generate(folder, tmp_path / "out", "--text", "", "--debug")
     assert type(result.exception).__name__ == "PromptError"
+
+
+def names_in(outdir):
+    return sorted(path.name for path in outdir.iterdir())
+
+
+def test_the_same_command_twice_gives_the_same_files(folder, tmp_path):
+    arguments = ("--text", "he is wearing lipstick", "--seeds", "0-2")
+    assert generate(folder, tmp_path, *arguments, "--explain").exit_code == 0
+    first = {path.name: path.read_bytes() for path in sorted(tmp_path.glob("seed*.png"))}
+    assert generate(folder, tmp_path, *arguments).exit_code == 0
+    assert names_in(tmp_path) == ["generate.json", "grid.png", *first]
+    assert all((tmp_path / name).read_bytes() == data for name, data in first.items())
+    assert json.loads((tmp_path / "generate.json").read_text())["files"] == ["grid.png", *first]
+    assert generate(folder, tmp_path, *arguments[:3], "5,0-3").exit_code == 0  # those seeds and more
+    assert names_in(tmp_path) == ["generate.json", "grid.png", *first, "seed0003.png", "seed0005.png"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--text", "she is smiling", "--seeds", "0-2"],
+        ["--text", "he is wearing lipstick", "--seeds", "3-5"],
+        ["--text", "he is wearing lipstick", "--seeds", "0-2", "--trunc", "0.5"],
+        ["--text", "he is wearing lipstick", "--seeds", "0-2", "--no-adjust"],
+    ],
+)
+def test_another_result_does_not_lie_beside_the_first(folder, tmp_path, arguments):
+    assert generate(folder, tmp_path, "--text", "he is wearing lipstick", "--seeds", "0-2").exit_code == 0
+    before = (tmp_path / "generate.json").read_bytes()
+    assert_one_line_error(generate(folder, tmp_path, *arguments), "holds another result", "'he is wearing lipstick'")
+    assert (tmp_path / "generate.json").read_bytes() == before
+    assert generate(folder, tmp_path, *arguments, "--overwrite", "--seeds", "7").exit_code == 0
+    assert names_in(tmp_path) == ["generate.json", "grid.png", "seed0007.png"]
+
+
+def test_an_edit_does_not_lie_beside_generated_pictures(folder, tmp_path):
+    arguments = ["--model", str(folder), "--device", "cpu", "--seeds", "0", "--set", "hat=1", "--outdir", str(tmp_path)]
+    assert generate(folder, tmp_path, "--text", "she is smiling", "--seeds", "0-1").exit_code == 0
+    assert_one_line_error(CliRunner().invoke(edit, arguments), "holds another result (generate.json: 'she is smiling')")
+    for _ in range(2):
+        assert CliRunner().invoke(edit, [*arguments, "--overwrite"]).exit_code == 0
+        assert names_in(tmp_path) == ["edit.json", "grid.png", "seed0000.png", "strip.png"]
+    assert CliRunner().invoke(edit, arguments).exit_code == 0  # the same again
+
+
+def test_other_sentences_do_not_lie_beside_the_first_files(folder, tmp_path):
+    texts = tmp_path / "texts.txt"
+    texts.write_text("she is smiling\nhe has a beard\n")
+    for _ in range(2):
+        assert generate(folder, tmp_path / "out", "--text-file", str(texts), "--seeds", "0").exit_code == 0
+    texts.write_text("she is smiling\n")
+    assert_one_line_error(generate(folder, tmp_path / "out", "--text-file", str(texts), "--seeds", "0"), "--overwrite")
+    assert names_in(tmp_path / "out") == ["prompt0000", "prompt0001", "prompts.json"]
+    arguments = ("--text-file", str(texts), "--seeds", "0", "--overwrite")
+    assert generate(folder, tmp_path / "out", *arguments).exit_code == 0
+    assert names_in(tmp_path / "out") == ["prompt0000", "prompts.json"]
+
+
+def test_a_folder_where_another_run_is_writing_is_refused(folder, tmp_path):
+    with locked_folder(tmp_path):
+        result = generate(folder, tmp_path, "--text", "she is smiling", "--seeds", "0")
+    assert_one_line_error(result, "is in use: another run is writing there")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("flag", ["--text", "--outdir", "--model", "--t2d", "--text-file"])
+def test_bytes_that_are_no_utf8_are_refused_before_anything_is_drawn(folder, tmp_path, flag, monkeypatch):
+    opened = "styleT2I.generation.pipeline.StyleT2I.from_pretrained"
+    monkeypatch.setattr(opened, lambda *_, **__: pytest.fail("too late"))
+    latin = os.fsdecode(os.fsencode(tmp_path / "smiling ") + b"\xe9")
+    given = {"--text": "she is smiling", "--outdir": str(tmp_path / "out"), flag: latin}
+    arguments = [part for pair in given.items() for part in pair]
+    assert_one_line_error(CliRunner().invoke(main, arguments), "is not UTF-8", "\\xe9")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_record_holds_no_secret_of_an_address(folder, tmp_path, monkeypatch):
+    argv = ["generate", "--t2d", "https://me:pw@host.org/t2d.json?token=SECRET", "--model=hf://o/n", "--text", "a b"]
+    monkeypatch.setattr("sys.argv", argv)
+    assert generate(folder, tmp_path, "--text", "she is smiling", "--seeds", "0").exit_code == 0
+    command = json.loads((tmp_path / "generate.json").read_text())["command"]
+    expected = "python -m styleT2I.generate --t2d https://host.org/t2d.json --model=hf://o/n --text 'a b'"
+    assert command == expected and "SECRET" not in (tmp_path / "generate.json").read_text()

@@ -10,6 +10,7 @@ import torch
 
 from styleT2I.errors import CheckpointError, OutputError, TrainingError
 from styleT2I.torch_utils import files
+from styleT2I.torch_utils.files import temporary_path
 from styleT2I.torch_utils.stats import read_stats
 from styleT2I.training.checkpoints import list_checkpoints, newest_checkpoint, read_checkpoint
 from tests.toy_training import NUM_STEPS, ToyConfig, ToyTask, final_tensors, toy_run
@@ -118,7 +119,7 @@ def test_a_full_disk_leaves_the_previous_checkpoint_intact(tmp_path, monkeypatch
 
 def test_leftovers_of_a_killed_write_are_removed(tmp_path):
     toy_run(tmp_path, steps=3)
-    (tmp_path / "tmp.123.ckpt-00000006.safetensors").write_bytes(b"half")
+    temporary_path(tmp_path / "ckpt-00000006.safetensors").write_bytes(b"half")
     toy_run(tmp_path, steps=6)
     assert not list(tmp_path.glob("tmp.*"))
 
@@ -168,7 +169,20 @@ def test_only_the_newest_checkpoints_are_kept_and_pickle_is_not_needed(tmp_path)
     assert list(state["optimizer"]["state"]) == [0, 1, 2, 3]
 
 
-def test_a_finished_run_only_exports_again(tmp_path):
+def test_a_finished_run_has_nothing_to_do_but_what_was_deleted(tmp_path):
     toy_run(tmp_path, steps=6)
-    task = toy_run(tmp_path, steps=6)
-    assert task.calls == ["setup", "export"]
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.warns(UserWarning, match="already at step 6 of 6; nothing to do"):
+        assert toy_run(tmp_path, steps=6).calls == []
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    (tmp_path / "toy.safetensors").unlink()
+    assert toy_run(tmp_path, steps=6).calls == ["setup", "export"]
+    assert (tmp_path / "toy.safetensors").read_bytes() == before["toy.safetensors"]
+
+
+def test_a_finished_run_is_not_taken_for_one_of_other_settings(tmp_path):
+    toy_run(tmp_path, steps=6)
+    with pytest.raises(CheckpointError, match="this training ended, at step 6, with other settings .lr 0.01 -> 0.02"):
+        toy_run(tmp_path, steps=6, task=ToyTask(ToyConfig(lr=0.02)))
+    with pytest.warns(UserWarning, match="with other settings: lr 0.01 -> 0.02"):
+        toy_run(tmp_path, steps=9, task=ToyTask(ToyConfig(lr=0.02)))

@@ -19,6 +19,7 @@ from styleT2I.generation.systems import TextGAN, open_text_gan
 from styleT2I.metrics.attributes import success
 from styleT2I.metrics.r_precision import draw_candidates, r_precision
 from styleT2I.statistics.intervals import bootstrap_spread, wilson_interval
+from styleT2I.torch_utils.batching import rows_alone
 from styleT2I.torch_utils.images import from_uint8, to_uint8
 from styleT2I.torch_utils.seeding import generator, latents_of_seeds
 
@@ -52,16 +53,16 @@ class StyleReader:
     def read(self, image: torch.Tensor) -> torch.Tensor:
         """The z [N, z_dim] of pictures [N, 3, R, R] in [-1, 1], on the CPU."""
         device = self.system.model.device
-        return torch.cat([self.encoder(part.to(device)).cpu() for part in image.split(_BATCH_SIZE)])
+        return rows_alone(lambda rows: self.encoder(rows).cpu(), _BATCH_SIZE, image.to(device))
 
     @torch.no_grad()
     def transfer(self, image: torch.Tensor, prompts: Sequence[Prompt]) -> torch.Tensor:
-        """Sentence k in the style of picture k: [N, 3, R, R] in [-1, 1], on the CPU."""
-        device, texts = self.system.model.device, [prompt.text for prompt in prompts]
-        (features,) = self.system.features(texts)
-        parts = zip(image.split(_BATCH_SIZE), features.split(_BATCH_SIZE), strict=True)
-        network = self.system.network
-        return torch.cat([transfer_style(network, self.encoder, rows.to(device), said).cpu() for rows, said in parts])
+        """Sentence k in the style of picture k: [N, 3, R, R] in [-1, 1], on the CPU; no row depends on another."""
+        (features,) = self.system.features([prompt.text for prompt in prompts])
+        return rows_alone(self._transfer, _BATCH_SIZE, image.to(self.system.model.device), features)
+
+    def _transfer(self, image, features):
+        return transfer_style(self.system.network, self.encoder, image, features).cpu()
 
 
 @torch.no_grad()

@@ -15,14 +15,13 @@ import torch
 
 from styleT2I.attributes.compositions import composition_name, read_composition
 from styleT2I.attributes.vocabulary import Vocabulary
-from styleT2I.config import read_bytes, suggestion
+from styleT2I.config import MAX_SEED, read_bytes, suggestion
 from styleT2I.errors import ConfigError, DataError
 from styleT2I.fairness.plan import AuditPlan
 from styleT2I.torch_utils.images import MAX_BYTES, SUFFIXES, centre_crop_resize, check_image, load_image
 
 __all__ = ["ImagesSubject"]
 
-_MAX_SEED = 2**63 - 1
 
 
 class Row(NamedTuple):
@@ -121,8 +120,8 @@ def _row(number, named, table):
     file, seed = named["file"].replace("\\", "/"), named.get("seed", "")
     if not file or "\0" in file or Path(file).is_absolute() or ".." in Path(file).parts:
         raise DataError(f"{table}, line {number}: {file[:80]!r} is not a file below the folder of pictures")
-    if seed and (not re.fullmatch("[0-9]{1,19}", seed, re.ASCII) or int(seed) > _MAX_SEED):
-        raise DataError(f"{table}, line {number}: the seed {seed[:40]!r} is not an integer from 0 to {_MAX_SEED}")
+    if seed and (not re.fullmatch("[0-9]{1,19}", seed, re.ASCII) or int(seed) > MAX_SEED):
+        raise DataError(f"{table}, line {number}: the seed {seed[:40]!r} is not an integer from 0 to {MAX_SEED}")
     return Row(number, Path(file).as_posix(), named.get("prompt", ""), named.get("composition", ""),
                int(seed) if seed else None)  # fmt: skip
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from styleT2I.errors import CheckpointError, StyleT2IError, guarded
-from styleT2I.formats.component import Component, read_component
+from styleT2I.formats.component import Component, manifest_path, read_component
 from styleT2I.formats.foreign.attngan import (
     is_attngan,
     is_damsm_image,
@@ -94,6 +94,15 @@ def _read_foreign(path, which):
     check_finite(reading.state_dict, path)
     info = {"format": known.name, **reading.info}
     return Component(reading.kind, reading.config, reading.state_dict, None, info, path, sha256_file(path))
+
+
+def network_sha256(path: str | Path) -> str:
+    """The `sha256` that `read_network` gives of a file, without a look at its tensors; errors as there."""
+    path = Path(path)
+    if not is_component(path):
+        return sha256_file(path)
+    is_model = (path / MANIFEST).is_file()
+    return sha256_file(manifest_path(read_model_folder(path).file("generator") if is_model else path))
 
 
 def format_of(tree) -> Format | None:

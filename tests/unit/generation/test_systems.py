@@ -11,7 +11,8 @@ from styleT2I.generation.adjustment import AdjustmentConfig
 from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.generation.systems import StyleT2ISystem, TextGAN, open_text_gan
-from tests.tiny_model import tiny_clip, write_tiny, write_tiny_model
+from tests.foreign_files import write_rosinality
+from tests.tiny_model import tiny_clip, tiny_generator, write_tiny, write_tiny_model
 from tests.tiny_systems import MAX_WORDS, WORDS, tiny_network, write_system
 
 SENTENCES = ("she is smiling", "he is wearing glasses and a hat")
@@ -124,3 +125,35 @@ def test_a_text_encoder_of_another_width_is_refused():
     wide = TextEncoder(TextEncoderConfig(WORDS, embedding_dim=4, text_dim=10)).eval()
     with pytest.raises(CheckpointError, match="text_dim"):
         TextGAN(Model({"attngan": tiny_network("attngan"), "text_encoder": wide}, device="cpu"), "attngan")
+
+
+@pytest.mark.parametrize("seeds", [[-1], [2**63], [0.5], ["1"], None])
+def test_seeds_that_are_none_are_refused_alike(system, seeds):
+    drawer = system.pipeline if isinstance(system, StyleT2ISystem) else system
+    with pytest.raises(ConfigError, match="integer"):
+        drawer.generate(SENTENCES[0], seeds=seeds)
+    assert len(drawer.generate(SENTENCES[0], seeds=[2**63 - 1]).images_u8) == 1
+
+
+def test_bytes_that_are_no_utf8_are_refused(system):
+    with pytest.raises(PromptError, match="has bytes that are not UTF-8; type it anew"):
+        system.understand("she is smiling \udce9")
+
+
+def test_the_hashes_of_networks_that_nothing_asked_for_are_those_they_have_once_loaded(tmp_path):
+    folder = write_tiny_model(tmp_path)
+    model = Model.from_pretrained(folder, device="cpu")
+    before = model.describe(unused=True)
+    assert model.describe()["components"] == {}
+    for role in model.sources:
+        model.network(role)
+    assert before == model.describe() == model.describe(unused=True)
+    assert len(before["components"]) == 5 and all(len(sha256) == 64 for sha256 in before["components"].values())
+
+
+def test_the_hash_of_a_foreign_file_needs_no_look_at_its_tensors(tmp_path):
+    write_rosinality(tmp_path / "G.pt", G_ema=tiny_generator(architecture="skip"))
+    model = Model({"generator": tmp_path / "G.pt", "clip": tiny_clip()}, device="cpu")
+    before = model.describe(unused=True)
+    model.network("generator")
+    assert before["components"] == {"generator": model.describe()["components"]["generator"], "clip": None}
