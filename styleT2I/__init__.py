@@ -11,8 +11,8 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "StyleT2I": "styleT2I.generation.pipeline",
     "StyleT2IError": "styleT2I.errors",
-    "load_clip": "styleT2I.loading",
-    "load_network": "styleT2I.loading",
+    "load_clip": "styleT2I.generation.loading",
+    "load_network": "styleT2I.generation.loading",
     "load_vocabulary": "styleT2I.attributes.vocabulary",
     "open_dataset": "styleT2I.data.dataset",
 }

@@ -214,8 +214,8 @@ def _read_calibration(path, plan, vocabulary):
 
 def _keep_options(outdir):
     """Keep what a run was told beside its cells, for the command in a report, but for what shards may differ in."""
-    from styleT2I.records import without_secrets
     from styleT2I.torch_utils.files import write_json_atomic
+    from styleT2I.torch_utils.records import without_secrets
 
     context = click.get_current_context()
     is_elsewhere = context.params["images"] or context.params["function"]

@@ -77,9 +77,9 @@ def main(settings, seeds, latents, strip, strip_range, strip_steps, model, gener
     from styleT2I.formats.latents import read_latents
     from styleT2I.generation.explain import strip_strengths, strip_u8
     from styleT2I.generation.pipeline import StyleT2I
-    from styleT2I.records import recorded_command
-    from styleT2I.result_folder import result_folder
     from styleT2I.torch_utils.images import save_png
+    from styleT2I.torch_utils.records import recorded_command
+    from styleT2I.torch_utils.result_folder import result_folder
 
     pipeline = StyleT2I.from_pretrained(model, device=device, precision=precision, generator=generator, a2d=a2d)
     given = read_latents(latents) if latents else seeds

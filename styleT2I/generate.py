@@ -95,7 +95,7 @@ def main(text, text_file, model, seeds, trunc, noise_mode, explain, columns, dev
             draw(prompts[0], Path(outdir), progress)
         _say_what_is_next(outdir, len(seeds), explain, text_gan)
         return
-    from styleT2I.result_folder import indexed_folders
+    from styleT2I.torch_utils.result_folder import indexed_folders
 
     folders = {f"prompt{number:04d}": prompt for number, prompt in enumerate(prompts)}
     requests = {folder: _request(pipeline, prompt, seeds, settings) for folder, prompt in folders.items()}
@@ -128,7 +128,7 @@ def _adjustment(adjust, **options):
         return None
     if adjust is None and not given:
         return "auto"
-    from styleT2I.adjustment_config import AdjustmentConfig
+    from styleT2I.generation.adjustment_config import AdjustmentConfig
 
     return AdjustmentConfig(**given)
 
@@ -210,9 +210,9 @@ def _request(pipeline, prompt, seeds, settings) -> dict:
 
 def _draw(pipeline, prompt, outdir, progress, *, seeds, settings, ncol, explain, overwrite) -> None:
     """Write the PNG of every seed, the pictures of the first ones and the JSON; all of them or none."""
-    from styleT2I.records import recorded_command
-    from styleT2I.result_folder import result_folder
     from styleT2I.torch_utils.images import save_png
+    from styleT2I.torch_utils.records import recorded_command
+    from styleT2I.torch_utils.result_folder import result_folder
 
     request = _request(pipeline, prompt, seeds, settings)
     with result_folder(outdir, RECORD, request, overwrite=overwrite) as staging:

@@ -53,7 +53,7 @@ def main(model, vocabulary, name, half, licence, outdir, **components):
     if not given and model is None:
         raise click.UsageError("name at least one component, for example --generator runs/generator/generator.json")
     from styleT2I.generation.model import Model
-    from styleT2I.trained_vocabulary import take_vocabulary
+    from styleT2I.generation.trained_vocabulary import take_vocabulary
 
     packaged = Model(given, device="cpu") if model is None else Model.from_pretrained(model, device="cpu", **given)
     if vocabulary == "none":

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 
 import torch
 
-from styleT2I.adjustment_config import METHODS, AdjustmentConfig
+from styleT2I.generation.adjustment_config import METHODS, AdjustmentConfig
 from styleT2I.generation.step_search import Goals, search_steps
 
 __all__ = ["METHODS", "Adjusted", "AdjustmentConfig", "adjust"]

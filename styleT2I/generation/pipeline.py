@@ -20,11 +20,11 @@ from styleT2I.attributes.wording.sentences import phrase
 from styleT2I.errors import ConfigError
 from styleT2I.formats.model_folder import SYSTEMS
 from styleT2I.generation.adjustment import Adjusted, AdjustmentConfig, adjust
+from styleT2I.generation.arguments import checked_adjustment, checked_noise_mode, checked_psi, prompt_of
 from styleT2I.generation.edit_arguments import calibrated_steps, given_latents, named_strengths
 from styleT2I.generation.model import Model
 from styleT2I.generation.observers import open_observer
 from styleT2I.generation.results import EditResult, Result, attributes_found
-from styleT2I.generation_arguments import checked_adjustment, checked_noise_mode, checked_psi, prompt_of
 from styleT2I.metrics.attributes import encode_requests
 from styleT2I.sources.hub import upload
 from styleT2I.torch_utils.batching import each_alone, rows_alone

@@ -18,11 +18,11 @@ from styleT2I.formats.foreign.attngan import with_dictionary
 from styleT2I.formats.foreign.registry import read_network
 from styleT2I.formats.model_folder import MANIFEST, ROLES, SYSTEMS, read_model_folder
 from styleT2I.generation.adjustment import AdjustmentConfig
+from styleT2I.generation.arguments import prompt_of
 from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.generation.results import GRID_FACE_SIZE, Images, versions
 from styleT2I.generation.sentence_encoders import ClipReader, DamsmReader, FileReader, WordReader
-from styleT2I.generation_arguments import prompt_of
 from styleT2I.sources.resolve import MODEL, resolve
 from styleT2I.torch_utils.batching import in_micro_batches, rows_alone
 from styleT2I.torch_utils.images import from_uint8, make_grid_u8, to_uint8

@@ -12,8 +12,8 @@ import torch
 
 from styleT2I.data.writer import write_folder_dataset
 from styleT2I.errors import OutputError
-from styleT2I.result_folder import indexed_folders, result_folder
 from styleT2I.torch_utils.locking import LOCK, is_in_use, locked_folder
+from styleT2I.torch_utils.result_folder import indexed_folders, result_folder
 from styleT2I.torch_utils.staging import staged_folder
 
 RECORD = "generate.json"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import yaml
 
+from styleT2I.fairness.report.columns import cell_of, columns_of, heading, is_pair, shown_value, spaced
 from styleT2I.fairness.report.comparisons import share_cell
 from styleT2I.fairness.report.markup import data_uri, details, scrolled, section, table, tag
 from styleT2I.fairness.report.wording import interval, method_notes, percent
-from styleT2I.fairness.report_columns import cell_of, columns_of, heading, is_pair, shown_value, spaced
 from styleT2I.statistics.intervals import wilson_interval
 from styleT2I.torch_utils.words import counted
 

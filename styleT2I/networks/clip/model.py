@@ -12,8 +12,8 @@ from torch.nn import functional as F
 
 from styleT2I.config import suggestion
 from styleT2I.errors import ConfigError
+from styleT2I.networks.clip.small import build_small
 from styleT2I.networks.clip.tokenizers import Tokenizer, build_tokenizer
-from styleT2I.networks.clip_small import build_small
 
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)

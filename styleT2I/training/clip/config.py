@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from styleT2I.config import from_dict, suggestion
 from styleT2I.data.degrade import DegradeConfig
 from styleT2I.errors import ConfigError
-from styleT2I.training.word_list import is_minifaces
+from styleT2I.training.clip.word_list import is_minifaces
 
 TUNES = ("all", "paper", "release")  # which tensors train; see training.clip_tuning
 AUGMENTS = ("light", "crop", "none")

@@ -28,9 +28,9 @@ from styleT2I.torch_utils.images import save_png
 from styleT2I.torch_utils.seeding import derive_seed
 from styleT2I.training.clip.config import CLIPTrainConfig, scratch_model
 from styleT2I.training.clip.tuning import train_only
+from styleT2I.training.clip.word_list import word_list
 from styleT2I.training.losses import clip_contrastive_loss
 from styleT2I.training.optimisation import warmup_cosine
-from styleT2I.training.word_list import word_list
 
 MAX_LOGIT_SCALE = math.log(100)  # of CLIP's own training and of the paper's fine-tuning
 

@@ -16,13 +16,15 @@ from styleT2I.config import to_dict
 from styleT2I.data.augment import ClipAugmentation, draw_augmentation
 from styleT2I.errors import ConfigError
 from styleT2I.formats.component import write_component
+from styleT2I.generation.loading import open_segmenter
 from styleT2I.generation.observers import ZeroShotLogits
-from styleT2I.loading import open_segmenter
 from styleT2I.networks.directions import AttributeToDirection
 from styleT2I.torch_utils.images import save_png
 from styleT2I.torch_utils.seeding import generator
 from styleT2I.training.directions.a2d_config import A2DConfig
 from styleT2I.training.directions.a2d_evaluation import A2DEvaluation, calibrate_strengths, direction_grid
+from styleT2I.training.directions.estimate import Estimate, measure
+from styleT2I.training.directions.micro_batches import accumulate_gradients
 from styleT2I.training.directions.setup import (
     build_direction_network,
     free_norm,
@@ -30,14 +32,12 @@ from styleT2I.training.directions.setup import (
     sample_w,
     unedited_features,
 )
-from styleT2I.training.estimate import Estimate, measure
 from styleT2I.training.losses import (
     norm_penalty_loss,
     semantic_matching_loss,
     spatial_constraint_loss,
     verdict_keep_loss,
 )
-from styleT2I.training.micro_batches import accumulate_gradients
 from styleT2I.training.optimisation import descend_by
 
 

@@ -19,6 +19,8 @@ from styleT2I.generation.observers import ZeroShotLogits
 from styleT2I.networks.directions import TextToDirection
 from styleT2I.torch_utils.images import save_png
 from styleT2I.torch_utils.seeding import generator
+from styleT2I.training.directions.estimate import Estimate, measure
+from styleT2I.training.directions.micro_batches import accumulate_gradients
 from styleT2I.training.directions.rival_captions import RivalCaptions
 from styleT2I.training.directions.setup import (
     build_direction_network,
@@ -29,9 +31,7 @@ from styleT2I.training.directions.setup import (
 )
 from styleT2I.training.directions.t2d_config import T2DConfig
 from styleT2I.training.directions.t2d_evaluation import T2DEvaluation, sample_grid
-from styleT2I.training.estimate import Estimate, measure
 from styleT2I.training.losses import attribute_flip_loss, clip_contrastive_loss, norm_penalty_loss, verdict_keep_loss
-from styleT2I.training.micro_batches import accumulate_gradients
 from styleT2I.training.optimisation import descend_by
 
 

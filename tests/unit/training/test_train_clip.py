@@ -30,8 +30,8 @@ from styleT2I.training.clip import config as clip_config
 from styleT2I.training.clip.config import preset_config, scratch_model
 from styleT2I.training.clip.task import MAX_LOGIT_SCALE, CLIPTask, load_clip, steps_of_epochs
 from styleT2I.training.clip.tuning import tuned_names
+from styleT2I.training.clip.word_list import word_list
 from styleT2I.training.engine import RunConfig, run
-from styleT2I.training.word_list import word_list
 
 DATA = "minifaces:balanced/train:16"
 TEST = "minifaces:balanced/test:16"

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from styleT2I.torch_utils.memory import memory_in_use, memory_left
-from styleT2I.training.estimate import Estimate, measure
+from styleT2I.training.directions.estimate import Estimate, measure
 
 MB = 10**6
 COSTS = Estimate(

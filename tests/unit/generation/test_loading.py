@@ -5,7 +5,7 @@ import torch
 
 import styleT2I
 from styleT2I.errors import CheckpointError, DownloadError
-from styleT2I.loading import load_clip, load_network, open_segmenter
+from styleT2I.generation.loading import load_clip, load_network, open_segmenter
 from styleT2I.networks.faces.region_sources import FixedRegions
 from styleT2I.networks.faces.regions import RegionFinder
 from styleT2I.networks.stylegan2.generator import Generator
