@@ -29,7 +29,7 @@ def run(*commands):
     """Each command's [status, stderr, whether torch is there then], and all modules of the process."""
     done = subprocess.run([sys.executable, "-c", _RUN, json.dumps(commands)], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout)
+    result = json.loads(done.stdout.splitlines()[-1])  # after what the commands themselves print
     return result["lines"], result["modules"]
 
 
