@@ -10,7 +10,7 @@ from pathlib import Path
 from styleT2I.config import suggestion
 from styleT2I.errors import ConfigError
 
-BUILT_IN = ("minifaces", "celeba", "cub")
+BUILT_IN = ("portraits", "minifaces", "celeba", "cub")
 FORMAT_VERSION = 1
 VERBS = ("noun", "adjective", "is", "has", "wears")
 _FOLDER = Path(__file__).parent
