@@ -5,24 +5,28 @@ from __future__ import annotations
 import numpy as np
 
 from styleT2I.data.portraits import strands as st
+from styleT2I.data.portraits.camera import place_camera
+from styleT2I.data.portraits.colours import smoothstep
 from styleT2I.data.portraits.hair_colours import hair_albedo
-from styleT2I.data.portraits.hair_styles import Layer, layers, smoothstep
-from styleT2I.data.portraits.mesh import Mesh, Paint, make_mesh
+from styleT2I.data.portraits.hair_styles import Layer, layers
+from styleT2I.data.portraits.head import Head
+from styleT2I.data.portraits.mesh import Mesh, Paint, join, make_mesh
 from styleT2I.data.portraits.scalp import base_head, draw_roots, hairline, inside
 from styleT2I.data.portraits.scene import Scene
 from styleT2I.data.portraits.surface import unit
 from styleT2I.data.portraits.warp import Warp
-from torch_utils.seeding import derive_seed
+from styleT2I.torch_utils.seeding import derive_seed
 
 CENTRE = np.array([0, 7.55, 0.5], np.float32)
 ROUGHNESS = 0.42
 
 
-def hair(head, scene: Scene, eye: np.ndarray, detail: float = 1.0) -> list[Mesh]:
-    """Return the scene's hair as ribbons that face the camera at `eye` [3]; `detail` scales the number of strands."""
+def hair(head: Head, scene: Scene, detail: float = 0.5) -> Mesh:
+    """Return the scene's hair as ribbons that face the camera; `detail` scales the number of strands."""
+    eye = place_camera(head.anchors, scene).position
     warp = Warp(head.canonical, head.mesh.vertices)
     rng = np.random.default_rng(derive_seed(scene.seed, "hair"))
-    return [_drawn(layer, scene, warp, eye, detail, rng) for layer in layers(scene)]
+    return join([_drawn(layer, scene, warp, eye, detail, rng) for layer in layers(scene)])
 
 
 def _drawn(layer: Layer, scene: Scene, warp, eye: np.ndarray, detail: float, rng: np.random.Generator) -> Mesh:
@@ -46,7 +50,7 @@ def grown(layer: Layer, detail: float, rng: np.random.Generator) -> tuple[np.nda
     lift = layer.lift_at(roots.points) if callable(layer.lift_at) else layer.lift_at
     growth = st.Growth(
         layer.length_at(roots.points) * rng.uniform(0.85, 1.1, layer.guides), np.clip(lift + rng.normal(0, 0.06, layer.guides), 0, 1),
-        layer.stiffness, layer.hold, layer.hold_tip, layer.gravity, layer.height[0] + (layer.height[1] - layer.height[0]) * level,
+        layer.stiffness, layer.hold, layer.hold_tip, layer.gravity, layer.height[0] + (layer.height[1] - layer.height[0]) * level, layer.reach,
     )  # fmt: skip
     guides = st.grow(base_head().surface, roots.points, roots.normals, growth, layer.comb, layer.fence, layer.steps)
     number = int(layer.children * detail)
@@ -88,7 +92,7 @@ def strand_colours(albedo: np.ndarray, shape: tuple[int, int], owner: np.ndarray
     return (albedo * (own * along)[..., None]).astype(np.float32)
 
 
-def scalp_paint(head, scene: Scene) -> Paint:
+def scalp_paint(head: Head, scene: Scene) -> Paint:
     """Return the hair colour laid on the skin below the hair, soft at the hairline."""
     distance = inside(head.canonical, hairline(scene.receding, 0.0 if scene.is_male else -0.15))
     soft = 0.14 if scene.hair_style == "buzz" else 0.09

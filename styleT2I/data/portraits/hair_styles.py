@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from styleT2I.data.portraits.colours import smoothstep
 from styleT2I.data.portraits.scalp import AXIS_Z, azimuth, base_head, hairline, inside
 from styleT2I.data.portraits.scene import Scene
 from styleT2I.data.portraits.strands import Comb, Fence
@@ -36,6 +37,7 @@ class Layer:
     hold_tip: float = 0.3
     gravity: float = 0.3
     height: tuple[float, float] = (0.01, 0.08)
+    reach: float = 0.1
     ends: float | None = None
     ragged: float = 0.05
     clump: float = 0.4
@@ -46,12 +48,6 @@ class Layer:
     curl: tuple[float, float, float] | None = None
     shade: float = 1.0
     parting: float | None = None  # x of a line that no strand of the layer crosses
-
-
-def smoothstep(low: float, high: float, values: np.ndarray) -> np.ndarray:
-    """Return 0 below `low`, 1 above `high`, smooth between; `low` may be above `high`."""
-    t = np.clip((values - low) / (high - low), 0, 1)
-    return t * t * (3 - 2 * t)
 
 
 def scalp_density(scene: Scene, feather: float = 0.10) -> np.ndarray:

@@ -11,8 +11,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from styleT2I.data.portraits.asset import load_asset, subdivision
-from styleT2I.data.portraits.mesh import smooth_normals, triangles
+from styleT2I.data.portraits import head
+from styleT2I.data.portraits.mesh import smooth_normals
+from styleT2I.data.portraits.regions import region_masks
 from styleT2I.data.portraits.surface import Surface
 
 AXIS_Z = 0.45
@@ -65,12 +66,10 @@ class BaseHead:
 @lru_cache(maxsize=1)
 def base_head() -> BaseHead:
     """Return the base head, made once a process."""
-    body = subdivision("body", 1)
-    vertices = (body.matrix @ load_asset().vertices).astype(np.float32)
-    faces = triangles(body.quads)
+    vertices, faces = head.base_head()
+    vertices = vertices.astype(np.float32)
     normals = smooth_normals(vertices, faces)
-    ears = body.matrix @ load_asset().masks["ears"]
-    skin = ears < 0.3
+    skin = (region_masks()["ears"] < 0.3) & (region_masks()["inside_mouth"] < 0.5)
     return BaseHead(vertices, normals, faces, Surface(vertices[skin], normals[skin]))
 
 
@@ -86,12 +85,12 @@ class Roots:
 
 def draw_roots(density: np.ndarray, count: int, rng: np.random.Generator) -> Roots:
     """Return up to `count` roots spread evenly over the base head where `density` [V] (0 ... 1) is, by area."""
-    head = base_head()
-    corners = head.vertices[head.faces]
+    base = base_head()
+    corners = base.vertices[base.faces]
     area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
-    total = np.cumsum(area * density[head.faces].mean(1))
+    total = np.cumsum(area * density[base.faces].mean(1))
     at = (np.arange(count) + rng.random(count)) / count * total[-1]
-    triangle = np.minimum(np.searchsorted(total, at), len(head.faces) - 1)
+    triangle = np.minimum(np.searchsorted(total, at), len(base.faces) - 1)
     a, b = np.sqrt(rng.random(count)), rng.random(count)
     weights = np.stack([1 - a, a * (1 - b), a * b], 1).astype(np.float32)
     return roots_at(triangle, weights)
@@ -99,7 +98,7 @@ def draw_roots(density: np.ndarray, count: int, rng: np.random.Generator) -> Roo
 
 def roots_at(triangle: np.ndarray, weights: np.ndarray) -> Roots:
     """Return the roots of the given triangles and barycentric weights."""
-    head = base_head()
-    index = head.faces[triangle]
-    points, normals = (np.einsum("nk,nki->ni", weights, values[index]) for values in (head.vertices, head.normals))
+    base = base_head()
+    index = base.faces[triangle]
+    points, normals = (np.einsum("nk,nki->ni", weights, values[index]) for values in (base.vertices, base.normals))
     return Roots(triangle, weights, points, normals / np.linalg.norm(normals, axis=1, keepdims=True))

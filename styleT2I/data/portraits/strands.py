@@ -29,27 +29,39 @@ class Growth:
     hold_tip: float
     gravity: float
     height: np.ndarray | float  # dm above the skin that a strand keeps once it has left its root
+    reach: float = 0.1  # dm beyond `height` at which the comb no longer has a hold
 
 
 def grow(surface: Surface, roots: np.ndarray, normals: np.ndarray, growth: Growth, comb: Comb, fence: Fence | None,
          steps: int) -> np.ndarray:  # fmt: skip
-    """Return strands [N, steps, 3] that follow comb and gravity with inertia and stay outside the surface."""
+    """Return strands [N, steps, 3] that follow comb and gravity with inertia and stay outside the surface.
+
+    The comb works along the skin: only the tangential part of its direction counts, and less the farther a strand is
+    off the skin.
+    """
     stride = (np.broadcast_to(growth.length, len(roots)) / (steps - 1))[:, None]
     lift = np.broadcast_to(growth.lift, len(roots))[:, None]
-    direction = unit(lift * normals + (1 - lift) * unit(comb(roots, 0.0)))
-    strands = [roots]
+    direction = unit(lift * normals + (1 - lift) * unit(along(comb(roots, 0.0), normals)))
+    strands, distance = [roots], np.zeros(len(roots))
     for k in range(1, steps):
-        share = k / (steps - 1)
-        here = strands[-1]
-        hold = growth.hold + (growth.hold_tip - growth.hold) * share
-        wanted = hold * unit(comb(here, share)) + growth.gravity * DOWN
+        share, here = k / (steps - 1), strands[-1]
+        off = np.exp(-np.maximum(distance - growth.height, 0) / growth.reach)[:, None]
+        hold = (growth.hold + (growth.hold_tip - growth.hold) * share) * off
+        wanted = hold * unit(along(comb(here, share), normals)) + growth.gravity * DOWN
         direction = unit(growth.stiffness * direction + (1 - growth.stiffness) * wanted)
         clearance = np.minimum(growth.height, 0.5 * k * stride[:, 0] + 0.004)
-        there = surface.push_out(here + stride * direction, clearance)
+        there, normals, distance = surface.pushed_out(here + stride * direction, clearance)
         there = there if fence is None else fence(there)
-        direction = unit(there - here)
-        strands.append(here + np.clip(np.linalg.norm(there - here, axis=1)[:, None], 0.5 * stride, 1.25 * stride) * direction)
+        moved = there - here
+        length = np.linalg.norm(moved, axis=1)[:, None]
+        direction = moved / np.maximum(length, 1e-6)
+        strands.append(here + np.clip(length, 0.5 * stride, 1.25 * stride) * direction)
     return np.stack(strands, 1).astype(np.float32)
+
+
+def along(directions: np.ndarray, normals: np.ndarray) -> np.ndarray:
+    """Return the tangential part of directions [N, 3] on a surface with the given normals [N, 3]."""
+    return directions - np.einsum("ni,ni->n", directions, normals)[:, None] * normals
 
 
 def multiply(guides: np.ndarray, roots: np.ndarray, clump: float, spread: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -13,18 +13,6 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
 
 
-def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Return the area-weighted normals [V, 3] of a mesh of triangles or quads [F, 3 or 4]."""
-    a, b, c = (vertices[faces[:, k]] for k in (0, 1, 2))
-    d = vertices[faces[:, -1]]
-    face = np.cross(c - a, d - b) if faces.shape[1] == 4 else np.cross(b - a, c - a)
-    total = np.empty_like(vertices)
-    for axis in range(3):
-        weights = np.repeat(face[:, axis], faces.shape[1])
-        total[:, axis] = np.bincount(faces.ravel(), weights, minlength=len(vertices))
-    return unit(total)
-
-
 @dataclass(frozen=True)
 class Surface:
     """Points [V, 3] of a closed skin with outward normals [V, 3]."""
@@ -42,7 +30,8 @@ class Surface:
         normals = self.normals[index]
         return normals, np.einsum("...i,...i", points - self.points[index], normals)
 
-    def push_out(self, points: np.ndarray, clearance: np.ndarray | float) -> np.ndarray:
-        """Return the points [..., 3] moved along the normals until they are `clearance` [...] outside."""
+    def pushed_out(self, points: np.ndarray, clearance: np.ndarray | float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return (points [..., 3] moved out until they are `clearance` outside, normals there, distances from the skin)."""
         normals, distance = self.nearest(points)
-        return points + normals * np.maximum(clearance - distance, 0)[..., None]
+        outside = np.maximum(clearance, distance)
+        return points + normals * (outside - distance)[..., None], normals, outside
