@@ -182,7 +182,7 @@ def _worn(draw: Streams, attributes: Mapping[str, bool]) -> dict:
     if clothes == "suit":
         garment = draw.hue("clothes colour", (0.0, 0.4), (0.08, 0.34))
     return {
-        "glasses": draw.favourite("glasses", _GLASSES_WEIGHTS) if has("Eyeglasses") else "none",
+        "glasses": _glasses(draw, has("Heavy_Makeup")) if has("Eyeglasses") else "none",
         "glasses_size": draw.uniform("glasses size", 0, 1),
         "glasses_colour": draw.near("glasses shade", draw.pick("glasses colour", _FRAMES), 0.25),
         "hat": kind("hat", s.HATS, "Wearing_Hat"),
@@ -200,7 +200,9 @@ def _worn(draw: Streams, attributes: Mapping[str, bool]) -> dict:
     }
 
 
-_GLASSES_WEIGHTS = {"round": 1.0, "square": 1.2, "browline": 0.8, "aviator": 0.8, "sunglasses": 0.5}
+def _glasses(draw: Streams, are_eyes_made_up: bool) -> str:
+    dark = 0.0 if are_eyes_made_up else 0.5  # they would hide the eyes
+    return draw.favourite("glasses", {"round": 1.0, "square": 1.2, "browline": 0.8, "aviator": 0.8, "sunglasses": dark})
 
 
 def _person(draw: Streams) -> dict:

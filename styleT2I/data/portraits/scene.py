@@ -33,6 +33,8 @@ NUM_SHAPE, NUM_ASYMMETRY = 40, 8
 PALE_BELOW, DARK_ABOVE = 0.16, 0.62  # of `skin_tone`
 YOUNG_BELOW = 44.0  # years
 
+WORLD_VERSION = 1  # goes up when the same seed shows another picture: sets rendered before are not continued
+
 Colour = tuple[float, float, float]  # sRGB in 0 ... 1
 
 
