@@ -9,7 +9,7 @@ _SHEET = (12, 5)  # columns and rows of the contact sheet
 
 @command("portraits")
 @click.argument("specs", nargs=-1, metavar="[SPEC]...")
-@click.option("--outdir", type=click.Path(file_okay=False), metavar="DIR", help="Folder to write to (the user's cache).")
+@click.option("--outdir", type=click.Path(file_okay=False), metavar="DIR", help="Folder; default: the user's cache.")
 @click.option("--num", default=1000, type=click.IntRange(1), help="Number of pictures.")
 @click.option("--start", default=0, type=click.IntRange(0), help="Index of the first picture.")
 @click.option(
@@ -27,9 +27,9 @@ def main(specs, outdir, num, start, distribution, split, resolution, workers, im
     """Render a captioned, labelled and segmented world of three-dimensional faces.
 
     Each SPEC is DISTRIBUTION/SPLIT:NUM, such as biased/train:10000, and goes to the user's cache, one after the other,
-    where portraits:SPEC finds it; without a SPEC the options say what to render. A folder holds images/, masks/ (parts),
-    attributes.csv, captions.json, scenes.npz, records.jsonl, dataset.json and contact-sheet.png. Pictures that are there
-    are kept: call the same command again after an interruption.
+    where portraits:SPEC finds it; without a SPEC the options say what to render. A folder holds images/, masks/ of
+    parts, attributes.csv, captions.json, scenes.npz, records.jsonl, dataset.json and contact-sheet.png. Pictures that
+    are there are kept: call the same command again after an interruption.
     """
     from styleT2I.attributes.compositions import read_composition
     from styleT2I.attributes.vocabulary import load_vocabulary

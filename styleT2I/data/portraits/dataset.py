@@ -98,8 +98,8 @@ class Portraits:
             record = self._records[index]
             path = self.folder / "images" / record.file
             image = centre_crop_resize(decode_image(_read(path), path), self.resolution)
-            mask = _read_parts(self.folder / "masks" / f"{record.name}.png", self.resolution) if self.with_masks else None
-            self._pixels[index] = image, mask
+            mask_path = self.folder / "masks" / f"{record.name}.png"
+            self._pixels[index] = image, _read_parts(mask_path, self.resolution) if self.with_masks else None
         return self._pixels[index]
 
 
