@@ -5,72 +5,80 @@ from __future__ import annotations
 import numpy as np
 
 from styleT2I.data.portraits import strands as st
-from styleT2I.data.portraits.camera import place_camera
 from styleT2I.data.portraits.colours import smoothstep
+from styleT2I.data.portraits.fitting import Fitting
 from styleT2I.data.portraits.hair_colours import hair_albedo
-from styleT2I.data.portraits.hair_styles import Layer, layers
-from styleT2I.data.portraits.head import Head
-from styleT2I.data.portraits.mesh import Mesh, Paint, join, make_mesh
-from styleT2I.data.portraits.scalp import base_head, draw_roots, hairline, inside
-from styleT2I.data.portraits.scene import Scene
+from styleT2I.data.portraits.hair_styles import Layer, layers, scene_hairline
+from styleT2I.data.portraits.mesh import Mesh, Paint, make_mesh
+from styleT2I.data.portraits.scalp import base_head, blend, draw_roots, inside
 from styleT2I.data.portraits.surface import unit
-from styleT2I.data.portraits.warp import Warp
-from styleT2I.torch_utils.seeding import derive_seed
 
 CENTRE = np.array([0, 7.55, 0.5], np.float32)
 ROUGHNESS = 0.42
 
 
-def hair(head: Head, scene: Scene, detail: float = 0.5) -> Mesh:
+def hair(fit: Fitting, detail: float = 0.5) -> list[Mesh]:
     """Return the scene's hair as ribbons that face the camera; `detail` scales the number of strands."""
-    eye = place_camera(head.anchors, scene).position
-    warp = Warp(head.canonical, head.mesh.vertices)
-    rng = np.random.default_rng(derive_seed(scene.seed, "hair"))
-    return join([_drawn(layer, scene, warp, eye, detail, rng) for layer in layers(scene)])
+    rng = fit.stream("hair")
+    return [_drawn(layer, fit, detail, rng) for layer in layers(fit.scene)]
 
 
-def _drawn(layer: Layer, scene: Scene, warp, eye: np.ndarray, detail: float, rng: np.random.Generator) -> Mesh:
-    strands, owner = grown(layer, detail, rng)
-    strands = warp(strands)
-    outward = unit(strands - warp(CENTRE[None])[0])
+def _drawn(layer: Layer, fit: Fitting, detail: float, rng: np.random.Generator) -> Mesh:
+    strands, owner = grown(layer, fit, detail, rng)
+    outward = unit(strands - fit.warp.smooth(CENTRE[None])[0])
     if layer.curl is not None:
         strands = _curled(layer, strands, owner, outward, rng)
-    colours = strand_colours(hair_albedo(scene) * layer.shade, strands.shape[:2], owner, rng)
+    colours = strand_colours(hair_albedo(fit.scene) * layer.shade, strands.shape[:2], owner, rng)
     along = np.linspace(0, 1, layer.points)
     taper = np.minimum(1, 0.45 + 4 * along) * (1 - 0.75 * smoothstep(0.55, 1, along))
-    width = layer.width * (1 / np.sqrt(detail)) * rng.uniform(0.7, 1.25, (len(strands), 1)) * taper
-    r = st.ribbons(strands, colours, width, outward, eye)
+    width = layer.width / np.sqrt(detail) * rng.uniform(0.7, 1.25, (len(strands), 1)) * taper
+    r = st.ribbons(strands, colours, width, outward, fit.eye)
     return make_mesh(r.vertices, r.faces, r.colours, "hair", roughness=ROUGHNESS, normals=r.normals)
 
 
-def grown(layer: Layer, detail: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return the layer's strands [N, points, 3] on the base head and the guide [N] that each belongs to."""
+def grown(layer: Layer, fit: Fitting, detail: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return the layer's strands [N, points, 3] on the person's head and the guide [N] that each belongs to."""
+    base = guide_strands(layer, rng)
+    guides = fit.warp(base)
+    number = int(layer.children * detail)
+    roots = draw_roots(layer.density, number, rng)
+    at = blend(fit.head.mesh.vertices, roots.corners, roots.weights)
+    part = -np.inf if layer.parting is None else layer.parting
+    strands, owner = _on_each_side(guides, at, (base[:, 0, 0] < part, roots.points[:, 0] < part), layer, rng)
+    along = np.linspace(0, 1, strands.shape[1])[:, None]
+    strands = strands + (rng.normal(0, layer.stray, (number, 1, 3)) * along).astype(np.float32)
+    return st.cut(strands, 1 - layer.ragged * np.abs(rng.normal(0, 1, number))), owner
+
+
+def guide_strands(layer: Layer, rng: np.random.Generator) -> np.ndarray:
+    """Return the layer's guides [G, points, 3] on the base head."""
     roots = draw_roots(layer.density, layer.guides, rng)
     level = rng.random(layer.guides) ** 1.5
     lift = layer.lift_at(roots.points) if callable(layer.lift_at) else layer.lift_at
+    low, high = layer.height
     growth = st.Growth(
-        layer.length_at(roots.points) * rng.uniform(0.85, 1.1, layer.guides), np.clip(lift + rng.normal(0, 0.06, layer.guides), 0, 1),
-        layer.stiffness, layer.hold, layer.hold_tip, layer.gravity, layer.height[0] + (layer.height[1] - layer.height[0]) * level, layer.reach,
-    )  # fmt: skip
+        length=layer.length_at(roots.points) * rng.uniform(0.85, 1.1, layer.guides),
+        lift=np.clip(lift + rng.normal(0, 0.06, layer.guides), 0, 1),
+        stiffness=layer.stiffness,
+        hold=layer.hold,
+        hold_tip=layer.hold_tip,
+        gravity=layer.gravity,
+        height=low + (high - low) * level,
+        reach=layer.reach,
+    )
     guides = st.grow(base_head().surface, roots.points, roots.normals, growth, layer.comb, layer.fence, layer.steps)
-    number = int(layer.children * detail)
-    at = draw_roots(layer.density, number, rng).points
-    strands, owner = _beside_the_part(layer, guides, at, rng)
-    strands = strands + (rng.normal(0, 0.012, (number, 1, 3)) * np.linspace(0, 1, layer.steps)[:, None]).astype(np.float32)
-    if layer.ends is not None:
-        strands = st.cut_at(strands, layer.ends + layer.ragged * rng.normal(0, 1, number))
-    return st.refine(strands, layer.points), owner
+    return st.refine(guides if layer.ends is None else st.cut_at(guides, layer.ends), layer.points)
 
 
-def _beside_the_part(layer: Layer, guides: np.ndarray, at: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    if layer.parting is None:
-        return st.multiply(guides, at, layer.clump, layer.spread, rng)
-    strands = np.empty((len(at), *guides.shape[1:]), np.float32)
-    owner = np.empty(len(at), np.int64)
-    for left in (True, False):
-        these, those = (at[:, 0] < layer.parting) == left, np.flatnonzero((guides[:, 0, 0] < layer.parting) == left)
-        strands[these], mine = st.multiply(guides[those], at[these], layer.clump, layer.spread, rng)
-        owner[these] = those[mine]
+def _on_each_side(guides: np.ndarray, roots: np.ndarray, is_left: tuple[np.ndarray, np.ndarray], layer: Layer, rng) -> tuple[np.ndarray, np.ndarray]:
+    """Return children of guides on their own side of the parting; `is_left` are flags of guides and of roots."""
+    strands = np.empty((len(roots), *guides.shape[1:]), np.float32)
+    owner = np.empty(len(roots), np.int64)
+    for side in (True, False):
+        mine, theirs = np.flatnonzero(is_left[0] == side), is_left[1] == side
+        if len(mine) >= 3 and theirs.any():
+            strands[theirs], nearest = st.multiply(guides[mine], roots[theirs], layer.clump, layer.spread, rng)
+            owner[theirs] = mine[nearest]
     return strands, owner
 
 
@@ -92,8 +100,11 @@ def strand_colours(albedo: np.ndarray, shape: tuple[int, int], owner: np.ndarray
     return (albedo * (own * along)[..., None]).astype(np.float32)
 
 
-def scalp_paint(head: Head, scene: Scene) -> Paint:
+def scalp_paint(fit: Fitting) -> list[Paint]:
     """Return the hair colour laid on the skin below the hair, soft at the hairline."""
-    distance = inside(head.canonical, hairline(scene.receding, 0.0 if scene.is_male else -0.15))
+    scene = fit.scene
+    if scene.is_bald:
+        return []
+    distance = inside(fit.head.canonical, scene_hairline(scene))
     soft = 0.14 if scene.hair_style == "buzz" else 0.09
-    return Paint(smoothstep(-0.03, soft, distance) * 0.92, hair_albedo(scene) * 0.75, "hair", 0.7)
+    return [Paint(smoothstep(-0.03, soft, distance) * 0.92, hair_albedo(scene) * 0.75, "hair", 0.7)]

@@ -21,8 +21,8 @@ NAPE_TIE = np.array([0.0, 7.45, -0.62], np.float32)
 class Layer:
     """Hair that grows alike. `*_at` take canonical points [N, 3] of roots; lengths in dm.
 
-    `height` is how far above the skin the lowest and the highest strands lie; `ends` cuts strands off at a height (y),
-    give or take `ragged`. `curl` is (radius, pitch, flatness), or None where hair hangs straight.
+    `height` is how far above the skin the lowest and the highest strands lie; `ends` cuts strands off at a height (y); every
+    strand is then shorter by a random share around `ragged` and its tip off by `stray` dm. `curl` is (radius, pitch, flatness), or None where hair hangs straight.
     """
 
     density: np.ndarray  # [V] of the base head, 0 ... 1
@@ -39,7 +39,8 @@ class Layer:
     height: tuple[float, float] = (0.01, 0.08)
     reach: float = 0.1
     ends: float | None = None
-    ragged: float = 0.05
+    ragged: float = 0.06
+    stray: float = 0.012
     clump: float = 0.4
     spread: float = 0.35
     width: float = 0.016
@@ -52,8 +53,14 @@ class Layer:
 
 def scalp_density(scene: Scene, feather: float = 0.10) -> np.ndarray:
     """Return the density [V] of hair over the base head, soft at the hairline."""
+    return smoothstep(-0.01, feather, inside(base_head().vertices, scene_hairline(scene)))
+
+
+def scene_hairline(scene: Scene) -> np.ndarray:
+    """Return the hairline of the scene: hers is a little lower, without sideburns."""
     line = hairline(scene.receding, sideburn=0.0 if scene.is_male else -0.15)
-    return smoothstep(-0.01, feather, inside(base_head().vertices, line))
+    line[:, 1] -= 0.03 * (line[:, 0] < 50) * (not scene.is_male)
+    return line
 
 
 # Where hair may be

@@ -14,11 +14,11 @@ import numpy as np
 from styleT2I.data.portraits import head
 from styleT2I.data.portraits.mesh import smooth_normals
 from styleT2I.data.portraits.regions import region_masks
-from styleT2I.data.portraits.surface import Surface
+from styleT2I.data.portraits.surface import Surface, unit
 
 AXIS_Z = 0.45
 _HAIRLINE = np.array(  # azimuth, height
-    [(0, 8.04), (16, 8.03), (28, 7.97), (37, 7.91), (45, 7.80), (51, 7.62), (56, 7.36), (59, 7.05), (67, 7.05),
+    [(0, 7.94), (16, 7.94), (28, 7.90), (37, 7.84), (45, 7.74), (51, 7.58), (56, 7.36), (59, 7.05), (67, 7.05),
      (69, 7.42), (94, 7.42), (103, 7.16), (112, 6.84), (130, 6.66), (150, 6.60), (180, 6.60)]
 )  # fmt: skip
 _DM_PER_DEGREE = 0.8 * np.pi / 180
@@ -75,9 +75,9 @@ def base_head() -> BaseHead:
 
 @dataclass(frozen=True)
 class Roots:
-    """Points on the head: triangle [N], barycentric weights [N, 3], position and normal [N, 3]."""
+    """Points on the base head: corners [N, 3] of their triangles, barycentric weights, place and normal [N, 3]."""
 
-    triangle: np.ndarray
+    corners: np.ndarray
     weights: np.ndarray
     points: np.ndarray
     normals: np.ndarray
@@ -93,12 +93,10 @@ def draw_roots(density: np.ndarray, count: int, rng: np.random.Generator) -> Roo
     triangle = np.minimum(np.searchsorted(total, at), len(base.faces) - 1)
     a, b = np.sqrt(rng.random(count)), rng.random(count)
     weights = np.stack([1 - a, a * (1 - b), a * b], 1).astype(np.float32)
-    return roots_at(triangle, weights)
+    corners = base.faces[triangle]
+    return Roots(corners, weights, blend(base.vertices, corners, weights), unit(blend(base.normals, corners, weights)))
 
 
-def roots_at(triangle: np.ndarray, weights: np.ndarray) -> Roots:
-    """Return the roots of the given triangles and barycentric weights."""
-    base = base_head()
-    index = base.faces[triangle]
-    points, normals = (np.einsum("nk,nki->ni", weights, values[index]) for values in (base.vertices, base.normals))
-    return Roots(triangle, weights, points, normals / np.linalg.norm(normals, axis=1, keepdims=True))
+def blend(values: np.ndarray, corners: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return `values` [V, C] at points of triangles: corners [N, 3] and barycentric weights [N, 3]."""
+    return np.einsum("nk,nki->ni", weights, values[corners])

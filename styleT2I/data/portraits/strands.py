@@ -93,9 +93,9 @@ def cut(strands: np.ndarray, share: np.ndarray) -> np.ndarray:
     return strands[rows, low] * (1 - part) + strands[rows, low + 1] * part
 
 
-def cut_at(strands: np.ndarray, height: np.ndarray) -> np.ndarray:
-    """Return the strands cut where they first fall below `height` [N]."""
-    below = strands[..., 1] < height[:, None]
+def cut_at(strands: np.ndarray, height: float) -> np.ndarray:
+    """Return the strands cut where they first fall below `height`."""
+    below = strands[..., 1] < height
     first = np.where(below.any(1), below.argmax(1), strands.shape[1] - 1)
     return cut(strands, np.where(below.any(1), first / (strands.shape[1] - 1), 1.0))
 
