@@ -1,4 +1,4 @@
-"""Mitsuba behind one door: a mesh, a camera and an environment in, radiance and what each sub-pixel hits out."""
+"""Mitsuba as the ray tracer, behind one door: which triangle each pixel shows, and how much light reaches it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HINT = "rendering portraits needs Mitsuba: pip install styleT2I[portraits]"
 
 @dataclass(frozen=True)
 class Hits:
-    """What the ray through the middle of each sub-pixel meets first; rows of a square picture, top first."""
+    """What the ray through the middle of each pixel meets first; rows of a square picture, top first."""
 
     triangle: np.ndarray  # int [N, N], -1 where it meets nothing
     weights: np.ndarray  # f32 [N, N, 3], barycentric
@@ -41,10 +41,6 @@ def mitsuba():
     except ImportError as error:
         raise DependencyError(_HINT) from error
     mi.set_variant(LLVM if library else SCALAR)
-    if library:
-        import drjit as dr
-
-        dr.set_thread_count(0)  # no workers besides this thread: one process a core
     mi.set_log_level(mi.LogLevel.Error)
     return mi
 
@@ -55,55 +51,73 @@ def is_llvm() -> bool:
 
 
 class Engine:
-    """One scene to trace: build, `radiance`, `hits`."""
+    """A mesh to shoot rays at."""
 
-    def __init__(self, mesh: Mesh, camera: Camera, environment: np.ndarray):
+    def __init__(self, mesh: Mesh, camera: Camera):
         self._camera, self._mesh = camera, mesh
-        self._scene = _load(mesh, environment)
-
-    def radiance(self, resolution: int, samples: int, seed: int) -> np.ndarray:
-        """Return linear RGB and coverage f32 [resolution, resolution, 4], premultiplied, of direct light."""
-        mi = mitsuba()
-        sensor = mi.load_dict(_sensor(self._camera, resolution, samples, "gaussian", "rgba"))
-        integrator = mi.load_dict({"type": "path", "max_depth": 2, "hide_emitters": True})
-        return np.array(mi.render(self._scene, sensor=sensor, integrator=integrator, spp=samples, seed=seed % 2**32))
+        self._shape = _shape(mesh)
+        self._scene = mitsuba().load_dict({"type": "scene", "shape": self._shape})
 
     def hits(self, resolution: int) -> Hits:
         """Return what the middle of every pixel of a picture of this resolution shows."""
         origin, directions = self._camera.rays(resolution)
-        triangle = (_traced if is_llvm() else _rendered)(self._scene, self._camera, resolution, directions)
+        triangle = (self._traced if is_llvm() else self._rendered)(resolution, directions)
         return _hits(self._mesh, origin, directions, triangle, self._camera)
 
+    def reached(self, points: np.ndarray, directions: np.ndarray) -> np.ndarray:
+        """Return whether nothing is in the way (bool [R]) from points [R, 3] in unit directions [R, 3]; LLVM only."""
+        mi = mitsuba()
+        return ~np.array(self._scene.ray_test(mi.Ray3f(_points(points), mi.Vector3f(_points(directions)))))
 
-def _load(mesh: Mesh, environment: np.ndarray):
+    def white_irradiance(self, resolution: int, samples: int, environment: np.ndarray) -> np.ndarray:
+        """Return the irradiance over pi f32 [resolution, resolution, 3] under an environment map; slower, any variant.
+
+        The surfaces are rendered white and matte; pixels of their edges are divided by their coverage.
+        """
+        mi = mitsuba()
+        light = {"type": "envmap", "bitmap": mi.Bitmap(environment), "scale": 1.0}
+        scene = mi.load_dict({"type": "scene", "shape": self._shape, "light": light})
+        integrator = mi.load_dict({"type": "direct", "emitter_samples": 1, "bsdf_samples": 0, "hide_emitters": True})
+        sensor = mi.load_dict(_sensor(self._camera, resolution, samples, "rgba", "multijitter"))
+        rgba = np.array(mi.render(scene, sensor=sensor, integrator=integrator, spp=samples, seed=0))
+        return rgba[..., :3] / np.maximum(rgba[..., 3:], 1 / samples)
+
+    def _traced(self, resolution: int, directions: np.ndarray) -> np.ndarray:
+        """Return the first triangle [resolution, resolution] of each ray, -1 for none."""
+        mi = mitsuba()
+        ray = mi.Ray3f(mi.Point3f(*map(float, self._camera.position)), mi.Vector3f(_points(directions.reshape(-1, 3))))
+        found = self._scene.ray_intersect_preliminary(ray)
+        index = np.where(np.array(found.is_valid()), np.array(found.prim_index).astype(np.int64), -1)
+        return index.reshape(resolution, resolution)
+
+    def _rendered(self, resolution: int, directions: np.ndarray) -> np.ndarray:
+        """The same without bundles: a picture of the triangles' numbers, one ray somewhere in each pixel."""
+        mi = mitsuba()
+        integrator = mi.load_dict({"type": "aov", "aovs": "index:prim_index,depth:depth"})
+        sensor = mi.load_dict(_sensor(self._camera, resolution, 1, "rgb", "independent"))
+        picture = np.array(mi.render(self._scene, sensor=sensor, integrator=integrator, spp=1, seed=0))
+        return np.where(picture[..., -1] > 0, np.rint(picture[..., -2]), -1).astype(np.int64)
+
+
+def _points(rows: np.ndarray):
+    """Return rows [R, 3] as the columns that Dr.Jit takes."""
+    return mitsuba().Point3f(np.ascontiguousarray(rows.T, np.float32))
+
+
+def _shape(mesh: Mesh):
     mi = mitsuba()
     props = mi.Properties()
-    props["bsdf"] = mi.load_dict(_surface())
+    props["bsdf"] = mi.load_dict({"type": "twosided", "bsdf": {"type": "diffuse", "reflectance": {"type": "rgb", "value": 1.0}}})
     shape = mi.Mesh("portrait", len(mesh.vertices), len(mesh.faces), has_vertex_normals=True, props=props)
-    for name, size in (("colour", 3), ("roughness", 1), ("metallic", 1)):
-        shape.add_attribute(f"vertex_{name}", size, getattr(mesh, name).ravel())
     params = mi.traverse(shape)
     params["vertex_positions"] = mesh.vertices.ravel()
     params["vertex_normals"] = mesh.normals.ravel()
     params["faces"] = mesh.faces.ravel()
     params.update()
-    light = {"type": "envmap", "bitmap": mi.Bitmap(environment), "scale": 1.0}
-    return mi.load_dict({"type": "scene", "shape": shape, "light": light})
+    return shape
 
 
-def _surface() -> dict:
-    attribute = {name: {"type": "mesh_attribute", "name": f"vertex_{name}"} for name in ("colour", "roughness", "metallic")}
-    principled = {
-        "type": "principled",
-        "base_color": attribute["colour"],
-        "roughness": attribute["roughness"],
-        "metallic": attribute["metallic"],
-        "specular": 0.4,
-    }
-    return {"type": "twosided", "bsdf": principled}
-
-
-def _sensor(camera: Camera, resolution: int, samples: int, rfilter: str, pixels: str) -> dict:
+def _sensor(camera: Camera, resolution: int, samples: int, pixels: str, sampler: str) -> dict:
     mi = mitsuba()
     right, up, ahead = camera.rotation
     to_world = np.eye(4)
@@ -116,43 +130,26 @@ def _sensor(camera: Camera, resolution: int, samples: int, rfilter: str, pixels:
         "to_world": mi.ScalarTransform4f(to_world),
         "film": {
             "type": "hdrfilm", "width": resolution, "height": resolution, "pixel_format": pixels,
-            "component_format": "float32", "rfilter": {"type": rfilter},
+            "component_format": "float32", "rfilter": {"type": "box"},
         },
-        "sampler": {"type": "independent", "sample_count": samples},
+        "sampler": {"type": sampler, "sample_count": samples},
     }  # fmt: skip
-
-
-def _traced(scene, camera: Camera, resolution: int, directions: np.ndarray) -> np.ndarray:
-    """Return the first triangle [resolution, resolution] of each ray, -1 for none."""
-    mi = mitsuba()
-    flat = directions.reshape(-1, 3).astype(np.float32)
-    ray = mi.Ray3f(mi.Point3f(*map(float, camera.position)), mi.Vector3f(*np.ascontiguousarray(flat.T)))
-    found = scene.ray_intersect_preliminary(ray)
-    index = np.where(np.array(found.is_valid()), np.array(found.prim_index).astype(np.int64), -1)
-    return index.reshape(resolution, resolution)
-
-
-def _rendered(scene, camera: Camera, resolution: int, directions: np.ndarray) -> np.ndarray:
-    """The same without bundles: the position that each pixel shows is rendered, and its triangle with it."""
-    mi = mitsuba()
-    integrator = mi.load_dict({"type": "aov", "aovs": "index:prim_index,depth:depth"})
-    sensor = mi.load_dict(_sensor(camera, resolution, 1, "box", "rgb"))
-    index, depth = np.moveaxis(np.array(mi.render(scene, sensor=sensor, integrator=integrator, spp=1, seed=0))[..., -2:], -1, 0)
-    return np.where(depth > 0, np.rint(index), -1).astype(np.int64)
 
 
 def _hits(mesh: Mesh, origin, directions, triangle, camera: Camera) -> Hits:
     """Return the hits of rays on known triangles: where they pierce the triangles' planes."""
-    a, b, c = (mesh.vertices[mesh.faces[np.maximum(triangle, 0), i]].astype(float) for i in range(3))
-    edge_1, edge_2, from_a = b - a, c - a, origin - a
-    p = np.cross(directions, edge_2)
+    found = np.nonzero(triangle >= 0)
+    a, b, c = (mesh.vertices[mesh.faces[triangle[found], i]].astype(float) for i in range(3))
+    towards, edge_1, edge_2, from_a = directions[found], b - a, c - a, origin - a
+    p = np.cross(towards, edge_2)
     determinant = (edge_1 * p).sum(-1)
     determinant = np.where(np.abs(determinant) > 1e-12, determinant, 1e-12)
     q = np.cross(from_a, edge_1)
     v = (from_a * p).sum(-1) / determinant
-    w = (directions * q).sum(-1) / determinant
-    distance = (edge_2 * q).sum(-1) / determinant
-    weights = np.clip(np.stack([1 - v - w, v, w], -1), 0, 1)
-    weights /= np.maximum(weights.sum(-1, keepdims=True), 1e-9)
-    depth = np.where(triangle >= 0, distance * (directions @ camera.rotation[2]), 0)
-    return Hits(triangle, weights.astype(np.float32), depth.astype(np.float32))
+    w = (towards * q).sum(-1) / determinant
+    inside = np.clip(np.stack([1 - v - w, v, w], -1), 0, 1)
+    inside /= np.maximum(inside.sum(-1, keepdims=True), 1e-9)
+    middle = np.einsum("nk,nkc->nc", inside, np.stack([a, b, c], 1))
+    weights, depth = np.zeros((*triangle.shape, 3), np.float32), np.zeros(triangle.shape, np.float32)
+    weights[found], depth[found] = inside, (middle - origin) @ camera.rotation[2]
+    return Hits(triangle, weights, depth)

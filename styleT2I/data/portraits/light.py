@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from styleT2I.data.portraits.camera import Camera
@@ -51,12 +53,24 @@ def radiance(directions: np.ndarray, scene: Scene) -> np.ndarray:
     return light + ambient[..., None] * warm_white(0.3 * scene.warmth)
 
 
-def environment_map(camera: Camera, scene: Scene) -> np.ndarray:
-    """Return the environment f32 [HEIGHT, WIDTH, 3] about the head, laid out as Mitsuba's `envmap` reads it.
+@lru_cache(maxsize=1)
+def map_directions() -> np.ndarray:
+    """Return the unit directions [HEIGHT, WIDTH, 3] of an environment map's pixels, as Mitsuba lays them out.
 
-    Column u and row v stand for the direction (sin(2 pi u) sin(pi v), cos(pi v), -cos(2 pi u) sin(pi v)).
+    Column u and row v (both 0 ... 1) stand for (sin(2 pi u) sin(pi v), cos(pi v), -cos(2 pi u) sin(pi v)).
     """
     u, v = np.meshgrid((np.arange(WIDTH) + 0.5) / WIDTH, (np.arange(HEIGHT) + 0.5) / HEIGHT)
     around, down = 2 * np.pi * u, np.pi * v
-    directions = np.stack([np.sin(around) * np.sin(down), np.cos(down), -np.cos(around) * np.sin(down)], -1)
-    return radiance(camera.to_view(directions), scene).astype(np.float32)
+    return np.stack([np.sin(around) * np.sin(down), np.cos(down), -np.cos(around) * np.sin(down)], -1)
+
+
+@lru_cache(maxsize=1)
+def solid_angles() -> np.ndarray:
+    """Return the solid angles [HEIGHT, WIDTH] of the map's pixels, in steradians."""
+    edges = np.cos(np.pi * np.arange(HEIGHT + 1) / HEIGHT)
+    return np.repeat((edges[:-1] - edges[1:])[:, None] * 2 * np.pi / WIDTH, WIDTH, 1)
+
+
+def environment_map(camera: Camera, scene: Scene) -> np.ndarray:
+    """Return the radiance f32 [HEIGHT, WIDTH, 3] about the head, in the head's coordinates (`map_directions`)."""
+    return radiance(camera.to_view(map_directions()), scene).astype(np.float32)

@@ -15,6 +15,7 @@ from styleT2I.data.portraits.mouth import build_mouth
 from styleT2I.data.portraits.parts import PART
 from styleT2I.data.portraits.scene import Scene
 from styleT2I.data.portraits.skin import colour_skin
+from styleT2I.data.portraits.wear import wear
 
 
 @dataclass
@@ -32,8 +33,8 @@ def build_person(scene: Scene) -> Person:
     camera = place_camera(head.anchors, scene)
     colour, roughness = colour_skin(head, scene)
     head.mesh.colour, head.mesh.roughness = colour.astype(np.float32), roughness.astype(np.float32)
-    worn = []
-    for paint in []:
+    worn, paints = wear(head, scene)
+    for paint in paints:
         lay_on(head.mesh, paint)
     return Person(head, camera, join([head.mesh, *build_eyes(head, scene), *build_mouth(head, scene), *worn]))
 
