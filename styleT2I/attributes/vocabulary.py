@@ -196,7 +196,7 @@ def normalise(term: str) -> str:
 
 
 def load_vocabulary(name_or_path: str | Path) -> Vocabulary:
-    """Load a built-in vocabulary ("minifaces", "celeba", "cub") or a user's JSON file.
+    """Load a built-in vocabulary ("portraits", "minifaces", "celeba", "cub") or a user's JSON file.
 
     ConfigError in one line when the name is unknown or the file is not a vocabulary (docs/attributes.md: format).
     """

@@ -47,18 +47,23 @@ class Dataset(Protocol):
 
 
 def open_dataset(spec: str, resolution: int | None = None, *, with_masks: bool = True) -> Dataset:
-    """Open a folder, or MiniFaces by "minifaces:DISTRIBUTION/SPLIT[:NUM]", say "minifaces:biased/train:20000".
+    """Open a folder, or a world of faces by "minifaces:DISTRIBUTION/SPLIT[:NUM]" or "portraits:DISTRIBUTION/...".
 
+    "minifaces:biased/train:20000" is painted when asked for, "portraits:biased/train:10000" read from the user's cache.
     `resolution` None takes the data set's own. A caller that reads no masks says so with `with_masks=False`: MiniFaces
     then paints none (half the time, a fifth of the memory). Raises DataError when there is no such data set.
     """
     kind, _, rest = str(spec).partition(":")
+    if kind == "portraits":
+        from styleT2I.data.portraits.dataset import open_portraits
+
+        return open_portraits(rest, resolution, with_masks=with_masks)
     if kind == "minifaces":
         from styleT2I.data.minifaces.dataset import open_minifaces
 
         return open_minifaces(rest, resolution, with_masks=with_masks)
     if not Path(spec).is_dir():
-        raise DataError(f"no data set {str(spec)!r}; name a folder, or minifaces:biased/train")
+        raise DataError(f"no data set {str(spec)!r}; name a folder, portraits:biased/train or minifaces:biased/train")
     from styleT2I.data.folder import FolderDataset
 
     return FolderDataset(spec, resolution)

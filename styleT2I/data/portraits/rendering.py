@@ -112,12 +112,12 @@ def render_one(recipe: Recipe, index: int, image_format: str = "jpg", renderer: 
     for attempt in range(_ATTEMPTS):
         scene = recipe.scene(index, attempt)
         portrait = renderer(scene, recipe.resolution)
-        labels = labels_of(scene, portrait.parts_u8, portrait.landmarks)
+        labels = labels_of(scene, portrait.parts, portrait.landmarks)
         if recipe.accepts(labels):
             landmarks = tuple((round(float(x), 2), round(float(y), 2)) for x, y in portrait.landmarks)
             true = tuple(name for name, value in labels.items() if value)
             record = Record(index, attempt, f"{index:06d}.{image_format}", true, landmarks)
-            return Rendered(record, _encode(portrait.image_u8, image_format), encode_png(portrait.parts_u8))
+            return Rendered(record, _encode(portrait.image, image_format), encode_png(portrait.parts))
     raise DataError(
         f"picture {index} of portraits:{recipe.name} does not show what it must in {_ATTEMPTS} attempts; "
         "ask for fewer attributes"
