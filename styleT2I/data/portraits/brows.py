@@ -50,7 +50,7 @@ def _brow(fit: Fitting, part: str, side: int) -> Mesh:
     flat[..., 0] *= side
     skin: Patch = front_patch()
     points, normals = skin.at(flat)
-    height = np.array([0.004, 0.016, 0.020]) * (1 + 0.8 * scene.brow_thickness)
+    height = np.array([0.002, 0.008, 0.010]) * (1 + 1.0 * scene.brow_thickness)
     strands = fit.warp(points + normals * height[:, None])
     colours = strand_colours(brow_albedo(scene), strands.shape[:2], np.arange(number) // 6, rng)
     width = (0.015 + 0.005 * scene.brow_thickness) * rng.uniform(0.8, 1.2, (number, 1)) * np.array([0.8, 1, 0.35])

@@ -20,20 +20,22 @@ ROUGHNESS = 0.42
 def hair(fit: Fitting, detail: float = 0.5) -> list[Mesh]:
     """Return the scene's hair as ribbons that face the camera; `detail` scales the number of strands."""
     rng = fit.stream("hair")
-    return [_drawn(layer, fit, detail, rng) for layer in layers(fit.scene)]
+    albedo = hair_albedo(fit.scene)
+    return [drawn(layer, fit, detail, rng, albedo, "hair") for layer in layers(fit.scene)]
 
 
-def _drawn(layer: Layer, fit: Fitting, detail: float, rng: np.random.Generator) -> Mesh:
+def drawn(layer: Layer, fit: Fitting, detail: float, rng: np.random.Generator, albedo: np.ndarray, part: str) -> Mesh:
+    """Return a layer of hair of the given albedo [3] on the person's head, labelled as `part`."""
     strands, owner = grown(layer, fit, detail, rng)
     outward = unit(strands - fit.warp.smooth(CENTRE[None])[0])
     if layer.curl is not None:
         strands = _curled(layer, strands, owner, outward, rng)
-    colours = strand_colours(hair_albedo(fit.scene) * layer.shade, strands.shape[:2], owner, rng)
+    colours = strand_colours(albedo * layer.shade, strands.shape[:2], owner, rng)
     along = np.linspace(0, 1, layer.points)
     taper = np.minimum(1, 0.45 + 4 * along) * (1 - 0.75 * smoothstep(0.55, 1, along))
     width = layer.width / np.sqrt(detail) * rng.uniform(0.7, 1.25, (len(strands), 1)) * taper
     r = st.ribbons(strands, colours, width, outward, fit.eye)
-    return make_mesh(r.vertices, r.faces, r.colours, "hair", roughness=ROUGHNESS, normals=r.normals)
+    return make_mesh(r.vertices, r.faces, r.colours, part, roughness=ROUGHNESS, normals=r.normals)
 
 
 def grown(layer: Layer, fit: Fitting, detail: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
