@@ -30,7 +30,7 @@ from styleT2I.data.portraits.recipe import Recipe, read_spec
 from styleT2I.data.portraits.records import read_records
 from styleT2I.data.portraits.rendering import render_set
 from styleT2I.data.portraits.tables import write_tables
-from styleT2I.data.portraits.vector import VECTOR_SIZE, scene_vector
+from styleT2I.data.portraits.vector import NUISANCE_NAMES, NUISANCE_START, VECTOR_SIZE, scene_vector
 from styleT2I.errors import ConfigError, DataError, OutputError
 from tests.stub_portraits import stub_renderer
 
@@ -58,9 +58,11 @@ def test_a_rendered_set_opens_from_the_cache_with_everything_the_scene_knows():
     batch = data.batch([3, 0, 7])
     assert len(data) == 12 and batch.images_u8.shape == (3, 3, 128, 128) and batch.images_u8.dtype == torch.uint8
     assert batch.masks.shape == (3, len(PARTS), 128, 128) and (batch.masks.sum(dim=1) == 1).all()
-    assert batch.nuisances.shape == (3, VECTOR_SIZE) and torch.equal(batch.attributes, data.labels_of([3, 0, 7]))
+    assert data.nuisance_names == NUISANCE_NAMES and torch.equal(batch.attributes, data.labels_of([3, 0, 7]))
     record = read_records(recipe.cache_folder())[3]
-    np.testing.assert_array_equal(batch.nuisances[0], scene_vector(recipe.scene(3, record.attempt)))
+    vector = scene_vector(recipe.scene(3, record.attempt))
+    np.testing.assert_array_equal(batch.nuisances[0], vector[NUISANCE_START:])
+    np.testing.assert_array_equal(data.vectors([0, 3])[1], vector)
     truth = stub_renderer(recipe.scene(3, record.attempt), 128)
     np.testing.assert_array_equal(batch.masks[0].int().argmax(0), truth.parts)
     assert np.abs(batch.images_u8[0].permute(1, 2, 0).float().numpy() - truth.image).mean() < 8  # a JPEG

@@ -16,7 +16,7 @@ from styleT2I.data.portraits.vector import VECTOR_NAMES, VECTOR_SIZE, scene_vect
 from styleT2I.errors import ConfigError
 from tests.stub_portraits import landmarks, stub_renderer
 
-NUM = 5000
+NUM = 3000
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def test_the_vocabulary_is_what_is_declared_and_has_celebas_names():
 def test_rare_pairs_are_declared_in_half_to_two_percent_and_their_twins_far_more_often(drawn):
     for pair in rare_pairs():
         share = _share(drawn["biased"], pair.attributes)
-        assert 0.005 - 0.003 <= share <= 0.02 + 0.004, (pair.name, share)  # three standard errors
+        assert 0.005 - 0.004 <= share <= 0.02 + 0.005, (pair.name, share)  # three standard errors
         assert _share(drawn["biased"], pair.twin) > 2.5 * share, pair.name
         assert _share(drawn["balanced"], pair.attributes) > 0.03, pair.name
 
@@ -125,10 +125,10 @@ def test_scenes_keep_their_documented_gaps_and_show_what_is_declared():
 
 
 def test_skin_tone_says_nothing_about_the_shape_of_the_face():
-    scenes = [sample_scene(seed, "biased") for seed in range(1500)]
+    scenes = [sample_scene(seed, "biased") for seed in range(700)]
     tone = np.array([scene.skin_tone for scene in scenes])
     for values in np.array([scene.shape_mix for scene in scenes]).T:
-        assert abs(np.corrcoef(tone, values)[0, 1]) < 0.1
+        assert abs(np.corrcoef(tone, values)[0, 1]) < 0.13
     np.testing.assert_allclose([sum(scene.shape_mix) for scene in scenes], 1, atol=1e-9)
 
 

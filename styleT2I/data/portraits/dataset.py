@@ -11,7 +11,7 @@ from styleT2I.data.portraits.attributes import ATTRIBUTES
 from styleT2I.data.portraits.parts import PARTS
 from styleT2I.data.portraits.recipe import DEFAULT_RESOLUTION, Recipe, read_spec
 from styleT2I.data.portraits.records import read_records
-from styleT2I.data.portraits.vector import VECTOR_NAMES, scene_vector
+from styleT2I.data.portraits.vector import NUISANCE_NAMES, NUISANCE_START, scene_vector
 from styleT2I.errors import DataError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Portraits:
     def __init__(self, recipe: Recipe, num: int, folder: Path, resolution: int | None = None, *, with_masks=True):
         self.recipe, self.num, self.folder, self.with_masks = recipe, num, Path(folder), with_masks
         self.resolution = resolution or recipe.resolution
-        self.attribute_names, self.region_names, self.nuisance_names = ATTRIBUTES, PARTS, VECTOR_NAMES
+        self.attribute_names, self.region_names, self.nuisance_names = ATTRIBUTES, PARTS, NUISANCE_NAMES
         self.vocabulary = load_vocabulary("portraits")
         records = read_records(self.folder)
         missing = sum(k not in records for k in range(num))
@@ -43,6 +43,7 @@ class Portraits:
             raise DataError(_how_to_render(recipe, num, num - missing, self.folder))
         self._records = [records[k] for k in range(num)]
         self._pixels: dict[int, tuple[np.ndarray, np.ndarray | None]] = {}
+        self._vectors: dict[int, np.ndarray] = {}
 
     def __len__(self) -> int:
         return self.num
@@ -63,9 +64,12 @@ class Portraits:
 
     def vectors(self, indices: Sequence[int]) -> torch.Tensor:
         """The scenes as vectors, float32 [N, VECTOR_SIZE]: what a generator is fitted on."""
+        import numpy as np
         import torch
 
-        return torch.stack([torch.from_numpy(scene_vector(scene)) for scene in self.scenes(indices)])
+        new = [k for k in indices if k not in self._vectors]
+        self._vectors.update((k, scene_vector(scene)) for k, scene in zip(new, self.scenes(new), strict=True))
+        return torch.from_numpy(np.stack([self._vectors[k] for k in indices]))
 
     def landmarks(self, indices: Sequence[int]) -> torch.Tensor:
         """The 68 landmarks of the given pictures, float32 [N, 68, 2]: x and y in pixels of `resolution`."""
@@ -75,7 +79,7 @@ class Portraits:
         return torch.tensor([self._records[k].landmarks for k in indices]) * scale
 
     def batch(self, indices: Sequence[int]) -> Batch:
-        """Pictures, captions, labels, region masks and scene vectors of the given indices."""
+        """Pictures, captions, labels, region masks and nuisances of the given indices."""
         import numpy as np
         import torch
 
@@ -87,7 +91,7 @@ class Portraits:
         if self.with_masks:
             parts = torch.from_numpy(np.stack([mask for _, mask in pixels]))
             batch.masks = parts[:, None] == torch.arange(len(PARTS), dtype=torch.uint8).view(1, -1, 1, 1)
-        batch.nuisances = self.vectors(indices)
+        batch.nuisances = self.vectors(indices)[:, NUISANCE_START:]
         return batch
 
     def _decoded(self, index: int):

@@ -2,7 +2,8 @@
 
 Layout, in the order of Scene's fields: a number becomes one entry, scaled from its range to [-1, 1]; a flag one of -1
 and 1; a name one entry for each of its options, 1 for what it is and 0 for the rest; a colour or tuple its entries,
-scaled. The seed is left out: it moves single strands and pores only. VECTOR_NAMES names every entry.
+scaled. The seed is left out: it moves single strands and pores only. VECTOR_NAMES names every entry; the entries from
+NUISANCE_START on, NUISANCE_NAMES, are of no attribute.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ def _entry_names(field: str) -> tuple[str, ...]:
 _FIELDS = tuple(field for field in s.Scene.__dataclass_fields__ if field != "seed")
 VECTOR_NAMES = tuple(name for field in _FIELDS for name in _entry_names(field))
 VECTOR_SIZE = len(VECTOR_NAMES)
+NUISANCE_START = VECTOR_NAMES.index("shape[0]")
+NUISANCE_NAMES = VECTOR_NAMES[NUISANCE_START:]
 
 
 def scene_vector(scene: s.Scene) -> np.ndarray:
