@@ -9,6 +9,7 @@ from styleT2I.data.portraits.colours import smoothstep
 from styleT2I.data.portraits.fitting import Fitting
 from styleT2I.data.portraits.hair_colours import hair_albedo
 from styleT2I.data.portraits.hair_styles import Layer, layers, scene_hairline
+from styleT2I.data.portraits.hats import press_hair
 from styleT2I.data.portraits.mesh import Mesh, Paint, make_mesh
 from styleT2I.data.portraits.scalp import base_head, blend, draw_roots, inside
 from styleT2I.data.portraits.surface import unit
@@ -41,7 +42,7 @@ def drawn(layer: Layer, fit: Fitting, detail: float, rng: np.random.Generator, a
 def grown(layer: Layer, fit: Fitting, detail: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Return the layer's strands [N, points, 3] on the person's head and the guide [N] that each belongs to."""
     base = guide_strands(layer, rng)
-    guides = fit.warp(base)
+    guides = fit.warp(press_hair(fit.scene, base))
     number = int(layer.children * detail)
     roots = draw_roots(layer.density, number, rng)
     at = blend(fit.head.mesh.vertices, roots.corners, roots.weights)

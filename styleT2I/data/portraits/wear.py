@@ -7,12 +7,13 @@ from styleT2I.data.portraits.brows import brow_paint, brows, lashes
 from styleT2I.data.portraits.fitting import fitting
 from styleT2I.data.portraits.glasses import glasses
 from styleT2I.data.portraits.hair import hair, scalp_paint
+from styleT2I.data.portraits.hats import hat
 from styleT2I.data.portraits.head import Head
 from styleT2I.data.portraits.jewellery import earrings, necklace
 from styleT2I.data.portraits.mesh import Mesh, Paint
 from styleT2I.data.portraits.scene import Scene
 
-_BUILDERS = (hair, brows, lashes, beard, glasses, earrings, necklace)
+_BUILDERS = (hair, brows, lashes, beard, glasses, earrings, necklace, hat)
 _PAINTS = (beard_paint, scalp_paint, brow_paint)
 
 
