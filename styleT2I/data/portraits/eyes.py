@@ -11,10 +11,10 @@ from styleT2I.data.portraits.noise import value_noise
 from styleT2I.data.portraits.scene import Scene
 from styleT2I.torch_utils.seeding import derive_seed
 
-IRIS, PUPIL = 0.5, 0.185  # radians about the axis of the gaze
+IRIS, PUPIL = 0.385, 0.145  # radians about the axis of the gaze
 _TO_CAMERA = 0.75  # of the head's turn that the eyes make good
 _SIDES = 40
-_RINGS = np.concatenate([np.linspace(0, PUPIL, 4), np.linspace(PUPIL + 0.02, IRIS + 0.06, 11), np.linspace(0.64, 2.1, 9)])
+_RINGS = np.concatenate([np.linspace(0, PUPIL, 4), np.linspace(PUPIL + 0.02, IRIS + 0.06, 11), np.linspace(0.5, 2.1, 10)])
 ROUGHNESS = 0.1
 
 
@@ -39,9 +39,10 @@ def _eyeball(head: Head, scene: Scene, side: str) -> Mesh:
     nod = np.array([[1, 0, 0], [0, np.cos(pitch), np.sin(pitch)], [0, -np.sin(pitch), np.cos(pitch)]])
     turn = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
     bulge = 1 + 0.045 * (1 - smoothstep(0.0, IRIS + 0.08, polar))
-    vertices = head.anchors[side] + (out * bulge[:, None] * head.eye_radius) @ (turn @ nod).T
+    out_there = out @ (turn @ nod).T
+    vertices = head.anchors[side] + out_there * bulge[:, None] * head.eye_radius
     faces = grid_faces(len(_RINGS), _SIDES, closed=True)
-    return make_mesh(vertices, faces, _paint(polar, angle, out, scene), side, roughness=ROUGHNESS)
+    return make_mesh(vertices, faces, _paint(polar, angle, out, scene), side, roughness=ROUGHNESS, normals=out_there)
 
 
 def _paint(polar, angle, out, scene: Scene) -> np.ndarray:
@@ -49,10 +50,10 @@ def _paint(polar, angle, out, scene: Scene) -> np.ndarray:
     seed = derive_seed(scene.seed, "eyes")
     ring = np.stack([np.cos(angle) * 3, np.sin(angle) * 3, polar * 2], 1)
     fibres = 1 + 0.28 * value_noise(ring, 3.2, seed) + 0.2 * value_noise(ring, 1.3, seed + 1)
-    iris = linear(scene.eye_colour) * fibres[:, None]
-    iris = mixed(iris, iris * [1.5, 1.25, 0.9], 0.5 * (1 - smoothstep(PUPIL, PUPIL + 0.14, polar)))
-    limbus = smoothstep(IRIS - 0.13, IRIS, polar)
-    iris = mixed(iris, iris * 0.18, limbus)
+    iris = np.clip(1.5 * linear(scene.eye_colour) + 0.008, 0, 0.6) * fibres[:, None]
+    iris = mixed(iris, iris * [1.5, 1.25, 0.9], 0.5 * (1 - smoothstep(PUPIL, PUPIL + 0.12, polar)))
+    limbus = smoothstep(IRIS - 0.10, IRIS, polar)
+    iris = mixed(iris, iris * 0.22, limbus)
     white = np.array([0.66, 0.62, 0.585]) * (1 - 0.22 * smoothstep(0.6, 1.2, polar))[:, None]
     white = mixed(white, white * [1.0, 0.80, 0.76], 0.6 * smoothstep(0.7, 1.25, polar) * np.abs(out[:, 0]))
     colour = mixed(iris, white, smoothstep(IRIS - 0.01, IRIS + 0.05, polar))

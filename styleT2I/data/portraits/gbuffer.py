@@ -10,6 +10,8 @@ from styleT2I.data.portraits.camera import Camera
 from styleT2I.data.portraits.engine import Hits
 from styleT2I.data.portraits.mesh import Mesh
 
+_BACK = -0.35  # cosine to the camera below which a normal belongs to the back of a thin surface
+
 
 @dataclass
 class Surfaces:
@@ -59,6 +61,7 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def _facing(normal: np.ndarray, to_camera: np.ndarray) -> np.ndarray:
-    """Turn normals that look away from the camera into its half space: ribbons would turn black."""
-    away = (normal * to_camera).sum(-1, keepdims=True)
-    return np.where(away < 0.02, _unit(normal + (0.02 - away) * to_camera), normal)
+    """Turn normals that look away from the camera into its half space: backs are turned round, ribbons bent."""
+    towards = (normal * to_camera).sum(-1, keepdims=True)
+    normal, towards = np.where(towards < _BACK, -normal, normal), np.where(towards < _BACK, -towards, towards)
+    return np.where(towards < 0.02, _unit(normal + (0.02 - towards) * to_camera), normal)

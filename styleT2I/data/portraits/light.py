@@ -46,10 +46,10 @@ def radiance(directions: np.ndarray, scene: Scene) -> np.ndarray:
     warm, cool = warm_white(scene.warmth), warm_white(-0.35 * scene.warmth)
     box = _soft_box(directions, key, half) / (np.tan(half) ** 2)
     sky = 0.5 + 0.5 * directions[..., 1]
-    light = 0.62 * box[..., None] * warm
-    light = light + (0.35 + 0.75 * scene.fill) * _soft_box(directions, fill, 0.62)[..., None] * 0.75 * cool
+    light = 0.86 * box[..., None] * warm
+    light = light + (0.2 + 0.6 * scene.fill) * _soft_box(directions, fill, 0.62)[..., None] * 0.75 * cool
     light = light + 2.6 * scene.rim * _soft_box(directions, rim, 0.35)[..., None] * cool
-    ambient = (0.17 + 0.16 * scene.fill) * (0.45 + 0.75 * sky)
+    ambient = (0.16 + 0.14 * scene.fill) * (0.45 + 0.75 * sky)
     return light + ambient[..., None] * warm_white(0.3 * scene.warmth)
 
 

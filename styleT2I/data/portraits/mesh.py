@@ -126,7 +126,7 @@ def sphere(centre, radius, colour, part: str, rings: int = 10, sides: int = 14, 
     radius = np.broadcast_to(np.asarray(radius, float), 3)
     normals = out / radius
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
-    faces = grid_faces(rings, sides, closed=True)
+    faces = grid_faces(rings, sides, closed=True)[:, ::-1]
     return make_mesh(np.asarray(centre) + out * radius, faces, colour, part, normals=normals, **surface)
 
 

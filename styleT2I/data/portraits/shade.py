@@ -19,6 +19,7 @@ _ROUGHNESSES = (0.15, 0.3, 0.45, 0.65, 0.9)
 _GLOSS = {"hair": 0.035, "beard": 0.03, "l_brow": 0.02, "r_brow": 0.02, "cloth": 0.025, "hat": 0.025}
 _SKIN_GLOSS = 0.028
 _EYE_GLOSS = 0.035
+_EYE_OPENNESS = 0.4  # lashes are thinner than they are modelled, and eyeballs let light through: less shadow on them
 
 
 def shade(surfaces: Surfaces, light: np.ndarray, free: np.ndarray, camera: Camera, scene: Scene) -> np.ndarray:
@@ -28,6 +29,8 @@ def shade(surfaces: Surfaces, light: np.ndarray, free: np.ndarray, camera: Camer
     """
     open_sky = np.clip(luminance(light) / np.maximum(luminance(free), 1e-4), 0, 1)
     diffuse = _scattered(_bounced(light, open_sky, surfaces), surfaces, camera)
+    eyes = np.isin(surfaces.part, _EYES)
+    diffuse[eyes] = free[eyes] * open_sky[eyes, None] ** _EYE_OPENNESS
     colour = surfaces.albedo * diffuse * (1 - surfaces.metallic[..., None])
     colour += _gloss(surfaces, open_sky, camera, scene)
     return np.where(surfaces.seen[..., None], colour, 0).astype(np.float32)
@@ -70,7 +73,7 @@ def _gloss(surfaces: Surfaces, open_sky: np.ndarray, camera: Camera, scene: Scen
     light = _mirrored_light(mirrored, roughness, camera, scene)
     eyes = np.isin(surfaces.part[seen], _EYES)
     light[eyes] = radiance(camera.to_view(mirrored[eyes].astype(float)), scene) * 1.2
-    shadow = np.where(eyes, smoothstep(0.1, 0.45, open_sky[seen]), open_sky[seen])
+    shadow = np.where(eyes, smoothstep(0.02, 0.2, open_sky[seen]), open_sky[seen])
     picture = np.zeros(seen.shape + (3,), np.float32)
     picture[seen] = light * fresnel * shadow[:, None]
     return picture

@@ -96,6 +96,9 @@ OLD = {"head-age-incr": 0.5, "neck-double-incr": 0.3, "{}-eye-bag-incr": 0.5, "{
 YOUNG = {"head-age-decr": 0.2}
 
 
+OPEN_EYES = {"{}-eye-height2-incr": 0.35, "{}-eye-scale-incr": 0.25}  # of everyone: the base head's eyes are sleepy
+
+
 def shape_weights(scene: Scene) -> dict[str, float]:
     """Return {target: weight} of the scene's resting face (see `Asset.morphed`)."""
     weights: dict[str, float] = {}
@@ -147,6 +150,7 @@ def _traits(scene: Scene) -> Iterator[tuple[str, float]]:
 
 
 def _person(scene: Scene) -> Iterator[tuple[str, float]]:
+    yield from OPEN_EYES.items()
     for coefficient, axis in zip(scene.shape, AXES, strict=True):
         yield (axis.positive if coefficient > 0 else axis.negative), axis.gain * abs(coefficient)
     for coefficient, name in zip(scene.asymmetry, ASYMMETRIES, strict=True):

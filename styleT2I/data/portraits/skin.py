@@ -56,12 +56,12 @@ def _mottled(colour, base, scene: Scene) -> np.ndarray:
 def _flushed(colour, base, head: Head, scene: Scene) -> np.ndarray:
     """Cheeks, nose and ears redder; rosy cheeks and blusher; shade about the eyes; yellower brow."""
     blood = 1 - 0.55 * scene.skin_tone
-    redness = 0.5 * _blob(base, (0.48, 6.92, 1.28), (0.24, 0.24, 0.4))
+    redness = 0.45 * _blob(base, (0.48, 6.92, 1.28), (0.24, 0.24, 0.4))
     redness += 0.55 * _blob(base, (0.0, 6.93, 1.66), (0.17, 0.13, 0.22)) + 0.6 * head.masks["ears"]
     redness += 0.25 * _blob(base, (0.0, 6.24, 1.44), (0.22, 0.15, 0.3))
     colour = colour * (1 + np.clip(redness, 0, 1)[:, None] * blood * np.array([0.05, -0.13, -0.12]))
     cheeks = _blob(base, (0.47, 6.95, 1.28), (0.25, 0.2, 0.5))
-    colour = mixed(colour, colour * [1.08, 0.5, 0.52], np.clip(cheeks * 1.1, 0, 1) * max(scene.rosy, 0.45 * scene.makeup))
+    colour = mixed(colour, colour * [1.04, 0.58, 0.6], cheeks * max(scene.rosy, 0.4 * scene.makeup))
     under = _blob(base, (0.33, 7.1, 1.4), (0.17, 0.08, 0.3))
     colour = colour * (1 - (0.12 + 0.12 * old_share(scene)) * under[:, None] * np.array([0.9, 1.1, 0.9]))
     lids = np.clip(head.masks["eyelids"], 0, 1)
@@ -72,9 +72,9 @@ def _freckled(colour, base, scene: Scene) -> np.ndarray:
     if scene.freckles <= 0:
         return colour
     seed = derive_seed(scene.seed, "freckles")
-    spots = smoothstep(0.42, 0.62, value_noise(base, 26, seed)) + smoothstep(0.55, 0.7, value_noise(base, 14, seed + 1))
+    spots = smoothstep(0.42, 0.62, value_noise(base, 34, seed)) + 0.7 * smoothstep(0.5, 0.7, value_noise(base, 20, seed + 1))
     where = np.clip(_blob(base, (0.28, 7.0, 1.5), (0.42, 0.3, 0.6)) + 0.35 * _blob(base, (0, 7.6, 1.5), (0.7, 0.35, 0.5)), 0, 1)
-    return mixed(colour, colour * [0.66, 0.5, 0.42], np.clip(spots, 0, 1) * where * 0.75 * scene.freckles)
+    return mixed(colour, colour * [0.66, 0.5, 0.42], np.clip(spots, 0, 1) * where * 0.6 * scene.freckles)
 
 
 def _eyes_made_up(colour, base, head: Head, scene: Scene) -> np.ndarray:
@@ -82,11 +82,11 @@ def _eyes_made_up(colour, base, head: Head, scene: Scene) -> np.ndarray:
     if scene.makeup <= 0:
         return colour
     side = np.abs(base[:, 0])
-    above = smoothstep(7.24, 7.3, base[:, 1]) * (1 - smoothstep(7.38, 7.47, base[:, 1]))
+    above = smoothstep(7.24, 7.3, base[:, 1]) * (1 - smoothstep(7.33, 7.44, base[:, 1]))
     above *= smoothstep(0.12, 0.2, side) * (1 - smoothstep(0.5, 0.58, side)) * smoothstep(1.15, 1.25, base[:, 2])
     hue = value_noise(np.zeros((1, 3)), 1.0, derive_seed(scene.seed, "eye shadow"))[0]
     shadow = linear(np.where(hue > 0.3, (0.36, 0.22, 0.36), np.where(hue > -0.3, (0.33, 0.2, 0.16), (0.2, 0.24, 0.36))))
-    colour = mixed(colour, np.minimum(shadow, 0.55 * colour + 0.02), 0.8 * scene.makeup * above)
+    colour = mixed(colour, np.minimum(shadow, 0.55 * colour + 0.02), 0.7 * scene.makeup * above)
     liner = np.clip(head.masks["eyelids"] * 1.5 - 0.3, 0, 1) * (np.abs(base[:, 1] - 7.283) < 0.055)
     return mixed(colour, 0.02, 0.85 * scene.makeup * liner)
 
