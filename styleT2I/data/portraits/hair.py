@@ -9,7 +9,7 @@ from styleT2I.data.portraits.colours import smoothstep
 from styleT2I.data.portraits.fitting import Fitting
 from styleT2I.data.portraits.hair_colours import hair_albedo
 from styleT2I.data.portraits.hair_styles import Layer, layers, scene_hairline
-from styleT2I.data.portraits.hats import press_hair
+from styleT2I.data.portraits.hats import press_hair, shows_below_hat
 from styleT2I.data.portraits.mesh import Mesh, Paint, make_mesh
 from styleT2I.data.portraits.scalp import base_head, blend, draw_roots, inside
 from styleT2I.data.portraits.surface import unit
@@ -42,9 +42,11 @@ def drawn(layer: Layer, fit: Fitting, detail: float, rng: np.random.Generator, a
 def grown(layer: Layer, fit: Fitting, detail: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Return the layer's strands [N, points, 3] on the person's head and the guide [N] that each belongs to."""
     base = guide_strands(layer, rng)
-    guides = fit.warp(press_hair(fit.scene, base))
-    number = int(layer.children * detail)
-    roots = draw_roots(layer.density, number, rng)
+    room = 0.0 if layer.curl is None else layer.curl[0]
+    guides = fit.warp(press_hair(fit.scene, base, room))
+    roots = draw_roots(layer.density, int(layer.children * detail), rng)
+    roots = roots.where(shows_below_hat(fit.scene, roots.points, layer.length_at(roots.points)))
+    number = len(roots.points)
     at = blend(fit.head.mesh.vertices, roots.corners, roots.weights)
     part = -np.inf if layer.parting is None else layer.parting
     strands, owner = _on_each_side(guides, at, (base[:, 0, 0] < part, roots.points[:, 0] < part), layer, rng)

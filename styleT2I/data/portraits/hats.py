@@ -123,10 +123,18 @@ def _brimmed(fit: Fitting) -> list[Mesh]:
 # Hair below a hat
 
 
-def press_hair(scene: Scene, points: np.ndarray) -> np.ndarray:
+def shows_below_hat(scene: Scene, roots: np.ndarray, length: np.ndarray) -> np.ndarray:
+    """Return which strands may come out below the scene's hat: roots [N, 3] on the base head, lengths [N] in dm."""
+    if scene.hat == "none":
+        return np.ones(len(roots), bool)
+    return _to_hat_space(roots)[:, 1] < 0.8 * length
+
+
+def press_hair(scene: Scene, points: np.ndarray, room: float = 0.0) -> np.ndarray:
     """Return points [..., 3] of strands on the base head, pulled inside the scene's hat where they would be in it.
 
-    Above the band hair lies inside the dome; below it the hair may stand off the more the farther it is from the band.
+    Above the band hair lies inside the dome, `room` dm more for what is curled later; below it the hair may stand off
+    the more the farther it is from the band.
     """
     if scene.hat == "none":
         return points
@@ -134,7 +142,7 @@ def press_hair(scene: Scene, points: np.ndarray) -> np.ndarray:
     across = np.hypot(at[..., 0] / _HALF_X, at[..., 2] / _HALF_Z)
     height = at[..., 1]
     above = np.sqrt(np.clip(1 - np.square(np.clip(height / (_CROWN - 0.03), 0, 1)), 0, 1))
-    allowed = np.where(height > 0, 0.955 * above, 0.955 + 0.9 * np.clip(-height - 0.03, 0, 1))
+    allowed = np.where(height > 0, (0.955 - 1.6 * room) * above, 0.955 - 1.6 * room + 0.9 * np.clip(-height - 0.03, 0, 1))
     shrink = np.minimum(1, allowed / np.maximum(across, 1e-6))
     at = at.copy()
     at[..., 0] *= shrink

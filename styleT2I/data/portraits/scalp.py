@@ -82,6 +82,10 @@ class Roots:
     points: np.ndarray
     normals: np.ndarray
 
+    def where(self, kept: np.ndarray) -> Roots:
+        """Return the roots with a flag [N]."""
+        return Roots(self.corners[kept], self.weights[kept], self.points[kept], self.normals[kept])
+
 
 def draw_roots(density: np.ndarray, count: int, rng: np.random.Generator) -> Roots:
     """Return up to `count` roots spread evenly over the base head where `density` [V] (0 ... 1) is, by area."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from styleT2I.data.portraits.beard import beard, beard_paint
 from styleT2I.data.portraits.brows import brow_paint, brows, lashes
+from styleT2I.data.portraits.clothes import clothes
 from styleT2I.data.portraits.fitting import fitting
 from styleT2I.data.portraits.glasses import glasses
 from styleT2I.data.portraits.hair import hair, scalp_paint
@@ -13,7 +14,7 @@ from styleT2I.data.portraits.jewellery import earrings, necklace
 from styleT2I.data.portraits.mesh import Mesh, Paint
 from styleT2I.data.portraits.scene import Scene
 
-_BUILDERS = (hair, brows, lashes, beard, glasses, earrings, necklace, hat)
+_BUILDERS = (hair, brows, lashes, beard, glasses, earrings, necklace, hat, clothes)
 _PAINTS = (beard_paint, scalp_paint, brow_paint)
 
 
