@@ -4,7 +4,7 @@ import click
 
 from styleT2I.cli import build_kernels, command, device_option, outdir_option, precision_option, seed_option
 
-PRESETS = ("stylegan2-config-f", "minifaces64", "minifaces128")
+PRESETS = ("stylegan2-config-f", "minifaces64", "minifaces128", "portraits128")
 
 
 @command()

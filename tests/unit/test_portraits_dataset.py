@@ -29,6 +29,7 @@ from styleT2I.data.portraits.parts import PARTS
 from styleT2I.data.portraits.recipe import Recipe, read_spec
 from styleT2I.data.portraits.records import read_records
 from styleT2I.data.portraits.rendering import render_set
+from styleT2I.data.portraits.streams import Streams
 from styleT2I.data.portraits.tables import write_tables
 from styleT2I.data.portraits.vector import NUISANCE_NAMES, NUISANCE_START, VECTOR_SIZE, scene_vector
 from styleT2I.errors import ConfigError, DataError, OutputError
@@ -235,7 +236,7 @@ def test_biased_pictures_never_show_a_held_out_composition_and_labels_follow_vis
 
     recipe = Recipe("biased", "train")
     for index in range(300):
-        labels = dict.fromkeys(draw_attributes(0), False) | rendering.labels_of(
+        labels = dict.fromkeys(draw_attributes(Streams(0)), False) | rendering.labels_of(
             (scene := recipe.scene(index)), *stub_renderer(scene, 128)[1:]
         )
         for composition in held_out_compositions():
@@ -280,7 +281,7 @@ def _stubbed(render_one, recipe, index, image_format, _):
 
 def _faces(num):
     for seed in range(num):
-        drawn = draw_attributes(seed, "balanced" if seed % 2 else "biased")
+        drawn = draw_attributes(Streams(seed), "balanced" if seed % 2 else "biased")
         yield seed, {name: drawn[name] for name in sorted(drawn)}
 
 
@@ -314,7 +315,7 @@ def test_captions_vary_and_mention_every_attribute():
     texts = [text for seed, labels in _faces(300) for text in grammar.captions(labels, seed, 4)]
     assert len(set(texts)) > 0.85 * len(texts)
     stated = [parse(text, "portraits").attributes for text in texts]
-    assert {name for said in stated for name in said} == set(draw_attributes(0))
+    assert {name for said in stated for name in said} == set(draw_attributes(Streams(0)))
     assert {len(said) for said in stated} >= {1, 2, 3, 4, 5, 6, 7, 8}
     with pytest.raises(ConfigError, match="unknown caption form"):
         grammar.captions(next(_faces(1))[1], 0, 1, "poem")

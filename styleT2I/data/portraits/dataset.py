@@ -62,6 +62,12 @@ class Portraits:
         """The scenes behind the given pictures."""
         return [self.recipe.scene(k, self._records[k].attempt) for k in indices]
 
+    def latents(self, indices: Sequence[int]) -> torch.Tensor:
+        """The z that each scene is a function of, float32 [N, Z_DIM]."""
+        import torch
+
+        return torch.tensor([self.recipe.latent(k, self._records[k].attempt) for k in indices])
+
     def vectors(self, indices: Sequence[int]) -> torch.Tensor:
         """The scenes as vectors, float32 [N, VECTOR_SIZE]: what a generator is fitted on."""
         import numpy as np

@@ -5,7 +5,6 @@ Each attribute is decided from a random stream of its own, in the order of DECLA
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from itertools import combinations
@@ -13,8 +12,8 @@ from itertools import combinations
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.attributes.wording.sentences import phrase
 from styleT2I.data.portraits.compositions import held_out_compositions
+from styleT2I.data.portraits.streams import Streams
 from styleT2I.errors import ConfigError
-from styleT2I.torch_utils.seeding import derive_seed
 
 DISTRIBUTIONS = ("biased", "balanced", "composition")
 DECLARED = (  # in the order in which they are decided
@@ -84,9 +83,9 @@ def _balanced(y: Mapping[str, bool], name: str) -> float:
 
 
 def draw_attributes(
-    seed: int, distribution: str = "biased", wanted: Mapping[str, bool] | None = None
+    draw: Streams, distribution: str = "biased", wanted: Mapping[str, bool] | None = None
 ) -> dict[str, bool]:
-    """Decide every attribute of DECLARED for the portrait of a seed.
+    """Decide every attribute of DECLARED for the portrait of a source of random numbers.
 
     "composition" draws like "biased" with the `wanted` attributes forced, and what they imply; ConfigError where no
     face can show them together. The biased distribution never holds a held-out composition: the attribute named as its
@@ -96,7 +95,7 @@ def draw_attributes(
     known = implied(wanted or {})
     for name in DECLARED:
         if name not in known:
-            roll = random.Random(derive_seed("portrait", seed, "attribute", name)).random()
+            roll = draw.shares(f"attribute {name}")[0]
             _settle(known, [(name, roll < share(known, name))])
     if distribution == "biased":
         for composition in held_out_compositions():

@@ -12,14 +12,15 @@ from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.data.portraits.distributions import DISTRIBUTIONS, implied
 from styleT2I.data.portraits.sampling import sample_scene
 from styleT2I.data.portraits.scene import WORLD_VERSION, Scene
+from styleT2I.data.portraits.streams import latent_of_seed
 from styleT2I.errors import DataError
 from styleT2I.formats.model_folder import cache_dir
 from styleT2I.torch_utils.seeding import derive_seed
 
 SPLITS = ("train", "val", "test", "judge-train", "judge-val")  # the judges see pictures of their own
 DEFAULT_RESOLUTION = 128
-_DEFAULT_NUM = {"train": 10000, "judge-train": 6000}
-_DEFAULT_HELDOUT_NUM = 1000  # of every other split
+_DEFAULT_NUM = {"biased/train": 14000, "balanced/train": 4000, "balanced/judge-train": 4000}
+_OTHER_DEFAULT_NUM = 1000
 _SPEC = re.compile(r"(?P<distribution>\w+)(=(?P<wanted>[^/:]+))?/(?P<split>[\w-]+)(:(?P<num>\d+))?$")
 
 
@@ -63,8 +64,14 @@ class Recipe:
 
         Pictures of equal index share all that the wanted attributes leave free, so compositions compare in pairs.
         """
-        seed = derive_seed("portraits", self.distribution, self.split, self.seed, index, attempt)
-        return sample_scene(seed, self.distribution, self.wanted)
+        return sample_scene(self._seed(index, attempt), self.distribution, self.wanted)
+
+    def latent(self, index: int, attempt: int = 0) -> list[float]:
+        """The z [Z_DIM] that the scene is a function of."""
+        return latent_of_seed(self._seed(index, attempt))
+
+    def _seed(self, index: int, attempt: int) -> int:
+        return derive_seed("portraits", self.distribution, self.split, self.seed, index, attempt)
 
     def accepts(self, labels: Mapping[str, bool]) -> bool:
         """Whether a picture shows what it must: the wanted attributes, and one of each group of which one holds."""
@@ -103,7 +110,8 @@ def read_spec(spec: str, resolution: int = DEFAULT_RESOLUTION) -> tuple[Recipe, 
             "for example portraits:biased/train:10000"
         )
     wanted = read_composition(match["wanted"], load_vocabulary("portraits")) if match["wanted"] else {}
-    num = int(match["num"]) if match["num"] else _DEFAULT_NUM.get(match["split"], _DEFAULT_HELDOUT_NUM)
+    default = _DEFAULT_NUM.get(f"{match['distribution']}/{match['split']}", _OTHER_DEFAULT_NUM)
+    num = int(match["num"]) if match["num"] else default
     if num < 1:
         raise DataError(f"'portraits:{spec}' asks for no picture; ask for one or more")
     return Recipe(match["distribution"], match["split"], resolution, wanted=wanted), num

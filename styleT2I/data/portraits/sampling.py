@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import colorsys
 import math
-import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from styleT2I.data.portraits import scene as s
 from styleT2I.data.portraits.distributions import draw_attributes
-from styleT2I.torch_utils.seeding import derive_seed
+from styleT2I.data.portraits.streams import Streams
 
 _STYLE_WEIGHTS = {  # style -> how usual it is for him and for her, of those that the attributes leave
     "buzz": (1.0, 1.0),
@@ -33,59 +31,32 @@ _FRAMES = ((0.05, 0.05, 0.06), (0.05, 0.05, 0.06), (0.28, 0.15, 0.07), (0.09, 0.
 _LIPSTICKS = ((0.72, 0.05, 0.10), (0.80, 0.10, 0.22), (0.66, 0.08, 0.24), (0.83, 0.18, 0.36), (0.50, 0.05, 0.14))
 
 
-class Streams:
-    """Random numbers by name: what one name draws does not depend on what others drew."""
+def sample_scene(
+    seed: int,
+    distribution: str = "biased",
+    wanted: Mapping[str, bool] | None = None,
+    z: Sequence[float] | None = None,
+) -> s.Scene:
+    """The scene of a seed under "biased", "balanced" or "composition"; `wanted` are attributes that the last forces.
 
-    def __init__(self, seed: int):
-        self._seed = seed
-
-    def __getitem__(self, name: str) -> random.Random:
-        return random.Random(derive_seed("portrait", self._seed, name))
-
-    def uniform(self, name: str, low: float = -1.0, high: float = 1.0) -> float:
-        """A number in [low, high]."""
-        return low + (high - low) * self[name].random()
-
-    def bell(self, name: str, scale: float, limit: float, centre: float = 0.0) -> float:
-        """A normal number around `centre`, cut at +-limit from it."""
-        return centre + max(-limit, min(limit, scale * _normals(self[name], 1)[0]))
-
-    def pick(self, name: str, options):
-        """One of the options, all alike."""
-        return options[int(self[name].random() * len(options))]
-
-    def favourite(self, name: str, weights: Mapping[str, float]) -> str:
-        """One key with odds like its weight; another weight of one key leaves the choice between the others."""
-        keys = {k: self[f"{name} {k}"].random() ** (1 / w) for k, w in weights.items() if w > 0}
-        return max(keys, key=keys.get)
-
-    def graded(self, name: str, is_true: bool, absent: tuple[float, float], present: tuple[float, float]) -> float:
-        """The strength of a graded attribute: in the range of what is absent or of what is present."""
-        low, high = present if is_true else absent
-        return self.uniform(name, low, high)
-
-    def hue(self, name: str, saturation: tuple[float, float], value: tuple[float, float]) -> s.Colour:
-        """A colour of any hue."""
-        roll = self[name]
-        h, a, b = roll.random(), roll.random(), roll.random()
-        return colorsys.hsv_to_rgb(h, saturation[0] + a * (saturation[1] - saturation[0]),
-                                   value[0] + b * (value[1] - value[0]))  # fmt: skip
-
-    def near(self, name: str, colour: s.Colour, by: float) -> s.Colour:
-        """A colour near another one."""
-        roll = self[name]
-        light = 1 + by * (2 * roll.random() - 1)
-        return tuple(min(1.0, max(0.0, c * light * (1 + 0.4 * by * (2 * roll.random() - 1)))) for c in colour)
+    z [Z_DIM] replaces the seed's own latent; the seed then decides the fine detail alone.
+    """
+    return scene_from_streams(seed, Streams(seed, z), distribution, wanted)
 
 
-def sample_scene(seed: int, distribution: str = "biased", wanted: Mapping[str, bool] | None = None) -> s.Scene:
-    """The scene of a seed under "biased", "balanced" or "composition"; `wanted` are attributes that the last forces."""
-    return scene_of(seed, draw_attributes(seed, distribution, wanted))
+def scene_from_streams(
+    seed: int, draw: Streams, distribution: str, wanted: Mapping[str, bool] | None = None
+) -> s.Scene:
+    """The scene that a source of random numbers gives under a distribution."""
+    return _scene(seed, draw, draw_attributes(draw, distribution, wanted))
 
 
 def scene_of(seed: int, attributes: Mapping[str, bool]) -> s.Scene:
     """The scene of a seed with the given attributes (all of `distributions.DECLARED`); equal seeds share the rest."""
-    draw = Streams(seed)
+    return _scene(seed, Streams(seed), attributes)
+
+
+def _scene(seed: int, draw: Streams, attributes: Mapping[str, bool]) -> s.Scene:
     has = attributes.__getitem__
     return s.Scene(
         seed=seed,
@@ -109,7 +80,7 @@ def scene_of(seed: int, attributes: Mapping[str, bool]) -> s.Scene:
 
 
 def _skin_tone(draw: Streams, attributes: Mapping[str, bool]) -> float:
-    share = draw["skin tone"].random()
+    share = draw.shares("skin tone")[0]
     if attributes["Pale_Skin"]:
         return 0.1 * share
     return 0.68 + 0.32 * share if attributes["Dark_Skin"] else 0.24 + 0.28 * share
@@ -207,10 +178,10 @@ def _glasses(draw: Streams, are_eyes_made_up: bool) -> str:
 
 def _person(draw: Streams) -> dict:
     iris = draw.favourite("iris", dict(zip(_IRISES, _IRIS_SHARES, strict=True)))
-    mix = [-math.log(1 - r.random()) for r in (draw["shape a"], draw["shape b"], draw["shape c"])]
+    mix = [-math.log(1 - share) for share in draw.shares("shape mix", 3)]
     return {
-        "shape": tuple(max(-2.0, min(2.0, v)) for v in _normals(draw["shape"], s.NUM_SHAPE)),
-        "asymmetry": tuple(max(-1.0, min(1.0, 0.5 * v)) for v in _normals(draw["asymmetry"], s.NUM_ASYMMETRY)),
+        "shape": tuple(max(-2.0, min(2.0, v)) for v in draw.normals("shape", s.NUM_SHAPE)),
+        "asymmetry": tuple(max(-1.0, min(1.0, 0.5 * v)) for v in draw.normals("asymmetry", s.NUM_ASYMMETRY)),
         "shape_mix": tuple(v / sum(mix) for v in mix),
         "muscle": draw.bell("muscle", 0.4, 1),
         "eye_colour": draw.near("iris shade", _IRISES[iris], 0.2),
@@ -244,10 +215,3 @@ def _view(draw: Streams) -> dict:
         "background_colour": draw.hue("background colour", (0.05, 0.55), (0.12, 0.9)),
         "background_colour_2": draw.hue("background colour 2", (0.05, 0.6), (0.1, 0.9)),
     }
-
-
-def _normals(roll: random.Random, num: int) -> list[float]:
-    """Standard normal numbers by Box and Muller, from `random()` alone: the same in every version of Python."""
-    return [
-        math.sqrt(-2 * math.log(1 - roll.random())) * math.cos(2 * math.pi * roll.random()) for _ in range(num)
-    ]
