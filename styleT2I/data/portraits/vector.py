@@ -48,6 +48,8 @@ def _entry_names(field: str) -> tuple[str, ...]:
 _FIELDS = tuple(field for field in s.Scene.__dataclass_fields__ if field != "seed")
 VECTOR_NAMES = tuple(name for field in _FIELDS for name in _entry_names(field))
 VECTOR_SIZE = len(VECTOR_NAMES)
+_TURNED = ("yaw", "roll", "gaze_yaw", "parting", "shift_x", "key_azimuth", "asymmetry")
+MIRRORED = tuple(name.partition("[")[0] in _TURNED for name in VECTOR_NAMES)  # entries that a mirror negates
 NUISANCE_START = VECTOR_NAMES.index("shape[0]")
 NUISANCE_NAMES = VECTOR_NAMES[NUISANCE_START:]
 
