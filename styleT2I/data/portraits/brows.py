@@ -78,7 +78,8 @@ def lashes(fit: Fitting) -> list[Mesh]:
         fringe = vertices[used]
         away = fringe - head.anchors[part]
         lid = np.abs(np.linalg.norm(away, axis=1) / head.eye_radius)
-        reach = 0.35 + (0.25 if not scene.is_male else 0.0) + 0.5 * scene.makeup
+        reach = 0.35 + 0.55 * scene.makeup + (0.0 if scene.is_male else 0.15)
+        reach = np.where(away[:, 1] < 0, 0.4 * reach, reach)  # the lower ones are shorter
         kept = head.anchors[part] + away * ((1 + (lid - 1) * np.minimum(reach, 1.2)) / lid)[:, None]
         colour = np.array([0.012, 0.010, 0.009]) + (0.03 * (1 - scene.makeup) if scene.hair_colour in ("blond", "gray") else 0)
         meshes.append(make_mesh(kept, index.reshape(-1, 3), colour, part, roughness=0.8, normals=unit(kept - head.anchors[part] + [0, 0, 0.05])))
