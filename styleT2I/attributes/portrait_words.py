@@ -61,7 +61,6 @@ WEARS = {
     ("Wearing_Hat", True): ("a hat", "a hat", "a cap"),
     ("Wearing_Lipstick", True): ("lipstick",),
     ("Wearing_Necklace", True): ("a necklace",),
-    ("Wearing_Necktie", True): ("a necktie", "a tie"),
 }
 IS = {
     ("Bald", True): ("bald",),
@@ -83,7 +82,6 @@ NO_WEARS = {
     ("Wearing_Hat", False): ("hat",),
     ("Wearing_Lipstick", False): ("lipstick",),
     ("Wearing_Necklace", False): ("necklace",),
-    ("Wearing_Necktie", False): ("tie", "necktie"),
 }
 
 # Multi-Modal-CelebA-HQ names what is there, without articles
@@ -97,6 +95,6 @@ RELEASE_HAS = {
 }  # fmt: skip
 RELEASE_WEARS = {
     "Eyeglasses": "eyeglasses", "Heavy_Makeup": "heavy makeup", "Wearing_Earrings": "earrings", "Wearing_Hat": "hat",
-    "Wearing_Lipstick": "lipstick", "Wearing_Necklace": "necklace", "Wearing_Necktie": "necktie",
+    "Wearing_Lipstick": "lipstick", "Wearing_Necklace": "necklace",
 }  # fmt: skip
 RELEASE_IS = {"Bald": "bald", "Chubby": "chubby", "Smiling": "smiling", "Young": "young"}

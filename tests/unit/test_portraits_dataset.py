@@ -126,6 +126,7 @@ def test_an_interrupted_run_goes_on_without_changing_or_losing_anything(tmp_path
     with open(broken / "records.jsonl", "a") as f:
         f.write('{"index":4,"attempt":0,"fi')  # a kill in the middle of a line
     (broken / "images" / "000004.jpg").write_bytes(b"cut off")
+    (broken / "masks" / "tmp.77.000004.png").write_bytes(b"cut off")
     assert len(read_records(broken)) == 4
     seen = []
     _render(recipe, range(9), broken, lambda scene, r: seen.append(scene) or stub_renderer(scene, r))

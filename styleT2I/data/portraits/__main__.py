@@ -63,13 +63,14 @@ def _render(recipe, folder, indices, workers, image_format):
 
     folder = Path(folder)
     there = sum(index in indices for index in read_records(folder))
+    is_new = there < len(indices) or not (folder / "contact-sheet.png").exists()
     try:
         with tqdm(total=len(indices), initial=there, unit="picture", desc=recipe.name) as progress:
             for _ in render_set(folder, recipe, indices, workers=workers, image_format=image_format):
                 progress.update()
     finally:
         records = read_records(folder)
-        if records:
+        if records and is_new:
             write_tables(folder, recipe, records)
             _write_sheet(folder, records)
     click.echo(f"{len(records)} pictures in {folder}; look at {folder / 'contact-sheet.png'}")

@@ -76,12 +76,21 @@ def catmull_clark(quads: np.ndarray, count: int) -> tuple[sp.csr_matrix, np.ndar
     edges, edge_of = np.unique(ends, axis=0, return_inverse=True)
     edge_of = edge_of.ravel()
     number_of_quads, number_of_edges = len(quads), len(edges)
-    face_points = sp.csr_matrix((np.full(quads.size, 0.25), (np.repeat(np.arange(number_of_quads), 4), corner)), (number_of_quads, count))
-    quads_at_edge = sp.csr_matrix((np.ones(quads.size), (edge_of, np.repeat(np.arange(number_of_quads), 4))), (number_of_edges, number_of_quads))
-    middles = sp.csr_matrix((np.full(2 * number_of_edges, 0.5), (np.repeat(np.arange(number_of_edges), 2), edges.ravel())), (number_of_edges, count))
+    face_points = sp.csr_matrix(
+        (np.full(quads.size, 0.25), (np.repeat(np.arange(number_of_quads), 4), corner)), (number_of_quads, count)
+    )
+    quads_at_edge = sp.csr_matrix(
+        (np.ones(quads.size), (edge_of, np.repeat(np.arange(number_of_quads), 4))), (number_of_edges, number_of_quads)
+    )
+    middles = sp.csr_matrix(
+        (np.full(2 * number_of_edges, 0.5), (np.repeat(np.arange(number_of_edges), 2), edges.ravel())),
+        (number_of_edges, count),
+    )
     border = np.bincount(edge_of, minlength=number_of_edges) != 2
     inner = sp.diags((~border).astype(float))
-    edge_points = sp.diags(border.astype(float)) @ middles + inner @ (0.5 * middles + 0.25 * (quads_at_edge @ face_points))
+    edge_points = sp.diags(border.astype(float)) @ middles + inner @ (
+        0.5 * middles + 0.25 * (quads_at_edge @ face_points)
+    )
     matrix = sp.vstack([_moved_vertices(quads, edges, border, count, face_points, middles), edge_points, face_points])
     edge_of = edge_of.reshape(-1, 4) + count
     middle = np.arange(number_of_quads) + count + number_of_edges

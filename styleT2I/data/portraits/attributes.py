@@ -15,7 +15,7 @@ _LIPS, _BROWS = ("u_lip", "l_lip"), ("l_brow", "r_brow")
 
 # Pixels that must be visible of a picture of 128 x 128
 _HAIR, _LONG, _BANGS, _BEARD, _CHIN, _MOUSTACHE = 60, 80, 40, 20, 16, 8
-_GLASSES, _HAT, _EARRINGS, _NECKLACE, _NECKTIE = 20, 100, 8, 8, 12
+_GLASSES, _HAT, _EARRINGS, _NECKLACE = 20, 100, 8, 20
 _MOUTH, _LIP, _BROW, _SKIN = 6, 20, 10, 150
 
 
@@ -61,11 +61,6 @@ class Visible:
     def long_hair(self) -> float:
         """Hair below the chin."""
         return self.area_in(0, 1e6, self.chin_y, 1e6, "hair")
-
-    def below_chin(self) -> float:
-        """Clothes in the middle below the chin, where a necktie hangs."""
-        x, reach = self.landmarks[8, 0], 0.1 * self._parts.shape[1]
-        return self.area_in(x - reach, x + reach, self.chin_y, 1e6, "cloth")
 
 
 def labels_of(scene: Scene, parts: np.ndarray, landmarks: np.ndarray) -> dict[str, bool]:
@@ -128,5 +123,4 @@ def _worn(scene: Scene, seen: Visible) -> dict[str, bool]:
         "Wearing_Hat": scene.hat != "none" and seen.area("hat") >= _HAT,
         "Wearing_Earrings": scene.earrings != "none" and seen.area("ear_r") >= _EARRINGS,
         "Wearing_Necklace": scene.necklace != "none" and seen.area("neck_l") >= _NECKLACE,
-        "Wearing_Necktie": scene.necktie and seen.below_chin() >= _NECKTIE,
     }

@@ -18,12 +18,13 @@ def background(scene: Scene, resolution: int) -> np.ndarray:
     first, second = linear(scene.background_colour), linear(scene.background_colour_2)
     y, x = np.mgrid[0:_SIZE, 0:_SIZE] / (_SIZE - 1)
     picture = _PAINTERS[scene.background](x, y, first, second, rng)
-    return cv2.resize(np.clip(picture, 0, 1.5).astype(np.float32), (resolution, resolution), interpolation=cv2.INTER_AREA
-                      if resolution < _SIZE else cv2.INTER_CUBIC)  # fmt: skip
+    how = cv2.INTER_AREA if resolution < _SIZE else cv2.INTER_CUBIC
+    return cv2.resize(np.clip(picture, 0, 1.5).astype(np.float32), (resolution, resolution), interpolation=how)
 
 
 def _plain(x, y, first, second, rng) -> np.ndarray:
-    return mixed(np.broadcast_to(first, x.shape + (3,)), first * 0.82, smoothstep(0.2, 1.0, np.hypot(x - 0.5, y - 0.45)).ravel().reshape(x.shape))
+    away = smoothstep(0.2, 1.0, np.hypot(x - 0.5, y - 0.45))
+    return mixed(first, first * 0.82, away)
 
 
 def _gradient(x, y, first, second, rng) -> np.ndarray:
@@ -55,7 +56,12 @@ def _indoor(x, y, first, second, rng) -> np.ndarray:
     floor = rng.uniform(0.7, 0.95)
     picture[y > floor] = second * 0.4
     for _ in range(rng.integers(3, 7)):
-        left, top, width, height = rng.uniform(-0.2, 0.95), rng.uniform(-0.1, 0.6), rng.uniform(0.1, 0.4), rng.uniform(0.12, 0.5)
+        left, top, width, height = (
+            rng.uniform(-0.2, 0.95),
+            rng.uniform(-0.1, 0.6),
+            rng.uniform(0.1, 0.4),
+            rng.uniform(0.12, 0.5),
+        )
         colour = mixed(second, rng.uniform(0.1, 0.9, 3) ** 2, 0.3) * rng.uniform(0.4, 1.3)
         inside = (x > left) & (x < left + width) & (y > top) & (y < top + height)
         picture[inside] = colour

@@ -64,7 +64,7 @@ def _layers(kind: str, long: float) -> list[Layer]:
     free = (masks["lips"] < 0.15) & (masks["inside_mouth"] < 0.3)
     if kind == "stubble":
         density = beard_density(kind, base_head().vertices, masks)
-        return [_beard_layer(density, 260, 3600, lambda p: np.full(len(p), 0.026 + 0.012 * long), height=(0.002, 0.006), width=0.0055, points=3, lift_at=0.5)]
+        return [_beard_layer(density, 260, 5200, lambda p: np.full(len(p), 0.020 + 0.010 * long), height=(0.002, 0.005), width=0.0040, points=3, lift_at=0.5)]
     layers = []
     if kind == "full":
         cheeks = np.maximum(found["jaw"], found["bridge"]) * free
@@ -116,5 +116,5 @@ def beard_paint(fit: Fitting) -> list[Paint]:
         return []
     density = beard_density(scene.beard, head.canonical, head.masks)
     if scene.beard == "stubble":
-        return [Paint(0.62 * density, mixed(head.mesh.colour, 0.6 * beard_albedo(scene), 0.55 + 0.15 * scene.beard_length), "beard")]
+        return [Paint(0.70 * density, mixed(head.mesh.colour, 0.6 * beard_albedo(scene), 0.55 + 0.2 * scene.beard_length), "beard")]
     return [Paint(0.85 * density, 0.7 * beard_albedo(scene), "beard", 0.7)]

@@ -14,7 +14,7 @@ from styleT2I.data.portraits.patch import Patch, front_patch
 from styleT2I.data.portraits.scene import Scene
 from styleT2I.data.portraits.surface import unit
 
-_INNER, _OUTER = 0.125, 0.555  # x of the ends of a brow on the base head, dm
+_INNER, _OUTER = 0.130, 0.515  # x of the ends of a brow on the base head, dm
 _HAIRS = 260  # a side and thickness 1
 
 
@@ -27,8 +27,8 @@ def brow_line(share: np.ndarray, scene: Scene) -> np.ndarray:
 
 def half_width(share: np.ndarray, scene: Scene) -> np.ndarray:
     """Return half the brow's height [N] in dm at a share of its length."""
-    widest = 0.018 + 0.030 * scene.brow_thickness + (0.008 if scene.is_male else 0.0)
-    return widest * (0.5 + 0.5 * smoothstep(-0.02, 0.25, share)) * (1 - 0.8 * smoothstep(0.5, 1.0, share))
+    widest = 0.015 + 0.032 * scene.brow_thickness + (0.008 if scene.is_male else 0.0)
+    return widest * (0.4 + 0.6 * smoothstep(-0.02, 0.3, share)) * (1 - 0.8 * smoothstep(0.5, 1.0, share))
 
 
 def brows(fit: Fitting) -> list[Mesh]:
@@ -42,7 +42,7 @@ def _brow(fit: Fitting, part: str, side: int) -> Mesh:
     share = rng.random(number) ** 0.9
     across = np.clip(rng.normal(0, 0.5, number), -1, 1)
     root = brow_line(share, scene) + np.stack([0 * share, across * half_width(share, scene)], -1)
-    rise = np.radians(78 - 75 * smoothstep(0, 0.42, share) - 22 * smoothstep(0.55, 1, share) - 24 * across)
+    rise = np.radians(58 - 52 * smoothstep(0, 0.42, share) - 22 * smoothstep(0.55, 1, share) - 24 * across)
     length = (0.075 + 0.055 * scene.brow_thickness) * rng.uniform(0.7, 1.2, number) * (1 - 0.3 * share)
     step = np.stack([np.cos(rise), np.sin(rise)], -1) * length[:, None]
     bend = np.stack([0.25 * length, -0.30 * length * np.sin(rise)], -1)

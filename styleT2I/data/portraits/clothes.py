@@ -11,7 +11,7 @@ from styleT2I.data.portraits.mesh import Mesh, grid_faces, make_mesh, tube
 from styleT2I.data.portraits.neck import neck_ring, on_neck
 
 _CREW = {"front": 5.86, "back": 6.22}
-_SHIRT = {"front": 6.00, "back": 6.32}
+_SHIRT = {"front": 6.07, "back": 6.36}
 
 
 def clothes(fit: Fitting) -> list[Mesh]:
@@ -92,7 +92,7 @@ def _lapels(fit: Fitting, colour: np.ndarray) -> Mesh:
     wide = 0.13 + 0.10 * smoothstep(1.6, 0.6, np.abs(angle))
     rows = [(0.0, 0.125), (0.0, 0.165), (0.5, 0.175), (1.0, 0.16), (1.0, 0.12)]
     points = [on_neck(fit, angle * (1 + 0.45 * share * smoothstep(1.8, 0.3, np.abs(angle))), inner - share * wide * 0.55, out * np.ones(61)) for share, out in rows]
-    return make_mesh(np.stack(points).reshape(-1, 3), grid_faces(len(rows), 61), colour * 1.12, "cloth", roughness=0.8)
+    return make_mesh(np.stack(points).reshape(-1, 3), grid_faces(len(rows), 61)[:, ::-1], colour * 1.12, "cloth", roughness=0.8)
 
 
 def _hoodie(fit: Fitting) -> list[Mesh]:
@@ -111,13 +111,13 @@ def _hoodie(fit: Fitting) -> list[Mesh]:
 def _necktie(fit: Fitting) -> list[Mesh]:
     """Return knot and blade, down from the collar."""
     colour = 0.02 + 0.8 * linear(fit.scene.tie_colour)
-    height = np.array([6.09, 6.06, 5.99, 5.91, 5.88, 5.82, 5.66, 5.44, 5.20])
-    half = np.array([0.062, 0.088, 0.085, 0.066, 0.058, 0.072, 0.10, 0.135, 0.16])
-    bulge = np.array([0.06, 0.11, 0.13, 0.115, 0.085, 0.10, 0.11, 0.12, 0.12])
+    height = np.array([6.17, 6.14, 6.06, 5.97, 5.94, 5.88, 5.70, 5.46, 5.20])
+    half = np.array([0.080, 0.110, 0.105, 0.080, 0.072, 0.090, 0.12, 0.15, 0.17])
+    bulge = np.array([0.08, 0.14, 0.165, 0.15, 0.10, 0.12, 0.13, 0.13, 0.13])
     across = np.linspace(-1, 1, 7)
     middle = on_neck(fit, np.zeros(len(height)), height, bulge + 0.015)
     middle[:, 0] = middle[:, 0].mean()
     offset = np.stack([half[:, None] * across, np.zeros((len(height), 7)), -0.045 * np.square(across) * np.ones((len(height), 1))], -1)
     stripe = 1 + 0.45 * (np.sin(46 * (middle[:, None, 1] + 0.8 * offset[..., 0])) > 0.55) * (fit.stream("tie").random() < 0.5)
     points = middle[:, None] + offset
-    return [make_mesh(points.reshape(-1, 3), grid_faces(len(height), 7), np.clip(colour * stripe[..., None], 0, 0.8).reshape(-1, 3), "cloth", roughness=0.45)]
+    return [make_mesh(points.reshape(-1, 3), grid_faces(len(height), 7)[:, ::-1], np.clip(colour * stripe[..., None], 0, 0.8).reshape(-1, 3), "cloth", roughness=0.45)]

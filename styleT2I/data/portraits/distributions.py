@@ -22,7 +22,7 @@ DECLARED = (  # in the order in which they are decided
     "Straight_Hair", "Wavy_Hair", "Long_Hair", "Wearing_Hat", "Receding_Hairline", "Bangs",
     "5_o_Clock_Shadow", "Goatee", "Mustache", "No_Beard",
     "Smiling", "Mouth_Slightly_Open", "Wearing_Lipstick", "Heavy_Makeup", "Rosy_Cheeks",
-    "Eyeglasses", "Wearing_Earrings", "Wearing_Necktie", "Wearing_Necklace",
+    "Eyeglasses", "Wearing_Earrings", "Wearing_Necklace",
 )  # fmt: skip
 # P(true) of a young man, an old man, a young woman and an old woman
 _BIASED = {
@@ -39,7 +39,6 @@ _BIASED = {
     "Wearing_Lipstick": (0.025, 0.02, 0.72, 0.66),
     "Eyeglasses": (0.14, 0.38, 0.10, 0.28),
     "Wearing_Earrings": (0.035, 0.025, 0.44, 0.46),
-    "Wearing_Necktie": (0.17, 0.32, 0.012, 0.012),
     "Wearing_Necklace": (0.035, 0.03, 0.30, 0.30),
 }
 
@@ -74,7 +73,7 @@ _MAKEUP = {True: {False: 0.006, True: 0.40}, False: {False: 0.06, True: 0.66}}  
 _BALANCED = {  # where it is not one half
     "Pale_Skin": 1 / 3, "Dark_Skin": 1 / 2, "Bald": 0.12, "Gray_Hair": 1 / 4, "Blond_Hair": 1 / 3, "Black_Hair": 1 / 2,
     "Straight_Hair": 0.45, "Wavy_Hair": 0.85, "Wearing_Hat": 0.35, "5_o_Clock_Shadow": 0.18, "Goatee": 0.32,
-    "Mustache": 0.5, "Wearing_Necktie": 0.36,
+    "Mustache": 0.5,
 }  # fmt: skip
 
 

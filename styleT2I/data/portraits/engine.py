@@ -14,6 +14,7 @@ from styleT2I.data.portraits.mesh import Mesh
 from styleT2I.errors import DependencyError
 
 LLVM, SCALAR = "llvm_ad_rgb", "scalar_rgb"
+_BUNDLE = 4096  # rays
 _HINT = "rendering portraits needs Mitsuba: pip install styleT2I[portraits]"
 
 
@@ -42,6 +43,9 @@ def mitsuba():
         raise DependencyError(_HINT) from error
     mi.set_variant(LLVM if library else SCALAR)
     mi.set_log_level(mi.LogLevel.Error)
+    import drjit as dr
+
+    dr.set_thread_count(1)
     return mi
 
 
@@ -60,14 +64,30 @@ class Engine:
 
     def hits(self, resolution: int) -> Hits:
         """Return what the middle of every pixel of a picture of this resolution shows."""
-        origin, directions = self._camera.rays(resolution)
-        triangle = (self._traced if is_llvm() else self._rendered)(resolution, directions)
-        return _hits(self._mesh, origin, directions, triangle, self._camera)
+        return (self._traced if is_llvm() else self._rendered)(resolution)
 
-    def reached(self, points: np.ndarray, directions: np.ndarray) -> np.ndarray:
-        """Return whether nothing is in the way (bool [R]) from points [R, 3] in unit directions [R, 3]; LLVM only."""
+    def gathered(self, points, normals, choice, directions, shares) -> np.ndarray:
+        """Return the light f32 [P, 3] that reaches surfaces; LLVM only.
+
+        `points` and unit `normals` [P, 3]; `directions` and `shares` [S, L, 3] are S sets of L lights, of which the
+        surface at a point sees the set `choice` [P]: sum of shares * cosine over those that nothing is in the way of.
+        """
+        import drjit as dr
+
         mi = mitsuba()
-        return ~np.array(self._scene.ray_test(mi.Ray3f(_points(points), mi.Vector3f(_points(directions)))))
+        lights, number = directions.shape[1], len(points)
+        points, normals, choice = (_padded(v) for v in (points, normals, choice))
+        origin, normal = mi.Point3f(_columns(points)), mi.Vector3f(_columns(normals))
+        towards, colour = (mi.Vector3f(_columns(v.reshape(-1, 3))) for v in (directions, shares))
+        first = mi.UInt32(np.asarray(choice, np.uint32)) * lights
+        light = mi.Vector3f(0)
+        for k in range(lights):
+            direction = dr.gather(mi.Vector3f, towards, first + k)
+            cosine = dr.dot(normal, direction)
+            lit = cosine > 0
+            lit &= ~self._scene.ray_test(mi.Ray3f(origin, direction), lit)
+            light += dr.select(lit, cosine, 0) * dr.gather(mi.Vector3f, colour, first + k)
+        return np.array(light).T[:number]
 
     def white_irradiance(self, resolution: int, samples: int, environment: np.ndarray) -> np.ndarray:
         """Return the irradiance over pi f32 [resolution, resolution, 3] under an environment map; slower, any variant.
@@ -82,32 +102,47 @@ class Engine:
         rgba = np.array(mi.render(scene, sensor=sensor, integrator=integrator, spp=samples, seed=0))
         return rgba[..., :3] / np.maximum(rgba[..., 3:], 1 / samples)
 
-    def _traced(self, resolution: int, directions: np.ndarray) -> np.ndarray:
-        """Return the first triangle [resolution, resolution] of each ray, -1 for none."""
+    def _traced(self, resolution: int) -> Hits:
         mi = mitsuba()
-        ray = mi.Ray3f(mi.Point3f(*map(float, self._camera.position)), mi.Vector3f(_points(directions.reshape(-1, 3))))
+        origin, directions = self._camera.rays(resolution)
+        ray = mi.Ray3f(mi.Point3f(*map(float, origin)), mi.Vector3f(_columns(directions.reshape(-1, 3))))
         found = self._scene.ray_intersect_preliminary(ray)
-        index = np.where(np.array(found.is_valid()), np.array(found.prim_index).astype(np.int64), -1)
-        return index.reshape(resolution, resolution)
+        seen = np.array(found.is_valid()).reshape(resolution, resolution)
+        triangle, distance = np.array(found.prim_index).astype(np.int64), np.array(found.t)
+        v, w = np.array(found.prim_uv).reshape(2, resolution, resolution)
+        weights = np.where(seen[..., None], np.stack([1 - v - w, v, w], -1), 0).astype(np.float32)
+        along = distance.reshape(resolution, resolution) * (directions @ self._camera.rotation[2])
+        return Hits(
+            np.where(seen, triangle.reshape(seen.shape), -1), weights, np.where(seen, along, 0).astype(np.float32)
+        )
 
-    def _rendered(self, resolution: int, directions: np.ndarray) -> np.ndarray:
-        """The same without bundles: a picture of the triangles' numbers, one ray somewhere in each pixel."""
+    def _rendered(self, resolution: int) -> Hits:
+        """The same without bundles: a picture of the triangles' numbers, each ray somewhere in its pixel."""
         mi = mitsuba()
         integrator = mi.load_dict({"type": "aov", "aovs": "index:prim_index,depth:depth"})
         sensor = mi.load_dict(_sensor(self._camera, resolution, 1, "rgb", "independent"))
         picture = np.array(mi.render(self._scene, sensor=sensor, integrator=integrator, spp=1, seed=0))
-        return np.where(picture[..., -1] > 0, np.rint(picture[..., -2]), -1).astype(np.int64)
+        triangle = np.where(picture[..., -1] > 0, np.rint(picture[..., -2]), -1).astype(np.int64)
+        return _pierced(self._mesh, self._camera, triangle)
 
 
-def _points(rows: np.ndarray):
-    """Return rows [R, 3] as the columns that Dr.Jit takes."""
-    return mitsuba().Point3f(np.ascontiguousarray(rows.T, np.float32))
+def _padded(rows: np.ndarray) -> np.ndarray:
+    """Return the rows with zeros up to a multiple of `_BUNDLE`: other lengths compile kernels of their own."""
+    missing = -len(rows) % _BUNDLE
+    return np.concatenate([rows, np.zeros((missing, *rows.shape[1:]), rows.dtype)])
+
+
+def _columns(rows: np.ndarray) -> np.ndarray:
+    """Return rows [R, 3] as the f32 columns that Dr.Jit takes."""
+    return np.ascontiguousarray(rows.T, np.float32)
 
 
 def _shape(mesh: Mesh):
     mi = mitsuba()
     props = mi.Properties()
-    props["bsdf"] = mi.load_dict({"type": "twosided", "bsdf": {"type": "diffuse", "reflectance": {"type": "rgb", "value": 1.0}}})
+    props["bsdf"] = mi.load_dict(
+        {"type": "twosided", "bsdf": {"type": "diffuse", "reflectance": {"type": "rgb", "value": 1.0}}}
+    )
     shape = mi.Mesh("portrait", len(mesh.vertices), len(mesh.faces), has_vertex_normals=True, props=props)
     params = mi.traverse(shape)
     params["vertex_positions"] = mesh.vertices.ravel()
@@ -136,17 +171,17 @@ def _sensor(camera: Camera, resolution: int, samples: int, pixels: str, sampler:
     }  # fmt: skip
 
 
-def _hits(mesh: Mesh, origin, directions, triangle, camera: Camera) -> Hits:
-    """Return the hits of rays on known triangles: where they pierce the triangles' planes."""
+def _pierced(mesh: Mesh, camera: Camera, triangle: np.ndarray) -> Hits:
+    """Return the hits of pixels whose triangles are known: where their rays pierce the triangles' planes."""
+    origin, directions = camera.rays(len(triangle))
     found = np.nonzero(triangle >= 0)
     a, b, c = (mesh.vertices[mesh.faces[triangle[found], i]].astype(float) for i in range(3))
     towards, edge_1, edge_2, from_a = directions[found], b - a, c - a, origin - a
     p = np.cross(towards, edge_2)
     determinant = (edge_1 * p).sum(-1)
     determinant = np.where(np.abs(determinant) > 1e-12, determinant, 1e-12)
-    q = np.cross(from_a, edge_1)
     v = (from_a * p).sum(-1) / determinant
-    w = (towards * q).sum(-1) / determinant
+    w = (towards * np.cross(from_a, edge_1)).sum(-1) / determinant
     inside = np.clip(np.stack([1 - v - w, v, w], -1), 0, 1)
     inside /= np.maximum(inside.sum(-1, keepdims=True), 1e-9)
     middle = np.einsum("nk,nkc->nc", inside, np.stack([a, b, c], 1))

@@ -6,7 +6,7 @@ from styleT2I.data.portraits.scene import Scene
 
 _SIDES = ("Left", "Right")
 REST = {"mouthSmile": 0.16, "mouthDimple": 0.05, "eyeSquint": 0.04}
-SMILE = {"mouthSmile": 0.78, "cheekSquint": 0.75, "eyeSquint": 0.3, "mouthDimple": 0.3, "mouthStretch": 0.12}
+SMILE = {"mouthSmile": 1.1, "cheekSquint": 0.9, "eyeSquint": 0.3, "mouthDimple": 0.35, "mouthStretch": 0.15}
 TOOTHY = {"mouthUpperUp": 0.55, "mouthLowerDown": 0.4, "jawOpen": 0.1}
 OPEN = {"jawOpen": 0.26, "mouthLowerDown": 0.3, "mouthUpperUp": 0.22}
 

@@ -14,7 +14,9 @@ from styleT2I.torch_utils.seeding import derive_seed
 IRIS, PUPIL = 0.385, 0.145  # radians about the axis of the gaze
 _TO_CAMERA = 0.75  # of the head's turn that the eyes make good
 _SIDES = 40
-_RINGS = np.concatenate([np.linspace(0, PUPIL, 4), np.linspace(PUPIL + 0.02, IRIS + 0.06, 11), np.linspace(0.5, 2.1, 10)])
+_RINGS = np.concatenate(
+    [np.linspace(0, PUPIL, 4), np.linspace(PUPIL + 0.02, IRIS + 0.06, 11), np.linspace(0.5, 2.1, 10)]
+)
 ROUGHNESS = 0.1
 
 
@@ -50,7 +52,7 @@ def _paint(polar, angle, out, scene: Scene) -> np.ndarray:
     seed = derive_seed(scene.seed, "eyes")
     ring = np.stack([np.cos(angle) * 3, np.sin(angle) * 3, polar * 2], 1)
     fibres = 1 + 0.28 * value_noise(ring, 3.2, seed) + 0.2 * value_noise(ring, 1.3, seed + 1)
-    iris = np.clip(1.5 * linear(scene.eye_colour) + 0.008, 0, 0.6) * fibres[:, None]
+    iris = np.clip(1.15 * linear(scene.eye_colour) + 0.008, 0, 0.3) * fibres[:, None]
     iris = mixed(iris, iris * [1.5, 1.25, 0.9], 0.5 * (1 - smoothstep(PUPIL, PUPIL + 0.12, polar)))
     limbus = smoothstep(IRIS - 0.10, IRIS, polar)
     iris = mixed(iris, iris * 0.22, limbus)

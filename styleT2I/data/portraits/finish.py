@@ -25,7 +25,7 @@ def developed(light: np.ndarray, scene: Scene) -> np.ndarray:
     bright = np.maximum(luminance(light), 1e-6)
     power = 1 + 0.12 * scene.contrast
     curved = _MIDDLE * (bright / _MIDDLE) ** power
-    shoulder = np.where(curved > 0.5, 0.5 + 0.5 * np.tanh((curved - 0.5) / 0.62) , curved)
+    shoulder = np.where(curved > 0.5, 0.5 + 0.5 * np.tanh((curved - 0.5) / 0.62), curved)
     toned = light * (shoulder / bright)[..., None]
     over = np.maximum(toned.max(-1, keepdims=True) - 1, 0)
     toned = toned + (shoulder[..., None] - toned) * np.clip(over * 1.5, 0, 1)

@@ -33,7 +33,7 @@ def glasses(fit: Fitting) -> list[Mesh]:
     if kind == "aviator":
         meshes.append(frame.bar())
     if kind == "sunglasses":
-        meshes += [_lens(rim) for rim in rims]
+        meshes += [_lens(rims[0]), _lens(rims[1][::-1])]
     return meshes
 
 
@@ -117,7 +117,7 @@ class _Frame:
 
 
 def _lens(rim: np.ndarray) -> Mesh:
-    """Return a dark, bulging lens inside a rim."""
+    """Return a dark, bulging lens inside a rim that runs counter-clockwise as seen from the front."""
     middle = rim.mean(0)
     rings = np.linspace(1, 0, 5)
     vertices = middle + rings[:, None, None] * (rim - middle)

@@ -8,9 +8,9 @@ from styleT2I.data.portraits import strands as st
 from styleT2I.data.portraits.colours import smoothstep
 from styleT2I.data.portraits.fitting import Fitting
 from styleT2I.data.portraits.hair_colours import hair_albedo
-from styleT2I.data.portraits.hair_styles import Layer, layers, scene_hairline
+from styleT2I.data.portraits.hair_styles import Layer, layers, scene_hairline, tie_of, wears_bun
 from styleT2I.data.portraits.hats import press_hair, shows_below_hat
-from styleT2I.data.portraits.mesh import Mesh, Paint, make_mesh
+from styleT2I.data.portraits.mesh import Mesh, Paint, make_mesh, sphere
 from styleT2I.data.portraits.scalp import base_head, blend, draw_roots, inside
 from styleT2I.data.portraits.surface import unit
 
@@ -22,7 +22,8 @@ def hair(fit: Fitting, detail: float = 0.5) -> list[Mesh]:
     """Return the scene's hair as ribbons that face the camera; `detail` scales the number of strands."""
     rng = fit.stream("hair")
     albedo = hair_albedo(fit.scene)
-    return [drawn(layer, fit, detail, rng, albedo, "hair") for layer in layers(fit.scene)]
+    meshes = [drawn(layer, fit, detail, rng, albedo, "hair") for layer in layers(fit.scene)]
+    return meshes + (_bun(fit, detail, albedo) if wears_bun(fit.scene) else [])
 
 
 def drawn(layer: Layer, fit: Fitting, detail: float, rng: np.random.Generator, albedo: np.ndarray, part: str) -> Mesh:
@@ -72,7 +73,7 @@ def guide_strands(layer: Layer, rng: np.random.Generator) -> np.ndarray:
         reach=layer.reach,
     )
     guides = st.grow(base_head().surface, roots.points, roots.normals, growth, layer.comb, layer.fence, layer.steps)
-    return st.refine(guides if layer.ends is None else st.cut_at(guides, layer.ends), layer.points)
+    return st.refine(guides if layer.ends is None else st.cut_at(guides, layer.ends), layer.points, layer.crowding)
 
 
 def _on_each_side(guides: np.ndarray, roots: np.ndarray, is_left: tuple[np.ndarray, np.ndarray], layer: Layer, rng) -> tuple[np.ndarray, np.ndarray]:
@@ -92,9 +93,29 @@ def _curled(layer: Layer, strands: np.ndarray, owner: np.ndarray, outward: np.nd
     guides = rng.random((owner.max() + 1, 3))
     own = rng.normal(0, 1, (len(strands), 2))
     radii = radius * (0.7 + 0.6 * guides[owner, 0]) * (1 + 0.15 * own[:, 0])
-    pitches = pitch * (0.85 + 0.3 * guides[owner, 1])
-    phases = 2 * np.pi * guides[owner, 2] * (1 - 0.6 * flatness) + 0.45 * own[:, 1]
-    return st.curl(strands, outward, radii, pitches, phases, flatness, onset=0.35)
+    pitches = pitch * (1 + (0.2 - 0.15 * flatness) * (2 * guides[owner, 1] - 1))
+    phases = 2 * np.pi * guides[owner, 2] * (1 - flatness) + (0.5 - 0.35 * flatness) * own[:, 1]
+    return st.curl(strands, outward, radii, pitches, phases, flatness, layer.onset)
+
+
+def _bun(fit: Fitting, detail: float, albedo: np.ndarray) -> list[Mesh]:
+    """Return the knot of tied hair: a dark core and locks wound around it."""
+    rng = fit.stream("bun")
+    radius = 0.25 + 0.04 * fit.scene.hair_volume
+    middle = fit.warp.smooth(tie_of(fit.scene)[None])[0] + radius * unit(tie_of(fit.scene) - CENTRE) * 0.75
+    number = int(300 * detail)
+    axis = unit(np.array([0.1, 1.0, 0.35]) + rng.normal(0, 0.28, (number, 3)))
+    across = unit(np.cross(axis, [0, 0, 1.0]))
+    turn = (rng.random((number, 1)) * 2 * np.pi + np.linspace(0, 3.2, 12))[..., None]
+    around = np.cos(turn) * across[:, None] + np.sin(turn) * np.cross(axis, across)[:, None]
+    tilt = rng.normal(0, 0.45, (number, 1, 1))
+    outward = unit(around + tilt * axis[:, None])
+    strands = (middle + radius * np.array([1.08, 0.9, 1.0]) * outward * (1 + 0.05 * rng.random((number, 1, 1)))).astype(np.float32)
+    colours = strand_colours(albedo, (number, 24), np.arange(number) // 5, rng)[:, 12:]
+    width = 0.026 / np.sqrt(detail) * rng.uniform(0.7, 1.2, (number, 1)) * np.ones(12)
+    r = st.ribbons(strands, colours, width, outward, fit.eye)
+    core = sphere(middle, radius * np.array([1.02, 0.85, 0.95]), 0.35 * albedo, "hair", rings=12, sides=18, roughness=0.7)
+    return [core, make_mesh(r.vertices, r.faces, r.colours, "hair", roughness=ROUGHNESS, normals=r.normals)]
 
 
 def strand_colours(albedo: np.ndarray, shape: tuple[int, int], owner: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -54,7 +54,7 @@ def _shell(fit: Fitting, rows, colour: np.ndarray, roughness: float, ripple: np.
     rows = np.asarray(rows, float)
     vertices = _rows(fit, rows, ripple)
     shade = np.broadcast_to(colour, (len(rows), _SIDES, 3)).reshape(-1, 3)
-    return make_mesh(vertices, grid_faces(len(rows), _SIDES, closed=True)[:, ::-1], shade, "hat", roughness=roughness)
+    return make_mesh(vertices, grid_faces(len(rows), _SIDES, closed=True), shade, "hat", roughness=roughness)
 
 
 def _dome(height: float, steps: int, power: float = 2.25, start: float = 0.0) -> np.ndarray:
@@ -97,9 +97,9 @@ def _visor(fit: Fitting, colour: np.ndarray) -> list[Mesh]:
     z = rim[:, 1] + length * along[:, None]
     y = -0.02 - 0.20 * np.square(x / 0.75) + 0.05 * along[:, None] - 0.14 * np.square(along[:, None])
     sheets = []
-    for drop, light in ((0.0, 1.0), (-0.028, 0.7)):
+    for drop, light, faces in ((0.0, 1.0, grid_faces(7, 25)[:, ::-1]), (-0.028, 0.7, grid_faces(7, 25))):
         points = fit.warp.smooth(hat_space(np.stack([x, y + drop, z], -1)))
-        sheets.append(make_mesh(points.reshape(-1, 3), grid_faces(7, 25), colour * light, "hat", roughness=0.75))
+        sheets.append(make_mesh(points.reshape(-1, 3), faces, colour * light, "hat", roughness=0.75))
     edge = fit.warp.smooth(hat_space(np.stack([x[-1], y[-1] - 0.014, z[-1]], -1)))
     return [*sheets, tube(edge, 0.018, colour * 0.9, "hat", sides=6, roughness=0.75)]
 
@@ -116,8 +116,8 @@ def _brimmed(fit: Fitting) -> list[Mesh]:
     dark = colour * 0.25 if colour.mean() > 0.12 else colour * 2.5 + 0.05
     share = np.linspace(0, 1, 8)
     brim = np.stack([1.04 + reach * share, -0.02 - 0.03 * np.sin(np.pi * share) + 0.06 * share**2], -1)
-    under = brim[::-1] - [0, 0.03]
-    return [_shell(fit, crown, colour, 0.85), _shell(fit, ribbon, dark, 0.6), _shell(fit, np.concatenate([under, brim])[::-1], colour * 0.95, 0.85)]
+    around = np.concatenate([brim - [0, 0.03], brim[::-1]])  # below from the band outwards, above back to it
+    return [_shell(fit, crown, colour, 0.85), _shell(fit, ribbon, dark, 0.6), _shell(fit, around, colour * 0.95, 0.85)]
 
 
 # Hair below a hat

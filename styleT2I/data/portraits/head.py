@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
 from styleT2I.data.portraits.asset import load_asset, subdivision
 from styleT2I.data.portraits.expression import expression_weights
+from styleT2I.data.portraits.landmarks import landmark_vertices
 from styleT2I.data.portraits.mesh import Mesh, make_mesh, smooth_normals, triangles
 from styleT2I.data.portraits.regions import LEVELS, base_parts, region_masks
 from styleT2I.data.portraits.scene import Scene
 from styleT2I.data.portraits.shape import shape_weights
+from styleT2I.data.portraits.wrinkles import wrinkle_depth
 
 
 @dataclass
@@ -30,7 +32,7 @@ class Head:
     anchors: dict[str, np.ndarray]  # f64 [3]: `ANCHORS`, and the eyeballs' centres l_eye, r_eye
     eye_radius: float  # dm
     control: np.ndarray  # f64 [C, 3]: all control vertices, for helper surfaces
-    landmarks: np.ndarray = field(default_factory=lambda: np.zeros((68, 3)))  # f64 [68, 3], iBUG's order
+    landmarks: np.ndarray  # f64 [68, 3], iBUG's order
 
     def surface(self, name: str, levels: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """Return (vertices [V, 3], triangles [F, 3]) of a helper surface that follows the head (`Asset.quads`)."""
@@ -79,8 +81,9 @@ def build_head(scene: Scene) -> Head:
     control = asset.morphed(shape_weights(scene) | expression_weights(scene))
     middle = [_eye(asset.points, vertices).mean(0) for vertices in (asset.vertices, control)]
     control += middle[0] - middle[1]
-    vertices = fine.matrix @ control
     canonical, faces = base_head()
+    vertices = fine.matrix @ control
+    vertices -= wrinkle_depth(canonical, scene)[:, None] * smooth_normals(vertices, faces)
     normals = smooth_normals(vertices, faces)
     eyes = _eye(asset.points, control)
     anchors = {name: vertices[index] for name, index in anchor_vertices().items()}
@@ -93,6 +96,7 @@ def build_head(scene: Scene) -> Head:
         anchors=anchors,
         eye_radius=_eye_radius(asset.points["l_eye"], control),
         control=control,
+        landmarks=vertices[landmark_vertices()],
     )
 
 

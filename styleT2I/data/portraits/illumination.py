@@ -10,12 +10,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from styleT2I.data.portraits.camera import Camera
 from styleT2I.data.portraits.colours import luminance
 from styleT2I.data.portraits.engine import Engine, is_llvm
 from styleT2I.data.portraits.gbuffer import Surfaces
-from styleT2I.data.portraits.light import HEIGHT, WIDTH, environment_map, map_directions, solid_angles
-from styleT2I.data.portraits.scene import Scene
+from styleT2I.data.portraits.light import HEIGHT, WIDTH, map_directions, solid_angles
 
 TILE = 4
 _BAYER = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]])
@@ -45,45 +43,18 @@ def light_directions(environment: np.ndarray, number: int) -> tuple[np.ndarray, 
     return map_directions().reshape(-1, 3)[order][at], shares
 
 
-def irradiance(engine: Engine, surfaces: Surfaces, camera: Camera, scene: Scene, lights: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return (irradiance over pi, the same without shadows), both f32 [N, N, 3]; `lights` directions a pixel."""
-    environment = environment_map(camera, scene)
+def irradiance(engine: Engine, surfaces: Surfaces, environment: np.ndarray, lights: int) -> np.ndarray:
+    """Return the irradiance over pi f32 [N, N, 3] under an environment map; `lights` directions are tested a pixel."""
+    if not is_llvm():
+        return filtered(engine.white_irradiance(len(surfaces.seen), 2 * lights, environment), surfaces)
     directions, shares = light_directions(environment, lights * TILE * TILE)
-    if is_llvm():
-        shadowed, free = _gathered(engine, surfaces, directions, shares, lights)
-    else:
-        shadowed = engine.white_irradiance(len(surfaces.seen), 2 * lights, environment)
-        _, free = _cosines(surfaces, directions, shares, lights)
-    return filtered(shadowed, surfaces), filtered(free, surfaces)
-
-
-def _cosines(surfaces: Surfaces, directions, shares, lights: int) -> tuple[tuple, np.ndarray]:
-    """Return ((rows, columns, set, cosines [P, lights]) of seen pixels, unshadowed irradiance [N, N, 3])."""
+    sets = [v.reshape(lights, TILE * TILE, 3).swapaxes(0, 1) for v in (directions, shares * TILE * TILE)]
     rows, columns = np.nonzero(surfaces.seen)
-    chosen = _BAYER[rows % TILE, columns % TILE]
-    sets = directions.reshape(lights, TILE * TILE, 3).transpose(1, 2, 0).astype(np.float32)  # [16, 3, lights]
-    colours = shares.reshape(lights, TILE * TILE, 3).transpose(1, 0, 2).astype(np.float32) * TILE * TILE
     normal = surfaces.normal[rows, columns]
-    cosines = np.zeros((len(rows), lights), np.float32)
-    free = np.zeros(surfaces.seen.shape + (3,), np.float32)
-    for k in range(TILE * TILE):
-        own = chosen == k
-        cosines[own] = np.maximum(normal[own] @ sets[k], 0)
-        free[rows[own], columns[own]] = cosines[own] @ colours[k]
-    return (rows, columns, chosen, cosines, sets, colours), free
-
-
-def _gathered(engine: Engine, surfaces: Surfaces, directions, shares, lights: int) -> tuple[np.ndarray, np.ndarray]:
-    (rows, columns, chosen, cosines, sets, colours), free = _cosines(surfaces, directions, shares, lights)
-    start = surfaces.position[rows, columns] + _OFF_SURFACE * surfaces.normal[rows, columns]
-    pixel, light = np.nonzero(cosines > 1e-3)
-    reached = engine.reached(start[pixel], sets[chosen[pixel], :, light])
-    cosines[pixel[~reached], light[~reached]] = 0
-    shadowed = np.zeros_like(free)
-    for k in range(TILE * TILE):
-        own = chosen == k
-        shadowed[rows[own], columns[own]] = cosines[own] @ colours[k]
-    return shadowed, free
+    start = surfaces.position[rows, columns] + _OFF_SURFACE * normal
+    light = np.zeros(surfaces.normal.shape, np.float32)
+    light[rows, columns] = engine.gathered(start, normal, _BAYER[rows % TILE, columns % TILE], *sets)
+    return filtered(light, surfaces)
 
 
 def filtered(picture: np.ndarray, surfaces: Surfaces) -> np.ndarray:

@@ -49,7 +49,7 @@ def radiance(directions: np.ndarray, scene: Scene) -> np.ndarray:
     light = 0.86 * box[..., None] * warm
     light = light + (0.2 + 0.6 * scene.fill) * _soft_box(directions, fill, 0.62)[..., None] * 0.75 * cool
     light = light + 2.6 * scene.rim * _soft_box(directions, rim, 0.35)[..., None] * cool
-    ambient = (0.16 + 0.14 * scene.fill) * (0.45 + 0.75 * sky)
+    ambient = (0.2 + 0.14 * scene.fill) * (0.45 + 0.75 * sky)
     return light + ambient[..., None] * warm_white(0.3 * scene.warmth)
 
 

@@ -35,7 +35,11 @@ def _candidates() -> list[str]:
     """Return the LLVM libraries of this machine: the one that DRJIT_LIBLLVM_PATH names, else all that are found."""
     if named := os.environ.get("DRJIT_LIBLLVM_PATH"):
         return [named]
-    found = [path for folder in _FOLDERS for path in glob.glob(f"{folder}/libLLVM*.so*") + glob.glob(f"{folder}/libLLVM*.dylib")]
+    found = [
+        path
+        for folder in _FOLDERS
+        for path in glob.glob(f"{folder}/libLLVM*.so*") + glob.glob(f"{folder}/libLLVM*.dylib")
+    ]
     named = ctypes.util.find_library("LLVM")
     return found + ([named] if named else [])
 

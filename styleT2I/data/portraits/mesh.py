@@ -65,7 +65,9 @@ def smooth_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """Return unit vertex normals [V, 3], triangles weighed by area; vertices without any point up +z."""
     a, b, c = (vertices[faces[:, i]] for i in range(3))
     cross = np.cross(b - a, c - a)
-    total = np.stack([np.bincount(faces.ravel(), np.repeat(cross[:, i], 3), minlength=len(vertices)) for i in range(3)], 1)
+    total = np.stack(
+        [np.bincount(faces.ravel(), np.repeat(cross[:, i], 3), minlength=len(vertices)) for i in range(3)], 1
+    )
     length = np.linalg.norm(total, axis=1, keepdims=True)
     return np.where(length > 1e-12, total / np.maximum(length, 1e-12), [0, 0, 1]).astype(np.float32)
 
@@ -121,7 +123,9 @@ def tube(path: np.ndarray, radius, colour, part: str, sides: int = 8, closed: bo
 
 def sphere(centre, radius, colour, part: str, rings: int = 10, sides: int = 14, **surface) -> Mesh:
     """Return a sphere, or an ellipsoid where `radius` is [3]."""
-    polar, angle = np.meshgrid(np.linspace(0, np.pi, rings), np.linspace(0, 2 * np.pi, sides, endpoint=False), indexing="ij")
+    polar, angle = np.meshgrid(
+        np.linspace(0, np.pi, rings), np.linspace(0, 2 * np.pi, sides, endpoint=False), indexing="ij"
+    )
     out = np.stack([np.sin(polar) * np.sin(angle), np.cos(polar), np.sin(polar) * np.cos(angle)], -1).reshape(-1, 3)
     radius = np.broadcast_to(np.asarray(radius, float), 3)
     normals = out / radius

@@ -19,7 +19,11 @@ def build_mouth(head: Head, scene: Scene) -> list[Mesh]:
     """Return teeth and tongue; nothing where the mouth is closed, as they would poke through the lips."""
     if not scene.is_mouth_open:
         return []
-    return [_teeth(head, scene, "upper_teeth", _UPPER_SHIFT, 1), _teeth(head, scene, "lower_teeth", _LOWER_SHIFT, -1), _tongue(head)]
+    return [
+        _teeth(head, scene, "upper_teeth", _UPPER_SHIFT, 1),
+        _teeth(head, scene, "lower_teeth", _LOWER_SHIFT, -1),
+        _tongue(head),
+    ]
 
 
 def _teeth(head: Head, scene: Scene, row: str, shift, up: int) -> Mesh:

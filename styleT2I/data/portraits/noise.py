@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 
-_PRIMES = np.array([73856093, 19349663, 83492791], np.uint64)
-
-
-def _lattice(cells: np.ndarray, seed: int) -> np.ndarray:
-    """Return a number in [-1, 1] for each integer cell [..., 3]."""
-    mixed = (cells.astype(np.int64).astype(np.uint64) * _PRIMES).sum(-1, dtype=np.uint64) ^ np.uint64(seed)
-    for shift, factor in ((33, 0xFF51AFD7ED558CCD), (33, 0xC4CEB9FE1A85EC53), (33, 1)):
-        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
-    return (mixed >> np.uint64(11)).astype(float) / 2**52 - 1
+_CELLS = 32  # after which the lattice repeats, each way
 
 
 def value_noise(points: np.ndarray, per_dm: float, seed: int) -> np.ndarray:
     """Return noise [N], about -1 to 1, of points [N, 3] in dm with `per_dm` cells a decimetre."""
-    scaled = np.asarray(points, float) * per_dm + 1000.0
+    lattice = np.random.default_rng(seed).uniform(-1, 1, _CELLS**3).astype(np.float32)
+    scaled = (np.asarray(points, np.float32) * np.float32(per_dm)).T
     cell = np.floor(scaled)
     part = scaled - cell
     part = part * part * (3 - 2 * part)
-    total = np.zeros(len(scaled))
-    for corner in np.ndindex(2, 2, 2):
-        weight = np.prod(np.where(corner, part, 1 - part), axis=1)
-        total += weight * _lattice(cell + corner, seed)
+    low = cell.astype(np.int32) % _CELLS
+    high = (low + 1) % _CELLS
+    (x0, y0, z0), (x1, y1, z1) = low, high
+    total = 0.0
+    for x, wx in ((x0, 1 - part[0]), (x1, part[0])):
+        for y, wy in ((y0, 1 - part[1]), (y1, part[1])):
+            row, weight = (x * _CELLS + y) * _CELLS, wx * wy
+            total += weight * (lattice[row + z0] * (1 - part[2]) + lattice[row + z1] * part[2])
     return total
 
 

@@ -66,7 +66,8 @@ def begin_or_continue(folder: Path, recipe: Recipe) -> dict[int, Record]:
     """
     refuse_foreign_folder(folder)
     for name in ("images", "masks"):
-        check_writable_dir(folder / name)
+        for leftover in check_writable_dir(folder / name).glob("tmp.*"):  # of a run that was killed while it wrote
+            leftover.unlink()
     about = folder / "dataset.json"
     if not about.exists():
         write_json_atomic(about, {"format": FORMAT, "format_version": 1, **recipe.info()})

@@ -29,7 +29,7 @@ def region_masks() -> dict[str, np.ndarray]:
 
 
 def _nose(x, y, z) -> np.ndarray:
-    half = 0.1 + 0.2 * np.clip((7.25 - y) / 0.35, 0, 1)
+    half = 0.085 + 0.16 * np.clip((7.25 - y) / 0.35, 0, 1)
     return ((y > 6.84) & (y < 7.3) & (x < half) & (z > 1.3)).astype(float)
 
 

@@ -12,6 +12,7 @@ from styleT2I.data.portraits.engine import Engine
 from styleT2I.data.portraits.finish import developed, downsampled
 from styleT2I.data.portraits.gbuffer import surfaces
 from styleT2I.data.portraits.illumination import irradiance
+from styleT2I.data.portraits.light import environment_map
 from styleT2I.data.portraits.person import build_person
 from styleT2I.data.portraits.scene import Scene
 from styleT2I.data.portraits.shade import shade
@@ -41,8 +42,9 @@ def render(scene: Scene, resolution: int = 128) -> Portrait:
     person = build_person(scene)
     engine = Engine(person.mesh, person.camera)
     seen = surfaces(person.mesh, engine.hits(SUPERSAMPLING * resolution), person.camera)
-    light, free = irradiance(engine, seen, person.camera, scene, LIGHTS)
-    radiance = downsampled(shade(seen, light, free, person.camera, scene), SUPERSAMPLING)
+    environment = environment_map(person.camera, scene)
+    light = irradiance(engine, seen, environment, LIGHTS)
+    radiance = downsampled(shade(seen, light, environment, person.camera, scene), SUPERSAMPLING)
     cover = downsampled(seen.seen.astype(np.float32), SUPERSAMPLING)[..., None]
     truth: Truth = truth_of(seen, person, SUPERSAMPLING)
     image = developed(radiance + (1 - cover) * background(scene, resolution), scene)

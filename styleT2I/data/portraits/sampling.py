@@ -25,6 +25,7 @@ _STYLE_WEIGHTS = {  # style -> how usual it is for him and for her, of those tha
 _IRISES = {"brown": (0.30, 0.17, 0.09), "hazel": (0.42, 0.30, 0.14), "green": (0.30, 0.42, 0.26),
            "blue": (0.30, 0.47, 0.63), "gray": (0.46, 0.52, 0.55)}  # fmt: skip
 _IRIS_SHARES = (0.42, 0.16, 0.14, 0.2, 0.08)
+_LEGIBLE_NECKLACES = ("none", "pendant", "pearls")  # a chain reads as the collar's edge
 _METALS = ((0.90, 0.72, 0.34), (0.80, 0.81, 0.84), (0.87, 0.62, 0.52))  # gold, silver, rose gold
 _FRAMES = ((0.05, 0.05, 0.06), (0.05, 0.05, 0.06), (0.28, 0.15, 0.07), (0.09, 0.12, 0.26), (0.42, 0.06, 0.09),
            (0.30, 0.31, 0.33))  # fmt: skip
@@ -146,12 +147,8 @@ def _worn(draw: Streams, attributes: Mapping[str, bool]) -> dict:
     def kind(name: str, options: tuple[str, ...], attribute: str) -> str:
         return draw.pick(name, options[1:]) if has(attribute) else "none"
 
-    clothes = ("shirt", "suit", "suit") if has("Wearing_Necktie") else s.CLOTHES
-    clothes = ("tshirt", "sweater", "vneck", "vneck") if has("Wearing_Necklace") else clothes
-    garment = draw.hue("clothes colour", (0.1, 0.75), (0.12, 0.85))
-    clothes = draw.pick("clothes", clothes)
-    if clothes == "suit":
-        garment = draw.hue("clothes colour", (0.0, 0.4), (0.08, 0.34))
+    clothes = draw.pick("clothes", ("tshirt", "vneck") if has("Wearing_Necklace") else s.CLOTHES)
+    garment = ((0.0, 0.4), (0.08, 0.34)) if clothes == "suit" else ((0.1, 0.75), (0.12, 0.85))  # saturation and value
     return {
         "glasses": _glasses(draw, has("Heavy_Makeup")) if has("Eyeglasses") else "none",
         "glasses_size": draw.uniform("glasses size", 0, 1),
@@ -161,11 +158,11 @@ def _worn(draw: Streams, attributes: Mapping[str, bool]) -> dict:
         "earrings": kind("earrings", s.EARRINGS, "Wearing_Earrings"),
         "earring_size": draw.uniform("earring size", 0, 1),
         "metal": draw.near("metal shade", draw.pick("metal", _METALS), 0.1),
-        "necklace": kind("necklace", s.NECKLACES, "Wearing_Necklace"),
-        "necktie": has("Wearing_Necktie"),
+        "necklace": kind("necklace", _LEGIBLE_NECKLACES, "Wearing_Necklace"),
+        "necktie": draw.uniform("necktie", 0, 1) < {"suit": 0.7, "shirt": 0.25}.get(clothes, 0.0),
         "lipstick_colour": draw.near("lipstick shade", draw.pick("lipstick colour", _LIPSTICKS), 0.15),
         "clothes": clothes,
-        "clothes_colour": garment,
+        "clothes_colour": draw.hue("clothes colour", *garment),
         "clothes_colour_2": draw.hue("clothes colour 2", (0.0, 0.2), (0.7, 0.98)),
         "tie_colour": draw.hue("tie colour", (0.35, 0.85), (0.15, 0.7)),
     }

@@ -66,7 +66,7 @@ class Scene:
     hat: str  # of HATS
     earrings: str  # of EARRINGS
     necklace: str  # of NECKLACES
-    necktie: bool
+    necktie: bool  # with shirt or suit; mostly below the picture, so no attribute
     skin_tone: float  # 0 lightest ... 1 darkest; pale 0 to 0.1, medium 0.24 to 0.52, dark 0.68 to 1
     brow_thickness: float  # 0 thin ... 1; bushy 0.8 to 1, else at most 0.45
     weight: float  # -1 lean ... 1; chubby 0.7 to 1, else at most 0.15

@@ -8,31 +8,30 @@ import numpy as np
 from styleT2I.data.portraits.camera import Camera
 from styleT2I.data.portraits.colours import luminance, smoothstep
 from styleT2I.data.portraits.gbuffer import Surfaces
-from styleT2I.data.portraits.light import HEIGHT, WIDTH, environment_map, map_directions, radiance, solid_angles
+from styleT2I.data.portraits.light import radiance
 from styleT2I.data.portraits.parts import PART
+from styleT2I.data.portraits.reflections import Reflections
 from styleT2I.data.portraits.scene import Scene
 
 _SKIN = [PART[name] for name in ("skin", "nose", "l_ear", "r_ear", "u_lip", "l_lip", "neck")]
 _EYES = [PART["l_eye"], PART["r_eye"]]
 _SCATTER = ((0.030, 0.013, 0.008), (0.075, 0.022, 0.010))  # dm: radii of red, green, blue light under the skin
-_ROUGHNESSES = (0.15, 0.3, 0.45, 0.65, 0.9)
 _GLOSS = {"hair": 0.035, "beard": 0.03, "l_brow": 0.02, "r_brow": 0.02, "cloth": 0.025, "hat": 0.025}
 _SKIN_GLOSS = 0.028
 _EYE_GLOSS = 0.035
-_EYE_OPENNESS = 0.4  # lashes are thinner than they are modelled, and eyeballs let light through: less shadow on them
+_EYE_OPENNESS = 0.5  # lashes are thinner than they are modelled, and eyeballs let light through: less shadow on them
 
 
-def shade(surfaces: Surfaces, light: np.ndarray, free: np.ndarray, camera: Camera, scene: Scene) -> np.ndarray:
-    """Return linear radiance f32 [N, N, 3], 0 where nothing is seen.
-
-    `light` and `free` are `illumination.irradiance`'s: the irradiance over pi with and without shadows.
-    """
+def shade(surfaces: Surfaces, light: np.ndarray, environment: np.ndarray, camera: Camera, scene: Scene) -> np.ndarray:
+    """Return linear radiance f32 [N, N, 3], 0 where nothing is seen; `light` is `illumination.irradiance`'s."""
+    reflections, free = Reflections(environment), np.zeros_like(light)
+    free[surfaces.seen] = reflections.irradiance(surfaces.normal[surfaces.seen])
     open_sky = np.clip(luminance(light) / np.maximum(luminance(free), 1e-4), 0, 1)
     diffuse = _scattered(_bounced(light, open_sky, surfaces), surfaces, camera)
     eyes = np.isin(surfaces.part, _EYES)
-    diffuse[eyes] = free[eyes] * open_sky[eyes, None] ** _EYE_OPENNESS
+    diffuse[eyes] = 0.85 * free[eyes] * open_sky[eyes, None] ** _EYE_OPENNESS
     colour = surfaces.albedo * diffuse * (1 - surfaces.metallic[..., None])
-    colour += _gloss(surfaces, open_sky, camera, scene)
+    colour += _gloss(surfaces, open_sky, reflections, camera, scene)
     return np.where(surfaces.seen[..., None], colour, 0).astype(np.float32)
 
 
@@ -59,7 +58,9 @@ def _scattered(light: np.ndarray, surfaces: Surfaces, camera: Camera) -> np.ndar
     return np.where(skin[..., None], softened, light)
 
 
-def _gloss(surfaces: Surfaces, open_sky: np.ndarray, camera: Camera, scene: Scene) -> np.ndarray:
+def _gloss(
+    surfaces: Surfaces, open_sky: np.ndarray, reflections: Reflections, camera: Camera, scene: Scene
+) -> np.ndarray:
     """Return the light that surfaces mirror, rougher ones in a wider lobe; shadowed as their diffuse light is."""
     seen = surfaces.seen
     normal, view = surfaces.normal[seen], surfaces.to_camera[seen]
@@ -70,7 +71,7 @@ def _gloss(surfaces: Surfaces, open_sky: np.ndarray, camera: Camera, scene: Scen
     base = base[:, None] * (1 - metallic) + surfaces.albedo[seen] * metallic
     edge = (1 - facing) ** 5 * (1 - roughness) ** 1.5
     fresnel = base + (1 - base) * edge[:, None] * 0.6
-    light = _mirrored_light(mirrored, roughness, camera, scene)
+    light = reflections.mirrored(mirrored, roughness)
     eyes = np.isin(surfaces.part[seen], _EYES)
     light[eyes] = radiance(camera.to_view(mirrored[eyes].astype(float)), scene) * 1.2
     shadow = np.where(eyes, smoothstep(0.02, 0.2, open_sky[seen]), open_sky[seen])
@@ -86,41 +87,3 @@ def _reflectance(surfaces: Surfaces) -> np.ndarray:
         table[PART[name]] = value
     table[_EYES] = _EYE_GLOSS
     return table[surfaces.part]
-
-
-def _mirrored_light(directions: np.ndarray, roughness: np.ndarray, camera: Camera, scene: Scene) -> np.ndarray:
-    """Return the environment [P, 3] in unit directions [P, 3], blurred by each one's roughness."""
-    levels = np.stack(_blurred_maps(environment_map(camera, scene)))
-    level = np.interp(roughness, _ROUGHNESSES, np.arange(len(_ROUGHNESSES)))
-    lower = np.minimum(level.astype(int), len(_ROUGHNESSES) - 2)
-    u = (np.arctan2(directions[:, 0], -directions[:, 2]) / (2 * np.pi)) % 1 * WIDTH - 0.5
-    v = np.arccos(np.clip(directions[:, 1], -1, 1)) / np.pi * HEIGHT - 0.5
-    column, row = np.floor(u).astype(int), np.clip(np.floor(v).astype(int), 0, HEIGHT - 2)
-    x, y, z = u - column, np.clip(v - row, 0, 1), level - lower
-    total = 0
-    for i, wz in ((0, 1 - z), (1, z)):
-        for j, wy in ((0, 1 - y), (1, y)):
-            for k, wx in ((0, 1 - x), (1, x)):
-                total = total + levels[lower + i, row + j, (column + k) % WIDTH] * (wz * wy * wx)[:, None]
-    return total
-
-
-def _blurred_maps(environment: np.ndarray) -> list[np.ndarray]:
-    """Return the map under lobes of each of `_ROUGHNESSES`: f32 [HEIGHT, WIDTH, 3] each."""
-    coarse = _shrunk(environment * solid_angles()[..., None])
-    solid, towards = _shrunk(solid_angles()[..., None]), _shrunk(map_directions()) / 4
-    towards = towards.reshape(-1, 3) / np.linalg.norm(towards.reshape(-1, 3), axis=1, keepdims=True)
-    cosine = np.clip(towards @ towards.T, -1, 1)
-    maps = []
-    for roughness in _ROUGHNESSES:
-        lobe = np.exp((cosine - 1) * 2 / max(roughness, 0.2) ** 4 * 0.5)
-        lobe *= solid.reshape(1, -1)
-        lobe /= lobe.sum(1, keepdims=True)
-        small = (lobe @ (coarse / solid).reshape(-1, 3)).reshape(HEIGHT // 2, WIDTH // 2, 3)
-        maps.append(cv2.resize(small.astype(np.float32), (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR))
-    return maps
-
-
-def _shrunk(picture: np.ndarray) -> np.ndarray:
-    """Return the sums over 2 x 2 pixels."""
-    return picture.reshape(HEIGHT // 2, 2, WIDTH // 2, 2, -1).sum((1, 3))

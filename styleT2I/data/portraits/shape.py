@@ -82,8 +82,8 @@ FEMININE = {
     "mouth-upperlip-volume-incr": 0.2, "mouth-lowerlip-volume-incr": 0.2, "mouth-cupidsbow-incr": 0.2,
     "{}-eye-scale-incr": 0.25, "{}-cheek-bones-incr": 0.3,
 }  # fmt: skip
-BIG_NOSE = {"nose-volume-incr": 0.35, "nose-scale-horiz-incr": 0.45, "nose-scale-depth-incr": 0.3,
-            "nose-point-width-incr": 0.4, "nose-nostrils-width-incr": 0.35, "nose-scale-vert-incr": 0.15}  # fmt: skip
+BIG_NOSE = {"nose-volume-incr": 0.6, "nose-scale-horiz-incr": 0.75, "nose-scale-depth-incr": 0.5,
+            "nose-point-width-incr": 0.6, "nose-nostrils-width-incr": 0.55, "nose-scale-vert-incr": 0.3}  # fmt: skip
 SMALL_NOSE = {"nose-volume-decr": 0.2, "nose-scale-horiz-decr": 0.25, "nose-scale-depth-decr": 0.15}
 FULL_LIPS = {"mouth-upperlip-volume-incr": 0.5, "mouth-lowerlip-volume-incr": 0.5, "mouth-upperlip-height-incr": 0.55,
              "mouth-lowerlip-height-incr": 0.45}  # fmt: skip
@@ -151,7 +151,9 @@ def _traits(scene: Scene) -> Iterator[tuple[str, float]]:
 
 def _person(scene: Scene) -> Iterator[tuple[str, float]]:
     yield from OPEN_EYES.items()
+    yield "mouth-angles-up", 0.15 + 0.35 * scene.smile
     for coefficient, axis in zip(scene.shape, AXES, strict=True):
         yield (axis.positive if coefficient > 0 else axis.negative), axis.gain * abs(coefficient)
     for coefficient, name in zip(scene.asymmetry, ASYMMETRIES, strict=True):
-        yield f"{name}-{'l' if coefficient > 0 else 'r'}", _ASYMMETRY_GAIN * abs(coefficient)
+        gain = _ASYMMETRY_GAIN * (0.4 if "mouth" in name or "jaw" in name else 1.0)
+        yield f"{name}-{'l' if coefficient > 0 else 'r'}", gain * abs(coefficient)

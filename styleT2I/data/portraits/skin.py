@@ -9,6 +9,7 @@ from styleT2I.data.portraits.head import Head
 from styleT2I.data.portraits.noise import octaves, value_noise
 from styleT2I.data.portraits.scene import Scene
 from styleT2I.data.portraits.shape import old_share
+from styleT2I.data.portraits.wrinkles import shaded, wrinkle_depth
 from styleT2I.torch_utils.seeding import derive_seed
 
 _TONES = (0.0, 0.16, 0.35, 0.5, 0.65, 0.82, 1.0)
@@ -35,9 +36,11 @@ def colour_skin(head: Head, scene: Scene) -> tuple[np.ndarray, np.ndarray]:
     colour = np.tile(tone, (len(base), 1))
     colour = _mottled(colour, base, scene)
     colour = _flushed(colour, base, head, scene)
-    colour = _freckled(colour, base, scene)
+    colour = shaded(_freckled(colour, base, scene), wrinkle_depth(base, scene))
     roughness = _ROUGHNESS + 0.06 * value_noise(base, 6, derive_seed(scene.seed, "skin gloss"))
-    roughness -= 0.07 * _blob(base, (0.0, 7.0, 1.66), (0.25, 0.35, 0.3)) + 0.05 * _blob(base, (0, 7.7, 1.5), (0.5, 0.3, 0.3))
+    roughness -= 0.07 * _blob(base, (0.0, 7.0, 1.66), (0.25, 0.35, 0.3)) + 0.05 * _blob(
+        base, (0, 7.7, 1.5), (0.5, 0.3, 0.3)
+    )
     colour = _eyes_made_up(colour, base, head, scene)
     colour, roughness = _lips(colour, roughness, base, head, scene)
     inside = head.masks["inside_mouth"] * (base[:, 2] > 0.4)
@@ -72,8 +75,12 @@ def _freckled(colour, base, scene: Scene) -> np.ndarray:
     if scene.freckles <= 0:
         return colour
     seed = derive_seed(scene.seed, "freckles")
-    spots = smoothstep(0.42, 0.62, value_noise(base, 34, seed)) + 0.7 * smoothstep(0.5, 0.7, value_noise(base, 20, seed + 1))
-    where = np.clip(_blob(base, (0.28, 7.0, 1.5), (0.42, 0.3, 0.6)) + 0.35 * _blob(base, (0, 7.6, 1.5), (0.7, 0.35, 0.5)), 0, 1)
+    spots = smoothstep(0.42, 0.62, value_noise(base, 34, seed)) + 0.7 * smoothstep(
+        0.5, 0.7, value_noise(base, 20, seed + 1)
+    )
+    where = np.clip(
+        _blob(base, (0.28, 7.0, 1.5), (0.42, 0.3, 0.6)) + 0.35 * _blob(base, (0, 7.6, 1.5), (0.7, 0.35, 0.5)), 0, 1
+    )
     return mixed(colour, colour * [0.66, 0.5, 0.42], np.clip(spots, 0, 1) * where * 0.6 * scene.freckles)
 
 

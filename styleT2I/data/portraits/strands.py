@@ -100,13 +100,11 @@ def cut_at(strands: np.ndarray, height: float) -> np.ndarray:
     return cut(strands, np.where(below.any(1), first / (strands.shape[1] - 1), 1.0))
 
 
-def refine(strands: np.ndarray, count: int) -> np.ndarray:
-    """Return the strands with `count` points each, evenly along the parameter (Catmull-Rom)."""
+def refine(strands: np.ndarray, count: int, crowding: float = 1.0) -> np.ndarray:
+    """Return the strands with `count` points each (Catmull-Rom); `crowding` > 1 draws them towards the root."""
     s = strands.shape[1]
-    if count == s:
-        return strands
     padded = np.concatenate([2 * strands[:, :1] - strands[:, 1:2], strands, 2 * strands[:, -1:] - strands[:, -2:-1]], 1)
-    at = np.linspace(0, s - 1, count)
+    at = (s - 1) * np.linspace(0, 1, count) ** crowding
     low = np.minimum(at.astype(np.int64), s - 2)
     t = (at - low)[None, :, None].astype(np.float32)
     p0, p1, p2, p3 = (padded[:, low + k] for k in range(4))
