@@ -16,7 +16,7 @@ from styleT2I.cli import (
     trained,
 )
 
-PRESETS = ("minifaces", "celebahq", "cub", "ffhq", "nabirds")
+PRESETS = ("minifaces", "portraits", "celebahq", "cub", "ffhq", "nabirds")
 
 
 def _defaults():

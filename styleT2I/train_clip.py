@@ -4,8 +4,9 @@ import click
 
 from styleT2I.cli import command, defaults_of, device_option, outdir_option, seed_option, trained
 
-PRESETS = ("minifaces", "minifaces-eval", "celebahq", "cub")
-DEFAULT_STEPS = {"minifaces": 1500, "minifaces-eval": 1000}
+ARCHITECTURES = ("strided", "pooled", "strided128", "pooled128")
+PRESETS = ("minifaces", "minifaces-eval", "portraits", "portraits-eval", "celebahq", "cub")
+DEFAULT_STEPS = {"minifaces": 1500, "minifaces-eval": 1000, "portraits": 4000, "portraits-eval": 3000}
 
 
 def _defaults():
@@ -22,9 +23,9 @@ def _defaults():
 @click.option("--eval-data", metavar="SPEC", help="Captioned pictures to measure on.")
 @click.option("--name", help="Name of the exported component.")
 @click.option("--vocabulary", metavar="NAME|FILE", help="Attributes that captions speak of: minifaces, "
-              "celeba, cub, or none.")  # fmt: skip
+              "portraits, celeba, cub, or none.")  # fmt: skip
 @click.option("--clip", metavar="FILE", help="Weights to start from: a clip component or any CLIP file.")
-@click.option("--architecture", type=click.Choice(["strided", "pooled"]), help="Image tower of a CLIP from scratch.")
+@click.option("--architecture", type=click.Choice(ARCHITECTURES), help="Image tower of a CLIP from scratch.")
 @click.option("--tune", type=click.Choice(["all", "paper", "release"]), help="Tensors to train: all; those the paper "
               "names; the three that the released script trains by mistake.")  # fmt: skip
 @click.option("--steps", type=click.IntRange(1), help="Optimisation steps.")
@@ -43,8 +44,9 @@ def main(outdir, preset, data, steps, eval_every, resume, seed, device, **settin
 
     The presets minifaces and minifaces-eval train a small one from scratch, which knows the words of the captions that
     it is given, in about 15 minutes on one CPU core each (the second, of another architecture and meant for --seed 1,
-    scores R-precision and trains nothing). celebahq and cub fine-tune an OpenAI ViT-B/32 (--clip FILE) on a data folder
-    (--data DIR) as the StyleT2I paper does, and want a GPU.
+    scores R-precision and trains nothing); portraits and portraits-eval train larger ones of 128 pixels on rendered
+    Portraits. celebahq and cub fine-tune an OpenAI ViT-B/32 (--clip FILE) on a data folder (--data DIR) as the StyleT2I
+    paper does, and want a GPU.
     """
     from styleT2I.torch_utils.devices import resolve_device
     from styleT2I.training.clip.config import preset_config

@@ -4,7 +4,7 @@ import click
 
 from styleT2I.cli import command, defaults_of, device_option, outdir_option, seed_option, trained
 
-PRESETS = ("guide", "heldout")
+PRESETS = ("guide", "heldout", "portraits-guide", "portraits-heldout")
 
 
 def _defaults():
@@ -35,7 +35,9 @@ def _defaults():
 def main(outdir, preset, data, steps, eval_every, resume, seed, device, **settings):
     """Train an attribute classifier on labelled pictures; the result is OUTDIR/NAME.json, its accuracy inside.
 
-    The presets differ in architecture; give the held-out judge another --seed too. Each takes minutes on one core.
+    guide and heldout judge MiniFaces, portraits-guide and portraits-heldout Portraits, which must be rendered before.
+    Those of a pair differ in architecture; give the held-out judge another --seed too. Each takes minutes on one core,
+    of Portraits an hour.
     """
     from styleT2I.torch_utils.devices import resolve_device
     from styleT2I.training.engine import RunConfig, run

@@ -13,7 +13,7 @@ from styleT2I.cli import (
     trained,
 )
 
-PRESETS = ("stylegan2-config-f", "minifaces64", "minifaces128")
+PRESETS = ("stylegan2-config-f", "minifaces64", "minifaces128", "portraits128")
 
 
 def _defaults():

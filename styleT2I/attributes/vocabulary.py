@@ -11,7 +11,7 @@ from styleT2I.config import read_json, suggestion
 from styleT2I.errors import ConfigError, guarded
 from styleT2I.torch_utils.words import nearest_word
 
-BUILT_IN = ("minifaces", "celeba", "cub")
+BUILT_IN = ("portraits", "minifaces", "celeba", "cub")
 FORMAT_VERSION = 1
 VERBS = ("noun", "adjective", "is", "has", "wears")
 _FOLDER = Path(__file__).parent
@@ -169,7 +169,7 @@ def normalise(term: str) -> str:
 
 
 def load_vocabulary(name_or_path: str | Path) -> Vocabulary:
-    """Load a built-in vocabulary ("minifaces", "celeba", "cub") or a user's JSON file.
+    """Load a built-in vocabulary ("portraits", "minifaces", "celeba", "cub") or a user's JSON file.
 
     ConfigError in one line when the name is unknown or the file is not a vocabulary (docs/attributes.md: format).
     """

@@ -47,19 +47,25 @@ class Dataset(Protocol):
 
 
 def open_dataset(spec: str, resolution: int | None = None, *, with_masks: bool = True) -> Dataset:
-    """Open a folder or a zip of pictures (data.folder), or "minifaces:DISTRIBUTION/SPLIT[:NUM]".
+    """Open a folder or a zip of images (data.folder), or a world of faces: "minifaces:...", "portraits:...".
 
-    The latter is MiniFaces, say "minifaces:biased/train:20000".
+    "minifaces:biased/train:20000" is painted when asked for, "portraits:biased/train:10000" read from the user's cache.
     `resolution` None takes the data set's own. A caller that reads no masks says so with `with_masks=False`: MiniFaces
     then paints none (half the time, a fifth of the memory). Raises DataError when there is no such data set.
     """
     kind, _, rest = str(spec).partition(":")
+    if kind == "portraits":
+        from styleT2I.data.portraits.dataset import open_portraits
+
+        return open_portraits(rest, resolution, with_masks=with_masks)
     if kind == "minifaces":
         from styleT2I.data.minifaces.dataset import open_minifaces
 
         return open_minifaces(rest, resolution, with_masks=with_masks)
     if not os.path.exists(spec):  # False where pathlib raises: a name too long
-        raise DataError(f"no data set {str(spec)[:200]!r}; name a folder or a zip, or minifaces:biased/train")
+        raise DataError(
+            f"no data set {str(spec)[:200]!r}; name a folder or a zip, portraits:biased/train or minifaces:biased/train"
+        )
     from styleT2I.data.folder import FolderDataset
 
     return FolderDataset(spec, resolution)

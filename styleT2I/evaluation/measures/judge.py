@@ -6,7 +6,8 @@ import torch
 
 from styleT2I.data.degrade import blur
 from styleT2I.data.labelled import LabelledData
-from styleT2I.data.minifaces.compositions import rare_pairs
+from styleT2I.data.minifaces.compositions import rare_pairs as minifaces_pairs
+from styleT2I.data.portraits.compositions import rare_pairs as portraits_pairs
 from styleT2I.metrics.attributes import balanced_accuracy, rare_pair_accuracy, verdicts
 from styleT2I.networks.faces.attribute_classifier import AttributeClassifier
 from styleT2I.torch_utils.images import make_grid_u8, to_uint8
@@ -14,11 +15,11 @@ from styleT2I.torch_utils.seeding import generator
 
 
 def judged_pairs(attribute_names: tuple[str, ...]) -> dict[str, list[tuple[int, bool]]]:
-    """MiniFaces' rare pairs as (column, value) lists by name, those whose attributes are all among the given names."""
+    """The worlds' rare pairs as (column, value) lists by name, those whose attributes are all among the given names."""
     known = set(attribute_names)
     return {
         pair.name: [(attribute_names.index(name), value) for name, value in pair.attributes.items()]
-        for pair in rare_pairs()
+        for pair in (*minifaces_pairs(), *portraits_pairs())
         if known.issuperset(pair.attributes)
     }
 

@@ -14,13 +14,21 @@ TUNES = ("all", "paper", "release")  # which tensors train; see training.clip_tu
 AUGMENTS = ("light", "crop", "none")
 SCHEDULES = ("cosine", "constant")
 
-# Image towers of 64 px (networks.clip_towers). The text tower is the same for all; its vocab_size is the tokenizer's.
+# Image towers of 64 and 128 px (networks.clip_towers). The text towers' vocab_size is the tokenizer's.
 _TEXT = {"context_length": 40, "width": 64, "heads": 4, "layers": 2, "mlp_ratio": 2.0}
 ARCHITECTURES = {
     name: {"embed_dim": 64, "vision_cfg": {"image_size": 64, "small": tower}, "text_cfg": _TEXT}
     for name, tower in {
         "strided": {"widths": (16, 32, 64, 96), "pool": "stride"},
         "pooled": {"widths": (12, 24, 48, 96), "pool": "max"},
+    }.items()
+}
+_TEXT_128 = {"context_length": 64, "width": 96, "heads": 4, "layers": 2, "mlp_ratio": 2.0}
+ARCHITECTURES |= {
+    name: {"embed_dim": 96, "vision_cfg": {"image_size": 128, "small": tower}, "text_cfg": _TEXT_128}
+    for name, tower in {
+        "strided128": {"widths": (12, 24, 48, 96, 160), "pool": "stride"},
+        "pooled128": {"widths": (8, 16, 32, 64, 128), "pool": "max"},
     }.items()
 }
 
@@ -89,6 +97,20 @@ PRESETS = {
         "name": "minifaces-clip-eval",
         "vocabulary": "minifaces",
         "architecture": "pooled",
+    },
+    "portraits": {
+        "data": ("portraits:balanced/train", "portraits:biased/train"),
+        "eval_data": "portraits:balanced/test",
+        "name": "portraits-clip",
+        "vocabulary": "portraits",
+        "architecture": "strided128",
+    },
+    "portraits-eval": {
+        "data": ("portraits:balanced/train", "portraits:biased/train"),
+        "eval_data": "portraits:balanced/test",
+        "name": "portraits-clip-eval",
+        "vocabulary": "portraits",
+        "architecture": "pooled128",
     },
     "celebahq": {**_PAPER, "name": "celebahq-clip", "batch_size": 192, "epochs": 1000, "vocabulary": "celeba"},
     "cub": {**_PAPER, "name": "cub-clip", "batch_size": 256, "epochs": 100},

@@ -71,31 +71,28 @@ class A2DConfig:
 _PAPER = {"batch_size": 40, "lr": 1e-4, "truncation_psi": 0.5, "eval_psi": 0.5, "text_encoder": "gru"}
 _CELEBA = {**_PAPER, "vocabulary": "celeba"}
 _CUB = {**_PAPER, "vocabulary": "cub", "spatial_weight": 0.0}  # no segmenter of birds is at hand
+_FACES = {
+    "lr": 2e-3,
+    "lr_decay": True,
+    "truncation_psi": 0.7,
+    "alpha": 0.3,
+    "semantic_weight": 20.0,
+    "theta_rel": 0.2,
+    "keep_weight": 1.0,
+    "jitter": 0.1,
+    "translate": 0.06,
+    "hidden_dim": 256,
+    "space": "low-rank",
+    "standardize": True,
+}
 # Name -> (steps, settings). The release has no A2D: steps and theta are those of its T2D scripts.
 PRESETS = {
     "celebahq": (60_001, {**_CELEBA, "theta": 8.0}),
     "cub": (80_001, {**_CUB, "theta": 8.0}),
     "ffhq": (60_001, {**_CELEBA, "theta": 10.0}),
     "nabirds": (80_001, {**_CUB, "theta": 15.0}),
-    "minifaces": (
-        800,
-        {
-            "vocabulary": "minifaces",
-            "batch_size": 28,
-            "lr": 2e-3,
-            "lr_decay": True,
-            "truncation_psi": 0.7,
-            "alpha": 0.3,
-            "semantic_weight": 20.0,
-            "theta_rel": 0.2,
-            "keep_weight": 1.0,
-            "jitter": 0.1,
-            "translate": 0.06,
-            "hidden_dim": 256,
-            "space": "low-rank",
-            "standardize": True,
-        },
-    ),
+    "minifaces": (800, {**_FACES, "vocabulary": "minifaces", "batch_size": 28}),
+    "portraits": (2_000, {**_FACES, "vocabulary": "portraits", "batch_size": 31}),
 }
 
 

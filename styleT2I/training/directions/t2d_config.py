@@ -73,6 +73,23 @@ class T2DConfig:
 _PAPER = {"batch_size": 40, "lr": 1e-4, "truncation_psi": 0.5, "eval_psi": 0.5, "text_encoder": "gru"}
 _CELEBA = {**_PAPER, "vocabulary": "celeba"}
 _CUB = {**_PAPER, "vocabulary": "cub"}
+_FACES = {
+    "batch_size": 16,
+    "lr": 2e-3,
+    "lr_decay": True,
+    "truncation_psi": 0.7,
+    "theta_rel": 0.26,
+    "contrastive_weight": 0.2,
+    "flip_weight": 1.0,
+    "keep_weight": 1.0,
+    "ignore_also_true": True,
+    "jitter": 0.1,
+    "translate": 0.06,
+    "hidden_dim": 512,
+    "space": "low-rank",
+    "standardize": True,
+    "eval_num": 512,
+}
 # Name -> (steps, settings). theta and steps per data set: the released training scripts of StyleT2I (CVPR 2022).
 PRESETS = {
     "celebahq": (60_001, {**_CELEBA, "theta": 8.0}),
@@ -82,24 +99,19 @@ PRESETS = {
     "minifaces": (
         4_000,
         {
+            **_FACES,
             "data": "minifaces:biased/train:20000",
             "eval_data": "minifaces:biased/test:512",
             "vocabulary": "minifaces",
-            "batch_size": 16,
-            "lr": 2e-3,
-            "lr_decay": True,
-            "truncation_psi": 0.7,
-            "theta_rel": 0.26,
-            "contrastive_weight": 0.2,
-            "flip_weight": 1.0,
-            "keep_weight": 1.0,
-            "ignore_also_true": True,
-            "jitter": 0.1,
-            "translate": 0.06,
-            "hidden_dim": 512,
-            "space": "low-rank",
-            "standardize": True,
-            "eval_num": 512,
+        },
+    ),
+    "portraits": (
+        6_000,
+        {
+            **_FACES,
+            "data": "portraits:biased/train",
+            "eval_data": "portraits:biased/test:512",
+            "vocabulary": "portraits",
         },
     ),
 }

@@ -48,9 +48,25 @@ class JudgeConfig:
                 raise ConfigError(f"{name} of judge training must be above 0, not {getattr(self, name)}")
 
 
+_PORTRAITS = {
+    "data": ("portraits:balanced/judge-train",),
+    "eval_data": "portraits:balanced/test",
+    "resolution": 128,
+    "feature_dim": 256,
+    "batch_size": 32,
+    "nuisance_weight": 0.2,
+}
 PRESETS = {  # (optimisation steps, settings)
     "guide": (2000, {"name": "judge-guide", "architecture": "resnet", "widths": (24, 32, 64, 128)}),
     "heldout": (2400, {"name": "judge-heldout", "architecture": "plain", "widths": (16, 32, 64, 96)}),
+    "portraits-guide": (
+        4000,
+        {**_PORTRAITS, "name": "judge-guide", "architecture": "resnet", "widths": (16, 24, 48, 96, 128)},
+    ),
+    "portraits-heldout": (
+        4500,
+        {**_PORTRAITS, "name": "judge-heldout", "architecture": "plain", "widths": (12, 24, 48, 96, 128)},
+    ),
 }
 
 

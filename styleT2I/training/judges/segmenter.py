@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch.nn import functional as F
 
-from styleT2I.config import to_dict
+from styleT2I.config import from_dict, suggestion, to_dict
 from styleT2I.data.degrade import DegradeConfig, random_degrade, random_shift
 from styleT2I.data.labelled import LabelledData
 from styleT2I.errors import ConfigError
@@ -39,6 +39,28 @@ class SegmenterTrainingConfig:
         for name in ("batch_size", "lr", "eval_num"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} of segmenter training must be above 0, not {getattr(self, name)}")
+
+
+PRESETS = {  # (optimisation steps, settings)
+    "minifaces": (2000, {}),
+    "portraits": (
+        3000,
+        {
+            "data": ("portraits:balanced/judge-train",),
+            "eval_data": "portraits:balanced/test",
+            "resolution": 128,
+            "widths": (12, 24, 32, 48, 64),
+        },
+    ),
+}
+
+
+def segmenter_config(preset: str, **changes) -> tuple[int, SegmenterTrainingConfig]:
+    """A preset's steps and its settings, some replaced; ConfigError names the nearest known preset or setting."""
+    if preset not in PRESETS:
+        raise ConfigError(f"unknown segmenter preset {preset!r}{suggestion(preset, PRESETS)}")
+    steps, settings = PRESETS[preset]
+    return steps, from_dict(SegmenterTrainingConfig, {**settings, **changes})
 
 
 class SegmenterTask:

@@ -34,7 +34,6 @@ class RendererFit:
     """The training task: `step` draws scenes from a seeded generator, renders them and takes one optimisation step."""
 
     name = "renderer-fit"
-
     def __init__(self, config: RendererFitConfig):
         self.config, total_steps = config, config.steps
         first = int(config.share_16 * total_steps)
@@ -96,8 +95,8 @@ class RendererFit:
         image, weight = self._target(scenes, resolution)
         drawn = self._synthesize(self._encode(vector), resolution)
         loss = pixel_fit_loss(drawn, image, weight)
-        _descend(self.draw_optimizer, loss, [_cosine(progress) * self.config.lr])
-        return {"loss": loss.item(), "psnr": _psnr(drawn, image)}
+        descend(self.draw_optimizer, loss, [cosine(progress) * self.config.lr])
+        return {"loss": loss.item(), "psnr": psnr(drawn, image)}
 
     def _map(self, generator, progress):
         z = torch.randn(self.config.mapping_batch, Z_DIM, generator=generator).to(self.device)
@@ -110,7 +109,7 @@ class RendererFit:
         error = self.generator.mapping(z)[:, 0] - target  # [N, w_dim]
         attribute_error = (error @ inverse.t())[:, : len(ATTRIBUTES)]  # in units of the logits
         loss = error.square().mean() + 2 * attribute_error.square().mean()
-        _descend(self.map_optimizer, loss, [_cosine(progress) * self.config.mapping_lr * self.mapping_lr_scale])
+        descend(self.map_optimizer, loss, [cosine(progress) * self.config.mapping_lr * self.mapping_lr_scale])
         unexplained = error.square().sum() / (target - target.mean(0)).square().sum()
         return {"loss": loss.item(), "unexplained": unexplained.item()}
 
@@ -124,9 +123,9 @@ class RendererFit:
             w_avg = self._encode(self.mean[None])
         drawn = self._synthesize(w_avg.lerp(w, psi), self.config.resolution)
         loss = pixel_fit_loss(drawn, image, weight)
-        rates = [_cosine(progress) * group["base_lr"] for group in self.joint_optimizer.param_groups]
-        _descend(self.joint_optimizer, loss, rates)
-        return {"loss": loss.item(), "psnr": _psnr(drawn, image)}
+        rates = [cosine(progress) * group["base_lr"] for group in self.joint_optimizer.param_groups]
+        descend(self.joint_optimizer, loss, rates)
+        return {"loss": loss.item(), "psnr": psnr(drawn, image)}
 
     def _encode(self, vector):
         return self.encoder(vector - self.mean)
@@ -180,7 +179,7 @@ class RendererFit:
     def evaluate(self, step):
         """Peak signal-to-noise ratio of unseen scenes, drawn from their vectors and (once it is trained) from z."""
         image, drawn, from_z = self._compare(256, "evaluate")
-        return {"psnr_scene": _psnr(drawn, image), "psnr_z": _psnr(from_z, image)}
+        return {"psnr_scene": psnr(drawn, image), "psnr_z": psnr(from_z, image)}
 
     @torch.no_grad()
     def snapshot(self, step, outdir):
@@ -198,17 +197,20 @@ class RendererFit:
         from_z = self._synthesize(self.generator.mapping(z.to(self.device))[:, 0], self.config.resolution)
         return image, drawn.cpu(), from_z.cpu()
 
+    def about(self) -> dict:
+        """What the generator's component tells of its training."""
+        return {
+            "training": "fitted by regression to the MiniFaces renderer",
+            "distribution": self.config.distribution,
+        }
+
     @torch.no_grad()
     def export(self, outdir, step):
         """Write the generator with the mean of w over 100,000 latents for truncation."""
         generator, mapping = self.generator, self.generator.mapping
-        z = torch.randn(100_000, Z_DIM, generator=seeded("renderer-fit", "w_avg"))
+        z = torch.randn(100_000, generator.config.z_dim, generator=seeded("renderer-fit", "w_avg"))
         mapping.w_avg.copy_(torch.cat([mapping(part.to(self.device))[:, 0] for part in z.split(10_000)]).mean(dim=0))
-        info = {
-            "training": "fitted by regression to the MiniFaces renderer",
-            "distribution": self.config.distribution,
-            **self.evaluate(step),
-        }
+        info = {**self.about(), **self.evaluate(step)}
         config, weights = to_dict(generator.config), generator.state_dict()
         write_component(outdir, "generator", Generator.kind, config, weights, step=step, info=info)
 
@@ -219,12 +221,12 @@ def _draw_psi(num, low, generator):
     return torch.where(torch.rand(num, 1, generator=generator) < 0.5, psi, torch.ones(()))
 
 
-def _cosine(progress):
+def cosine(progress):
     """Learning rate factor: half a cosine from 1 to a small rest, over progress 0 ... 1."""
     return 0.5 * (1 + torch.cos(torch.tensor(progress * torch.pi)).item()) + 0.002
 
 
-def _descend(optimizer, loss, rates):
+def descend(optimizer, loss, rates):
     """One step of the optimizer down the loss, with a learning rate for each of its parameter groups."""
     for group, rate in zip(optimizer.param_groups, rates, strict=True):
         group["lr"] = rate
@@ -233,7 +235,7 @@ def _descend(optimizer, loss, rates):
     optimizer.step()
 
 
-def _psnr(drawn, image):
+def psnr(drawn, image):
     """Peak signal-to-noise ratio in dB."""
     mse = F.mse_loss(drawn.clamp(-1, 1), image).item() / 4  # of pixels in [0, 1]
     return -10 * torch.log10(torch.tensor(mse)).item()

@@ -1,4 +1,4 @@
-"""Settings of the fit of a generator to the MiniFaces renderer."""
+"""Settings of the fits of a generator to a renderer."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from styleT2I.errors import ConfigError
 
+_RENDERED_CHANNELS = {4: 256, 8: 256, 16: 256, 32: 192, 64: 96, 128: 48, 256: 24}
 _CHANNELS = {4: 128, 8: 128, 16: 128, 32: 64, 64: 16, 128: 8}  # of the synthesis network, by resolution
 
 
@@ -34,6 +35,45 @@ class RendererFitConfig:
     def __post_init__(self):
         if not 0 < self.share_16 + self.share_32 + self.share_mapping + self.share_joint < 1:
             raise ConfigError("the shares of the stages leave no step for the final resolution; make them smaller")
+
+
+@dataclass(frozen=True)
+class RenderedFitConfig:
+    """How a generator is fitted to rendered portraits; the shares are of all steps, in the order of the stages."""
+
+    steps: int = 60000
+    data: str = "portraits:biased/train"  # rendered, from the user's cache
+    eval_data: str = "portraits:biased/val"
+    resolution: int = 128
+    channels: dict = field(default_factory=dict)  # of the synthesis network, by resolution
+    w_dim: int = 256
+    encoder_hidden_dim: int = 512
+    mapping_layers: int = 4
+    mapping_hidden_dim: int = 768
+    batch: int = 16  # at the final resolution and below; smaller pictures in larger batches
+    lr: float = 0.01  # of equalised weights, cosine to 0 over the drawing stages
+    mapping_lr: float = 0.1
+    mapping_batch: int = 256
+    joint_lr: float = 0.002
+    judge: str | None = None  # component of a judge whose features are compared as well
+    feature_weight: float = 0.5  # of that comparison
+    num_latents: int = 40000  # scenes, not rendered, that the mapping network learns from
+    share_16: float = 0.05
+    share_32: float = 0.08
+    share_64: float = 0.12
+    share_mapping: float = 0.30
+    share_joint: float = 0.15
+
+    def __post_init__(self):
+        if not 0 < self.share_16 + self.share_32 + self.share_64 + self.share_mapping + self.share_joint < 1:
+            raise ConfigError("the shares of the stages leave no step for the final resolution; make them smaller")
+
+
+def rendered_fit_config(**settings) -> RenderedFitConfig:
+    """The configuration with the given settings replaced (None: left as it is); channels follow from the resolution."""
+    settings = {name: value for name, value in settings.items() if value is not None}
+    resolution = settings["resolution"] = int(settings.get("resolution", 128))
+    return RenderedFitConfig(channels={r: n for r, n in _RENDERED_CHANNELS.items() if r <= resolution}, **settings)
 
 
 def fit_config(**settings) -> RendererFitConfig:

@@ -194,7 +194,7 @@ def test_text_without_words_is_refused(text):
         parse(text)
 
 
-@pytest.mark.parametrize("name", ["minifaces", "celeba", "cub"])
+@pytest.mark.parametrize("name", ["portraits", "minifaces", "celeba", "cub"])
 def test_every_phrase_and_synonym_states_exactly_its_attribute(name):
     vocabulary = load_vocabulary(name)
     for attribute in vocabulary:
@@ -205,7 +205,7 @@ def test_every_phrase_and_synonym_states_exactly_its_attribute(name):
                 assert parsed.attributes == {attribute.name: value} and not parsed.unknown, text
 
 
-@pytest.mark.parametrize("name", ["minifaces", "celeba", "cub"])
+@pytest.mark.parametrize("name", ["portraits", "minifaces", "celeba", "cub"])
 def test_sentences_of_any_attributes_are_read_back_exactly(name):
     import random
 

@@ -17,7 +17,7 @@ from styleT2I.torch_utils.words import split_words
 
 ROOT = Path(__file__).resolve().parents[3]
 HELD = json.loads((ROOT / "tests/data/held_sentences_labelled.json").read_text())["cases"]
-NAMES = ("minifaces", "celeba", "cub")
+NAMES = ("portraits", "minifaces", "celeba", "cub")
 
 
 def words_of(text):

@@ -39,7 +39,7 @@ def test_every_kind_of_term_resolves_to_name_and_value(term, expected):
 
 
 def test_every_phrase_of_every_attribute_resolves_to_its_own_value():
-    for name in ("minifaces", "celeba", "cub"):
+    for name in ("portraits", "minifaces", "celeba", "cub"):
         vocabulary = load_vocabulary(name)
         for attribute in vocabulary:
             assert vocabulary.resolve(attribute.name) == (attribute.name, True)

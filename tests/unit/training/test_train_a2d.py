@@ -171,7 +171,7 @@ def test_presets_hold_the_papers_settings():
     for name, theta in (("celebahq", 8), ("cub", 8), ("ffhq", 10), ("nabirds", 15)):
         _, settings = preset_config(name, generator="g", clip="c", segmenter="s")
         assert (settings.theta, settings.batch_size, settings.lr, settings.truncation_psi) == (theta, 40, 1e-4, 0.5)
-    assert set(PRESETS) == {"minifaces", "celebahq", "cub", "ffhq", "nabirds"}
+    assert set(PRESETS) == {"minifaces", "portraits", "celebahq", "cub", "ffhq", "nabirds"}
 
 
 @pytest.mark.parametrize("changes", [{"theta": None}, {"theta_rel": 1.0}, {"alpha": -1.0}, {"batch_size": 0}])

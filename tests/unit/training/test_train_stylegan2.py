@@ -289,9 +289,10 @@ def test_presets_are_the_published_and_the_small_networks():
     kimg, config = stylegan2_config("stylegan2-config-f", resolution=1024, data="folder")
     assert kimg == 25_000 and config.batch_size == 32 and config.r1_gamma == 10 and config.g_lr == 0.002
     assert config.generator == GeneratorConfig(1024) and config.discriminator == DiscriminatorConfig(1024)
-    for name, resolution in (("minifaces64", 64), ("minifaces128", 128)):
+    for name, resolution in (("minifaces64", 64), ("minifaces128", 128), ("portraits128", 128)):
         _, config = stylegan2_config(name)
-        assert config.generator.resolution == resolution and config.data == "minifaces:biased/train"
+        world = name.rstrip("0123456789")
+        assert config.generator.resolution == resolution and config.data == f"{world}:biased/train"
     with pytest.raises(ConfigError, match="did you mean 'minifaces64'"):
         stylegan2_config("minifaces-64")
     with pytest.raises(ConfigError, match="has no data of its own"):

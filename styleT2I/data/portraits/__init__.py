@@ -1,0 +1,1 @@
+"""Portraits: a rendered three-dimensional world of faces with truthful labels."""

@@ -1,0 +1,91 @@
+"""`python -m styleT2I.data.portraits`: renders sets of portraits with captions, labels, parts and scene vectors."""
+
+import click
+
+from styleT2I.cli import command, seed_option
+
+_SHEET = (12, 5)  # columns and rows of the contact sheet
+
+
+@command("portraits")
+@click.argument("specs", nargs=-1, metavar="[SPEC]...")
+@click.option("--outdir", type=click.Path(file_okay=False), metavar="DIR", help="Folder; default: the user's cache.")
+@click.option("--num", default=1000, type=click.IntRange(1), help="Number of pictures.")
+@click.option("--start", default=0, type=click.IntRange(0), help="Index of the first picture.")
+@click.option(
+    "--distribution",
+    default="biased",
+    metavar="NAME",
+    help="biased, balanced, or a composition such as Male+Wearing_Lipstick.",
+)
+@click.option("--split", default="train", metavar="NAME", help="train, val, test, judge-train or judge-val.")
+@click.option("--resolution", default=128, type=click.IntRange(16, 1024), help="Side of the pictures in pixels.")
+@click.option("--workers", default=1, type=click.IntRange(1), help="Processes; one a core.")
+@click.option("--format", "image_format", default="jpg", type=click.Choice(["jpg", "png"]), help="Of the pictures.")
+@seed_option
+def main(specs, outdir, num, start, distribution, split, resolution, workers, image_format, seed):
+    """Render a captioned, labelled and segmented world of three-dimensional faces.
+
+    Each SPEC is DISTRIBUTION/SPLIT:NUM, such as biased/train:10000, and goes to the user's cache, one after the other,
+    where portraits:SPEC finds it; without a SPEC the options say what to render. A folder holds images/, masks/ of
+    parts, attributes.csv, captions.json, scenes.npz, records.jsonl, dataset.json and contact-sheet.png. Pictures that
+    are there are kept: call the same command again after an interruption.
+    """
+    from styleT2I.attributes.compositions import read_composition
+    from styleT2I.attributes.vocabulary import load_vocabulary
+    from styleT2I.data.portraits.distributions import DISTRIBUTIONS
+    from styleT2I.data.portraits.recipe import Recipe, read_spec
+    from styleT2I.errors import ConfigError
+
+    if specs and outdir:
+        raise ConfigError("a SPEC goes to the user's cache; name what goes to --outdir by --distribution and --split")
+    if specs:
+        jobs = [(recipe, recipe.cache_folder(), range(n)) for recipe, n in (read_spec(s, resolution) for s in specs)]
+    else:
+        wanted = {}
+        if distribution not in DISTRIBUTIONS:
+            wanted, distribution = read_composition(distribution, load_vocabulary("portraits")), "composition"
+        recipe = Recipe(distribution, split, resolution, seed, wanted)
+        jobs = [(recipe, outdir or recipe.cache_folder(), range(start, start + num))]
+    for recipe, folder, indices in jobs:
+        _render(recipe, folder, indices, workers, image_format)
+
+
+def _render(recipe, folder, indices, workers, image_format):
+    """Render one set, with progress; its tables are written when it ends, also by Ctrl-C."""
+    from pathlib import Path
+
+    from tqdm import tqdm
+
+    from styleT2I.data.portraits.records import read_records
+    from styleT2I.data.portraits.rendering import render_set
+    from styleT2I.data.portraits.tables import write_tables
+
+    folder = Path(folder)
+    there = sum(index in indices for index in read_records(folder))
+    is_new = there < len(indices) or not (folder / "contact-sheet.png").exists()
+    try:
+        with tqdm(total=len(indices), initial=there, unit="picture", desc=recipe.name) as progress:
+            for _ in render_set(folder, recipe, indices, workers=workers, image_format=image_format):
+                progress.update()
+    finally:
+        records = read_records(folder)
+        if records and is_new:
+            write_tables(folder, recipe, records)
+            _write_sheet(folder, records)
+    click.echo(f"{len(records)} pictures in {folder}; look at {folder / 'contact-sheet.png'}")
+
+
+def _write_sheet(folder, records):
+    import torch
+
+    from styleT2I.torch_utils.images import load_image, make_grid_u8, save_png
+
+    columns, rows = _SHEET
+    files = [records[k].file for k in sorted(records)[: columns * rows]]
+    images = torch.stack([load_image(folder / "images" / name) for name in files])
+    save_png(folder / "contact-sheet.png", make_grid_u8(images, ncol=columns))
+
+
+if __name__ == "__main__":
+    main()

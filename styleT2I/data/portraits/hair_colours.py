@@ -1,0 +1,35 @@
+"""Linear albedos of hair, brows and beards, clearly apart from each other under every light."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from styleT2I.data.portraits.scene import Scene
+
+_RANGE = {  # darkest and lightest albedo of the name
+    "black": ((0.010, 0.009, 0.009), (0.020, 0.017, 0.016)),
+    "brown": ((0.060, 0.028, 0.013), (0.130, 0.066, 0.032)),
+    "blond": ((0.400, 0.250, 0.095), (0.640, 0.450, 0.210)),
+    "gray": ((0.330, 0.330, 0.340), (0.640, 0.640, 0.650)),
+}
+_WARMTH = {"black": 0.05, "brown": 0.30, "blond": 0.14, "gray": 0.02}  # share that red gains and blue loses
+_BROW_SHARE = {"black": 1.0, "brown": 0.75, "blond": 0.30, "gray": 0.36}
+
+
+def hair_albedo(scene: Scene) -> np.ndarray:
+    """Return the albedo [3] of the scene's hair."""
+    low, high = np.array(_RANGE[scene.hair_colour], np.float32)
+    colour = low + (high - low) * 0.5 * (scene.hair_shade + 1)
+    tilt = _WARMTH[scene.hair_colour] * scene.hair_warmth
+    return (colour * np.array([1 + tilt, 1, 1 - tilt])).astype(np.float32)
+
+
+def brow_albedo(scene: Scene) -> np.ndarray:
+    """Return the albedo [3] of the brows: as the hair, but darker where it is light, and never lighter than skin."""
+    colour = hair_albedo(scene) * _BROW_SHARE[scene.hair_colour]
+    return (colour * (0.55 if scene.is_dark else 1.0)).astype(np.float32)
+
+
+def beard_albedo(scene: Scene) -> np.ndarray:
+    """Return the albedo [3] of the beard, a little darker than the hair."""
+    return hair_albedo(scene) * np.float32(0.85)

@@ -1,0 +1,48 @@
+"""One person: everything of a scene that has a surface, as a single mesh, and the camera that looks at it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from styleT2I.data.portraits.camera import Camera, place_camera
+from styleT2I.data.portraits.colours import mixed
+from styleT2I.data.portraits.eyes import build_eyes
+from styleT2I.data.portraits.head import Head, build_head
+from styleT2I.data.portraits.mesh import Mesh, Paint, join
+from styleT2I.data.portraits.mouth import build_mouth
+from styleT2I.data.portraits.parts import PART
+from styleT2I.data.portraits.scene import Scene
+from styleT2I.data.portraits.skin import colour_skin
+from styleT2I.data.portraits.wear import wear
+
+
+@dataclass
+class Person:
+    """A scene's geometry."""
+
+    head: Head
+    camera: Camera
+    mesh: Mesh  # all of it
+
+
+def build_person(scene: Scene) -> Person:
+    """Return the scene's person."""
+    head = build_head(scene)
+    camera = place_camera(head.anchors, scene)
+    colour, roughness = colour_skin(head, scene)
+    head.mesh.colour, head.mesh.roughness = colour.astype(np.float32), roughness.astype(np.float32)
+    worn, paints = wear(head, scene)
+    for paint in paints:
+        lay_on(head.mesh, paint)
+    return Person(head, camera, join([head.mesh, *build_eyes(head, scene), *build_mouth(head, scene), *worn]))
+
+
+def lay_on(mesh: Mesh, paint: Paint) -> None:
+    """Lay a paint on the head's mesh, in place."""
+    mesh.colour = mixed(mesh.colour, paint.colour, paint.weight).astype(np.float32)
+    if paint.roughness is not None:
+        mesh.roughness = mixed(mesh.roughness[:, None], [paint.roughness], paint.weight)[:, 0].astype(np.float32)
+    if paint.part is not None:
+        mesh.part[(paint.weight > 0.5)[mesh.faces].all(1)] = PART[paint.part]

@@ -1,0 +1,205 @@
+"""Fitting a StyleGAN2 generator by regression to pictures that are rendered already, and to the latents behind them.
+
+An encoder gives w for a known scene and the synthesis network learns to draw it (16 pixels first, then twice as many);
+the mapping network learns the encoder's w from z on scenes that nobody renders; at the end both are trained together
+from z to the picture. Strands and pores are in no scene, so a picture's mean is learnt where they are: an adversarial
+finish (`train_stylegan2 --init`) puts them back.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from styleT2I.data.dataset import index_order, open_dataset
+from styleT2I.data.portraits.sampling import sample_scene
+from styleT2I.data.portraits.streams import Z_DIM
+from styleT2I.data.portraits.vector import MIRRORED, VECTOR_SIZE, scene_vector
+from styleT2I.errors import DataError
+from styleT2I.networks.registry import load_network_component
+from styleT2I.networks.stylegan2.config import GeneratorConfig
+from styleT2I.networks.stylegan2.generator import Generator
+from styleT2I.networks.stylegan2.layers import FullyConnected
+from styleT2I.torch_utils.images import from_uint8
+from styleT2I.torch_utils.seeding import derive_seed
+from styleT2I.training.losses import pixel_fit_loss
+from styleT2I.training.stylegan2.renderer_fit import RendererFit, cosine, descend, psnr
+from styleT2I.training.stylegan2.renderer_fit_config import RenderedFitConfig
+
+_PART_WEIGHTS = {  # what pixels of a part count more than others
+    "mouth": 4.0, "u_lip": 3.0, "l_lip": 3.0, "l_eye": 4.0, "r_eye": 4.0, "l_brow": 2.0, "r_brow": 2.0, "glasses": 2.0,
+    "ear_r": 4.0, "neck_l": 3.0, "nose": 1.0, "beard": 1.0, "skin": 0.5,
+}  # fmt: skip
+_BETAS = (0.9, 0.99)
+
+
+class SceneEncoder(nn.Module):
+    """Scene vectors [N, S] -> w [N, w_dim]: a linear map beside a hidden layer, for what depends on two things."""
+
+    def __init__(self, in_dim: int, hidden_dim: int, w_dim: int):
+        super().__init__()
+        self.linear = FullyConnected(in_dim, w_dim)
+        self.hidden = FullyConnected(in_dim, hidden_dim, act="lrelu")
+        self.out = FullyConnected(hidden_dim, w_dim)
+
+    def forward(self, vector: Tensor) -> Tensor:
+        return self.linear(vector) + self.out(self.hidden(vector))
+
+
+class RenderedFit(RendererFit):
+    """The training task: a step takes rendered pictures by their seeded order and one optimisation step."""
+
+    name = "rendered-fit"
+
+    def __init__(self, config: RenderedFitConfig):
+        self.config = config
+        sizes = [size for size in (16, 32, 64) if size < config.resolution]
+        names = [*(f"draw-{size}" for size in sizes), "draw", "mapping", "joint"]
+        shares = [*(getattr(config, f"share_{size}") for size in sizes), 0.0, config.share_mapping, config.share_joint]
+        shares[len(sizes)] = 1 - sum(shares)
+        ends = [round(config.steps * sum(shares[: k + 1])) for k in range(len(shares))]
+        self.stages = tuple(zip(names, [0, *ends[:-1]], ends, strict=True))  # name, first step, step after the last
+        self.sizes = dict(zip(names, sizes, strict=False))
+        self.draw_end = ends[len(sizes)]
+        self.mapping_lr_scale = 1 / GeneratorConfig(config.resolution).mapping_lr_multiplier
+
+    def setup(self, device):
+        """Open the data and build the networks; DataError where the data are no portraits."""
+        config, self.device = self.config, device
+        self.data = open_dataset(config.data, config.resolution)
+        self.eval_data = open_dataset(config.eval_data, config.resolution)
+        for spec, data in ((config.data, self.data), (config.eval_data, self.eval_data)):
+            if not hasattr(data, "vectors"):
+                raise DataError(f"{spec}: its pictures have no scenes; name rendered portraits, portraits:biased/train")
+        self.judge = load_network_component(config.judge, device) if config.judge else None
+        self._build(config)
+        vectors = self.data.vectors(range(min(len(self.data), 4000)))
+        self.mean = vectors.mean(dim=0).to(device)  # [S]
+        self.latents = self.targets = None  # of the mapping stage, made when it begins
+
+    def _build(self, config):
+        shape = GeneratorConfig(
+            resolution=config.resolution, z_dim=Z_DIM, w_dim=config.w_dim, channels=config.channels,
+            mapping_layers=config.mapping_layers, mapping_hidden_dim=config.mapping_hidden_dim,
+        )  # fmt: skip
+        self.generator = Generator(shape).to(self.device)
+        for name, parameter in self.generator.named_parameters():
+            parameter.requires_grad_(not name.endswith("noise_strength"))  # the finish learns what noise is for
+        self.encoder = SceneEncoder(VECTOR_SIZE, config.encoder_hidden_dim, config.w_dim).to(self.device)
+        drawing = [p for p in self.generator.synthesis.parameters() if p.requires_grad]
+        mapping = list(self.generator.mapping.parameters())
+        self.draw_optimizer = torch.optim.Adam([*drawing, *self.encoder.parameters()], lr=config.lr, betas=_BETAS)
+        self.map_optimizer = torch.optim.Adam(mapping, lr=config.mapping_lr * self.mapping_lr_scale, betas=_BETAS)
+        groups = [
+            {"params": drawing, "base_lr": config.joint_lr},
+            {"params": mapping, "base_lr": 0.05 * config.mapping_lr * self.mapping_lr_scale},
+        ]
+        self.joint_optimizer = torch.optim.Adam(groups, betas=_BETAS)
+
+    def step(self, step, generator):
+        """Take one step of the stage that `step` falls into; returns its losses."""
+        stage, start, stop = next(s for s in self.stages if step < s[2])
+        progress = (step - start) / (stop - start)
+        if stage == "mapping":
+            return self._map(generator, progress)
+        if stage == "joint":
+            return self._joint(step, progress)
+        return self._draw_rendered(step, self.sizes.get(stage, self.config.resolution), generator)
+
+    def _draw_rendered(self, step, resolution, generator):
+        num = self.config.batch * max(1, min(4, self.config.resolution // (2 * resolution)))
+        indices = index_order(derive_seed("rendered-fit"), len(self.data), num, step)
+        image, weight = self._pictures(self.data, indices, resolution)
+        vector = self.data.vectors(indices).to(self.device)
+        is_mirrored = (torch.rand(num, generator=generator) < 0.5).to(self.device)
+        vector = torch.where(is_mirrored[:, None], vector * _signs(self.device), vector)
+        image, weight = (torch.where(is_mirrored.view(-1, 1, 1, 1), x.flip(3), x) for x in (image, weight))
+        drawn = self._synthesize(self._encode(vector), resolution)
+        loss, figures = self._loss(drawn, image, weight)
+        self._descend(self.draw_optimizer, loss, step / self.draw_end, [self.config.lr])
+        return figures
+
+    def _map(self, generator, progress):
+        if self.latents is None:
+            self.latents, self.targets = scenes_without_pictures(self.config.num_latents)
+        rows = torch.randint(len(self.latents), (self.config.mapping_batch,), generator=generator)
+        z, vector = self.latents[rows].to(self.device), self.targets[rows].to(self.device)
+        with torch.no_grad():
+            target = self._encode(vector)
+        error = self.generator.mapping(z)[:, 0] - target
+        loss = error.square().mean()
+        self._descend(self.map_optimizer, loss, progress, [self.config.mapping_lr * self.mapping_lr_scale])
+        unexplained = error.square().sum() / (target - target.mean(0)).square().sum()
+        return {"loss": loss.item(), "unexplained": unexplained.item()}
+
+    def _joint(self, step, progress):
+        indices = index_order(derive_seed("rendered-fit", "joint"), len(self.data), self.config.batch, step)
+        image, weight = self._pictures(self.data, indices, self.config.resolution)
+        w = self.generator.mapping(self.data.latents(indices).to(self.device))[:, 0]
+        loss, figures = self._loss(self._synthesize(w, self.config.resolution), image, weight)
+        rates = [group["base_lr"] for group in self.joint_optimizer.param_groups]
+        self._descend(self.joint_optimizer, loss, progress, rates)
+        return figures
+
+    def _descend(self, optimizer, loss, progress, rates):
+        descend(optimizer, loss, [cosine(progress) * rate for rate in rates])
+
+    def _loss(self, drawn, image, weight):
+        loss = pixel_fit_loss(drawn, image, weight)
+        figures = {"psnr": psnr(drawn, image)}
+        if self.judge is not None and drawn.shape[-1] == self.judge.config.resolution:
+            distance = feature_distance(self.judge.trunk, drawn, image)
+            loss, figures["loss_features"] = loss + self.config.feature_weight * distance, distance.item()
+        return loss, {"loss": loss.item(), **figures}
+
+    def _pictures(self, data, indices, resolution):
+        """Pictures [N, 3, R, R] in [-1, 1] and the weight of their pixels [N, 1, R, R]: small parts count more."""
+        batch = data.batch(indices)
+        image, gains = from_uint8(batch.images_u8), torch.tensor([_PART_WEIGHTS.get(n, 0.0) for n in data.region_names])
+        weight = 1 + torch.einsum("nrhw,r->nhw", batch.masks.float(), gains).unsqueeze(1)
+        factor = self.config.resolution // resolution
+        if factor > 1:
+            image, weight = F.avg_pool2d(image, factor), F.avg_pool2d(weight, factor)
+        return image.to(self.device), weight.to(self.device)
+
+    def about(self) -> dict:
+        """What the generator's component tells of its training."""
+        return {"training": "fitted by regression to rendered portraits", "data": self.config.data}
+
+    def _compare(self, num, purpose):
+        """Unseen renders, what is drawn from their scenes, and from their z; [N, 3, R, R] on the CPU."""
+        indices = range(min(num, len(self.eval_data)))
+        image, _ = self._pictures(self.eval_data, indices, self.config.resolution)
+        drawn = self._synthesize(self._encode(self.eval_data.vectors(indices).to(self.device)), self.config.resolution)
+        w = self.generator.mapping(self.eval_data.latents(indices).to(self.device))[:, 0]
+        return image.cpu(), drawn.cpu(), self._synthesize(w, self.config.resolution).cpu()
+
+
+def scenes_without_pictures(num: int) -> tuple[Tensor, Tensor]:
+    """Latents [num, Z_DIM] and the vectors [num, VECTOR_SIZE] of their scenes under the biased distribution."""
+    z = torch.randn(num, Z_DIM, generator=torch.Generator().manual_seed(derive_seed("rendered-fit", "latents")))
+    vectors = [torch.from_numpy(scene_vector(sample_scene(0, "biased", z=row))) for row in z.tolist()]
+    return z, torch.stack(vectors)
+
+
+def feature_distance(trunk: nn.Module, first: Tensor, second: Tensor) -> Tensor:
+    """How differently a judge's residual trunk sees two pictures [N, 3, R, R]: unit features compared at every depth.
+
+    The distance of LPIPS (Zhang et al. 2018) without its weights.
+    """
+    a, b = F.relu(trunk.stem(first)), F.relu(trunk.stem(second))
+    total = _unit_distance(a, b)
+    for block in trunk.blocks:
+        a, b = block(a), block(b)
+        total = total + _unit_distance(a, b)
+    return total / (len(trunk.blocks) + 1)
+
+
+def _unit_distance(a: Tensor, b: Tensor) -> Tensor:
+    return (F.normalize(a, dim=1) - F.normalize(b, dim=1)).square().sum(dim=1).mean()
+
+
+def _signs(device) -> Tensor:
+    """-1 for each entry of a scene vector that a mirror turns round, 1 for the others."""
+    return torch.tensor([-1.0 if is_turned else 1.0 for is_turned in MIRRORED], device=device)
