@@ -4,7 +4,7 @@ import click
 
 from styleT2I.cli import command, device_option, outdir_option, seed_option
 
-MODELS = ("gan_int_cls", "stackgan", "damsm", "attngan", "dfgan")
+MODELS = ("gan_int_cls", "stackgan", "damsm", "attngan", "dfgan", "unclip_prior")
 
 
 @command()

@@ -35,6 +35,7 @@ KINDS = {
     "stackgan-discriminator": "styleT2I.baselines.stackgan:StackGANDiscriminator",
     "dfgan-generator": "styleT2I.baselines.dfgan:DFGANGenerator",
     "dfgan-discriminator": "styleT2I.baselines.dfgan:DFGANDiscriminator",
+    "unclip-prior": "styleT2I.baselines.unclip.prior:UnclipPrior",
 }
 
 

@@ -15,9 +15,15 @@ from styleT2I.training.baselines.dfgan import DFGANTask
 from styleT2I.training.baselines.gan_int_cls import GanIntClsTask
 from styleT2I.training.baselines.stackgan import StackGANTask
 from styleT2I.training.baselines.task import BaselineTask
+from styleT2I.training.unclip import config as unclip_config
+from styleT2I.training.unclip.prior import UnclipPriorTask
+from styleT2I.training.unclip.task import UnclipTask
 
-TASKS = {task.name: task for task in (GanIntClsTask, StackGANTask, DFGANTask, DAMSMTask, AttnGANTask)}
-_CONFIGS = {**baseline_config.CONFIGS, **attngan_config.CONFIGS}
+TASKS = {
+    task.name: task
+    for task in (GanIntClsTask, StackGANTask, DFGANTask, DAMSMTask, AttnGANTask, UnclipPriorTask)
+}
+_CONFIGS = {**baseline_config.CONFIGS, **attngan_config.CONFIGS, **unclip_config.CONFIGS}
 
 
 def task_config(system: str, preset: str, damsm: str | Path | None = None, **options):
@@ -36,6 +42,8 @@ def task_config(system: str, preset: str, damsm: str | Path | None = None, **opt
             del given["image_encoder"]
     if unused := sorted(given.keys() - known):
         raise ConfigError(f"{system} has no use for {unused[0]}; leave it out")
+    if system in unclip_config.CONFIGS:
+        return unclip_config.unclip_config(system, preset, **given)
     if system not in attngan_config.CONFIGS:
         return baseline_config.baseline_config(system, preset, **given)
     if system == "attngan" and "text_encoder" not in given:
@@ -50,4 +58,5 @@ def task_config(system: str, preset: str, damsm: str | Path | None = None, **opt
 def new_task(system: str, config, num_steps: int, seed: int = 0):
     """The task, for training.engine.run, of `task_config`'s settings."""
     task = TASKS[system]
-    return task(config, num_steps, seed) if issubclass(task, BaselineTask) else task(config, seed)
+    counts = issubclass(task, (BaselineTask, UnclipTask))
+    return task(config, num_steps, seed) if counts else task(config, seed)
