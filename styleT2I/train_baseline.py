@@ -4,13 +4,15 @@ import click
 
 from styleT2I.cli import command, device_option, outdir_option, seed_option
 
-MODELS = ("gan_int_cls", "stackgan", "damsm", "attngan", "dfgan", "unclip_prior")
+GANS = ("gan_int_cls", "stackgan", "damsm", "attngan", "dfgan")
+UNCLIP = ("unclip_prior", "unclip_ar_prior", "unclip_upsampler", "unclip")
 
 
 @command()
 @outdir_option
-@click.option("--model", "system", required=True, type=click.Choice(MODELS), help="Which system; damsm "
-              "is the text and image encoder that attngan needs.")  # fmt: skip
+@click.option("--model", "system", required=True, type=click.Choice(GANS + UNCLIP), help="Which "
+              "system; damsm is the text and image encoder that attngan needs, unclip the decoder of unCLIP, beside "
+              "which the other unclip names are trained.")  # fmt: skip
 @click.option("--preset", default="minifaces", type=click.Choice(["paper", "minifaces"]), help="Settings to start "
               "from: the paper's, or small networks for MiniFaces at 64 pixels.")  # fmt: skip
 @click.option("--data", metavar="SPEC", help="Captioned pictures: a folder, or minifaces:DISTRIBUTION/SPLIT[:NUM].")
@@ -20,12 +22,16 @@ MODELS = ("gan_int_cls", "stackgan", "damsm", "attngan", "dfgan", "unclip_prior"
               "model's unless --damsm or --embeddings is given.")  # fmt: skip
 @click.option("--embeddings", metavar="FILE", help="Sentence features in place of a CLIP's: .npy, .npz or .pickle, "
               "the rows of each picture in the data's order.")  # fmt: skip
+@click.option("--prior", metavar="DIR", help="Folder of a --model unclip_prior training, for unclip's model folder.")
+@click.option("--ar-prior", metavar="DIR", help="Likewise of a --model unclip_ar_prior training.")
+@click.option("--upsampler", metavar="DIR", help="Likewise of a --model unclip_upsampler training.")
 @click.option("--inception", metavar="FILE", help="Torchvision's inception_v3 weights, for damsm's paper preset.")
 @click.option("--shuffle-captions", is_flag=True, help="Control: every picture is shown with another one's sentence.")
 @click.option("--judge", metavar="FILE", help="Attribute classifier for the log's distances; it never trains anything.")
 @click.option("--eval-data", metavar="SPEC", help="Pictures and captions of the log's distances.")
 @click.option("--kimg", type=click.FloatRange(0, min_open=True), help="Thousands of real images to train on in all.")
 @click.option("--batch", "batch_size", type=click.IntRange(4), help="Images a step.")
+@click.option("--lr", type=float, help="Learning rate of one of unCLIP's networks.")
 @click.option("--glr", "g_lr", type=float, help="Learning rate of the generator.")
 @click.option("--dlr", "d_lr", type=float, help="Learning rate of the discriminator.")
 @click.option("--ema-kimg", type=click.FloatRange(0), help="Half-life of the averaged generator, thousands of images.")

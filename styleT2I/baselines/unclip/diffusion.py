@@ -161,10 +161,14 @@ def ddim_sigma(abar: float, abar_next: float, eta: float) -> float:
 
 
 def ddim_step(
-    x0: torch.Tensor, xt: torch.Tensor, abar: float, abar_next: float, eta: float = 0.0,
+    x0: torch.Tensor,
+    xt: torch.Tensor,
+    abar: float,
+    abar_next: float,
+    eta: float = 0.0,
     noise: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """From x_t to the state at abar_next: less noisy when sampling, noisier (with eta 0) when inverting."""  # fmt: skip
+    """From x_t to the state at abar_next: less noisy when sampling, noisier, with eta 0, when inverting."""
     epsilon = epsilon_of(x0, xt, abar)
     sigma = ddim_sigma(abar, abar_next, eta) if eta else 0.0
     x = math.sqrt(abar_next) * x0 + math.sqrt(max(1 - abar_next - sigma**2, 0.0)) * epsilon

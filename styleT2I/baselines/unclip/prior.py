@@ -138,8 +138,8 @@ class UnclipPrior(nn.Module):
 
         def predict(x, step):
             steps = torch.full((num,), step, dtype=torch.int64, device=x.device)
-            ask = (lambda said: lambda: self(x, steps, *said))
-            return with_guidance(ask(caption), ask(null), guidance), None
+            answer = with_guidance(lambda: self(x, steps, *caption), lambda: self(x, steps, *null), guidance)
+            return answer, None
 
         start = draw((self.config.embed_dim,))
         return self.embeddings(sample(predict, start, abar, step_grid(num_steps), eta, draw, MAX_STANDARDISED))

@@ -16,21 +16,28 @@ from styleT2I.training.baselines.gan_int_cls import GanIntClsTask
 from styleT2I.training.baselines.stackgan import StackGANTask
 from styleT2I.training.baselines.task import BaselineTask
 from styleT2I.training.unclip import config as unclip_config
+from styleT2I.training.unclip.ar_prior import UnclipARPriorTask
+from styleT2I.training.unclip.decoder import UnclipDecoderTask, UnclipUpsamplerTask
 from styleT2I.training.unclip.prior import UnclipPriorTask
 from styleT2I.training.unclip.task import UnclipTask
 
 TASKS = {
     task.name: task
-    for task in (GanIntClsTask, StackGANTask, DFGANTask, DAMSMTask, AttnGANTask, UnclipPriorTask)
+    for task in (
+        GanIntClsTask, StackGANTask, DFGANTask, DAMSMTask, AttnGANTask,
+        UnclipPriorTask, UnclipARPriorTask, UnclipDecoderTask, UnclipUpsamplerTask,
+    )
 }
+_PARTS = {"prior": "unclip_prior", "ar_prior": "unclip_ar_prior", "upsampler": "unclip_upsampler"}
 _CONFIGS = {**baseline_config.CONFIGS, **attngan_config.CONFIGS, **unclip_config.CONFIGS}
 
 
 def task_config(system: str, preset: str, damsm: str | Path | None = None, **options):
     """Thousands of images and the settings of a system's preset, with those options that are not None.
 
-    damsm: folder with the components text_encoder and image_encoder that a training of "damsm" wrote. ConfigError for
-    an option that the system has no use for, and where settings contradict each other.
+    damsm: folder with the components text_encoder and image_encoder that a training of "damsm" wrote. prior, ar_prior,
+    upsampler: folders of the trainings of unCLIP's other networks. ConfigError for an option that
+    the system has no use for, and where settings contradict each other.
     """
     if system not in TASKS:
         raise ConfigError(f"unknown system {system!r}{suggestion(system, TASKS)}")
@@ -40,6 +47,7 @@ def task_config(system: str, preset: str, damsm: str | Path | None = None, **opt
         given |= {name: str(Path(damsm) / f"{name}.json") for name in ("text_encoder", "image_encoder")}
         if "image_encoder" not in known:
             del given["image_encoder"]
+    given |= {name: _part(given[name], role) for name, role in _PARTS.items() if name in given}
     if unused := sorted(given.keys() - known):
         raise ConfigError(f"{system} has no use for {unused[0]}; leave it out")
     if system in unclip_config.CONFIGS:
@@ -53,6 +61,14 @@ def task_config(system: str, preset: str, damsm: str | Path | None = None, **opt
     if "data" in given:
         given["data"] = (given["data"],)
     return attngan_config.attngan_config(system, preset, **given)
+
+
+def _part(folder, role):
+    """The component of a role in a folder that its training wrote; ConfigError where there is none."""
+    path = Path(folder) / f"{role}.json"
+    if not path.is_file():
+        raise ConfigError(f"{folder}: has no {role}.json; name the folder of a finished training of {role}")
+    return str(path)
 
 
 def new_task(system: str, config, num_steps: int, seed: int = 0):

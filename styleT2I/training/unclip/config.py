@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from styleT2I.baselines.unclip.ar_prior import ARPriorConfig
+from styleT2I.baselines.unclip.decoder import DecoderConfig
 from styleT2I.baselines.unclip.prior import PriorConfig
+from styleT2I.baselines.unclip.upsampler import UpsamplerConfig
 from styleT2I.config import from_dict, suggestion
 from styleT2I.errors import ConfigError
 
@@ -44,24 +47,112 @@ class PriorTraining(UnclipTraining):
     eval_steps: int = 16  # of sampling, for the log's metrics
 
 
+@dataclass(frozen=True)
+class ARPriorTraining(UnclipTraining):
+    """The autoregressive prior; the defaults are the paper's."""
+
+    network: ARPriorConfig = ARPriorConfig()
+    smoothing: float = 0.0  # deviation, in buckets, that a code's target is spread with
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.smoothing < 0:
+            raise ConfigError(f"smoothing is at least 0 buckets, got {self.smoothing}")
+
+
+@dataclass(frozen=True)
+class DecoderTraining(UnclipTraining):
+    """The decoder; the defaults are the paper's."""
+
+    network: DecoderConfig = DecoderConfig()
+    image_drop: float = 0.1  # rate at which the image embedding is replaced by the learned null
+    text_drop: float = 0.5
+    eval_steps: int = 25
+    prior: str | None = None  # components that go with the decoder into its model folder
+    ar_prior: str | None = None
+    upsampler: str | None = None
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not 0 <= self.image_drop < 1:
+            raise ConfigError(f"image_drop is a rate from 0 to below 1, got {self.image_drop}")
+
+
+@dataclass(frozen=True)
+class UpsamplerTraining(UnclipTraining):
+    """An upsampler; the defaults are the paper's from 64 to 256 px."""
+
+    network: UpsamplerConfig = UpsamplerConfig()
+    crop: int = 64  # side of the squares that it learns on
+    blur_rate: float = 0.5
+    eval_steps: int = 5
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not 0 <= self.blur_rate <= 1:
+            raise ConfigError(f"blur_rate is a rate from 0 to 1, got {self.blur_rate}")
+
+
 _FACES = {
     "data": "minifaces:biased/train:20000", "eval_data": "minifaces:biased/val:500", "decay_lr": True, "half": True,
+    "ema": 0.999,
 }  # fmt: skip
-_PAPER_PRIOR = {"batch_size": 4096, "betas": (0.9, 0.96), "eps": 1e-6, "weight_decay": 6e-2}
+_SMALL_PRIOR = {"width": 96, "num_heads": 4, "num_layers": 3}
 # Thousands of images shown in all, and settings.
 PRESETS = {
     "unclip_prior": {
-        "paper": (600_000 * 4.096, {**_PAPER_PRIOR, "lr": 1.1e-4}),
+        "paper": (2_457_600, {"batch_size": 4096, "betas": (0.9, 0.96), "eps": 1e-6, "weight_decay": 6e-2}),
+        "minifaces": (
+            384,
+            {**_FACES, "lr": 1e-3, "betas": (0.9, 0.99), "weight_decay": 0.01, "network": _SMALL_PRIOR},
+        ),
+    },
+    "unclip_ar_prior": {
+        "paper": (
+            4_096_000,
+            {"batch_size": 4096, "lr": 1.6e-4, "betas": (0.9, 0.91), "eps": 1e-10, "weight_decay": 4e-2},
+        ),
         "minifaces": (
             384,
             {
-                **_FACES, "lr": 1e-3, "betas": (0.9, 0.99), "weight_decay": 0.01, "ema": 0.999,
-                "network": {"width": 96, "num_heads": 4, "num_layers": 3},
+                **_FACES, "lr": 1e-3, "betas": (0.9, 0.99), "weight_decay": 0.01, "smoothing": 0.6,
+                "network": {**_SMALL_PRIOR, "num_components": 14, "num_buckets": 32, "num_dots": 16},
+            },
+        ),
+    },
+    "unclip": {
+        "paper": (1_638_400, {"batch_size": 2048, "lr": 1.2e-4}),
+        "minifaces": (
+            128,
+            {
+                **_FACES, "batch_size": 32, "lr": 5e-4, "eval_num": 128,
+                "network": {
+                    "resolution": 32, "cond_dim": 128, "context_dim": 96, "learns_variance": False,
+                    "unet": {"widths": (48, 96), "num_blocks": 1, "attention": (1,), "patch": 2, "dropout": 0.0},
+                },
+            },
+        ),
+    },
+    "unclip_upsampler": {
+        "paper": (1_024_000, {"batch_size": 1024, "lr": 1.2e-4}),
+        "minifaces": (
+            64,
+            {
+                **_FACES, "batch_size": 32, "lr": 1e-3, "eval_num": 32, "crop": 16,
+                "network": {
+                    "resolution": 64, "low_resolution": 32, "cond_dim": 64, "prediction": "v",
+                    "unet": {"widths": (24, 32, 48), "num_blocks": 1, "attention": (), "dropout": 0.0},
+                },
             },
         ),
     },
 }  # fmt: skip
-CONFIGS = {"unclip_prior": PriorTraining}
+CONFIGS = {
+    "unclip_prior": PriorTraining,
+    "unclip_ar_prior": ARPriorTraining,
+    "unclip": DecoderTraining,
+    "unclip_upsampler": UpsamplerTraining,
+}
 
 
 def unclip_config(model: str, preset: str, **changes) -> tuple[float, UnclipTraining]:

@@ -19,32 +19,36 @@ _BATCH_SIZE = 250
 class EmbeddedData:
     """The samples of a data set as a CLIP embeds them; DataError where there are none or they lack captions.
 
-    embeddings: z_i float32 [M, D] on the CPU. images_u8: uint8 [M, 3, R, R], None where they are not kept.
+    embeddings: z_i float32 [M, D] on the CPU. images_u8: uint8 [M, 3, R, R]. Either is None where it is not kept.
     """
 
-    def __init__(self, spec: str, encoder: CaptionEncoder, device: torch.device, keep_images: bool = False):
+    def __init__(
+        self, spec: str, encoder: CaptionEncoder, device: torch.device, keep_images: bool = False,
+        keep_embeddings: bool = True,
+    ):  # fmt: skip
         self.encoder, self.device = encoder, device
         clip = encoder.clip
         data = open_dataset(spec, clip.config.image_size, with_masks=False)
         self.names = data.attribute_names
+        if not len(data):
+            raise DataError(f"{spec}: the data set is empty")
         embeddings, images, labels, self.captions = [], [], [], []
         for start in range(0, len(data), _BATCH_SIZE):
             batch = data.batch(range(start, min(start + _BATCH_SIZE, len(data))))
             if not all(batch.captions):
                 raise DataError(f"{spec}: has images without captions; add them or leave these images out")
-            with torch.no_grad():
-                embeddings.append(clip.encode_image(from_uint8(batch.images_u8).to(device)).cpu())
             self.captions += batch.captions
             labels.append(batch.attributes)
             images += [batch.images_u8] if keep_images else []
-        if not embeddings:
-            raise DataError(f"{spec}: the data set is empty")
-        self.embeddings = torch.cat(embeddings)
+            if keep_embeddings:
+                with torch.no_grad():
+                    embeddings.append(clip.encode_image(from_uint8(batch.images_u8).to(device)).cpu())
+        self.embeddings = torch.cat(embeddings) if keep_embeddings else None
         self.labels = torch.cat(labels) if labels[0] is not None else None
         self.images_u8 = torch.cat(images) if keep_images else None
 
     def __len__(self) -> int:
-        return len(self.embeddings)
+        return len(self.captions)
 
     def statistics(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean and deviation [D] of the embeddings' numbers."""

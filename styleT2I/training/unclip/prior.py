@@ -30,7 +30,7 @@ class UnclipPriorTask(UnclipTask):
 
     def loss(self, indices: list[int], rng: torch.Generator) -> tuple[torch.Tensor, dict[str, float]]:
         x0 = self.network.standardised(self.data.embedding_batch(indices))
-        caption = self.captions(indices, rng)
+        caption, _ = self.captions(indices, rng)
         step = torch.randint(NUM_TRAIN_STEPS, (len(indices),), generator=rng)
         noise = torch.randn(x0.shape, generator=rng).to(x0)
         answer = self.network(add_noise(x0, noise, self.abar[step]), step.to(x0.device), *caption)

@@ -24,7 +24,7 @@ class UnclipTask:
     """One network, its optimizer and its average; a subclass says what it is and what its loss is."""
 
     name = ""  # also the role in a model folder
-    keeps_images = False
+    keeps_images, keeps_embeddings = False, True
 
     def __init__(self, config: UnclipTraining, num_steps: int, seed: int = 0):
         self.config, self.num_steps, self.seed = config, num_steps, seed
@@ -43,10 +43,8 @@ class UnclipTask:
         self.device = device
         self.clip = load_frozen(config.clip, "clip", device)[0]
         self.encoder = CaptionEncoder(self.clip)
-        self.data = EmbeddedData(config.data, self.encoder, device, self.keeps_images)
-        self.eval_data = None
-        if config.eval_data is not None:
-            self.eval_data = EmbeddedData(config.eval_data, self.encoder, device, self.keeps_images)
+        self.data = self._open(config.data)
+        self.eval_data = self._open(config.eval_data) if config.eval_data is not None else None
         self.null = self.encoder.encode([""])
         self.network = self.build().to(device)
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
@@ -64,13 +62,16 @@ class UnclipTask:
         self._average(step)
         return {"loss": loss.item(), **metrics}
 
-    def captions(self, indices: list[int], rng: torch.Generator) -> Caption:
-        """A caption of each sample, of another one's where captions are shuffled, some replaced by the empty one."""
+    def captions(self, indices: list[int], rng: torch.Generator) -> tuple[Caption, torch.Tensor]:
+        """A caption of each sample, some replaced by the empty one, and z_t [N, D] of all before that.
+
+        Where captions are shuffled it is another sample's.
+        """
         if self.config.shuffle_captions:
             indices = indices[1:] + indices[:1]
         said = self.data.caption_batch(indices, rng)
         keep = drop_rows(len(indices), self.config.text_drop, rng).to(self.device)
-        return said.where(keep, self.null.trimmed(said.num_tokens))
+        return said.where(keep, self.null.trimmed(said.num_tokens)), said.embedding
 
     def state_dict(self) -> dict:
         return {name: getattr(self, name).state_dict() for name in ("network", "average", "optimizer")}
@@ -99,6 +100,9 @@ class UnclipTask:
             info=info,
         )  # fmt: skip
 
+    def _open(self, spec):
+        return EmbeddedData(spec, self.encoder, self.device, self.keeps_images, self.keeps_embeddings)
+
     def fitted(self, network_config):
         """A network's configuration with the sizes of the CLIP."""
         encoder = self.encoder
@@ -113,7 +117,8 @@ class UnclipTask:
             average.copy_(current[name].lerp(average, rate) if average.is_floating_point() else current[name])
 
 
-def write_stack(outdir: Path, name: str, files: dict[str, str], clip: str, data: str) -> None:
-    """Write the CLIP and a model.json that joins it with the components of `files` (role -> manifest)."""
+def write_stack(outdir: Path, name: str, parts: dict[str, str], clip: str, data: str) -> None:
+    """Write copies of parts (role -> component) and of the CLIP, and a model.json that joins them with `name`'s own."""
+    files = {role: copy_network(outdir, role, path) for role, path in {**parts, "clip": clip}.items()}
     vocabulary = "minifaces" if data.startswith("minifaces:") else None
-    write_model_manifest(outdir, name, {**files, "clip": copy_network(outdir, "clip", clip)}, vocabulary)
+    write_model_manifest(outdir, name, {name: f"{name}.json", **files}, vocabulary)
