@@ -26,6 +26,8 @@ TOP = {
     "model",
     "sentence_readers",
     "systems",
+    "unclip_system",
+    "unclip_edits",
     "margins",
     "results",
     "editing",
