@@ -106,7 +106,7 @@ def diff(images, texts, from_text, num, max_theta, **settings):
 
 @command("components")
 @image_option(None)
-@click.option("--nums", default="1,2,4,8,14", type=Numbers(int, 1, 4096), help="How many principal components each "
+@click.option("--nums", default="1,2,4,8,13", type=Numbers(int, 1, 4096), help="How many principal components each "
               "column keeps.")  # fmt: skip
 @seed_option
 @shared_options

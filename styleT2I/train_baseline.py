@@ -13,8 +13,9 @@ UNCLIP = ("unclip_prior", "unclip_ar_prior", "unclip_upsampler", "unclip")
 @click.option("--model", "system", required=True, type=click.Choice(GANS + UNCLIP), help="Which "
               "system; damsm is the text and image encoder that attngan needs, unclip the decoder of unCLIP, beside "
               "which the other unclip names are trained.")  # fmt: skip
-@click.option("--preset", default="minifaces", type=click.Choice(["paper", "minifaces"]), help="Settings to start "
-              "from: the paper's, or small networks for MiniFaces at 64 pixels.")  # fmt: skip
+@click.option("--preset", default="minifaces", type=click.Choice(["paper", "minifaces", "minifaces64"]),
+              help="Settings to start from: the paper's, or small networks for MiniFaces at 64 pixels; of unCLIP with "
+              "64 larger batches and a decoder at that size, for a GPU.")  # fmt: skip
 @click.option("--data", metavar="SPEC", help="Captioned pictures: a folder, or minifaces:DISTRIBUTION/SPLIT[:NUM].")
 @click.option("--damsm", metavar="DIR", type=click.Path(exists=True, file_okay=False), help="Folder of a --model damsm "
               "training, whose encoders attngan learns from and dfgan may read its sentences with.")  # fmt: skip

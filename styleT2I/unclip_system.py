@@ -29,7 +29,7 @@ _BEST_OF = {"diffusion": 2, "ar": 1, "none": 1, "text": 1}
 
 @dataclass(frozen=True)
 class UnclipSettings:
-    """How unCLIP draws; the defaults are what served best on MiniFaces' validation captions."""
+    """How unCLIP draws; the prior's defaults are the paper's choice: the better of two, unguided."""
 
     prior: str = "diffusion"
     best_of: int | None = None  # embeddings drawn, of which the nearest to the caption's is decoded; None: 2, of "ar" 1
@@ -127,6 +127,15 @@ class UnclipSystem(DrawsSentences):
             for number in range(settings.num_candidates)
         ]
         return best_of(candidates, caption.embedding)
+
+    @torch.no_grad()
+    def redraw(self, images: torch.Tensor, texts: Sequence[str], seeds: Sequence[int]) -> torch.Tensor:
+        """What the decoder makes of the true embeddings of images [N, 3, H, W] in [-1, 1] and their captions."""
+
+        def draw(rows, image, *parts):
+            return self.decode(self.encoder.clip.encode_image(image), Caption(*parts), rows).cpu()
+
+        return self._by_rows(draw, seeds, images.to(self.device), *self.captions(texts))
 
     @torch.no_grad()
     def decode(

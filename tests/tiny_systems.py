@@ -15,6 +15,11 @@ READERS = {
     "gan_int_cls": "clip", "stackgan": "clip", "attngan": "text_encoder", "dfgan": "text_encoder", "unclip": "clip",
 }  # fmt: skip
 UNCLIP_PARTS = ("unclip", "unclip_prior", "unclip_ar_prior", "unclip_upsampler")
+FURTHER = {  # what goes with a system in its model folder
+    **{role: {reader} for role, reader in READERS.items()},
+    "gan_int_cls": {"clip", "style_encoder"},
+    "unclip": {"clip", *UNCLIP_PARTS[1:]},
+}
 WORDS = ("he", "she", "is", "smiling", "wearing", "a", "hat", "glasses", "and", "beard", "with")
 MAX_WORDS = 12
 
@@ -38,13 +43,14 @@ _UNCLIP_SIZES = {
 }
 
 
-def write_unclip(folder, without=(), **changes) -> Path:
+def write_unclip(folder, without=(), training=None, **changes) -> Path:
     """A model folder of a tiny unCLIP with all its parts but those named; changes: of the decoder's configuration."""
     roles = [role for role in UNCLIP_PARTS if role not in without]
     files = {}
     for role in roles:
         network = tiny_network(role, **(changes if role == "unclip" else {}))
-        files[role] = write_tiny(folder, role, network, clip_name="tiny-clip").name
+        facts = {"training": training} if training else {}
+        files[role] = write_tiny(folder, role, network, clip_name="tiny-clip", **facts).name
     files["clip"] = write_tiny(folder, "clip", tiny_clip()).name
     return write_model_manifest(folder, "unclip", files, "minifaces").parent
 
@@ -57,7 +63,7 @@ def tiny_text_encoder():
 def write_system(folder, role, reader=None, training=None, **changes) -> Path:
     """A model folder of the system `role`, whose sentences a "clip" or a DAMSM "text_encoder" reads."""
     if role == "unclip":
-        return write_unclip(folder)
+        return write_unclip(folder, training=training)
     reader = reader or READERS[role]
     facts = {"encoder": "clip"} if reader == "clip" else {"encoder": "damsm", "max_words": MAX_WORDS}
     network = tiny_network(role, **changes)

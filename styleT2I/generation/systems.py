@@ -205,6 +205,8 @@ def open_text_gan(
         read = read_network(resolve(text_encoder, "text_encoder", offline=offline))
         given["text_encoder"] = with_dictionary(read, Path(captions))
     settings = {"device": device, "offline": offline}
+    if (karlo := _open_karlo(path, device, {**given, "embeddings": embeddings}, unclip)) is not None:
+        return karlo
     if path.name == MANIFEST or (path / MANIFEST).is_file():
         files = read_model_folder(path).files
         role = next((role for role in SYSTEMS if role in files and "generator" not in files), None)
@@ -224,6 +226,18 @@ def open_text_gan(
         if given[option] is not None and not isinstance(gan.reader, reader):
             raise ConfigError(f"{gan.name}: does not read its sentences by the {option} given; drop it")
     return gan
+
+
+def _open_karlo(path, device, readers, settings):
+    """The system of a whole Karlo folder; None for any other path."""
+    from styleT2I.karlo_system import KarloSystem, is_karlo_folder
+
+    if not is_karlo_folder(path):
+        return None
+    for option, value in {**readers, **(settings or {})}.items():
+        if value is not None:
+            raise ConfigError(f"{path}: is a whole Karlo and takes no {option}; drop it")
+    return KarloSystem(path, device)
 
 
 def _open_unclip(model, readers, settings):

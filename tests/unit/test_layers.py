@@ -28,6 +28,7 @@ TOP = {
     "systems",
     "unclip_system",
     "unclip_edits",
+    "karlo_system",
     "margins",
     "results",
     "editing",

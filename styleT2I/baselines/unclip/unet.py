@@ -75,8 +75,9 @@ class UNet(nn.Module):
             for _ in range(config.num_blocks + 1):
                 self.up.append(Stage(block(width + kept.pop(), widths[level]), attend(level)))
                 width = widths[level]
-            if level:
-                self.up.append(Stage(block(width, width, "up"), None))
+            if level:  # fewer channels before the side doubles: half the work of doing it behind
+                self.up.append(Stage(block(width, widths[level - 1], "up"), None))
+                width = widths[level - 1]
         self.norm_out = group_norm(width)
         self.conv_out = zeroed(nn.Conv2d(width, out_channels * pixels, 3, padding=1))
 
@@ -165,8 +166,9 @@ class Attention(nn.Module):
 
 
 def group_norm(width: int) -> nn.GroupNorm:
-    """Group norm of as many groups, up to 32, as divide the channels."""
-    return nn.GroupNorm(next(num for num in range(_MAX_GROUPS, 0, -1) if width % num == 0), width)
+    """Group norm of as many groups, up to 32, as divide the channels, with four channels in each if there are four."""
+    most = min(_MAX_GROUPS, max(width // 4, 1))
+    return nn.GroupNorm(next(num for num in range(most, 0, -1) if width % num == 0), width)
 
 
 def zeroed(layer: nn.Module) -> nn.Module:

@@ -97,28 +97,29 @@ _FACES = {
     "data": "minifaces:biased/train:20000", "eval_data": "minifaces:biased/val:500", "decay_lr": True, "half": True,
     "ema": 0.999,
 }  # fmt: skip
+_LARGE_BATCH = {"batch_size": 1024, "lr": 2e-3}
 _SMALL_PRIOR = {"width": 96, "num_heads": 4, "num_layers": 3}
-# Thousands of images shown in all, and settings.
+_PRIOR = {**_FACES, "lr": 1e-3, "betas": (0.9, 0.99), "weight_decay": 0.01, "network": _SMALL_PRIOR}
+_AR_PRIOR = {
+    **_PRIOR, "smoothing": 0.6,
+    "network": {**_SMALL_PRIOR, "num_components": 13, "num_buckets": 32, "num_dots": 16},
+}  # fmt: skip
+_DECODER = {"cond_dim": 128, "context_dim": 96, "learns_variance": False}
+# Thousands of images shown in all, and settings: the papers', small ones for two cores ("minifaces"), and for a GPU
+# larger batches and a decoder at 64 pixels, which needs no upsampler ("minifaces64").
 PRESETS = {
     "unclip_prior": {
         "paper": (2_457_600, {"batch_size": 4096, "betas": (0.9, 0.96), "eps": 1e-6, "weight_decay": 6e-2}),
-        "minifaces": (
-            384,
-            {**_FACES, "lr": 1e-3, "betas": (0.9, 0.99), "weight_decay": 0.01, "network": _SMALL_PRIOR},
-        ),
+        "minifaces": (384, _PRIOR),
+        "minifaces64": (6144, {**_PRIOR, **_LARGE_BATCH}),
     },
     "unclip_ar_prior": {
         "paper": (
             4_096_000,
             {"batch_size": 4096, "lr": 1.6e-4, "betas": (0.9, 0.91), "eps": 1e-10, "weight_decay": 4e-2},
         ),
-        "minifaces": (
-            384,
-            {
-                **_FACES, "lr": 1e-3, "betas": (0.9, 0.99), "weight_decay": 0.01, "smoothing": 0.6,
-                "network": {**_SMALL_PRIOR, "num_components": 14, "num_buckets": 32, "num_dots": 16},
-            },
-        ),
+        "minifaces": (384, _AR_PRIOR),
+        "minifaces64": (6144, {**_AR_PRIOR, **_LARGE_BATCH}),
     },
     "unclip": {
         "paper": (1_638_400, {"batch_size": 2048, "lr": 1.2e-4}),
@@ -127,8 +128,24 @@ PRESETS = {
             {
                 **_FACES, "batch_size": 32, "lr": 5e-4, "eval_num": 128,
                 "network": {
-                    "resolution": 32, "cond_dim": 128, "context_dim": 96, "learns_variance": False,
-                    "unet": {"widths": (48, 96), "num_blocks": 1, "attention": (1,), "patch": 2, "dropout": 0.0},
+                    **_DECODER, "resolution": 32,
+                    "unet": {
+                        "widths": (48, 96), "num_blocks": 1, "attention": (1,), "head_width": 48, "patch": 2,
+                        "dropout": 0.0,
+                    },
+                },
+            },
+        ),
+        "minifaces64": (
+            512,
+            {
+                **_FACES, "batch_size": 128, "lr": 5e-4, "eval_num": 128,
+                "network": {
+                    **_DECODER, "resolution": 64,
+                    "unet": {
+                        "widths": (24, 48, 64, 96), "num_blocks": 1, "attention": (2, 3), "head_width": 32,
+                        "dropout": 0.0,
+                    },
                 },
             },
         ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch.nn import functional as F
@@ -46,6 +46,7 @@ class EmbeddedData:
         self.embeddings = torch.cat(embeddings) if keep_embeddings else None
         self.labels = torch.cat(labels) if labels[0] is not None else None
         self.images_u8 = torch.cat(images) if keep_images else None
+        self._encoded = None  # made when the first captions are asked for
 
     def __len__(self) -> int:
         return len(self.captions)
@@ -60,9 +61,11 @@ class EmbeddedData:
 
     def caption_batch(self, indices: Sequence[int], rng: torch.Generator) -> Caption:
         """One caption of each sample, drawn at random."""
+        if self._encoded is None:
+            self._encoded = EncodedTexts(self.encoder, (text for texts in self.captions for text in texts))
         picks = torch.rand(len(indices), generator=rng).tolist()
         texts = [self.captions[i][int(pick * len(self.captions[i]))] for i, pick in zip(indices, picks, strict=True)]
-        return self.encode(texts)
+        return Caption(*(part.to(self.device) for part in self._encoded.batch(texts)))
 
     def encode(self, texts: Sequence[str]) -> Caption:
         """Captions on the device, without the places that none of them uses."""
@@ -75,6 +78,32 @@ class EmbeddedData:
     def image_batch(self, indices: Sequence[int], resolution: int) -> torch.Tensor:
         """Images [N, 3, resolution, resolution] in [-1, 1] on the device, shrunk by area where they are larger."""
         return resized(from_uint8(self.images_u8[list(indices)]).to(self.device), resolution)
+
+
+class EncodedTexts:
+    """What a CLIP reads of many texts, each encoded once, in chunks that follow from the texts alone: a text's numbers
+    do not depend on the batch that it is asked for in, nor on when."""
+
+    def __init__(self, encoder: CaptionEncoder, texts: Iterable[str]):
+        self.rows = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+        known, embeddings, states, lengths = list(self.rows), [], [], []
+        for start in range(0, len(known), _BATCH_SIZE):
+            said = Caption(*(part.cpu() for part in encoder.encode(known[start : start + _BATCH_SIZE])))
+            embeddings.append(said.embedding)
+            states.append(said.states[~said.hidden])  # of all texts, one behind the other
+            lengths.append((~said.hidden).sum(dim=1))
+        self.embeddings, self.states, self.lengths = (torch.cat(parts) for parts in (embeddings, states, lengths))
+        self.starts = self.lengths.cumsum(dim=0) - self.lengths
+
+    def batch(self, texts: Sequence[str]) -> Caption:
+        """Captions of N of the texts on the CPU, padded to the longest."""
+        rows = torch.tensor([self.rows[text] for text in texts])
+        lengths = self.lengths[rows]
+        places = torch.arange(int(lengths.max()))
+        hidden = places >= lengths.unsqueeze(1)
+        where = (self.starts[rows].unsqueeze(1) + places).clamp(max=len(self.states) - 1)
+        states = self.states[where].masked_fill(hidden.unsqueeze(2), 0)
+        return Caption(self.embeddings[rows], states, hidden)
 
 
 def resized(image: torch.Tensor, resolution: int) -> torch.Tensor:

@@ -7,12 +7,9 @@ import pytest
 
 from styleT2I.formats.model_folder import SYSTEMS, read_model_folder
 from styleT2I.generation.systems import open_text_gan
+from tests.tiny_systems import FURTHER
 
 CHECKPOINTS = Path(__file__).resolve().parents[3] / "checkpoints"
-FURTHER = {
-    "gan_int_cls": {"clip", "style_encoder"}, "stackgan": {"clip"}, "attngan": {"text_encoder"},
-    "dfgan": {"text_encoder"}, "unclip": {"clip", "unclip_prior", "unclip_ar_prior", "unclip_upsampler"},
-}  # fmt: skip
 MAX_BYTES = {"unclip": 8_000_000}
 
 
