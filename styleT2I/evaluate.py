@@ -15,13 +15,15 @@ _DATA = {  # suites that compare with a data set, and which
     "quality": "minifaces:biased/test:1000",
     "systems": "minifaces:biased/test:4000",
     "style": "minifaces:biased/test:4000",
+    "unclip": "minifaces:biased/test:1000",
 }
 _NUM = {
     "judges": 4000, "clip": 4000, "wordings": 800, "generator": 4000, "t2d": 1000, "quality": 1000,
     "compositions": 200, "regions": 200, "edits": 200, "systems": 500, "style": 500,
+    "unclip": 500,
 }  # fmt: skip
 SUITES = tuple(_NUM)
-_OF_OTHERS = ("systems", "style")  # suites that need other systems' weights: run where they are named
+_OF_OTHERS = ("systems", "style", "unclip")  # suites that need other systems' weights: run where they are named
 _MIN_NUM = 101  # of the other suites with data: R-precision ranks 1 in 100
 _SYSTEMS = "gan_int_cls,stackgan,attngan,dfgan,minifaces"
 _FREE_NUM = (*_OF_OTHERS, "quality")
@@ -44,11 +46,11 @@ def _quality_options(function):
 
 @command(renamed={"--json": "--out"})
 @click.option("--suite", "suites", multiple=True, type=click.Choice(SUITES), help="What to measure; repeatable "
-              f"(all but {' and '.join(_OF_OTHERS)}).")  # fmt: skip
+              f"(all but {', '.join(_OF_OTHERS)}).")  # fmt: skip
 @model_option
 @click.option("--systems", "sources", multiple=True, metavar="LIST", help="systems: names or folders of models, with "
-              f"commas between them; repeatable. style: the one whose style is read. [default: {_SYSTEMS}; "
-              "gan_int_cls]")  # fmt: skip
+              f"commas between them; repeatable. style, unclip: the one that is measured. [default: {_SYSTEMS}; "
+              "gan_int_cls; unclip]")  # fmt: skip
 @click.option("--data", metavar="SPEC", help=f"Data for {', '.join(_DATA)}; the suite's own part of MiniFaces if "
               "not given.")  # fmt: skip
 @click.option("--num", type=click.IntRange(2), help="Images to judge, or latents of each composition; the suite's own "
@@ -82,7 +84,8 @@ def main(suites, model, sources, data, num, psi, methods, strength, threshold, b
     same latents, with and without Compositional Attribute Adjustment. --suite regions: how much of an attribute's edit
     lies inside its region. --suite quality: distances, diversity, CLIP score and identity, of the model or of any two
     folders of pictures. --suite edits: what one attribute's edit moves besides. --suite systems: StyleT2I beside the
-    earlier text-to-image GANs, with controls. --suite style: what GAN-INT-CLS's style encoder recovers.
+    earlier text-to-image GANs, with controls. --suite style: what GAN-INT-CLS's style encoder recovers. --suite
+    unclip: what its priors draw, read off the embeddings, its decoder on true embeddings, its edits.
     """
     if reports or (is_table and suites != ("systems",)):
         _print_table(is_table, reports, suites)
@@ -170,7 +173,8 @@ def _adjustments(methods, settings):
 
 
 def _open_others(suites, sources, adjustments, psi, device):
-    """What the suites of other systems measure, by suite: rows of the comparison, a style encoder."""
+    """What the suites of other systems measure, by suite: rows of the comparison, a style encoder, an unCLIP."""
+    is_given = bool(sources)
     sources = [one.strip() for text in sources or (_SYSTEMS,) for one in text.split(",") if one.strip()]
     if not sources:
         raise click.UsageError("--systems names no system; write for example --systems dfgan,minifaces")
@@ -183,11 +187,16 @@ def _open_others(suites, sources, adjustments, psi, device):
         from styleT2I.evaluation.suites.style import StyleReader
 
         others["style"] = StyleReader.open(sources[0], device)
+    if "unclip" in suites:
+        from styleT2I.unclip_edits import ImageEdits
+
+        others["unclip"] = ImageEdits.open(sources[0] if is_given else "unclip", device).system
     return others
 
 
 def _run(suite, model, data, num, psi, adjustments, cells_dir, others):
-    from styleT2I.evaluation.suites import edits, regions, style, wordings
+    from styleT2I.evaluation import unclip
+    from styleT2I.evaluation.suites import edits, regions, style
     from styleT2I.evaluation.suites import generator as samples
     from styleT2I.evaluation.suites import judges as onlookers
     from styleT2I.evaluation.suites import t2d as captions
@@ -199,6 +208,8 @@ def _run(suite, model, data, num, psi, adjustments, cells_dir, others):
     if suite == "clip":
         return onlookers.evaluate_clip(model, data, num)
     if suite == "wordings":
+        from styleT2I.evaluation.suites import wordings
+
         return wordings.evaluate_wordings(model, data, num)
     if suite == "generator":
         return samples.evaluate_generator(model, data, num, psi)
@@ -212,6 +223,8 @@ def _run(suite, model, data, num, psi, adjustments, cells_dir, others):
         return systems.evaluate_systems(model, others[suite], data, num, cells_dir)
     if suite == "style":
         return style.evaluate_style(others[suite], model, data, num)
+    if suite == "unclip":
+        return unclip.evaluate_unclip(others[suite], model, data, num)
     return compositions.evaluate_compositions(model, num, psi, adjustments, cells_dir)
 
 

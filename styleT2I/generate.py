@@ -25,6 +25,7 @@ from styleT2I.errors import PromptError
 from styleT2I.torch_utils.words import counted
 
 RECORD = "generate.json"
+UNCLIP_OPTIONS = ("prior", "best_of", "prior_guidance", "guidance", "steps", "eta")
 CHUNK = 64  # seeds drawn before their PNG are written, which bounds the memory; the grid shows the first chunk
 
 
@@ -42,6 +43,13 @@ CHUNK = 64  # seeds drawn before their PNG are written, which bounds the memory;
               "--text-encoder, where it does not lie beside it.")  # fmt: skip
 @click.option("--embeddings", metavar="FILE", help="Sentence features for an earlier GAN without a text encoder: .npy, "
               ".npz or .pickle.")  # fmt: skip
+@click.option("--prior", metavar="NAME", help="unCLIP: what gives the image embedding, diffusion, ar, none (the "
+              "caption's embedding) or text (the decoder reads the caption alone).")  # fmt: skip
+@click.option("--best-of", type=click.IntRange(1), help="unCLIP: embeddings to draw and choose from.")
+@click.option("--prior-guidance", type=click.FloatRange(0), help="unCLIP: guidance of its prior; 1 is none.")
+@click.option("--guidance", type=click.FloatRange(0), help="unCLIP: guidance of its decoder; 1 is none.")
+@click.option("--steps", type=click.IntRange(1, 1000), help="unCLIP: denoising steps of its decoder.")
+@click.option("--eta", type=click.FloatRange(0, 1), help="unCLIP: noise of these steps, 0 for none.")
 @seeds_option()
 @psi_option("trunc")
 @noise_mode_option
@@ -69,6 +77,8 @@ def main(text, text_file, model, seeds, trunc, noise_mode, explain, columns, dev
     texts = _texts(text, text_file)
     replaced = {role: options.pop(role) for role in ("generator", "clip", "t2d", "a2d")}
     of_text_gans = {name: options.pop(name) for name in ("text_encoder", "captions", "embeddings")}
+    of_unclip = {name: options.pop(name) for name in UNCLIP_OPTIONS}
+    of_unclip = {name: value for name, value in of_unclip.items() if value is not None}
     precision = options.pop("precision")
     adjustment = _adjustment(**options)
     is_plain = all(value is None for value in (*replaced.values(), *of_text_gans.values()))
@@ -76,7 +86,7 @@ def main(text, text_file, model, seeds, trunc, noise_mode, explain, columns, dev
     from styleT2I.generation.pipeline import StyleT2I
     from styleT2I.generation.systems import open_text_gan
 
-    text_gan = open_text_gan(model, device=device, clip=replaced["clip"], **of_text_gans)
+    text_gan = open_text_gan(model, device=device, clip=replaced["clip"], unclip=of_unclip, **of_text_gans)
     pipeline = text_gan or StyleT2I.from_pretrained(model, device=device, precision=precision, **replaced)
     settings = {"truncation_psi": trunc, "noise_mode": noise_mode, "adjustment": adjustment}
     if text_gan is not None:
@@ -84,6 +94,9 @@ def main(text, text_file, model, seeds, trunc, noise_mode, explain, columns, dev
     elif given := [name for name, value in of_text_gans.items() if value is not None]:
         flag = {"text_encoder": "--text-encoder", "captions": "--dictionary", "embeddings": "--embeddings"}[given[0]]
         raise click.UsageError(f"{model} reads its sentences itself; leave out {flag}")
+    elif of_unclip:
+        flag = next(iter(of_unclip)).replace("_", "-")
+        raise click.UsageError(f"--{flag} works with unCLIP only, and {model} is not one; leave it out")
     prompts = [_understood(pipeline, one, strict, text_file) for one in texts]  # all before the first picture
     for warning in dict.fromkeys(warning for prompt in prompts for warning in prompt.warnings):
         click.echo(f"warning: {warning}", err=True)

@@ -4,7 +4,8 @@ import click
 
 from styleT2I.cli import command, defaults_of, device_option, outdir_option, seed_option, trained
 
-MODELS = ("gan_int_cls", "stackgan", "damsm", "attngan", "dfgan")
+GANS = ("gan_int_cls", "stackgan", "damsm", "attngan", "dfgan")
+UNCLIP = ("unclip_prior", "unclip_ar_prior", "unclip_upsampler", "unclip")
 
 
 def _defaults():
@@ -17,10 +18,12 @@ def _defaults():
 
 @command(preset_defaults=_defaults, renamed={"--model": "--system"})
 @outdir_option
-@click.option("--system", required=True, type=click.Choice(MODELS), help="Which system; damsm "
-              "is the text and image encoder that attngan needs.")  # fmt: skip
-@click.option("--preset", default="minifaces", type=click.Choice(["paper", "minifaces"]), help="Settings to start "
-              "from: the paper's, or small networks for MiniFaces at 64 pixels.")  # fmt: skip
+@click.option("--system", required=True, type=click.Choice(GANS + UNCLIP), help="Which "
+              "system; damsm is the text and image encoder that attngan needs, unclip the decoder of unCLIP, beside "
+              "which the other unclip names are trained.")  # fmt: skip
+@click.option("--preset", default="minifaces", type=click.Choice(["paper", "minifaces", "minifaces64"]),
+              help="Settings to start from: the paper's, or small networks for MiniFaces at 64 pixels; of unCLIP with "
+              "64 larger batches and a decoder at that size, for a GPU.")  # fmt: skip
 @click.option("--data", metavar="SPEC", help="Captioned pictures: a folder, or minifaces:DISTRIBUTION/SPLIT[:NUM].")
 @click.option("--damsm", metavar="DIR", type=click.Path(exists=True, file_okay=False), help="Folder of a training of "
               "--system damsm, whose encoders attngan learns from and dfgan may read its sentences with.")  # fmt: skip
@@ -28,12 +31,16 @@ def _defaults():
               "model's unless --damsm or --embeddings is given.")  # fmt: skip
 @click.option("--embeddings", metavar="FILE", help="Sentence features in place of a CLIP's: .npy, .npz or .pickle, "
               "the rows of each picture in the data's order.")  # fmt: skip
+@click.option("--prior", metavar="DIR", help="Folder of a --model unclip_prior training, for unclip's model folder.")
+@click.option("--ar-prior", metavar="DIR", help="Likewise of a --model unclip_ar_prior training.")
+@click.option("--upsampler", metavar="DIR", help="Likewise of a --model unclip_upsampler training.")
 @click.option("--inception", metavar="FILE", help="Torchvision's inception_v3 weights, for damsm's paper preset.")
 @click.option("--shuffle-captions", is_flag=True, help="Control: every picture is shown with another one's sentence.")
 @click.option("--judge", metavar="FILE", help="Attribute classifier for the log's distances; it never trains anything.")
 @click.option("--eval-data", metavar="SPEC", help="Pictures and captions of the log's distances.")
 @click.option("--kimg", type=click.FloatRange(0, min_open=True), help="Thousands of real images to train on in all.")
 @click.option("--batch", "batch_size", type=click.IntRange(4), help="Images a step.")
+@click.option("--lr", type=float, help="Learning rate of one of unCLIP's networks.")
 @click.option("--glr", "g_lr", type=float, help="Learning rate of the generator.")
 @click.option("--dlr", "d_lr", type=float, help="Learning rate of the discriminator.")
 @click.option("--ema-kimg", type=click.FloatRange(0), help="Half-life of the averaged generator, thousands of images.")

@@ -7,16 +7,17 @@
 #   scratch  the same StyleGAN2 trained adversarially from nothing, then its figures
 #   fit128   the generator fitted to the renderer at 128 pixels
 #   baselines  DAMSM and the four earlier GANs on MiniFaces, an equal number of images each (BASELINE_KIMG), and their comparison
+#   unclip   unCLIP's priors and its decoder at 64 pixels on MiniFaces (UNCLIP_KIMG images for the decoder), and its figures
 #
 # Each stage takes under ten minutes on one large GPU; set KIMG to change the length of the adversarial runs, and CLONE to the folder
 # of a clone of NVlabs/stylegan2-ada-pytorch to measure it too. Figures and weights land in OUTDIR (fp16, a few megabytes each);
 # checkpoints stay in OUTDIR/runs, from which the same command goes on.
 set -euo pipefail
 
-out=${1:?usage: tools/gpu_work.sh OUTDIR [tests speed finish scratch fit128 baselines]}
+out=${1:?usage: tools/gpu_work.sh OUTDIR [tests speed finish scratch fit128 baselines unclip]}
 shift
 stages=("$@")
-[ ${#stages[@]} -gt 0 ] || stages=(tests speed finish scratch fit128 baselines)
+[ ${#stages[@]} -gt 0 ] || stages=(tests speed finish scratch fit128 baselines unclip)
 python=${PYTHON:-python3}
 [ -n "${PYTHON:-}" ] || [ ! -x .venv/bin/python ] || python=.venv/bin/python # where README installs
 command -v "$python" >/dev/null || { echo "gpu_work: no interpreter $python; name one in PYTHON" >&2; exit 2; }
@@ -73,6 +74,18 @@ for stage in "${stages[@]}"; do
     "$python" -m styleT2I.evaluate --suite systems --systems "$out/gan_int_cls,$out/stackgan,$out/attngan,$out/dfgan,minifaces" \
       --table --out "$out/systems.json" --grid "$out/systems.png"
     "$python" -m styleT2I.evaluate --suite style --systems "$out/gan_int_cls" --out "$out/style.json"
+    ;;
+  unclip)
+    runs="$out/runs"
+    for system in unclip_prior unclip_ar_prior; do
+      "$python" -m styleT2I.train_baseline --model "$system" --preset minifaces64 --device cuda --outdir "$runs/$system"
+    done
+    "$python" -m styleT2I.train_baseline --model unclip --preset minifaces64 --kimg "${UNCLIP_KIMG:-512}" --eval-kimg 64 \
+      --prior "$runs/unclip_prior" --ar-prior "$runs/unclip_ar_prior" --device cuda --outdir "$runs/unclip"
+    "$python" -m styleT2I.package_model --model "$runs/unclip" --half --outdir "$out/unclip"
+    "$python" -m styleT2I.evaluate --suite unclip --systems "$out/unclip" --json "$out/unclip.json"
+    "$python" -m styleT2I.evaluate --suite systems --systems "$out/unclip,minifaces" --table --json "$out/unclip-systems.json" \
+      --grid "$out/unclip-systems.png"
     ;;
   *)
     echo "unknown stage $stage" >&2

@@ -38,3 +38,19 @@ def checked_seeds(seeds: int | Iterable[int]) -> tuple[int, ...]:
 def latents_of_seeds(seeds: Iterable[int], z_dim: int) -> torch.Tensor:
     """Return z [N, z_dim], row k drawn from a CPU generator seeded by seed k alone: the same in any company."""
     return torch.stack([torch.randn(z_dim, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
+
+
+class SeedNoise:
+    """Standard normal noise of several seeds, a row each, drawn one after the other: the same in any company.
+
+    what: names the use, so that two uses of one seed share no noise.
+    """
+
+    def __init__(self, seeds: Iterable[int], what: str, device="cpu"):
+        self._generators = [generator("noise", what, int(seed)) for seed in seeds]
+        self._device = device
+
+    def __call__(self, shape: Iterable[int]) -> torch.Tensor:
+        """The next noise [N, *shape]."""
+        shape = tuple(shape)
+        return torch.stack([torch.randn(shape, generator=rng) for rng in self._generators]).to(self._device)

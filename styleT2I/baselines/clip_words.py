@@ -29,6 +29,24 @@ class ClipWordsConfig:
             raise ConfigError(f"text_dim starts at 1, got {self.text_dim}")
 
 
+def check_states(clip: CLIP) -> None:
+    """ConfigError for a CLIP whose tokens' states `text_and_states` cannot read."""
+    tower = clip.model
+    if not hasattr(tower, "ln_final") or getattr(tower, "text_pool_type", "argmax") != "argmax":
+        raise ConfigError(f"{clip.config.name}: its tokens' states cannot be read; give a CLIP of OpenAI's layout")
+
+
+def text_and_states(tower: nn.Module, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Of ids int64 [N, L] CLIP's text features [N, D], not normalised, and the states [N, L, W] of all tokens."""
+    kept = []
+    handle = tower.ln_final.register_forward_hook(lambda module, given, states: kept.append(states))
+    try:
+        whole = tower.encode_text(ids)
+    finally:
+        handle.remove()
+    return whole, kept[0]
+
+
 class ClipWords(nn.Module):
     """Features of a sentence and its tokens, as damsm.TextEncoder gives them, out of CLIP's text tower."""
 
@@ -39,8 +57,7 @@ class ClipWords(nn.Module):
         super().__init__()
         clip = CLIP(config.clip)
         self.config, self.tokenizer, self.tower = config, clip.tokenizer, clip.model.requires_grad_(False)
-        if not hasattr(self.tower, "ln_final") or getattr(self.tower, "text_pool_type", "argmax") != "argmax":
-            raise ConfigError(f"{config.clip.name}: its tokens' states cannot be read; give a CLIP of OpenAI's layout")
+        check_states(clip)
         self.tower.visual = self.tower.logit_scale = self.tower.logit_bias = None
         self.words = nn.Linear(self.tower.ln_final.normalized_shape[0], config.text_dim, bias=False)
         self.sentence = nn.Linear(clip.embed_dim, config.text_dim)
@@ -71,15 +88,10 @@ class ClipWords(nn.Module):
 
     def forward(self, ids: torch.Tensor) -> TextFeatures:
         """Features of CLIP's ids int64 [N, L], whose marks are no words: T is L - 2."""
-        kept = []
-        handle = self.tower.ln_final.register_forward_hook(lambda module, given, states: kept.append(states))
-        try:
-            whole = self.tower.encode_text(ids)
-        finally:
-            handle.remove()
+        whole, states = text_and_states(self.tower, ids)
         places = torch.arange(1, ids.shape[1] - 1, device=ids.device)
         mask = places >= ids.argmax(dim=1, keepdim=True)  # the end mark has the highest id
-        words = self.words(kept[0][:, 1:-1]).masked_fill(mask.unsqueeze(2), 0)
+        words = self.words(states[:, 1:-1]).masked_fill(mask.unsqueeze(2), 0)
         return TextFeatures(self.sentence(F.normalize(whole, dim=-1)), words.transpose(1, 2), mask)
 
     def encode(self, texts: list[str]) -> TextFeatures:

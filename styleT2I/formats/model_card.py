@@ -19,6 +19,7 @@ _TITLES = {
     "stackgan": "StackGAN (Zhang et al. 2017)",
     "attngan": "AttnGAN (Xu et al. 2018)",
     "dfgan": "DF-GAN (Tao et al. 2022)",
+    "unclip": "unCLIP (Ramesh et al. 2022, DALL-E 2)",
 }
 _OPEN = {"apache-2.0": "apache-2.0", "mit": "mit", "cc0": "cc0-1.0", "cc0-1.0": "cc0-1.0", "cc-by-4.0": "cc-by-4.0"}
 _USE = """\
@@ -110,9 +111,10 @@ def _what_baseline(manifests, role):
     made = "trained by styleT2I" if training else "of which no training is recorded"
     if info.get("converted_from"):
         made = "converted from a file of its authors' code"
+    kind = "system" if role == "unclip" else "GAN"
     is_control = "It is a control: it saw every picture with another one's sentence. "
     return (
-        f"A baseline to compare StyleT2I with, not StyleT2I: {_TITLES[role]}, an earlier text-to-image GAN, {made}. "
+        f"A baseline to compare StyleT2I with, not StyleT2I: {_TITLES[role]}, an earlier text-to-image {kind}, {made}. "
         f"{is_control if training.get('shuffle_captions') else ''}{reads}"
     )
 

@@ -45,8 +45,13 @@ ROLES = {
     "dfgan": "dfgan-generator",
     "text_encoder": "damsm-text",
     "clip_words": "damsm-clip-text",
+    "unclip": "unclip-decoder",
+    "unclip_prior": "unclip-prior",
+    "unclip_ar_prior": "unclip-ar-prior",
+    "unclip_upsampler": "unclip-upsampler",
 }
-SYSTEMS = ("gan_int_cls", "stackgan", "attngan", "dfgan")  # roles that draw a sentence by themselves, no StyleGAN2
+# Roles that draw a sentence by themselves, no StyleGAN2.
+SYSTEMS = ("gan_int_cls", "stackgan", "attngan", "dfgan", "unclip")
 
 
 @dataclass(frozen=True)
@@ -216,6 +221,8 @@ def facts_of(role: str, config: dict, info: dict) -> dict:
         facts |= {} if config.get("space") == "w" else {"num_ws": config.get("num_ws")}  # the same step in any layer
         if config.get("text_encoder") is None:
             facts |= {"clip_name": info.get("clip_name"), "text_dim": config.get("text_dim")}
+    elif role in ("unclip", "unclip_prior", "unclip_ar_prior"):
+        facts = {"clip_name": info.get("clip_name"), "text_dim": config.get("embed_dim")}
     elif role in SYSTEMS:
         facts = {"clip_name": info.get("clip_name"), "text_dim": config.get("text_dim")}
         facts |= {"z_dim": config.get("z_dim")} if role == "gan_int_cls" else {}

@@ -1,8 +1,8 @@
-"""Every system that draws a sentence behind one interface: StyleT2I and the earlier text-to-image GANs."""
+"""Every system that draws a sentence behind one interface: StyleT2I, the earlier text-to-image GANs, unCLIP."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -105,7 +105,20 @@ class Drawing(Images):
         return repr(self.prompt.text)
 
 
-class TextGAN:
+class DrawsSentences:
+    """What a system of one model does with `understand` and `sample`, its `model` and `resolution`."""
+
+    def generate(self, text: str | Prompt, seeds: Iterable[int] = range(8), *, strict: bool = False) -> Drawing:
+        """Draw the sentence, one picture a seed; PromptError, CheckpointError."""
+        prompt, seeds = prompt_of(self, text, strict), checked_seeds(seeds)
+        images_u8 = to_uint8(self.sample([prompt] * len(seeds), seeds))
+        return Drawing(prompt, seeds, images_u8, str(self.model.device), self.describe())
+
+    def describe(self) -> dict:
+        return self.model.describe()
+
+
+class TextGAN(DrawsSentences):
     """A network that draws noise and the features of a sentence, and the reader that makes these (sentence_readers)."""
 
     def __init__(self, model: Model, role: str, embeddings: Embeddings | None = None):
@@ -150,12 +163,6 @@ class TextGAN:
             features = self.features([prompt.text for prompt in prompts])
             return run(lambda *rows: _image(self.network(*rows)).cpu(), size, noise, *features)
 
-    def generate(self, text: str | Prompt, seeds: Iterable[int] = range(8), *, strict: bool = False) -> Drawing:
-        """Draw the sentence, one picture a seed; PromptError, CheckpointError."""
-        prompt, seeds = prompt_of(self, text, strict), checked_seeds(seeds)
-        images_u8 = to_uint8(self.sample([prompt] * len(seeds), seeds))
-        return Drawing(prompt, seeds, images_u8, str(self.model.device), self.describe())
-
     @torch.no_grad()
     def attention_u8(self, prompt: Prompt, seed: int) -> torch.Tensor:
         """The picture of a seed and where in it each word was read by the last stage: one picture [3, H, W] uint8."""
@@ -165,9 +172,6 @@ class TextGAN:
             raise ConfigError(f"{self.name}: does not attend to words, so there are no attention maps to draw")
         words = self.reader.known_words(prompt.text)
         return attention_picture_u8(made.images[-1][0], made.attention[-1][0], words)
-
-    def describe(self) -> dict:
-        return self.model.describe()
 
 
 _FILE = "a file of such embeddings with --embeddings"
@@ -188,13 +192,14 @@ def open_text_gan(
     text_encoder=None,
     captions: str | Path | None = None,
     embeddings: str | Path | None = None,
+    unclip: Mapping | None = None,
     offline=None,
-) -> TextGAN | None:
-    """The text GAN of a model folder, a component or a file of its authors; None where `model` is none of these.
+) -> DrawsSentences | None:
+    """The text GAN or unCLIP of a model folder, a component or a file of its authors; None where it is none of these.
 
     clip, text_encoder: sources of a CLIP or of DAMSM's text encoder, which take the folder's place. captions: the word
     dictionary of a text encoder of its authors, captions.pickle. embeddings: a file of sentence features
-    (formats.embeddings).
+    (formats.embeddings). unclip: settings of an unCLIP that are not its defaults (unclip_system.UnclipSettings).
     """
     path = resolve(model, MODEL, offline=offline)
     table = None if embeddings is None else read_embeddings(embeddings)
@@ -205,6 +210,8 @@ def open_text_gan(
         read = read_network(resolve(text_encoder, "text_encoder", offline=offline))
         given["text_encoder"] = with_dictionary(read, Path(captions))
     settings = {"device": device, "offline": offline}
+    if (karlo := _open_karlo(path, device, {**given, "embeddings": embeddings}, unclip)) is not None:
+        return karlo
     if path.name == MANIFEST or (path / MANIFEST).is_file():
         files = read_model_folder(path).files
         role = next((role for role in SYSTEMS if role in files and "generator" not in files), None)
@@ -215,11 +222,36 @@ def open_text_gan(
         opened = role and Model({role: component, **given}, name=path.stem, **settings)
     if role is None:
         return None
+    if role == "unclip":
+        return _open_unclip(opened, {"text_encoder": text_encoder, "embeddings": embeddings}, unclip)
+    if unclip:
+        raise ConfigError(f"{opened.name}: is no unCLIP, whose {next(iter(unclip))} is asked for; drop it")
     gan = TextGAN(opened, role, table)
     for option, reader in (("clip", ClipReader), ("text_encoder", DamsmReader)):
         if given[option] is not None and not isinstance(gan.reader, reader):
             raise ConfigError(f"{gan.name}: does not read its sentences by the {option} given; leave it out")
     return gan
+
+
+def _open_karlo(path, device, readers, settings):
+    """The system of a whole Karlo folder; None for any other path."""
+    from styleT2I.karlo_system import KarloSystem, is_karlo_folder
+
+    if not is_karlo_folder(path):
+        return None
+    for option, value in {**readers, **(settings or {})}.items():
+        if value is not None:
+            raise ConfigError(f"{path}: is a whole Karlo and takes no {option}; drop it")
+    return KarloSystem(path, device)
+
+
+def _open_unclip(model, readers, settings):
+    from styleT2I.unclip_system import open_unclip
+
+    for option, given in readers.items():
+        if given is not None:
+            raise ConfigError(f"{model.name}: does not read its sentences by the {option} given; drop it")
+    return open_unclip(model, settings or {})
 
 
 def _reader(model, role, embeddings):

@@ -37,6 +37,10 @@ KINDS = {
     "stackgan-discriminator": "styleT2I.baselines.stackgan:StackGANDiscriminator",
     "dfgan-generator": "styleT2I.baselines.dfgan:DFGANGenerator",
     "dfgan-discriminator": "styleT2I.baselines.dfgan:DFGANDiscriminator",
+    "unclip-prior": "styleT2I.baselines.unclip.prior:UnclipPrior",
+    "unclip-ar-prior": "styleT2I.baselines.unclip.ar_prior:UnclipARPrior",
+    "unclip-decoder": "styleT2I.baselines.unclip.decoder:UnclipDecoder",
+    "unclip-upsampler": "styleT2I.baselines.unclip.upsampler:UnclipUpsampler",
 }
 
 

@@ -31,6 +31,7 @@ from styleT2I.formats.foreign.stylegan2_rosinality import is_rosinality, read_ro
 from styleT2I.formats.foreign.stylegan2_tensorflow import is_tensorflow, read_tensorflow
 from styleT2I.formats.foreign.stylet2i_t2d import is_stylet2i_t2d, read_stylet2i_t2d
 from styleT2I.formats.foreign.written_config import with_written_config
+from styleT2I.formats.karlo_files import is_karlo_prior, read_karlo_prior
 from styleT2I.formats.model_folder import MANIFEST, read_model_folder, told_where_from
 from styleT2I.formats.pickles.blobs import AGAIN, open_blob
 from styleT2I.formats.pickles.torch_files import Content, open_checkpoint
@@ -65,6 +66,7 @@ FORMATS = (
     Format("damsm-image", "DAMSM image encoder of AttnGAN's authors", is_damsm_image, read_damsm_image),
     Format("stackgan", "StackGAN network of its authors' code", is_stackgan, read_stackgan),
     Format("dfgan", "DF-GAN checkpoint of its authors' code", is_dfgan, read_dfgan),
+    Format("karlo-prior", "prior of unCLIP of Karlo's or diffusers'", is_karlo_prior, read_karlo_prior),
 )
 
 

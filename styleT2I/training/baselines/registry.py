@@ -15,16 +15,29 @@ from styleT2I.training.baselines.dfgan import DFGANTask
 from styleT2I.training.baselines.gan_int_cls import GanIntClsTask
 from styleT2I.training.baselines.stackgan import StackGANTask
 from styleT2I.training.baselines.task import BaselineTask
+from styleT2I.training.unclip import config as unclip_config
+from styleT2I.training.unclip.ar_prior import UnclipARPriorTask
+from styleT2I.training.unclip.decoder import UnclipDecoderTask, UnclipUpsamplerTask
+from styleT2I.training.unclip.prior import UnclipPriorTask
+from styleT2I.training.unclip.task import UnclipTask
 
-TASKS = {task.name: task for task in (GanIntClsTask, StackGANTask, DFGANTask, DAMSMTask, AttnGANTask)}
-_CONFIGS = {**baseline_config.CONFIGS, **attngan_config.CONFIGS}
+TASKS = {
+    task.name: task
+    for task in (
+        GanIntClsTask, StackGANTask, DFGANTask, DAMSMTask, AttnGANTask,
+        UnclipPriorTask, UnclipARPriorTask, UnclipDecoderTask, UnclipUpsamplerTask,
+    )
+}
+_PARTS = {"prior": "unclip_prior", "ar_prior": "unclip_ar_prior", "upsampler": "unclip_upsampler"}
+_CONFIGS = {**baseline_config.CONFIGS, **attngan_config.CONFIGS, **unclip_config.CONFIGS}
 
 
 def task_config(system: str, preset: str, damsm: str | Path | None = None, **options):
     """Thousands of images and the settings of a system's preset, with those options that are not None.
 
-    damsm: folder with the components text_encoder and image_encoder that a training of "damsm" wrote. ConfigError for
-    an option that the system has no use for, and where settings contradict each other.
+    damsm: folder with the components text_encoder and image_encoder that a training of "damsm" wrote. prior, ar_prior,
+    upsampler: folders of the trainings of unCLIP's other networks. ConfigError for an option that
+    the system has no use for, and where settings contradict each other.
     """
     if system not in TASKS:
         raise ConfigError(f"unknown system {system!r}{suggestion(system, TASKS)}")
@@ -34,8 +47,11 @@ def task_config(system: str, preset: str, damsm: str | Path | None = None, **opt
         given |= {name: str(Path(damsm) / f"{name}.json") for name in ("text_encoder", "image_encoder")}
         if "image_encoder" not in known:
             del given["image_encoder"]
+    given |= {name: _part(given[name], role) for name, role in _PARTS.items() if name in given}
     if unused := sorted(given.keys() - known):
         raise ConfigError(f"{unused[0]} does not go with {system}; leave it out")
+    if system in unclip_config.CONFIGS:
+        return unclip_config.unclip_config(system, preset, **given)
     if system not in attngan_config.CONFIGS:
         return baseline_config.baseline_config(system, preset, **given)
     if system == "attngan" and "text_encoder" not in given:
@@ -47,7 +63,16 @@ def task_config(system: str, preset: str, damsm: str | Path | None = None, **opt
     return attngan_config.attngan_config(system, preset, **given)
 
 
+def _part(folder, role):
+    """The component of a role in a folder that its training wrote; ConfigError where there is none."""
+    path = Path(folder) / f"{role}.json"
+    if not path.is_file():
+        raise ConfigError(f"{folder}: has no {role}.json; name the folder of a finished training of {role}")
+    return str(path)
+
+
 def new_task(system: str, config, num_steps: int, seed: int = 0):
     """The task, for training.engine.run, of `task_config`'s settings."""
     task = TASKS[system]
-    return task(config, num_steps, seed) if issubclass(task, BaselineTask) else task(config, seed)
+    counts = issubclass(task, (BaselineTask, UnclipTask))
+    return task(config, num_steps, seed) if counts else task(config, seed)

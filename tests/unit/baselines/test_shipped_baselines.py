@@ -7,9 +7,10 @@ import pytest
 
 from styleT2I.formats.model_folder import SYSTEMS, read_model_folder
 from styleT2I.generation.systems import open_text_gan
+from tests.tiny_systems import FURTHER
 
 CHECKPOINTS = Path(__file__).resolve().parents[3] / "checkpoints"
-READERS = {"gan_int_cls": "clip", "stackgan": "clip", "attngan": "text_encoder", "dfgan": "text_encoder"}
+MAX_BYTES = {"unclip": 8_000_000}
 
 
 @pytest.fixture(params=SYSTEMS)
@@ -19,9 +20,10 @@ def folder(request):
     return read_model_folder(request.param)
 
 
-def test_the_folder_has_four_megabytes_and_every_part(folder):
-    assert sum(path.stat().st_size for path in folder.path.iterdir()) <= 4_000_000
-    parts = {folder.name, READERS[folder.name]} | ({"style_encoder"} if folder.name == "gan_int_cls" else set())
+def test_the_folder_is_small_and_has_every_part(folder):
+    size = sum(path.stat().st_size for path in folder.path.iterdir())
+    assert size <= MAX_BYTES.get(folder.name, 4_000_000)
+    parts = {folder.name} | FURTHER[folder.name]
     assert set(folder.files) == parts and folder.vocabulary == "minifaces"
     assert "not StyleT2I" in (folder.path / "README.md").read_text()
 

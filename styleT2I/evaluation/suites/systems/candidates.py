@@ -10,17 +10,22 @@ from pathlib import Path
 
 import torch
 
-from styleT2I.config import to_dict
+from styleT2I.config import override, to_dict
 from styleT2I.errors import ConfigError
 from styleT2I.generation.adjustment import AdjustmentConfig
 from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.generation.systems import StyleT2ISystem, TextToImage, open_text_gan
+from styleT2I.karlo_system import KarloSystem
 from styleT2I.networks.registry import build_network
 from styleT2I.torch_utils.seeding import derive_seed
+from styleT2I.unclip_system import PRIORS, UnclipSystem
 
 UNADJUSTED = "none"
 _DRAWING = ("generator", "t2d", "clip", "a2d", "judges.guide")  # roles that a StyleT2I picture may depend on
+_PRIOR_TITLES = {
+    "diffusion": "diffusion prior", "ar": "autoregressive prior", "none": "no prior", "text": "decoder on the caption",
+}  # fmt: skip
 _NUM_SETTLING = 64  # pictures that an untrained twin's batch norms take their statistics from
 
 
@@ -32,20 +37,26 @@ class Row:
     system: TextToImage
     untrained: Callable[[Sequence[str]], TextToImage] | None = None  # given sentences; None: no such control
     facts: dict = field(default_factory=dict)  # what it is, ready for JSON
+    redraw: Callable | None = None  # images, texts and seeds -> images: what bounds it, from the data's own images
 
 
 def open_rows(
     sources: Sequence[str], adjustments: Sequence[AdjustmentConfig], psi: float, device: str = "auto"
 ) -> list[Row]:
-    """A row for every earlier GAN, one for every method of adjustment for a StyleT2I model; sources as `systems` opens.
+    """A row for every earlier GAN, every prior of an unCLIP and every method of adjustment of a StyleT2I model.
 
-    A StyleT2I model without an Attribute-to-Direction network has the row without adjustment alone. ConfigError for a
-    name given twice; CheckpointError where one does not open.
+    Sources are as `systems` opens them. A StyleT2I model without an Attribute-to-Direction network has the row without
+    adjustment alone. ConfigError for a name given twice; CheckpointError where one does not open.
     """
     rows = []
     for source in sources:
         name = Path(source).name
         gan = open_text_gan(source, device=device)
+        if isinstance(gan, UnclipSystem):
+            rows += _rows_of_unclip(name, gan)
+            continue
+        if isinstance(gan, KarloSystem):
+            raise ConfigError(f"{source}: is a whole Karlo, which the comparison does not draw; leave it out")
         if gan is not None:
             rows.append(_row_of_gan(name, gan))
             continue
@@ -67,6 +78,22 @@ def _row_of_gan(name, gan):
     facts = {"kind": gan.role, "trained_on_shuffled_captions": is_control}
     title = f"{name} (captions shuffled in training)" if is_control else name
     return Row(title, gan, functools.partial(untrained_gan, gan), facts)
+
+
+def _rows_of_unclip(name, system):
+    """A row per prior that the model has, one without a prior and one of the decoder on the caption alone."""
+    training = [system.model.info(role).get("training", {}) for role in ("unclip", *filter(None, PRIORS.values()))
+                if system.model.has(role)]  # fmt: skip
+    is_control = any(one.get("shuffle_captions") for one in training)
+    control = " (captions shuffled in training)" if is_control else ""
+    untrained = functools.partial(untrained_gan, system)
+    for prior, role in PRIORS.items():
+        if role is not None and not system.model.has(role):
+            continue
+        one = system.with_settings(override(system.settings, prior=prior, best_of=None))
+        facts = {"kind": f"unclip {prior}", "trained_on_shuffled_captions": is_control}
+        redraw = one.redraw if prior == "none" else None
+        yield Row(f"{name}, {_PRIOR_TITLES[prior]}{control}", one, untrained, facts, redraw)
 
 
 def _rows_of_pipeline(name, pipeline, adjustments, psi):

@@ -23,6 +23,7 @@ NOTES = (
     "Distances are in the held-out judge's features, not Inception's: they are no FIDs and compare at equal N only.",
     "R-precision: a picture finds its caption among 99 that contradict it, by a CLIP that trained nothing; it has "
     "learnt the same captions' language on the same kind of renders as the CLIP that guides.",
+    "Images/s: wall time of drawing alone, on whatever else the machine did; it ranks systems by cost, roughly.",
     "Shuffled captions: the same pictures held against other captions, mean of 10 permutations without fixed points.",
     "Untrained: the same architecture as a seed draws it, on the same captions and seeds, its text encoder as trained.",
 )
@@ -42,7 +43,8 @@ def evaluate_systems(
     """Figures, controls and margins of every row; the model lends the held-out judge and the second CLIP.
 
     "systems" has a record a row: "figures", "controls" ("shuffled", "untrained", and "shuffled training" where such a
-    twin is among the rows) and "beats_controls": success beats every control by an interval clear of 0. "renders": the
+    twin is among the rows) and "beats_controls": success beats every control by an interval clear of 0. "bounds": an
+    unCLIP's decoder on the true embeddings of the asked-for images, which no prior can beat by much. "renders": the
     data's own pictures, what a perfect system would score. Finished records are kept in cells_dir.
     """
     task = ComparisonTask(model, data, num, [row.system.understand for row in rows])
@@ -64,6 +66,7 @@ def evaluate_systems(
                 kept.write(file, origin, record)
         records.append(record)
     _add_comparisons(records)
+    bounds = [_bound(task, row, reference.features) for row in rows if row.redraw is not None]
     return {
         "num": task.num,
         "num_latents": task.num_latents,
@@ -74,6 +77,7 @@ def evaluate_systems(
         "features": "held-out judge",
         "notes": [*NOTES, *(FAVOURS if any(record.get("kind") == "stylet2i" for record in records) else ())],
         "renders": _reference_figures(task, reference, others),
+        "bounds": bounds,
         "systems": records,
     }
 
@@ -90,6 +94,7 @@ def _measure(task, row, real, looked):
     record = {
         "figures": figures_of(outcomes, real, task.cells),
         "controls": {"shuffled": over_shuffled(outcomes)},
+        "images_per_second": task.images_per_second[row.name],
         "right": "".join(str(int(one)) for one in outcomes.own.right.tolist()),
     }
     if row.untrained is not None:
@@ -100,6 +105,12 @@ def _measure(task, row, real, looked):
         record["untrained"] = figures_of(twin, real, task.cells)
         record["controls"]["untrained"] = over_untrained(outcomes, twin, real)
     return record
+
+
+def _bound(task, row, real):
+    """Figures of a row's system on the true embeddings of the data's images, where a prior would draw them."""
+    title = f"{row.name.partition(',')[0]}, true embeddings"
+    return {"name": title, "figures": figures_of(task.outcomes(task.redraw(row.redraw, title)), real, task.cells)}
 
 
 def _add_comparisons(records):

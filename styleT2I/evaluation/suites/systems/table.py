@@ -6,7 +6,8 @@ from styleT2I.evaluation.tables import difference, share
 
 _FIGURES = (
     "system", "all requested right", "each requested right", "R-precision, 1 in 100", "Frechet distance (judge's "
-    "features)", "rare compositions", "frequent twins", "gap", "StyleT2I's lead",
+    "features)", "rare compositions", "frequent twins", "gap", "images/s",
+    "StyleT2I's lead",
 )  # fmt: skip
 _MARGINS = ("system", "control", "control's success", "success", "each", "R-precision", "Frechet, nearer by", "verdict")
 
@@ -14,6 +15,7 @@ _MARGINS = ("system", "control", "control's success", "success", "each", "R-prec
 def systems_tables(figures: dict) -> str:
     """Markdown of the suite's figures: shares are percentages, margins points, intervals 95 %."""
     rows = [_row(record["name"], record["figures"], record) for record in figures["systems"]]
+    rows += [_row(bound["name"], bound["figures"], {}) for bound in figures.get("bounds", ())]
     rows.append(_row("renders of the test scenes", figures["renders"], {}))
     margins = [
         _margins(record["name"], name, control)
@@ -37,6 +39,7 @@ def _row(name, figures, record):
         _distance(figures["frechet"], figures["frechet_interval"]),
         *(share(composed[kind]["mean"], composed[kind]["interval"]) for kind in ("rare", "frequent")),
         difference(composed["gap"], composed["gap_interval"]),
+        f"{record['images_per_second']:.3g}" if "images_per_second" in record else "",
         difference(lead["margin"], lead["interval"]) if lead else "",
     ]
 

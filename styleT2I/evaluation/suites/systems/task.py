@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -68,7 +70,7 @@ class ComparisonTask:
         if model.vocabulary is None or model.vocabulary.name != "minifaces":
             raise ConfigError("the suite systems needs a --model whose vocabulary is minifaces, for its judge")
         self.judge, self.clip, self.device = HeldOutJudge(model), model.network("clip_eval"), model.device
-        self.resolution = self.judge.network.config.resolution
+        self.resolution, self.images_per_second = self.judge.network.config.resolution, {}
         self.data, self.pictures = data, open_dataset(data, self.resolution, with_masks=False)
         self.scenes = readable_scenes(self.pictures, num, readers)
         self.num = len(self.scenes)
@@ -87,28 +89,51 @@ class ComparisonTask:
         self.seeds = [*range(self.num), *(seed for _ in self.cells for seed in range(self.num_latents))]
 
     def draw(self, system: TextToImage, title: str) -> Seen:
-        """Have a system draw everything, rounded to 8 bits, and look at it; PromptError where it cannot read."""
+        """Have a system draw everything, rounded to 8 bits, and look at it; PromptError where it cannot read.
+
+        How many images a second it draws, the looking left out, is then in `images_per_second` by title.
+        """
         prompts = {text: system.understand(text) for text in dict.fromkeys(self.sentences)}
+        seconds = 0.0
 
         def images():
+            nonlocal seconds
             for start in tqdm(range(0, len(self.seeds), _BATCH_SIZE), title, unit="batch", disable=None):
                 rows = slice(start, start + _BATCH_SIZE)
+                since = time.perf_counter()
                 drawn = system.sample([prompts[text] for text in self.sentences[rows]], self.seeds[rows])
+                seconds += time.perf_counter() - since
                 yield from_uint8(to_uint8(drawn)).to(self.device)
 
-        return self._look(images())
+        seen = self._look(images())
+        self.images_per_second[title] = len(self.seeds) / max(seconds, 1e-9)
+        return seen
 
     def renders(self) -> tuple[Seen, torch.Tensor | None]:
         """The data's own pictures of everything asked for, and judge features [N, F] of as many other scenes (or None,
         where the data have no validation split)."""
-        cells = (open_dataset(cell.data, self.resolution, with_masks=False).batch(cell.rows) for cell in self.cells)
         seen = self._look(real_pictures(self.pictures, self.scenes, self.device))
-        composed = self._look(from_uint8(batch.images_u8).to(self.device) for batch in cells)
+        composed = self._look(self._composed_pictures())
         unseen = self.data.replace("/test", "/val")
         others = None
         if unseen != self.data:
             others = data_features(self.judge.network, unseen, self.num, self.resolution)[0].cpu()
         return Seen(*(torch.cat(pair) for pair in zip(seen, composed, strict=True))), others
+
+    def redraw(self, redraw: Callable, title: str) -> Seen:
+        """As `draw`, of what redraw(images, texts, seeds) makes of the data's own images of everything asked for."""
+
+        def images():
+            start = 0
+            given = itertools.chain(
+                real_pictures(self.pictures, self.scenes, self.device), self._composed_pictures()
+            )
+            for image in tqdm(given, title, unit="batch", disable=None):
+                rows = slice(start, start + len(image))
+                start = rows.stop
+                yield from_uint8(to_uint8(redraw(image, self.sentences[rows], self.seeds[rows]))).to(self.device)
+
+        return self._look(images())
 
     def outcomes(self, seen: Seen) -> Outcomes:
         """What is counted on the pictures of `draw`."""
@@ -124,6 +149,12 @@ class ComparisonTask:
             features=seen.features[: self.num],
             rights=torch.stack(rights, dim=1),
         )
+
+    def _composed_pictures(self):
+        """Yield the data's images of every cell, [L, 3, R, R] in [-1, 1]."""
+        for cell in self.cells:
+            batch = open_dataset(cell.data, self.resolution, with_masks=False).batch(cell.rows)
+            yield from_uint8(batch.images_u8).to(self.device)
 
     def _prepare_ranking(self, captions, asked):
         requests = self.judge.requests(asked)

@@ -1,0 +1,1 @@
+"""The trainings of unCLIP's networks: both priors, the decoder and the upsampler."""

@@ -1,0 +1,49 @@
+"""Training of unCLIP's diffusion prior: the image embedding out of its noised state and the caption (equation 2)."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional as F
+
+from styleT2I.baselines.unclip.diffusion import NUM_TRAIN_STEPS, abar_table, add_noise
+from styleT2I.baselines.unclip.prior import UnclipPrior
+from styleT2I.config import override
+from styleT2I.torch_utils.seeding import SeedNoise
+from styleT2I.training.unclip.prior_evaluation import evaluation_of
+from styleT2I.training.unclip.task import UnclipTask
+
+
+class UnclipPriorTask(UnclipTask):
+    """Step, noise and dropped captions are drawn per row; the loss is the mean square over standardised numbers."""
+
+    name = "unclip_prior"
+
+    def build(self) -> torch.nn.Module:
+        network = UnclipPrior(override(self.fitted(self.config.network), num_tokens=self.encoder.num_tokens))
+        mean, std = self.data.statistics()
+        network.mean.copy_(mean)
+        network.std.copy_(std)
+        self.abar = abar_table(network.config.schedule)
+        has_labels = self.eval_data is not None
+        self.evaluation = evaluation_of(self.data, self.eval_data, self.config.eval_num) if has_labels else None
+        return network
+
+    def loss(self, indices: list[int], rng: torch.Generator) -> tuple[torch.Tensor, dict[str, float]]:
+        x0 = self.network.standardised(self.data.embedding_batch(indices))
+        caption, _ = self.captions(indices, rng)
+        step = torch.randint(NUM_TRAIN_STEPS, (len(indices),), generator=rng)
+        noise = torch.randn(x0.shape, generator=rng).to(x0)
+        answer = self.network(add_noise(x0, noise, self.abar[step]), step.to(x0.device), *caption)
+        return F.mse_loss(answer, x0), {}
+
+    def evaluate(self, step: int) -> dict[str, float]:
+        metrics = super().evaluate(step)
+        if self.evaluation is None:
+            return metrics
+        num_steps = self.config.eval_steps
+
+        def draw(caption, seeds):
+            noise = SeedNoise(seeds, "prior 0", self.device)
+            return self.average.draw(caption, self.null, self.abar, noise, num_steps, eta=1.0, guidance=1.0)
+
+        return metrics | self.evaluation.measure(draw)

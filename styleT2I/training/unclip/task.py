@@ -1,0 +1,124 @@
+"""What the trainings of unCLIP's networks share as tasks of training.engine."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import torch
+
+from styleT2I.baselines.unclip.captions import CaptionEncoder
+from styleT2I.baselines.unclip.prior import Caption
+from styleT2I.config import override, to_dict
+from styleT2I.formats.component import write_component
+from styleT2I.formats.model_folder import write_model_manifest
+from styleT2I.training.baselines.damsm import round_to_half
+from styleT2I.training.baselines.text import copy_network
+from styleT2I.training.directions.setup import load_frozen
+from styleT2I.training.optimisation import descend, warmup_cosine
+from styleT2I.training.unclip.config import UnclipTraining
+from styleT2I.training.unclip.data import EmbeddedData, drop_rows
+
+
+class UnclipTask:
+    """One network, its optimizer and its average; a subclass says what it is and what its loss is."""
+
+    name = ""  # also the role in a model folder
+    keeps_images, keeps_embeddings = False, True
+
+    def __init__(self, config: UnclipTraining, num_steps: int, seed: int = 0):
+        self.config, self.num_steps, self.seed = config, num_steps, seed
+
+    def build(self) -> torch.nn.Module:
+        """A new network that fits the CLIP, with what it keeps of the data."""
+        raise NotImplementedError
+
+    def loss(self, indices: list[int], rng: torch.Generator) -> tuple[torch.Tensor, dict[str, float]]:
+        """The loss on these samples, and metrics for the log."""
+        raise NotImplementedError
+
+    def setup(self, device: torch.device) -> None:
+        """Embed the data and build the network; DataError or CheckpointError where something does not fit."""
+        config = self.config
+        self.device = device
+        self.clip = load_frozen(config.clip, "clip", device)[0]
+        self.encoder = CaptionEncoder(self.clip)
+        self.data = self._open(config.data)
+        self.eval_data = self._open(config.eval_data) if config.eval_data is not None else None
+        self.null = self.encoder.encode([""])
+        self.network = self.build().to(device)
+        self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(), config.lr, config.betas, config.eps, config.weight_decay
+        )
+
+    def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
+        """One step on a batch; randomness comes from `rng` alone."""
+        config = self.config
+        indices = self.data.training_indices(self.seed, config.batch_size, step)
+        loss, metrics = self.loss(indices, rng)
+        factor = warmup_cosine(step, self.num_steps) if config.decay_lr else 1.0
+        descend(self.optimizer, loss, config.lr * factor)
+        self._average(step)
+        return {"loss": loss.item(), **metrics}
+
+    def captions(self, indices: list[int], rng: torch.Generator) -> tuple[Caption, torch.Tensor]:
+        """A caption of each sample, some replaced by the empty one, and z_t [N, D] of all before that.
+
+        Where captions are shuffled it is another sample's.
+        """
+        if self.config.shuffle_captions:
+            indices = indices[1:] + indices[:1]
+        said = self.data.caption_batch(indices, rng)
+        keep = drop_rows(len(indices), self.config.text_drop, rng).to(self.device)
+        return said.where(keep, self.null.trimmed(said.num_tokens)), said.embedding
+
+    def state_dict(self) -> dict:
+        return {name: getattr(self, name).state_dict() for name in ("network", "average", "optimizer")}
+
+    def load_state_dict(self, state: dict) -> None:
+        for name in ("network", "average", "optimizer"):
+            getattr(self, name).load_state_dict(state[name])
+
+    def evaluate(self, step: int) -> dict[str, float]:
+        """Metrics on the unseen data; {} without."""
+        return {"kimg": step * self.config.batch_size / 1000}
+
+    def snapshot(self, step: int, outdir: Path) -> None:
+        """Nothing to draw."""
+
+    def export(self, outdir: Path, step: int) -> None:
+        """Write the averaged network as a component named by its role, with the metrics of what is written."""
+        outdir, config = Path(outdir), self.config
+        if config.half:
+            round_to_half(self.average)
+        training = {"model": self.name, **to_dict(config), "clip": Path(config.clip).name}
+        info = {"clip_name": self.clip.config.name, "training": training, "measured": self.evaluate(step)}
+        network = self.average
+        write_component(
+            outdir, self.name, network.kind, to_dict(network.config), network.state_dict(), half=config.half, step=step,
+            info=info,
+        )  # fmt: skip
+
+    def _open(self, spec):
+        return EmbeddedData(spec, self.encoder, self.device, self.keeps_images, self.keeps_embeddings)
+
+    def fitted(self, network_config):
+        """A network's configuration with the sizes of the CLIP."""
+        encoder = self.encoder
+        return override(network_config, embed_dim=self.clip.embed_dim, text_width=encoder.text_width)
+
+    @torch.no_grad()
+    def _average(self, step):
+        """Move the average towards the network, faster in the first steps, which it would else hold on to."""
+        rate = min(self.config.ema, (1 + step) / (10 + step))
+        current = self.network.state_dict()
+        for name, average in self.average.state_dict().items():
+            average.copy_(current[name].lerp(average, rate) if average.is_floating_point() else current[name])
+
+
+def write_stack(outdir: Path, name: str, parts: dict[str, str], clip: str, data: str) -> None:
+    """Write copies of parts (role -> component) and of the CLIP, and a model.json that joins them with `name`'s own."""
+    files = {role: copy_network(outdir, role, path) for role, path in {**parts, "clip": clip}.items()}
+    vocabulary = "minifaces" if data.startswith("minifaces:") else None
+    write_model_manifest(outdir, name, {name: f"{name}.json", **files}, vocabulary)
