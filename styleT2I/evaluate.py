@@ -195,8 +195,7 @@ def _open_others(suites, sources, adjustments, psi, device):
 
 
 def _run(suite, model, data, num, psi, adjustments, cells_dir, others):
-    from styleT2I.evaluation import unclip
-    from styleT2I.evaluation.suites import edits, regions, style
+    from styleT2I.evaluation.suites import edits, regions, style, unclip
     from styleT2I.evaluation.suites import generator as samples
     from styleT2I.evaluation.suites import judges as onlookers
     from styleT2I.evaluation.suites import t2d as captions

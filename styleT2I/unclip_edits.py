@@ -17,9 +17,9 @@ from styleT2I.baselines.unclip.diffusion import invert, slerp, step_grid
 from styleT2I.baselines.unclip.prior import Caption
 from styleT2I.errors import CheckpointError, ConfigError
 from styleT2I.generation.systems import open_text_gan
+from styleT2I.generation.unclip_system import UnclipSystem
 from styleT2I.torch_utils.images import centre_crop_resize, make_grid_u8, text_strip_u8
 from styleT2I.torch_utils.seeding import SeedNoise
-from styleT2I.unclip_system import UnclipSystem
 
 NUM_STEPS = 50  # of inversion and of decoding what was inverted, over one grid
 _FACE_SIZE = 96  # pixels, at least: small faces are enlarged

@@ -235,7 +235,7 @@ def open_text_gan(
 
 def _open_karlo(path, device, readers, settings):
     """The system of a whole Karlo folder; None for any other path."""
-    from styleT2I.karlo_system import KarloSystem, is_karlo_folder
+    from styleT2I.generation.karlo_system import KarloSystem, is_karlo_folder
 
     if not is_karlo_folder(path):
         return None
@@ -246,7 +246,7 @@ def _open_karlo(path, device, readers, settings):
 
 
 def _open_unclip(model, readers, settings):
-    from styleT2I.unclip_system import open_unclip
+    from styleT2I.generation.unclip_system import open_unclip
 
     for option, given in readers.items():
         if given is not None:

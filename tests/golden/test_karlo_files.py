@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from styleT2I.errors import CheckpointError
+from styleT2I.formats.foreign.karlo import STATISTICS
 from styleT2I.formats.foreign.registry import read_network
-from styleT2I.formats.karlo_files import STATISTICS
 from styleT2I.networks.registry import load_network
 
 NUM_TOKENS, EMBED_DIM, NUM_HEADS, HEAD_WIDTH = 5, 12, 2, 64

@@ -23,6 +23,7 @@ from styleT2I.formats.foreign.attngan import (
 from styleT2I.formats.foreign.dfgan import is_dfgan, read_dfgan
 from styleT2I.formats.foreign.huggingface_clip import is_huggingface_clip, read_huggingface_clip
 from styleT2I.formats.foreign.imported import Reading
+from styleT2I.formats.foreign.karlo import is_karlo_prior, read_karlo_prior
 from styleT2I.formats.foreign.open_clip import is_open_clip, read_open_clip
 from styleT2I.formats.foreign.openai_clip import is_openai_clip, read_openai_clip
 from styleT2I.formats.foreign.stackgan import is_stackgan, read_stackgan
@@ -31,7 +32,6 @@ from styleT2I.formats.foreign.stylegan2_rosinality import is_rosinality, read_ro
 from styleT2I.formats.foreign.stylegan2_tensorflow import is_tensorflow, read_tensorflow
 from styleT2I.formats.foreign.stylet2i_t2d import is_stylet2i_t2d, read_stylet2i_t2d
 from styleT2I.formats.foreign.written_config import with_written_config
-from styleT2I.formats.karlo_files import is_karlo_prior, read_karlo_prior
 from styleT2I.formats.model_folder import MANIFEST, read_model_folder, told_where_from
 from styleT2I.formats.pickles.blobs import AGAIN, open_blob
 from styleT2I.formats.pickles.torch_files import Content, open_checkpoint

@@ -13,13 +13,13 @@ import torch
 from styleT2I.config import override, to_dict
 from styleT2I.errors import ConfigError
 from styleT2I.generation.adjustment import AdjustmentConfig
+from styleT2I.generation.karlo_system import KarloSystem
 from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.generation.systems import StyleT2ISystem, TextToImage, open_text_gan
-from styleT2I.karlo_system import KarloSystem
+from styleT2I.generation.unclip_system import PRIORS, UnclipSystem
 from styleT2I.networks.registry import build_network
 from styleT2I.torch_utils.seeding import derive_seed
-from styleT2I.unclip_system import PRIORS, UnclipSystem
 
 UNADJUSTED = "none"
 _DRAWING = ("generator", "t2d", "clip", "a2d", "judges.guide")  # roles that a StyleT2I picture may depend on

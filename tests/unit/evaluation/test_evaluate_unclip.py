@@ -7,7 +7,7 @@ import torch
 from click.testing import CliRunner
 
 from styleT2I.evaluate import main
-from styleT2I.evaluation import unclip
+from styleT2I.evaluation.suites import unclip
 from styleT2I.evaluation.suites.systems.candidates import open_rows
 from styleT2I.evaluation.suites.systems.task import ComparisonTask
 from styleT2I.generation.model import Model
