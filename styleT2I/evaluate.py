@@ -188,7 +188,7 @@ def _open_others(suites, sources, adjustments, psi, device):
 
         others["style"] = StyleReader.open(sources[0], device)
     if "unclip" in suites:
-        from styleT2I.unclip_edits import ImageEdits
+        from styleT2I.generation.unclip_edits import ImageEdits
 
         others["unclip"] = ImageEdits.open(sources[0] if is_given else "unclip", device).system
     return others

@@ -124,7 +124,7 @@ def _opened(images, num, settings):
         raise click.UsageError(f"takes {num} --image, got {len(images)}")
     from styleT2I.evaluation.suites.style_pictures import open_pictures
     from styleT2I.torch_utils.images import from_uint8
-    from styleT2I.unclip_edits import ImageEdits
+    from styleT2I.generation.unclip_edits import ImageEdits
 
     edits = ImageEdits.open(settings["model"], settings["device"], settings["steps"])
     images_u8 = open_pictures(images, edits.system.encoder.clip.config.image_size)
@@ -137,7 +137,7 @@ def _write(settings, images_u8, titles, made, record, edits):
     from styleT2I.torch_utils.files import write_json_atomic
     from styleT2I.torch_utils.images import save_png, to_uint8
     from styleT2I.torch_utils.staging import staged_folder
-    from styleT2I.unclip_edits import edits_grid_u8
+    from styleT2I.generation.unclip_edits import edits_grid_u8
 
     made_u8 = to_uint8(made)
     record = {"images": settings["images"], "rows": titles, "steps": settings["steps"], **record,

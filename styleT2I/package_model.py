@@ -22,6 +22,10 @@ _HELP = {
     "dfgan": "DF-GAN generator.",
     "style_encoder": "GAN-INT-CLS's style encoder.",
     "text_encoder": "DAMSM's text encoder, which reads the sentences of AttnGAN and DF-GAN.",
+    "unclip": "Decoder of unCLIP.",
+    "unclip_prior": "Diffusion prior of unCLIP.",
+    "unclip_ar_prior": "Autoregressive prior of unCLIP.",
+    "unclip_upsampler": "Upsampler of unCLIP.",
     "clip_words": "CLIP's text network for single words, which AttnGAN reads with where it was trained so.",
 }
 

@@ -21,7 +21,7 @@ from styleT2I.torch_utils.images import from_uint8, to_uint8
 from styleT2I.torch_utils.seeding import generator
 from styleT2I.training.unclip.data import EmbeddedData
 from styleT2I.training.unclip.prior_evaluation import BATCH_SIZE, EmbeddingEvaluation
-from styleT2I.unclip_edits import ImageEdits, Latent
+from styleT2I.generation.unclip_edits import ImageEdits, Latent
 
 PROBE_DATA = "minifaces:balanced/train:4000"  # whose labels and embeddings the linear reading is fitted to
 NUM_LATENTS = 32  # seeds of a composition

@@ -35,7 +35,7 @@ from styleT2I.data.portraits.vector import NUISANCE_NAMES, NUISANCE_START, VECTO
 from styleT2I.errors import ConfigError, DataError, OutputError
 from tests.stub_portraits import stub_renderer
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[4]
 
 
 @pytest.fixture(autouse=True)

@@ -261,7 +261,7 @@ def test_with_an_old_llvm_portraits_are_rendered_without_it_and_nothing_aborts(t
         "assert not engine.is_llvm() and picture.image.shape == (32, 32, 3) and picture.image.std() > 10\n"
         "assert (picture.parts == 1).sum() > 50\n"
     )
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[4]
     env = {"DRJIT_LIBLLVM_PATH": str(old), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "OMP_NUM_THREADS": "1"}
     done = subprocess.run([sys.executable, "-c", code], cwd=root, env=env, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
