@@ -223,7 +223,8 @@ class StyleT2I:
         return ws + (torch.tensor(list(steps.values()), device=ws.device)[:, None, None] * units).sum(dim=1)
 
     def _machine(self):
-        return {"device": str(self.model.device), "precision": self.model.precision}
+        threads = torch.get_num_threads()
+        return {"device": str(self.model.device), "threads": threads, "precision": self.model.precision}
 
     @property
     def _batch_size(self):

@@ -88,6 +88,7 @@ class Drawing:
             "seeds": list(self.seeds),
             "images": [{"seed": seed} for seed in self.seeds],
             "device": self.device,
+            "threads": torch.get_num_threads(),
             "model": self.model,
             "versions": versions(),
         }

@@ -229,6 +229,15 @@ def test_another_result_does_not_lie_beside_the_first(folder, tmp_path, argument
     assert names_in(tmp_path) == ["generate.json", "grid.png", "seed0007.png"]
 
 
+def test_a_file_of_the_users_own_is_not_replaced_and_nothing_is_drawn_first(folder, tmp_path, monkeypatch):
+    (tmp_path / "seed0001.png").write_text("a photograph")
+    with monkeypatch.context() as patch:
+        patch.setattr("styleT2I.generation.pipeline.StyleT2I.generate", lambda *_, **__: pytest.fail("too late"))
+        result = generate(folder, tmp_path, "--text", "she is smiling", "--seeds", "0-2")
+    assert_one_line_error(result, "seed0001.png exists and belongs to no result")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["a photograph"]
+
+
 def test_an_edit_does_not_lie_beside_generated_pictures(folder, tmp_path):
     arguments = ["--model", str(folder), "--device", "cpu", "--seeds", "0", "--set", "hat=1", "--outdir", str(tmp_path)]
     assert generate(folder, tmp_path, "--text", "she is smiling", "--seeds", "0-1").exit_code == 0
