@@ -81,8 +81,10 @@ def indexed_folders(
 def _check_same(outdir, record, request):
     request = json.loads(json.dumps(request))  # tuples are lists in a record
     for older, values in _older_records(outdir).items():
-        if older != record or not all(_covers(key, value, values.get(key)) for key, value in request.items()):
+        other = [key for key, value in request.items() if not _covers(key, value, values.get(key))]
+        if older != record or other:
             about = f": {values['text'][:60]!r}" if isinstance(values.get("text"), str) else ""
+            about += f", other {', '.join(other)}" if older == record else ""
             raise OutputError(
                 f"{outdir} holds another result ({older}{about}); choose another folder, or remove it with --overwrite"
             )
