@@ -228,7 +228,8 @@ def _draw(pipeline, prompt, outdir, progress, *, seeds, settings, ncol, explain,
     from styleT2I.torch_utils.result_folder import result_folder
 
     request = _request(pipeline, prompt, seeds, settings)
-    with result_folder(outdir, RECORD, request, overwrite=overwrite) as staging:
+    names = ["grid.png", *(f"seed{seed:04d}.png" for seed in seeds)]
+    with result_folder(outdir, RECORD, request, names=names, overwrite=overwrite) as staging:
         records = []
         for start in range(0, len(seeds), CHUNK):
             result = pipeline.generate(prompt, seeds[start : start + CHUNK], **settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from styleT2I.errors import OutputError
@@ -34,21 +34,22 @@ class ResultFolder:
 
 @contextlib.contextmanager
 def result_folder(
-    outdir: str | Path, record: str, request: Mapping, *, overwrite: bool = False
+    outdir: str | Path, record: str, request: Mapping, *, names: Iterable[str] = (), overwrite: bool = False
 ) -> Iterator[ResultFolder]:
     """Yield a ResultFolder; on a clean exit `outdir` holds its pictures and its record, and no older result's.
 
     request: entries of the record that say what was asked for. The same request again takes its result's place, also of
     more seeds; another result is left alone, and OutputError raised, unless overwrite, which removes exactly its own
-    files. OutputError too where a picture would take the place of a file that no result names. As `staged_folder`
-    otherwise.
+    files. OutputError too where a picture would take the place of a file that no result names; of pictures whose names
+    are known beforehand before the first is drawn. As `staged_folder` otherwise.
     """
     with staged_folder(outdir, record, _remove_older) as staging:
         if not overwrite:
             _check_same(Path(outdir), record, request)
+            _check_strangers(Path(outdir), names)
         yield ResultFolder(staging, record)
         if not overwrite:
-            _check_strangers(staging, Path(outdir))
+            _check_strangers(Path(outdir), (path.name for path in staging.iterdir()))
 
 
 @contextlib.contextmanager
@@ -80,8 +81,10 @@ def indexed_folders(
 def _check_same(outdir, record, request):
     request = json.loads(json.dumps(request))  # tuples are lists in a record
     for older, values in _older_records(outdir).items():
-        if older != record or not all(_covers(key, value, values.get(key)) for key, value in request.items()):
+        other = [key for key, value in request.items() if not _covers(key, value, values.get(key))]
+        if older != record or other:
             about = f": {values['text'][:60]!r}" if isinstance(values.get("text"), str) else ""
+            about += f", other {', '.join(other)}" if older == record else ""
             raise OutputError(
                 f"{outdir} holds another result ({older}{about}); choose another folder, or remove it with --overwrite"
             )
@@ -132,10 +135,10 @@ def _remove_older(outdir):
         (outdir / record).unlink()
 
 
-def _check_strangers(staging, outdir):
+def _check_strangers(outdir, names):
     ours = {name for values in _older_records(outdir).values() for name in _files_of(values)} | set(RECORDS)
-    for path in sorted(staging.iterdir()):
-        if path.name not in ours and (outdir / path.name).exists():
+    for name in sorted(set(names) - ours):
+        if (outdir / name).exists():
             raise OutputError(
-                f"{outdir / path.name} exists and belongs to no result; choose another folder, or add --overwrite"
+                f"{outdir / name} exists and belongs to no result; choose another folder, or add --overwrite"
             )

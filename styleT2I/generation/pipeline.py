@@ -120,8 +120,11 @@ class StyleT2I:
         ws [N, num_ws, w_dim] on the model's device, one Prompt each (they may differ). What is drawn is
         `ws + result.s_adjusted`. A row does not depend on the others. CheckpointError where the model lacks a network.
         """
-        t2d = self.model.network("t2d")
         encoded = {text: self._encode("t2d", text) for text in dict.fromkeys(prompt.text for prompt in prompts)}
+        return self._directions(ws, prompts, encoded, adjustment)
+
+    def _directions(self, ws, prompts, encoded, adjustment):
+        t2d = self.model.network("t2d")
         text_features = torch.cat([encoded[prompt.text] for prompt in prompts])  # [N, text_dim]
         with _exact_convolutions():
             s = rows_alone(t2d, self._batch_size, ws[:, 0], text_features)  # [N, num_ws, w_dim]
@@ -192,7 +195,8 @@ class StyleT2I:
         prompt = self._with_unknown_attributes(prompt, adjustment)
         size = 1 if self.model.device.type == "cpu" else BLOCK
         blocks = [seeds[start : start + size] for start in range(0, len(seeds), size)]
-        parts = [self._draw(prompt, block, truncation_psi, noise_mode, adjustment) for block in blocks]
+        encoded = {prompt.text: self._encode("t2d", prompt.text)}
+        parts = [self._draw(prompt, encoded, block, truncation_psi, noise_mode, adjustment) for block in blocks]
         adjusted = Adjusted.join([part.pop("adjusted") for part in parts])
         drawn = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
         clip_margins = (drawn.pop("clip_before"), drawn.pop("clip_after")) if "clip_before" in drawn else None
@@ -241,7 +245,8 @@ class StyleT2I:
         return ws + (torch.tensor(list(steps.values()), device=ws.device)[:, None, None] * units).sum(dim=1)
 
     def _machine(self):
-        return {"device": str(self.model.device), "precision": self.model.precision}
+        threads = torch.get_num_threads()
+        return {"device": str(self.model.device), "threads": threads, "precision": self.model.precision}
 
     @property
     def _batch_size(self):
@@ -342,17 +347,18 @@ class StyleT2I:
             self._drawn[key] = G.synthesis(ws, noise_mode=noise_mode)
         return self._drawn[key]
 
-    def _draw(self, prompt, seeds, truncation_psi, noise_mode, adjustment):
+    def _draw(self, prompt, encoded, seeds, truncation_psi, noise_mode, adjustment):
         """One block of the flow: "ws" edited, "unedited_u8", "images_u8" and CLIP's margins on the CPU, "adjusted"."""
         self._drawn = {}
         try:
-            return self._draw_block(prompt, seeds, truncation_psi, noise_mode, adjustment)
+            return self._draw_block(prompt, encoded, seeds, truncation_psi, noise_mode, adjustment)
         finally:
             self._drawn = None
 
-    def _draw_block(self, prompt, seeds, truncation_psi, noise_mode, adjustment):
+    def _draw_block(self, prompt, encoded, seeds, truncation_psi, noise_mode, adjustment):
         ws = self.latents(seeds, truncation_psi)
-        adjusted = self.directions(ws, [prompt] * len(seeds), adjustment or AdjustmentConfig("none"))
+        adjustment = adjustment or AdjustmentConfig("none")
+        adjusted = self._directions(ws, [prompt] * len(seeds), encoded, adjustment)
         edited = ws + adjusted.s_adjusted
         drawn = {
             "images_u8": self.images_u8(edited, seeds, noise_mode),

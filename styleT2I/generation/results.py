@@ -89,7 +89,7 @@ class Result(Images):
     ws: torch.Tensor  # [N, num_ws, w_dim], edited, on the CPU
     adjustment: AdjustmentConfig | None  # None: Text-to-Direction alone
     attributes: tuple[AttributeFound, ...]  # those asked for, in the vocabulary's order, then those held
-    settings: dict  # truncation_psi, noise_mode, device
+    settings: dict  # truncation_psi, noise_mode, device, threads, precision
     model: dict  # name and hashes of the components
 
     def to_dict(self) -> dict:

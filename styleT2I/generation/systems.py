@@ -89,6 +89,7 @@ class Drawing(Images):
             "seeds": list(self.seeds),
             "images": [{"seed": seed} for seed in self.seeds],
             "device": self.device,
+            "threads": torch.get_num_threads(),
             "model": self.model,
             "versions": versions(),
         }
@@ -150,14 +151,21 @@ class TextGAN(DrawsSentences):
         kinds = zip(*(encoded[text] for text in texts), strict=True)
         return tuple(torch.cat(rows).to(self.model.device) for rows in kinds)
 
-    @torch.no_grad()
     def sample(self, prompts: Sequence[Prompt], seeds: Sequence[int]) -> torch.Tensor:
         """Images [N, 3, R, R] in [-1, 1] on the CPU, one prompt and one seed a row.
 
         An AttnGAN configured with `legacy_mask` draws all rows as one batch, and they depend on each other.
         """
-        is_one_batch = getattr(self.network.config, "legacy_mask", False)
-        size, run = (len(seeds), in_micro_batches) if is_one_batch else (BATCH_SIZE, rows_alone)
+        if getattr(self.network.config, "legacy_mask", False):
+            return self.sample_together(prompts, seeds, len(seeds))
+        return self._sample(rows_alone, prompts, seeds, BATCH_SIZE)
+
+    def sample_together(self, prompts: Sequence[Prompt], seeds: Sequence[int], size: int = BATCH_SIZE) -> torch.Tensor:
+        """As `sample`, but in batches of `size` rows: for networks that look at a batch as a whole."""
+        return self._sample(in_micro_batches, prompts, seeds, size)
+
+    @torch.no_grad()
+    def _sample(self, run, prompts, seeds, size):
         noise = latents_of_seeds(seeds, self.network.noise_dim).to(self.model.device)
         with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
             features = self.features([prompt.text for prompt in prompts])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import json
 import os
 import re
@@ -33,7 +34,7 @@ _MESSAGE_KEYS = {"error", "errors", "message", "detail", "Message", "Code", "cod
 class Part:
     """What is known of the file that a `.part` is the beginning of; without a validator it cannot be resumed."""
 
-    url: str
+    url: str  # its SHA-256: an address may hold a token
     validator: str | None  # a strong ETag, or Last-Modified
     total: int | None  # bytes
 
@@ -109,7 +110,7 @@ def _attempt(url, part, size, sha256):
         if start == 0 or start != total:
             _check_space(part, total, start)
             if start == 0:
-                note = Part(url, _validator(response), total)
+                note = Part(_mark(url), _validator(response), total)
                 write_json_atomic(_note(part), asdict(note))
             _receive(response, part, start, total, size)
     reached = part.stat().st_size if part.exists() else 0
@@ -206,8 +207,12 @@ def _read_note(part, url):
         note = Part(**json.loads(_note(part).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
-    is_usable = note.url == url and note.validator and part.is_file()
+    is_usable = note.url == _mark(url) and note.validator and part.is_file()
     return note if is_usable and (note.total is None or part.stat().st_size <= note.total) else None
+
+
+def _mark(url):
+    return hashlib.sha256(url.encode("utf-8")).hexdigest()
 
 
 def _discard(part):

@@ -222,21 +222,31 @@ def test_the_same_command_twice_gives_the_same_files(folder, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    "arguments, other",
     [
-        ["--text", "she is smiling", "--seeds", "0-2"],
-        ["--text", "he is wearing lipstick", "--seeds", "3-5"],
-        ["--text", "he is wearing lipstick", "--seeds", "0-2", "--trunc", "0.5"],
-        ["--text", "he is wearing lipstick", "--seeds", "0-2", "--no-adjust"],
+        (["--text", "she is smiling", "--seeds", "0-2"], "text"),
+        (["--text", "he is wearing lipstick", "--seeds", "3-5"], "seeds"),
+        (["--text", "he is wearing lipstick", "--seeds", "0-2", "--trunc", "0.5"], "truncation_psi"),
+        (["--text", "he is wearing lipstick", "--seeds", "0-2", "--no-adjust"], "adjustment_asked"),
     ],
 )
-def test_another_result_does_not_lie_beside_the_first(folder, tmp_path, arguments):
+def test_another_result_does_not_lie_beside_the_first(folder, tmp_path, arguments, other):
     assert generate(folder, tmp_path, "--text", "he is wearing lipstick", "--seeds", "0-2").exit_code == 0
     before = (tmp_path / "generate.json").read_bytes()
-    assert_one_line_error(generate(folder, tmp_path, *arguments), "holds another result", "'he is wearing lipstick'")
+    named = f"(generate.json: 'he is wearing lipstick', other {other})"
+    assert_one_line_error(generate(folder, tmp_path, *arguments), "holds another result", named)
     assert (tmp_path / "generate.json").read_bytes() == before
     assert generate(folder, tmp_path, *arguments, "--overwrite", "--seeds", "7").exit_code == 0
     assert names_in(tmp_path) == ["generate.json", "grid.png", "seed0007.png"]
+
+
+def test_a_file_of_the_users_own_is_not_replaced_and_nothing_is_drawn_first(folder, tmp_path, monkeypatch):
+    (tmp_path / "seed0001.png").write_text("a photograph")
+    with monkeypatch.context() as patch:
+        patch.setattr("styleT2I.generation.pipeline.StyleT2I.generate", lambda *_, **__: pytest.fail("too late"))
+        result = generate(folder, tmp_path, "--text", "she is smiling", "--seeds", "0-2")
+    assert_one_line_error(result, "seed0001.png exists and belongs to no result")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["a photograph"]
 
 
 def test_an_edit_does_not_lie_beside_generated_pictures(folder, tmp_path):

@@ -127,6 +127,7 @@ def test_a_change_that_the_server_hides_is_caught_by_the_hash(server, tmp_path):
 def test_a_part_whose_last_byte_had_come_needs_no_more_bytes(server, tmp_path):
     server.answers["/ffhq.pkl"].faults = ["cut"] + ["reset"] * 3
     error_of(server, tmp_path)
+    assert "ffhq.pkl" not in (tmp_path / "cache/ffhq.pkl.part.json").read_text()  # nor a token of the address
     (tmp_path / "cache/ffhq.pkl.part").write_bytes(BODY)
     assert fetch(server, tmp_path, sha256=SHA256).read_bytes() == BODY
 
@@ -134,7 +135,7 @@ def test_a_part_whose_last_byte_had_come_needs_no_more_bytes(server, tmp_path):
 def test_a_part_of_another_address_is_not_used(server, tmp_path):
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache/ffhq.pkl.part").write_bytes(b"other")
-    note = {"url": "https://elsewhere/ffhq.pkl", "validator": '"1"', "total": len(BODY)}
+    note = {"url": hashlib.sha256(b"https://elsewhere/ffhq.pkl").hexdigest(), "validator": '"1"', "total": len(BODY)}
     (tmp_path / "cache/ffhq.pkl.part.json").write_text(json.dumps(note))
     assert fetch(server, tmp_path).read_bytes() == BODY
     assert ranges(server) == [None]

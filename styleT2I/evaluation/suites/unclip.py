@@ -13,6 +13,7 @@ from styleT2I.config import override
 from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge
 from styleT2I.evaluation.suites.compositions.cells import composition_cells
 from styleT2I.generation.model import Model
+from styleT2I.generation.unclip_edits import ImageEdits, Latent
 from styleT2I.generation.unclip_system import PRIORS, UnclipSettings, UnclipSystem
 from styleT2I.metrics.attributes import encode_requests, success, verdicts
 from styleT2I.metrics.linear_probe import LinearProbe, fit_linear_probe, variance_explained
@@ -21,7 +22,6 @@ from styleT2I.torch_utils.images import from_uint8, to_uint8
 from styleT2I.torch_utils.seeding import generator
 from styleT2I.training.unclip.data import EmbeddedData
 from styleT2I.training.unclip.prior_evaluation import BATCH_SIZE, EmbeddingEvaluation
-from styleT2I.generation.unclip_edits import ImageEdits, Latent
 
 PROBE_DATA = "minifaces:balanced/train:4000"  # whose labels and embeddings the linear reading is fitted to
 NUM_LATENTS = 32  # seeds of a composition

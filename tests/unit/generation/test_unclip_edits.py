@@ -6,9 +6,9 @@ from torch.nn import functional as F
 
 from styleT2I.errors import CheckpointError, ConfigError
 from styleT2I.generation.systems import open_text_gan
+from styleT2I.generation.unclip_edits import ImageEdits, Latent
 from styleT2I.generation.unclip_system import UnclipSettings
 from styleT2I.torch_utils.seeding import SeedNoise
-from styleT2I.generation.unclip_edits import ImageEdits, Latent
 from tests.tiny_systems import write_system, write_unclip
 
 

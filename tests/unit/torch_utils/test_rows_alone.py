@@ -92,6 +92,28 @@ def test_what_the_record_says_of_a_seed_is_the_same_too(w_dim, z_dim, hidden_dim
         assert pipeline.generate(SENTENCES[1], seeds=[seed]).to_dict()["images"] == [together[seed]]
 
 
+def test_many_seeds_need_no_more_texts_encoded_than_one(monkeypatch):
+    pipeline, encoded = nasty_pipeline(), []
+    encode = pipeline._encode
+    monkeypatch.setattr(pipeline, "_encode", lambda role, text: encoded.append((role, text)) or encode(role, text))
+    pipeline.generate(SENTENCES[1], seeds=[0])
+    num = len(encoded)
+    pipeline.generate(SENTENCES[1], seeds=range(5))
+    assert encoded[num:] == [("t2d", SENTENCES[1])] and len(set(encoded)) == num
+
+
+def test_a_face_that_was_looked_at_is_not_drawn_a_second_time(monkeypatch):
+    pipeline, drawn = nasty_pipeline(), []
+    G = pipeline.model.network("generator")
+    synthesis = G.synthesis.forward
+    monkeypatch.setattr(
+        G.synthesis, "forward", lambda ws, *args, **kwargs: drawn.append(ws) or synthesis(ws, *args, **kwargs)
+    )
+    result = pipeline.generate(SENTENCES[1], seeds=range(4))
+    assert len({ws.numpy().tobytes() for ws in drawn}) == len(drawn)
+    assert torch.equal(result.images_u8, pipeline.images_u8(result.ws, range(4)))
+
+
 def test_a_direction_does_not_depend_on_what_else_is_asked_for():
     pipeline = nasty_pipeline()
     w, names = pipeline.latents(range(5))[:, 0], pipeline.model.vocabulary.names

@@ -11,7 +11,7 @@ from styleT2I.torch_utils.stats import RunLog, read_stats
 from styleT2I.training.interval import Interval
 from tests.toy_training import ToyTask, toy_run
 
-SLOW = 0.2  # seconds
+SLOW = 0.3  # seconds
 
 
 class SlowTask(ToyTask):
@@ -35,8 +35,8 @@ def test_the_time_of_a_step_is_that_of_the_step_alone(tmp_path):
     records = read_stats(tmp_path / "stats.jsonl")
     assert [record["step"] for record in records] == [2, 4, 6]
     for record in records:
-        assert 0 < record["sec_per_step"] < SLOW / 2
-        assert SLOW <= record["sec_evaluation"] < 3 * SLOW
+        assert 0 < record["sec_per_step"] < SLOW
+        assert record["sec_evaluation"] >= SLOW
     assert "sec_checkpoint" not in records[0]  # it comes after the line, and counts for the next
     assert all(record[name] >= SLOW for record in records[1:] for name in ("sec_checkpoint", "sec_snapshot"))
 

@@ -123,7 +123,7 @@ def untrained_gan(gan, sentences: Sequence[str]):
             norm.train()
             norm.momentum = None  # the mean of all that it meets
         sentences = (list(sentences) * _NUM_SETTLING)[:_NUM_SETTLING]
-        twin.sample([twin.understand(text) for text in sentences], range(len(sentences)))
+        twin.sample_together([twin.understand(text) for text in sentences], range(len(sentences)))
         twin.network.eval()
     return twin
 
