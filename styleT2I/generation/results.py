@@ -12,9 +12,10 @@ import styleT2I
 from styleT2I.attributes.prompt import Prompt
 from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.generation.adjustment import Adjusted, AdjustmentConfig
-from styleT2I.torch_utils.files import write_json_atomic
 from styleT2I.torch_utils.images import make_grid_u8, save_png
-from styleT2I.torch_utils.staging import staged_folder
+from styleT2I.torch_utils.result_folder import result_folder
+
+_REQUEST = ("text", "strengths", "seeds", "truncation_psi", "noise_mode", "adjustment")  # what a result answers
 
 GRID_FACE_SIZE = 192  # pixels a face should take in a grid, so that 64 px pictures can be read
 
@@ -38,13 +39,19 @@ class Images:
             return [f"{row:04d}" for row in range(len(self.images_u8))]
         return [f"seed{seed:04d}" for seed in self.seeds]
 
-    def save(self, folder: str | Path) -> Path:
-        """Write a PNG an image, grid.png and what `to_dict` returns, all or none; the folder, or OutputError."""
-        with staged_folder(folder) as staging:
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
+        """Write a PNG per image, grid.png and what `to_dict` returns, all or none; the folder, or OutputError.
+
+        A folder that holds another result is refused unless overwrite, which removes that one's own files.
+        """
+        record = self.to_dict()
+        request = {key: record[key] for key in _REQUEST if key in record}
+        names = ["grid.png", *(f"{name}.png" for name in self.names)]
+        with result_folder(folder, self.record, request, names=names, overwrite=overwrite) as staging:
             for name, image in zip(self.names, self.images_u8, strict=True):
                 save_png(staging / f"{name}.png", image)
             save_png(staging / "grid.png", self.grid_u8())
-            write_json_atomic(staging / self.record, self.to_dict())
+            staging.write_record(record)
         return Path(folder)
 
     def __repr__(self) -> str:

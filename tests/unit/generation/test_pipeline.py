@@ -8,8 +8,12 @@ import torch
 
 from styleT2I import StyleT2I
 from styleT2I.attributes.vocabulary import load_vocabulary
+<<<<<<< ours
 from styleT2I.errors import CheckpointError, ConfigError, PromptError
 from styleT2I.generation.adjustment import METHODS, AdjustmentConfig
+=======
+from styleT2I.errors import CheckpointError, ConfigError, OutputError, PromptError
+>>>>>>> theirs
 from styleT2I.torch_utils.images import encode_png
 from styleT2I.torch_utils.seeding import latents_of_seeds
 from tests.tiny_model import tiny_a2d, tiny_clip, tiny_generator, tiny_judge, tiny_t2d, write_tiny, write_tiny_model
@@ -333,6 +337,11 @@ def test_a_result_is_handed_out_as_pil_and_saved_as_the_command_saves_it(pipelin
     names = ["generate.json", "grid.png", "seed0003.png", "seed0007.png"]
     assert sorted(path.name for path in folder.iterdir()) == names
     assert (folder / "seed0007.png").read_bytes() == png_of(result, 7)
-    assert json.loads((folder / "generate.json").read_text()) == result.to_dict()
+    assert json.loads((folder / "generate.json").read_text()) == {**result.to_dict(), "files": names[1:]}
+    other = pipeline.generate(TEXT, [4])
+    with pytest.raises(OutputError, match="holds another result"):
+        other.save(folder)
+    assert result.save(folder) == folder == other.save(folder, overwrite=True)
+    assert sorted(path.name for path in folder.iterdir()) == ["generate.json", "grid.png", "seed0004.png"]
     edited = pipeline.edit(result.ws, {"hat": 1}).save(tmp_path / "edited")
     assert sorted(path.name for path in edited.iterdir()) == ["0000.png", "0001.png", "edit.json", "grid.png"]
