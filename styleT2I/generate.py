@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -22,7 +23,8 @@ from styleT2I.cli import (
 from styleT2I.errors import PromptError
 from styleT2I.torch_utils.words import counted
 
-CHUNK = 64  # seeds drawn before their PNG are written, which bounds the memory; the grid shows the first chunk
+CHUNK = 64  # seeds drawn before their PNG are written, which bounds the memory; the grid shows as many
+SLOW_CHUNK, LARGE = 8, 128  # the same of images of more pixels a side than LARGE, so that progress is seen
 
 
 @command(renamed={"--grid": "--columns", "--captions": "--dictionary"})
@@ -172,22 +174,39 @@ def _draw(pipeline, prompt, seeds, settings, ncol, explain, outdir, progress) ->
     from styleT2I.torch_utils.staging import staged_folder
 
     with staged_folder(outdir) as staging:
-        records = []
-        for start in range(0, len(seeds), CHUNK):
-            result = pipeline.generate(prompt, seeds[start : start + CHUNK], **settings)
+        records, shown = [], []
+        chunk = CHUNK if _resolution(pipeline) <= LARGE else SLOW_CHUNK
+        for start in range(0, len(seeds), chunk):
+            result = pipeline.generate(prompt, seeds[start : start + chunk], **settings)
             for name, image in zip(result.names, result.images_u8, strict=True):
                 save_png(staging / f"{name}.png", image)
-            if start == 0:
-                save_png(staging / "grid.png", result.grid_u8(ncol))
+            if start < CHUNK:
+                shown.append(result)
             if start == 0 and explain:
                 save_png(staging / "explain.png", _explanation_u8(pipeline, result))
             records.append(result.to_dict())
             progress.update(len(result.seeds))
+        save_png(staging / "grid.png", _grid_u8(shown, ncol))
         images = [image for record in records for image in record["images"]]
         write_json_atomic(
             staging / "generate.json",
             {**records[0], "seeds": list(seeds), "images": images, "command": _command_line()},
         )
+
+
+def _resolution(pipeline):
+    model = pipeline.model
+    return model.network("generator").resolution if model.has("generator") else pipeline.resolution
+
+
+def _grid_u8(results, ncol):
+    """The grid of several results' images, as if they were one."""
+    import torch
+
+    names = [name for name in ("images_u8", "unedited_u8") if hasattr(results[0], name)]
+    joined = {name: torch.cat([getattr(result, name) for result in results]) for name in names}
+    seeds = tuple(seed for result in results for seed in result.seeds)
+    return replace(results[0], seeds=seeds, **joined).grid_u8(ncol)
 
 
 def _explanation_u8(pipeline, result):

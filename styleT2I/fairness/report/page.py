@@ -17,7 +17,7 @@ from styleT2I.fairness.report import compositions as cells
 from styleT2I.fairness.report.contact_sheets import read_sheets
 from styleT2I.fairness.report.csv_tables import csv_files
 from styleT2I.fairness.report.markup import document, tag
-from styleT2I.fairness.report_page import sheets_of_page
+from styleT2I.fairness.report_kept_sheets import sheets_of_page
 from styleT2I.torch_utils.files import write_json_atomic, write_text_atomic
 from styleT2I.torch_utils.staging import staged_folder
 
