@@ -50,7 +50,7 @@ def read_embeddings(path: str | Path) -> Embeddings:
     if isinstance(held, torch.Tensor):
         held = list(held)
     if not isinstance(held, (list, tuple)) or not held or not all(isinstance(one, torch.Tensor) for one in held):
-        raise CheckpointError(f"{path}: no sentence features: a list of arrays, or one array, is expected; {AGAIN}")
+        raise CheckpointError(f"{path}: not sentence features: a list of arrays, or one array, is expected; {AGAIN}")
     values = tuple(one.float() if one.ndim == 2 else one.float().unsqueeze(0) for one in held)
     if any(one.ndim != 2 or not one.numel() or one.shape[1] != values[0].shape[1] for one in values):
         raise CheckpointError(f"{path}: its features are not of one width; {AGAIN}")
@@ -71,4 +71,4 @@ def _read_numpy(path):
     except KeyError as error:
         raise CheckpointError(f"{path}: lacks the array 'embeddings'; save them under that name") from error
     except (ValueError, OSError, EOFError, TypeError) as error:
-        raise CheckpointError(f"{path}: no array of numbers, or damaged; {AGAIN}") from error
+        raise CheckpointError(f"{path}: not an array of numbers, or damaged; {AGAIN}") from error
