@@ -148,7 +148,7 @@ class TextGAN:
 
     def generate(self, text: str | Prompt, seeds: Iterable[int] = range(8), *, strict: bool = False) -> Drawing:
         """Draw the sentence, one picture a seed; PromptError, CheckpointError."""
-        prompt, seeds = prompt_of(self, text, strict), tuple(seeds)
+        prompt, seeds = prompt_of(self, text, strict, stacklevel=3), tuple(seeds)
         if not seeds:
             raise ConfigError("no seeds given; pass for example seeds=range(8)")
         images_u8 = to_uint8(self.sample([prompt] * len(seeds), seeds))
