@@ -1,7 +1,7 @@
 """Draw faces from a sentence: `python -m styleT2I.generate --text "he is wearing lipstick" --outdir out`."""
 
 import contextlib
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, is_dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -26,7 +26,8 @@ from styleT2I.torch_utils.words import counted
 
 RECORD = "generate.json"
 UNCLIP_OPTIONS = ("prior", "best_of", "prior_guidance", "guidance", "steps", "eta")
-CHUNK = 64  # seeds drawn before their PNG are written, which bounds the memory; the grid shows the first chunk
+CHUNK = 64  # seeds drawn before their PNG are written, which bounds the memory; the grid shows as many
+SLOW_CHUNK, LARGE = 8, 128  # the same of images of more pixels a side than LARGE, so that progress is seen
 
 
 @command(renamed={"--grid": "--columns", "--captions": "--dictionary"})
@@ -230,19 +231,36 @@ def _draw(pipeline, prompt, outdir, progress, *, seeds, settings, ncol, explain,
     request = _request(pipeline, prompt, seeds, settings)
     names = ["grid.png", *(f"seed{seed:04d}.png" for seed in seeds)]
     with result_folder(outdir, RECORD, request, names=names, overwrite=overwrite) as staging:
-        records = []
-        for start in range(0, len(seeds), CHUNK):
-            result = pipeline.generate(prompt, seeds[start : start + CHUNK], **settings)
+        records, shown = [], []
+        chunk = CHUNK if _resolution(pipeline) <= LARGE else SLOW_CHUNK
+        for start in range(0, len(seeds), chunk):
+            result = pipeline.generate(prompt, seeds[start : start + chunk], **settings)
             for name, image in zip(result.names, result.images_u8, strict=True):
                 save_png(staging / f"{name}.png", image)
-            if start == 0:
-                save_png(staging / "grid.png", result.grid_u8(ncol))
+            if start < CHUNK:
+                shown.append(result)
             if start == 0 and explain:
                 save_png(staging / "explain.png", _explanation_u8(pipeline, result))
             records.append(result.to_dict())
             progress.update(len(result.seeds))
+        save_png(staging / "grid.png", _grid_u8(shown, ncol))
         images = [image for record in records for image in record["images"]]
         staging.write_record({**records[0], **request, "images": images, "command": recorded_command("generate")})
+
+
+def _resolution(pipeline):
+    model = pipeline.model
+    return model.network("generator").resolution if model.has("generator") else pipeline.resolution
+
+
+def _grid_u8(results, ncol):
+    """The grid of several results' images, as if they were one."""
+    import torch
+
+    names = [name for name in ("images_u8", "unedited_u8") if hasattr(results[0], name)]
+    joined = {name: torch.cat([getattr(result, name) for result in results]) for name in names}
+    seeds = tuple(seed for result in results for seed in result.seeds)
+    return replace(results[0], seeds=seeds, **joined).grid_u8(ncol)
 
 
 def _explanation_u8(pipeline, result):

@@ -91,7 +91,7 @@ def read_manifest(path: Path, keys: tuple[str, ...]) -> dict:
     manifest = read_json(path, CheckpointError, kind=object)
     for key in ("format_version", *keys):
         if not isinstance(manifest, dict) or key not in manifest:
-            raise CheckpointError(f"{path}: no manifest, it lacks {key!r}; name the .json beside the weights")
+            raise CheckpointError(f"{path}: not a manifest, it lacks {key!r}; name the .json beside the weights")
     return manifest
 
 

@@ -53,7 +53,7 @@ def _read(path):
     if isinstance(held, torch.Tensor):
         held = list(held)
     if not isinstance(held, (list, tuple)) or not held or not all(isinstance(one, torch.Tensor) for one in held):
-        raise CheckpointError(f"{path}: no sentence features: a list of arrays, or one array, is expected; {AGAIN}")
+        raise CheckpointError(f"{path}: not sentence features: a list of arrays, or one array, is expected; {AGAIN}")
     values = tuple(one.float() if one.ndim == 2 else one.float().unsqueeze(0) for one in held)
     if any(one.ndim != 2 or not one.numel() or one.shape[1] != values[0].shape[1] for one in values):
         raise CheckpointError(f"{path}: its features are not of one width; {AGAIN}")

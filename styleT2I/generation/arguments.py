@@ -13,7 +13,7 @@ MAX_PSI = 2.0
 NOISE_MODES = ("const", "random", "none")
 
 
-def prompt_of(system, text: str | Prompt, strict: bool) -> Prompt:
+def prompt_of(system, text: str | Prompt, strict: bool, stacklevel: int = 4) -> Prompt:
     """The sentence as a system understands it; what is doubtful in a text is a warning at the user's line.
 
     A Prompt is taken as it is: whoever made it has its warnings. PromptError as `system.understand`.
@@ -22,7 +22,7 @@ def prompt_of(system, text: str | Prompt, strict: bool) -> Prompt:
         return text
     prompt = system.understand(text, strict=strict)
     for line in prompt.warnings:
-        warnings.warn(line, stacklevel=4)
+        warnings.warn(line, stacklevel=stacklevel)
     return prompt
 
 

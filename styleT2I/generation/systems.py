@@ -111,7 +111,7 @@ class DrawsSentences:
 
     def generate(self, text: str | Prompt, seeds: Iterable[int] = range(8), *, strict: bool = False) -> Drawing:
         """Draw the sentence, one picture a seed; PromptError, CheckpointError."""
-        prompt, seeds = prompt_of(self, text, strict), checked_seeds(seeds)
+        prompt, seeds = prompt_of(self, text, strict, stacklevel=3), checked_seeds(seeds)
         images_u8 = to_uint8(self.sample([prompt] * len(seeds), seeds))
         return Drawing(prompt, seeds, images_u8, str(self.model.device), self.describe())
 

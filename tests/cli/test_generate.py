@@ -49,6 +49,17 @@ def test_the_record_of_many_seeds_has_an_entry_a_picture(folder, tmp_path):
     assert steps <= {0.0, 3.0}
 
 
+def test_large_images_are_drawn_a_few_at_a_time_to_the_same_files(folder, tmp_path, monkeypatch):
+    text = ("--text", "he is wearing lipstick", "--seeds", "0-9", "--adjust-method", "paper")
+    assert generate(folder, tmp_path / "many", *text).exit_code == 0
+    monkeypatch.setattr("styleT2I.generate.LARGE", 8)
+    assert generate(folder, tmp_path / "few", *text).exit_code == 0
+    for path in (tmp_path / "many").glob("*.png"):
+        assert (tmp_path / "few" / path.name).read_bytes() == path.read_bytes()
+    records = [json.loads((tmp_path / name / "generate.json").read_text()) for name in ("many", "few")]
+    assert records[0]["images"] == records[1]["images"]
+
+
 def test_no_adjust_is_text_to_direction_alone(folder, tmp_path):
     text = ("--text", "he is wearing lipstick", "--seeds", "0-3")
     assert generate(folder, tmp_path / "off", *text, "--no-adjust").exit_code == 0

@@ -79,7 +79,7 @@ def read_damsm_text(content: Content, which: str) -> Reading:
             "is a text encoder with a GRU (RNN_TYPE of AttnGAN's code), which is not supported; use one with an LSTM"
         )
     if gates != 4 * hidden_dim:
-        raise CheckpointError(f"its recurrent layer is no LSTM: {gates} rows for {hidden_dim} units; {AGAIN}")
+        raise CheckpointError(f"its recurrent layer is not an LSTM: {gates} rows for {hidden_dim} units; {AGAIN}")
     config = {"num_rows": num_rows, "embedding_dim": embedding_dim, "text_dim": 2 * hidden_dim}
     path = find_dictionary(content.path)
     notes = [
@@ -143,7 +143,7 @@ def read_dictionary(path: Path) -> list[str]:
 def with_dictionary(encoder: Component, path: Path) -> Component:
     """A text encoder with the words of a captions.pickle; CheckpointError where they are not its own."""
     if encoder.kind != "damsm-text":
-        raise CheckpointError(f"{encoder.path}: is a {encoder.kind!r}, no text encoder of DAMSM's; it has no words")
+        raise CheckpointError(f"{encoder.path}: is a {encoder.kind!r}, not a text encoder of DAMSM's; it has no words")
     words, num_rows = read_dictionary(path), len(encoder.state_dict["embedding.weight"])
     if len(words) != num_rows:
         raise CheckpointError(

@@ -86,7 +86,7 @@ def _settings(path):
         activations = {tower.get("hidden_act", "quick_gelu") for tower in towers.values()}
         eps = {tower.get("layer_norm_eps", 1e-5) for tower in towers.values()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise CheckpointError(f"{path}: no configuration of transformers' (model_type); fetch it again") from error
+        raise CheckpointError(f"{path}: not a configuration of transformers' (model_type); fetch it again") from error
     if kind != "clip" or len(activations) > 1 or not activations <= {"quick_gelu", "gelu"} or eps != {1e-5}:
         raise CheckpointError(
             f"is described by {path} as a {kind!r} with {', '.join(map(str, sorted(activations)))}; of transformers' "

@@ -93,7 +93,7 @@ def _read_sidecar(path):
             return sidecar
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass
-    raise CheckpointError(f"{path}: no configuration of open_clip's (model_cfg with its towers); fetch it again")
+    raise CheckpointError(f"{path}: not a configuration of open_clip's (model_cfg with its towers); fetch it again")
 
 
 _MODEL_KEYS = {"embed_dim": int, "vision_cfg": dict, "text_cfg": dict}

@@ -87,7 +87,7 @@ def _collect(module, path, modules, tensors):
         raise CheckpointError(f"damaged: the module {path or 'at the top'!r} has no parameters; fetch it again")
     modules[path] = state
     if len(modules) > MAX_MODULES:
-        raise CheckpointError(f"has over {MAX_MODULES} modules; it is no StyleGAN2, use another checkpoint")
+        raise CheckpointError(f"has over {MAX_MODULES} modules; it is not a StyleGAN2, use another checkpoint")
     prefix = f"{path}." if path else ""
     for name, tensor in {**state["_parameters"], **state["_buffers"]}.items():
         if tensor is not None:
@@ -96,7 +96,7 @@ def _collect(module, path, modules, tensors):
         if isinstance(child, Record) and child.name == PERSISTENT:
             _collect(child, prefix + name, modules, tensors)
         elif child is not None:
-            raise CheckpointError(f"the module {prefix + name!r} is none of StyleGAN2's; use another checkpoint")
+            raise CheckpointError(f"the module {prefix + name!r} is not one of StyleGAN2's; use another checkpoint")
 
 
 def _state(tensors):

@@ -195,7 +195,7 @@ def _path(*parts):
 
 def _device(kind, index=0):
     if kind not in ("cpu", "cuda", "mps", "meta") or not isinstance(index, int):
-        raise CheckpointError(f"damaged: a device that there is not; {AGAIN}")
+        raise CheckpointError(f"damaged: a device that does not exist; {AGAIN}")
     return kind if kind in ("cpu", "meta") else f"{kind}:{index}"
 
 

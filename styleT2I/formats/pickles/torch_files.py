@@ -112,7 +112,7 @@ def _read_archive(blob):
     entries = read_zip(blob)
     roots = [name.removesuffix("data.pkl") for name in entries if name.endswith("/data.pkl") and name.count("/") == 1]
     if len(roots) != 1:
-        raise CheckpointError(f"{blob.where}: a zip archive, but none of torch's (no data.pkl in it); unpack it first")
+        raise CheckpointError(f"{blob.where}: a zip archive, but not torch's (no data.pkl in it); unpack it first")
     root = roots[0]
     for entry in entries.values():  # a storage's when it is read; packed source text never is
         if not (entry.is_packed or entry.name.startswith(f"{root}data/")):

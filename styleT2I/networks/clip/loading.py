@@ -53,12 +53,12 @@ def clip_of_object(source) -> CLIP:
     if isinstance(source, CLIP):
         return source
     if isinstance(source, types.ModuleType):
-        raise CheckpointError(f"a module is no CLIP; pass what it loads, or a file of weights{_about_package()}")
+        raise CheckpointError(f"this module is not a CLIP; pass what it loads, or a file of weights{_about_package()}")
     if isinstance(source, (tuple, list)) and source and isinstance(source[0], torch.nn.Module):
         source = source[0]
     state = unwrap(source.state_dict())[0] if isinstance(source, torch.nn.Module) else {}
     if not has_clip_names(state):
-        raise CheckpointError(f"a {type(source).__name__} is no CLIP; pass a model of OpenAI's clip or of open_clip")
+        raise CheckpointError(f"a {type(source).__name__} is not a CLIP; pass a model of OpenAI's clip or of open_clip")
     model = clip_model(state)
     _take_heads(model, source)
     config = {

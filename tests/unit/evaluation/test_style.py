@@ -123,6 +123,8 @@ def test_the_command_draws_a_row_a_picture_and_a_column_a_sentence(folder, tmp_p
     assert load_image(tmp_path / "out/grid.png").shape == (3, 48 + 2 * 130 + 2, 4 * 132)
     first, again = (load_image(tmp_path / f"out/image{row}_text0.png") for row in range(2))
     assert torch.equal(first, again) and first.shape == (3, SIZE, SIZE)
+    out = tmp_path / "out"
+    assert result.stdout == f"6 images and grid.png in {out}; next: look at {out}/grid.png\n"
 
 
 def test_without_pictures_the_models_own_give_the_style(folder, tmp_path):

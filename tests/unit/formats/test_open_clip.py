@@ -170,7 +170,7 @@ def test_a_clip_of_transformers_without_its_configuration_is_taken_as_openais(tm
     [
         ({"model_type": "siglip"}, "", "as a 'siglip'"),
         ({"model_type": "clip", "text_config": {"hidden_act": "relu"}}, "", "relu"),
-        ([1], "", "config.json: no configuration"),
+        ([1], "", "config.json: not a configuration"),
         ({"model_type": "clip"}, "vision", "one tower of a CLIP"),
         ({"model_type": "clip"}, "k_proj.bias", "a part of the attention"),
     ],
