@@ -1,5 +1,6 @@
 """What every command shares: one-line errors, exit status 2, `--debug`, seed ranges, common options."""
 
+import contextlib
 import functools
 import re
 import sys
@@ -98,7 +99,8 @@ def command(name=None):
         @functools.wraps(function)
         def call(*args, debug, offline=False, **kwargs):
             given = {option.name: kwargs[option.name] for option in options if kwargs[option.name] is not None}
-            function(*args, **(kwargs | _local_paths(given, offline or None)))
+            with _offline_hub(offline, kwargs.values()):
+                function(*args, **(kwargs | _local_paths(given, offline or None)))
 
         for option in options:
             option.metavar = "SOURCE"
@@ -117,6 +119,15 @@ def group(function):
     """Make a function, whose docstring is the help text, a group; its commands are added with `add_command`."""
     settings = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
     return click.group(cls=_Group, context_settings=settings)(function)
+
+
+def _offline_hub(offline, values):
+    """With --offline, no request for what a command itself opens on the Hub, as a face parser of transformers."""
+    if not (offline and any(isinstance(value, str) and value.startswith("hf://") for value in values)):
+        return contextlib.nullcontext()
+    from styleT2I.sources.hub import silent_hub
+
+    return silent_hub()
 
 
 def _local_paths(given, offline):
