@@ -87,3 +87,10 @@ def test_a_bad_file_is_named(tmp_path, name, text, message):
     with pytest.raises(ConfigError, match=message) as caught:
         load_config(Outer, tmp_path / name)
     assert "\n" not in str(caught.value)
+
+
+def test_a_word_without_end_is_shortened_in_every_message():
+    line = str(ConfigError(f"plan.yaml: unknown key {'x' * 5000!r}; did you mean 'num'?"))
+    assert len(line) < 500 and line.startswith("plan.yaml: unknown key 'xxx") and line.endswith("; did you mean 'num'?")
+    path = f"/{'a' * 250}/{'b' * 250}: cannot be read"
+    assert str(ConfigError(path)) == path
