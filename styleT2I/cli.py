@@ -1,5 +1,6 @@
 """What every command shares: one-line errors, exit status 2, `--debug`, old spellings, seeds, common options."""
 
+import contextlib
 import functools
 import re
 import shlex
@@ -151,7 +152,8 @@ def command(name=None, *, renamed=None, preset_defaults=None, has_offline=False)
         @functools.wraps(function)
         def call(*args, debug, offline=False, **kwargs):
             given = {option.name: kwargs[option.name] for option in options if kwargs[option.name] is not None}
-            function(*args, **(kwargs | _local_paths(given, offline or None)))
+            with _offline_hub(offline, kwargs.values()):
+                function(*args, **(kwargs | _local_paths(given, offline or None)))
 
         for option in options:
             option.metavar = "SOURCE"
@@ -212,6 +214,15 @@ def done(what: str, then: str | None = None, *command) -> None:
 def trained(component, *command) -> None:
     """Print a training's last line: the component that it wrote, and the command that takes it."""
     done(f"trained: {component}", None, "python", "-m", *command)
+
+
+def _offline_hub(offline, values):
+    """With --offline, no request for what a command itself opens on the Hub, as a face parser of transformers."""
+    if not (offline and any(isinstance(value, str) and value.startswith("hf://") for value in values)):
+        return contextlib.nullcontext()
+    from styleT2I.sources.hub import silent_hub
+
+    return silent_hub()
 
 
 def _local_paths(given, offline):

@@ -207,7 +207,10 @@ def _convert_tuple(args, value, where):
 
 def _convert_scalar(hint, value, where):
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError as error:
+            raise ConfigError(f"{where} is a number of {value.bit_length()} bits; give a smaller one") from error
     if hint is Path and isinstance(value, str):
         return Path(value)
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):

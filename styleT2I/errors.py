@@ -1,10 +1,16 @@
 """Errors a user can cause and mend: one line that says what, where and the remedy."""
 
 import contextlib
+import re
+
+_LONG_WORD = re.compile(r"(\S{300})\S{300,}(\S{60})")
 
 
 class StyleT2IError(Exception):
-    """Base of every error that commands print as one line with exit status 2."""
+    """Base of every error that commands print as one line with exit status 2; of a word without end it has the ends."""
+
+    def __init__(self, message: str = ""):
+        super().__init__(_LONG_WORD.sub(r"\1...\2", str(message)))
 
 
 class ConfigError(StyleT2IError):

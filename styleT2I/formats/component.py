@@ -7,7 +7,7 @@ import torch
 
 import styleT2I
 from styleT2I.config import MAX_TEXT, read_json
-from styleT2I.errors import CheckpointError
+from styleT2I.errors import CheckpointError, guarded
 from styleT2I.formats.seal import check_seal, sealed
 from styleT2I.formats.weights import AGAIN, check_file, check_finite, read_safetensors
 from styleT2I.torch_utils.files import save_safetensors_atomic, sha256_file, write_json_atomic
@@ -63,11 +63,18 @@ def read_component(path) -> Component:
 
     Raises CheckpointError when a file is missing, damaged, changed since it was written, or holds NaN or infinity.
     """
-    path = manifest_path(Path(path))
+    with guarded(path, f"damaged, its manifest says what no manifest does; {AGAIN}"):
+        return _read(manifest_path(Path(path)))
+
+
+def _read(path):
     manifest = read_manifest(path, ("kind", "config", "files"))
     if manifest["format_version"] != FORMAT_VERSION:
         raise CheckpointError(f"{path}: format version {manifest['format_version']} is unknown; update styleT2I")
     info, step = manifest.get("info") or {}, manifest.get("step")
+    for key in ("kind", "config", "files"):
+        if manifest[key] is None:
+            raise CheckpointError(f"{path}: damaged, its {key!r} is empty; {AGAIN}")
     _check_types({"kind": str, "config": dict, "files": dict, "info": dict}, {**manifest, "info": info}, path)
     _check_types(_INFO, info, path)
     _check_types({"step": int}, {"step": step}, path)

@@ -5,6 +5,7 @@ The loaders below these (networks.registry, networks.clip_loading, networks.regi
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from styleT2I.networks.clip.model import CLIP
 from styleT2I.networks.faces import region_sources
 from styleT2I.networks.faces.face_parsing import HUB
 from styleT2I.networks.faces.region_sources import RegionSource
-from styleT2I.sources.resolve import resolve
+from styleT2I.sources.hub import silent_hub
+from styleT2I.sources.resolve import is_offline, resolve
 
 __all__ = ["load_clip", "load_network", "open_segmenter"]
 
@@ -45,5 +47,7 @@ def open_segmenter(source: str | Path, device="cpu", *, offline: bool | None = N
 
     As `networks.region_sources.open_segmenter`, which takes paths alone.
     """
-    is_parser = str(source).startswith(HUB)
-    return region_sources.open_segmenter(source if is_parser else resolve(source, "segmenter", offline=offline), device)
+    if not str(source).startswith(HUB):
+        return region_sources.open_segmenter(resolve(source, "segmenter", offline=offline), device)
+    with silent_hub() if (is_offline() if offline is None else offline) else contextlib.nullcontext():
+        return region_sources.open_segmenter(source, device)

@@ -136,7 +136,7 @@ def _commit_of(path):
 def _in_one_line(what, offline):
     """huggingface_hub's many exceptions as one DownloadError; offline, it makes no request of any kind."""
     try:
-        with _silent_hub() if offline else contextlib.nullcontext():
+        with silent_hub() if offline else contextlib.nullcontext():
             yield
     except ImportError as error:
         raise DownloadError(f"{what}: needs huggingface_hub: pip install huggingface_hub") from error
@@ -145,8 +145,11 @@ def _in_one_line(what, offline):
 
 
 @contextlib.contextmanager
-def _silent_hub():
-    """What HF_HUB_OFFLINE=1 does, for a while: `local_files_only` alone still lets it ask for its own purposes."""
+def silent_hub():
+    """What HF_HUB_OFFLINE=1 does, for a while: `local_files_only` alone still lets it ask for its own purposes.
+
+    transformers, which gets its files by huggingface_hub, keeps to it as well.
+    """
     from huggingface_hub import constants
 
     before = constants.HF_HUB_OFFLINE

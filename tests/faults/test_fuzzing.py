@@ -7,9 +7,10 @@ value in silence than the whole one where its format has checksums. A mutant tha
 
 import json
 import os
-import select
+import queue
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -17,7 +18,7 @@ from tests.conftest import ROOT
 
 NUM, NUM_SLOW = 1000, 20_000
 MAX_SECONDS, MAX_MEMORY = 5, 1 << 30
-SILENCE = 90  # seconds of the clock after which a reader hangs, however busy the machine
+START, SILENCE = 600, 90  # seconds of the clock until a reader has begun, and after which it hangs, on a busy machine
 
 
 def shares(num):
@@ -44,11 +45,25 @@ def start(folder):
         )
 
 
-def read_line(worker):
-    """The next line of a worker, "" at its end, None when it says nothing for too long."""
-    if select.select([worker.stdout], [], [], SILENCE)[0]:
-        return worker.stdout.readline()
-    return None
+class Lines:
+    """What a worker says, line by line: "" at its end, None where it says nothing for too long."""
+
+    def __init__(self, stream):
+        self.queue, self.patience = queue.Queue(), START
+        threading.Thread(target=self._read, args=(stream,), daemon=True).start()
+
+    def _read(self, stream):
+        for line in stream:
+            self.queue.put(line)
+        self.queue.put("")
+
+    def next(self):
+        try:
+            return self.queue.get(timeout=self.patience)
+        except queue.Empty:
+            return None
+        finally:
+            self.patience = SILENCE
 
 
 def results_of(folder, jobs):
@@ -60,8 +75,8 @@ def results_of(folder, jobs):
         lines = [json.dumps([name, starts[name], end]) for name, end in jobs.items()]
         worker.stdin.write("\n".join(lines) + "\n")
         worker.stdin.close()
-        current = None
-        while line := read_line(worker):
+        current, said = None, Lines(worker.stdout)
+        while line := said.next():
             name, index, *rest = json.loads(line)
             current = (name, index)
             if rest:

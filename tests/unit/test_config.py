@@ -92,3 +92,10 @@ def test_a_bad_file_is_named(tmp_path, name, text, message):
 def test_a_percentage_is_answered_with_the_number_to_write():
     with pytest.raises(ConfigError, match=r"inner.gain takes a number, got '10%'; write 0.1"):
         from_dict(Outer, {"resolution": 64, "inner": {"gain": "10%"}})
+
+
+def test_a_word_without_end_is_shortened_in_every_message():
+    line = str(ConfigError(f"plan.yaml: unknown key {'x' * 5000!r}; did you mean 'num'?"))
+    assert len(line) < 500 and line.startswith("plan.yaml: unknown key 'xxx") and line.endswith("; did you mean 'num'?")
+    path = f"/{'a' * 250}/{'b' * 250}: cannot be read"
+    assert str(ConfigError(path)) == path

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import os
 import re
 import warnings
 from collections.abc import Sequence
@@ -137,7 +138,7 @@ def _checked_images(folder, rows, table):
         listed[row.file] = row.line
     there = {path.relative_to(folder).as_posix() for path in folder.rglob("*")
              if path.suffix.lower() in SUFFIXES and path.is_file()}  # fmt: skip
-    if absent := [file for file in listed if file not in there and not (folder / file).is_file()]:
+    if absent := [file for file in listed if file not in there and not os.path.isfile(folder / file)]:
         raise DataError(f"{table}: lists {absent[0]!r}, which is not in {folder} ({len(absent)} such in all)")
     if missing := sorted(there - listed.keys()):
         raise DataError(f"{folder}: has {missing[0]!r}, which {table} does not list ({len(missing)} such in all)")

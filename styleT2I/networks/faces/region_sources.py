@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from styleT2I.config import suggestion
+from styleT2I.config import read_json, suggestion
 from styleT2I.errors import CheckpointError, ConfigError, DataError
 from styleT2I.networks.faces.face_parsing import HUB, open_face_parser
 from styleT2I.networks.faces.regions import REGION_RULES, RegionFinder
@@ -94,6 +93,6 @@ def open_segmenter(source: str | Path, device="cpu") -> RegionSource:
 
 def _is_transformers_folder(path: Path) -> bool:
     try:
-        return "model_type" in json.loads((path / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return "model_type" in read_json(path / "config.json", CheckpointError)
+    except CheckpointError:
         return False

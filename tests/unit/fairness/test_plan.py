@@ -119,6 +119,7 @@ BAD = [
     ({"strength": ["full"]}, r"strength\[0\] takes a number"),
     ({"adjustment": []}, "adjustment needs one or more"),
     ({"vocabulary": "absent.json"}, "absent.json: cannot be read: No such file"),
+    ({"truncation": [10**400]}, "is a number of 1329 bits"),
     ({"vocabulary": "/dev/zero"}, "/dev/zero: is a pipe or a device"),
     ({"unprompted": [{"prompt": "lipstick", "attribute": "halo"}]}, "unknown attribute 'halo'"),
     ({"unprompted": [{"prompt": "", "attribute": "he"}]}, "empty cell"),

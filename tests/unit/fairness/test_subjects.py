@@ -233,6 +233,7 @@ BAD_TABLES = [
     (GOOD + "c.png,a man who wears lipstick,1\n", "lists 'c.png', which is not in"),
     ("file,prompt\na.png,a man who wears lipstick\n", "has 'b.png', which .*does not list"),
     (GOOD + "a.png,a man who wears lipstick,1\n", "line 4: lists 'a.png' again, after line 2"),
+    (GOOD + f"{'c' * 300}.png,a man who wears lipstick,1\n", "lists 'ccc"),
     (GOOD.replace("a.png", "../a.png"), "line 2: '../a.png' is not a file below"),
     (GOOD.replace("a.png", "/etc/passwd"), "line 2: '/etc/passwd' is not a file below"),
     (GOOD.replace("lipstick,0", "lipstick,-1", 1), "line 2: the seed '-1' is not an integer"),

@@ -77,6 +77,9 @@ def rewrite(manifest, **changes):
     [
         ({"format_version": 9}, "format version 9 is unknown; update styleT2I"),
         ({"files": {}}, "a component has one weights file, this names 0"),
+        ({"files": None}, "its 'files' is empty"),
+        ({"config": None}, "its 'config' is empty"),
+        ({"step": "7"}, "its 'step' is a str"),
         ({"files": {"../net.safetensors": "0"}}, "leads out of the folder"),
         ({"files": {"/etc/passwd": "0"}}, "leads out of the folder"),
         ({"files": {"gone.safetensors": "0"}}, "gone.safetensors: cannot be read: No such file"),

@@ -1,11 +1,15 @@
 """The public loaders take whatever the commands take: paths, addresses, the names of models and of checkpoints."""
 
+import click
 import pytest
 import torch
+from click.testing import CliRunner
 
 import styleT2I
+from styleT2I.cli import command
 from styleT2I.errors import CheckpointError, DownloadError
 from styleT2I.generation.loading import load_clip, load_network, open_segmenter
+from styleT2I.networks.faces import region_sources
 from styleT2I.networks.faces.region_sources import FixedRegions
 from styleT2I.networks.faces.regions import RegionFinder
 from styleT2I.networks.stylegan2.generator import Generator
@@ -52,6 +56,37 @@ def test_paths_and_objects_serve_as_before(tmp_path):
     (tmp_path / "masks").mkdir()
     save_png(tmp_path / "masks/mouth.png", torch.full((3, 8, 8), 255, dtype=torch.uint8))
     assert isinstance(open_segmenter(tmp_path / "masks"), FixedRegions)
+
+
+def test_offline_a_face_parser_on_the_hub_is_not_asked_for(monkeypatch):
+    from huggingface_hub import constants
+
+    seen = []
+    monkeypatch.setattr(region_sources, "open_face_parser", lambda *_: seen.append(constants.HF_HUB_OFFLINE))
+    monkeypatch.setattr(region_sources, "RegionFinder", lambda parser: parser)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    open_segmenter("hf://me/parser", offline=True)
+    open_segmenter("hf://me/parser")
+    monkeypatch.setenv("STYLET2I_OFFLINE", "1")
+    open_segmenter("hf://me/parser")
+    assert seen == [True, False, True] and not constants.HF_HUB_OFFLINE
+
+
+def test_a_command_told_to_stay_offline_keeps_the_hub_silent(monkeypatch):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    seen = []
+
+    @command()
+    @click.option("--generator")
+    @click.option("--segmenter")
+    def main(generator, segmenter):
+        seen.append(constants.HF_HUB_OFFLINE)
+
+    for arguments in (["--segmenter", "hf://me/parser", "--offline"], ["--segmenter", "hf://me/parser"]):
+        assert CliRunner().invoke(main, arguments).exit_code == 0
+    assert seen == [True, False]
 
 
 @pytest.mark.parametrize("load", [load_network, load_clip, open_segmenter])

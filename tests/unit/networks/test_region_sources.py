@@ -1,6 +1,7 @@
 """Sources of regions: a trained segmenter, a face-parsing model of transformers, masks from files."""
 
 import json
+import os
 import sys
 import types
 
@@ -170,4 +171,15 @@ def test_a_component_is_opened_and_another_kind_of_network_refused(tmp_path):
 def test_a_folder_with_another_config_json_is_no_model_of_transformers(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"kind": "segmenter"}))
     with pytest.raises(CheckpointError, match="should hold one component, found none"):
+        open_segmenter(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, "[]", "{", None])
+def test_a_folder_with_a_damaged_configuration_is_none_of_transformers(tmp_path, content):
+    """None: a pipe, which is not waited for."""
+    if content is None:
+        os.mkfifo(tmp_path / "config.json")
+    else:
+        (tmp_path / "config.json").write_text(content)
+    with pytest.raises(CheckpointError, match="the folder should hold one component|no manifest|damaged"):
         open_segmenter(tmp_path)
