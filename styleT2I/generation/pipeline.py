@@ -19,6 +19,7 @@ import torch
 
 from styleT2I.attributes.prompt import Prompt, understand
 from styleT2I.attributes.wording.sentences import phrase
+from styleT2I.clip_strengths import clip_strength
 from styleT2I.errors import ConfigError
 from styleT2I.generation.adjustment import Adjusted, AdjustmentConfig, adjust
 from styleT2I.generation.edit_arguments import calibrated_steps, given_latents, named_strengths
@@ -39,7 +40,7 @@ class StyleT2I:
 
     def __init__(self, model: Model):
         self.model = model
-        self._observers = {}
+        self._observers, self._steps = {}, {}
 
     @classmethod
     def from_pretrained(
@@ -190,10 +191,11 @@ class StyleT2I:
 
         latents: seeds, or w [w_dim], ws [num_ws, w_dim] or [N, num_ws, w_dim]. Strength 1 is the smallest step at which
         the guide judge saw the attribute on 95 % of latents, -1 that at which it saw it no more; A2D training measures
-        both. Names are any terms of the vocabulary: {"young": 1} is {"old": -1}. ConfigError, CheckpointError.
+        both, and where it had no judge CLIP does now (clip_strengths). Names are any terms of the vocabulary:
+        {"young": 1} is {"old": -1}. ConfigError, CheckpointError.
         """
         strengths = named_strengths(attributes, self.model)
-        steps = calibrated_steps(strengths, self.model)
+        steps = calibrated_steps(strengths, self.model, self._clip_step if self.model.has("clip") else None)
         is_given = isinstance(latents, (torch.Tensor, np.ndarray))
         seeds = None if is_given else _checked_seeds(latents)
         ws = given_latents(latents, self.model) if is_given else self.latents(seeds, truncation_psi)
@@ -208,12 +210,20 @@ class StyleT2I:
         settings = {"truncation_psi": psi, "noise_mode": noise_mode, **self._machine()}
         return EditResult(seeds, images, unedited, moved.cpu(), strengths, steps, settings, self.model.describe())
 
+    def _clip_step(self, name, value):
+        if (name, value) not in self._steps:
+            self._steps[name, value] = clip_strength(self.model, name, value)
+        return self._steps[name, value]
+
     def _machine(self):
         return {"device": str(self.model.device), "precision": self.model.precision}
 
     @property
     def _batch_size(self):
-        return max(1, min(8, 1024 // self.model.network("generator").resolution))
+        resolution = self.model.network("generator").resolution
+        if resolution >= 256 and self.model.device.type == "cpu":
+            return 1  # a row costs as much alone as beside others, and a batch that is filled up costs all of it
+        return max(1, min(8, 1024 // resolution))
 
     def _encode(self, role, text):
         network = self.model.network(role)
@@ -287,6 +297,14 @@ class StyleT2I:
         G = self.model.network("generator")
         return in_micro_batches(lambda ws: observer.margins(G.synthesis(ws).clamp(-1, 1)), self._batch_size, ws)
 
+    def _clip_margins(self, names, ws):
+        """CLIP's margins of some attributes in latents, on the CPU, in a table of all: [N, A], NaN for the others."""
+        vocabulary = self.model.vocabulary.names
+        margins = self._margins(self._observer(tuple(names), "clip"), ws).cpu()
+        table = margins.new_full((len(ws), len(vocabulary)), float("nan"))
+        table[:, [vocabulary.index(name) for name in names]] = margins
+        return table
+
     def _draw(self, prompt, seeds, truncation_psi, noise_mode, adjustment):
         """One block of the flow: "ws" edited, "unedited_u8", "images_u8" and CLIP's margins on the CPU, "adjusted"."""
         ws = self.latents(seeds, truncation_psi)
@@ -299,11 +317,13 @@ class StyleT2I:
             "adjusted": adjusted,
         }
         if prompt.attributes and self.model.has("clip"):
-            clip = self._observer(self.model.vocabulary.names, "clip")
+            stepped = {name for name, steps in zip(adjusted.names, adjusted.steps.t(), strict=True) if steps.any()}
+            names = [name for name in self.model.vocabulary.names if name in prompt.attributes or name in stepped]
             with _exact_convolutions():
-                drawn["clip_after"] = self._margins(clip, edited).cpu()
+                drawn["clip_after"] = self._clip_margins(names, edited)
                 is_same = torch.equal(adjusted.s, adjusted.s_adjusted)
-                drawn["clip_before"] = drawn["clip_after"] if is_same else self._margins(clip, ws + adjusted.s).cpu()
+                before = drawn["clip_after"] if is_same else self._clip_margins(names, ws + adjusted.s)
+                drawn["clip_before"] = before
         return drawn
 
 

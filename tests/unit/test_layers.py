@@ -29,6 +29,8 @@ TOP = {
     "sentence_readers",
     "systems",
     "margins",
+    "zero_shot_prompts",
+    "clip_strengths",
     "results",
     "editing",
     "explain",

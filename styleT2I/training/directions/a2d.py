@@ -12,6 +12,7 @@ import torch
 
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.attributes.wording.sentences import phrase
+from styleT2I.attributes.wording.word_list import grammar_words
 from styleT2I.config import to_dict
 from styleT2I.data.augment import ClipAugmentation, draw_augmentation
 from styleT2I.errors import ConfigError
@@ -81,7 +82,7 @@ class A2DTask:
         w = sample_w(self.generator, device)
         self.theta = free_norm(config.theta, config.theta_rel, w, self.generator.num_ws)
         self.network = build_direction_network(
-            AttributeToDirection, config, self.generator, self.clip, w, self.phrases, self.seed
+            AttributeToDirection, config, self.generator, self.clip, w, self.phrases, self.seed, self._further_words()
         ).to(device)
         trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.Adam(trained, lr=config.lr, fused=True)
@@ -148,6 +149,10 @@ class A2DTask:
         state = self.network.state_dict()
         kind, shape = AttributeToDirection.kind, to_dict(self.network.config)
         write_component(outdir, "a2d", kind, shape, state, step=step, info=info)
+
+    def _further_words(self):
+        """What users say of attributes, whether or not a caption of the training does; for frozen word vectors."""
+        return grammar_words(self.config.vocabulary) if self.config.glove else ()
 
     def _frozen_names(self):
         """File names of the frozen parts: their folders say nothing elsewhere."""

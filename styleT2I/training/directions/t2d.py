@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 
 from styleT2I.attributes.vocabulary import load_vocabulary
+from styleT2I.attributes.wording.word_list import grammar_words
 from styleT2I.config import to_dict
 from styleT2I.data.augment import ClipAugmentation, draw_augmentation
 from styleT2I.data.dataset import index_order, open_dataset
@@ -71,7 +72,7 @@ class T2DTask:
         self.theta = free_norm(config.theta, config.theta_rel, w, self.generator.num_ws)
         captions = (caption for i in range(len(self.data)) for caption in self.captions_of(i))
         self.network = build_direction_network(
-            TextToDirection, config, self.generator, self.clip, w, captions, self.seed
+            TextToDirection, config, self.generator, self.clip, w, captions, self.seed, self._further_words()
         ).to(device)
         trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.Adam(trained, lr=config.lr, fused=True)
@@ -131,6 +132,10 @@ class T2DTask:
         }
         state = self.network.state_dict()
         write_component(outdir, "t2d", TextToDirection.kind, to_dict(self.network.config), state, step=step, info=info)
+
+    def _further_words(self):
+        """What users say of attributes, whether or not a caption of the training does; for frozen word vectors."""
+        return grammar_words(self.config.vocabulary) if self.config.glove else ()
 
     def _frozen_names(self):
         """File names of the frozen parts: their folders say nothing elsewhere."""
