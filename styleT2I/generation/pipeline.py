@@ -116,6 +116,8 @@ class StyleT2I:
         with _exact_convolutions():
             s = in_micro_batches(t2d, self._batch_size, ws[:, 0], text_features)  # [N, num_ws, w_dim]
             names = self._adjustable(prompts, adjustment)
+            for line in self._unadjusted(prompts, adjustment):
+                warnings.warn(line, stacklevel=2)
             return self._adjusted(ws, s, prompts, names, adjustment) if names else Adjusted.untouched(s)
 
     @torch.no_grad()
@@ -164,7 +166,7 @@ class StyleT2I:
         prompt = text if isinstance(text, Prompt) else self.understand(text, strict=strict)
         seeds = _checked_seeds(seeds)
         adjustment = self._possible(adjustment)
-        prompt = self._with_unknown_attributes(prompt, adjustment)
+        prompt = replace(prompt, warnings=(*prompt.warnings, *self._unadjusted([prompt], adjustment)))
         blocks = [seeds[start : start + BLOCK] for start in range(0, len(seeds), BLOCK)]
         parts = [self._draw(prompt, block, truncation_psi, noise_mode, adjustment) for block in blocks]
         adjusted = Adjusted.join([part.pop("adjusted") for part in parts])
@@ -240,20 +242,20 @@ class StyleT2I:
             return None
         return adjustment
 
-    def _with_unknown_attributes(self, prompt, adjustment):
-        """The prompt, with a warning where it asks for attributes that the Attribute-to-Direction network lacks."""
-        if adjustment is None or adjustment.method == "none" or not prompt.attributes:
-            return prompt
+    def _unadjusted(self, prompts, adjustment) -> tuple[str, ...]:
+        """A warning where prompts ask for attributes that the Attribute-to-Direction network was not trained on."""
+        asked = set().union(*(prompt.attributes for prompt in prompts))
+        if adjustment is None or adjustment.method == "none" or not asked:
+            return ()
         trained = self._trained_attributes()
-        unknown = [name for name in self.model.vocabulary.names if name in prompt.attributes and name not in trained]
+        unknown = [name for name in self.model.vocabulary.names if name in asked and name not in trained]
         if not unknown:
-            return prompt
-        line = (
+            return ()
+        them = "it" if len(unknown) == 1 else "them"
+        return (
             f"the Attribute-to-Direction network was not trained on {', '.join(unknown)}, so nothing is adjusted for "
-            f"{'it' if len(unknown) == 1 else 'them'}: the sentence alone decides"
+            f"{them}: the sentence alone decides",
         )
-        warnings.warn(line, stacklevel=4)
-        return replace(prompt, warnings=(*prompt.warnings, line))
 
     def _trained_attributes(self):
         return self.model.info("a2d").get("attributes", self.model.vocabulary.names)
