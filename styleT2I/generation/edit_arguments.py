@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -57,21 +57,31 @@ def _number(term, strength) -> float:
     return number
 
 
-def calibrated_steps(strengths: Mapping[str, float], model: Model) -> dict[str, float]:
+def calibrated_steps(
+    strengths: Mapping[str, float], model: Model, measure: Callable[[str, bool], float] | None = None
+) -> dict[str, float]:
     """The signed steps along a / ||a||, in units of W, that strengths stand for; a way on may be longer than back.
 
     Reads info["strengths"] = {name: {"true": step, "false": step}} of the a2d component, which its training measured.
-    ConfigError where it has none, CheckpointError where the model has no a2d.
+    measure: name and value -> step, asked for what is not there. ConfigError where neither tells, or the a2d was not
+    trained on an attribute; CheckpointError where the model has no a2d.
     """
-    known = model.info("a2d").get("strengths") or {}
-    for name in strengths:
-        if name not in known:
+    info = model.info("a2d")
+    known, steps = info.get("strengths") or {}, {}
+    for name, value in strengths.items():
+        if name not in info.get("attributes", model.vocabulary.names):
+            raise ConfigError(f"the a2d of model {model.name!r} was not trained on {name!r}; train it again with it")
+        if name not in known and measure is None:
             raise ConfigError(
-                f"the a2d of model {model.name!r} has no calibrated strength of {name!r}; train it again with "
-                "python -m styleT2I.train_a2d, which measures one if it has a --judge"
+                f"the a2d of model {model.name!r} has no calibrated strength of {name!r}, and the model has no clip to "
+                "measure one: add a clip, or train the a2d again with --judge (python -m styleT2I.train_a2d)"
             )
-    with guarded(f"the a2d of model {model.name!r}", "damaged, its strengths are no numbers; fetch or train it again"):
-        return {name: value * float(known[name]["true" if value > 0 else "false"]) for name, value in strengths.items()}
+        damage = "damaged, its strengths are not numbers; fetch or train it again"
+        with guarded(f"the a2d of model {model.name!r}", damage):
+            label = "true" if value > 0 else "false"
+            step = float(known[name][label]) if name in known else measure(name, value > 0) if value else 0.0
+        steps[name] = value * step
+    return steps
 
 
 def given_latents(latents: torch.Tensor | np.ndarray, model: Model) -> torch.Tensor:

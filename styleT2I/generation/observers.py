@@ -14,6 +14,7 @@ from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.attributes.wording.sentences import sentence
 from styleT2I.errors import ConfigError
 from styleT2I.generation.model import Model
+from styleT2I.generation.zero_shot_prompts import encode_prompts
 from styleT2I.metrics.zero_shot import prompt_features, zero_shot_margins
 from styleT2I.networks.clip.model import CLIP
 
@@ -52,10 +53,9 @@ def open_observer(model: Model, names: Sequence[str], by: str = "auto") -> Obser
 
 
 def _clip_margins(model, names):
-    clip, vocabulary = model.network("clip"), model.vocabulary
-    logits = ZeroShotLogits(clip, vocabulary)  # of all attributes: rivals in an exclusive group count, asked for or not
-    columns = [vocabulary.index(name) for name in names]
-    return lambda image: logits(clip.encode_image(image))[:, columns]
+    clip = model.network("clip")
+    logits = ZeroShotLogits(clip, model.vocabulary, names, sha256=model.describe()["components"]["clip"])
+    return lambda image: logits(clip.encode_image(image))
 
 
 def fixed_prompts(vocabulary: Vocabulary, names) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
@@ -70,17 +70,32 @@ class ZeroShotLogits:
     """CLIP's zero-shot logits [N, A] of a vocabulary's attributes, from image features [N, D] on its device."""
 
     @torch.no_grad()
-    def __init__(self, clip: CLIP, vocabulary: Vocabulary):
-        names = vocabulary.names
-        self.scale = clip.temperature_scale
+    def __init__(
+        self,
+        clip: CLIP,
+        vocabulary: Vocabulary,
+        names: Sequence[str] | None = None,
+        sha256: str | None = None,
+    ):
+        """names: the attributes, in the order of the logits; None: all of the vocabulary. sha256: of the CLIP's file,
+        by which the features of a large CLIP's prompts are kept in the user's cache (zero_shot_prompts)."""
+        names = vocabulary.names if names is None else tuple(names)
+        rivals = {mate for name in names for mate in _rivals(vocabulary, name)}  # they count, asked about or not
+        known = (*names, *(name for name in vocabulary.names if name in rivals and name not in names))
+        self.num, self.scale = len(names), clip.temperature_scale
         self.sides = [
-            prompt_features(torch.stack([clip.encode_text(list(wordings)) for wordings in side]))
-            for side in fixed_prompts(vocabulary, names)
+            prompt_features(encode_prompts(clip, side, sha256)) for side in fixed_prompts(vocabulary, known)
         ]
-        self.groups = exclusive_columns(vocabulary, names)
+        self.groups = exclusive_columns(vocabulary, known)
 
     def __call__(self, image_features: torch.Tensor) -> torch.Tensor:
-        return self.scale * zero_shot_margins(image_features, *self.sides, self.groups)
+        return self.scale * zero_shot_margins(image_features, *self.sides, self.groups)[:, : self.num]
+
+
+def _rivals(vocabulary, name):
+    """The attributes of the groups with the name of which exactly one holds."""
+    groups = (group.attributes for group in vocabulary.exclusive if group.exactly_one)
+    return {other for group in groups if name in group for other in group}
 
 
 def exclusive_columns(vocabulary: Vocabulary, names) -> list[list[int]]:

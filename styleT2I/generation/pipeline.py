@@ -21,6 +21,7 @@ from styleT2I.errors import ConfigError
 from styleT2I.formats.model_folder import SYSTEMS
 from styleT2I.generation.adjustment import Adjusted, AdjustmentConfig, adjust
 from styleT2I.generation.arguments import checked_adjustment, checked_noise_mode, checked_psi, prompt_of
+from styleT2I.generation.clip_strengths import clip_strength
 from styleT2I.generation.edit_arguments import calibrated_steps, given_latents, named_strengths
 from styleT2I.generation.model import Model
 from styleT2I.generation.observers import open_observer
@@ -39,7 +40,7 @@ class StyleT2I:
 
     def __init__(self, model: Model):
         self.model = model
-        self._observers, self._encoded_phrases = {}, {}
+        self._observers, self._encoded_phrases, self._steps = {}, {}, {}
         self._drawn = None  # images by (noise mode, bytes of ws) while a block is drawn on a CPU
 
     @classmethod
@@ -120,6 +121,8 @@ class StyleT2I:
         ws [N, num_ws, w_dim] on the model's device, one Prompt each (they may differ). What is drawn is
         `ws + result.s_adjusted`. A row does not depend on the others. CheckpointError where the model lacks a network.
         """
+        for line in self._unadjusted(prompts, adjustment):
+            warnings.warn(line, stacklevel=3)
         encoded = {text: self._encode("t2d", text) for text in dict.fromkeys(prompt.text for prompt in prompts)}
         return self._directions(ws, prompts, encoded, adjustment)
 
@@ -192,7 +195,10 @@ class StyleT2I:
         checked_psi(truncation_psi), checked_noise_mode(noise_mode)
         prompt = prompt_of(self, text, strict)
         adjustment = self._possible(adjustment)
-        prompt = self._with_unknown_attributes(prompt, adjustment)
+        unadjusted = self._unadjusted([prompt], adjustment)
+        for line in unadjusted:
+            warnings.warn(line, stacklevel=3)
+        prompt = replace(prompt, warnings=(*prompt.warnings, *unadjusted))
         size = 1 if self.model.device.type == "cpu" else BLOCK
         blocks = [seeds[start : start + size] for start in range(0, len(seeds), size)]
         encoded = {prompt.text: self._encode("t2d", prompt.text)}
@@ -221,12 +227,13 @@ class StyleT2I:
 
         latents: seeds, or w [w_dim], ws [num_ws, w_dim] or [N, num_ws, w_dim]. Strength 1 is the smallest step at which
         the guide judge saw the attribute on 95 % of latents, -1 that at which it saw it no more; A2D training measures
-        both; beyond 2 either way is a warning. Names are any terms of the vocabulary: {"young": 1} is {"old": -1}; of
-        those that exclude each other one may be turned on. ConfigError, CheckpointError.
+        both, and where it had no judge CLIP does now (clip_strengths); beyond 2 either way is a warning. Names are any
+        terms of the vocabulary: {"young": 1} is {"old": -1}; of those that exclude each other one may be turned on.
+        ConfigError, CheckpointError.
         """
         checked_psi(truncation_psi), checked_noise_mode(noise_mode)
         strengths = named_strengths(attributes, self.model)
-        steps = calibrated_steps(strengths, self.model)
+        steps = calibrated_steps(strengths, self.model, self._clip_step if self.model.has("clip") else None)
         is_given = isinstance(latents, (torch.Tensor, np.ndarray))
         seeds = None if is_given else checked_seeds(latents)
         ws = given_latents(latents, self.model) if is_given else self.latents(seeds, truncation_psi)
@@ -244,13 +251,21 @@ class StyleT2I:
         units = directions / directions.flatten(2).norm(dim=2)[:, :, None, None].clamp_min(1e-8)
         return ws + (torch.tensor(list(steps.values()), device=ws.device)[:, None, None] * units).sum(dim=1)
 
+    def _clip_step(self, name, value):
+        if (name, value) not in self._steps:
+            self._steps[name, value] = clip_strength(self.model, name, value)
+        return self._steps[name, value]
+
     def _machine(self):
         threads = torch.get_num_threads()
         return {"device": str(self.model.device), "threads": threads, "precision": self.model.precision}
 
     @property
     def _batch_size(self):
-        return max(1, min(8, 1024 // self.model.network("generator").resolution))
+        resolution = self.model.network("generator").resolution
+        if resolution >= 256 and self.model.device.type == "cpu":
+            return 1  # a row costs as much alone as beside others, and a batch that is filled up costs all of it
+        return max(1, min(8, 1024 // resolution))
 
     def _encode(self, role, text):
         network = self.model.network(role)
@@ -267,20 +282,20 @@ class StyleT2I:
             return None
         return adjustment
 
-    def _with_unknown_attributes(self, prompt, adjustment):
-        """The prompt, with a warning where it asks for attributes that the Attribute-to-Direction network lacks."""
-        if adjustment is None or adjustment.method == "none" or not prompt.attributes:
-            return prompt
+    def _unadjusted(self, prompts, adjustment) -> tuple[str, ...]:
+        """A warning where prompts ask for attributes that the Attribute-to-Direction network was not trained on."""
+        asked = set().union(*(prompt.attributes for prompt in prompts))
+        if adjustment is None or adjustment.method == "none" or not asked:
+            return ()
         trained = self._trained_attributes()
-        unknown = [name for name in self.model.vocabulary.names if name in prompt.attributes and name not in trained]
+        unknown = [name for name in self.model.vocabulary.names if name in asked and name not in trained]
         if not unknown:
-            return prompt
-        line = (
+            return ()
+        them = "it" if len(unknown) == 1 else "them"
+        return (
             f"the Attribute-to-Direction network was not trained on {', '.join(unknown)}, so nothing is adjusted for "
-            f"{'it' if len(unknown) == 1 else 'them'}: the sentence alone decides"
+            f"{them}: the sentence alone decides",
         )
-        warnings.warn(line, stacklevel=4)
-        return replace(prompt, warnings=(*prompt.warnings, line))
 
     def _trained_attributes(self):
         return self.model.info("a2d").get("attributes", self.model.vocabulary.names)
@@ -305,9 +320,6 @@ class StyleT2I:
             features[places] = encoded
             self._encoded_phrases[names] = (places, features)
         return self._encoded_phrases[names]
-
-    def _trained_attributes(self):
-        return self.model.info("a2d").get("attributes", self.model.vocabulary.names)
 
     def _adjusted(self, ws, s, prompts, names, adjustment):
         groups = [group.attributes for group in self.model.vocabulary.exclusive if group.exactly_one]
@@ -347,6 +359,14 @@ class StyleT2I:
             self._drawn[key] = G.synthesis(ws, noise_mode=noise_mode)
         return self._drawn[key]
 
+    def _clip_margins(self, names, ws):
+        """CLIP's margins of some attributes in latents, on the CPU, in a table of all: [N, A], NaN for the others."""
+        vocabulary = self.model.vocabulary.names
+        margins = self._margins(self._observer(tuple(names), "clip"), ws).cpu()
+        table = margins.new_full((len(ws), len(vocabulary)), float("nan"))
+        table[:, [vocabulary.index(name) for name in names]] = margins
+        return table
+
     def _draw(self, prompt, encoded, seeds, truncation_psi, noise_mode, adjustment):
         """One block of the flow: "ws" edited, "unedited_u8", "images_u8" and CLIP's margins on the CPU, "adjusted"."""
         self._drawn = {}
@@ -367,11 +387,13 @@ class StyleT2I:
             "adjusted": adjusted,
         }
         if prompt.attributes and self.model.has("clip"):
-            clip = self._observer(self.model.vocabulary.names, "clip")
+            stepped = {name for name, steps in zip(adjusted.names, adjusted.steps.t(), strict=True) if steps.any()}
+            names = [name for name in self.model.vocabulary.names if name in prompt.attributes or name in stepped]
             with _exact_convolutions():
-                drawn["clip_after"] = self._margins(clip, edited).cpu()
+                drawn["clip_after"] = self._clip_margins(names, edited)
                 is_same = torch.equal(adjusted.s, adjusted.s_adjusted)
-                drawn["clip_before"] = drawn["clip_after"] if is_same else self._margins(clip, ws + adjusted.s).cpu()
+                before = drawn["clip_after"] if is_same else self._clip_margins(names, ws + adjusted.s)
+                drawn["clip_before"] = before
         return drawn
 
 

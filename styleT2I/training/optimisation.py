@@ -22,11 +22,14 @@ def descend(optimizer: torch.optim.Optimizer, loss: torch.Tensor, lr: float) -> 
 
 
 def descend_by(optimizer: torch.optim.Optimizer, backward: Callable[[], object], lr: float):
-    """One step of the optimizer at this learning rate down the gradients that `backward` adds; its result is passed
-    on."""
+    """One step of the optimizer at this learning rate down the gradients that `backward` adds; its result is passed on.
+
+    The gradients are dropped at the end: what follows, say a picture or a checkpoint, need not find room beside them.
+    """
     for group in optimizer.param_groups:
         group["lr"] = lr
     optimizer.zero_grad(set_to_none=True)
     result = backward()
     optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
     return result

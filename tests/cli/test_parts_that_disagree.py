@@ -4,15 +4,20 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from styleT2I.attributes.vocabulary import load_vocabulary
-from styleT2I.formats.model_folder import read_model_folder
+from styleT2I.audit import main as audit
+from styleT2I.edit import main as edit
+from styleT2I.evaluate import main as evaluate
+from styleT2I.formats.model_folder import read_model_folder, write_model_manifest
 from styleT2I.generate import main as generate
 from styleT2I.package_model import main as package_model
 from styleT2I.train_a2d import main as train_a2d
 from styleT2I.train_stylegan2 import main as train_stylegan2
 from styleT2I.train_t2d import main as train_t2d
+from tests.fake_faces import PLAN
 from tests.foreign_files import write_nvidia
 from tests.tiny_model import tiny_a2d, tiny_generator, tiny_t2d, write_tiny, write_tiny_model
 
@@ -117,6 +122,27 @@ def test_a_generator_that_cannot_serve_is_one_line_everywhere(kind, folder, tmp_
         lines = [line for line in result.stderr.splitlines() if not line.startswith(("note: ", "warning: "))]
         assert result.exit_code == 2 and len(lines) == 1 and reason in lines[0], (command.name, result.output)
         assert "odd.pkl" in lines[0] and not (outdir / "model.json").exists()
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_a_model_folder_with_such_a_generator_is_one_line_everywhere(kind, tmp_path):
+    changes, reason = ODD[kind]
+    folder = write_tiny_model(tmp_path / "model")
+    write_tiny(folder, "generator", tiny_generator(**changes))
+    roles = ("generator", "clip", "t2d", "a2d", "judges.guide")
+    files = {role: f"{role.replace('.', '_')}.json" for role in roles}
+    write_model_manifest(folder, "odd", files, "minifaces")
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(yaml.safe_dump(PLAN))
+    calls = {
+        edit: ("--model", folder, "--set", "hat=1", "--seeds", 0, "--outdir", tmp_path / "out"),
+        evaluate: ("--model", folder, "--suite", "edits", "--num", 4, "--json", tmp_path / "r.json"),
+        audit: ("run", plan, "--model", folder, "--outdir", tmp_path / "audit"),
+    }
+    for command, arguments in calls.items():
+        result = invoke(command, *arguments)
+        errors = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+        assert result.exit_code == 2 and len(errors) == 1 and reason in errors[0], (command.name, result.output)
 
 
 @pytest.mark.parametrize("channels", [1, 4])

@@ -126,12 +126,12 @@ def _clip(plan, vocabulary, model, device):
     role = "clip" if plan.source in registry() else "clip_eval"
     home = _home(role, plan.source, vocabulary, model, device)
     clip = home.network(role)
-    logits = ZeroShotLogits(clip, vocabulary)
+    sha256 = home.describe()["components"][role]
+    logits = ZeroShotLogits(clip, vocabulary, sha256=sha256)
 
     def features(images_u8):
         return clip.encode_image(from_uint8(images_u8).to(home.device))
 
-    sha256 = home.describe()["components"][role]
     return Scores(vocabulary.names, lambda images_u8: logits(features(images_u8)), sha256, features)
 
 

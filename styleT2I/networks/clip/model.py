@@ -154,7 +154,9 @@ class CLIP(nn.Module):
 
         Sentences longer than the context are cut at its end, as OpenAI's tokenizer does; `overlong` tells.
         """
-        return F.normalize(self.model.encode_text(self.tokenize(texts)), dim=-1)
+        ids = self.tokenize(texts)
+        is_causal = getattr(self.model, "text_pool_type", None) == "argmax" and self.model.attn_mask is not None
+        return F.normalize((_encode_up_to_end if is_causal else _encode)(self.model, ids), dim=-1)
 
     def forward(self, image: torch.Tensor, texts: list[str] | torch.Tensor) -> torch.Tensor:
         """Logits [N images, M sentences]: cosines times the temperature scale."""
@@ -219,6 +221,24 @@ def _with_positions_first(clip):
             for block in part.resblocks:
                 block.attn.batch_first = False
     return clip
+
+
+def _encode(model, ids):
+    return model.encode_text(ids)
+
+
+def _encode_up_to_end(model, ids):
+    """What open_clip's CLIP makes of token ids [N, L], without the padding after the longest text: no token sees those
+    after it, and most texts fill a sixth of the context."""
+    ends = ids.argmax(dim=-1)
+    length = int(ends.max()) + 1
+    x = model.token_embedding(ids[:, :length]) + model.positional_embedding[:length]
+    x = model.ln_final(model.transformer(x, attn_mask=model.attn_mask[:length, :length]))
+    x = x[torch.arange(len(x), device=x.device), ends]
+    projection = model.text_projection
+    if projection is None:
+        return x
+    return projection(x) if isinstance(projection, nn.Module) else x @ projection
 
 
 def _build_model(config):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,10 +18,7 @@ from styleT2I.generation.observers import ZeroShotLogits
 from styleT2I.networks.directions import AttributeToDirection
 from styleT2I.torch_utils.images import save_png
 from styleT2I.torch_utils.seeding import generator
-from styleT2I.training.directions.a2d_config import A2DConfig
 from styleT2I.training.directions.a2d_evaluation import A2DEvaluation, calibrate_strengths, direction_grid
-from styleT2I.training.directions.estimate import Estimate, measure
-from styleT2I.training.directions.micro_batches import accumulate_gradients
 from styleT2I.training.directions.setup import (
     build_direction_network,
     free_norm,
@@ -32,13 +26,13 @@ from styleT2I.training.directions.setup import (
     sample_w,
     unedited_features,
 )
+from styleT2I.training.directions.task import DirectionTask, weighted
 from styleT2I.training.losses import (
     norm_penalty_loss,
     semantic_matching_loss,
     spatial_constraint_loss,
     verdict_keep_loss,
 )
-from styleT2I.training.optimisation import descend_by
 
 
 class _Batch(NamedTuple):
@@ -49,20 +43,10 @@ class _Batch(NamedTuple):
     augment: ClipAugmentation  # of 2 B images, those of w + a before those of w - a
 
 
-class A2DTask:
+class A2DTask(DirectionTask):
     """Attribute-to-Direction as a task of training.engine: w + a should show an attribute more than w - a, to CLIP."""
 
     name = "a2d"
-
-    def __init__(
-        self,
-        config: A2DConfig,
-        num_steps: int,
-        seed: int = 0,
-        on_ready: Callable[[Estimate], None] | None = None,
-    ):
-        """on_ready: told what the training will take as soon as its networks are loaded."""
-        self.config, self.num_steps, self.seed, self.on_ready = config, num_steps, seed, on_ready
 
     def setup(self, device: torch.device) -> None:
         """Load what stays frozen and build the network; CheckpointError or ConfigError where something does not fit."""
@@ -81,7 +65,7 @@ class A2DTask:
         w = sample_w(self.generator, device)
         self.theta = free_norm(config.theta, config.theta_rel, w, self.generator.num_ws)
         self.network = build_direction_network(
-            AttributeToDirection, config, self.generator, self.clip, w, self.phrases, self.seed
+            AttributeToDirection, config, self.generator, self.clip, w, self.phrases, self.seed, self._further_words()
         ).to(device)
         trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.Adam(trained, lr=config.lr, fused=True)
@@ -89,8 +73,7 @@ class A2DTask:
         self.evaluation = judge and A2DEvaluation(
             self.generator, self.clip, judge, self.regions, self.vocabulary, self.attributes, psi=config.eval_psi
         )
-        if self.on_ready is not None:
-            self.on_ready(self.estimate())
+        self._ready()
 
     def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
         """One optimisation step; its randomness comes from `rng` alone."""
@@ -102,25 +85,8 @@ class A2DTask:
         with torch.no_grad():
             w = G.mapping(z, truncation_psi=config.truncation_psi)[:, 0]  # [B, w_dim]
         augment = draw_augmentation(2 * len(columns), rng, jitter=config.jitter, translate=config.translate)
-        batch, figures = _Batch(columns.to(self.device), w, augment), {}
-
-        def backward():
-            forward, loss = functools.partial(self._forward, batch), functools.partial(self._loss, batch, figures)
-            return accumulate_gradients(forward, loss, len(columns), config.micro_batch)
-
-        loss = descend_by(self.optimizer, backward, config.lr * self._lr_factor(step))
-        return {"loss": loss.item(), **figures}
-
-    def estimate(self) -> Estimate:
-        """What the whole training takes on this machine, from a few rows that are computed once."""
-        return measure(self._probe, self.network, steps=self.num_steps, batch_size=self.config.batch_size)
-
-    def state_dict(self) -> dict:
-        return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
-
-    def load_state_dict(self, state: dict) -> None:
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        batch = _Batch(columns.to(self.device), w, augment)
+        return self._descend(batch, len(columns), step)
 
     def evaluate(self, step: int) -> dict[str, float]:
         """The judge's figures on latents of their own; {} without a judge."""
@@ -186,12 +152,11 @@ class A2DTask:
         config = self.config
         losses = self._image_losses(batch, positive, negative, first, second)
         losses["loss_norm"] = norm_penalty_loss(a, self.theta)
-        figures.update({name: value.item() for name, value in losses.items()})
         figures["a_norm"] = a.detach().flatten(1).norm(dim=1).mean().item()
         weights = {"loss_semantic": config.semantic_weight, "loss_spatial": config.spatial_weight,
                    "loss_keep": config.keep_weight,
                    "loss_norm": config.norm_weight if config.use_norm_penalty else 0.0}  # fmt: skip
-        return sum(weights[name] * value for name, value in losses.items())
+        return weighted(losses, weights, figures)
 
     def _image_losses(self, batch, positive, negative, first, second):
         """What the pairs of images say, to the segmenter, and their features `first` and `second` [B, D] to CLIP."""
@@ -226,6 +191,3 @@ class A2DTask:
         regions = open_segmenter(self.config.segmenter, device)
         regions.check([self.config.rest_region, *(self.vocabulary[name].region for name in self.attributes)])
         return regions
-
-    def _lr_factor(self, step):
-        return 0.5 * (1 + math.cos(math.pi * step / self.num_steps)) if self.config.lr_decay else 1.0

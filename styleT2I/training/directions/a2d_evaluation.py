@@ -12,6 +12,7 @@ from styleT2I.torch_utils.images import make_grid_u8, text_strip_u8, to_uint8
 from styleT2I.torch_utils.seeding import latents_of_seeds
 
 AGREEMENT = 0.95  # share of latents on which the judge must agree at strength 1
+SIGNS = {"true": True, "false": False}  # as strengths are labelled
 _BISECTIONS = 6
 _LONGEST = 3.0  # steps searched, in lengths of the directions
 
@@ -94,21 +95,24 @@ def calibrate_strengths(evaluation: A2DEvaluation, network, num: int) -> dict[st
     up to three times the directions' mean length; where even that is not enough, it is that longest step.
     """
     ws = evaluation.latents(num)
-    strengths = {}
-    for name in evaluation.attributes:
-        a = evaluation.directions(network, name, ws)
-        norm = a.flatten(1).norm(dim=1).view(-1, 1, 1)
-        unit, longest = a / norm.clamp(min=1e-8), _LONGEST * norm.mean().item()
-        strengths[name] = {}
-        for label, value in (("true", True), ("false", False)):
-            low, high = 0.0, longest
-            for _ in range(_BISECTIONS):
-                middle = (low + high) / 2
-                edited = ws + (middle if value else -middle) * unit
-                enough = evaluation.share_showing(edited, name, value) >= AGREEMENT
-                low, high = (low, middle) if enough else (middle, high)
-            strengths[name][label] = high
-    return strengths
+    return {
+        name: {label: smallest_step(evaluation, network, ws, name, value) for label, value in SIGNS.items()}
+        for name in evaluation.attributes
+    }
+
+
+@torch.no_grad()
+def smallest_step(evaluation: A2DEvaluation, network, ws: torch.Tensor, name: str, value: bool) -> float:
+    """The step of one attribute and value that `calibrate_strengths` finds on latents ws."""
+    a = evaluation.directions(network, name, ws)
+    norm = a.flatten(1).norm(dim=1).view(-1, 1, 1)
+    unit, low, high = a / norm.clamp(min=1e-8), 0.0, _LONGEST * norm.mean().item()
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        edited = ws + (middle if value else -middle) * unit
+        enough = evaluation.share_showing(edited, name, value) >= AGREEMENT
+        low, high = (low, middle) if enough else (middle, high)
+    return high
 
 
 @torch.no_grad()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 
 import torch
 
@@ -54,12 +55,15 @@ def free_norm(theta: float | None, theta_rel: float | None, w: torch.Tensor, num
     return theta_rel * (w - w.mean(dim=0)).norm(dim=1).mean().item() * num_ws**0.5
 
 
-def build_direction_network(cls, config, G, clip, w: torch.Tensor, texts, seed: int) -> torch.nn.Module:
+def build_direction_network(
+    cls, config, G, clip, w: torch.Tensor, texts, seed: int, more_words: Iterable[str] = ()
+) -> torch.nn.Module:
     """A fresh network of class `cls` in the shape that a T2DConfig or A2DConfig asks for, on the CPU.
 
-    texts: sentences or phrases whose words the bi-GRU shall know, read only for text_encoder "gru".
+    texts: sentences or phrases whose words the bi-GRU shall know, read only for text_encoder "gru". more_words: further
+    ones that it shall know if they have a GloVe vector, which needs no training.
     """
-    text_config, vectors = _text_encoder(config, texts) if config.text_encoder == "gru" else (None, None)
+    text_config, vectors = _text_encoder(config, texts, more_words) if config.text_encoder == "gru" else (None, None)
     direction = DirectionConfig(
         w_dim=G.w_dim, num_ws=G.num_ws, text_dim=text_config.hidden_dim if text_config else clip.embed_dim,
         hidden_dim=config.hidden_dim or G.num_ws * G.w_dim, num_hidden=config.num_hidden, space=config.space,
@@ -77,14 +81,15 @@ def build_direction_network(cls, config, G, clip, w: torch.Tensor, texts, seed: 
     return network
 
 
-def _text_encoder(config, texts):
-    """The bi-GRU's configuration over the words of the texts, and their GloVe vectors if given."""
-    words = tuple(sorted({word for text in texts for word in plain_words(text)}))
+def _text_encoder(config, texts, more_words):
+    """The bi-GRU's configuration over the words of the texts, and the GloVe vectors of these and others if given."""
+    own = {word for text in texts for word in plain_words(text)}
     if config.glove is None:
-        return GruTextConfig(words, embedding_dim=config.embedding_dim, train_embedding=True), None
+        return GruTextConfig(tuple(sorted(own)), embedding_dim=config.embedding_dim, train_embedding=True), None
+    words = tuple(sorted(own.union(more_words)))
     vectors, missing = read_glove(config.glove, words)
-    if missing:
-        warnings.warn(f"{config.glove}: no vector of {_listed(missing)}; these words are not read", stacklevel=4)
+    if unread := [word for word in missing if word in own]:
+        warnings.warn(f"{config.glove}: no vector of {_listed(unread)}; these words are not read", stacklevel=4)
     known = [i for i, word in enumerate(words) if word not in set(missing)]
     return GruTextConfig(tuple(words[i] for i in known), embedding_dim=vectors.shape[1]), vectors[known]
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,8 +17,6 @@ from styleT2I.generation.observers import ZeroShotLogits
 from styleT2I.networks.directions import TextToDirection
 from styleT2I.torch_utils.images import save_png
 from styleT2I.torch_utils.seeding import generator
-from styleT2I.training.directions.estimate import Estimate, measure
-from styleT2I.training.directions.micro_batches import accumulate_gradients
 from styleT2I.training.directions.rival_captions import RivalCaptions
 from styleT2I.training.directions.setup import (
     build_direction_network,
@@ -29,10 +25,9 @@ from styleT2I.training.directions.setup import (
     sample_w,
     unedited_features,
 )
-from styleT2I.training.directions.t2d_config import T2DConfig
 from styleT2I.training.directions.t2d_evaluation import T2DEvaluation, sample_grid
+from styleT2I.training.directions.task import DirectionTask, weighted
 from styleT2I.training.losses import attribute_flip_loss, clip_contrastive_loss, norm_penalty_loss, verdict_keep_loss
-from styleT2I.training.optimisation import descend_by
 
 
 class _Batch(NamedTuple):
@@ -44,20 +39,10 @@ class _Batch(NamedTuple):
     augment: ClipAugmentation
 
 
-class T2DTask:
+class T2DTask(DirectionTask):
     """Text-to-Direction as a task of training.engine: w + T2D(w, caption) should look like the caption to CLIP."""
 
     name = "t2d"
-
-    def __init__(
-        self,
-        config: T2DConfig,
-        num_steps: int,
-        seed: int = 0,
-        on_ready: Callable[[Estimate], None] | None = None,
-    ):
-        """on_ready: told what the training will take as soon as its networks are loaded."""
-        self.config, self.num_steps, self.seed, self.on_ready = config, num_steps, seed, on_ready
 
     def setup(self, device: torch.device) -> None:
         """Load what stays frozen and build the network; CheckpointError or DataError where something does not fit."""
@@ -71,15 +56,14 @@ class T2DTask:
         self.theta = free_norm(config.theta, config.theta_rel, w, self.generator.num_ws)
         captions = (caption for i in range(len(self.data)) for caption in self.captions_of(i))
         self.network = build_direction_network(
-            TextToDirection, config, self.generator, self.clip, w, captions, self.seed
+            TextToDirection, config, self.generator, self.clip, w, captions, self.seed, self._further_words()
         ).to(device)
         trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.Adam(trained, lr=config.lr, fused=True)
         self.evaluation = self._build_evaluation()
         self.rivals = RivalCaptions(load_vocabulary(config.vocabulary))
         self.verdicts = ZeroShotLogits(self.clip, self.rivals.vocabulary) if config.keep_weight else None
-        if self.on_ready is not None:
-            self.on_ready(self.estimate())
+        self._ready()
 
     def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
         """One optimisation step; its randomness comes from `rng` alone."""
@@ -90,25 +74,8 @@ class T2DTask:
             w = G.mapping(z, truncation_psi=config.truncation_psi)[:, 0]  # [B, w_dim]
             target = self.clip.encode_text(captions)
         augment = draw_augmentation(len(captions), rng, jitter=config.jitter, translate=config.translate)
-        batch, figures = _Batch(captions, w, target, augment), {}
-
-        def backward():
-            forward, loss = functools.partial(self._forward, batch), functools.partial(self._loss, batch, figures)
-            return accumulate_gradients(forward, loss, len(captions), config.micro_batch)
-
-        loss = descend_by(self.optimizer, backward, config.lr * self._lr_factor(step))
-        return {"loss": loss.item(), **figures}
-
-    def estimate(self) -> Estimate:
-        """What the whole training takes on this machine, from a few rows that are computed once."""
-        return measure(self._probe, self.network, steps=self.num_steps, batch_size=self.config.batch_size)
-
-    def state_dict(self) -> dict:
-        return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
-
-    def load_state_dict(self, state: dict) -> None:
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        batch = _Batch(captions, w, target, augment)
+        return self._descend(batch, len(captions), step)
 
     def evaluate(self, step: int) -> dict[str, float]:
         """The judge's figures on test captions; {} without a judge."""
@@ -174,12 +141,11 @@ class T2DTask:
         config = self.config
         losses = self._text_losses(image_features, batch.target, batch.captions, batch.w)
         losses["loss_norm"] = norm_penalty_loss(s, self.theta)
-        figures.update({name: value.item() for name, value in losses.items()})
         figures["s_norm"] = s.detach().flatten(1).norm(dim=1).mean().item()
         weights = {"loss_contrastive": config.contrastive_weight, "loss_flip": config.flip_weight,
                    "loss_keep": config.keep_weight,
                    "loss_norm": config.norm_weight if config.use_norm_penalty else 0.0}  # fmt: skip
-        return sum(weights[name] * value for name, value in losses.items())
+        return weighted(losses, weights, figures)
 
     def _text_losses(self, image_features, target, captions, w):
         """How far the images are from their captions, to CLIP; image_features, target [B, D], w [B, w_dim]."""
@@ -202,9 +168,6 @@ class T2DTask:
             is_open = self.rivals.open_to(captions).to(self.device)
             losses["loss_keep"] = verdict_keep_loss(self.verdicts(image_features), before, is_open)
         return losses
-
-    def _lr_factor(self, step):
-        return 0.5 * (1 + math.cos(math.pi * step / self.num_steps)) if self.config.lr_decay else 1.0
 
     def _build_evaluation(self):
         config = self.config

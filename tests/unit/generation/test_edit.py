@@ -11,7 +11,8 @@ from styleT2I import StyleT2I
 from styleT2I.errors import CheckpointError, ConfigError
 from styleT2I.formats.latents import read_latents
 from styleT2I.generation.explain import explain_u8, strip_u8
-from tests.tiny_model import tiny_a2d, tiny_clip, tiny_generator, write_tiny_model
+from styleT2I.networks.text_encoders import GruTextConfig
+from tests.tiny_model import tiny_a2d, tiny_generator, write_tiny_model
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +71,10 @@ def test_latents_of_another_shape_are_refused(pipeline, shape):
 
 
 def test_an_a2d_without_calibrated_strengths_names_the_command_that_makes_them():
-    parts = {"generator": tiny_generator(), "clip": tiny_clip(), "a2d": tiny_a2d()}
-    with pytest.raises(ConfigError, match="styleT2I.train_a2d"):
+    words = tuple("wearing a hat".split())
+    a2d = tiny_a2d(text_encoder=GruTextConfig(words, embedding_dim=4, hidden_dim=8))
+    parts = {"generator": tiny_generator(), "a2d": a2d}
+    with pytest.raises(ConfigError, match="no clip .* styleT2I.train_a2d"):
         StyleT2I.from_components(**parts, vocabulary="minifaces", device="cpu").edit(0, {"hat": 1})
 
 

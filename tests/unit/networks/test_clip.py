@@ -56,6 +56,17 @@ def test_features_are_open_clips_own_normalised(tower):
         torch.testing.assert_close(clip(image, ids), logits, atol=1e-4, rtol=0)
 
 
+def test_padding_is_not_computed_and_changes_nothing():
+    clip, ids = tiny_clip(), WordTokenizer(WORDS["words"], 8)(["a hat", "he wears a hat", "a"])
+    lengths = []
+    clip.model.transformer.register_forward_hook(lambda module, given, states: lengths.append(given[0].shape[1]))
+    with torch.no_grad():
+        whole = F.normalize(clip.model.encode_text(ids), dim=-1)
+        torch.testing.assert_close(clip.encode_text(ids), whole)
+        torch.testing.assert_close(clip.encode_text(ids[2:]), whole[2:])
+    assert lengths == [8, 6, 3]
+
+
 @pytest.mark.parametrize("quick_gelu", [False, True])
 def test_the_small_clip_reads_sentences_as_open_clips_text_tower(quick_gelu):
     clip = tiny_clip("strided", quick_gelu=quick_gelu)
