@@ -30,6 +30,7 @@ ALLOWED = {  # a layer is a folder, or a folder within one that is named here; a
     "evaluation": PARTS | {"generation", "evaluation.measures"},
     "fairness": PARTS | {"generation"},
     "training": PARTS | {"generation", "evaluation.measures"},
+    "systems": {"generation"},  # an address that older model cards name
     "checkpoints": set(),
 }
 EXCEPTIONS = {  # they load what a file holds into the class that they build
