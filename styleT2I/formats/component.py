@@ -13,6 +13,7 @@ from styleT2I.formats.weights import AGAIN, check_file, check_finite, read_safet
 from styleT2I.torch_utils.files import save_safetensors_atomic, sha256_file, write_json_atomic
 
 FORMAT_VERSION = 1
+_KEYS = ("format_version", "kind", "config", "step", "versions", "files", "info")
 # What the notes of a component are read for, by key; others are notes alone.
 _INFO = {
     "clip_name": str, "text": dict, "training": (dict, str), "strengths": dict, "attributes": list, "measured": dict,
@@ -81,7 +82,7 @@ def _read(path):
     if len(manifest["files"]) != 1:
         raise CheckpointError(f"{path}: a component has one weights file, this names {len(manifest['files'])}; {AGAIN}")
     ((name, sha256),) = manifest["files"].items()
-    check_seal(manifest, path)
+    check_seal(manifest, path, _KEYS)
     if not isinstance(sha256, str):  # None would leave the weights unverified
         raise CheckpointError(f"{path}: damaged, it holds no SHA-256 of {name!r}; {AGAIN}")
     state_dict = read_safetensors(sibling(path, name), sha256)

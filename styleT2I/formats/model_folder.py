@@ -25,6 +25,7 @@ from styleT2I.torch_utils.files import sha256_file, write_json_atomic
 
 MANIFEST = "model.json"
 FORMAT_VERSION = 1
+_KEYS = ("format_version", "name", "components", "agreement")
 _AGAIN = "fetch or package the model again"
 _WRONG = f"damaged, it says what no manifest does; {_AGAIN}"
 _IS_DOWNLOAD = "a download that is kept: delete"
@@ -153,7 +154,7 @@ def _verified_folder(folder):
             facts[str(path)] = facts_of(role, component.get("config", {}), component.get("info") or {})
     agreement = manifest.get("agreement", {})
     check_agreement({str(folder / MANIFEST): agreement, **facts})
-    check_seal(manifest, folder / MANIFEST)
+    check_seal(manifest, folder / MANIFEST, _KEYS)
     return ModelFolder(
         folder, str(manifest.get("name", folder.name)), files, hashes, _vocabulary(folder, vocabulary), agreement
     )

@@ -15,8 +15,13 @@ def sealed(manifest: dict) -> dict:
     return {**manifest, SEAL: _digest(manifest)}
 
 
-def check_seal(manifest: dict, where) -> None:
-    """Raise CheckpointError when a manifest is not the one that was sealed; one without a hash (older ones) passes."""
+def check_seal(manifest: dict, where, known: tuple[str, ...]) -> None:
+    """Raise CheckpointError when a manifest is not the one that was sealed; one without a hash (older ones) passes.
+
+    known: the keys that such a manifest may have, as a damaged key must not hide the hash.
+    """
+    if unknown := sorted(manifest.keys() - {*known, SEAL}):
+        raise CheckpointError(f"{where}: unknown key {unknown[0][:80]!r}; fetch or write it again, or update styleT2I")
     if SEAL in manifest and manifest[SEAL] != _digest(manifest):
         raise CheckpointError(
             f"{where}: changed since it was written, its SHA-256 is another; fetch or write it again (or take out "

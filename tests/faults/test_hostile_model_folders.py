@@ -157,6 +157,12 @@ def test_a_manifest_changed_without_its_hash_is_refused(folder, name, change):
     assert f"{name}: changed since it was written" in error_of(folder)
 
 
+def test_a_damaged_key_does_not_hide_the_hash(folder):
+    text = (folder / MANIFEST).read_text().replace(SEAL, SEAL.replace("2", "0")).replace('"guide"', '"heldout"')
+    (folder / MANIFEST).write_text(text)
+    assert "unknown key 'manifest_sha056'" in error_of(folder)
+
+
 def test_a_manifest_without_a_hash_of_its_own_is_read(folder):
     change_component(folder, "t2d.json", lambda m: None)
     change_manifest(folder, lambda m: None)
