@@ -1,8 +1,6 @@
 """Training states on disk: ckpt-STEP.safetensors and ckpt-STEP.json, the manifest, written last."""
 
 import contextlib
-import hashlib
-import json
 import re
 import warnings
 from dataclasses import dataclass, field
@@ -13,6 +11,7 @@ import torch
 import styleT2I
 from styleT2I.errors import CheckpointError
 from styleT2I.formats.component import read_manifest, sibling
+from styleT2I.formats.seal import SEAL, sealed
 from styleT2I.formats.weights import AGAIN, read_safetensors
 from styleT2I.torch_utils.files import save_safetensors_atomic, sha256_file, write_json_atomic
 from styleT2I.torch_utils.nested import flatten_state, restore_state
@@ -57,7 +56,7 @@ def write_checkpoint(outdir: Path, step: int, state: dict, options: dict, keep: 
         "interval": interval,
         "state": tree,
     }
-    write_json_atomic(outdir / f"{name}.json", {**manifest, "sha256": _digest(manifest)})
+    write_json_atomic(outdir / f"{name}.json", sealed(manifest))
     if sum(tensor.nbytes for tensor in tensors.values()) > LARGE:
         keep = _num_kept_of_large(outdir / weights, manifest["files"][weights])
     _remove_older(outdir, step, keep)
@@ -73,7 +72,7 @@ def read_checkpoint(path) -> TrainingState:
     manifest = read_manifest(path, ("kind",))
     if manifest["kind"] != KIND or manifest["format_version"] != FORMAT_VERSION:
         raise CheckpointError(f"{path}: not a training checkpoint of this version; name a ckpt-STEP.json")
-    if manifest.pop("sha256", None) != _digest(manifest):
+    if manifest.get(SEAL) != sealed(manifest)[SEAL]:
         raise CheckpointError(f"{path}: its SHA-256 is not the one it names (changed since it was written); {AGAIN}")
     try:
         return _training_state(path, manifest)
@@ -92,11 +91,6 @@ def _training_state(path, manifest):
             raise TypeError(f"{value!r} is not {what}")
     state = restore_state(manifest["state"], read_safetensors(sibling(path, name), sha256))
     return TrainingState(step, state, options, path, Interval(manifest["interval"]).state())
-
-
-def _digest(manifest):
-    """The SHA-256 of a manifest's entries, whatever their order and the spaces between them."""
-    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode("utf-8")).hexdigest()
 
 
 def _num_kept_of_large(weights, sha256):

@@ -37,6 +37,7 @@ from styleT2I.networks.registry import load_network, load_network_component
 from styleT2I.torch_utils.files import save_safetensors_atomic, sha256_file
 from styleT2I.torch_utils.images import load_image
 from styleT2I.training.checkpoints import read_checkpoint, write_checkpoint
+from styleT2I.training.interval import Interval
 from tests.faults import mutators
 from tests.foreign_files import write_nvidia, write_rosinality, write_tensorflow
 from tests.tiny_model import tiny_a2d, tiny_generator, tiny_judge, tiny_strengths, tiny_t2d, write_tiny
@@ -206,13 +207,14 @@ def _make_checkpoint(folder):
         "optimizer": {"state": {0: {"step": 3, "exp_avg": torch.zeros(4)}}, "param_groups": [{"betas": (0, 0.9)}]},
         "run": {"best": 0.5, "skipped": 2},
     }  # fmt: skip
-    write_checkpoint(folder, 6, state, {"lr": 0.01, "seed": 3, "data": "minifaces:biased/train"}, keep=2)
+    options = {"task": "judge", "settings": {"lr": 0.01, "data": "minifaces:biased/train"}, "run": {"seed": 3}}
+    write_checkpoint(folder, 6, state, options, keep=2, interval=Interval().state())
     return {"ckpt-00000006.json": mutators.JSON, "ckpt-00000006.safetensors": mutators.BINARY}
 
 
 def _read_checkpoint(folder):
     found = read_checkpoint(folder / "ckpt-00000006.json")
-    return found.step, found.state, found.options
+    return found.step, found.state, found.options, found.interval
 
 
 # Files that users write.
