@@ -249,8 +249,7 @@ def _draw(pipeline, prompt, outdir, progress, *, seeds, settings, ncol, explain,
 
 
 def _resolution(pipeline):
-    model = pipeline.model
-    return model.network("generator").resolution if model.has("generator") else pipeline.resolution
+    return getattr(pipeline, "resolution", None) or pipeline.model.network("generator").resolution
 
 
 def _grid_u8(results, ncol):

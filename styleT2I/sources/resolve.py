@@ -41,6 +41,8 @@ def resolve(source: str | Path, kind: str | None = None, *, offline: bool | None
         raise CheckpointError(f"{text[:200]}: cannot be read: {error.strerror}; check the path") from error
     if is_path:
         return _part_of(path, kind)
+    if kind != MODEL and (path.is_absolute() or text.startswith(".")):  # no name
+        raise CheckpointError(f"{text[:300]}: cannot be read: {_why_missing(path)}; check the path")
     if kind == MODEL:
         return find_model(text)
     if text in registry():
@@ -53,6 +55,14 @@ def resolve(source: str | Path, kind: str | None = None, *, offline: bool | None
             f"{text[:300]}: no such file, and no checkpoint or model of that name"
             f"{suggestion(text[:80], names, lists_all=False)} (python -m styleT2I.convert --list names them)"
         ) from None
+
+
+def _why_missing(path):
+    try:
+        path.stat()
+    except (OSError, ValueError) as error:  # a NUL in the name
+        return getattr(error, "strerror", None) or error
+    return "No such file or directory"
 
 
 def is_offline() -> bool:

@@ -16,7 +16,8 @@ ADA = """
 import dnnlib
 from torch_utils import misc
 import torch
-from styleT2I.networks.stylegan2 import Generator as Ours, GeneratorConfig
+from styleT2I.networks.stylegan2.config import GeneratorConfig
+from styleT2I.networks.stylegan2.generator import Generator as Ours
 
 class Generator(Ours):
     def __init__(self, z_dim, c_dim, w_dim, img_resolution, img_channels, mapping_kwargs, synthesis_kwargs):
@@ -33,9 +34,10 @@ ROSINALITY = """
 import torch
 from torch.utils import cpp_extension
 from styleT2I.config import from_dict
-from styleT2I.formats.stylegan2_rosinality import read_rosinality
-from styleT2I.formats.torch_files import Content
-from styleT2I.networks.stylegan2 import Generator as Ours, GeneratorConfig
+from styleT2I.formats.foreign.stylegan2_rosinality import read_rosinality
+from styleT2I.formats.pickles.torch_files import Content
+from styleT2I.networks.stylegan2.config import GeneratorConfig
+from styleT2I.networks.stylegan2.generator import Generator as Ours
 
 assert cpp_extension.load("fused", sources=["there_is_none.cu"]) is None
 

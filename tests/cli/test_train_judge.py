@@ -22,7 +22,7 @@ def invoke(command, *arguments):
 def test_train_judge_on_minifaces(preset, tmp_path):
     result = invoke(train_judge, "--preset", preset, "--outdir", tmp_path, *DATA, *SMALL)
     assert result.exit_code == 0, result.output
-    component = read_component(tmp_path / f"judge-{preset}.json")
+    component = read_component(tmp_path / f"judge-{preset.removeprefix('portraits-')}.json")
     assert component.kind == "judge" and component.step == 2
     assert component.config["architecture"] == PRESETS[preset][1]["architecture"]
     assert component.info["training"]["data"] == [DATA[1], DATA[3]]

@@ -46,9 +46,9 @@ def peak_mib():
 @pytest.mark.parametrize(
     "change, named",
     [
-        ("not json", "no configuration"),
-        ([], "no configuration"),
-        ({"model_cfg": {"embed_dim": 16}}, "no configuration"),
+        ("not json", "not a configuration"),
+        ([], "not a configuration"),
+        ({"model_cfg": {"embed_dim": 16}}, "not a configuration"),
         ({"embed_dim": 10**12}, ""),
         ({"vision_cfg": {"layers": 10**9}}, "no CLIP has the layers"),
         ({"vision_cfg": {"layers": 2.5}}, "no CLIP has the layers"),
