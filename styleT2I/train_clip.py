@@ -6,7 +6,7 @@ from styleT2I.cli import command, defaults_of, device_option, outdir_option, see
 
 ARCHITECTURES = ("strided", "pooled", "strided128", "pooled128")
 PRESETS = ("minifaces", "minifaces-eval", "portraits", "portraits-eval", "celebahq", "cub")
-DEFAULT_STEPS = {"minifaces": 1500, "minifaces-eval": 1000, "portraits": 4000, "portraits-eval": 3000}
+DEFAULT_STEPS = {"minifaces": 1500, "minifaces-eval": 1000, "portraits": 2500, "portraits-eval": 2500}
 
 
 def _defaults():

@@ -63,7 +63,9 @@ def brow_paint(fit: Fitting) -> list[Paint]:
     scene, at = fit.scene, fit.head.canonical.copy()
     at[:, 0] = np.abs(at[:, 0])
     share = (at[:, 0] - _INNER) / (_OUTER - _INNER)
-    distance = np.abs(at[:, 1] - brow_line(share, scene)[:, 1]) / np.maximum(half_width(np.clip(share, 0, 1), scene), 1e-3)
+    distance = np.abs(at[:, 1] - brow_line(share, scene)[:, 1]) / np.maximum(
+        half_width(np.clip(share, 0, 1), scene), 1e-3
+    )
     weight = smoothstep(1.6, 0.5, distance) * ((share > 0) & (share < 0.95) & (at[:, 2] > 0.9))
     return [Paint(weight * (0.25 + 0.3 * scene.brow_thickness), brow_albedo(scene))]
 
@@ -81,6 +83,17 @@ def lashes(fit: Fitting) -> list[Mesh]:
         reach = 0.35 + 0.55 * scene.makeup + (0.0 if scene.is_male else 0.15)
         reach = np.where(away[:, 1] < 0, 0.4 * reach, reach)  # the lower ones are shorter
         kept = head.anchors[part] + away * ((1 + (lid - 1) * np.minimum(reach, 1.2)) / lid)[:, None]
-        colour = np.array([0.012, 0.010, 0.009]) + (0.03 * (1 - scene.makeup) if scene.hair_colour in ("blond", "gray") else 0)
-        meshes.append(make_mesh(kept, index.reshape(-1, 3), colour, part, roughness=0.8, normals=unit(kept - head.anchors[part] + [0, 0, 0.05])))
+        colour = np.array([0.012, 0.010, 0.009]) + (
+            0.03 * (1 - scene.makeup) if scene.hair_colour in ("blond", "gray") else 0
+        )
+        meshes.append(
+            make_mesh(
+                kept,
+                index.reshape(-1, 3),
+                colour,
+                part,
+                roughness=0.8,
+                normals=unit(kept - head.anchors[part] + [0, 0, 0.05]),
+            )
+        )
     return meshes

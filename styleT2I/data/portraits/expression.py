@@ -40,7 +40,7 @@ def _units(name: str) -> tuple[str, ...]:
 def _brows(scene: Scene) -> dict[str, float]:
     up, arch = scene.brow_raise, scene.brow_arch
     return {
-        "browInnerUp": 0.1 + 0.2 * max(up, 0),
+        "browInnerUp": 0.03 + 0.12 * max(up, 0),
         "browOuterUp": 0.1 + 0.25 * max(up, 0) + 0.2 * max(arch, 0),
         "browDown": 0.15 * max(-up, 0),
     }

@@ -52,11 +52,11 @@ def _paint(polar, angle, out, scene: Scene) -> np.ndarray:
     seed = derive_seed(scene.seed, "eyes")
     ring = np.stack([np.cos(angle) * 3, np.sin(angle) * 3, polar * 2], 1)
     fibres = 1 + 0.28 * value_noise(ring, 3.2, seed) + 0.2 * value_noise(ring, 1.3, seed + 1)
-    iris = np.clip(1.15 * linear(scene.eye_colour) + 0.008, 0, 0.3) * fibres[:, None]
+    iris = np.clip(0.8 * linear(scene.eye_colour) + 0.004, 0, 0.25) * fibres[:, None]
     iris = mixed(iris, iris * [1.5, 1.25, 0.9], 0.5 * (1 - smoothstep(PUPIL, PUPIL + 0.12, polar)))
     limbus = smoothstep(IRIS - 0.10, IRIS, polar)
     iris = mixed(iris, iris * 0.22, limbus)
-    white = np.array([0.66, 0.62, 0.585]) * (1 - 0.22 * smoothstep(0.6, 1.2, polar))[:, None]
+    white = np.array([0.60, 0.565, 0.535]) * (1 - 0.22 * smoothstep(0.6, 1.2, polar))[:, None]
     white = mixed(white, white * [1.0, 0.80, 0.76], 0.6 * smoothstep(0.7, 1.25, polar) * np.abs(out[:, 0]))
     colour = mixed(iris, white, smoothstep(IRIS - 0.01, IRIS + 0.05, polar))
     return mixed(np.full(3, 0.004), colour, smoothstep(PUPIL - 0.03, PUPIL + 0.02, polar))

@@ -23,8 +23,17 @@ def _bust() -> tuple[np.ndarray, np.ndarray]:
     return used, index.reshape(-1, 3)
 
 
-def cloth(fit: Fitting, colour: np.ndarray, front: float, back: float, depth: float = 0.0, thickness: float = 0.05,
-          loose: float = 0.05, slit: float = 0.0, roughness: float = 0.9) -> Mesh:  # fmt: skip
+def cloth(
+    fit: Fitting,
+    colour: np.ndarray,
+    front: float,
+    back: float,
+    depth: float = 0.0,
+    thickness: float = 0.05,
+    loose: float = 0.05,
+    slit: float = 0.0,
+    roughness: float = 0.9,
+) -> Mesh:
     """Return the cloth below the line around the neck that `neck_line` describes.
 
     It lies `thickness` off the skin, `loose` dm more at the shoulders. With `slit` the front stays open by that half
@@ -42,7 +51,9 @@ def cloth(fit: Fitting, colour: np.ndarray, front: float, back: float, depth: fl
     return _clipped(skin, skin + out[:, None] * fit.head.vertex_normals[vertex], above, faces, colour, roughness)
 
 
-def _clipped(skin: np.ndarray, surface: np.ndarray, above: np.ndarray, faces: np.ndarray, colour: np.ndarray, roughness: float) -> Mesh:
+def _clipped(
+    skin: np.ndarray, surface: np.ndarray, above: np.ndarray, faces: np.ndarray, colour: np.ndarray, roughness: float
+) -> Mesh:
     """Return the part of the surface with `above` < 0, closed towards the skin by a hem along the cut."""
     inside = above < 0
     count = inside[faces].sum(1)
@@ -51,7 +62,12 @@ def _clipped(skin: np.ndarray, surface: np.ndarray, above: np.ndarray, faces: np
     one, two = _lone_first(faces[count == 1], inside), _lone_first(faces[count == 2], ~inside)
     a, b = cuts.between(one[:, 0], one[:, 1]), cuts.between(one[:, 0], one[:, 2])
     c, d = cuts.between(two[:, 1], two[:, 0]), cuts.between(two[:, 2], two[:, 0])
-    triangles = [whole, np.stack([one[:, 0], a, b], 1), np.stack([c, two[:, 1], two[:, 2]], 1), np.stack([c, two[:, 2], d], 1)]
+    triangles = [
+        whole,
+        np.stack([one[:, 0], a, b], 1),
+        np.stack([c, two[:, 1], two[:, 2]], 1),
+        np.stack([c, two[:, 2], d], 1),
+    ]
     edge = np.concatenate([np.stack([a, b], 1), np.stack([d, c], 1)])
     vertices, hem = cuts.finished(edge)
     mesh = make_mesh(vertices, np.concatenate([*triangles, hem]), colour, "cloth", roughness=roughness)

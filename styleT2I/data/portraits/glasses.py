@@ -27,7 +27,9 @@ def glasses(fit: Fitting) -> list[Mesh]:
         return []
     frame = _Frame(fit)
     rims = [frame.rim(side) for side in (1, -1)]
-    meshes = [frame.tube(rim, closed=True) for rim in rims] + [frame.bridge()] + [frame.temple(side) for side in (1, -1)]
+    meshes = (
+        [frame.tube(rim, closed=True) for rim in rims] + [frame.bridge()] + [frame.temple(side) for side in (1, -1)]
+    )
     if kind == "browline":
         meshes += [frame.tube(frame.brow_bar(rim), radius=0.030, metal=False) for rim in rims]
     if kind == "aviator":
@@ -82,11 +84,21 @@ class _Frame:
         lashes = max(anchors["l_eye"][2], anchors["r_eye"][2]) + self._fit.head.eye_radius + 0.10
         return float(min(max(np.quantile(skin - rim[:, 2], 0.93) + 0.02, lashes), lashes + 0.14))
 
-    def tube(self, path: np.ndarray, radius: float | None = None, closed: bool = False, metal: bool | None = None) -> Mesh:
+    def tube(
+        self, path: np.ndarray, radius: float | None = None, closed: bool = False, metal: bool | None = None
+    ) -> Mesh:
         metal = self._kind in _METAL if metal is None else metal
         colour = self._fit.scene.metal if metal else self._fit.scene.glasses_colour
-        return tube(path, radius or self._radius, linear(colour), "glasses", sides=7, closed=closed,
-                    roughness=0.32 if metal else 0.22, metallic=float(metal))  # fmt: skip
+        return tube(
+            path,
+            radius or self._radius,
+            linear(colour),
+            "glasses",
+            sides=7,
+            closed=closed,
+            roughness=0.32 if metal else 0.22,
+            metallic=float(metal),
+        )
 
     def bridge(self) -> Mesh:
         inner = self._offset - _OUTLINES[self._kind][0] * self._scale
@@ -113,7 +125,9 @@ class _Frame:
         corner = hinge + [side * 0.045, 0.0, -0.05]
         over = np.array([side * max(abs(ear[0]) - 0.04, abs(corner[0]) * 0.98), ear[1] - 0.015, ear[2] + 0.12])
         behind = np.array([over[0] - side * 0.05, ear[1] - 0.30, ear[2] - 0.10])
-        return self.tube(np.stack([hinge, corner, 0.5 * (corner + over), over, 0.5 * (over + behind) + [0, 0.08, -0.02], behind]))
+        return self.tube(
+            np.stack([hinge, corner, 0.5 * (corner + over), over, 0.5 * (over + behind) + [0, 0.08, -0.02], behind])
+        )
 
 
 def _lens(rim: np.ndarray) -> Mesh:
@@ -122,4 +136,10 @@ def _lens(rim: np.ndarray) -> Mesh:
     rings = np.linspace(1, 0, 5)
     vertices = middle + rings[:, None, None] * (rim - middle)
     vertices[..., 2] += 0.03 * (1 - np.square(rings))[:, None]
-    return make_mesh(vertices.reshape(-1, 3), grid_faces(len(rings), len(rim), closed=True), (0.012, 0.012, 0.014), "glasses", roughness=0.12)
+    return make_mesh(
+        vertices.reshape(-1, 3),
+        grid_faces(len(rings), len(rim), closed=True),
+        (0.012, 0.012, 0.014),
+        "glasses",
+        roughness=0.12,
+    )

@@ -8,11 +8,13 @@ from styleT2I.data.portraits import strands as st
 from styleT2I.data.portraits.colours import smoothstep
 from styleT2I.data.portraits.fitting import Fitting
 from styleT2I.data.portraits.hair_colours import hair_albedo
-from styleT2I.data.portraits.hair_styles import Layer, layers, scene_hairline, tie_of, wears_bun
+from styleT2I.data.portraits.hair_layer import Layer, scene_hairline
+from styleT2I.data.portraits.hair_styles import layers
 from styleT2I.data.portraits.hats import press_hair, shows_below_hat
 from styleT2I.data.portraits.mesh import Mesh, Paint, make_mesh, sphere
 from styleT2I.data.portraits.scalp import base_head, blend, draw_roots, inside
 from styleT2I.data.portraits.surface import unit
+from styleT2I.data.portraits.tied_hair import tie_of, wears_bun
 
 CENTRE = np.array([0, 7.55, 0.5], np.float32)
 ROUGHNESS = 0.42
@@ -73,10 +75,14 @@ def guide_strands(layer: Layer, rng: np.random.Generator) -> np.ndarray:
         reach=layer.reach,
     )
     guides = st.grow(base_head().surface, roots.points, roots.normals, growth, layer.comb, layer.fence, layer.steps)
-    return st.refine(guides if layer.ends is None else st.cut_at(guides, layer.ends), layer.points, layer.crowding)
+    if layer.ends is not None:
+        guides = st.cut_at(guides, layer.ends(roots.points) if callable(layer.ends) else layer.ends)
+    return st.refine(guides, layer.points, layer.crowding)
 
 
-def _on_each_side(guides: np.ndarray, roots: np.ndarray, is_left: tuple[np.ndarray, np.ndarray], layer: Layer, rng) -> tuple[np.ndarray, np.ndarray]:
+def _on_each_side(
+    guides: np.ndarray, roots: np.ndarray, is_left: tuple[np.ndarray, np.ndarray], layer: Layer, rng
+) -> tuple[np.ndarray, np.ndarray]:
     """Return children of guides on their own side of the parting; `is_left` are flags of guides and of roots."""
     strands = np.empty((len(roots), *guides.shape[1:]), np.float32)
     owner = np.empty(len(roots), np.int64)
@@ -88,7 +94,9 @@ def _on_each_side(guides: np.ndarray, roots: np.ndarray, is_left: tuple[np.ndarr
     return strands, owner
 
 
-def _curled(layer: Layer, strands: np.ndarray, owner: np.ndarray, outward: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _curled(
+    layer: Layer, strands: np.ndarray, owner: np.ndarray, outward: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
     radius, pitch, flatness = layer.curl
     guides = rng.random((owner.max() + 1, 3))
     own = rng.normal(0, 1, (len(strands), 2))
@@ -110,15 +118,21 @@ def _bun(fit: Fitting, detail: float, albedo: np.ndarray) -> list[Mesh]:
     around = np.cos(turn) * across[:, None] + np.sin(turn) * np.cross(axis, across)[:, None]
     tilt = rng.normal(0, 0.45, (number, 1, 1))
     outward = unit(around + tilt * axis[:, None])
-    strands = (middle + radius * np.array([1.08, 0.9, 1.0]) * outward * (1 + 0.05 * rng.random((number, 1, 1)))).astype(np.float32)
+    strands = (middle + radius * np.array([1.08, 0.9, 1.0]) * outward * (1 + 0.05 * rng.random((number, 1, 1)))).astype(
+        np.float32
+    )
     colours = strand_colours(albedo, (number, 24), np.arange(number) // 5, rng)[:, 12:]
     width = 0.026 / np.sqrt(detail) * rng.uniform(0.7, 1.2, (number, 1)) * np.ones(12)
     r = st.ribbons(strands, colours, width, outward, fit.eye)
-    core = sphere(middle, radius * np.array([1.02, 0.85, 0.95]), 0.35 * albedo, "hair", rings=12, sides=18, roughness=0.7)
+    core = sphere(
+        middle, radius * np.array([1.02, 0.85, 0.95]), 0.35 * albedo, "hair", rings=12, sides=18, roughness=0.7
+    )
     return [core, make_mesh(r.vertices, r.faces, r.colours, "hair", roughness=ROUGHNESS, normals=r.normals)]
 
 
-def strand_colours(albedo: np.ndarray, shape: tuple[int, int], owner: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def strand_colours(
+    albedo: np.ndarray, shape: tuple[int, int], owner: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
     """Return colours [N, S, 3]: lighter and darker strands and locks, dark roots, lighter tips."""
     lock = rng.normal(0, 0.10, owner.max() + 1)[owner]
     own = np.exp(lock + rng.normal(0, 0.16, shape[0]))[:, None]

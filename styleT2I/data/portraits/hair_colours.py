@@ -7,13 +7,13 @@ import numpy as np
 from styleT2I.data.portraits.scene import Scene
 
 _RANGE = {  # darkest and lightest albedo of the name
-    "black": ((0.010, 0.009, 0.009), (0.020, 0.017, 0.016)),
-    "brown": ((0.060, 0.028, 0.013), (0.130, 0.066, 0.032)),
-    "blond": ((0.400, 0.250, 0.095), (0.640, 0.450, 0.210)),
-    "gray": ((0.330, 0.330, 0.340), (0.640, 0.640, 0.650)),
+    "black": ((0.009, 0.008, 0.008), (0.016, 0.014, 0.013)),
+    "brown": ((0.088, 0.042, 0.020), (0.150, 0.076, 0.037)),
+    "blond": ((0.520, 0.310, 0.125), (0.700, 0.460, 0.225)),
+    "gray": ((0.410, 0.415, 0.430), (0.660, 0.665, 0.680)),
 }
-_WARMTH = {"black": 0.05, "brown": 0.30, "blond": 0.14, "gray": 0.02}  # share that red gains and blue loses
-_BROW_SHARE = {"black": 1.0, "brown": 0.75, "blond": 0.30, "gray": 0.36}
+_WARMTH = {"black": 0.05, "brown": 0.30, "blond": 0.08, "gray": 0.02}  # share that red gains and blue loses
+_BROW_SHARE = {"black": 1.0, "brown": 0.75, "blond": np.array([0.36, 0.28, 0.22]), "gray": 0.36}
 
 
 def hair_albedo(scene: Scene) -> np.ndarray:

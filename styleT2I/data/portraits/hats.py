@@ -1,7 +1,8 @@
 """Hats: beanie, cap and brimmed hat, shaped around the base head, and the hair that they press down.
 
 A hat is laid out in rows around the skull. Each row has a height above the band and a factor on the radius that the
-skull, a little padded, has at the band; `hat_space` tilts it all so that the band runs from above the brows to the nape.
+skull, a little padded, has at the band; `hat_space` tilts it all, so that the band runs from above the brows to the
+nape.
 """
 
 from __future__ import annotations
@@ -43,8 +44,12 @@ def _rows(fit: Fitting, rows: np.ndarray, ripple: np.ndarray | float = 0.0, squa
     """Return the person's vertices [R * _SIDES, 3] of rows (radius factor, height) [R, 2]; `ripple` [_SIDES] in dm."""
     angle = np.linspace(0, 2 * np.pi, _SIDES, endpoint=False)
     s, c = np.sin(angle), np.cos(angle)
-    ring = np.stack([np.sign(s) * np.abs(s) ** (2 / squareness) * _HALF_X, np.sign(c) * np.abs(c) ** (2 / squareness) * _HALF_Z], -1)
-    factor = rows[:, None, :1] + (ripple / _HALF_X * np.ones(_SIDES))[None, :, None] * np.minimum(1, 2 * rows[:, None, :1])
+    ring = np.stack(
+        [np.sign(s) * np.abs(s) ** (2 / squareness) * _HALF_X, np.sign(c) * np.abs(c) ** (2 / squareness) * _HALF_Z], -1
+    )
+    factor = rows[:, None, :1] + (ripple / _HALF_X * np.ones(_SIDES))[None, :, None] * np.minimum(
+        1, 2 * rows[:, None, :1]
+    )
     flat = factor * ring
     points = np.stack([flat[..., 0], np.broadcast_to(rows[:, 1:], flat.shape[:2]), flat[..., 1]], -1)
     return fit.warp.smooth(hat_space(points)).reshape(-1, 3)
@@ -81,7 +86,9 @@ def _cap(fit: Fitting) -> list[Mesh]:
     colour = linear(fit.scene.hat_colour)
     angle = np.linspace(0, 2 * np.pi, _SIDES, endpoint=False)
     seam = 1 - 0.30 * np.exp(-np.square(np.remainder(angle + 0.01, np.pi / 3) / 0.06))
-    crown = np.concatenate([[(1.035, -0.035), (1.05, -0.03), (1.055, 0.0)], _dome(_CROWN + 0.03, 15, 2.4, 0.08) * [1.055, 1]])
+    crown = np.concatenate(
+        [[(1.035, -0.035), (1.05, -0.03), (1.055, 0.0)], _dome(_CROWN + 0.03, 15, 2.4, 0.08) * [1.055, 1]]
+    )
     top = fit.warp.smooth(hat_space(np.array([[0, _CROWN + 0.03, 0]])))[0]
     button = sphere(top, (0.05, 0.025, 0.05), colour, "hat", rings=6, sides=10, roughness=0.8)
     visor = linear(fit.scene.clothes_colour_2) * 0.8 if fit.stream("hat").random() < 0.25 else colour
@@ -110,8 +117,18 @@ def _brimmed(fit: Fitting) -> list[Mesh]:
     colour = linear(fit.scene.hat_colour)
     height, reach = _CROWN + 0.10 + 0.15 * rng.random(), 0.46 + 0.16 * rng.random()
     pinch = height * 0.90
-    crown = [(1.06, -0.02), (1.06, 0.10), (1.03, 0.35 * height), (0.98, 0.62 * height), (0.93, 0.82 * height), (0.87, 0.94 * height),
-             (0.76, height), (0.60, height * 0.99), (0.35, 0.96 * height), (0.0, pinch)]  # fmt: skip
+    crown = [
+        (1.06, -0.02),
+        (1.06, 0.10),
+        (1.03, 0.35 * height),
+        (0.98, 0.62 * height),
+        (0.93, 0.82 * height),
+        (0.87, 0.94 * height),
+        (0.76, height),
+        (0.60, height * 0.99),
+        (0.35, 0.96 * height),
+        (0.0, pinch),
+    ]
     ribbon = [(1.075, 0.0), (1.085, 0.02), (1.065, 0.20), (1.045, 0.22)]
     dark = colour * 0.25 if colour.mean() > 0.12 else colour * 2.5 + 0.05
     share = np.linspace(0, 1, 8)
@@ -142,7 +159,9 @@ def press_hair(scene: Scene, points: np.ndarray, room: float = 0.0) -> np.ndarra
     across = np.hypot(at[..., 0] / _HALF_X, at[..., 2] / _HALF_Z)
     height = at[..., 1]
     above = np.sqrt(np.clip(1 - np.square(np.clip(height / (_CROWN - 0.03), 0, 1)), 0, 1))
-    allowed = np.where(height > 0, (0.955 - 1.6 * room) * above, 0.955 - 1.6 * room + 0.9 * np.clip(-height - 0.03, 0, 1))
+    allowed = np.where(
+        height > 0, (0.955 - 1.6 * room) * above, 0.955 - 1.6 * room + 0.9 * np.clip(-height - 0.03, 0, 1)
+    )
     shrink = np.minimum(1, allowed / np.maximum(across, 1e-6))
     at = at.copy()
     at[..., 0] *= shrink

@@ -31,7 +31,17 @@ def _hoop(fit: Fitting, lobe: np.ndarray, side: int) -> list[Mesh]:
     across = np.array([0.72 * side, 0, 0.70])  # turned to the front, as an ear turns it
     ring = lobe + radius * (np.sin(angle)[:, None] * across + (np.cos(angle) - 1)[:, None] * [0, 1, 0])
     ring[:, 0] += side * 0.35 * radius
-    return [tube(ring, 0.019 + 0.006 * fit.scene.earring_size, linear(fit.scene.metal), "ear_r", sides=7, closed=True, **_METAL)]
+    return [
+        tube(
+            ring,
+            0.019 + 0.006 * fit.scene.earring_size,
+            linear(fit.scene.metal),
+            "ear_r",
+            sides=7,
+            closed=True,
+            **_METAL,
+        )
+    ]
 
 
 def _drop(fit: Fitting, lobe: np.ndarray, side: int) -> list[Mesh]:
@@ -39,7 +49,15 @@ def _drop(fit: Fitting, lobe: np.ndarray, side: int) -> list[Mesh]:
     length = 0.12 + 0.10 * fit.scene.earring_size
     below = lobe + [0.015 * side, -length, 0.01]
     stone = np.array([0.75, 0.06, 0.12]) if fit.stream("stone").random() < 0.3 else linear(fit.scene.metal)
-    gem = sphere(below - [0, 1.1 * size, 0], (0.8 * size, 1.3 * size, 0.8 * size), stone, "ear_r", rings=9, sides=12, roughness=0.25)
+    gem = sphere(
+        below - [0, 1.1 * size, 0],
+        (0.8 * size, 1.3 * size, 0.8 * size),
+        stone,
+        "ear_r",
+        rings=9,
+        sides=12,
+        roughness=0.25,
+    )
     return [
         sphere(lobe, 0.028, linear(fit.scene.metal), "ear_r", rings=7, sides=9, **_METAL),
         tube(np.stack([lobe, 0.5 * (lobe + below), below]), 0.012, linear(fit.scene.metal), "ear_r", sides=5, **_METAL),
@@ -60,4 +78,9 @@ def necklace(fit: Fitting) -> list[Mesh]:
     if scene.necklace == "chain":
         return [chain]
     front = ring[ring[:, 2].argmax()]
-    return [chain, sphere(front + [0, -0.085, 0.02], (0.065, 0.085, 0.03), linear(scene.metal), "neck_l", rings=9, sides=14, **_METAL)]
+    return [
+        chain,
+        sphere(
+            front + [0, -0.085, 0.02], (0.065, 0.085, 0.03), linear(scene.metal), "neck_l", rings=9, sides=14, **_METAL
+        ),
+    ]

@@ -53,5 +53,7 @@ def _neck() -> tuple[cKDTree, np.ndarray, np.ndarray]:
     near = (y > 5.2) & (y < 6.6) & ~under_the_chin & (np.hypot(head.vertices[:, 0], z - _AXIS_Z) < 1.6)
     points, normals = head.vertices[near], head.normals[near]
     angle = neck_azimuth(points)
-    around = np.concatenate([np.stack([(angle + turn) * _DM_PER_RADIAN, points[:, 1]], 1) for turn in (0, 2 * np.pi, -2 * np.pi)])
+    around = np.concatenate(
+        [np.stack([(angle + turn) * _DM_PER_RADIAN, points[:, 1]], 1) for turn in (0, 2 * np.pi, -2 * np.pi)]
+    )
     return cKDTree(around), np.tile(points, (3, 1)), np.tile(normals, (3, 1))

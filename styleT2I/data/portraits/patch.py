@@ -28,7 +28,9 @@ class Patch:
         normals = unit(np.einsum("...k,...ki->...i", weights, self.normals[index]))
         near = self.points[index]
         nx, ny, nz = (self.normals[index][..., i] for i in range(3))
-        planes = near[..., 2] - (nx * (flat[..., None, 0] - near[..., 0]) + ny * (flat[..., None, 1] - near[..., 1])) / nz
+        planes = (
+            near[..., 2] - (nx * (flat[..., None, 0] - near[..., 0]) + ny * (flat[..., None, 1] - near[..., 1])) / nz
+        )
         return np.concatenate([flat, np.einsum("...k,...k->...", weights, planes)[..., None]], -1), normals
 
 

@@ -103,6 +103,7 @@ def _hair(draw: Streams, attributes: Mapping[str, bool]) -> dict:
         "hair_warmth": draw.uniform("hair warmth"),
         "hair_volume": draw.bell("hair volume", 0.5, 1),
         "hair_length": draw.uniform("hair length"),
+        "tucked": draw.uniform("tucked", 0, 1) < 0.5 or has("Wearing_Earrings"),
         "parting": draw.uniform("parting"),
         "beard": beard_of(attributes, draw),
         "beard_length": draw.uniform("beard length", 0, 1),

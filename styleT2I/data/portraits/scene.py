@@ -92,6 +92,7 @@ class Scene:
     hair_warmth: float  # -1 ashen ... 1 reddish within the colour's name
     hair_volume: float  # -1 flat ... 1 full
     hair_length: float  # -1 shorter ... 1 longer within the style
+    tucked: bool  # hair behind the ears; always so where earrings are, and half of the time else
     parting: float  # -1 left ... 0 middle ... 1 right
     beard_length: float  # 0 trimmed ... 1 long within the kind
     glasses_size: float  # 0 ... 1

@@ -19,6 +19,8 @@ _SCATTER = ((0.030, 0.013, 0.008), (0.075, 0.022, 0.010))  # dm: radii of red, g
 _GLOSS = {"hair": 0.035, "beard": 0.03, "l_brow": 0.02, "r_brow": 0.02, "cloth": 0.025, "hat": 0.025}
 _SKIN_GLOSS = 0.028
 _EYE_GLOSS = 0.035
+_EYE_DULL = 0.5  # radiance that eyes do not mirror: only lights glint, and irises keep their colour
+_TEETH_OPENNESS = 0.75
 _EYE_OPENNESS = 0.5  # lashes are thinner than they are modelled, and eyeballs let light through: less shadow on them
 
 
@@ -30,6 +32,8 @@ def shade(surfaces: Surfaces, light: np.ndarray, environment: np.ndarray, camera
     diffuse = _scattered(_bounced(light, open_sky, surfaces), surfaces, camera)
     eyes = np.isin(surfaces.part, _EYES)
     diffuse[eyes] = 0.85 * free[eyes] * open_sky[eyes, None] ** _EYE_OPENNESS
+    teeth = surfaces.part == PART["mouth"]
+    diffuse[teeth] = free[teeth] * open_sky[teeth, None] ** _TEETH_OPENNESS
     colour = surfaces.albedo * diffuse * (1 - surfaces.metallic[..., None])
     colour += _gloss(surfaces, open_sky, reflections, camera, scene)
     return np.where(surfaces.seen[..., None], colour, 0).astype(np.float32)
@@ -73,7 +77,7 @@ def _gloss(
     fresnel = base + (1 - base) * edge[:, None] * 0.6
     light = reflections.mirrored(mirrored, roughness)
     eyes = np.isin(surfaces.part[seen], _EYES)
-    light[eyes] = radiance(camera.to_view(mirrored[eyes].astype(float)), scene) * 1.2
+    light[eyes] = np.maximum(radiance(camera.to_view(mirrored[eyes].astype(float)), scene) - _EYE_DULL, 0)
     shadow = np.where(eyes, smoothstep(0.02, 0.2, open_sky[seen]), open_sky[seen])
     picture = np.zeros(seen.shape + (3,), np.float32)
     picture[seen] = light * fresnel * shadow[:, None]

@@ -82,14 +82,24 @@ FEMININE = {
     "mouth-upperlip-volume-incr": 0.2, "mouth-lowerlip-volume-incr": 0.2, "mouth-cupidsbow-incr": 0.2,
     "{}-eye-scale-incr": 0.25, "{}-cheek-bones-incr": 0.3,
 }  # fmt: skip
-BIG_NOSE = {"nose-volume-incr": 0.6, "nose-scale-horiz-incr": 0.75, "nose-scale-depth-incr": 0.5,
-            "nose-point-width-incr": 0.6, "nose-nostrils-width-incr": 0.55, "nose-scale-vert-incr": 0.3}  # fmt: skip
+BIG_NOSE = {
+    "nose-volume-incr": 0.7,
+    "nose-scale-horiz-incr": 0.9,
+    "nose-scale-depth-incr": 0.6,
+    "nose-point-width-incr": 0.7,
+    "nose-nostrils-width-incr": 0.6,
+    "nose-scale-vert-incr": 0.35,
+}
 SMALL_NOSE = {"nose-volume-decr": 0.2, "nose-scale-horiz-decr": 0.25, "nose-scale-depth-decr": 0.15}
-FULL_LIPS = {"mouth-upperlip-volume-incr": 0.5, "mouth-lowerlip-volume-incr": 0.5, "mouth-upperlip-height-incr": 0.55,
-             "mouth-lowerlip-height-incr": 0.45}  # fmt: skip
+FULL_LIPS = {
+    "mouth-upperlip-volume-incr": 0.7,
+    "mouth-lowerlip-volume-incr": 0.7,
+    "mouth-upperlip-height-incr": 0.85,
+    "mouth-lowerlip-height-incr": 0.7,
+}
 THIN_LIPS = {"mouth-upperlip-height-decr": 0.35, "mouth-lowerlip-height-decr": 0.3, "mouth-upperlip-volume-decr": 0.2,
              "mouth-lowerlip-volume-decr": 0.2}  # fmt: skip
-CHUBBY = {"head-fat-incr": 0.75, "{}-cheek-volume-incr": 0.55, "neck-double-incr": 0.6, "neck-scale-horiz-incr": 0.35}
+CHUBBY = {"head-fat-incr": 1.0, "{}-cheek-volume-incr": 0.75, "neck-double-incr": 0.9, "neck-scale-horiz-incr": 0.4}
 LEAN = {"head-fat-decr": 0.35, "{}-cheek-volume-decr": 0.3}
 OLD = {"head-age-incr": 0.5, "neck-double-incr": 0.3, "{}-eye-bag-incr": 0.5, "{}-eye-eyefold-down": 0.3,
        "mouth-laugh-lines-in": 0.4, "{}-ear-scale-incr": 0.2}  # fmt: skip

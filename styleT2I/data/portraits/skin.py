@@ -50,7 +50,7 @@ def colour_skin(head: Head, scene: Scene) -> tuple[np.ndarray, np.ndarray]:
 def _mottled(colour, base, scene: Scene) -> np.ndarray:
     """Three octaves of noise in brightness and a slower one in redness, stronger in the old; a person's undertone."""
     seed, old = derive_seed(scene.seed, "skin"), old_share(scene)
-    bright = 1 + (0.022 + 0.035 * old) * octaves(base, 4.0, seed)
+    bright = 1 + (0.026 + 0.035 * old) * octaves(base, 4.0, seed) + 0.018 * value_noise(base, 30.0, seed + 9)
     red = (0.018 + 0.02 * old) * octaves(base, 2.2, seed + 17)
     undertone = 0.03 * value_noise(np.zeros((1, 3)), 1.0, derive_seed(scene.seed, "undertone"))[0]
     return colour * bright[:, None] * np.stack([1 + red + undertone, 1 - 0.5 * red, 1 - red - undertone], 1)
@@ -64,7 +64,7 @@ def _flushed(colour, base, head: Head, scene: Scene) -> np.ndarray:
     redness += 0.25 * _blob(base, (0.0, 6.24, 1.44), (0.22, 0.15, 0.3))
     colour = colour * (1 + np.clip(redness, 0, 1)[:, None] * blood * np.array([0.05, -0.13, -0.12]))
     cheeks = _blob(base, (0.47, 6.95, 1.28), (0.25, 0.2, 0.5))
-    colour = mixed(colour, colour * [1.04, 0.58, 0.6], cheeks * max(scene.rosy, 0.4 * scene.makeup))
+    colour = mixed(colour, colour * [1.04, 0.58, 0.6], 0.85 * cheeks * max(scene.rosy, 0.35 * scene.makeup))
     under = _blob(base, (0.33, 7.1, 1.4), (0.17, 0.08, 0.3))
     colour = colour * (1 - (0.12 + 0.12 * old_share(scene)) * under[:, None] * np.array([0.9, 1.1, 0.9]))
     lids = np.clip(head.masks["eyelids"], 0, 1)
@@ -81,7 +81,7 @@ def _freckled(colour, base, scene: Scene) -> np.ndarray:
     where = np.clip(
         _blob(base, (0.28, 7.0, 1.5), (0.42, 0.3, 0.6)) + 0.35 * _blob(base, (0, 7.6, 1.5), (0.7, 0.35, 0.5)), 0, 1
     )
-    return mixed(colour, colour * [0.66, 0.5, 0.42], np.clip(spots, 0, 1) * where * 0.6 * scene.freckles)
+    return mixed(colour, colour * [0.66, 0.5, 0.42], np.clip(spots, 0, 1) * where * 0.45 * scene.freckles)
 
 
 def _eyes_made_up(colour, base, head: Head, scene: Scene) -> np.ndarray:

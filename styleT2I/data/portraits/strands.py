@@ -32,8 +32,15 @@ class Growth:
     reach: float = 0.1  # dm beyond `height` at which the comb no longer has a hold
 
 
-def grow(surface: Surface, roots: np.ndarray, normals: np.ndarray, growth: Growth, comb: Comb, fence: Fence | None,
-         steps: int) -> np.ndarray:  # fmt: skip
+def grow(
+    surface: Surface,
+    roots: np.ndarray,
+    normals: np.ndarray,
+    growth: Growth,
+    comb: Comb,
+    fence: Fence | None,
+    steps: int,
+) -> np.ndarray:
     """Return strands [N, steps, 3] that follow comb and gravity with inertia and stay outside the surface.
 
     The comb works along the skin: only the tangential part of its direction counts, and less the farther a strand is
@@ -64,7 +71,9 @@ def along(directions: np.ndarray, normals: np.ndarray) -> np.ndarray:
     return directions - np.einsum("ni,ni->n", directions, normals)[:, None] * normals
 
 
-def multiply(guides: np.ndarray, roots: np.ndarray, clump: float, spread: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def multiply(
+    guides: np.ndarray, roots: np.ndarray, clump: float, spread: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """Return children [N, S, 3] with the given roots [N, 3], and each one's guide [N].
 
     A child blends its three nearest guides, those that part ways from the nearest one by more than `spread` dm at
@@ -93,9 +102,9 @@ def cut(strands: np.ndarray, share: np.ndarray) -> np.ndarray:
     return strands[rows, low] * (1 - part) + strands[rows, low + 1] * part
 
 
-def cut_at(strands: np.ndarray, height: float) -> np.ndarray:
-    """Return the strands cut where they first fall below `height`."""
-    below = strands[..., 1] < height
+def cut_at(strands: np.ndarray, height: np.ndarray | float) -> np.ndarray:
+    """Return the strands cut where they first fall below `height` (or [N])."""
+    below = strands[..., 1] < np.reshape(height, (-1, 1))
     first = np.where(below.any(1), below.argmax(1), strands.shape[1] - 1)
     return cut(strands, np.where(below.any(1), first / (strands.shape[1] - 1), 1.0))
 
@@ -117,8 +126,15 @@ def tangents(strands: np.ndarray) -> np.ndarray:
     return unit(np.concatenate([strands[:, 1:2] - strands[:, :1], inner, strands[:, -1:] - strands[:, -2:-1]], 1))
 
 
-def curl(strands: np.ndarray, outward: np.ndarray, radius: np.ndarray, pitch: np.ndarray, phase: np.ndarray,
-         flatness: float, onset: float) -> np.ndarray:  # fmt: skip
+def curl(
+    strands: np.ndarray,
+    outward: np.ndarray,
+    radius: np.ndarray,
+    pitch: np.ndarray,
+    phase: np.ndarray,
+    flatness: float,
+    onset: float,
+) -> np.ndarray:
     """Return the strands wound into a helix around themselves.
 
     `radius` [N], `pitch` [N] (dm a turn) and `phase` [N] belong to a strand; `outward` [N, S, 3] is away from the
@@ -146,8 +162,14 @@ class Ribbons:
     faces: np.ndarray
 
 
-def ribbons(strands: np.ndarray, colours: np.ndarray, width: np.ndarray, outward: np.ndarray, eye: np.ndarray,
-            roundness: float = 0.6) -> Ribbons:  # fmt: skip
+def ribbons(
+    strands: np.ndarray,
+    colours: np.ndarray,
+    width: np.ndarray,
+    outward: np.ndarray,
+    eye: np.ndarray,
+    roundness: float = 0.6,
+) -> Ribbons:
     """Return strips of 2 (S - 1) triangles a strand that turn their flat side to the camera at `eye` [3].
 
     `colours` [N, S, 3], `width` [N, S] in dm, `outward` [N, S, 3] unit vectors away from the body. Normals lean left
@@ -164,7 +186,9 @@ def ribbons(strands: np.ndarray, colours: np.ndarray, width: np.ndarray, outward
     normals = np.stack([base - roundness * side, base + roundness * side], 2)
     away = np.minimum(np.einsum("nski,nsi->nsk", normals, view) - 0.12, 0)[..., None]
     normals = unit(normals - away * view[:, :, None])
-    return Ribbons(_flat(vertices), _flat(normals), _flat(np.repeat(colours[:, :, None], 2, 2)), _strip_faces(*strands.shape[:2]))
+    return Ribbons(
+        _flat(vertices), _flat(normals), _flat(np.repeat(colours[:, :, None], 2, 2)), _strip_faces(*strands.shape[:2])
+    )
 
 
 def _flat(values: np.ndarray) -> np.ndarray:

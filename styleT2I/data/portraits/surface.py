@@ -30,8 +30,10 @@ class Surface:
         normals = self.normals[index]
         return normals, np.einsum("...i,...i", points - self.points[index], normals)
 
-    def pushed_out(self, points: np.ndarray, clearance: np.ndarray | float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return (points [..., 3] moved out until they are `clearance` outside, normals there, distances from the skin)."""
+    def pushed_out(
+        self, points: np.ndarray, clearance: np.ndarray | float
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return (points [..., 3] moved until they are `clearance` outside, normals there, distances from the skin)."""
         normals, distance = self.nearest(points)
         outside = np.maximum(clearance, distance)
         return points + normals * (outside - distance)[..., None], normals, outside

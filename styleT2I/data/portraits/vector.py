@@ -28,7 +28,7 @@ _NAMES = {
     "hair_colour": s.HAIR_COLOURS, "hat": s.HATS, "earrings": s.EARRINGS, "necklace": s.NECKLACES,
     "clothes": s.CLOTHES, "background": s.BACKGROUNDS,
 }  # fmt: skip
-_FLAGS = ("bangs", "necktie")
+_FLAGS = ("bangs", "tucked", "necktie")
 _TUPLES = {  # field -> number of entries and their range
     "shape": (s.NUM_SHAPE, (-2, 2)), "asymmetry": (s.NUM_ASYMMETRY, (-1, 1)), "shape_mix": (3, (0, 1)),
     **{name: (3, (0, 1)) for name in (

@@ -88,7 +88,7 @@ _FACES = {
 _FACES_GENERATOR = {"z_dim": 128, "w_dim": 128, "mapping_layers": 4}
 _CHANNELS_64 = {4: 128, 8: 128, 16: 96, 32: 48, 64: 24}
 _CHANNELS_128 = {4: 128, 8: 128, 16: 128, 32: 96, 64: 48, 128: 24}
-_CHANNELS_PORTRAITS = {4: 256, 8: 256, 16: 256, 32: 192, 64: 96, 128: 48}
+_CHANNELS_PORTRAITS = {4: 192, 8: 192, 16: 192, 32: 128, 64: 64, 128: 32}
 PRESETS = {
     "stylegan2-config-f": Preset(25_000, {}, None, {}, {}),
     "minifaces64": Preset(
@@ -101,7 +101,7 @@ PRESETS = {
     ),
     "portraits128": Preset(
         4000, {**_FACES, "data": "portraits:biased/train", "eval_data": "portraits:biased/val", "r1_gamma": 1.0}, 128,
-        {"z_dim": 256, "w_dim": 256, "mapping_layers": 8, "channels": _CHANNELS_PORTRAITS},
+        {"z_dim": 192, "w_dim": 256, "mapping_layers": 4, "channels": _CHANNELS_PORTRAITS},
         {"channels": _CHANNELS_PORTRAITS},
     ),
 }  # fmt: skip

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from styleT2I.errors import ConfigError
 
-_RENDERED_CHANNELS = {4: 256, 8: 256, 16: 256, 32: 192, 64: 96, 128: 48, 256: 24}
+_RENDERED_CHANNELS = {4: 192, 8: 192, 16: 192, 32: 128, 64: 64, 128: 32, 256: 16}
 _CHANNELS = {4: 128, 8: 128, 16: 128, 32: 64, 64: 16, 128: 8}  # of the synthesis network, by resolution
 
 
@@ -41,7 +41,7 @@ class RendererFitConfig:
 class RenderedFitConfig:
     """How a generator is fitted to rendered portraits; the shares are of all steps, in the order of the stages."""
 
-    steps: int = 60000
+    steps: int = 40000
     data: str = "portraits:biased/train"  # rendered, from the user's cache
     eval_data: str = "portraits:biased/val"
     resolution: int = 128
@@ -58,11 +58,11 @@ class RenderedFitConfig:
     judge: str | None = None  # component of a judge whose features are compared as well
     feature_weight: float = 0.5  # of that comparison
     num_latents: int = 40000  # scenes, not rendered, that the mapping network learns from
-    share_16: float = 0.05
-    share_32: float = 0.08
-    share_64: float = 0.12
-    share_mapping: float = 0.30
-    share_joint: float = 0.15
+    share_16: float = 0.04
+    share_32: float = 0.06
+    share_64: float = 0.09
+    share_mapping: float = 0.5  # a step costs a fiftieth of a drawing step
+    share_joint: float = 0.11
 
     def __post_init__(self):
         if not 0 < self.share_16 + self.share_32 + self.share_64 + self.share_mapping + self.share_joint < 1:

@@ -130,7 +130,7 @@ def test_data_without_scenes_are_refused_in_one_line():
 def test_the_stages_share_all_steps_and_leave_some_to_the_full_resolution():
     stages = RenderedFit(rendered_fit_config()).stages
     assert [name for name, _, _ in stages] == ["draw-16", "draw-32", "draw-64", "draw", "mapping", "joint"]
-    assert stages[0][1] == 0 and stages[-1][2] == 60000
+    assert stages[0][1] == 0 and stages[-1][2] == 40000
     assert all(a[2] == b[1] and a[1] < a[2] for a, b in zip(stages, stages[1:], strict=False))
     with pytest.raises(ConfigError, match="leave no step"):
         rendered_fit_config(share_mapping=0.8)

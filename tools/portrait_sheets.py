@@ -1,0 +1,83 @@
+"""Draws the contact sheets of docs/portraits.md again, into docs/portraits/:
+
+    python tools/portrait_sheets.py [people] [small] [switched] [parts]
+
+`people`: 24 unselected people of `biased` at 256 pixels; `small`: the same at 128; `switched`: she and he with one
+attribute switched at a time; `parts`: pictures beside their parts maps.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+OUT = ROOT / "docs" / "portraits"
+
+SWITCHES = (
+    {}, {"Smiling": True, "Mouth_Slightly_Open": True}, {"Wearing_Lipstick": True}, {"Heavy_Makeup": True},
+    {"Eyeglasses": True}, {"Wearing_Hat": True}, {"Wearing_Earrings": True}, {"Bangs": True},
+    {"No_Beard": False, "5_o_Clock_Shadow": True}, {"No_Beard": False},
+    {"No_Beard": False, "Goatee": True}, {"Mustache": True}, {"Young": False},
+    {"Brown_Hair": False, "Gray_Hair": True}, {"Brown_Hair": False, "Blond_Hair": True},
+    {"Brown_Hair": False, "Black_Hair": True}, {"Straight_Hair": False, "Wavy_Hair": True}, {"Receding_Hairline": True},
+    {"Brown_Hair": False, "Straight_Hair": False, "Bald": True, "Long_Hair": False}, {"Dark_Skin": True},
+    {"Pale_Skin": True}, {"Rosy_Cheeks": True}, {"Bushy_Eyebrows": True}, {"Chubby": True}, {"Big_Nose": True},
+    {"Big_Lips": True}, {"Wearing_Necklace": True}, {"Mouth_Slightly_Open": True},
+)  # fmt: skip
+
+
+def people(name: str, resolution: int) -> None:
+    """Draw 24 unselected people."""
+    from styleT2I.data.portraits.render import render
+    from styleT2I.data.portraits.sampling import sample_scene
+
+    save(name, [render(sample_scene(seed), resolution).image for seed in range(24)], 6)
+
+
+def switched() -> None:
+    """Draw her and him with one attribute switched at a time."""
+    from styleT2I.data.portraits.distributions import DECLARED
+    from styleT2I.data.portraits.render import render
+    from styleT2I.data.portraits.sampling import scene_of
+
+    usual = ("Young", "No_Beard", "Brown_Hair", "Straight_Hair")
+    plain = dict.fromkeys(DECLARED, False) | dict.fromkeys(usual, True)
+    pictures = []
+    for seed, person in ((5, {"Male": False, "Long_Hair": True}), (17, {"Male": True})):
+        scenes = [scene_of(seed, plain | person | switch) for switch in SWITCHES]
+        pictures += [render(scene, 128).image for scene in scenes]
+    save("switched", pictures, len(SWITCHES) // 2)
+
+
+def parts() -> None:
+    """Draw pictures over their parts maps."""
+    from styleT2I.data.portraits.parts import PARTS
+    from styleT2I.data.portraits.render import render
+    from styleT2I.data.portraits.sampling import sample_scene
+
+    palette = np.random.default_rng(3).integers(40, 255, (len(PARTS), 3)).astype(np.uint8)
+    palette[0] = 0
+    portraits = [render(sample_scene(seed), 192) for seed in range(24, 30)]
+    save("parts", [p.image for p in portraits] + [palette[p.parts] for p in portraits], 6)
+
+
+def save(name: str, pictures: list[np.ndarray], columns: int) -> None:
+    """Save pictures of one size in rows."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    rows = [np.concatenate(pictures[i : i + columns], 1) for i in range(0, len(pictures), columns)]
+    Image.fromarray(np.concatenate(rows)).save(OUT / f"{name}.jpg", quality=88)
+
+
+SHEETS = {
+    "people": lambda: people("people", 256),
+    "small": lambda: people("small", 128),
+    "switched": switched,
+    "parts": parts,
+}
+
+if __name__ == "__main__":
+    for sheet in sys.argv[1:] or SHEETS:
+        SHEETS[sheet]()
