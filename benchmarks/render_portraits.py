@@ -21,8 +21,10 @@ STAGES = ("geometry", "tree", "sight", "light", "shading", "truth", "whole")
 
 def measured(seed: int, resolution: int) -> list[float]:
     """Return the processor seconds of `STAGES` for one picture."""
-    from styleT2I.data.portraits import engine, illumination, light, person, render, sampling, shade, truth
-    from styleT2I.data.portraits.gbuffer import surfaces
+    from styleT2I.data.portraits import person, render, truth
+    from styleT2I.data.portraits.scenes import sampling
+    from styleT2I.data.portraits.tracing import engine, illumination, light, shade
+    from styleT2I.data.portraits.tracing.gbuffer import surfaces
 
     scene = sampling.sample_scene(seed)
     marks = [time.process_time()]
@@ -44,7 +46,7 @@ def measured(seed: int, resolution: int) -> list[float]:
 
 
 def main() -> None:
-    from styleT2I.data.portraits.engine import mitsuba
+    from styleT2I.data.portraits.tracing.engine import mitsuba
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--resolution", type=int, default=128)

@@ -32,16 +32,16 @@ SWITCHES = (
 def people(name: str, resolution: int) -> None:
     """Draw 24 unselected people."""
     from styleT2I.data.portraits.render import render
-    from styleT2I.data.portraits.sampling import sample_scene
+    from styleT2I.data.portraits.scenes.sampling import sample_scene
 
     save(name, [render(sample_scene(seed), resolution).image for seed in range(24)], 6)
 
 
 def switched() -> None:
     """Draw her and him with one attribute switched at a time."""
-    from styleT2I.data.portraits.distributions import DECLARED
     from styleT2I.data.portraits.render import render
-    from styleT2I.data.portraits.sampling import scene_of
+    from styleT2I.data.portraits.scenes.distributions import DECLARED
+    from styleT2I.data.portraits.scenes.sampling import scene_of
 
     usual = ("Young", "No_Beard", "Brown_Hair", "Straight_Hair")
     plain = dict.fromkeys(DECLARED, False) | dict.fromkeys(usual, True)
@@ -56,7 +56,7 @@ def parts() -> None:
     """Draw pictures over their parts maps."""
     from styleT2I.data.portraits.parts import PARTS
     from styleT2I.data.portraits.render import render
-    from styleT2I.data.portraits.sampling import sample_scene
+    from styleT2I.data.portraits.scenes.sampling import sample_scene
 
     palette = np.random.default_rng(3).integers(40, 255, (len(PARTS), 3)).astype(np.uint8)
     palette[0] = 0

@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from styleT2I.data.dataset import index_order, open_dataset
-from styleT2I.data.portraits.sampling import sample_scene
-from styleT2I.data.portraits.streams import Z_DIM
-from styleT2I.data.portraits.vector import MIRRORED, VECTOR_SIZE, scene_vector
+from styleT2I.data.portraits.scenes.sampling import sample_scene
+from styleT2I.data.portraits.scenes.streams import Z_DIM
+from styleT2I.data.portraits.scenes.vector import MIRRORED, VECTOR_SIZE, scene_vector
 from styleT2I.errors import DataError
 from styleT2I.networks.registry import load_network_component
 from styleT2I.networks.stylegan2.config import GeneratorConfig

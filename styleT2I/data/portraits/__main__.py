@@ -33,8 +33,8 @@ def main(specs, outdir, num, start, distribution, split, resolution, workers, im
     """
     from styleT2I.attributes.compositions import read_composition
     from styleT2I.attributes.vocabulary import load_vocabulary
-    from styleT2I.data.portraits.distributions import DISTRIBUTIONS
-    from styleT2I.data.portraits.recipe import Recipe, read_spec
+    from styleT2I.data.portraits.scenes.distributions import DISTRIBUTIONS
+    from styleT2I.data.portraits.scenes.recipe import Recipe, read_spec
     from styleT2I.errors import ConfigError
 
     if specs and outdir:
@@ -57,9 +57,9 @@ def _render(recipe, folder, indices, workers, image_format):
 
     from tqdm import tqdm
 
-    from styleT2I.data.portraits.records import read_records
-    from styleT2I.data.portraits.rendering import render_set
-    from styleT2I.data.portraits.tables import write_tables
+    from styleT2I.data.portraits.sets.records import read_records
+    from styleT2I.data.portraits.sets.rendering import render_set
+    from styleT2I.data.portraits.sets.tables import write_tables
 
     folder = Path(folder)
     there = sum(index in indices for index in read_records(folder))

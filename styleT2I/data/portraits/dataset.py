@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from styleT2I.attributes.vocabulary import load_vocabulary
-from styleT2I.data.portraits.attributes import ATTRIBUTES
 from styleT2I.data.portraits.parts import PARTS
-from styleT2I.data.portraits.recipe import DEFAULT_RESOLUTION, Recipe, read_spec
-from styleT2I.data.portraits.records import read_records
-from styleT2I.data.portraits.vector import NUISANCE_NAMES, NUISANCE_START, scene_vector
+from styleT2I.data.portraits.scenes.attributes import ATTRIBUTES
+from styleT2I.data.portraits.scenes.recipe import DEFAULT_RESOLUTION, Recipe, read_spec
+from styleT2I.data.portraits.scenes.vector import NUISANCE_NAMES, NUISANCE_START, scene_vector
+from styleT2I.data.portraits.sets.records import read_records
 from styleT2I.errors import DataError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import torch
 
     from styleT2I.data.dataset import Batch
-    from styleT2I.data.portraits.scene import Scene
+    from styleT2I.data.portraits.scenes.scene import Scene
 
 NUM_CAPTIONS = 6
 _STORED = (DEFAULT_RESOLUTION, 256, 512)  # resolutions that sets are rendered at

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from styleT2I.data.portraits.camera import Camera, place_camera
-from styleT2I.data.portraits.colours import mixed
-from styleT2I.data.portraits.eyes import build_eyes
-from styleT2I.data.portraits.head import Head, build_head
-from styleT2I.data.portraits.mesh import Mesh, Paint, join
-from styleT2I.data.portraits.mouth import build_mouth
+from styleT2I.data.portraits.anatomy.eyes import build_eyes
+from styleT2I.data.portraits.anatomy.head import Head, build_head
+from styleT2I.data.portraits.anatomy.mouth import build_mouth
+from styleT2I.data.portraits.anatomy.skin import colour_skin
 from styleT2I.data.portraits.parts import PART
-from styleT2I.data.portraits.scene import Scene
-from styleT2I.data.portraits.skin import colour_skin
-from styleT2I.data.portraits.wear import wear
+from styleT2I.data.portraits.scenes.scene import Scene
+from styleT2I.data.portraits.tracing.camera import Camera, place_camera
+from styleT2I.data.portraits.tracing.colours import mixed
+from styleT2I.data.portraits.tracing.mesh import Mesh, Paint, join
+from styleT2I.data.portraits.worn.wear import wear
 
 
 @dataclass

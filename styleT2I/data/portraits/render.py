@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from styleT2I.data.portraits.background import background
-from styleT2I.data.portraits.camera import Camera
-from styleT2I.data.portraits.engine import Engine
-from styleT2I.data.portraits.finish import developed, downsampled
-from styleT2I.data.portraits.gbuffer import surfaces
-from styleT2I.data.portraits.illumination import irradiance
-from styleT2I.data.portraits.light import environment_map
 from styleT2I.data.portraits.person import build_person
-from styleT2I.data.portraits.scene import Scene
-from styleT2I.data.portraits.shade import shade
+from styleT2I.data.portraits.scenes.scene import Scene
+from styleT2I.data.portraits.tracing.background import background
+from styleT2I.data.portraits.tracing.camera import Camera
+from styleT2I.data.portraits.tracing.engine import Engine
+from styleT2I.data.portraits.tracing.finish import developed, downsampled
+from styleT2I.data.portraits.tracing.gbuffer import surfaces
+from styleT2I.data.portraits.tracing.illumination import irradiance
+from styleT2I.data.portraits.tracing.light import environment_map
+from styleT2I.data.portraits.tracing.shade import shade
 from styleT2I.data.portraits.truth import Truth, truth_of
 
 SUPERSAMPLING = 2  # pixels a picture's pixel, each way

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from styleT2I.data.portraits.finish import downsampled
-from styleT2I.data.portraits.gbuffer import Surfaces
 from styleT2I.data.portraits.parts import PART, PARTS
 from styleT2I.data.portraits.person import Person
+from styleT2I.data.portraits.tracing.finish import downsampled
+from styleT2I.data.portraits.tracing.gbuffer import Surfaces
 
 _THIN = ("glasses", "ear_r", "neck_l", "l_brow", "r_brow", "l_eye", "r_eye")  # win a pixel with half the votes
 

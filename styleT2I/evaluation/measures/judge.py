@@ -7,7 +7,7 @@ import torch
 from styleT2I.data.degrade import blur
 from styleT2I.data.labelled import LabelledData
 from styleT2I.data.minifaces.compositions import rare_pairs as minifaces_pairs
-from styleT2I.data.portraits.compositions import rare_pairs as portraits_pairs
+from styleT2I.data.portraits.scenes.compositions import rare_pairs as portraits_pairs
 from styleT2I.metrics.attributes import balanced_accuracy, rare_pair_accuracy, verdicts
 from styleT2I.networks.faces.attribute_classifier import AttributeClassifier
 from styleT2I.torch_utils.images import make_grid_u8, to_uint8

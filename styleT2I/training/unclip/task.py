@@ -17,7 +17,7 @@ from styleT2I.training.baselines.text import copy_network
 from styleT2I.training.directions.setup import load_frozen
 from styleT2I.training.optimisation import descend, warmup_cosine
 from styleT2I.training.unclip.config import UnclipTraining
-from styleT2I.training.unclip.data import EmbeddedData, drop_rows
+from styleT2I.evaluation.measures.embedded_data import EmbeddedData, drop_rows
 
 
 class UnclipTask:

@@ -7,7 +7,7 @@ import pytest
 
 from styleT2I import build_model
 from styleT2I.build_model import main, stages
-from styleT2I.data.portraits.recipe import read_spec
+from styleT2I.data.portraits.scenes.recipe import read_spec
 
 
 @pytest.mark.parametrize("world", build_model.WORLDS)

@@ -24,8 +24,8 @@ from styleT2I.training.baselines.registry import new_task, task_config
 from styleT2I.training.checkpoints import newest_checkpoint
 from styleT2I.training.engine import RunConfig, run
 from styleT2I.training.unclip.config import PRESETS, unclip_config
-from styleT2I.training.unclip.data import EncodedTexts, drop_rows
-from styleT2I.training.unclip.prior_evaluation import EmbeddingEvaluation
+from styleT2I.evaluation.measures.embedded_data import EncodedTexts, drop_rows
+from styleT2I.evaluation.measures.unclip_prior import EmbeddingEvaluation
 from tests.tiny_model import tiny_clip, write_tiny
 
 TRUNK = {"width": 8, "num_heads": 2, "num_layers": 1}

@@ -5,23 +5,23 @@ import dataclasses
 import numpy as np
 import pytest
 
-from styleT2I.data.portraits.beard import beard, beard_density, beard_paint
-from styleT2I.data.portraits.brows import brow_paint, brows, lashes
-from styleT2I.data.portraits.clothes import clothes
-from styleT2I.data.portraits.fitting import fitting
-from styleT2I.data.portraits.garment import _clipped
-from styleT2I.data.portraits.glasses import _RADIUS, glasses
-from styleT2I.data.portraits.hats import hat, press_hair
-from styleT2I.data.portraits.head import build_head
-from styleT2I.data.portraits.jewellery import earrings, necklace
-from styleT2I.data.portraits.mesh import join, with_normals
-from styleT2I.data.portraits.neck import neck_ring
+from styleT2I.data.portraits.anatomy.head import build_head
+from styleT2I.data.portraits.anatomy.regions import region_masks
+from styleT2I.data.portraits.grooming.beard import beard, beard_density, beard_paint
+from styleT2I.data.portraits.grooming.brows import brow_paint, brows, lashes
+from styleT2I.data.portraits.grooming.scalp import base_head
 from styleT2I.data.portraits.parts import PART
-from styleT2I.data.portraits.regions import region_masks
-from styleT2I.data.portraits.sampling import sample_scene
-from styleT2I.data.portraits.scalp import base_head
-from styleT2I.data.portraits.scene import BEARDS, CLOTHES, EARRINGS, GLASSES, HATS, NECKLACES
-from styleT2I.data.portraits.wear import wear
+from styleT2I.data.portraits.scenes.sampling import sample_scene
+from styleT2I.data.portraits.scenes.scene import BEARDS, CLOTHES, EARRINGS, GLASSES, HATS, NECKLACES
+from styleT2I.data.portraits.tracing.mesh import join, with_normals
+from styleT2I.data.portraits.worn.clothes import clothes
+from styleT2I.data.portraits.worn.fitting import fitting
+from styleT2I.data.portraits.worn.garment import _clipped
+from styleT2I.data.portraits.worn.glasses import _RADIUS, glasses
+from styleT2I.data.portraits.worn.hats import hat, press_hair
+from styleT2I.data.portraits.worn.jewellery import earrings, necklace
+from styleT2I.data.portraits.worn.neck import neck_ring
+from styleT2I.data.portraits.worn.wear import wear
 
 PLAIN = {
     "hat": "none", "glasses": "none", "beard": "none", "earrings": "none", "necklace": "none", "necktie": False,

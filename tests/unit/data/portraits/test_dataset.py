@@ -21,17 +21,17 @@ from styleT2I.attributes.wording.caption_words import Dice
 from styleT2I.attributes.wording.paraphrase import load_paraphraser
 from styleT2I.data.dataset import open_dataset
 from styleT2I.data.folder import FolderDataset
-from styleT2I.data.portraits import rendering
 from styleT2I.data.portraits.__main__ import main
 from styleT2I.data.portraits.dataset import open_portraits
-from styleT2I.data.portraits.distributions import draw_attributes
 from styleT2I.data.portraits.parts import PARTS
-from styleT2I.data.portraits.recipe import Recipe, read_spec
-from styleT2I.data.portraits.records import read_records
-from styleT2I.data.portraits.rendering import render_set
-from styleT2I.data.portraits.streams import Streams
-from styleT2I.data.portraits.tables import write_tables
-from styleT2I.data.portraits.vector import NUISANCE_NAMES, NUISANCE_START, VECTOR_SIZE, scene_vector
+from styleT2I.data.portraits.scenes.distributions import draw_attributes
+from styleT2I.data.portraits.scenes.recipe import Recipe, read_spec
+from styleT2I.data.portraits.scenes.streams import Streams
+from styleT2I.data.portraits.scenes.vector import NUISANCE_NAMES, NUISANCE_START, VECTOR_SIZE, scene_vector
+from styleT2I.data.portraits.sets import rendering
+from styleT2I.data.portraits.sets.records import read_records
+from styleT2I.data.portraits.sets.rendering import render_set
+from styleT2I.data.portraits.sets.tables import write_tables
 from styleT2I.errors import ConfigError, DataError, OutputError
 from tests.stub_portraits import stub_renderer
 
@@ -168,7 +168,7 @@ def test_several_processes_write_the_same_bytes_as_one(tmp_path):
 def test_workers_end_when_their_parent_is_killed(tmp_path):
     script = (
         "import time, os, sys\n"
-        "from styleT2I.data.portraits.rendering import _start_worker\n"
+        "from styleT2I.data.portraits.sets.rendering import _start_worker\n"
         "_start_worker(os.getppid())\n"
         "print(os.getpid(), flush=True)\n"
         "time.sleep(60)\n"
@@ -233,7 +233,7 @@ def test_the_folder_reads_as_an_ordinary_data_set(tmp_path):
 
 
 def test_biased_pictures_never_show_a_held_out_composition_and_labels_follow_visibility():
-    from styleT2I.data.portraits.compositions import held_out_compositions
+    from styleT2I.data.portraits.scenes.compositions import held_out_compositions
 
     recipe = Recipe("biased", "train")
     for index in range(300):

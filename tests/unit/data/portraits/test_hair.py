@@ -5,21 +5,21 @@ import dataclasses
 import numpy as np
 import pytest
 
-from styleT2I.data.portraits import strands as st
-from styleT2I.data.portraits.colours import luminance
-from styleT2I.data.portraits.fitting import fitting
-from styleT2I.data.portraits.hair import guide_strands, hair, scalp_paint
-from styleT2I.data.portraits.hair_colours import brow_albedo, hair_albedo
-from styleT2I.data.portraits.hair_layer import scene_hairline
-from styleT2I.data.portraits.hair_styles import layers
-from styleT2I.data.portraits.hats import shows_below_hat
-from styleT2I.data.portraits.head import build_head
-from styleT2I.data.portraits.mesh import join
+from styleT2I.data.portraits.anatomy.head import build_head
+from styleT2I.data.portraits.anatomy.warp import Warp
+from styleT2I.data.portraits.grooming import strands as st
+from styleT2I.data.portraits.grooming.hair import guide_strands, hair, scalp_paint
+from styleT2I.data.portraits.grooming.hair_colours import brow_albedo, hair_albedo
+from styleT2I.data.portraits.grooming.hair_layer import scene_hairline
+from styleT2I.data.portraits.grooming.hair_styles import layers
+from styleT2I.data.portraits.grooming.scalp import azimuth, base_head, draw_roots, hairline, inside
 from styleT2I.data.portraits.parts import PART
-from styleT2I.data.portraits.sampling import sample_scene
-from styleT2I.data.portraits.scalp import azimuth, base_head, draw_roots, hairline, inside
-from styleT2I.data.portraits.scene import BANG_STYLES, HAIR_COLOURS, HAIR_STYLES, LONG_STYLES
-from styleT2I.data.portraits.warp import Warp
+from styleT2I.data.portraits.scenes.sampling import sample_scene
+from styleT2I.data.portraits.scenes.scene import BANG_STYLES, HAIR_COLOURS, HAIR_STYLES, LONG_STYLES
+from styleT2I.data.portraits.tracing.colours import luminance
+from styleT2I.data.portraits.tracing.mesh import join
+from styleT2I.data.portraits.worn.fitting import fitting
+from styleT2I.data.portraits.worn.hats import shows_below_hat
 
 PLAIN = {
     "hat": "none", "glasses": "none", "beard": "none", "earrings": "none", "bangs": False, "receding": 0.0,

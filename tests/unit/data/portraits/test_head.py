@@ -7,14 +7,14 @@ import re
 import numpy as np
 import pytest
 
-from styleT2I.data.portraits import asset as assets
-from styleT2I.data.portraits import shape
-from styleT2I.data.portraits.expression import expression_weights
-from styleT2I.data.portraits.head import build_head
-from styleT2I.data.portraits.landmarks import landmark_places
-from styleT2I.data.portraits.mesh import join, make_mesh, revolution, smooth_normals, sphere, triangles, tube
+from styleT2I.data.portraits.anatomy import asset as assets
+from styleT2I.data.portraits.anatomy import shape
+from styleT2I.data.portraits.anatomy.expression import expression_weights
+from styleT2I.data.portraits.anatomy.head import build_head
+from styleT2I.data.portraits.anatomy.landmarks import landmark_places
 from styleT2I.data.portraits.parts import CELEBAMASK_PARTS, PART, celebamask
-from styleT2I.data.portraits.sampling import sample_scene
+from styleT2I.data.portraits.scenes.sampling import sample_scene
+from styleT2I.data.portraits.tracing.mesh import join, make_mesh, revolution, smooth_normals, sphere, triangles, tube
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def test_resting_mouths_are_level_or_better():
 
 
 def test_old_faces_are_creased_and_young_ones_are_not(scene):
-    from styleT2I.data.portraits.wrinkles import wrinkle_depth
+    from styleT2I.data.portraits.anatomy.wrinkles import wrinkle_depth
 
     base = build_head(scene).canonical
     assert not wrinkle_depth(base, scene).any()

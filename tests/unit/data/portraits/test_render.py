@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from styleT2I.data.portraits import engine, llvm
-from styleT2I.data.portraits.background import background
-from styleT2I.data.portraits.camera import place_camera
-from styleT2I.data.portraits.colours import linear, luminance, srgb
-from styleT2I.data.portraits.finish import developed, downsampled
-from styleT2I.data.portraits.head import build_head
-from styleT2I.data.portraits.illumination import light_directions
-from styleT2I.data.portraits.light import HEIGHT, WIDTH, environment_map, solid_angles
+from styleT2I.data.portraits.anatomy.head import build_head
 from styleT2I.data.portraits.parts import PART
-from styleT2I.data.portraits.reflections import Reflections
-from styleT2I.data.portraits.sampling import sample_scene
-from styleT2I.data.portraits.scene import BACKGROUNDS
+from styleT2I.data.portraits.scenes.sampling import sample_scene
+from styleT2I.data.portraits.scenes.scene import BACKGROUNDS
+from styleT2I.data.portraits.tracing import engine, llvm
+from styleT2I.data.portraits.tracing.background import background
+from styleT2I.data.portraits.tracing.camera import place_camera
+from styleT2I.data.portraits.tracing.colours import linear, luminance, srgb
+from styleT2I.data.portraits.tracing.finish import developed, downsampled
+from styleT2I.data.portraits.tracing.illumination import light_directions
+from styleT2I.data.portraits.tracing.light import HEIGHT, WIDTH, environment_map, solid_angles
+from styleT2I.data.portraits.tracing.reflections import Reflections
 from styleT2I.data.portraits.truth import voted_parts
 from styleT2I.errors import DependencyError
 
@@ -187,7 +187,7 @@ def test_a_ball_under_an_even_sky_is_lit_as_its_radiance_says():
     pytest.importorskip("mitsuba", reason="the extra 'portraits' is not installed")
     if not engine.is_llvm():
         pytest.skip("rays are traced in bundles only where LLVM is modern")
-    from styleT2I.data.portraits.mesh import join, sphere
+    from styleT2I.data.portraits.tracing.mesh import join, sphere
 
     environment = np.full((HEIGHT, WIDTH, 3), 0.5, np.float32)
     directions, shares = light_directions(environment, 16 * 12)

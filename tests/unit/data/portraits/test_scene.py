@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from styleT2I.attributes.vocabulary import load_vocabulary
-from styleT2I.data.portraits import scene as s
-from styleT2I.data.portraits.attributes import ATTRIBUTES, labels_of
-from styleT2I.data.portraits.compositions import held_out_compositions, rare_pairs
-from styleT2I.data.portraits.distributions import DECLARED, draw_attributes, implied
 from styleT2I.data.portraits.parts import PART
-from styleT2I.data.portraits.sampling import sample_scene, scene_of
-from styleT2I.data.portraits.streams import Z_DIM, Streams, latent_of_seed, slots
-from styleT2I.data.portraits.vector import VECTOR_NAMES, VECTOR_SIZE, scene_vector
+from styleT2I.data.portraits.scenes import scene as s
+from styleT2I.data.portraits.scenes.attributes import ATTRIBUTES, labels_of
+from styleT2I.data.portraits.scenes.compositions import held_out_compositions, rare_pairs
+from styleT2I.data.portraits.scenes.distributions import DECLARED, draw_attributes, implied
+from styleT2I.data.portraits.scenes.sampling import sample_scene, scene_of
+from styleT2I.data.portraits.scenes.streams import Z_DIM, Streams, latent_of_seed, slots
+from styleT2I.data.portraits.scenes.vector import VECTOR_NAMES, VECTOR_SIZE, scene_vector
 from styleT2I.errors import ConfigError
 from tests.stub_portraits import landmarks, stub_renderer
 

@@ -5,11 +5,11 @@ import functools
 import pytest
 import torch
 
-from styleT2I.data.portraits.recipe import read_spec
-from styleT2I.data.portraits.rendering import render_set
-from styleT2I.data.portraits.sampling import sample_scene
-from styleT2I.data.portraits.streams import Z_DIM
-from styleT2I.data.portraits.vector import MIRRORED, VECTOR_NAMES, VECTOR_SIZE, scene_vector
+from styleT2I.data.portraits.scenes.recipe import read_spec
+from styleT2I.data.portraits.scenes.sampling import sample_scene
+from styleT2I.data.portraits.scenes.streams import Z_DIM
+from styleT2I.data.portraits.scenes.vector import MIRRORED, VECTOR_NAMES, VECTOR_SIZE, scene_vector
+from styleT2I.data.portraits.sets.rendering import render_set
 from styleT2I.errors import ConfigError, DataError
 from styleT2I.networks.faces.attribute_classifier import AttributeClassifier, ClassifierConfig
 from styleT2I.networks.registry import load_network_component

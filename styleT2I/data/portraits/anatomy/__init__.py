@@ -1,0 +1,1 @@
+"""The head: shape, skin, eyes, mouth, wrinkles."""

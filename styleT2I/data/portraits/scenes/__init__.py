@@ -1,0 +1,1 @@
+"""What is in a portrait, and how it is drawn at random."""

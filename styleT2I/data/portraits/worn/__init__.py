@@ -1,0 +1,1 @@
+"""Clothes, glasses, jewellery and hats."""

@@ -1,0 +1,32 @@
+"""What every builder of hair, clothes and accessories works with: a head, its scene, the warp to it, the camera."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from styleT2I.data.portraits.anatomy.head import Head
+from styleT2I.data.portraits.anatomy.warp import Warp
+from styleT2I.data.portraits.scenes.scene import Scene
+from styleT2I.data.portraits.tracing.camera import place_camera
+from styleT2I.torch_utils.seeding import derive_seed
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """A person to be dressed."""
+
+    head: Head
+    scene: Scene
+    warp: Warp  # from the base head to this one
+    eye: np.ndarray  # f64 [3], the camera's place, which ribbons turn to
+
+    def stream(self, name: str) -> np.random.Generator:
+        """Return the scene's random stream of that name."""
+        return np.random.default_rng(derive_seed(self.scene.seed, name))
+
+
+def fitting(head: Head, scene: Scene) -> Fitting:
+    """Return the fitting of a scene's head."""
+    return Fitting(head, scene, Warp(head.canonical, head.mesh.vertices), place_camera(head.anchors, scene).position)
