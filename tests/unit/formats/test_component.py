@@ -94,7 +94,8 @@ def test_a_manifest_that_cannot_be_followed_is_refused(manifest, changes, messag
 def test_files_that_are_no_manifest_are_refused(tmp_path, manifest):
     (tmp_path / "list.json").write_text("[1]")
     (tmp_path / "cut.json").write_text('{"format_version": 1')
-    for name, message in (("list", "(no|not a) manifest"), ("cut", "damaged, not valid JSON"), ("gone", "cannot be read")):
+    messages = {"list": "not a manifest", "cut": "damaged, not valid JSON", "gone": "cannot be read"}
+    for name, message in messages.items():
         with pytest.raises(CheckpointError, match=f"{name}.json: {message}"):
             read_component(tmp_path / f"{name}.json")
 
