@@ -15,6 +15,7 @@ from styleT2I.errors import ConfigError
 
 NUM_TRAIN_STEPS = 1000
 MAX_BETA = 0.999
+NOISE = 0.98  # of a schedule's steps, from where on a state is noise: of the cosine's a thousandth is signal
 PREDICTIONS = ("x0", "epsilon", "v")
 _CENTRE = 1 / 255  # half the width of an 8-bit level in [-1, 1]
 
@@ -45,11 +46,13 @@ def abar_table(schedule: str, num: int = NUM_TRAIN_STEPS) -> torch.Tensor:
 def step_grid(num: int, num_train: int = NUM_TRAIN_STEPS) -> list[int]:
     """`num` of the training's steps, noisiest first: the middles of equal parts, so that none is pure noise.
 
-    Where the cosine schedule ends, an error of epsilon counts 20,000 times in x_0; the middles stay clear of that.
+    Where the cosine schedule ends, an error of epsilon counts 20,000 times in x_0; the middles stay clear of that. Of
+    few parts the first middle is no noise yet, which sampling starts from: it is moved up to NOISE of the steps.
     """
     if not 1 <= num <= num_train:
         raise ConfigError(f"the number of sampling steps is from 1 to {num_train}, got {num}")
-    return [int((k + 0.5) * num_train / num) for k in reversed(range(num))]
+    middles = [int((k + 0.5) * num_train / num) for k in reversed(range(num))]
+    return [max(middles[0], int(NOISE * num_train) - 1), *middles[1:]]
 
 
 def add_noise(x0: torch.Tensor, noise: torch.Tensor, abar: torch.Tensor | float) -> torch.Tensor:

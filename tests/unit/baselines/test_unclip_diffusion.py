@@ -215,11 +215,18 @@ def test_guidance_calls_what_counts_and_is_the_same_on_every_form():
 
 
 def test_a_grid_is_even_descends_and_stays_clear_of_pure_noise():
-    assert D.step_grid(4) == [875, 625, 375, 125] and D.step_grid(1000) == list(range(999, -1, -1))
+    assert D.step_grid(4) == [979, 625, 375, 125] and D.step_grid(1) == [979] and COSINE[979] < 1.1e-3
+    assert D.step_grid(50)[:2] == [990, 970] and D.step_grid(1000) == list(range(999, -1, -1))
     assert max(D.step_grid(50)) < 999
     for wrong in (0, 1001):
         with pytest.raises(ConfigError, match="from 1 to 1000"):
             D.step_grid(wrong)
+
+
+def test_one_step_of_a_perfect_network_is_the_mean_that_pure_noise_has():
+    mean, noise = 0.4, rows(5000, 1)
+    made = D.sample(gaussian_oracle(COSINE, mean, 0.09), noise, COSINE, D.step_grid(1), 0.0, None)
+    assert made.mean().item() == pytest.approx(mean, abs=0.02) and made.std() < 0.02
 
 
 def test_slerp_keeps_length_and_speed_meets_both_ends_and_refuses_opposites():

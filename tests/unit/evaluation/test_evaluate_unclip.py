@@ -1,5 +1,6 @@
 """The suite "unclip": its ways of drawing, what it measures on a tiny model, and that a true decoder scores fully."""
 
+import dataclasses
 import json
 
 import pytest
@@ -9,6 +10,8 @@ from click.testing import CliRunner
 from styleT2I.evaluate import main
 from styleT2I.evaluation.suites import unclip
 from styleT2I.evaluation.suites.systems.candidates import open_rows
+from styleT2I.evaluation.suites.systems.suite import evaluate_systems
+from styleT2I.evaluation.suites.systems.table import systems_tables
 from styleT2I.evaluation.suites.systems.task import ComparisonTask
 from styleT2I.generation.model import Model
 from styleT2I.generation.systems import open_text_gan
@@ -104,3 +107,27 @@ def test_the_command_refuses_what_is_no_unclip_in_one_line(tmp_path):
     for source in (tmp_path / "nothing", write_system(tmp_path / "dfgan", "dfgan")):
         result = CliRunner().invoke(main, ["--suite", "unclip", "--model", model, "--systems", str(source)])
         assert result.exit_code == 2 and result.output.count("\n") == 1 and source.name in result.output
+
+def test_a_bound_is_measured_on_the_datas_own_images_and_kept(folder, tmp_path, monkeypatch):
+    onlookers = Model.from_pretrained("minifaces", device="cpu")
+    row = next(row for row in open_rows([str(folder)], [], 0.7, "cpu") if row.redraw is not None)
+    asked = []
+
+    def redraw(images, texts, seeds):
+        asked.append(len(texts))
+        return images
+
+    class Still:
+        name, understand, describe = "still", row.system.understand, row.system.describe
+
+        def sample(self, prompts, seeds):
+            return torch.zeros(len(seeds), 3, 64, 64)
+
+    row = dataclasses.replace(row, system=Still(), untrained=None, redraw=redraw)
+    for _ in range(2):
+        report = evaluate_systems(onlookers, [row], "minifaces:biased/test:40", 12, tmp_path / "kept")
+    assert sum(asked) == 12 + 2 * 26  # once: the second report's is kept
+    (bound,) = report["bounds"]
+    assert bound["name"].endswith(", true embeddings") and bound["figures"]["success"] == report["renders"]["success"]
+    assert bound["figures"]["success"] > report["systems"][0]["figures"]["success"]
+    assert f"| {bound['name']} |" in systems_tables(report)

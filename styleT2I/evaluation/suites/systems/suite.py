@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
+from styleT2I import unclip_system
 from styleT2I.evaluation.cache import KeptFigures
 from styleT2I.evaluation.observers import held_out_judge as held_out
 from styleT2I.evaluation.suites.systems import candidates as systems_rows
@@ -18,7 +20,10 @@ from styleT2I.generation import observers as margins
 from styleT2I.generation.model import Model
 from styleT2I.metrics.frechet import frechet_distance
 
-_CODE = (adjustment, margins, pipeline, step_search, systems, held_out, systems_figures, systems_rows, systems_task)
+_CODE = (
+    adjustment, margins, pipeline, step_search, systems, unclip_system, held_out, systems_figures, systems_rows,
+    systems_task,
+)  # fmt: skip
 NOTES = (
     "Distances are in the held-out judge's features, not Inception's: they are no FIDs and compare at equal N only.",
     "R-precision: a picture finds its caption among 99 that contradict it, by a CLIP that trained nothing; it has "
@@ -55,18 +60,15 @@ def evaluate_systems(
         kept = KeptFigures(cells_dir, _CODE, data=data, scenes=task.scenes, onlookers=onlookers)
     real, others = task.renders()
     reference = task.outcomes(real)
-    looked, records = {}, []
+    looked, records, bounds = {}, [], []
     for row in rows:
         origin = {"model": row.system.describe(), **row.facts}
-        file, is_known = f"{row.name.replace(' ', '-').replace('/', '-')}", _is_known(origin["model"])
-        record = kept.read(file, origin) if kept and is_known else None
-        if record is None:
-            record = {"name": row.name, **origin, **_measure(task, row, reference.features, looked)}
-            if kept and is_known:
-                kept.write(file, origin, record)
-        records.append(record)
+        measured = functools.partial(_measure, task, row, reference.features, looked)
+        records.append(_recorded(kept, row.name, origin, measured))
+        if row.redraw is not None:
+            name = f"{row.name.partition(',')[0]}, true embeddings"
+            bounds.append(_recorded(kept, name, origin, functools.partial(_bound, task, row, reference.features)))
     _add_comparisons(records)
-    bounds = [_bound(task, row, reference.features) for row in rows if row.redraw is not None]
     return {
         "num": task.num,
         "num_latents": task.num_latents,
@@ -109,8 +111,18 @@ def _measure(task, row, real, looked):
 
 def _bound(task, row, real):
     """Figures of a row's system on the true embeddings of the data's images, where a prior would draw them."""
-    title = f"{row.name.partition(',')[0]}, true embeddings"
-    return {"name": title, "figures": figures_of(task.outcomes(task.redraw(row.redraw, title)), real, task.cells)}
+    return {"figures": figures_of(task.outcomes(task.redraw(row.redraw, f"bound of {row.name}")), real, task.cells)}
+
+
+def _recorded(kept, name, origin, measure):
+    """The record of that name, kept of an earlier run or measured now and then kept, where hashes tell the weights."""
+    file, is_known = name.replace(" ", "-").replace("/", "-"), _is_known(origin["model"])
+    record = kept.read(file, origin) if kept and is_known else None
+    if record is None:
+        record = {"name": name, **origin, **measure()}
+        if kept and is_known:
+            kept.write(file, origin, record)
+    return record
 
 
 def _add_comparisons(records):
