@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -157,9 +158,9 @@ def run_command(path, model, images, prompts, function, num, shard, calibration,
 @outdir_option
 def merge_command(path, folders, calibration, outdir):
     """Write the audit of shards, the very one of an audit in one run; exit status 3 when a threshold fails."""
+    from styleT2I.fairness.merge import merge_cells
     from styleT2I.fairness.plan import load_plan
     from styleT2I.fairness.report.contact_sheets import keep_cells
-    from styleT2I.fairness.results import merge_cells
 
     plan, vocabulary = load_plan(path)
     confusions = _read_calibration(calibration, plan, vocabulary)
@@ -232,8 +233,8 @@ def _command_again(path, result, folder, calibration):
     try:
         given = json.loads((Path(folder) / _OPTIONS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        given = ["--model", result["model"]["name"]]
-    given += ["--num", str(result["num"])] if result["num_overridden"] and "--images" not in given else []
+        given = ["--model", result.provenance.model["name"]]
+    given += ["--num", str(result.provenance.num)] if result.num_overridden and "--images" not in given else []
     given += ["--calibration", calibration] if calibration else []
     return shlex.join(["python", "-m", "styleT2I.audit", "run", path, *given, "--outdir", "audit"])
 
@@ -241,15 +242,15 @@ def _command_again(path, result, folder, calibration):
 def _finish(result, folders, outdir, command_again):
     from styleT2I.fairness.report.page import write_report
 
-    page = write_report({**result, "rerun": command_again}, outdir, folders)
-    for one in result["comparisons"]:
-        low, high = one["gap_interval"]
+    page = write_report(replace(result, rerun=command_again), outdir, folders)
+    for compared in result.comparisons:
+        (first, second), (low, high) = compared.success, compared.gap_interval
         click.echo(
-            f"{one['name']}: {one['first']['cell']} {one['success'][0]:.3f}, {one['second']['cell']} "
-            f"{one['success'][1]:.3f}, gap {one['gap']:+.3f} ({low:+.3f} to {high:+.3f}), p {one['p_holm']:.2g} (Holm)"
+            f"{compared.name}: {compared.first.cell} {first:.3f}, {compared.second.cell} {second:.3f}, "
+            f"gap {compared.gap:+.3f} ({low:+.3f} to {high:+.3f}), p {compared.p_adjusted:.2g} (Holm)"
         )
-    click.echo(f"{result['verdict']}: {page}")
-    if result["failed"]:
+    click.echo(f"{result.verdict}: {page}")
+    if result.failed:
         click.get_current_context().exit(FAILED)
 
 

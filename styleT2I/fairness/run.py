@@ -19,9 +19,10 @@ from styleT2I.fairness.analysis.picture_quality import PictureQuality, open_refe
 from styleT2I.fairness.cells import UnfinishedCell, read_cell
 from styleT2I.fairness.judges.calibration import check_same_judge
 from styleT2I.fairness.judges.judge import open_judge
+from styleT2I.fairness.merge import merge_cells
 from styleT2I.fairness.plan import AuditPlan
 from styleT2I.fairness.report.contact_sheets import Sheet
-from styleT2I.fairness.results import merge_cells
+from styleT2I.fairness.results import AuditResult, Calibration
 from styleT2I.fairness.subjects.base import Cell, as_subject
 from styleT2I.torch_utils.files import check_writable_dir, write_json_atomic
 from styleT2I.torch_utils.images import save_png
@@ -43,7 +44,7 @@ class Audit:
         if len(self.plan.settings) < len(plan.settings):
             warnings.warn(
                 f"{self.subject.describe()['name']} has no truncation or adjustment; the plan's {len(plan.settings)} "
-                "settings are replaced by one, \"as drawn\"",
+                'settings are replaced by one, "as drawn"',
                 stacklevel=2,
             )
         self._cells = self.plan.drawn_cells(vocabulary)
@@ -67,7 +68,7 @@ class Audit:
         }
         self._before = (None, None)
 
-    def run(self, outdir: str | Path, shard: tuple[int, int] = (1, 1), calibration: dict | None = None) -> None:
+    def run(self, outdir: str | Path, shard: tuple[int, int] = (1, 1), calibration: Calibration | None = None) -> None:
         """Draw every cell of shard i of n that DIR/cells does not have yet. OutputError for a folder that cannot be
         written, or where another run is at this shard.
 
@@ -103,7 +104,7 @@ class Audit:
         unfinished.finish()
         progress.update()
 
-    def result(self, outdir: str | Path, calibration: dict | None = None) -> dict:
+    def result(self, outdir: str | Path, calibration: Calibration | None = None) -> AuditResult:
         """The result of cells that are all in DIR/cells; others there, of another num or model, are left alone."""
         return merge_cells(self._declared, self.vocabulary, [outdir], self._origin, calibration)
 

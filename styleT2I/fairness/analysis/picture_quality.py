@@ -24,6 +24,7 @@ from torch.nn import functional as F
 from styleT2I.data.dataset import Dataset, open_dataset
 from styleT2I.errors import ConfigError
 from styleT2I.fairness.plan import AuditPlan
+from styleT2I.fairness.results import Table
 from styleT2I.metrics.naturalness import Naturalness, contrasts, laplacian
 from styleT2I.metrics.precision_recall import local_realism, neighbour_radii
 from styleT2I.statistics.intervals import bootstrap_difference_interval, bootstrap_interval
@@ -117,33 +118,35 @@ def quality(
     plan: AuditPlan,
     cells: Mapping[str, dict],
     outcomes: Mapping[tuple[str, str], dict],
-) -> dict | None:
+) -> Table | None:
     """Quality in the primary setting: the difference within every comparison, and every composition's mean.
 
     outcomes: as `analyse` has them, with "quality" as `PictureQuality.measure` gives it. Bootstrap intervals over
     latents, or over the pictures of each side where they are not paired. None where the pictures were not measured.
     """
     setting = plan.settings[0].name
-    found = {name: outcomes[setting, name].get("quality") for name in cells}
-    if not all(found.values()):
+    measured = {name: outcomes[setting, name]["quality"] for name in cells if outcomes[setting, name].get("quality")}
+    if len(measured) < len(cells):
         return None
     is_paired = all(outcomes[setting, name].get("is_paired", True) for name in cells)
-    figures = list(next(iter(found.values())))
+    figures = list(next(iter(measured.values())))
     rows = []
-    for one in plan.comparisons:
+    for declared in plan.comparisons:
         for figure in figures:
-            first, second = (torch.tensor(found[side][figure]).double() for side in (one.first, one.second))
-            source = generator("audit", "quality", one.name, figure)
+            first, second = (
+                torch.tensor(measured[side][figure]).double() for side in (declared.first, declared.second)
+            )
+            source = generator("audit", "quality", declared.name, figure)
             if is_paired:
                 interval = bootstrap_interval(first - second, source)
             else:
                 interval = bootstrap_difference_interval(first, second, source)
             rows.append(
                 {
-                    "comparison": one.name,
+                    "comparison": declared.name,
                     "figure": figure,
-                    "first": one.first,
-                    "second": one.second,
+                    "first": declared.first,
+                    "second": declared.second,
                     "first_mean": float(first.mean()),
                     "second_mean": float(second.mean()),
                     "difference": float(first.mean() - second.mean()),
@@ -152,16 +155,16 @@ def quality(
                 }
             )
     notes = [_NOTES[figure].format(k=NUM_NEIGHBOURS, data=plan.quality_data) for figure in figures]
-    return {
-        "explanation": f"With setting “{setting}”. {' '.join(notes)} Differences are first less second"
+    return Table(
+        f"With setting “{setting}”. {' '.join(notes)} Differences are first less second"
         f"{', on the same latents' if is_paired else ''}, with 95 % bootstrap intervals, each on its own: of twenty, "
         "one misses the truth.",
-        "rows": rows,
-        "compositions": [
+        rows=tuple(rows),
+        compositions=tuple(
             {"cell": name, **{key: value for figure in figures for key, value in _mean(name, figure, each).items()}}
-            for name, each in found.items()
-        ],
-    }
+            for name, each in measured.items()
+        ),
+    )
 
 
 def _mean(name, figure, each):

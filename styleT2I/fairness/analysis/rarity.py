@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from styleT2I.fairness.analysis.outcomes import SUCCESS
 from styleT2I.fairness.analysis.training_shares import TrainingShares
 from styleT2I.fairness.plan import AuditPlan
+from styleT2I.fairness.results import Table
 from styleT2I.statistics.hypothesis_tests import rank_correlation
 from styleT2I.torch_utils.seeding import generator
 
@@ -20,7 +21,7 @@ def rarity(
     cells: Mapping[str, Mapping[str, bool]],
     outcomes: Mapping[tuple[str, str], dict],
     training: TrainingShares,
-) -> dict | None:
+) -> Table | None:
     """Spearman's correlation of share in the training data and success in every setting, over compositions.
 
     Also among those of one number of attributes: more attributes are rarer, and harder for that alone. None where the
@@ -45,13 +46,13 @@ def rarity(
         for setting in plan.settings
         for group, names in groups.items()
     ]
-    return {
-        "explanation": f"Spearman's rank correlation of a composition's share in the training data ({training.source}) "
+    return Table(
+        f"Spearman's rank correlation of a composition's share in the training data ({training.source}) "
         "and its share of success; positive where rare compositions succeed less often. p by permutation, not adjusted "
         "for the number of rows; 95 % bootstrap interval over compositions. None where all succeed equally often. "
         "A correlation is not a cause: rare compositions may be harder for another reason.",
-        "rows": rows,
-        "compositions": [
+        rows=tuple(rows),
+        compositions=tuple(
             {
                 "cell": name,
                 "training_share": training.compositions[name].value,
@@ -59,18 +60,19 @@ def rarity(
                 "success": success[plan.settings[0].name, name],
             }
             for name in sorted(known, key=lambda name: training.compositions[name].value)
-        ],
-    }
+        ),
+    )
 
 
 def _row(setting, group, names, success, training):
     shares = [training.compositions[name].value for name in names]
-    found = rank_correlation(shares, [success[setting, name] for name in names], generator("rarity", setting, group))
+    source = generator("rarity", setting, group)
+    measured = rank_correlation(shares, [success[setting, name] for name in names], source)
     return {
         "setting": setting,
         "compositions": group,
         "num_compositions": len(names),
-        "correlation": found and found.rho,
-        "correlation_interval": found and found.interval and list(found.interval),
-        "p": found and found.p,
+        "correlation": measured and measured.rho,
+        "correlation_interval": measured and measured.interval and list(measured.interval),
+        "p": measured and measured.p,
     }

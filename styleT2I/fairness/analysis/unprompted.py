@@ -8,6 +8,7 @@ from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.fairness.analysis.outcomes import SUCCESS, UNSURE
 from styleT2I.fairness.analysis.training_shares import Share, TrainingShares
 from styleT2I.fairness.plan import AuditPlan
+from styleT2I.fairness.results import Table
 from styleT2I.statistics.hypothesis_tests import benjamini_hochberg, binomial_exact, fisher, holm
 from styleT2I.statistics.intervals import newcombe_interval, share_ratio_interval, wilson_interval
 from styleT2I.statistics.misclassification import share_bounds
@@ -20,7 +21,7 @@ def unprompted(
     vocabulary: Vocabulary,
     outcomes: Mapping[tuple[str, str], dict],
     training: TrainingShares,
-) -> dict | None:
+) -> Table | None:
     """A row for every setting and unprompted entry of the plan; None where it has none.
 
     outcomes: as `analyse` has them, with "seen": the verdicts on every attribute. Shares are of pictures that are
@@ -30,33 +31,33 @@ def unprompted(
         return None
     rows = []
     for setting in plan.settings:
-        of_setting = [
+        in_setting = [
             {
                 "setting": setting.name,
-                "prompt": one.prompt,
-                "attribute": one.attribute,
+                "prompt": entry.prompt,
+                "attribute": entry.attribute,
                 **_figures(
-                    outcomes[setting.name, one.prompt]["seen"],
-                    *vocabulary.resolve(one.attribute),
+                    outcomes[setting.name, entry.prompt]["seen"],
+                    *vocabulary.resolve(entry.attribute),
                     vocabulary,
-                    training.attributes.get((one.prompt, one.attribute)),
+                    training.attributes.get((entry.prompt, entry.attribute)),
                 ),
             }
-            for one in plan.unprompted
+            for entry in plan.unprompted
         ]
         is_primary = setting == plan.settings[0]
         for against in ("even", "training"):
-            _adjust(of_setting, f"p_{against}", is_primary)
-        rows += of_setting
-    return {
-        "explanation": "Share of pictures in which the judge perceives an attribute that no word asks for, "
+            _adjust(in_setting, f"p_{against}", is_primary)
+        rows += in_setting
+    return Table(
+        "Share of pictures in which the judge perceives an attribute that no word asks for, "
         "with a Wilson interval, against an even split (exact binomial test) and against the pictures of the training "
         f"data ({training.source}) that show what the sentence asks for. Amplification is the share less the training "
         "data's, and over it: positive, and above 1, where the model shows more than it was shown. Counted data is "
         "taken as a sample: Fisher's exact test, both samples in the intervals; a stated share is taken as exact. "
         "Adjusted p-values: Holm in the primary setting, Benjamini-Hochberg in the others, which are exploratory.",
-        "rows": rows,
-    }
+        tuple(rows),
+    )
 
 
 def _figures(seen, name, value, vocabulary, training):
@@ -90,20 +91,20 @@ def _even_share(name, value, vocabulary):
 
 def _amplification(count, num, training: Share):
     share, wilson = count / num if num else None, wilson_interval(count, num)
-    if training.num is None:
+    if training.num is None or training.count is None:
         difference = [end - training.value for end in wilson]
         ratio = [end / training.value for end in wilson] if training.value else None
         p = binomial_exact(count, num, training.value)
     else:
-        sample = training.count, training.num
-        difference = list(newcombe_interval(count, num, *sample))
-        ratio = list(share_ratio_interval(count, num, *sample)) if num else None
-        p = fisher(count, num, *sample)
+        counts = count, num, training.count, training.num
+        difference = list(newcombe_interval(*counts))
+        ratio = list(share_ratio_interval(*counts)) if num else None
+        p = fisher(*counts)
     return {
         "training_num": training.num,
         "amplification": None if share is None else share - training.value,
         "amplification_interval": difference,
-        "amplification_ratio": share / training.value if num and training.value else None,
+        "amplification_ratio": None if share is None or not training.value else share / training.value,
         "amplification_ratio_interval": ratio,
         "p_training": p,
     }

@@ -16,6 +16,7 @@ from styleT2I.errors import ConfigError, DataError
 from styleT2I.fairness.judges.judge import Judge, columns_of
 from styleT2I.fairness.judges.spec import JudgePlan
 from styleT2I.fairness.plan import AuditPlan
+from styleT2I.fairness.results import Calibration
 from styleT2I.statistics.misclassification import Confusion
 
 __all__ = ["calibrate", "check_same_judge", "read_calibration"]
@@ -83,12 +84,13 @@ class Tally:
         return not any(self.room.values())
 
 
-def read_calibration(path: str | Path, plan: AuditPlan, vocabulary: Vocabulary) -> dict:
+def read_calibration(path: str | Path, plan: AuditPlan, vocabulary: Vocabulary) -> Calibration:
     """What `calibrate` wrote, with a `Confusion` for every composition of the plan, or DataError in one line."""
     try:
-        found = json.loads(Path(path).read_text(encoding="utf-8"))
-        cells = {name: Confusion(**counts) for name, counts in found["cells"].items()}
-        judge, sha256 = {**to_dict(JudgePlan()), **found["judge"]}, found["judge_sha256"]
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        cells = {name: Confusion(**counts) for name, counts in content["cells"].items()}
+        judge = {**to_dict(JudgePlan()), **content["judge"]}
+        calibration = Calibration(content["judge_sha256"], content.get("num"), content.get("data"), cells)
     except OSError as error:
         raise DataError(f"{path}: cannot read the calibration: {error.strerror or error}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -97,12 +99,12 @@ def read_calibration(path: str | Path, plan: AuditPlan, vocabulary: Vocabulary) 
         raise DataError(f"{path}: was measured with another judge or margin than the plan's; calibrate again")
     if missing := [name for name in plan.cells(vocabulary) if name not in cells]:
         raise DataError(f"{path}: has nothing about {missing[0]!r}; calibrate this plan")
-    return {"judge_sha256": sha256, "num": found.get("num"), "data": found.get("data"), "cells": cells}
+    return calibration
 
 
-def check_same_judge(calibration: dict, sha256: str | None) -> None:
+def check_same_judge(calibration: Calibration, sha256: str | None) -> None:
     """DataError where what `read_calibration` gave is of another judge than the one with this hash."""
-    if calibration["judge_sha256"] != sha256:
+    if calibration.judge_sha256 != sha256:
         raise DataError("the calibration is of another judge than the audit's; calibrate this plan and model")
 
 

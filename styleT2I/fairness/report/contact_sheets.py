@@ -11,11 +11,10 @@ import numpy as np
 import torch
 
 from styleT2I.attributes.vocabulary import load_vocabulary
-from styleT2I.config import from_dict
 from styleT2I.errors import DataError
 from styleT2I.fairness.analysis.outcomes import FAILURE, SUCCESS, UNSURE
 from styleT2I.fairness.cells import kept_cells
-from styleT2I.fairness.plan import AuditPlan
+from styleT2I.fairness.results import AuditResult, to_json
 from styleT2I.torch_utils.files import check_writable_dir, write_bytes_atomic
 from styleT2I.torch_utils.images import centre_crop_resize, decode_image
 
@@ -74,17 +73,17 @@ class SheetRow(NamedTuple):
     size: tuple[int, int]  # width and height
 
 
-def read_sheets(result: dict, folders: Iterable[str | Path]) -> dict[tuple[str, str], list[SheetRow]]:
+def read_sheets(result: AuditResult, folders: Iterable[str | Path]) -> dict[tuple[str, str], list[SheetRow]]:
     """Rows of pictures by (setting, composition), of those cells in the folders that the result was made of.
 
     A cell without a sheet, or with a damaged one, is left out.
     """
-    found = [cell for cell in _cells_of(result, folders) if "sheet" in cell.content]
-    sheets = {cell.place: _read_sheet(cell, MAX_BYTES // len(found)) for cell in found}
+    cells = [cell for cell in _cells_of(result, folders) if "sheet" in cell.content]
+    sheets = {cell.place: _read_sheet(cell, MAX_BYTES // len(cells)) for cell in cells}
     return {place: rows for place, rows in sheets.items() if rows}
 
 
-def keep_cells(result: dict, folders: Iterable[str | Path], outdir: str | Path) -> None:
+def keep_cells(result: AuditResult, folders: Iterable[str | Path], outdir: str | Path) -> None:
     """Copy the cells that the result was made of, and their pictures, to outdir/cells, where they are not there yet."""
     target = check_writable_dir(Path(outdir) / "cells")
     for cell in list(_cells_of(result, folders)):
@@ -95,9 +94,9 @@ def keep_cells(result: dict, folders: Iterable[str | Path], outdir: str | Path) 
 
 def _cells_of(result, folders):
     """The cells in the folders that belong to the result, each once."""
-    plan, seen = from_dict(AuditPlan, result["plan"]), set()
+    plan, provenance, seen = result.plan, to_json(result.provenance), set()
     for cell in kept_cells(plan, load_vocabulary(plan.vocabulary), folders):
-        is_own = all(result.get(key) == value for key, value in cell.origin.items())
+        is_own = all(provenance.get(key) == value for key, value in cell.origin.items())
         if is_own and cell.place not in seen:
             seen.add(cell.place)
             yield cell
@@ -114,11 +113,11 @@ def _read_sheet(cell, budget):
     if not rows or pixels.shape[0] != len(rows) * tile or pixels.shape[1] < tile * max(len(seeds) for _, seeds in rows):
         return []
     share = budget // sum(len(seeds) for _, seeds in rows)  # of a picture
-    found = []
+    shown = []
     for index, (outcome, seeds) in enumerate(rows):
         row = pixels[index * tile : (index + 1) * tile, : len(seeds) * tile]
-        found.append(SheetRow(outcome, seeds, *_webp(row, share * len(seeds))))
-    return found
+        shown.append(SheetRow(outcome, seeds, *_webp(row, share * len(seeds))))
+    return shown
 
 
 def _webp(pixels, budget):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from styleT2I.fairness.results import AuditResult, ComparisonResult, Interval
+
 __all__ = [
-    "explanation_of_verdict", "interval", "is_paired", "method_notes", "p_value", "percent", "points", "reading",
+    "explanation_of_verdict", "interval", "method_notes", "p_value", "percent", "points", "reading",
     "verdict_sentence",
 ]  # fmt: skip
 
@@ -65,13 +69,9 @@ _NOTES_AFTER = (
 )
 
 
-def is_paired(result: dict) -> bool:
-    return result.get("subject", {}).get("is_paired", True)
-
-
-def method_notes(result: dict) -> tuple[tuple[str, str], ...]:
+def method_notes(result: AuditResult) -> tuple[tuple[str, str], ...]:
     """What each number means, one term and one line at a time."""
-    return (*_NOTES_BEFORE, *(_NOTES_OF_PAIRS if is_paired(result) else _NOTES_WITHOUT_PAIRS), *_NOTES_AFTER)
+    return (*_NOTES_BEFORE, *(_NOTES_OF_PAIRS if result.is_paired else _NOTES_WITHOUT_PAIRS), *_NOTES_AFTER)
 
 
 def percent(share: float | None) -> str:
@@ -86,7 +86,7 @@ def points(gap: float | None) -> str:
     return "0.0" if text in ("+0.0", "−0.0") else text
 
 
-def interval(ends, show=percent) -> str:
+def interval(ends: Interval | None, show: Callable[[float | None], str] = percent) -> str:
     return "-" if ends is None else f"{show(ends[0])} to {show(ends[1])}".replace(" % to", " to")
 
 
@@ -94,49 +94,49 @@ def p_value(p: float | None) -> str:
     return "-" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def verdict_sentence(result: dict) -> str:
+def verdict_sentence(result: AuditResult) -> str:
     """What passed or failed, with the limits, in one sentence."""
-    thresholds, num = result["thresholds"], len(result["thresholds"])
+    thresholds, num = result.thresholds, len(result.thresholds)
     if not num:
         return "The plan declares no threshold, so nothing passed or failed; the measured gaps follow."
-    kind = "gap corrected for the judge's errors" if result.get("calibration") else "measured gap"
-    broken = [one for one in thresholds if not one["passes"]]
+    kind = "gap corrected for the judge's errors" if result.calibration else "measured gap"
+    broken = [threshold for threshold in thresholds if not threshold.passes]
     if not broken:
-        limits = sorted({one["max_gap"] for one in thresholds})
-        listed = " to ".join(f"±{100 * limit:g}" for limit in dict.fromkeys((limits[0], limits[-1])))
+        limits = sorted({threshold.max_gap for threshold in thresholds})
+        span = " to ".join(f"±{100 * limit:g}" for limit in dict.fromkeys((limits[0], limits[-1])))
         who = f"all {num} comparisons with a threshold" if num > 1 else "the one comparison with a threshold"
-        return f"In {who} the {kind} is within its limit of {listed} percentage points."
-    broken.sort(key=lambda one: one["max_gap"] - abs(one["gap"]))  # the worst first
-    listed = [f"{one['comparison']}: {points(one['gap'])} points, limit ±{100 * one['max_gap']:g}" for one in broken]
+        return f"In {who} the {kind} is within its limit of {span} percentage points."
+    broken.sort(key=lambda threshold: threshold.max_gap - abs(threshold.gap))  # the worst first
+    listed = [f"{each.comparison}: {points(each.gap)} points, limit ±{100 * each.max_gap:g}" for each in broken]
     listed[_MAX_LISTED:] = [f"and {len(broken) - _MAX_LISTED} more"] if len(broken) > _MAX_LISTED else []
     return f"In {len(broken)} of {num} comparisons with a threshold the {kind} exceeds its limit ({'; '.join(listed)})."
 
 
-def explanation_of_verdict(result: dict) -> list[str]:
-    """What the verdict does not say, a sentence each."""
-    said = []
-    kept = [one for one in result["thresholds"] if one["passes"]]
-    if open_ones := [one for one in kept if not one["is_certain"]]:
-        said.append(
-            f"For {len(open_ones)} of the {len(kept)} gaps within their limit the 95 % interval reaches beyond it: "
+def explanation_of_verdict(result: AuditResult) -> list[str]:
+    """What the verdict does not say, one sentence each."""
+    sentences = []
+    within = [threshold for threshold in result.thresholds if threshold.passes]
+    beyond = [threshold for threshold in result.thresholds if not threshold.passes]
+    if open_ones := [threshold for threshold in within if not threshold.is_certain]:
+        sentences.append(
+            f"For {len(open_ones)} of the {len(within)} gaps within their limit the 95 % interval reaches beyond it: "
             "this audit does not rule out a gap larger than allowed."
         )
-    if doubtful := [one for one in result["thresholds"] if not one["passes"] and not one["is_certain"]]:
-        said.append(f"For {len(doubtful)} of those beyond their limit the interval reaches back inside it.")
-    compared = result["comparisons"]
-    if compared:
-        found = sum(one["is_significant"] for one in compared)
-        said.append(
-            f"{found} of {len(compared)} primary comparisons show a difference at the plan's alpha after Holm's "
-            "correction. Where none is shown, that is not evidence of equality."
+    if doubtful := [threshold for threshold in beyond if not threshold.is_certain]:
+        sentences.append(f"For {len(doubtful)} of those beyond their limit the interval reaches back inside it.")
+    if result.comparisons:
+        num_shown = sum(comparison.is_significant for comparison in result.comparisons)
+        sentences.append(
+            f"{num_shown} of {len(result.comparisons)} primary comparisons show a difference at the plan's alpha after "
+            "Holm's correction. Where none is shown, that is not evidence of equality."
         )
-    if result["verdict"] == "passed":
-        said.append("Passing means that declared limits were kept here; it does not certify the model as fair.")
-    return said
+    if result.verdict == "passed":
+        sentences.append("Passing means that declared limits were kept here; it does not certify the model as fair.")
+    return sentences
 
 
-def reading(comparison: dict) -> str:
+def reading(comparison: ComparisonResult) -> str:
     """Which side succeeds more often, as far as the test shows it."""
-    if not comparison["is_significant"]:
+    if not comparison.is_significant:
         return "not shown"
-    return comparison["first" if comparison["gap"] > 0 else "second"]["cell"]
+    return (comparison.first if comparison.gap > 0 else comparison.second).cell

@@ -23,7 +23,6 @@ from styleT2I.torch_utils.images import MAX_BYTES, SUFFIXES, centre_crop_resize,
 __all__ = ["ImagesSubject"]
 
 
-
 class Row(NamedTuple):
     """One picture as the CSV file has it."""
 

@@ -1,7 +1,5 @@
 """Agreement of two judges: kappa and its interval against statsmodels, tables by cell and by setting."""
 
-import json
-
 import pytest
 import torch
 
@@ -70,7 +68,7 @@ def test_an_audit_with_a_second_judge_says_where_they_part(tmp_path):
     plan = from_dict(AuditPlan, {**PLAN, "second_judge": other})
     audit = Audit(plan, load_vocabulary("minifaces"), draw, device="cpu")
     audit.run(tmp_path)
-    result = json.loads(json.dumps(audit.result(tmp_path)))
+    result = audit.result(tmp_path).to_json()
     (setting,) = result["agreement"]["settings"].values()
     assert setting["attributes"]["he"] == {
         "num": 40, "agreement": 1.0, "agreement_interval": list(wilson_interval(40, 40)), "kappa": 1.0,

@@ -1,7 +1,6 @@
 """What a plan asks for beside its comparisons: unprompted attributes, rarity, quality, sweeps; counted by hand."""
 
 import itertools
-import json
 
 import pytest
 import torch
@@ -13,6 +12,7 @@ from styleT2I.data.dataset import open_dataset
 from styleT2I.fairness.analysis.assemble import analyse
 from styleT2I.fairness.analysis.training_shares import training_shares
 from styleT2I.fairness.plan import AuditPlan
+from styleT2I.fairness.results import to_json
 from styleT2I.statistics.intervals import newcombe_interval, newcombe_paired_interval, wilson_interval
 
 VOCABULARY = load_vocabulary("minifaces")
@@ -28,7 +28,7 @@ def analysed(by_setting, seen=None, quality=None, **declared):
             outcomes[setting.name, cell] = {"success": text, "attributes": {}, "drift": {}, "seen": seen or {}}
             if quality:
                 outcomes[setting.name, cell]["quality"] = quality[cell]
-    return json.loads(json.dumps(analyse(plan, VOCABULARY, outcomes)))
+    return to_json(analyse(plan, VOCABULARY, outcomes))
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +195,7 @@ def test_sides_that_share_no_latent_are_independent_samples():
                                         "is_paired": False, "quality": {"sharpness": values}}
         for cell, values in figures.items()
     }  # fmt: skip
-    (row,) = analyse(plan, VOCABULARY, outcomes)["quality"]["rows"]
+    (row,) = analyse(plan, VOCABULARY, outcomes).quality.rows
     assert row["difference"] == pytest.approx(0.5)
     assert row["difference_interval"] == pytest.approx([0.5 - 0.18, 0.5 + 0.18], abs=0.03)
 

@@ -38,7 +38,7 @@ def plan(**changes):
 def audited(subject, outdir, **changes):
     audit = Audit(plan(**changes), VOCABULARY, subject, device="cpu")
     audit.run(outdir)
-    return json.loads(json.dumps(audit.result(outdir)))
+    return audit.result(outdir).to_json()
 
 
 class FakeSystem:
