@@ -88,7 +88,7 @@ BAD = [
     (("--callable", "tests.fake_faces:draw", "--model", "minifaces"), "an audit is of one thing"),
     (("--images", "images"), "--images and --prompts belong together"),
     (("--prompts", "prompts.csv"), "--images and --prompts belong together"),
-    (("--images", "absent", "--prompts", "absent.csv"), "cannot read the table"),
+    (("--images", "absent", "--prompts", "absent.csv"), "absent.csv: cannot be read"),
 ]
 
 

@@ -33,9 +33,9 @@ from styleT2I.statistics.misclassification import (
     Confusion,
     corrected_gap,
     corrected_gap_of_samples,
-    corrected_share_interval,
+    corrected_rate_interval,
     gap_bounds,
-    share_bounds,
+    rate_bounds,
 )
 from styleT2I.torch_utils.seeding import generator
 
@@ -157,7 +157,7 @@ def _cell(place, outcome, terms):
         undetermined=num_unsure,
         success=num_right / num,
         success_interval=wilson_interval(num_right, num),
-        success_bounds=share_bounds(num_right, num_unsure, num),
+        success_bounds=rate_bounds(num_right, num_unsure, num),
         attributes={
             name: AttributeResult(terms[name], letters.count(SUCCESS) / num, letters.count(UNSURE))
             for name, letters in outcome["attributes"].items()
@@ -168,7 +168,7 @@ def _cell(place, outcome, terms):
 
 def _corrected_rate(cell, confusion):
     source = generator("audit", cell.setting, cell.cell)
-    corrected = corrected_share_interval(cell.successes, cell.num, confusion, source)
+    corrected = corrected_rate_interval(cell.successes, cell.num, confusion, source)
     return CorrectedRate(corrected.value, corrected.interval)
 
 
@@ -178,7 +178,7 @@ def _compare(outcomes, first, second):
     texts = [side["success"] for side in sides]
     difference = (paired if all(side.get("is_paired", True) for side in sides) else unpaired)(*texts)
     rates = difference.success
-    bounds = [share_bounds(text.count(SUCCESS), text.count(UNSURE), len(text)) for text in texts]
+    bounds = [rate_bounds(text.count(SUCCESS), text.count(UNSURE), len(text)) for text in texts]
     return ComparisonResult(
         first=first,
         second=second,

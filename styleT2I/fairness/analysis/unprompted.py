@@ -10,8 +10,8 @@ from styleT2I.fairness.analysis.training_shares import Share, TrainingShares
 from styleT2I.fairness.plan import AuditPlan
 from styleT2I.fairness.results import Table
 from styleT2I.statistics.hypothesis_tests import benjamini_hochberg, binomial_exact, fisher, holm
-from styleT2I.statistics.intervals import newcombe_interval, share_ratio_interval, wilson_interval
-from styleT2I.statistics.misclassification import share_bounds
+from styleT2I.statistics.intervals import newcombe_interval, rate_ratio_interval, wilson_interval
+from styleT2I.statistics.misclassification import rate_bounds
 
 __all__ = ["unprompted"]
 
@@ -71,7 +71,7 @@ def _figures(seen, name, value, vocabulary, training):
         "undetermined": num_unsure,
         "share": count / num if num else None,
         "share_interval": list(wilson_interval(count, num)),
-        "share_bounds_interval": list(share_bounds(count, num_unsure, len(letters))),
+        "share_bounds_interval": list(rate_bounds(count, num_unsure, len(letters))),
         "even_share": even,
         "p_even": binomial_exact(count, num, even),
     }
@@ -98,7 +98,7 @@ def _amplification(count, num, training: Share):
     else:
         counts = count, num, training.count, training.num
         difference = list(newcombe_interval(*counts))
-        ratio = list(share_ratio_interval(*counts)) if num else None
+        ratio = list(rate_ratio_interval(*counts)) if num else None
         p = fisher(*counts)
     return {
         "training_num": training.num,
