@@ -11,7 +11,7 @@ from styleT2I.config import from_dict
 from styleT2I.errors import DataError
 from styleT2I.fairness.analysis.agreement import agreement
 from styleT2I.fairness.analysis.assemble import analyse
-from styleT2I.fairness.cells import kept_cells
+from styleT2I.fairness.cells import cached_cells
 from styleT2I.fairness.judges.calibration import check_same_judge
 from styleT2I.fairness.plan import AuditPlan, plan_hash
 from styleT2I.fairness.results import AuditResult, Calibration, Provenance
@@ -87,7 +87,7 @@ def merge_cells(
 def _collected(plan, vocabulary, folders, origin):
     """Outcomes by (setting, composition), and the different origins they have."""
     outcomes, origins = {}, []
-    for cell in kept_cells(plan, vocabulary, folders):
+    for cell in cached_cells(plan, vocabulary, folders):
         if origin in (None, cell.origin):
             outcomes[cell.place] = cell.content["outcomes"]
             if cell.origin not in origins:

@@ -24,7 +24,7 @@ __all__ = [
 Interval: TypeAlias = tuple[float, float]  # low and high end
 
 # What results of earlier versions lack, as they meant it.
-_ADDED_LATER = {
+_ADDED_LATER: dict[str, Any] = {
     "settings_left_out": [],
     "calibration": None,
     "subject": {"kind": "stylet2i", "is_paired": True, "has_settings": True},
@@ -278,7 +278,7 @@ def to_json(value: Any) -> Any:
         listed = ((entry, getattr(value, entry.name)) for entry in dataclasses.fields(value))
         return {entry.name: to_json(one) for entry, one in listed if one is not None or entry.default is not None}
     if isinstance(value, Mapping):
-        return {key: to_json(one) for key, one in value.items()}
+        return {key: to_json(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
-        return [to_json(one) for one in value]
+        return [to_json(entry) for entry in value]
     return value

@@ -172,9 +172,9 @@ def _corrected_correlation(both: int, only_first: int, only_second: int, neither
     margins = num_first * (num - num_first) * num_second * (num - num_second)
     if margins == 0:
         return 0.0
-    covariance = both * neither - only_first * only_second
+    covariance: float = both * neither - only_first * only_second
     if covariance > 0:
-        covariance = max(covariance - num / 2, 0)
+        covariance = max(covariance - num / 2, 0.0)
     return covariance / math.sqrt(margins)
 
 

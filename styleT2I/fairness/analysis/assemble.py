@@ -8,11 +8,11 @@ from dataclasses import replace
 from styleT2I.attributes.compositions import composition_name
 from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.fairness.analysis.comparisons import paired, unpaired
+from styleT2I.fairness.analysis.image_quality import quality
 from styleT2I.fairness.analysis.outcomes import SUCCESS, UNSURE
-from styleT2I.fairness.analysis.picture_quality import quality
 from styleT2I.fairness.analysis.rarity import rarity
 from styleT2I.fairness.analysis.sweeps import adjustment_effect, curves
-from styleT2I.fairness.analysis.training_shares import training_shares
+from styleT2I.fairness.analysis.training_rates import training_rates
 from styleT2I.fairness.analysis.unprompted import unprompted
 from styleT2I.fairness.plan import AuditPlan, Threshold
 from styleT2I.fairness.results import (
@@ -106,7 +106,7 @@ def analyse(
 
 def _further(plan, vocabulary, outcomes, compared) -> dict[str, Table | None]:
     """What a plan may ask for beside its comparisons; None for a table that it did not ask for."""
-    cells, training = plan.cells(vocabulary), training_shares(plan, vocabulary)
+    cells, training = plan.cells(vocabulary), training_rates(plan, vocabulary)
     return {
         "curves": curves(plan, outcomes, compared),
         "adjustment": adjustment_effect(plan, cells, outcomes, compared),
@@ -194,12 +194,12 @@ def _corrected(compared, outcomes, confusions):
     judges, source = (confusions[first.cell], confusions[second.cell]), generator("audit", "corrected", compared.name)
     if compared.design == "paired":
         pairs = compared.pairs
-        counts = pairs.both, pairs.only_first, pairs.only_second, pairs.neither
-        corrected = corrected_gap(counts, *judges, source)
+        kinds = pairs.both, pairs.only_first, pairs.only_second, pairs.neither
+        corrected = corrected_gap(kinds, *judges, source)
     else:
         texts = [outcomes[place.setting, place.cell]["success"] for place in (first, second)]
-        counts = [(text.count(SUCCESS), len(text)) for text in texts]
-        corrected = corrected_gap_of_samples(*counts, *judges, source)
+        first_counts, second_counts = ((text.count(SUCCESS), len(text)) for text in texts)
+        corrected = corrected_gap_of_samples(first_counts, second_counts, *judges, source)
     return CorrectedGap(corrected.value, corrected.interval)
 
 

@@ -1,11 +1,11 @@
-"""Do compositions that the training data shows seldom succeed seldom? Training frequency against success, by rank."""
+"""Rarity: rank correlation of a composition's frequency in the training data with its success."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from styleT2I.fairness.analysis.outcomes import SUCCESS
-from styleT2I.fairness.analysis.training_shares import TrainingShares
+from styleT2I.fairness.analysis.training_rates import TrainingRates
 from styleT2I.fairness.plan import AuditPlan
 from styleT2I.fairness.results import Table
 from styleT2I.statistics.hypothesis_tests import rank_correlation
@@ -13,19 +13,21 @@ from styleT2I.torch_utils.seeding import generator
 
 __all__ = ["rarity"]
 
-_MIN_COMPOSITIONS = 4  # with fewer, ranks cannot correlate in any telling way
+_MIN_COMPOSITIONS = 4  # with fewer, a rank correlation shows nothing
 
 
 def rarity(
     plan: AuditPlan,
     cells: Mapping[str, Mapping[str, bool]],
     outcomes: Mapping[tuple[str, str], dict],
-    training: TrainingShares,
+    training: TrainingRates,
 ) -> Table | None:
-    """Spearman's correlation of share in the training data and success in every setting, over compositions.
+    """Spearman's correlation of training rate and success over compositions, in every setting.
 
-    Also among those of one number of attributes: more attributes are rarer, and harder for that alone. None where the
-    training data is known for fewer than 4 compositions.
+    Also among compositions with the same number of attributes: more attributes are rarer, and harder for that alone.
+
+    Returns:
+        A row per setting and group; None where the training rate of fewer than 4 compositions is known.
     """
     known = [name for name in cells if name in training.compositions]
     if len(known) < _MIN_COMPOSITIONS:
@@ -65,9 +67,9 @@ def rarity(
 
 
 def _row(setting, group, names, success, training):
-    shares = [training.compositions[name].value for name in names]
+    rates = [training.compositions[name].value for name in names]
     source = generator("rarity", setting, group)
-    measured = rank_correlation(shares, [success[setting, name] for name in names], source)
+    measured = rank_correlation(rates, [success[setting, name] for name in names], source)
     return {
         "setting": setting,
         "compositions": group,

@@ -107,7 +107,8 @@ def _mean_effect(outcomes, method, setting, without, cells):
     ]  # [cells, N] each
     values = (successes[0] - successes[1]).T.contiguous()
     interval = bootstrap_interval(values, generator("audit", "adjustment", method))
-    return _row(method, "all", *(float(each.mean()) for each in successes), float(values.mean()), list(interval))
+    success_with, success_without = (float(each.mean()) for each in successes)
+    return _row(method, "all", success_with, success_without, float(values.mean()), list(interval))
 
 
 def _effect(method, cell, measured, is_swapped):
@@ -115,7 +116,8 @@ def _effect(method, cell, measured, is_swapped):
     sign = -1 if is_swapped else 1
     only_with, only_without = (measured.pairs.only_first, measured.pairs.only_second)[::sign]
     ends = sorted(sign * end for end in measured.gap_interval)
-    return _row(method, cell, *measured.success[::sign], sign * measured.gap, ends) | {
+    success_with, success_without = measured.success[::sign]
+    return _row(method, cell, success_with, success_without, sign * measured.gap, ends) | {
         "only_with": only_with,
         "only_without": only_without,
         "p": measured.p,

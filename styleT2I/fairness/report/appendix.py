@@ -18,7 +18,7 @@ from styleT2I.statistics.intervals import wilson_interval
 from styleT2I.statistics.misclassification import Confusion
 from styleT2I.torch_utils.words import counted
 
-__all__ = ["further", "judge", "limits", "methods", "pictures", "provenance"]
+__all__ = ["further", "judge", "limits", "methods", "images", "provenance"]
 
 _OUTCOMES = {"success": "Successes", "failure": "Failures", "unsure": "Undetermined"}
 _MAX_UNFOLDED = 20  # rows of a table
@@ -27,17 +27,17 @@ _MAX_COLUMNS = 18
 Sheets = Mapping[tuple[str, str], Sequence[SheetRow]]  # by (setting, composition)
 
 
-def pictures(
+def images(
     result: AuditResult, sheets: Sheets, anchors: Mapping[tuple[str, str], str], sentences: Mapping[str, str]
 ) -> Section:
     """Contact sheets by setting and composition."""
     if not sheets:
-        text = "No pictures were kept with this audit's cells, so none can be shown."
-        return section("pictures", "Contact sheets", tag("p", text))
+        text = "The images of this audit are not available, so none are shown."
+        return section("images", "Contact sheets", tag("p", text))
     names = list(result.summary)
     shown = [
         details(
-            f"Pictures of every composition: {name}",
+            f"Images of every composition: {name}",
             [
                 _sheet(cell, sheets.get(cell.place, ()), anchors.get(cell.place), sentences[cell.cell])
                 for cell in result.cells
@@ -47,23 +47,26 @@ def pictures(
         )
         for name in names
     ]
-    lead = "The first pictures of each outcome by seed, not a choice. What the judge says of them may be wrong."
-    return section("pictures", "Contact sheets", tag("p", lead), shown)
+    lead = (
+        "The first images of each outcome in the order of their seeds; nobody selected them. The judge's verdicts on "
+        "them may be wrong."
+    )
+    return section("images", "Contact sheets", tag("p", lead), shown)
 
 
 def _sheet(cell: CellResult, sheet: Sequence[SheetRow], anchor: str | None, sentence: str) -> Markup:
     counts = {"success": cell.successes, "unsure": cell.undetermined}
     counts["failure"] = cell.num - sum(counts.values())
-    lead = f"“{sentence}”: {percent(cell.success)} perceived success, {counted(cell.num, 'picture')}"
+    lead = f"“{sentence}”: {percent(cell.success)} perceived success, {counted(cell.num, 'image')}"
     rows = []
     for row in sheet:
         num, title = len(row.seeds), _OUTCOMES.get(row.outcome, row.outcome)
         which = f"{num} of {counts.get(row.outcome, num)}" if num < counts.get(row.outcome, num) else f"all {num}"
         alt = f"{counted(num, 'face')} drawn for {cell.cell}: {title.lower()} to the judge"
-        picture = tag("img", src=data_uri("image/webp", row.webp), alt=alt, width=row.size[0], height=row.size[1])
+        image = tag("img", src=data_uri("image/webp", row.webp), alt=alt, width=row.size[0], height=row.size[1])
         caption = tag("figcaption", tag("strong", f"{title} ({which})"), f" seeds {', '.join(map(str, row.seeds))}")
-        rows.append(tag("figure", caption, scrolled(alt, picture), class_=f"sheet {row.outcome}"))
-    missing = None if rows else tag("p", "Its pictures were not kept.")
+        rows.append(tag("figure", caption, scrolled(alt, image), class_=f"sheet {row.outcome}"))
+    missing = None if rows else tag("p", "Its images are not available.")
     return tag("article", tag("h3", cell.cell), tag("p", lead), rows, missing, id=anchor, class_="cell")
 
 
@@ -78,16 +81,17 @@ def judge(result: AuditResult) -> Section:
     calibration = result.calibration
     if not calibration:
         lead = (
-            "The judge was not calibrated for this audit: a gap may be the judge's own, for it may miss an attribute "
-            "more often in one group than in another. audit calibrate measures that, audit run --calibration corrects "
-            "for it."
+            "The judge was not calibrated for this audit. A gap may therefore come from the judge: it may miss an "
+            "attribute more often in one group than in another. “audit calibrate” measures its errors, and “audit run "
+            "--calibration” corrects gaps for them."
         )
         return section("judge", "The judge", tag("p", lead), who)
     lead = (
-        f"Its errors were measured on up to {calibration.num} labelled pictures with and as many without each "
-        f"composition ({calibration.data}). Seen where it is: sensitivity. Not seen where it is not: specificity."
+        f"The judge's errors were measured on up to {calibration.num} labelled images with each composition and as "
+        f"many without it ({calibration.data}). Sensitivity: the rate of images with the composition that the judge "
+        "recognises. Specificity: the rate of images without it that the judge does not mistake for it."
     )
-    confusion = table("How often the judge is right and wrong, counted in pictures", *_confusion(calibration.cells))
+    confusion = table("Verdicts of the judge on labelled images", *_confusion(calibration.cells))
     return section("judge", "The judge", tag("p", lead), who, confusion)
 
 
@@ -119,7 +123,7 @@ def provenance(result: AuditResult) -> Section:
     """The command, hashes, versions and the plan."""
     origin = result.provenance
     seeds = f"{origin.first_seed} to {origin.first_seed + origin.num - 1}"
-    rows = [["Plan", result.plan_sha256]]
+    rows: list[list[str | None]] = [["Plan", result.plan_sha256]]
     rows += [[f"Model {origin.model['name']}: {role}", sha256 or "built in memory, no file"]
              for role, sha256 in origin.model["components"].items()]  # fmt: skip
     judges = {"Judge": origin.judge, "Second judge": origin.second_judge or {}}

@@ -1,4 +1,4 @@
-"""Columns of a report's tables that come straight from the result: headings, units, a number with its interval."""
+"""Columns of tables that come straight from the result: headings, units, a number with its interval."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _HEADINGS = {
     "cell": "Composition",
     "method": "Adjustment",
     "truncation_psi": "psi",
-    "num": "Pictures",
+    "num": "Images",
     "first_success": "First",
     "second_success": "Second",
     "success_with": "With",
@@ -25,7 +25,7 @@ _HEADINGS = {
     "only_without": "Succeed only without",
     "even_share": "Even split",
     "training_share": "Training data",
-    "training_num": "Pictures of the training data",
+    "training_num": "Images of the training data",
     "p_benjamini_hochberg": "p (B.-H.)",
     "p_holm": "p (Holm)",
     "p_even": "p (even split)",
@@ -37,20 +37,20 @@ _HEADINGS = {
     "sha256": "SHA-256",
     "num_compositions": "Number of compositions",
 }
-_SHARES = {"first_success", "second_success", "success", "success_with", "success_without", "share", "share_bounds",
+_RATES = {"first_success", "second_success", "success", "success_with", "success_without", "share", "share_bounds",
            "even_share", "training_share"}  # fmt: skip
 _GAPS = {"gap", "change", "effect", "amplification"}
-_INDEPENDENT = {True: "yes: it neither steers the pictures nor trained what draws them", False: "no"}
+_INDEPENDENT = {True: "yes: it neither steers the images nor trained the system that draws them", False: "no"}
 
 
 def columns_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The keys of rows, each once; that of an interval is left out where its number has a column."""
+    """Keys of the rows, each once; that of an interval is left out where its number has a column."""
     keys = dict.fromkeys(key for row in rows for key in row)
     return [key for key in keys if not (key.endswith(_INTERVAL) and key.removesuffix(_INTERVAL) in keys)]
 
 
 def heading(key: str, rows: Sequence[Mapping[str, Any]] = ()) -> str:
-    """What a column, or a line, is called, with its unit."""
+    """Heading of a column or line, with its unit."""
     text = _HEADINGS.get(key) or spaced(key)
     if not text.startswith(("p ", "psi")) and text != "p":
         text = text[:1].upper() + text[1:]
@@ -68,7 +68,7 @@ def cell_of(key: str, row: Mapping[str, Any]) -> str | Markup:
 
 
 def shown_value(key: str, value: Any) -> str:
-    """A value in the unit of its key: shares in per cent, gaps in points, p as p; pairs as "a to b"."""
+    """A value in the unit of its key: rates in per cent, gaps in points, p-values as such; pairs as "a to b"."""
     if is_pair(value):
         ends = " to ".join(shown_value(key.removesuffix(_INTERVAL), end) for end in value)
         return ends.replace(" % to", " to")
@@ -89,12 +89,12 @@ def is_pair(value: Any) -> bool:
 
 
 def spaced(key: str) -> str:
-    """A key's words."""
+    """The words of a key."""
     return key.replace("_", " ").strip()
 
 
 def _number(key: str, value: float) -> str:
-    if key in _SHARES:
+    if key in _RATES:
         return percent(value)
     if key in _GAPS:
         return points(value)

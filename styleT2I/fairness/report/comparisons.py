@@ -27,7 +27,7 @@ def verdict(result: AuditResult) -> Section:
     notes = [tag("li", text) for text in explanation_of_verdict(result)]
     if result.num_overridden:
         num = result.provenance.num
-        drawn = f"{counted(num, 'picture')} a composition {'was' if num == 1 else 'were'} drawn"
+        drawn = f"{counted(num, 'image')} per composition {'was' if num == 1 else 'were'} drawn"
         notes.insert(0, tag("li", tag("strong", f"{drawn}, not the {result.plan.num} that the plan declares.")))
     rows = [
         (
@@ -60,24 +60,24 @@ def primary(result: AuditResult) -> Section:
     """The declared comparisons: figure and table."""
     compared = result.comparisons
     if not compared:
-        return section("primary", "Primary comparisons", tag("p", "The plan declares none."))
+        return section("primary", "Primary comparisons", tag("p", "The plan declares no primary comparison."))
     limits = {threshold.comparison: threshold for threshold in result.thresholds}
     is_corrected = any(each.corrected for each in compared)
     plot = forest_plot(
         [_forest_row(each, limits.get(each.name or "")) for each in compared], "Gaps and their intervals"
     )
     legend = (
-        "Line: 95 % interval of the gap. Grey band: declared limit. Dot: gap; a square where the limit is exceeded."
-        + " Thin line below, hollow dot: corrected for the judge's errors; limits hold for this one." * is_corrected
+        "Line: 95 % interval of the gap. Grey band: declared limit. Dot: the gap; a square where it exceeds the limit."
+        + " Thin line with hollow dot: the gap corrected for the judge's errors; the limit applies to it."
+        * is_corrected
     )
     columns = ["Comparison", "First", "Second", "Gap (95 % interval)", *["Corrected gap"] * is_corrected]
     has_bounds = any(low != high for low, high in (each.gap_bounds for each in compared))
     columns += ["p (Holm)", "More often", "Ratio", *["Bounds"] * has_bounds]
     rows = [_comparison_row(each, has_bounds) for each in compared]
     lead = (
-        f"Declared before anything was drawn, {_sample(result)}, "
-        f"in the setting "
-        f"“{compared[0].first.setting}”. The gap is the first share of perceived success less the second."
+        f"Declared before any image was drawn. {_sample(result)}, in the setting “{compared[0].first.setting}”. "
+        "The gap is the first rate of perceived success minus the second."
     )
     return section(
         "primary",
@@ -90,7 +90,7 @@ def primary(result: AuditResult) -> Section:
 
 def _sample(result: AuditResult) -> str:
     num = result.provenance.num
-    return counted(num, "pair") if result.is_paired else f"{counted(num, 'picture')} a side"
+    return f"{counted(num, 'pair')} per comparison" if result.is_paired else f"{counted(num, 'image')} per side"
 
 
 def _forest_row(compared: ComparisonResult, threshold: ThresholdResult | None) -> ForestRow:
@@ -99,8 +99,8 @@ def _forest_row(compared: ComparisonResult, threshold: ThresholdResult | None) -
         label=f"{compared.first.cell} / {compared.second.cell}",
         gap=compared.gap,
         interval=compared.gap_interval,
-        corrected=corrected and (corrected.gap, *corrected.gap_interval),
-        limit=threshold and threshold.max_gap,
+        corrected=(corrected.gap, *corrected.gap_interval) if corrected else None,
+        limit=threshold.max_gap if threshold else None,
         is_exceeded=threshold is not None and not threshold.passes,
     )
 
@@ -132,7 +132,7 @@ def exploratory(result: AuditResult) -> Section:
     """Everything else that was compared, smallest p first."""
     compared = sorted(result.exploratory, key=lambda each: each.p_adjusted)
     if not compared:
-        return section("exploratory", "Exploratory comparisons", tag("p", "There are none beside the declared ones."))
+        return section("exploratory", "Exploratory comparisons", tag("p", "There are none besides the declared ones."))
     base = next(iter(result.summary))
 
     def side(place: CellPlace) -> str:
@@ -151,8 +151,9 @@ def exploratory(result: AuditResult) -> Section:
     ]
     columns = ("First / second", "First", "Second", "Gap (95 % interval)", "p", "p (B.-H.)", "Difference")
     num = sum(each.is_significant for each in compared)
-    are = "is a lead" if num == 1 else "are leads"
-    lead = f"Not declared beforehand: {num} of {len(compared)} {are} to test again with new seeds, no finding yet."
+    leads = "is a lead to test again with new seeds, not a finding"
+    leads = leads if num == 1 else "are leads to test again with new seeds, not findings"
+    lead = f"These comparisons were not declared beforehand. {num} of {len(compared)} {leads}."
     listed = details(
         f"All {counted(len(compared), 'exploratory comparison')}",
         table("Exploratory comparisons, smallest p first; gaps in percentage points", columns, rows),

@@ -26,15 +26,15 @@ def compositions(result: AuditResult, anchors: Anchors, sentences: Mapping[str, 
     names = list(result.summary)
     primary = result.summary[names[0]]
     lead = (
-        f"With setting “{names[0]}”, {primary.worst_cell} succeeds least ({percent(primary.worst)}; 95 % interval, "
-        f"widened because it was picked as the least, {interval(primary.worst_interval)}) and "
-        f"{primary.best_cell} most ({percent(primary.best)})."
+        f"In setting “{names[0]}”, {primary.worst_cell} succeeds least often: {percent(primary.worst)} (95 % interval "
+        f"{interval(primary.worst_interval)}, widened because this composition was selected as the lowest). "
+        f"{primary.best_cell} succeeds most often: {percent(primary.best)}."
     )
     if primary.worst == primary.best:
-        lead = f"With setting “{names[0]}”, all compositions succeed equally often ({percent(primary.best)})."
+        lead = f"In setting “{names[0]}”, all compositions succeed equally often: {percent(primary.best)}."
     tables = [
         details(
-            f"Figures of every composition: {name}",
+            f"Numbers of every composition: {name}",
             table(f"Compositions, {name}", *_cell_table(_cells_of(result, name), sentences)),
             is_open=name == names[0],
         )
@@ -77,7 +77,7 @@ def _heat_map(sides, rows, names, by_place, anchors) -> Markup:
         for rest, row in rows.items()
     ]
     what = f", {sides[0]} and {sides[1]}" if sides else ""
-    return table(f"Share of pictures that the judge calls a success{what}", head, body, "heat")
+    return table(f"Rate of images that the judge calls a success{what}", head, body, "heat")
 
 
 def _contrasts(compared: Iterable[ComparisonResult]) -> list[tuple[str, str]]:
@@ -106,7 +106,7 @@ def _cell_table(cells: Sequence[CellResult], sentences: Mapping[str, str]) -> tu
     """Columns and rows."""
     is_corrected = any(cell.corrected for cell in cells)
     is_unsure = any(cell.undetermined for cell in cells)
-    columns = ["Composition", "Pictures", "Successes", "Success (95 % interval)"]
+    columns = ["Composition", "Images", "Successes", "Success (95 % interval)"]
     columns += ["Undetermined", "Bounds"] * is_unsure
     columns += [*["Corrected (95 % interval)"] * is_corrected, "Each attribute asked for"]
     rows = []
@@ -129,14 +129,16 @@ def settings(result: AuditResult) -> Section:
          points(each.gap).lstrip("+"), each.undetermined]
         for name, each in result.summary.items()
     ]  # fmt: skip
-    columns = ("Setting", "Worst composition", "Best composition", "Spread (points)", "Undetermined pictures")
+    columns = ("Setting", "Worst composition", "Best composition", "Spread (points)", "Undetermined images")
     declared = [setting for setting in result.plan.settings if setting.name in names]
     body = [table("The least and the most successful composition of each setting", columns, rows)]
     if len(declared) > 1:
         body += _sweeps(result, declared)
     else:
         left_out = "; ".join(result.settings_left_out)
-        note = f"Drawn in one way only; left out: {left_out}." if left_out else "There is one; nothing is swept."
+        note = "There is one setting."
+        if left_out:
+            note = f"The images can be drawn in one way only. Settings of the plan that were left out: {left_out}."
         body.append(tag("p", note))
     return section("settings", "Settings", body)
 
@@ -172,8 +174,8 @@ def _effect(result: AuditResult, base: Setting, setting: Setting) -> list[Markup
     gained = sum(each.is_significant and each.gap > 0 for each in compared)
     lost = sum(each.is_significant and each.gap < 0 for each in compared)
     lead = (
-        f"Exploratory, same seeds: of {len(compared)} compositions {gained} succeed more often in “{base.name}” than "
-        f"{what}, {lost} less often, and for the rest no difference is shown."
+        f"Exploratory, from the same seeds. Of {len(compared)} compositions, {gained} succeed more often in "
+        f"“{base.name}” than {what}, and {lost} less often. For the rest, no difference is shown."
     )
     title = "Effect of the adjustment (CAA)" if setting.method == "none" else f"Effect of the adjustment, {what}"
     return [tag("h3", title), tag("p", lead), table(f"{title}: hollow {what}, filled primary", columns, rows)]
@@ -192,7 +194,7 @@ def _parity(result: AuditResult, title: str, values: Mapping[str, float]) -> lis
                       tag("span", f"■ {curves[1].label}", class_="two"))  # fmt: skip
         plot = parity_plot(list(values.values()), curves[0], curves[1], f"{compared.name}, success by {title}")
         panels.append(tag("figure", caption, plot))
-    lead = f"Success (%, 95 % intervals) of both sides of each comparison. Across: {title.lower()}."
+    lead = f"Success rates of both sides of each comparison in per cent, with 95 % intervals. Across: {title.lower()}."
     return [tag("h3", f"{title}: parity curves"), tag("p", lead), tag("div", panels, class_="panels")]
 
 
@@ -213,23 +215,23 @@ def drift(result: AuditResult) -> Section:
         for name in names
     ]  # fmt: skip
     lead = (
-        "Share of pictures in which an attribute that the sentence leaves open looks different from the same seed "
-        "without the sentence. 0 is best; a dash where it was asked for."
+        "Rate of images in which an attribute that the sentence leaves open differs from the image of the same seed "
+        "without the sentence. 0 is best. A dash marks attributes that were asked for."
     )
     rows = [
         [_spaced(key), *(_shade(_mean(cell.drift.get(key) for cell in _cells_of(result, name))) for name in names)]
         for key in attributes
     ]
     means = table("Mean over compositions", ["Attribute left open", *names], rows, "heat")
-    return section("drift", "Drift in what was not asked for", tag("p", lead), means, tables)
+    return section("drift", "Drift in attributes not asked for", tag("p", lead), means, tables)
 
 
 def _why_no_drift(result: AuditResult) -> str:
     """Drift is a change from the same image without the sentence, which most systems do not draw."""
     if not result.provenance.subject.has_settings:
         model = result.provenance.model["name"]
-        return f"Not measured: {model} draws no picture without the sentence to compare with."
-    return "Nothing was left open, so nothing could drift."
+        return f"Not measured: {model} draws no images without a sentence, so there is nothing to compare with."
+    return "The sentences leave no attribute open, so none could drift."
 
 
 def _spaced(name: str) -> str:

@@ -1,4 +1,4 @@
-"""An audit's result as tidy CSV files, one observation a row."""
+"""CSV files of an audit's result, one observation per row."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\n")
 
 
 def csv_files(result: AuditResult) -> dict[str, str]:
-    """File name -> text. What an audit has no value for is empty; text that a spreadsheet would run gets a '."""
+    """Text by file name. Missing values are empty; text that a spreadsheet would run as a formula gets a leading '."""
     return {
         "cells.csv": _csv(_cell(cell) for cell in result.cells),
         "comparisons.csv": _csv(_comparisons(result)),
@@ -43,8 +43,8 @@ def _cell(cell: CellResult) -> dict[str, Any]:
         "success": cell.success,
         **_ends("success", cell.success_interval),
         **_ends("success_bound", cell.success_bounds),
-        "corrected_success": corrected and corrected.success,
-        **_ends("corrected_success", corrected and corrected.success_interval),
+        "corrected_success": corrected.success if corrected else None,
+        **_ends("corrected_success", corrected.success_interval if corrected else None),
     }
 
 
@@ -75,11 +75,11 @@ def _comparisons(result: AuditResult) -> Iterator[dict[str, Any]]:
                 "adjustment": adjustment,
                 "p_adjusted": each.p_adjusted,
                 "is_significant": each.is_significant,
-                "corrected_gap": corrected and corrected.gap,
-                **_ends("corrected_gap", corrected and corrected.gap_interval),
-                "max_gap": limit and limit.max_gap,
-                "passes": limit and limit.passes,
-                "is_certain": limit and limit.is_certain,
+                "corrected_gap": corrected.gap if corrected else None,
+                **_ends("corrected_gap", corrected.gap_interval if corrected else None),
+                "max_gap": limit.max_gap if limit else None,
+                "passes": limit.passes if limit else None,
+                "is_certain": limit.is_certain if limit else None,
             }
 
 

@@ -1,4 +1,4 @@
-"""The pictures of an earlier page of the same audit, for a report whose cells are gone."""
+"""Images of an earlier page of the same audit, for a report whose cells are gone."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _URI = "data:image/webp;base64,"
 
 
 def sheets_of_page(page: str | Path, result: AuditResult) -> dict[tuple[str, str], list[SheetRow]]:
-    """Rows of pictures by (setting, composition), as `read_sheets` has them, out of the page that was written before.
+    """Rows of images by (setting, composition), as `read_sheets` gives them, from the page that was written before.
 
-    {} where there is no page, or it is that of another plan, model or judge: their hashes are in it.
+    {} where there is no page, or it is of another plan, model or judge: their hashes are in it.
     """
     try:
         text = Path(page).read_text(encoding="utf-8")
@@ -36,7 +36,7 @@ def sheets_of_page(page: str | Path, result: AuditResult) -> dict[tuple[str, str
 
 
 class _Sheets(HTMLParser):
-    """Articles that are cells, and in each the figures that are rows of pictures."""
+    """Reads the cells (article elements) of a page, and the rows of images (figure elements) in each."""
 
     def __init__(self):
         super().__init__()

@@ -1,4 +1,4 @@
-"""An audit's result as one HTML page that needs no other file, with JSON and CSV beside it."""
+"""Report of an audit: one HTML page that needs no other file, with JSON and CSV files beside it."""
 
 from __future__ import annotations
 
@@ -39,6 +39,16 @@ def write_report(result: AuditResult, outdir: str | Path, folders: Iterable[str 
 
     Raises:
         OutputError: The folder cannot be written.
+
+    >>> import numpy as np
+    >>> from styleT2I.fairness.plan import AuditPlan
+    >>> from styleT2I.fairness.run import Audit
+    >>> plan, vocabulary = AuditPlan("grey", num=2, compositions=("she", "he")), load_vocabulary("minifaces")
+    >>> audit = Audit(plan, vocabulary, lambda prompt, seed: np.full((64, 64, 3), 99, np.uint8), device="cpu")
+    >>> audit.run("grey")
+    >>> page = write_report(audit.result("grey"), "grey", folders=["grey"])
+    >>> page.name, read_result("grey").plan.name
+    ('audit.html', 'grey')
     """
     sheets = read_sheets(result, folders) or sheets_of_page(Path(outdir) / f"{name}.html", result)
     page, tables = render(result, sheets), csv_files(result)
@@ -82,7 +92,7 @@ def render(result: AuditResult, sheets: dict[tuple[str, str], list[SheetRow]]) -
         compositions.drift(result),
         comparisons.exploratory(result),
         *(appendix.further(key, title, to_json(content)) for key, title, content in _further(result) if content),
-        appendix.pictures(result, sheets, anchors, sentences),
+        appendix.images(result, sheets, anchors, sentences),
         appendix.judge(result),
         appendix.limits(result),
         appendix.methods(result),
@@ -109,7 +119,7 @@ def _header(result: AuditResult) -> Markup:
     facts = (
         ("Model", result.provenance.model["name"]),
         ("Compositions", len({cell.cell for cell in result.cells})),
-        ("Pictures of each", result.provenance.num),
+        ("Images per composition", result.provenance.num),
         ("Settings", len(result.summary)),
         ("Primary comparisons", len(result.comparisons)),
     )

@@ -207,15 +207,15 @@ def test_sheets_are_cut_into_rows_under_their_outcome(result, page, tmp_path):
     assert "Successes (3 of 10) seeds 0, 1, 2" in Page(page).text
 
 
-def test_a_cell_of_another_audit_or_with_a_damaged_sheet_shows_no_picture(result, tmp_path):
+def test_a_cell_of_another_audit_or_with_a_damaged_sheet_shows_no_image(result, tmp_path):
     first, second, *others = sorted(write_cells(tmp_path).glob("cells/*.png"))
     first.write_bytes(first.read_bytes()[:50])
     second.with_suffix(".json").write_text("[")
     assert len(read_sheets(result, [tmp_path])) == len(others)
     assert not read_sheets(replace(result, provenance=replace(result.provenance, num=11)), [tmp_path])
     text = Page(render(result, read_sheets(result, [tmp_path]))).text
-    assert text.count("Its pictures were not kept.") == 2
-    assert "No pictures were kept with this audit's cells" in Page(render(result, {})).text
+    assert text.count("Its images are not available.") == 2
+    assert "The images of this audit are not available" in Page(render(result, {})).text
 
 
 def test_large_sheets_fit_a_page_that_can_be_sent(result, tmp_path, monkeypatch):
@@ -312,8 +312,8 @@ def test_drift_of_a_system_that_draws_nothing_without_a_sentence_is_called_unmea
     cells = [{**one, "drift": {}} for one in content["cells"]]
     subject = {"kind": "system", "is_paired": True, "has_settings": False}
     text = Page(page_of({**content, "cells": cells, "subject": subject})).text
-    assert "Not measured: toy draws no picture without the sentence to compare with." in text
-    assert "Nothing was left open" in Page(page_of({**content, "cells": cells})).text
+    assert "Not measured: toy draws no images without a sentence, so there is nothing to compare with." in text
+    assert "The sentences leave no attribute open" in Page(page_of({**content, "cells": cells})).text
 
 
 def test_equal_success_is_said_once_and_numbers_of_one_are_singular(content):
@@ -321,8 +321,8 @@ def test_equal_success_is_said_once_and_numbers_of_one_are_singular(content):
     same = {**content["summary"][name], "worst": 1.0, "best": 1.0}
     summary = {**content["summary"], name: same}
     text = Page(page_of({**content, "summary": summary, "num": 1, "num_overridden": True})).text
-    assert f"With setting “{name}”, all compositions succeed equally often (100.0 %)." in text
-    assert "1 picture a composition was drawn" in text and ", 1 pair, in the setting" in text
+    assert f"In setting “{name}”, all compositions succeed equally often: 100.0 %." in text
+    assert "1 image per composition was drawn" in text and "1 pair per comparison, in the setting" in text
 
 
 def test_tables_straight_from_the_result_have_words_and_units(content):
@@ -331,10 +331,10 @@ def test_tables_straight_from_the_result_have_words_and_units(content):
     text = Page(page_of({**content, "adjustment": {"explanation": "Said.", "rows": rows}})).text
     assert "Composition With Effect (points, 95 % interval) p p (B.-H.) Difference shown" in text
     assert "all 16.1 % +2.5 −1.0 to +6.0 < 0.001 0.500 yes" in text
-    assert "Independent of the model yes: it neither steers the pictures nor trained what draws them" in text
+    assert "Independent of the model yes: it neither steers the images nor trained the system that draws them" in text
 
 
-def test_a_report_whose_cells_are_gone_keeps_the_pictures_of_its_earlier_page(result, tmp_path):
+def test_a_report_whose_cells_are_gone_keeps_the_images_of_its_earlier_page(result, tmp_path):
     folder = write_cells(tmp_path)
     before = write_report(result, tmp_path, [folder]).read_text(encoding="utf-8")
     assert before.count("<img") == len(ROWS) * len(result.cells)

@@ -147,7 +147,7 @@ def test_correlated_pairs_need_fewer_and_many_comparisons_need_more():
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ((0.8, 0.8), "two different shares"),
+        ((0.8, 0.8), "two different rates"),
         ((0.9, 1.2), "between 0 and 1"),
         ((0.9, 0.8, 1.5), "power and alpha"),
         ((0.9, 0.1, 0.8, 0.05, 0.9), "cannot correlate by 0.9; choose"),

@@ -1,22 +1,22 @@
-"""Is a picture as good as a real one, whatever it shows: figures of single pictures, paired like the outcomes.
+"""Image quality: metrics of single images, compared in pairs as the outcomes are.
 
-A distance between sets of pictures (Frechet's) is mostly noise at the few hundred pictures of a composition, and has
-no pairs. Figures of a picture are kept instead, higher for better but for the last:
+A distance between sets of images (Frechet's) is mostly noise at the few hundred images of a composition, and has no
+pairs. So each image gets its own values; higher is better for the first two:
 
-* realism: how near it lies to its nearest real pictures in the judge's features, by their own distances from each
-  other (`metrics.precision_recall.local_realism`): is it a face like those? A judge learns to overlook noise and blur.
-* naturalness: how usual its contrasts are at three scales among the real pictures (`metrics.naturalness`): noise and
-  blur show here, and nothing else does.
+* realism: how near it lies to its nearest real images in the judge's features, relative to their distances from each
+  other (`metrics.precision_recall.local_realism`). A judge learns to ignore noise and blur.
+* naturalness: how usual its contrasts are at three scales among the real images (`metrics.naturalness`). Noise and
+  blur lower it, and nothing else does.
 * sharpness: logarithm of the mean magnitude of the Laplacian. It needs no reference; noise and fine drawing raise it.
 
-The reference should hold all compositions equally often, or the first two are figures of rarity; and it is one set for
-all compositions, or they are figures of success.
+The reference should hold all compositions equally often, or the first two measure rarity. It is one set for all
+compositions, or they would measure success.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 from torch.nn import functional as F
@@ -30,10 +30,10 @@ from styleT2I.metrics.precision_recall import local_realism, neighbour_radii
 from styleT2I.statistics.intervals import bootstrap_difference_interval, bootstrap_interval
 from styleT2I.torch_utils.seeding import generator
 
-__all__ = ["PictureQuality", "open_reference", "quality", "sharpness"]
+__all__ = ["ImageQuality", "open_reference", "quality", "sharpness"]
 
 NUM_NEIGHBOURS = 5
-MAX_REFERENCE = 5000  # pictures: each of an audit's is compared with each of these
+MAX_REFERENCE = 5000  # images: each of an audit's is compared with each of these
 _BATCH_SIZE = 64
 _LUMINANCE = (0.299, 0.587, 0.114)  # Rec. 601
 _NOTES = {
@@ -53,49 +53,59 @@ _NOTES = {
 }
 
 
-class PictureQuality:
-    """Figures of pictures. features: uint8 [N, 3, H, W] -> [N, F] of the judge; reference: data to be near to, or none.
+class ImageQuality:
+    """Quality metrics of single images.
 
-    ConfigError for a reference of no more pictures than neighbours are asked for, or a judge that shows no features.
+    Args:
+        features: The judge's, uint8 [N, 3, H, W] -> [N, F]; None where it has none.
+        reference: Real images to compare with; None: sharpness alone.
+
+    Raises:
+        ConfigError: The reference has too few images, or the judge has no features to compare in.
     """
 
     def __init__(self, features: Callable[[torch.Tensor], torch.Tensor] | None, reference: Dataset | None = None):
         self._features, self._reference = features, reference
         if reference is not None and features is None:
-            raise ConfigError("this judge has no features in which pictures could be compared; leave out quality_data")
+            raise ConfigError("this judge has no features in which images could be compared; leave out quality_data")
         if reference is not None and len(reference) <= NUM_NEIGHBOURS:
-            raise ConfigError(f"quality_data has {len(reference)} pictures; each needs {NUM_NEIGHBOURS} neighbours")
+            raise ConfigError(f"quality_data has {len(reference)} images; each needs {NUM_NEIGHBOURS} neighbours")
 
     @torch.no_grad()
     def measure(self, images_u8: Sequence[torch.Tensor]) -> dict[str, list[float]]:
-        """Figure -> a value a picture of uint8 [3, H, W], to four decimals: these are kept as text."""
+        """Values by metric, one per image uint8 [3, H, W], rounded to four decimals for the JSON of a cell."""
         is_one_size = len({image.shape for image in images_u8}) == 1
         batches = [torch.stack(list(images_u8))] if is_one_size else [image[None] for image in images_u8]
-        found = {"sharpness": torch.cat([sharpness(batch) for batch in batches])}
-        if self._reference is not None:
+        values = {"sharpness": torch.cat([sharpness(batch) for batch in batches])}
+        if self._reference is not None and self._features is not None:
             centre, points, radii = self._neighbourhood
             rows = torch.cat([_on_cpu(self._features(batch)) for batch in batches]) - centre
-            found["realism"] = local_realism(rows, points, radii, NUM_NEIGHBOURS)
-            found["naturalness"] = torch.cat([self._usual(contrasts(self._resized(batch))) for batch in batches])
-        return {name: [round(value, 4) for value in values.tolist()] for name, values in found.items()}
+            values["realism"] = local_realism(rows, points, radii, NUM_NEIGHBOURS)
+            values["naturalness"] = torch.cat([self._usual(contrasts(self._resized(batch))) for batch in batches])
+        return {name: [round(value, 4) for value in each.tolist()] for name, each in values.items()}
 
     @functools.cached_property
-    def _neighbourhood(self):
+    def _neighbourhood(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """The reference's mean feature [F], features [M, F] less it (their expanded squares lose no digits), radii."""
-        num = min(len(self._reference), MAX_REFERENCE)
-        rows = [range(start, min(start + _BATCH_SIZE, num)) for start in range(0, num, _BATCH_SIZE)]
-        features = torch.cat([_on_cpu(self._features(self._reference.batch(one).images_u8)) for one in rows])
+        assert self._features is not None
+        features = torch.cat([_on_cpu(self._features(images_u8)) for images_u8 in self._reference_blocks()])
         points = features - features.mean(dim=0)
         return features.mean(dim=0), points, neighbour_radii(points, NUM_NEIGHBOURS)
 
     @functools.cached_property
-    def _usual(self):
-        num = min(len(self._reference), MAX_REFERENCE)
-        rows = [range(start, min(start + _BATCH_SIZE, num)) for start in range(0, num, _BATCH_SIZE)]
-        return Naturalness(torch.cat([contrasts(self._reference.batch(one).images_u8) for one in rows]))
+    def _usual(self) -> Naturalness:
+        return Naturalness(torch.cat([contrasts(images_u8) for images_u8 in self._reference_blocks()]))
 
-    def _resized(self, images_u8):
-        """Pictures at the resolution of the reference: contrasts at a scale mean something at one resolution only."""
+    def _reference_blocks(self) -> Iterator[torch.Tensor]:
+        """The reference's images, uint8 [n, 3, R, R] at a time."""
+        assert self._reference is not None
+        num = min(len(self._reference), MAX_REFERENCE)
+        for start in range(0, num, _BATCH_SIZE):
+            yield self._reference.batch(range(start, min(start + _BATCH_SIZE, num))).images_u8
+
+    def _resized(self, images_u8: torch.Tensor) -> torch.Tensor:
+        """Images at the resolution of the reference: contrasts at a scale are comparable at one resolution only."""
+        assert self._reference is not None
         resolution = self._reference.resolution
         if images_u8.shape[-1] == images_u8.shape[-2] == resolution:
             return images_u8
@@ -103,7 +113,7 @@ class PictureQuality:
 
 
 def open_reference(plan: AuditPlan) -> Dataset | None:
-    """The data that the plan's quality_data names; DataError where there is none of that name."""
+    """The data that the plan's quality_data names; None without one. Raises DataError where it cannot be opened."""
     return open_dataset(plan.quality_data, with_masks=False) if plan.quality_data else None
 
 
@@ -119,10 +129,17 @@ def quality(
     cells: Mapping[str, dict],
     outcomes: Mapping[tuple[str, str], dict],
 ) -> Table | None:
-    """Quality in the primary setting: the difference within every comparison, and every composition's mean.
+    """Quality in the primary setting: the difference within every comparison, and the mean of every composition.
 
-    outcomes: as `analyse` has them, with "quality" as `PictureQuality.measure` gives it. Bootstrap intervals over
-    latents, or over the pictures of each side where they are not paired. None where the pictures were not measured.
+    Intervals are by bootstrap over seeds, or over the images of each side where they are not paired.
+
+    Args:
+        plan: Its comparisons are made.
+        cells: Compositions by name.
+        outcomes: As `analyse` takes them, with "quality" as `ImageQuality.measure` gives it.
+
+    Returns:
+        A row per comparison and metric; None where the images were not measured.
     """
     setting = plan.settings[0].name
     measured = {name: outcomes[setting, name]["quality"] for name in cells if outcomes[setting, name].get("quality")}
