@@ -158,10 +158,10 @@ class AuditPlan:
             raise ConfigError(f"the grid has {num} compositions; an audit takes {_MAX_CELLS} at most, in all settings")
         excluded = [read_composition(text, vocabulary).items() for text in self.grid.exclude]
         cells = [read_composition("+".join(terms), vocabulary) for terms in itertools.product(*self.grid.axes)]
-        kept = [cell for cell in cells if not any(pairs <= cell.items() for pairs in excluded)]
-        if not kept:
+        allowed = [cell for cell in cells if not any(pairs <= cell.items() for pairs in excluded)]
+        if not allowed:
             raise ConfigError("the grid excludes every composition; drop an exclusion")
-        return kept
+        return allowed
 
 
 def load_plan(path: str | Path) -> tuple[AuditPlan, Vocabulary]:

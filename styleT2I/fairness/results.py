@@ -133,7 +133,7 @@ class ComparisonResult:
 
 @dataclass(frozen=True)
 class ThresholdResult:
-    """Whether the gap of a primary comparison keeps its declared limit."""
+    """Whether the gap of a primary comparison is within its declared limit."""
 
     comparison: str
     max_gap: float
@@ -275,8 +275,8 @@ def to_json(value: Any) -> Any:
     if isinstance(value, AuditPlan):
         return to_dict(value)
     if dataclasses.is_dataclass(value):
-        listed = ((entry, getattr(value, entry.name)) for entry in dataclasses.fields(value))
-        return {entry.name: to_json(one) for entry, one in listed if one is not None or entry.default is not None}
+        entries = ((entry, getattr(value, entry.name)) for entry in dataclasses.fields(value))
+        return {entry.name: to_json(held) for entry, held in entries if held is not None or entry.default is not None}
     if isinstance(value, Mapping):
         return {key: to_json(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):

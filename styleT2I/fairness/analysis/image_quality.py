@@ -146,14 +146,14 @@ def quality(
     if len(measured) < len(cells):
         return None
     is_paired = all(outcomes[setting, name].get("is_paired", True) for name in cells)
-    figures = list(next(iter(measured.values())))
+    metrics = list(next(iter(measured.values())))
     rows = []
     for declared in plan.comparisons:
-        for figure in figures:
+        for metric in metrics:
             first, second = (
-                torch.tensor(measured[side][figure]).double() for side in (declared.first, declared.second)
+                torch.tensor(measured[side][metric]).double() for side in (declared.first, declared.second)
             )
-            source = generator("audit", "quality", declared.name, figure)
+            source = generator("audit", "quality", declared.name, metric)
             if is_paired:
                 interval = bootstrap_interval(first - second, source)
             else:
@@ -161,7 +161,7 @@ def quality(
             rows.append(
                 {
                     "comparison": declared.name,
-                    "figure": figure,
+                    "figure": metric,
                     "first": declared.first,
                     "second": declared.second,
                     "first_mean": float(first.mean()),
@@ -171,23 +171,23 @@ def quality(
                     "is_difference_shown": not interval[0] <= 0 <= interval[1],
                 }
             )
-    notes = [_NOTES[figure].format(k=NUM_NEIGHBOURS, data=plan.quality_data) for figure in figures]
+    notes = [_NOTES[metric].format(k=NUM_NEIGHBOURS, data=plan.quality_data) for metric in metrics]
     return Table(
         f"With setting “{setting}”. {' '.join(notes)} Differences are first less second"
         f"{', on the same latents' if is_paired else ''}, with 95 % bootstrap intervals, each on its own: of twenty, "
         "one misses the truth.",
         rows=tuple(rows),
         compositions=tuple(
-            {"cell": name, **{key: value for figure in figures for key, value in _mean(name, figure, each).items()}}
+            {"cell": name, **{key: value for metric in metrics for key, value in _mean(name, metric, each).items()}}
             for name, each in measured.items()
         ),
     )
 
 
-def _mean(name, figure, each):
-    values = torch.tensor(each[figure])
-    interval = bootstrap_interval(values, generator("audit", "quality", name, figure))
-    return {figure: float(values.double().mean()), f"{figure}_interval": list(interval)}
+def _mean(name, metric, each):
+    values = torch.tensor(each[metric])
+    interval = bootstrap_interval(values, generator("audit", "quality", name, metric))
+    return {metric: float(values.double().mean()), f"{metric}_interval": list(interval)}
 
 
 def _on_cpu(features):

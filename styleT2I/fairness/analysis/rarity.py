@@ -49,10 +49,10 @@ def rarity(
         for group, names in groups.items()
     ]
     return Table(
-        f"Spearman's rank correlation of a composition's share in the training data ({training.source}) "
-        "and its share of success; positive where rare compositions succeed less often. p by permutation, not adjusted "
-        "for the number of rows; 95 % bootstrap interval over compositions. None where all succeed equally often. "
-        "A correlation is not a cause: rare compositions may be harder for another reason.",
+        f"Spearman's rank correlation of a composition's rate in the training data ({training.source}) "
+        "with its success rate. It is positive where rare compositions succeed less often. p is by permutation and not "
+        "adjusted for the number of rows. The 95 % interval is by bootstrap over compositions. No value is given where "
+        "all succeed equally often. A correlation is not a cause: rare compositions may be harder for another reason.",
         rows=tuple(rows),
         compositions=tuple(
             {

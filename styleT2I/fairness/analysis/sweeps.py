@@ -56,9 +56,9 @@ def curves(
                 row |= {"change": float(change.mean()), "change_interval": list(bootstrap_interval(change, source))}
             rows.append(row)
     return Table(
-        "Gap of every primary comparison (first less second) by setting, with Newcombe's interval. "
-        "Change: this gap less that of the primary setting, on the same latents, with a bootstrap interval over them. "
-        "The intervals are 95 % each, not adjusted for their number; gaps outside the primary setting are exploratory.",
+        "Gap of every primary comparison (first rate minus second) by setting, with Newcombe's interval. Change: this "
+        "gap minus that of the primary setting, from the same seeds, with a bootstrap interval over seeds. All intervals "
+        "are 95 %, not adjusted for their number. Gaps outside the primary setting are exploratory.",
         tuple(rows),
     )
 
@@ -93,9 +93,9 @@ def adjustment_effect(
             measured = by_places[places[2:] + places[:2] if is_swapped else places]
             rows.append(_effect(method, cell, measured, is_swapped))
     return Table(
-        "Success with the adjustment less success without it (Text-to-Direction alone), on the same "
-        "latents: Newcombe's paired interval, exact McNemar test, p-values adjusted with all exploratory comparisons. "
-        "All: the mean over compositions, with a bootstrap interval over latents.",
+        "Success rate with the adjustment minus the rate without it (Text-to-Direction alone), from the same seeds: "
+        "Newcombe's paired interval, exact McNemar test, p-values adjusted together with all exploratory comparisons. "
+        "All: the mean over compositions, with a bootstrap interval over seeds.",
         tuple(rows),
     )
 

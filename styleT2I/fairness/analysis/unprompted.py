@@ -43,7 +43,7 @@ def unprompted(
                 "setting": setting.name,
                 "prompt": entry.prompt,
                 "attribute": entry.attribute,
-                **_figures(
+                **_rate(
                     outcomes[setting.name, entry.prompt]["seen"],
                     *vocabulary.resolve(entry.attribute),
                     vocabulary,
@@ -57,23 +57,24 @@ def unprompted(
             _adjust(in_setting, f"p_{against}", is_primary)
         rows += in_setting
     return Table(
-        "Share of images in which the judge perceives an attribute that no word asks for, "
-        "with a Wilson interval, against an even split (exact binomial test) and against the images of the training "
-        f"data ({training.source}) that show what the sentence asks for. Amplification is the share less the training "
-        "data's, and over it: positive, and above 1, where the model shows more than it was shown. Counted data is "
-        "taken as a sample: Fisher's exact test, both samples in the intervals; a stated share is taken as exact. "
-        "Adjusted p-values: Holm in the primary setting, Benjamini-Hochberg in the others, which are exploratory.",
+        "Rate of images in which the judge perceives an attribute that no word asks for, with a Wilson interval. It is "
+        "tested against an even split (exact binomial test) and against those images of the training data "
+        f"({training.source}) that show what the sentence asks for. Amplification compares the rate with that of "
+        "the training data: their difference is positive, and their ratio above 1, where the model shows the attribute "
+        "more often. A rate counted in the data is treated as a sample (Fisher's exact test, both samples in the intervals), "
+        "a stated rate as exact. Adjusted p-values: Holm in the primary setting, Benjamini-Hochberg in the others, "
+        "which are exploratory.",
         tuple(rows),
     )
 
 
-def _figures(seen, name, value, vocabulary, training):
+def _rate(seen, name, value, vocabulary, training):
     letters = seen[name]
     num_unsure, num_true = letters.count(UNSURE), letters.count(SUCCESS)
     num = len(letters) - num_unsure
     count = num_true if value else num - num_true
     even = _even_rate(name, value, vocabulary)
-    figures = {
+    row = {
         "num": len(letters),
         "undetermined": num_unsure,
         "share": count / num if num else None,
@@ -83,8 +84,8 @@ def _figures(seen, name, value, vocabulary, training):
         "p_even": binomial_exact(count, num, even),
     }
     if training is None:
-        return figures
-    return {**figures, "training_share": training.value, **_amplification(count, num, training)}
+        return row
+    return {**row, "training_share": training.value, **_amplification(count, num, training)}
 
 
 def _even_rate(name, value, vocabulary):

@@ -86,7 +86,7 @@ class ImagesSubject:
         return {"name": self.folder.resolve().name, "components": self._hashes}
 
     def seeds(self, name: str, first_seed: int, num: int) -> Sequence[int]:
-        """The seeds that the table has, whatever is asked for."""
+        """The seeds in the table; num has no effect."""
         return list(self._files[name])
 
     def images(self, cell, seeds: Sequence[int]) -> list[torch.Tensor]:
