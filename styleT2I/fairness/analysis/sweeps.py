@@ -57,8 +57,8 @@ def curves(
             rows.append(row)
     return Table(
         "Gap of every primary comparison (first rate minus second) by setting, with Newcombe's interval. Change: this "
-        "gap minus that of the primary setting, from the same seeds, with a bootstrap interval over seeds. All intervals "
-        "are 95 %, not adjusted for their number. Gaps outside the primary setting are exploratory.",
+        "gap minus that of the primary setting, from the same seeds, with a bootstrap interval over seeds. All "
+        "intervals are 95 %, not adjusted for their number. Gaps outside the primary setting are exploratory.",
         tuple(rows),
     )
 

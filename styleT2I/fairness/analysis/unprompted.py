@@ -61,9 +61,9 @@ def unprompted(
         "tested against an even split (exact binomial test) and against those images of the training data "
         f"({training.source}) that show what the sentence asks for. Amplification compares the rate with that of "
         "the training data: their difference is positive, and their ratio above 1, where the model shows the attribute "
-        "more often. A rate counted in the data is treated as a sample (Fisher's exact test, both samples in the intervals), "
-        "a stated rate as exact. Adjusted p-values: Holm in the primary setting, Benjamini-Hochberg in the others, "
-        "which are exploratory.",
+        "more often. A rate counted in the data is treated as a sample (Fisher's exact test, both samples in the "
+        "intervals), a stated rate as exact. Adjusted p-values: Holm in the primary setting, Benjamini-Hochberg in the "
+        "others, which are exploratory.",
         tuple(rows),
     )
 

@@ -143,7 +143,9 @@ def explanation_of_verdict(result: AuditResult) -> list[str]:
             "Holm's correction. Where none is shown, that is not evidence of equality."
         )
     if result.verdict == "passed":
-        sentences.append("Passing means that declared limits were kept here; it does not certify the model as fair.")
+        sentences.append(
+            "Passing means that the declared limits were kept in this audit. It does not certify the model as fair."
+        )
     return sentences
 
 
