@@ -45,7 +45,10 @@ def main():
     "--comparisons", type=click.IntRange(1), help="Number of primary comparisons. [default: the plan's, else 1]"
 )
 def plan_command(path, detect, power, alpha, correlation, comparisons):
-    """Check a plan, and compute how many images per composition tell two success rates apart."""
+    """Check a plan and its number of images.
+
+    With --detect: how many images per composition tell two success rates apart.
+    """
     from styleT2I.fairness.plan import load_plan, plan_hash
 
     if not (path or detect):
@@ -83,7 +86,10 @@ def plan_command(path, detect, power, alpha, correlation, comparisons):
 @click.option("--out", "out_path", required=True, metavar="FILE", help="Write the judge's errors to this JSON file.")
 @device_option
 def calibrate_command(path, model, num, data, resolution, out_path, device):
-    """Measure the errors of the plan's judge in each composition on labelled images, for `audit run --calibration`."""
+    """Measure a judge's errors on labelled images.
+
+    The errors of the plan's judge in each composition are written to a file, for `audit run --calibration`.
+    """
     from styleT2I.fairness.judges.calibration import calibrate
     from styleT2I.fairness.judges.judge import open_judge
     from styleT2I.fairness.plan import load_plan
@@ -124,14 +130,16 @@ _calibration_option = click.option(
               "composition, and seed.")  # fmt: skip
 @click.option("--callable", "function", metavar="MODULE:FUNCTION", help="A Python function (prompt, seed) -> image, "
               "in place of a model.")  # fmt: skip
-@click.option("--num", type=click.IntRange(1), help="Images of a composition in place of the plan's; the report "
+@click.option("--num", type=click.IntRange(1), help="Images per composition, in place of the plan's number; the report "
               "says so.")  # fmt: skip
 @click.option("--shard", default="1/1", type=ShardRange(), metavar="i/n", help="Draw part i of n only, for merge.")
 @_calibration_option
 @outdir_option
 @device_option
 def run_command(path, model, images, prompts, function, num, shard, calibration, outdir, device):
-    """Draw and judge what a plan declares, and write DIR/audit.html, audit.json and CSV files.
+    """Run the audit that a plan declares.
+
+    Draws and judges the images, and writes DIR/audit.html, audit.json and CSV files.
 
     The exit status is 3 when a threshold fails. Finished compositions are cached in DIR/cells: a killed audit resumes
     from them.
@@ -161,7 +169,10 @@ def run_command(path, model, images, prompts, function, num, shard, calibration,
 @_calibration_option
 @outdir_option
 def merge_command(path, folders, calibration, outdir):
-    """Write the audit of all shards, identical to that of a single run; the exit status is 3 when a threshold fails."""
+    """Merge the shards of an audit.
+
+    The result is identical to that of a single run. The exit status is 3 when a threshold fails.
+    """
     from styleT2I.fairness.merge import merge_cells
     from styleT2I.fairness.plan import load_plan
     from styleT2I.fairness.report.contact_sheets import keep_cells
@@ -176,7 +187,10 @@ def merge_command(path, folders, calibration, outdir):
 @command("report")
 @click.argument("path", metavar="DIR|audit.json")
 def report_command(path):
-    """Write the HTML page and the CSV files of a finished audit again, from its JSON."""
+    """Write the report of an audit again.
+
+    The HTML page and the CSV files are made from the JSON of a finished audit.
+    """
     from styleT2I.fairness.report.page import read_result, write_report
 
     result, path = read_result(path), Path(path)

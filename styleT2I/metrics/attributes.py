@@ -12,8 +12,8 @@ from typing import NamedTuple
 import torch
 
 __all__ = [
-    "NO", "UNDETERMINED", "YES", "Requests", "attribute_rates", "balanced_accuracy", "drift_rates", "encode_requests",
-    "judge_agreement", "rare_pair_accuracy", "success", "verdicts",
+    "NO", "UNDETERMINED", "YES", "Requests", "attribute_rates", "balanced_accuracy", "cohen_kappa", "drift_rates",
+    "encode_requests", "judge_agreement", "rare_pair_accuracy", "success", "verdicts",
 ]  # fmt: skip
 
 YES, NO, UNDETERMINED = 1, 0, -1
@@ -127,3 +127,17 @@ def rare_pair_accuracy(
 def judge_agreement(verdict_a: torch.Tensor, verdict_b: torch.Tensor) -> torch.Tensor:
     """Share of images on which two judges give the same verdict, int8 [N, A] twice -> float64 [A]."""
     return (verdict_a == verdict_b).double().mean(dim=0)
+
+
+def cohen_kappa(verdict_a: torch.Tensor, verdict_b: torch.Tensor) -> torch.Tensor:
+    """Agreement of two judges beyond chance (Cohen 1960), int8 [N, A] twice -> float64 [A].
+
+    Plain agreement flatters rare attributes (two judges that never see earrings agree); kappa is 0 at chance, 1 at
+    full agreement, NaN where both judges give one and the same verdict throughout.
+    """
+    observed = judge_agreement(verdict_a, verdict_b)
+    expected = sum(
+        (verdict_a == value).double().mean(dim=0) * (verdict_b == value).double().mean(dim=0)
+        for value in (YES, NO, UNDETERMINED)
+    )
+    return (observed - expected) / (1 - expected)
