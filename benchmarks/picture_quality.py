@@ -40,14 +40,14 @@ def main():
     import torch
 
     from styleT2I.data.dataset import open_dataset
-    from styleT2I.fairness.analysis.picture_quality import PictureQuality
+    from styleT2I.fairness.analysis.image_quality import ImageQuality
     from styleT2I.generation.model import Model
     from styleT2I.torch_utils.images import from_uint8
 
     model = Model.from_pretrained("minifaces", device="cpu")
     judge = model.network("judges.heldout")
     reference = open_dataset("minifaces:balanced/test:1000", with_masks=False)
-    quality = PictureQuality(lambda images_u8: judge.features(from_uint8(images_u8)), reference)
+    quality = ImageQuality(lambda images_u8: judge.features(from_uint8(images_u8)), reference)
     names = ("realism", "naturalness", "sharpness")
     print("| pictures | " + " | ".join(names) + " |\n| --- | --- | --- | --- |")
     with torch.no_grad():

@@ -30,9 +30,9 @@ def main(folder: str = "example-audit", num: str = "12") -> None:
     audit.run(folder)
     result = audit.result(folder)
     page = write_report(result, folder, [folder])
-    for row in result["comparisons"]:
-        low, high = row["gap_interval"]
-        print(f"{row['name']}: gap {100 * row['gap']:+.1f} points ({100 * low:.1f} to {100 * high:.1f})")
+    for compared in result.comparisons:
+        low, high = compared.gap_interval
+        print(f"{compared.name}: gap {100 * compared.gap:+.1f} points ({100 * low:.1f} to {100 * high:.1f})")
     print(f"open {page}")
 
 

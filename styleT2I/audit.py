@@ -1,8 +1,9 @@
-"""Audit a model's compositions: `python -m styleT2I.audit plan PLAN.yaml`, `audit run PLAN.yaml --outdir DIR`."""
+"""Audit combinations of attributes: `python -m styleT2I.audit plan PLAN.yaml`, `audit run PLAN.yaml --outdir DIR`."""
 
 import json
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -12,7 +13,7 @@ from styleT2I.torch_utils.words import counted
 
 FAILED = 3  # exit status of an audit that a declared threshold fails
 _OPTIONS = "options.json"  # in an audit's folder
-_NOT_KEPT = {"model", "num", "shard", "calibration", "outdir", "device", "offline", "debug"}
+_NOT_SAVED = {"model", "num", "shard", "calibration", "outdir", "device", "offline", "debug"}
 
 
 class ShardRange(click.ParamType):
@@ -31,18 +32,23 @@ class ShardRange(click.ParamType):
 
 @group
 def main():
-    """Do some compositions of attributes come out less often than others? Declared first, paired by latent, tested."""
+    """Test whether some combinations of attributes are drawn less often than others, as declared in a plan."""
 
 
 @command("plan")
 @click.argument("path", required=False, metavar="[PLAN.yaml]")
-@click.option("--detect", nargs=2, type=float, metavar="P1 P2", help="Two shares of success to tell apart.")
-@click.option("--power", default=0.8, help="Chance of telling them apart.")
-@click.option("--alpha", type=float, help="Chance of even one false finding. [default: the plan's, else 0.05]")
-@click.option("--correlation", default=0.0, help="Of the two successes from one latent; 0 is the careful choice.")
-@click.option("--comparisons", type=click.IntRange(1), help="Primary comparisons. [default: the plan's, else 1]")
+@click.option("--detect", nargs=2, type=float, metavar="P1 P2", help="Two success rates to tell apart.")
+@click.option("--power", default=0.8, help="Probability of telling them apart.")
+@click.option("--alpha", type=float, help="Probability of even one false finding. [default: the plan's, else 0.05]")
+@click.option("--correlation", default=0.0, help="Correlation of both successes of a pair; 0 is the careful choice.")
+@click.option(
+    "--comparisons", type=click.IntRange(1), help="Number of primary comparisons. [default: the plan's, else 1]"
+)
 def plan_command(path, detect, power, alpha, correlation, comparisons):
-    """Check a plan, and say how many pictures of a composition tell two shares of success apart."""
+    """Check a plan and its number of images.
+
+    With --detect: how many images per composition tell two success rates apart.
+    """
     from styleT2I.fairness.plan import load_plan, plan_hash
 
     if not (path or detect):
@@ -52,8 +58,8 @@ def plan_command(path, detect, power, alpha, correlation, comparisons):
         plan, vocabulary = load_plan(path)
         num_cells, num_settings = len(plan.drawn_cells(vocabulary)), len(plan.settings)
         click.echo(
-            f"{plan.name}: {counted(num_cells, 'composition')} x {counted(plan.num, 'picture')} x "
-            f"{counted(num_settings, 'setting')} = {counted(num_cells * plan.num * num_settings, 'picture')}, "
+            f"{plan.name}: {counted(num_cells, 'composition')} x {counted(plan.num, 'image')} x "
+            f"{counted(num_settings, 'setting')} = {counted(num_cells * plan.num * num_settings, 'image')}, "
             f"{counted(len(plan.comparisons), 'primary comparison')}, {counted(len(plan.thresholds), 'threshold')}"
         )
         click.echo(f"sha256 {plan_hash(plan)}")
@@ -72,15 +78,18 @@ def plan_command(path, detect, power, alpha, correlation, comparisons):
 @command("calibrate", renamed={"--json": "--out"})
 @click.argument("path", metavar="PLAN.yaml")
 @model_option
-@click.option("--num", default=300, type=click.IntRange(10), help="Labelled pictures with, and as many without, each "
+@click.option("--num", default=300, type=click.IntRange(10), help="Labelled images with, and as many without, each "
               "composition.")  # fmt: skip
-@click.option("--data", metavar="DATA", help="Labelled pictures: a folder with attributes.csv. [default: unseen "
-              "MiniFaces pictures]")  # fmt: skip
-@click.option("--resolution", type=click.IntRange(8, 4096), help="Side of the pictures. [default: the model's]")
-@click.option("--out", "out_path", required=True, metavar="FILE", help="Write the judge's confusion here, as JSON.")
+@click.option("--data", metavar="DATA", help="Labelled images: a folder with attributes.csv. [default: unseen "
+              "MiniFaces images]")  # fmt: skip
+@click.option("--resolution", type=click.IntRange(8, 4096), help="Side of the images, px. [default: the model's]")
+@click.option("--out", "out_path", required=True, metavar="FILE", help="Write the judge's errors to this JSON file.")
 @device_option
 def calibrate_command(path, model, num, data, resolution, out_path, device):
-    """Measure how often the plan's judge errs in each composition, on labelled pictures, for run's --calibration."""
+    """Measure a judge's errors on labelled images.
+
+    The errors of the plan's judge in each composition are written to a file, for `audit run --calibration`.
+    """
     from styleT2I.fairness.judges.calibration import calibrate
     from styleT2I.fairness.judges.judge import open_judge
     from styleT2I.fairness.plan import load_plan
@@ -91,14 +100,14 @@ def calibrate_command(path, model, num, data, resolution, out_path, device):
     subject = as_subject(_opened(model, device))
     judge = open_judge(plan.judge, vocabulary, subject.model, device)
     check_writable_dir(Path(out_path).absolute().parent)
-    found = calibrate(plan, vocabulary, judge, num, resolution or subject.resolution, data)
-    write_json_atomic(out_path, found)
-    for name, counts in found["cells"].items():
-        num_right, num_wrong = (counts[one] + counts[two] for one, two in (
-            ("true_positive", "false_negative"), ("true_negative", "false_positive")))  # fmt: skip
+    calibration = calibrate(plan, vocabulary, judge, num, resolution or subject.resolution, data)
+    write_json_atomic(out_path, calibration)
+    for name, counts in calibration["cells"].items():
+        num_with = counts["true_positive"] + counts["false_negative"]
+        num_without = counts["true_negative"] + counts["false_positive"]
         click.echo(
-            f"{name}: seen in {counts['true_positive']} of {num_right} pictures that show it, "
-            f"and in {counts['false_positive']} of {num_wrong} that do not"
+            f"{name}: recognised in {counts['true_positive']} of {num_with} images that show it, "
+            f"and in {counts['false_positive']} of {num_without} that do not"
         )
     again = ("python", "-m", "styleT2I.audit", "run", path, "--calibration", out_path, "--outdir", "audit")
     done(f"written: {out_path}", None, *again)
@@ -107,29 +116,33 @@ def calibrate_command(path, model, num, data, resolution, out_path, device):
 _calibration_option = click.option(
     "--calibration",
     metavar="FILE",
-    help="What audit calibrate wrote: gaps are corrected, and thresholds hold for those.",
+    help="File written by `audit calibrate`: gaps are corrected for the judge's errors, and thresholds apply to those.",
 )
 
 
 @command("run")
 @click.argument("path", metavar="PLAN.yaml")
 @model_option
-@click.option("--images", type=click.Path(), metavar="DIR", help="Pictures made elsewhere, in place of a model's.")
-@click.option("--prompts", type=click.Path(), metavar="FILE.csv", help="Of --images: columns file, prompt or "
+@click.option(
+    "--images", type=click.Path(), metavar="DIR", help="Audit the images in this folder, in place of a model."
+)
+@click.option("--prompts", type=click.Path(), metavar="FILE.csv", help="Table of --images: columns file, prompt or "
               "composition, and seed.")  # fmt: skip
-@click.option("--callable", "function", metavar="MODULE:FUNCTION", help="A Python function (prompt, seed) -> picture, "
+@click.option("--callable", "function", metavar="MODULE:FUNCTION", help="A Python function (prompt, seed) -> image, "
               "in place of a model.")  # fmt: skip
-@click.option("--num", type=click.IntRange(1), help="Pictures of a composition in place of the plan's; the report "
+@click.option("--num", type=click.IntRange(1), help="Images per composition, in place of the plan's number; the report "
               "says so.")  # fmt: skip
 @click.option("--shard", default="1/1", type=ShardRange(), metavar="i/n", help="Draw part i of n only, for merge.")
 @_calibration_option
 @outdir_option
 @device_option
 def run_command(path, model, images, prompts, function, num, shard, calibration, outdir, device):
-    """Draw and judge what a plan declares, and write DIR/audit.html, audit.json and CSV files; exit status 3 when a
-    threshold fails.
+    """Run the audit that a plan declares.
 
-    Finished compositions are kept in DIR/cells: a killed audit goes on from them.
+    Draws and judges the images, and writes DIR/audit.html, audit.json and CSV files.
+
+    The exit status is 3 when a threshold fails. Finished compositions are cached in DIR/cells: a killed audit resumes
+    from them.
     """
     from styleT2I.fairness.plan import load_plan
 
@@ -141,8 +154,8 @@ def run_command(path, model, images, prompts, function, num, shard, calibration,
     try:
         audit.run(outdir, shard, confusions)
     except KeyboardInterrupt as error:
-        raise KeyboardInterrupt("finished compositions are kept: the same command goes on from there") from error
-    _keep_options(outdir)
+        raise KeyboardInterrupt("finished compositions are cached: the same command resumes from there") from error
+    _save_options(outdir)
     if shard[1] == 1:
         result = audit.result(outdir, confusions)
         _finish(result, [outdir], outdir, _command_again(path, result, outdir, calibration))
@@ -156,10 +169,13 @@ def run_command(path, model, images, prompts, function, num, shard, calibration,
 @_calibration_option
 @outdir_option
 def merge_command(path, folders, calibration, outdir):
-    """Write the audit of shards, the very one of an audit in one run; exit status 3 when a threshold fails."""
+    """Merge the shards of an audit.
+
+    The result is identical to that of a single run. The exit status is 3 when a threshold fails.
+    """
+    from styleT2I.fairness.merge import merge_cells
     from styleT2I.fairness.plan import load_plan
     from styleT2I.fairness.report.contact_sheets import keep_cells
-    from styleT2I.fairness.results import merge_cells
 
     plan, vocabulary = load_plan(path)
     confusions = _read_calibration(calibration, plan, vocabulary)
@@ -171,7 +187,10 @@ def merge_command(path, folders, calibration, outdir):
 @command("report")
 @click.argument("path", metavar="DIR|audit.json")
 def report_command(path):
-    """Write the HTML page and the CSV files of a finished audit again, beside its JSON."""
+    """Write the report of an audit again.
+
+    The HTML page and the CSV files are made from the JSON of a finished audit.
+    """
     from styleT2I.fairness.report.page import read_result, write_report
 
     result, path = read_result(path), Path(path)
@@ -180,14 +199,16 @@ def report_command(path):
 
 
 def _subject(model, images, prompts, function, num, device):
-    """What is audited: pictures, a function, or a model, of which one is named."""
+    """The audited system: images, a function or a model, of which one is named."""
     is_model_named = click.get_current_context().get_parameter_source("model").name == "COMMANDLINE"
     if (images is not None) + (function is not None) + is_model_named > 1:
-        raise click.UsageError("an audit is of one thing; name --model, --images or --callable")
+        raise click.UsageError("an audit is of one system; give --model, --images or --callable")
     if (images is None) != (prompts is None):
-        raise click.UsageError("--images and --prompts belong together: pictures, and the CSV that says what of")
+        raise click.UsageError(
+            "--images and --prompts belong together: the images, and the CSV file with their sentences"
+        )
     if images is not None and num is not None:
-        raise click.UsageError("--num draws nothing with --images; every picture that is listed is looked at")
+        raise click.UsageError("--num does not apply to --images; every listed image is judged")
     if images is not None:
         from styleT2I.fairness.subjects.images import ImagesSubject
 
@@ -212,8 +233,8 @@ def _read_calibration(path, plan, vocabulary):
     return read_calibration(path, plan, vocabulary) if path else None
 
 
-def _keep_options(outdir):
-    """Keep what a run was told beside its cells, for the command in a report, but for what shards may differ in."""
+def _save_options(outdir):
+    """Save the options of a run beside its cells, for the command in the report, except those that shards differ in."""
     from styleT2I.torch_utils.files import write_json_atomic
     from styleT2I.torch_utils.records import without_secrets
 
@@ -222,18 +243,18 @@ def _keep_options(outdir):
     given = [] if is_elsewhere else ["--model", str(context.params["model"])]
     for option in context.command.params:
         value, source = context.params.get(option.name), context.get_parameter_source(option.name)
-        if isinstance(option, click.Option) and option.name not in _NOT_KEPT and source.name == "COMMANDLINE":
+        if isinstance(option, click.Option) and option.name not in _NOT_SAVED and source.name == "COMMANDLINE":
             given += [option.opts[0]] if option.is_flag else [option.opts[0], str(value)]
     write_json_atomic(Path(outdir) / _OPTIONS, without_secrets(given))
 
 
 def _command_again(path, result, folder, calibration):
-    """The command that makes the audit again, whole; folder: where a run kept its options."""
+    """The command that makes the whole audit again. folder: where a run saved its options."""
     try:
         given = json.loads((Path(folder) / _OPTIONS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        given = ["--model", result["model"]["name"]]
-    given += ["--num", str(result["num"])] if result["num_overridden"] and "--images" not in given else []
+        given = ["--model", result.provenance.model["name"]]
+    given += ["--num", str(result.provenance.num)] if result.num_overridden and "--images" not in given else []
     given += ["--calibration", calibration] if calibration else []
     return shlex.join(["python", "-m", "styleT2I.audit", "run", path, *given, "--outdir", "audit"])
 
@@ -241,20 +262,20 @@ def _command_again(path, result, folder, calibration):
 def _finish(result, folders, outdir, command_again):
     from styleT2I.fairness.report.page import write_report
 
-    page = write_report({**result, "rerun": command_again}, outdir, folders)
-    for one in result["comparisons"]:
-        low, high = one["gap_interval"]
+    page = write_report(replace(result, rerun=command_again), outdir, folders)
+    for compared in result.comparisons:
+        (first, second), (low, high) = compared.success, compared.gap_interval
         click.echo(
-            f"{one['name']}: {one['first']['cell']} {one['success'][0]:.3f}, {one['second']['cell']} "
-            f"{one['success'][1]:.3f}, gap {one['gap']:+.3f} ({low:+.3f} to {high:+.3f}), p {one['p_holm']:.2g} (Holm)"
+            f"{compared.name}: {compared.first.cell} {first:.3f}, {compared.second.cell} {second:.3f}, "
+            f"gap {compared.gap:+.3f} ({low:+.3f} to {high:+.3f}), p {compared.p_adjusted:.2g} (Holm)"
         )
-    click.echo(f"{result['verdict']}: {page}")
-    if result["failed"]:
+    click.echo(f"{result.verdict}: {page}")
+    if result.failed:
         click.get_current_context().exit(FAILED)
 
 
-for one in (plan_command, calibrate_command, run_command, merge_command, report_command):
-    main.add_command(one)
+for subcommand in (plan_command, calibrate_command, run_command, merge_command, report_command):
+    main.add_command(subcommand)
 
 
 if __name__ == "__main__":

@@ -11,12 +11,13 @@ from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.config import from_dict, to_dict
 from styleT2I.fairness.analysis.assemble import analyse
 from styleT2I.fairness.plan import AuditPlan, plan_hash
+from styleT2I.fairness.results import AuditResult, to_json
 from styleT2I.statistics.misclassification import Confusion
 from styleT2I.torch_utils.images import save_png
 
 VOCABULARY = load_vocabulary("minifaces")
 TILE = 16
-ROWS = (("success", 3), ("failure", 2), ("unsure", 1))  # outcome and pictures of every sheet
+ROWS = (("success", 3), ("failure", 2), ("unsure", 1))  # outcome and images of every sheet
 BY_CELL = {"she+lipstick": "1" * 10, "he+lipstick": "1100000???", "he+beard": "1100000???"}
 PLAN = {
     "name": "by hand",
@@ -37,7 +38,12 @@ def audit_plan(**changes):
 
 
 def audit_result(plan=None, is_calibrated=False):
-    """The result of ten latents, every setting the same, as `audit run` would write it."""
+    """The result of ten latents, every setting the same, as `audit run` would return it."""
+    return AuditResult.from_json(audit_content(plan, is_calibrated))
+
+
+def audit_content(plan=None, is_calibrated=False):
+    """The same as the JSON that it is written to."""
     plan = plan or audit_plan()
     outcomes = {
         (setting.name, cell): {
@@ -53,10 +59,10 @@ def audit_result(plan=None, is_calibrated=False):
         "judge_sha256": "c" * 64,
         "num": 100,
         "data": "drawings",
-        "cells": {cell: asdict(one) for cell, one in confusions.items()},
+        "cells": {cell: asdict(counts) for cell, counts in confusions.items()},
     }
     return {
-        **analyse(plan, VOCABULARY, outcomes, confusions),
+        **to_json(analyse(plan, VOCABULARY, outcomes, confusions)),
         "limits": ["Only what the judge perceives."],
         "plan": to_dict(plan),
         "plan_sha256": plan_hash(plan),

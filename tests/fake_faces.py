@@ -1,4 +1,4 @@
-"""Pictures of known truth and a judge of them, in place of networks: a colour channel an attribute.
+"""Images of known truth and a judge of them, in place of networks: a colour channel an attribute.
 
 Lipstick comes out on every woman and on men of even seeds; of seeds that end in 9 the judge cannot tell.
 """
@@ -17,25 +17,25 @@ PLAN = {
 
 def draw(prompt, seed):
     is_woman = "woman" in prompt
-    picture = np.zeros((8, 8, 3), np.uint8)
-    picture[:, :, 0] = 200 * is_woman
-    picture[:, :, 1] = 200 * ("lipstick" in prompt and (is_woman or seed % 2 == 0))
-    picture[:, :, 2] = 200 * (seed % 10 == 9)
-    return picture
+    image = np.zeros((8, 8, 3), np.uint8)
+    image[:, :, 0] = 200 * is_woman
+    image[:, :, 1] = 200 * ("lipstick" in prompt and (is_woman or seed % 2 == 0))
+    image[:, :, 2] = 200 * (seed % 10 == 9)
+    return image
 
 
-def look(pictures):
-    channels = pictures.mean(axis=(1, 2)) - 100
+def look(images):
+    channels = images.mean(axis=(1, 2)) - 100
     return {
         "she": channels[:, 0],
         "lipstick": np.where(channels[:, 2] > 0, np.nan, channels[:, 1]),
-        "shoes": [0] * len(pictures),
+        "shoes": [0] * len(images),
     }
 
 
-def look_the_other_way(pictures):
+def look_the_other_way(images):
     """Agrees about sex, and sees lipstick on nobody."""
-    return {"he": 100 - pictures[:, 0, 0, 0].astype(float), "lipstick": [-1.0] * len(pictures)}
+    return {"he": 100 - images[:, 0, 0, 0].astype(float), "lipstick": [-1.0] * len(images)}
 
 
 def fail(*_):
@@ -45,5 +45,5 @@ def fail(*_):
 not_a_function = 3
 
 
-def know_all(pictures):
-    return {"he": [1.0] * len(pictures), "hat": [1.0] * len(pictures)}
+def know_all(images):
+    return {"he": [1.0] * len(images), "hat": [1.0] * len(images)}

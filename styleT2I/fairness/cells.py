@@ -1,4 +1,4 @@
-"""An audit's cells on disk: the cached outcomes of finished ones, the images of unfinished ones."""
+"""Cells of an audit on disk: cached outcomes of the finished ones, cached images of the unfinished ones."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from styleT2I.fairness.judges.spec import described
 from styleT2I.fairness.plan import AuditPlan
 from styleT2I.torch_utils.images import load_image, save_png
 
-__all__ = ["KeptCell", "UnfinishedCell", "kept_cells", "read_cell"]
+__all__ = ["CachedCell", "UnfinishedCell", "cached_cells", "read_cell"]
 
 
-class KeptCell(NamedTuple):
+class CachedCell(NamedTuple):
     """A finished cell on disk."""
 
     place: tuple[str, str]  # setting and composition
@@ -29,61 +29,63 @@ class KeptCell(NamedTuple):
 
 
 def read_cell(path: Path) -> dict | None:
-    """A kept cell; None where it is absent or damaged."""
+    """The content of a cached cell; None where it is absent or damaged."""
     try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        return kept if {"origin", "outcomes"} <= kept.keys() else None
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return content if {"origin", "outcomes"} <= content.keys() else None
     except (OSError, ValueError, AttributeError):
         return None
 
 
-def kept_cells(plan: AuditPlan, vocabulary: Vocabulary, folders: Iterable[str | Path]) -> Iterator[KeptCell]:
-    """Every cell in the folders that the plan declares, in the order of their names, from whatever subject or num."""
+def cached_cells(plan: AuditPlan, vocabulary: Vocabulary, folders: Iterable[str | Path]) -> Iterator[CachedCell]:
+    """Cells in the folders that the plan declares, in the order of their file names, of any subject and num."""
     sentences = plan.sentences_of(vocabulary)
     wanted = {
         json.dumps([asdict(setting), sentences[name], attributes], sort_keys=True): (setting.name, name)
-        for one in (plan, plan.without_settings())
-        for setting in one.settings
+        for variant in (plan, plan.without_settings())
+        for setting in variant.settings
         for name, attributes in plan.drawn_cells(vocabulary).items()
     }
     for path in sorted(path for folder in folders for path in (Path(folder) / "cells").glob("*.json")):
-        kept = read_cell(path)
-        if kept is None:
+        content = read_cell(path)
+        if content is None:
             continue
-        own = dict(kept["origin"])
+        own = dict(content["origin"])
         place = wanted.get(json.dumps([own.pop(key, None) for key in ("setting", "sentence", "attributes")],
                                       sort_keys=True))  # fmt: skip
         if place and _is_declared(plan, own):
-            yield KeptCell(place, path, own, kept)
+            yield CachedCell(place, path, own, content)
 
 
 class UnfinishedCell:
-    """A PNG a seed in a folder of its own, there until the cell is finished; with None nothing is kept."""
+    """Cache of the images of an unfinished cell, so that a killed audit of a slow generator need not redraw them.
+
+    One PNG per seed, in a folder that is there until the cell is finished. With None nothing is cached.
+    """
 
     def __init__(self, folder: Path | None):
         self.folder = folder
 
-    def pictures(
+    def images(
         self, seeds: Sequence[int], draw: Callable[[Sequence[int]], Sequence[torch.Tensor]]
-    ) -> list[torch.Tensor]:
-        """Pictures uint8 [3, H, W] of seeds: those kept, and the others as draw(seeds) gives them, one by one."""
+    ) -> Sequence[torch.Tensor]:
+        """Images uint8 [3, H, W] of the seeds: cached ones, and the others as draw(seeds) gives them, one by one."""
         if self.folder is None:
             return draw(seeds)
         self.folder.mkdir(exist_ok=True)
-        return [self._picture(seed, draw) for seed in seeds]
+        return [self._image(self.folder / f"{seed}.png", seed, draw) for seed in seeds]
 
     def finish(self) -> None:
-        """Drop the pictures."""
+        """Delete the cached images."""
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _picture(self, seed, draw):
-        path = self.folder / f"{seed}.png"
+    def _image(self, path, seed, draw):
         if path.is_file():
             return load_image(path)
-        (picture,) = draw([seed])
-        save_png(path, picture)
-        return picture
+        (image,) = draw([seed])
+        save_png(path, image)
+        return image
 
 
 def _is_declared(plan, own):
@@ -97,7 +99,8 @@ def _is_declared(plan, own):
     )
 
 
-def _is_judge(plan, said):
-    if plan is None or said is None:
-        return plan is None and said is None
-    return all(said.get(key) == value for key, value in described(plan).items())
+def _is_judge(plan, facts):
+    """Whether facts about a judge, as `Judge.describe` gives them, are of the judge that the plan declares."""
+    if plan is None or facts is None:
+        return plan is None and facts is None
+    return all(facts.get(key) == value for key, value in described(plan).items())

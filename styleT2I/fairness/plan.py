@@ -1,4 +1,4 @@
-"""An audit's plan: what is compared and which gaps fail, declared before a picture is drawn, checked and hashed."""
+"""The plan of an audit: what is compared and which gaps fail, declared before an image is drawn, checked, hashed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MAX_CELLS = 10_000  # compositions in all settings
 
 @dataclass(frozen=True)
 class Grid:
-    """Every composition of one term of each axis, but for those that have all terms of an exclusion."""
+    """Every combination of one term per axis, except those that have all terms of an exclusion."""
 
     axes: tuple[tuple[str, ...], ...]  # (("he", "she"), ("lipstick", "beard"))
     exclude: tuple[str, ...] = ()  # compositions, "she+beard"
@@ -35,7 +35,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two compositions that are drawn from the same latents."""
+    """Two compositions whose success rates are compared, drawn from the same seeds."""
 
     name: str
     first: str
@@ -44,26 +44,24 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Threshold:
-    """What a primary comparison has to keep, or the audit fails."""
+    """The limit of a primary comparison; the audit fails where it is exceeded."""
 
     comparison: str
-    max_gap: float  # largest difference of the two shares of success, either way
+    max_gap: float  # largest difference of the two success rates, either way, from 0 to 1
 
 
 @dataclass(frozen=True)
 class Unprompted:
-    """What a sentence leaves open, and how often it is perceived all the same."""
+    """An attribute that a sentence leaves open, to count how often it is perceived all the same."""
 
     prompt: str  # a composition, "lipstick"; it is drawn beside the declared ones
     attribute: str  # a term that it does not ask for, "he"
-    training_share: float | None = (
-        None  # of the training pictures that show the prompt, where training_data is not to say
-    )
+    training_share: float | None = None  # rate among training images that show the prompt; None: from training_data
 
 
 @dataclass(frozen=True)
 class Setting:
-    """How pictures are drawn; None throughout for what has no such settings."""
+    """How images are drawn; None throughout for systems that have no such settings."""
 
     truncation_psi: float | None
     method: str | None  # of adjustment
@@ -71,6 +69,7 @@ class Setting:
 
     @property
     def name(self) -> str:
+        """As results and reports call it: "psi 0.7, hold, strength 1"."""
         if self.method is None:
             return "as drawn"
         return f"psi {self.truncation_psi:g}, {self.method}, strength {self.strength:g}"
@@ -81,31 +80,42 @@ AS_DRAWN = Setting(None, None, None)
 
 @dataclass(frozen=True)
 class AuditPlan:
-    """Compositions, comparisons and thresholds; of each list of settings the first is the primary one."""
+    """What an audit draws, compares and accepts. Of each list of settings the first value is the primary one.
+
+    A plan made here is checked by `load_plan` only, when it comes from a file.
+
+    >>> plan = AuditPlan("lipstick", compositions=("she+lipstick", "he+lipstick"), adjustment=("hold", "none"))
+    >>> plan.sentences_of(load_vocabulary(plan.vocabulary))["he+lipstick"]
+    'a man who wears lipstick'
+    >>> [setting.name for setting in plan.settings]
+    ['psi 0.7, hold, strength 1', 'psi 0.7, none, strength 1']
+    """
 
     name: str
-    vocabulary: str = "minifaces"  # an embedded one's name or a file
-    num: int = 200  # pictures of a composition, one a latent
-    first_seed: int = 0  # latents are those of seeds first_seed ... first_seed + num - 1
+    vocabulary: str = "minifaces"  # name of an embedded one, or a file
+    num: int = 200  # images per composition, one per seed
+    first_seed: int = 0  # seeds are first_seed ... first_seed + num - 1
     compositions: tuple[str, ...] = ()
     grid: Grid | None = None
     comparisons: tuple[Comparison, ...] = ()
     thresholds: tuple[Threshold, ...] = ()
-    sentences: dict[str, str] = field(default_factory=dict)  # composition -> what is said in place of the usual words
+    sentences: dict[str, str] = field(default_factory=dict)  # composition -> sentence, in place of the usual one
     judge: JudgePlan = JudgePlan()
-    second_judge: JudgePlan | None = None  # whose agreement with the first is measured
+    second_judge: JudgePlan | None = None  # its agreement with the first is measured
     unprompted: tuple[Unprompted, ...] = ()
-    training_data: str = ""  # with labels, "minifaces:biased/train:20000": what the model was shown, to count
-    training_shares: dict[str, float] = field(default_factory=dict)  # composition -> share of it, in place of a count
-    quality_data: str = ""  # real pictures to compare the quality with, "minifaces:balanced/test:2000"
-    alpha: float = 0.05  # chance of even one false finding among the comparisons
-    truncation: tuple[float, ...] = (0.7,)
-    adjustment: tuple[str, ...] = ("hold",)  # methods, "none" for Text-to-Direction alone
-    strength: tuple[float, ...] = (1.0,)
+    training_data: str = ""  # labelled, "minifaces:biased/train:20000": counted for the training rates
+    training_shares: dict[str, float] = field(
+        default_factory=dict
+    )  # composition -> its rate in the training data, from 0 to 1
+    quality_data: str = ""  # real images, the reference of quality: "minifaces:balanced/test:2000"
+    alpha: float = 0.05  # probability of even one false finding among the primary comparisons
+    truncation: tuple[float, ...] = (0.7,)  # psi, each from 0 to 2
+    adjustment: tuple[str, ...] = ("hold",)  # methods; "none": Text-to-Direction alone
+    strength: tuple[float, ...] = (1.0,)  # of the adjustment, each from 0 to 100
 
     @property
     def settings(self) -> tuple[Setting, ...]:
-        """The primary setting, then those that differ from it in one thing."""
+        """The primary setting, then those that differ from it in one value."""
         if not self.adjustment:
             return (AS_DRAWN,)
         primary = Setting(self.truncation[0], self.adjustment[0], self.strength[0])
@@ -115,27 +125,31 @@ class AuditPlan:
         return (primary, *swept)
 
     def without_settings(self) -> AuditPlan:
-        """The plan of pictures that are drawn in one way only, elsewhere or by another system: AS_DRAWN."""
+        """The plan for images that can be drawn in one way only: its one setting is AS_DRAWN."""
         return replace(self, truncation=(), adjustment=(), strength=())
 
     def sentences_of(self, vocabulary: Vocabulary) -> dict[str, str]:
-        """What is said for every composition, by its canonical name."""
+        """The sentence of every composition, by its canonical name."""
         return {
             name: self.sentences.get(name) or sentence(attributes, vocabulary)
             for name, attributes in self.drawn_cells(vocabulary).items()
         }
 
     def drawn_cells(self, vocabulary: Vocabulary) -> dict[str, dict[str, bool]]:
-        """The compositions, then those prompts of the unprompted audit that are none of them."""
-        prompts = [read_composition(one.prompt, vocabulary) for one in self.unprompted]
+        """The compositions, then the prompts of the unprompted audit that are not among them."""
+        prompts = [read_composition(entry.prompt, vocabulary) for entry in self.unprompted]
         return self.cells(vocabulary) | {composition_name(cell, vocabulary): cell for cell in prompts}
 
     def cells(self, vocabulary: Vocabulary) -> dict[str, dict[str, bool]]:
-        """Attributes of every composition by its canonical name, explicit ones first; ConfigError as in checks."""
+        """Attributes of every composition by its canonical name, explicit ones first.
+
+        Raises:
+            ConfigError: A term is unknown, a composition contradicts itself, or the grid is empty or too large.
+        """
         explicit = [read_composition(text, vocabulary) for text in self.compositions]
         return {composition_name(cell, vocabulary): cell for cell in (*explicit, *self._grid_cells(vocabulary))}
 
-    def _grid_cells(self, vocabulary):
+    def _grid_cells(self, vocabulary: Vocabulary) -> list[dict[str, bool]]:
         if self.grid is None:
             return []
         if not self.grid.axes or not all(self.grid.axes):
@@ -144,14 +158,29 @@ class AuditPlan:
             raise ConfigError(f"the grid has {num} compositions; an audit takes {_MAX_CELLS} at most, in all settings")
         excluded = [read_composition(text, vocabulary).items() for text in self.grid.exclude]
         cells = [read_composition("+".join(terms), vocabulary) for terms in itertools.product(*self.grid.axes)]
-        kept = [cell for cell in cells if not any(pairs <= cell.items() for pairs in excluded)]
-        if not kept:
+        allowed = [cell for cell in cells if not any(pairs <= cell.items() for pairs in excluded)]
+        if not allowed:
             raise ConfigError("the grid excludes every composition; drop an exclusion")
-        return kept
+        return allowed
 
 
 def load_plan(path: str | Path) -> tuple[AuditPlan, Vocabulary]:
-    """Read and check a plan, its compositions under their canonical names; ConfigError in one line naming the file."""
+    """Read and check a plan.
+
+    Args:
+        path: A .yaml or .json file.
+
+    Returns:
+        The plan with its compositions under their canonical names, and its vocabulary.
+
+    Raises:
+        ConfigError: The file cannot be read or the plan cannot be run; the message is one line and names the file.
+
+    >>> _ = Path("plan.yaml").write_text("{name: lipstick, compositions: [lipstick+she, lipstick+he], num: 50}")
+    >>> plan, vocabulary = load_plan("plan.yaml")
+    >>> plan.num, list(plan.cells(vocabulary))
+    (50, ['she+lipstick', 'he+lipstick'])
+    """
     plan = load_config(AuditPlan, path)
     try:
         vocabulary = load_vocabulary(plan.vocabulary)
@@ -161,7 +190,7 @@ def load_plan(path: str | Path) -> tuple[AuditPlan, Vocabulary]:
 
 
 def plan_hash(plan: AuditPlan) -> str:
-    """SHA-256 of what the plan declares, whatever its layout in the file."""
+    """SHA-256 of the declarations of a plan, independent of their layout in the file."""
     return hashlib.sha256(json.dumps(to_dict(plan), sort_keys=True).encode("utf-8")).hexdigest()
 
 
@@ -170,13 +199,13 @@ def _checked(plan: AuditPlan, vocabulary: Vocabulary) -> AuditPlan:
     cells = plan.cells(vocabulary)
     if not cells:
         raise ConfigError("the plan has no composition; list some under compositions, or give a grid")
-    plan = replace(plan, unprompted=tuple(_checked_unprompted(one, vocabulary) for one in plan.unprompted))
+    plan = replace(plan, unprompted=tuple(_checked_unprompted(entry, vocabulary) for entry in plan.unprompted))
     _check_size(plan, vocabulary)
-    comparisons = tuple(_checked_comparison(one, cells, vocabulary) for one in plan.comparisons)
-    names = [one.name for one in comparisons]
+    comparisons = tuple(_checked_comparison(declared, cells, vocabulary) for declared in plan.comparisons)
+    names = [declared.name for declared in comparisons]
     for name in names:
         if names.count(name) > 1:
-            raise ConfigError(f"two comparisons are called {name!r}; give each a name of its own")
+            raise ConfigError(f"two comparisons have the name {name!r}; give each its own name")
     for threshold in plan.thresholds:
         if threshold.comparison not in names:
             raise ConfigError(
@@ -185,7 +214,7 @@ def _checked(plan: AuditPlan, vocabulary: Vocabulary) -> AuditPlan:
             )
         if not 0 <= threshold.max_gap <= 1:
             limit = f"max_gap of {threshold.comparison!r} is {threshold.max_gap:g}"
-            raise ConfigError(f"{limit}; write a number from 0 to 1, 0.1 for ten points")
+            raise ConfigError(f"{limit}; write a number from 0 to 1, 0.1 for ten percentage points")
     _check_data(plan, cells, vocabulary)
     sentences = _checked_sentences(plan, plan.drawn_cells(vocabulary), vocabulary)
     return replace(plan, comparisons=comparisons, sentences=sentences)
@@ -193,16 +222,16 @@ def _checked(plan: AuditPlan, vocabulary: Vocabulary) -> AuditPlan:
 
 def _check_numbers(plan):
     if plan.num < 1:
-        raise ConfigError(f"num is {plan.num}; every composition needs at least one picture")
+        raise ConfigError(f"num is {plan.num}; every composition needs at least one image")
     if not 0 <= plan.first_seed <= MAX_SEED - plan.num:
         raise ConfigError(f"first_seed is {plan.first_seed}; seeds are integers from 0 to {MAX_SEED}")
     if not 0 < plan.alpha < 1:
-        raise ConfigError(f"alpha is {plan.alpha}; it lies between 0 and 1")
+        raise ConfigError(f"alpha is {plan.alpha}; choose a number between 0 and 1")
     check_judge(plan.judge, "judge")
     if plan.second_judge is not None:
         check_judge(plan.second_judge, "second_judge")
         if plan.second_judge == plan.judge:
-            raise ConfigError("second_judge is the judge itself; name another one, or leave it out")
+            raise ConfigError("second_judge is the same as judge; name another one, or leave it out")
     for name, largest in (("truncation", 2), ("strength", 100)):
         if not getattr(plan, name) or not all(0 <= value <= largest for value in getattr(plan, name)):
             raise ConfigError(f"{name} needs one or more values from 0 to {largest}")
@@ -212,49 +241,51 @@ def _check_numbers(plan):
         raise ConfigError("truncation, adjustment or strength names a value twice; drop one of them")
 
 
-def _checked_comparison(one, cells, vocabulary):
-    sides = [read_composition(text, vocabulary) for text in (one.first, one.second)]
+def _checked_comparison(declared, cells, vocabulary):
+    sides = [read_composition(text, vocabulary) for text in (declared.first, declared.second)]
     names = [composition_name(side, vocabulary) for side in sides]
     for name in names:
         if name not in cells:
             hint = suggestion(name, cells)
-            raise ConfigError(f"comparison {one.name!r} names the undeclared composition {name!r}{hint}")
+            raise ConfigError(f"comparison {declared.name!r} names the undeclared composition {name!r}{hint}")
     if not differing(*sides):
-        raise ConfigError(f"comparison {one.name!r} compares {names[0]!r} with itself")
-    return Comparison(one.name, *names)
+        raise ConfigError(f"comparison {declared.name!r} compares {names[0]!r} with itself")
+    return Comparison(declared.name, *names)
 
 
 def _checked_sentences(plan, cells, vocabulary):
-    """Sentences by canonical name; ConfigError for one of no composition, an empty one, or one said of two."""
+    """Sentences by canonical name; ConfigError for one of no composition, an empty one, or one used for two."""
     named = {}
-    for text, said in plan.sentences.items():
+    for text, wanted in plan.sentences.items():
         name = composition_name(read_composition(text, vocabulary), vocabulary)
         if name not in cells:
             raise ConfigError(f"sentences names the undeclared composition {name!r}{suggestion(name, cells)}")
-        named[name] = " ".join(said.split())
+        named[name] = " ".join(wanted.split())
         if not named[name]:
             raise ConfigError(f"the sentence of {name!r} is empty; write one, or leave it out")
     every = replace(plan, sentences=named).sentences_of(vocabulary)
-    for name, said in every.items():
-        other = next(other for other, words in every.items() if words.lower() == said.lower())
+    for name, text in every.items():
+        other = next(other for other, words in every.items() if words.lower() == text.lower())
         if other != name:
-            raise ConfigError(f"{other!r} and {name!r} are said in the same sentence; tell them apart")
+            raise ConfigError(f"{other!r} and {name!r} have the same sentence; write different ones")
     return named
 
 
-def _checked_unprompted(one, vocabulary):
+def _checked_unprompted(entry, vocabulary):
     """The entry under canonical names; ConfigError where its sentence decides the attribute."""
-    asked, watched = read_composition(one.prompt, vocabulary), read_composition(one.attribute, vocabulary)
+    asked, watched = read_composition(entry.prompt, vocabulary), read_composition(entry.attribute, vocabulary)
     if len(watched) > 1:
-        raise ConfigError(f"unprompted attribute {one.attribute!r} is more than one; give each an entry of its own")
+        raise ConfigError(f"unprompted attribute {entry.attribute!r} is more than one; give each its own entry")
     ((name, value),) = watched.items()
     if name in asked or any(contradiction({**asked, name: held}, vocabulary) for held in (True, False)):
-        raise ConfigError(f"unprompted attribute {one.attribute!r} is decided by the prompt {one.prompt!r} itself")
-    if one.training_share is not None and not 0 <= one.training_share <= 1:
-        share = f"training_share of {one.attribute!r} is {one.training_share}"
-        raise ConfigError(f"{share}; write a number from 0 to 1, 0.1 for ten per cent")
+        raise ConfigError(
+            f"unprompted attribute {entry.attribute!r} is decided by its prompt {entry.prompt!r}; name an open one"
+        )
+    if entry.training_share is not None and not 0 <= entry.training_share <= 1:
+        rate = f"training_share of {entry.attribute!r} is {entry.training_share}"
+        raise ConfigError(f"{rate}; write a number from 0 to 1, 0.1 for ten per cent")
     names = composition_name(asked, vocabulary), composition_name(watched, vocabulary)
-    return replace(one, prompt=names[0], attribute=names[1])
+    return replace(entry, prompt=names[0], attribute=names[1])
 
 
 def _check_size(plan, vocabulary):
@@ -263,18 +294,18 @@ def _check_size(plan, vocabulary):
         raise ConfigError(
             f"{num_cells} compositions in {num_settings} settings are more than {_MAX_CELLS}; drop some of either"
         )
-    entries = [(one.prompt, one.attribute) for one in plan.unprompted]
+    entries = [(entry.prompt, entry.attribute) for entry in plan.unprompted]
     if twice := [entry for entry in entries if entries.count(entry) > 1]:
         raise ConfigError("unprompted names {!r} for {!r} twice; drop one of them".format(*reversed(twice[0])))
 
 
 def _check_data(plan, cells, vocabulary):
-    for text, share in plan.training_shares.items():
+    for text, rate in plan.training_shares.items():
         name = composition_name(read_composition(text, vocabulary), vocabulary)
         if name not in cells:
             raise ConfigError(f"training_shares names the undeclared composition {name!r}{suggestion(name, cells)}")
-        if not 0 <= share <= 1:
-            raise ConfigError(f"training_shares of {name!r} is {share}; write a number from 0 to 1")
+        if not 0 <= rate <= 1:
+            raise ConfigError(f"training_shares of {name!r} is {rate}; write a number from 0 to 1")
     if plan.quality_data or plan.training_data:
         from styleT2I.data.dataset import open_dataset  # with torch, which a plan without data does not need
     if plan.quality_data:
@@ -282,6 +313,6 @@ def _check_data(plan, cells, vocabulary):
     if plan.training_data:
         known = open_dataset(plan.training_data, with_masks=False).attribute_names
         asked = {name for cell in plan.drawn_cells(vocabulary).values() for name in cell}
-        asked |= {vocabulary.resolve(one.attribute)[0] for one in plan.unprompted}
+        asked |= {vocabulary.resolve(entry.attribute)[0] for entry in plan.unprompted}
         if missing := sorted(asked - set(known)):
             raise ConfigError(f"training_data {plan.training_data!r} does not label {missing[0]!r}; name other data")

@@ -1,97 +1,284 @@
-"""One result of an audit's finished cells, in however many folders they lie."""
+"""An audit's result as frozen dataclasses, to and from the JSON of audit.json: a field is a key, in the order on disk.
+
+A field with the default None is left out of the JSON where it is None; one without a default is always there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict
-from pathlib import Path
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
 
-from styleT2I.attributes.vocabulary import Vocabulary
-from styleT2I.config import to_dict
-from styleT2I.errors import DataError
-from styleT2I.fairness.analysis.agreement import agreement
-from styleT2I.fairness.analysis.assemble import analyse
-from styleT2I.fairness.cells import kept_cells
-from styleT2I.fairness.judges.calibration import check_same_judge
-from styleT2I.fairness.plan import AuditPlan, plan_hash
+from styleT2I.config import from_dict, to_dict
+from styleT2I.errors import ConfigError, DataError
+from styleT2I.fairness.plan import AuditPlan
+from styleT2I.statistics.misclassification import Confusion
 
-__all__ = ["merge_cells"]
+__all__ = [
+    "AttributeResult", "AuditResult", "Calibration", "CellPlace", "CellResult", "ComparisonResult", "CorrectedGap",
+    "CorrectedRate", "Findings", "Interval", "PairCounts", "Provenance", "SettingSummary", "SubjectFacts", "Table",
+    "ThresholdResult", "to_json",
+]  # fmt: skip
 
-LIMITS = (
-    "Attributes are those that the judge perceives in drawn faces; no one's identity is inferred.",
-    "The judge errs, and may err more in one group than in another; only gaps called corrected allow for that, by its "
-    "errors on labelled drawings, which need not be those on the model's pictures.",
-    "A share counts an undetermined picture as no success; the bounds take all of them either way.",
-    "Figures hold for this model, these sentences and these settings.",
-)
-_STEERED = "A judge trained or steered what it judges here, which flatters it: do not rely on it alone."
-_UNPAIRED = (
-    "Pictures are not paired by seed: gaps have Newcombe's two-sample interval and Fisher's exact test, which need "
-    "more pictures than pairs do to show the same gap."
-)
-_AS_DRAWN = (
-    "Pictures are as they were drawn: there is no truncation or adjustment to vary, and no face without the sentence, "
-    "by which drift would be measured."
-)
+Interval: TypeAlias = tuple[float, float]  # low and high end
+
+# What results of earlier versions lack, as they meant it.
+_ADDED_LATER: dict[str, Any] = {
+    "settings_left_out": [],
+    "calibration": None,
+    "subject": {"kind": "stylet2i", "is_paired": True, "has_settings": True},
+    "second_judge": None,
+    "quality_data": "",
+}
 
 
-def merge_cells(
-    plan: AuditPlan,
-    vocabulary: Vocabulary,
-    folders: Iterable[str | Path],
-    origin: dict | None = None,
-    calibration: dict | None = None,
-) -> dict:
-    """One result, ready for JSON, of the cells in several folders that `Audit.run` wrote to.
+@dataclass(frozen=True)
+class CellPlace:
+    """A composition in a setting, by name."""
 
-    origin: that of the cells to take, where it is known; calibration: as `read_calibration` has it. DataError for
-    cells that are missing or come from more than one subject, num or judge, and for another judge's calibration.
+    setting: str
+    cell: str  # the composition
+
+
+@dataclass(frozen=True)
+class AttributeResult:
+    """One attribute that a sentence asks for, over the images of a cell."""
+
+    asked: str  # the term of the wanted value: "she" for he = no
+    right: float  # rate of images with the wanted value
+    undetermined: int
+
+
+@dataclass(frozen=True)
+class CorrectedRate:
+    """A success rate without the judge's measured errors."""
+
+    success: float
+    success_interval: Interval
+
+
+@dataclass(frozen=True)
+class CorrectedGap:
+    """A gap without the judge's measured errors."""
+
+    gap: float
+    gap_interval: Interval
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """Success of one composition in one setting: counts of images, rates from 0 to 1, 95 % intervals."""
+
+    setting: str
+    cell: str  # the composition
+    num: int  # images
+    successes: int
+    undetermined: int
+    success: float
+    success_interval: Interval
+    success_bounds: Interval  # all undetermined images failures, all of them successes
+    attributes: dict[str, AttributeResult]
+    drift: dict[str, float | None]  # rate of changed verdicts by attribute left open; None where none was determined
+    corrected: CorrectedRate | None = None
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Setting and composition."""
+        return self.setting, self.cell
+
+
+@dataclass(frozen=True)
+class PairCounts:
+    """Pairs by which side succeeded; None throughout where the sides are not paired."""
+
+    both: int | None
+    only_first: int | None
+    only_second: int | None
+    neither: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparisonResult:
+    """Two cells side by side: success rates, their difference (gap) from -1 to 1, its 95 % interval and p-value."""
+
+    name: str | None = None  # None for an exploratory comparison
+    first: CellPlace
+    second: CellPlace
+    design: Literal["paired", "unpaired"]
+    pairs: PairCounts
+    success: tuple[float, float]  # of the first and of the second
+    gap: float  # first less second
+    gap_interval: Interval
+    p: float
+    gap_bounds: Interval
+    ratio: float | None  # smaller rate over the larger; None where both are 0
+    corrected: CorrectedGap | None = None
+    p_holm: float | None = None  # of a primary comparison
+    p_benjamini_hochberg: float | None = None  # of an exploratory one
+    is_significant: bool
+
+    @property
+    def p_adjusted(self) -> float:
+        """The p-value adjusted for the number of comparisons, by Holm or Benjamini-Hochberg."""
+        adjusted = self.p_benjamini_hochberg if self.p_holm is None else self.p_holm
+        assert adjusted is not None
+        return adjusted
+
+    @property
+    def places(self) -> tuple[str, str, str, str]:
+        """Setting and composition of the first side, then of the second."""
+        return self.first.setting, self.first.cell, self.second.setting, self.second.cell
+
+
+@dataclass(frozen=True)
+class ThresholdResult:
+    """Whether the gap of a primary comparison is within its declared limit."""
+
+    comparison: str
+    max_gap: float
+    gap: float  # corrected where the audit has a calibration
+    gap_interval: Interval
+    passes: bool
+    is_certain: bool  # the whole interval is on the same side of the limit as the gap
+
+
+@dataclass(frozen=True)
+class SettingSummary:
+    """The least and the most successful composition of a setting."""
+
+    worst_cell: str
+    worst: float
+    worst_interval: Interval  # widened (Bonferroni), since the composition was chosen by its result
+    best_cell: str
+    best: float
+    gap: float
+    ratio: float | None
+    undetermined: int
+
+
+@dataclass(frozen=True)
+class Table:
+    """A further table of the audit: what it shows, a row per case, and the compositions behind it where it has some."""
+
+    explanation: str
+    rows: tuple[dict[str, Any], ...]
+    compositions: tuple[dict[str, Any], ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """What follows from the outcomes of an audit's cells, before it is known where they come from."""
+
+    verdict: str  # "passed", "failed" or "no threshold declared"
+    failed: tuple[str, ...]  # names of comparisons beyond their threshold
+    thresholds: tuple[ThresholdResult, ...]
+    summary: dict[str, SettingSummary]  # by setting, the primary one first
+    comparisons: tuple[ComparisonResult, ...]  # primary
+    exploratory: tuple[ComparisonResult, ...]
+    cells: tuple[CellResult, ...]
+    curves: Table | None = None
+    adjustment: Table | None = None
+    unprompted: Table | None = None
+    rarity: Table | None = None
+    quality: Table | None = None
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A judge's measured errors: images counted by truth and verdict, by composition."""
+
+    judge_sha256: str | None
+    num: int | None  # labelled images with each composition at most, and as many without
+    data: str | None
+    cells: dict[str, Confusion]
+
+
+@dataclass(frozen=True)
+class SubjectFacts:
+    """How the audited system was reached and what it can do, as `subjects.base.Subject` has it."""
+
+    kind: str
+    is_paired: bool = True
+    has_settings: bool = True
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What all cells of an audit share: the audited system, the judges, the seeds and the software."""
+
+    subject: SubjectFacts
+    model: dict[str, Any]  # "name", and under "components" a SHA-256 per part, None for one without a file
+    judge: dict[str, Any]  # as `Judge.describe` has it
+    second_judge: dict[str, Any] | None
+    quality_data: str
+    num: int  # images per composition
+    first_seed: int
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditResult(Findings):
+    """The result of an audit: findings, limits, plan and provenance. `to_json` is the content of audit.json.
+
+    extra: keys that this version does not know, such as those of a later one; the page shows them as tables.
     """
-    outcomes, origins = _collected(plan, vocabulary, folders, origin)
-    if len(origins) > 1:
-        raise DataError("the folders hold cells of different models, versions or numbers; give each audit its folder")
-    effective = plan if not origins or origins[0]["subject"]["has_settings"] else plan.without_settings()
-    places = [(setting.name, name) for setting in effective.settings for name in plan.drawn_cells(vocabulary)]
-    if missing := [place for place in places if place not in outcomes]:
-        raise DataError(
-            f"{len(missing)} of {len(places)} cells are missing, the first is {missing[0][1]!r} ({missing[0][0]}); "
-            "run every shard, and name every folder"
-        )
-    (origin,) = origins
-    if calibration:
-        check_same_judge(calibration, origin["judge"]["sha256"])
-    confusions = calibration and calibration["cells"]
-    tables = {place: outcomes[place]["agreement"] for place in places} if plan.second_judge else None
-    return {
-        **analyse(effective, vocabulary, outcomes, confusions),
-        **({"agreement": agreement(tables)} if tables else {}),
-        "limits": _limits(origin, {len(outcomes[place]["success"]) for place in places}),
-        "plan": to_dict(plan),
-        "plan_sha256": plan_hash(plan),
-        "num_overridden": origin["num"] != plan.num,
-        "settings_left_out": [setting.name for setting in plan.settings if setting not in effective.settings],
-        "calibration": calibration and {**calibration, "cells": {k: asdict(v) for k, v in confusions.items()}},
-        **origin,
-    }
+
+    agreement: dict[str, Any] | None = None  # of the two judges, as `analysis.agreement.agreement` has it
+    limits: tuple[str, ...]
+    plan: AuditPlan
+    plan_sha256: str
+    num_overridden: bool
+    settings_left_out: tuple[str, ...]
+    calibration: Calibration | None
+    provenance: Provenance
+    rerun: str | None = None  # the command that makes the audit again
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as plain dicts, lists and scalars, ready for JSON; `from_json` inverts it."""
+        content = to_json(self)
+        extra, provenance, rerun = content.pop("extra"), content.pop("provenance"), content.pop("rerun", None)
+        return {**content, **provenance, **({} if rerun is None else {"rerun": rerun}), **extra}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> AuditResult:
+        """The result that audit.json holds, of this version or an earlier one.
+
+        Raises:
+            DataError: A key is missing, or a value is not of its kind; the message names it.
+        """
+        if not isinstance(content, Mapping):
+            raise DataError("not an audit, there is no result in it")
+        content = {**_ADDED_LATER, **content}
+        own = {entry.name: entry for entry in dataclasses.fields(cls) if entry.name not in ("provenance", "extra")}
+        origin = {entry.name for entry in dataclasses.fields(Provenance)}
+        wanted = origin | {name for name, entry in own.items() if entry.default is dataclasses.MISSING}
+        if missing := sorted(wanted - content.keys()):
+            raise DataError(f"not an audit, there is no {missing[0]} in it")
+        values = {key: value for key, value in content.items() if key in own}
+        values["extra"] = {key: value for key, value in content.items() if key not in own.keys() | origin}
+        try:
+            provenance = from_dict(Provenance, {key: content[key] for key in origin})
+            return from_dict(cls, {**values, "provenance": provenance})
+        except (ConfigError, ValueError) as error:  # the latter: counts that are no confusion matrix
+            raise DataError(f"not an audit that can be read: {error}") from error
+
+    @property
+    def is_paired(self) -> bool:
+        """Whether both sides of every comparison were drawn from the same seeds."""
+        return self.provenance.subject.is_paired
 
 
-def _collected(plan, vocabulary, folders, origin):
-    """Outcomes by (setting, composition), and the different origins they have."""
-    outcomes, origins = {}, []
-    for cell in kept_cells(plan, vocabulary, folders):
-        if origin in (None, cell.origin):
-            outcomes[cell.place] = cell.content["outcomes"]
-            if cell.origin not in origins:
-                origins.append(cell.origin)
-    return outcomes, origins
-
-
-def _limits(origin, nums):
-    judges = [one for one in (origin["judge"], origin["second_judge"]) if one]
-    further = (
-        (_STEERED, not all(one["is_independent"] for one in judges)),
-        (_UNPAIRED, not origin["subject"]["is_paired"]),
-        (_AS_DRAWN, not origin["subject"]["has_settings"]),
-        (f"Compositions have from {min(nums)} to {max(nums)} pictures.", len(nums) > 1),
-    )
-    return [*LIMITS, *(text for text, is_so in further if is_so)]
+def to_json(value: Any) -> Any:
+    """A result, or a part of one, as plain dicts, lists and scalars."""
+    if isinstance(value, AuditPlan):
+        return to_dict(value)
+    if dataclasses.is_dataclass(value):
+        entries = ((entry, getattr(value, entry.name)) for entry in dataclasses.fields(value))
+        return {entry.name: to_json(held) for entry, held in entries if held is not None or entry.default is not None}
+    if isinstance(value, Mapping):
+        return {key: to_json(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_json(entry) for entry in value]
+    return value

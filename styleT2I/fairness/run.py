@@ -1,4 +1,4 @@
-"""Draw an audit's cells, keep each as soon as it is finished, and make one result of them, wherever they were drawn."""
+"""Run an audit: draw and judge its cells, cache each as soon as it is finished, and make one result of them."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ import warnings
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
 import styleT2I
 from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.fairness.analysis.agreement import agreement_tables
+from styleT2I.fairness.analysis.image_quality import ImageQuality, open_reference
 from styleT2I.fairness.analysis.outcomes import cell_outcomes, success_letters
-from styleT2I.fairness.analysis.picture_quality import PictureQuality, open_reference
 from styleT2I.fairness.cells import UnfinishedCell, read_cell
 from styleT2I.fairness.judges.calibration import check_same_judge
 from styleT2I.fairness.judges.judge import open_judge
+from styleT2I.fairness.merge import merge_cells
 from styleT2I.fairness.plan import AuditPlan
 from styleT2I.fairness.report.contact_sheets import Sheet
-from styleT2I.fairness.results import merge_cells
+from styleT2I.fairness.results import AuditResult, Calibration
 from styleT2I.fairness.subjects.base import Cell, as_subject
 from styleT2I.torch_utils.files import check_writable_dir, write_json_atomic
 from styleT2I.torch_utils.images import save_png
@@ -32,10 +34,41 @@ __all__ = ["Audit"]
 
 
 class Audit:
-    """One plan on one subject; a StyleT2IError where they do not fit, before anything is drawn."""
+    """An audit of one system by one plan.
 
-    def __init__(self, plan: AuditPlan, vocabulary: Vocabulary, subject, num: int | None = None, *, device="auto"):
-        """subject: what subjects.as_subject takes; device: of judges that are no part of it."""
+    Args:
+        plan: What to draw and compare.
+        vocabulary: That of the plan.
+        subject: The audited system, as `subjects.base.as_subject` takes it: a model, a pipeline, another system, or a
+            function (prompt, seed) -> image.
+        num: Images per composition, in place of the plan's number.
+        device: Of judges that are not part of the audited system.
+
+    Raises:
+        StyleT2IError: Plan, system and judges do not fit; nothing has been drawn yet.
+
+    >>> import numpy as np
+    >>> from styleT2I.attributes.vocabulary import load_vocabulary
+    >>> from styleT2I.fairness.plan import Comparison
+    >>> def draw(prompt, seed):
+    ...     return np.full((64, 64, 3), 40 * seed, np.uint8)
+    >>> plan = AuditPlan("grey", compositions=("she", "he"), comparisons=(Comparison("sex", "she", "he"),))
+    >>> audit = Audit(plan, load_vocabulary("minifaces"), draw, num=2, device="cpu")
+    >>> audit.run("grey-audit")
+    >>> result = audit.result("grey-audit")
+    >>> result.provenance.num, result.comparisons[0].name, result.verdict
+    (2, 'sex', 'no threshold declared')
+    """
+
+    def __init__(
+        self,
+        plan: AuditPlan,
+        vocabulary: Vocabulary,
+        subject: Any,
+        num: int | None = None,
+        *,
+        device: str = "auto",
+    ):
         self.subject = as_subject(subject)
         self._declared, self.plan = plan, plan if self.subject.has_settings else plan.without_settings()
         self.vocabulary = vocabulary
@@ -43,7 +76,7 @@ class Audit:
         if len(self.plan.settings) < len(plan.settings):
             warnings.warn(
                 f"{self.subject.describe()['name']} has no truncation or adjustment; the plan's {len(plan.settings)} "
-                "settings are replaced by one, \"as drawn\"",
+                'settings are replaced by one, "as drawn"',
                 stacklevel=2,
             )
         self._cells = self.plan.drawn_cells(vocabulary)
@@ -51,10 +84,10 @@ class Audit:
         self.num = num or plan.num
         self.num = min(len(self._seeds(name)) for name in self._cells)
         asked = {name for cell in self._cells.values() for name in cell}
-        asked |= {vocabulary.resolve(one.attribute)[0] for one in plan.unprompted}
+        asked |= {vocabulary.resolve(entry.attribute)[0] for entry in plan.unprompted}
         self.judge = self._judge(plan.judge, asked, device)
         self.second_judge = plan.second_judge and self._judge(plan.second_judge, asked, device)
-        self._quality = PictureQuality(self.judge.features, open_reference(plan))
+        self._quality = ImageQuality(self.judge.features, open_reference(plan))
         self._origin = {
             "subject": {key: getattr(self.subject, key) for key in ("kind", "is_paired", "has_settings")},
             "model": self.subject.describe(),
@@ -65,15 +98,21 @@ class Audit:
             "first_seed": plan.first_seed,
             "versions": {"styleT2I": styleT2I.__version__, "torch": torch.__version__},
         }
-        self._before = (None, None)
+        self._before: tuple[float | None, torch.Tensor | None] = (None, None)  # psi, verdicts without a sentence
 
-    def run(self, outdir: str | Path, shard: tuple[int, int] = (1, 1), calibration: dict | None = None) -> None:
-        """Draw every cell of shard i of n that DIR/cells does not have yet. OutputError for a folder that cannot be
-        written, or where another run is at this shard.
+    def run(self, outdir: str | Path, shard: tuple[int, int] = (1, 1), calibration: Calibration | None = None) -> None:
+        """Draw and judge every cell that outdir/cells does not have yet.
 
-        calibration: of `result` later; DataError before anything is drawn where it is another judge's.
+        A cell is KEY.json and KEY.png, a contact sheet; "sheet" in the first says which seed is where in it.
 
-        A cell is KEY.json and KEY.png, a contact sheet; "sheet" in the first says where in it which seed is.
+        Args:
+            outdir: The audit's folder; it is made where it is absent.
+            shard: (i, n): draw part i of n only, i from 1 to n.
+            calibration: That of a later `result`, to check before anything is drawn that it is of the same judge.
+
+        Raises:
+            OutputError: The folder cannot be written, or another run is at this shard.
+            DataError: The calibration is of another judge.
         """
         if calibration:
             check_same_judge(calibration, self.judge.sha256)
@@ -103,13 +142,21 @@ class Audit:
         unfinished.finish()
         progress.update()
 
-    def result(self, outdir: str | Path, calibration: dict | None = None) -> dict:
-        """The result of cells that are all in DIR/cells; others there, of another num or model, are left alone."""
+    def result(self, outdir: str | Path, calibration: Calibration | None = None) -> AuditResult:
+        """The result of the cells in outdir/cells; others there, of another num or model, are ignored.
+
+        Args:
+            outdir: Where `run` wrote to.
+            calibration: The judge's errors, as `read_calibration` gives them; gaps are then corrected too.
+
+        Raises:
+            DataError: Cells are missing, or the calibration is of another judge.
+        """
         return merge_cells(self._declared, self.vocabulary, [outdir], self._origin, calibration)
 
     @property
     def _is_known(self):
-        """Whether the hashes tell what was drawn and judged: networks and functions in memory have none."""
+        """Whether hashes identify what was drawn and judged; networks and functions in memory have none."""
         judges = [judge.sha256 for judge in (self.judge, self.second_judge) if judge]
         return None not in [*self._origin["model"]["components"].values(), *judges]
 
@@ -119,18 +166,19 @@ class Audit:
         return judge
 
     def _measure(self, cell, unfinished):
-        seeds, sheet, looks, others, figures = self._seeds(cell.name), Sheet(), [], [], []
+        seeds, sheet = self._seeds(cell.name), Sheet()
+        verdicts, others, measured = [], [], []
         for block in self._blocks(seeds):
-            pictures = unfinished.pictures(block, partial(self.subject.pictures, cell))
-            looks.append(self.judge.verdicts(pictures))
-            figures.append(self._quality.measure(pictures))
+            images = unfinished.images(block, partial(self.subject.images, cell))
+            verdicts.append(self.judge.verdicts(images))
+            measured.append(self._quality.measure(images))
             if self.second_judge:
-                others.append(self.second_judge.verdicts(pictures))
-            sheet.add(success_letters(looks[-1], cell.attributes, self.judge.attribute_names), pictures, block)
-        after, names = torch.cat(looks), self.judge.attribute_names
+                others.append(self.second_judge.verdicts(images))
+            sheet.add(success_letters(verdicts[-1], cell.attributes, self.judge.attribute_names), images, block)
+        after, names = torch.cat(verdicts), self.judge.attribute_names
         outcomes = cell_outcomes(self._plain(cell, seeds), after, cell.attributes, names, self.vocabulary)
         outcomes["is_paired"] = self.subject.is_paired
-        outcomes["quality"] = {name: [value for one in figures for value in one[name]] for name in figures[0]}
+        outcomes["quality"] = {name: [value for block in measured for value in block[name]] for name in measured[0]}
         if self.second_judge:
             outcomes["agreement"] = agreement_tables(
                 after, torch.cat(others), names, self.second_judge.attribute_names, cell.attributes
@@ -138,12 +186,12 @@ class Audit:
         return outcomes, sheet
 
     def _plain(self, cell, seeds):
-        """Verdicts on the pictures without a sentence, those of the last psi kept; None where there are none."""
+        """Verdicts on the images without a sentence, cached for the last psi; None where there are none."""
         psi = cell.setting.truncation_psi
         if self._before[0] != psi:
             blocks = (self.subject.plain(cell.setting, block) for block in self._blocks(seeds))
-            looks = [self.judge.verdicts(pictures) for pictures in blocks if pictures is not None]
-            self._before = (psi, torch.cat(looks) if looks else None)
+            verdicts = [self.judge.verdicts(images) for images in blocks if images is not None]
+            self._before = (psi, torch.cat(verdicts) if verdicts else None)
         return self._before[1]
 
     def _seeds(self, name):

@@ -1,4 +1,4 @@
-"""What a judge's verdicts say of the truth: bounds where it gives none, and correction where it errs."""
+"""Success rates under a judge that errs: bounds for undetermined images, Rogan-Gladen correction of the rest."""
 
 from __future__ import annotations
 
@@ -8,26 +8,53 @@ from typing import NamedTuple
 import torch
 
 __all__ = [
-    "Confusion", "Corrected", "corrected_gap", "corrected_gap_of_samples", "corrected_share",
-    "corrected_share_interval", "gap_bounds", "share_bounds",
+    "Confusion", "Corrected", "corrected_gap", "corrected_gap_of_samples", "corrected_rate",
+    "corrected_rate_interval", "gap_bounds", "rate_bounds",
 ]  # fmt: skip
 
 
-def share_bounds(num_successes: int, num_undetermined: int, num: int) -> tuple[float, float]:
-    """The least and the largest share of success (low, high): no or every undetermined image is one. (0, 1) of none."""
+def rate_bounds(num_successes: int, num_undetermined: int, num: int) -> tuple[float, float]:
+    """Bounds on the success rate, counting undetermined images as all failures, then as all successes.
+
+    Args:
+        num_successes, num_undetermined: 0 or more, together at most num.
+        num: Images.
+
+    Returns:
+        (low, high), each from 0 to 1; (0, 1) for zero images.
+
+    Raises:
+        ValueError: The counts do not fit.
+
+    >>> rate_bounds(2, 3, 10)
+    (0.2, 0.5)
+    """
     if not 0 <= num_successes + num_undetermined <= num or min(num_successes, num_undetermined) < 0:
         raise ValueError(f"{num_successes} successes and {num_undetermined} undetermined of {num}")
     return (num_successes / num, (num_successes + num_undetermined) / num) if num else (0.0, 1.0)
 
 
 def gap_bounds(first: tuple[float, float], second: tuple[float, float]) -> tuple[float, float]:
-    """The least and the largest difference of two shares within their bounds."""
+    """Bounds on the difference of two rates that lie within their own bounds (low, high).
+
+    >>> gap_bounds((1.0, 1.0), (0.25, 0.5))
+    (0.5, 0.75)
+    """
     return first[0] - second[1], first[1] - second[0]
 
 
 @dataclass(frozen=True)
 class Confusion:
-    """A judge's verdicts on labelled images of one group; a verdict that is undetermined is not a success."""
+    """Confusion matrix of a judge on labelled images of one group; an undetermined verdict counts as a failure.
+
+    Raises:
+        ValueError: A count is negative, there are no images with or none without success, or the judge is no better
+            than chance, so that nothing can be corrected.
+
+    >>> judge = Confusion(true_positive=90, false_negative=10, false_positive=5, true_negative=95)
+    >>> judge.sensitivity, judge.specificity
+    (0.9, 0.95)
+    """
 
     true_positive: int
     false_negative: int
@@ -44,10 +71,12 @@ class Confusion:
 
     @property
     def sensitivity(self) -> float:
+        """Rate of images with success that the judge calls a success."""
         return self.true_positive / (self.true_positive + self.false_negative)
 
     @property
     def specificity(self) -> float:
+        """Rate of images without success that the judge does not call one."""
         return self.true_negative / (self.true_negative + self.false_positive)
 
 
@@ -58,12 +87,20 @@ class Corrected(NamedTuple):
     interval: tuple[float, float]
 
 
-def corrected_share(share: float, judge: Confusion) -> float:
-    """The share of true successes behind a share of verdicts (Rogan and Gladen 1978), kept within 0 and 1."""
-    return min(max(_rogan_gladen(share, judge.sensitivity, judge.specificity), 0.0), 1.0)
+def corrected_rate(rate: float, judge: Confusion) -> float:
+    """Rate of true successes behind a rate of verdicts (Rogan and Gladen 1978), limited to 0 and 1.
+
+    Args:
+        rate: Of images that the judge calls a success, from 0 to 1.
+        judge: Its errors.
+
+    >>> round(corrected_rate(0.5, Confusion(90, 10, 10, 90)), 3)
+    0.5
+    """
+    return min(max(_rogan_gladen(rate, judge.sensitivity, judge.specificity), 0.0), 1.0)
 
 
-def corrected_share_interval(
+def corrected_rate_interval(
     num_successes: int,
     num: int,
     judge: Confusion,
@@ -71,11 +108,24 @@ def corrected_share_interval(
     confidence: float = 0.95,
     num_resamples: int = 4000,
 ) -> Corrected:
-    """A corrected share of num images; the interval resamples these and the judge's labelled images."""
+    """Corrected success rate with a bootstrap interval over the judged and the labelled images.
+
+    Args:
+        num_successes: Images that the judge calls a success, from 0 to num.
+        num: Judged images, 1 or more.
+        judge: Its errors on labelled images.
+        generator: Source of the resamples.
+        confidence: Between 0 and 1.
+        num_resamples: Bootstrap resamples.
+
+    >>> found = corrected_rate_interval(50, 100, Confusion(90, 10, 10, 90), torch.Generator().manual_seed(0))
+    >>> round(found.value, 2), found.interval[0] < 0.5 < found.interval[1]
+    (0.5, True)
+    """
     values = _corrected_resamples(
-        _resampled_share(num_successes, num, num_resamples, generator), *_resampled(judge, num_resamples, generator)
+        _resampled_rate(num_successes, num, num_resamples, generator), *_resampled(judge, num_resamples, generator)
     )
-    return Corrected(corrected_share(num_successes / num, judge), _percentiles(values, confidence, (0.0, 1.0)))
+    return Corrected(corrected_rate(num_successes / num, judge), _percentiles(values, confidence, (0.0, 1.0)))
 
 
 def corrected_gap(
@@ -86,11 +136,25 @@ def corrected_gap(
     confidence: float = 0.95,
     num_resamples: int = 4000,
 ) -> Corrected:
-    """The first share less the second, each corrected by the judge's confusion in its own group.
+    """Corrected difference of two success rates measured on pairs, each by the judge's errors in its own group.
 
-    pairs: verdicts of success in both, in the first alone, in the second alone, in neither. The interval is the
-    percentile bootstrap over both samples: pairs are resampled as pairs, labelled images within group and truth.
-    A confusion that is one and the same object for both sides is resampled once for both.
+    The interval is the percentile bootstrap over both samples: pairs are resampled as pairs, labelled images within
+    group and truth. A confusion that is the same object for both sides is resampled once for both.
+
+    Args:
+        pairs: Pairs that the judge calls a success in both, in the first alone, in the second alone, in neither.
+        first_judge, second_judge: The judge's errors on each side.
+        generator: Source of the resamples.
+        confidence: Between 0 and 1.
+        num_resamples: Bootstrap resamples.
+
+    Returns:
+        The first rate less the second, from -1 to 1, and its interval.
+
+    >>> sighted, half_blind = Confusion(400, 0, 0, 400), Confusion(200, 200, 0, 400)
+    >>> found = corrected_gap((40, 40, 0, 20), sighted, half_blind, torch.Generator().manual_seed(0))
+    >>> round(found.value, 2), found.interval[0] < 0 < found.interval[1]
+    (0.0, True)
     """
     num = sum(pairs)
     # Resampling never draws a kind of pair that was not seen: too sure of few pairs (32 of 32 both right). Where one
@@ -101,7 +165,7 @@ def corrected_gap(
     second_rates = first_rates if second_judge is first_judge else _resampled(second_judge, num_resamples, generator)
     first = _corrected_resamples((both + only_first) / num, *first_rates)
     second = _corrected_resamples((both + only_second) / num, *second_rates)
-    value = corrected_share((pairs[0] + pairs[1]) / num, first_judge) - corrected_share(
+    value = corrected_rate((pairs[0] + pairs[1]) / num, first_judge) - corrected_rate(
         (pairs[0] + pairs[2]) / num, second_judge
     )
     return Corrected(value, _percentiles(first - second, confidence, (-1.0, 1.0)))
@@ -116,45 +180,55 @@ def corrected_gap_of_samples(
     confidence: float = 0.95,
     num_resamples: int = 4000,
 ) -> Corrected:
-    """As `corrected_gap` of two samples that are not paired: successes and pictures of each, resampled apart."""
-    first_share = _resampled_share(*first, num_resamples, generator)
-    second_share = _resampled_share(*second, num_resamples, generator)
+    """Corrected difference of two success rates of independent samples.
+
+    Args:
+        first, second: Successes and images of each sample, which is resampled by itself.
+        first_judge, second_judge, generator, confidence, num_resamples: As in `corrected_gap`.
+
+    >>> judge = Confusion(90, 10, 10, 90)
+    >>> found = corrected_gap_of_samples((50, 100), (50, 100), judge, judge, torch.Generator().manual_seed(0))
+    >>> found.value, found.interval[0] < 0 < found.interval[1]
+    (0.0, True)
+    """
+    first_rate = _resampled_rate(*first, num_resamples, generator)
+    second_rate = _resampled_rate(*second, num_resamples, generator)
     first_rates = _resampled(first_judge, num_resamples, generator)
     second_rates = first_rates if second_judge is first_judge else _resampled(second_judge, num_resamples, generator)
-    values = _corrected_resamples(first_share, *first_rates) - _corrected_resamples(second_share, *second_rates)
-    value = corrected_share(first[0] / first[1], first_judge) - corrected_share(second[0] / second[1], second_judge)
+    values = _corrected_resamples(first_rate, *first_rates) - _corrected_resamples(second_rate, *second_rates)
+    value = corrected_rate(first[0] / first[1], first_judge) - corrected_rate(second[0] / second[1], second_judge)
     return Corrected(value, _percentiles(values, confidence, (-1.0, 1.0)))
 
 
-def _resampled_share(num_successes, num, num_resamples, generator):
-    """Resampled shares [num_resamples]; as in `corrected_gap`, 32 of 32 are no certainty."""
-    share = num_successes / num if 0 < num_successes < num else (num_successes + 2) / (num + 4)
-    return _binomial(num, share, num_resamples, generator) / num
+def _resampled_rate(num_successes: int, num: int, num_resamples: int, generator: torch.Generator) -> torch.Tensor:
+    """Resampled rates [num_resamples]; as in `corrected_gap`, 32 of 32 are not a certainty."""
+    rate = num_successes / num if 0 < num_successes < num else (num_successes + 2) / (num + 4)
+    return _binomial(num, rate, num_resamples, generator) / num
 
 
-def _rogan_gladen(share, sensitivity, specificity):
-    return (share + specificity - 1) / (sensitivity + specificity - 1)
+def _rogan_gladen(rate, sensitivity, specificity):
+    return (rate + specificity - 1) / (sensitivity + specificity - 1)
 
 
-def _corrected_resamples(share, sensitivity, specificity):
-    """Corrected shares [num_resamples]; NaN where the resampled judge is no better than chance."""
-    values = _rogan_gladen(share, sensitivity, specificity)
+def _corrected_resamples(rate, sensitivity, specificity):
+    """Corrected rates [num_resamples]; NaN where the resampled judge is no better than chance."""
+    values = _rogan_gladen(rate, sensitivity, specificity)
     return values.where(sensitivity + specificity > 1, torch.nan)
 
 
-def _binomial(num, share, num_resamples, generator):
-    shares = torch.as_tensor(share, dtype=torch.float64).expand(num_resamples).contiguous()
+def _binomial(num, rate, num_resamples, generator):
+    rates = torch.as_tensor(rate, dtype=torch.float64).expand(num_resamples).contiguous()
     counts = torch.as_tensor(num, dtype=torch.float64).expand(num_resamples).contiguous()
-    return torch.binomial(counts, shares, generator=generator)
+    return torch.binomial(counts, rates, generator=generator)
 
 
 def _multinomial(num, weights, num_resamples, generator):
     """Counts [num_resamples] of num things drawn by weight: of all classes but the last, which is what they leave."""
     left, chance, drawn = torch.full((num_resamples,), float(num), dtype=torch.float64), 1.0, []
     for weight in weights[:-1]:
-        share = weight / sum(weights)
-        drawn.append(_binomial(left, min(share / chance, 1.0) if chance > 1e-12 else 0.0, num_resamples, generator))
-        left, chance = left - drawn[-1], chance - share
+        rate = weight / sum(weights)
+        drawn.append(_binomial(left, min(rate / chance, 1.0) if chance > 1e-12 else 0.0, num_resamples, generator))
+        left, chance = left - drawn[-1], chance - rate
     return drawn
 
 
@@ -170,8 +244,8 @@ def _resampled(judge: Confusion, num_resamples, generator):
         (judge.true_negative, judge.false_positive),
     ):
         num = right + wrong
-        share = (right + 0.5) / (num + 1) if right in (0, num) else right / num
-        rates.append(_binomial(num, share, num_resamples, generator) / num)
+        rate = (right + 0.5) / (num + 1) if right in (0, num) else right / num
+        rates.append(_binomial(num, rate, num_resamples, generator) / num)
     return rates
 
 

@@ -49,7 +49,7 @@ def test_numbers_of_one_are_singular(plan, tmp_path):
     path = tmp_path / "one.yaml"
     path.write_text(yaml.safe_dump({**PLAN, "truncation": [0.7], "adjustment": ["none"], "unprompted": []}))
     said = audit("plan", path).stdout
-    assert "3 compositions x 66 pictures x 1 setting = 198 pictures, 1 primary comparison, 1 threshold\n" in said
+    assert "3 compositions x 66 images x 1 setting = 198 images, 1 primary comparison, 1 threshold\n" in said
 
 
 def test_an_interrupted_audit_says_that_the_same_command_goes_on(folder, plan, tmp_path, monkeypatch):
@@ -58,7 +58,7 @@ def test_an_interrupted_audit_says_that_the_same_command_goes_on(folder, plan, t
 
     monkeypatch.setattr("styleT2I.fairness.run.Audit.run", interrupted)
     result = run(plan, folder, tmp_path / "out")
-    said = "error: interrupted; finished compositions are kept: the same command goes on from there"
+    said = "error: interrupted; finished compositions are cached: the same command resumes from there"
     assert result.exit_code == 130 and result.stderr.splitlines()[-1] == said
 
 
@@ -160,8 +160,8 @@ def test_gaps_are_corrected_by_a_calibration_of_the_same_judge(folder, plan, sig
     [
         ({"judge_sha256": "0" * 64}, "another judge than the audit's"),
         ({"judge": {"role": "judges.heldout", "margin": 1.0}}, "another judge or margin"),
-        ({"cells": {}}, "nothing about 'she+lipstick'"),
-        ({"cells": {"he": {}}}, "not a calibration"),
+        ({"cells": {}}, "does not cover 'she+lipstick'"),
+        ({"cells": {"he": {}}}, "not a usable calibration"),
     ],
 )
 def test_a_calibration_that_does_not_fit_is_one_line(folder, plan, sighted, tmp_path, changes, message):

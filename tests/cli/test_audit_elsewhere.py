@@ -1,4 +1,4 @@
-"""`audit run` on what is no StyleT2I model: a function, pictures, another system; `audit calibrate` of any judge."""
+"""`audit run` on what is no StyleT2I model: a function, images, another system; `audit calibrate` of any judge."""
 
 import csv
 import json
@@ -61,7 +61,7 @@ def test_a_function_is_audited_whole_or_in_shards_to_the_same_bytes(plan, tmp_pa
     assert len(list((tmp_path / "whole/cells").glob("*.png"))) == 2
 
 
-def test_pictures_are_audited_by_their_table(plan, images, tmp_path):
+def test_images_are_audited_by_their_table(plan, images, tmp_path):
     done = audit("run", plan, *images, "--outdir", tmp_path / "out")
     assert done.exit_code == 0, done.output
     result = result_of(tmp_path / "out")
@@ -85,7 +85,7 @@ def test_another_system_is_audited_as_it_draws(tmp_path):
 BAD = [
     (("--callable", "tests.fake_faces:drew"), "did you mean 'draw'"),
     (("--callable", "tests.fake_faces:fail"), "failed on 'a woman who wears lipstick' with seed 0: RuntimeError"),
-    (("--callable", "tests.fake_faces:draw", "--model", "minifaces"), "an audit is of one thing"),
+    (("--callable", "tests.fake_faces:draw", "--model", "minifaces"), "an audit is of one system"),
     (("--images", "images"), "--images and --prompts belong together"),
     (("--prompts", "prompts.csv"), "--images and --prompts belong together"),
     (("--images", "absent", "--prompts", "absent.csv"), "absent.csv: cannot be read"),
@@ -100,12 +100,12 @@ def test_what_cannot_be_audited_is_one_line_without_a_result(plan, arguments, me
     assert not list(tmp_path.glob("out/**/*.*"))
 
 
-def test_pictures_and_table_that_do_not_fit_write_nothing(plan, images, tmp_path):
+def test_images_and_table_that_do_not_fit_write_nothing(plan, images, tmp_path):
     (tmp_path / "images/more.png").write_bytes((tmp_path / "images/sub/he+lipstick0.png").read_bytes())
     done = audit("run", plan, *images, "--outdir", tmp_path / "out")
     assert done.exit_code == 2 and "has 'more.png'" in done.output and not (tmp_path / "out").exists()
     done = audit("run", plan, *images, "--num", "3", "--outdir", tmp_path / "out")
-    assert done.exit_code == 2 and "--num draws nothing with --images" in done.output
+    assert done.exit_code == 2 and "--num does not apply to --images" in done.output
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def labelled(tmp_path):
     return folder
 
 
-def test_any_judge_is_calibrated_on_labelled_pictures(plan, labelled, tmp_path):
+def test_any_judge_is_calibrated_on_labelled_images(plan, labelled, tmp_path):
     model = write_tiny_model(tmp_path / "model")
     options = ("--model", model, "--device", "cpu", "--out", tmp_path / "judge.json", "--resolution", "8")
     done = audit("calibrate", plan, *options, "--data", labelled)
@@ -152,7 +152,7 @@ def test_data_or_a_plan_without_what_is_asked_is_one_line(labelled, tmp_path, co
 def test_data_that_never_shows_a_composition_is_one_line(plan, labelled, tmp_path):
     table = (labelled / "attributes.csv").read_text()
     (labelled / "attributes.csv").write_text(table.replace(",1,", ",0,"))
-    refused(plan, labelled, tmp_path, "no picture shows 'she+lipstick'")
+    refused(plan, labelled, tmp_path, "no image shows 'she+lipstick'")
 
 
 def refused(path, data, folder, message):

@@ -1,30 +1,42 @@
-"""Do two judges see the same: shares of agreement and Cohen's kappa with intervals, from 3 x 3 tables of verdicts."""
+"""Agreement of two judges: rates and Cohen's kappa with intervals, from 3 x 3 tables of verdicts."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from statistics import NormalDist
+from collections.abc import Mapping, Sequence
 
 import torch
 
 from styleT2I.fairness.analysis.outcomes import FAILURE, SUCCESS, UNSURE, success_letters
 from styleT2I.metrics.attributes import NO, UNDETERMINED, YES
+from styleT2I.statistics.agreement import kappa_interval
 from styleT2I.statistics.intervals import wilson_interval
 
-__all__ = ["agreement", "agreement_tables", "kappa_interval"]
+__all__ = ["agreement", "agreement_tables"]
 
 _VERDICTS, _LETTERS = (YES, NO, UNDETERMINED), (SUCCESS, FAILURE, UNSURE)
 
 
-def agreement_tables(first, second, names_first, names_second, attributes: Mapping[str, bool]) -> dict:
-    """How often one judge said this and the other that, of one composition's pictures.
+def agreement_tables(
+    first: torch.Tensor,
+    second: torch.Tensor,
+    names_first: Sequence[str],
+    names_second: Sequence[str],
+    attributes: Mapping[str, bool],
+) -> dict:
+    """Verdicts of two judges on the images of one composition, cross-tabulated.
 
-    first, second: verdicts int8 [N, A] of attributes names_first and names_second. "success": counts [3][3] of yes, no
-    and undetermined, a row a verdict of the first; "attributes": the same of each that both know.
+    Args:
+        first, second: Verdicts int8 [N, A] and [N, B] on the same images.
+        names_first, names_second: Attributes of the columns.
+        attributes: What the composition asks for.
+
+    Returns:
+        "success": counts [3, 3] of yes, no and undetermined, one row per verdict of the first judge; "attributes": the
+        same for each attribute that both know.
     """
-    letters = [success_letters(*one) for one in ((first, attributes, names_first), (second, attributes, names_second))]
-    pairs = list(zip(*letters, strict=True))
+    letters_first = success_letters(first, attributes, names_first)
+    letters_second = success_letters(second, attributes, names_second)
+    pairs = list(zip(letters_first, letters_second, strict=True))
     shared = [name for name in names_first if name in names_second]
     return {
         "success": [[pairs.count((a, b)) for b in _LETTERS] for a in _LETTERS],
@@ -35,70 +47,49 @@ def agreement_tables(first, second, names_first, names_second, attributes: Mappi
 
 
 def agreement(tables: Mapping[tuple[str, str], dict]) -> dict:
-    """Agreement in every cell, (setting, composition) -> `agreement_tables`, and over all cells of each setting."""
+    """Agreement of two judges in every cell, and over all cells of each setting.
+
+    Args:
+        tables: (setting, composition) -> `agreement_tables`.
+
+    Returns:
+        "settings": by setting, "cells": one entry per cell. Each has "success" and "attributes" with the number of
+        images, the rate of agreement and kappa, with 95 % intervals.
+    """
     settings = dict.fromkeys(setting for setting, _ in tables)
     return {
         "settings": {
-            name: _figures(_sum(one for (setting, _), one in tables.items() if setting == name)) for name in settings
+            name: _rates(_sum([table for (setting, _), table in tables.items() if setting == name]))
+            for name in settings
         },
-        "cells": [{"setting": setting, "cell": cell, **_figures(one)} for (setting, cell), one in tables.items()],
+        "cells": [{"setting": setting, "cell": cell, **_rates(table)} for (setting, cell), table in tables.items()],
     }
 
 
-def kappa_interval(table: list[list[int]], confidence: float = 0.95) -> tuple[float, tuple[float, float]] | None:
-    """Cohen's kappa of counts [K][K] and its interval; None where a judge says one and the same throughout.
-
-    Kappa is then 0 or undefined, however often they agree.
-    The variance is that of Fleiss, Cohen and Everitt (1969, Psychological Bulletin 72, 323). It is 0 where the judges
-    never differ, which few pictures do not prove: there the interval is Wilson's of the share of agreement, brought to
-    kappa by the agreement that chance would give.
-    """
-    counts = torch.tensor(table, dtype=torch.float64)
-    num = float(counts.sum())
-    if not num:
-        return None
-    shares = counts / num
-    rows, columns = shares.sum(dim=1), shares.sum(dim=0)
-    if min((counts.sum(dim=dim) > 0).sum() for dim in (0, 1)) < 2:
-        return None
-    observed, expected = float(shares.trace()), float(rows @ columns)
-    kappa = (observed - expected) / (1 - expected)
-    if observed == 1:
-        low, _ = wilson_interval(int(num), int(num), confidence)
-        return 1.0, ((low - expected) / (1 - expected), 1.0)
-    right = float((shares.diagonal() * (1 - (rows + columns) * (1 - kappa)) ** 2).sum())
-    crossed = (columns[:, None] + rows[None, :]) ** 2  # [i, j]: who says i second, who says j first
-    wrong = (1 - kappa) ** 2 * float((shares * crossed).sum() - (shares.diagonal() * crossed.diagonal()).sum())
-    variance = (right + wrong - (kappa - expected * (1 - kappa)) ** 2) / ((1 - expected) ** 2 * num)
-    half = NormalDist().inv_cdf(0.5 + confidence / 2) * math.sqrt(max(variance, 0.0))
-    return kappa, (max(kappa - half, -1.0), min(kappa + half, 1.0))
-
-
-def _table(first, second):
+def _table(first: torch.Tensor, second: torch.Tensor) -> list[list[int]]:
     return [[int(((first == a) & (second == b)).sum()) for b in _VERDICTS] for a in _VERDICTS]
 
 
-def _sum(tables):
-    tables = list(tables)
+def _sum(tables: Sequence[dict]) -> dict:
     names = tables[0]["attributes"]
     return {
-        "success": _added([one["success"] for one in tables]),
-        "attributes": {name: _added([one["attributes"][name] for one in tables]) for name in names},
+        "success": _added([table["success"] for table in tables]),
+        "attributes": {name: _added([table["attributes"][name] for table in tables]) for name in names},
     }
 
 
-def _added(tables):
+def _added(tables: Sequence[list[list[int]]]) -> list[list[int]]:
     return torch.tensor(tables).sum(dim=0).tolist()
 
 
-def _figures(tables):
+def _rates(tables: dict) -> dict:
     return {
-        "success": _one(tables["success"]),
-        "attributes": {name: _one(table) for name, table in tables["attributes"].items()},
+        "success": _rates_of_table(tables["success"]),
+        "attributes": {name: _rates_of_table(table) for name, table in tables["attributes"].items()},
     }
 
 
-def _one(table):
+def _rates_of_table(table: list[list[int]]) -> dict:
     num, num_agreed = sum(map(sum, table)), sum(table[k][k] for k in range(len(table)))
     kappa = kappa_interval(table)
     return {

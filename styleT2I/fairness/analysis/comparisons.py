@@ -1,41 +1,54 @@
-"""Two cells side by side: paired by seed, or as two samples of their own."""
+"""Compare two cells: paired by seed, or as two independent samples."""
 
 from __future__ import annotations
 
+from typing import Literal, NamedTuple
+
 from styleT2I.fairness.analysis.outcomes import SUCCESS
+from styleT2I.fairness.results import Interval, PairCounts
 from styleT2I.statistics.hypothesis_tests import fisher, mcnemar_exact
 from styleT2I.statistics.intervals import newcombe_interval, newcombe_paired_interval
 
-__all__ = ["paired", "unpaired"]
+__all__ = ["Difference", "paired", "unpaired"]
 
-_KINDS = {"both": (True, True), "only_first": (True, False), "only_second": (False, True), "neither": (False, False)}
+_NO_PAIRS = PairCounts(None, None, None, None)
 
 
-def paired(first: str, second: str) -> dict:
-    """Shares of success, their gap and its p-value, of outcomes a letter a seed: exact McNemar test, Newcombe's paired
-    interval."""
+class Difference(NamedTuple):
+    """Success rates of two cells, their difference (gap) from -1 to 1, its 95 % interval and two-sided p-value."""
+
+    design: Literal["paired", "unpaired"]
+    pairs: PairCounts
+    success: tuple[float, float]
+    gap: float
+    gap_interval: Interval
+    p: float
+
+
+def paired(first: str, second: str) -> Difference:
+    """Compare two outcome strings of the same seeds: Newcombe's paired interval, exact McNemar test.
+
+    Args:
+        first, second: One character per seed, in the same order, as `outcomes.success_letters` gives them.
+    """
     sides = [(a == SUCCESS, b == SUCCESS) for a, b in zip(first, second, strict=True)]
-    pairs = {name: sides.count(kind) for name, kind in _KINDS.items()}
-    num = len(sides)
-    return {
-        "design": "paired",
-        "pairs": pairs,
-        "success": [(pairs["both"] + pairs["only_first"]) / num, (pairs["both"] + pairs["only_second"]) / num],
-        "gap": (pairs["only_first"] - pairs["only_second"]) / num,
-        "gap_interval": list(newcombe_paired_interval(*pairs.values())),
-        "p": mcnemar_exact(pairs["only_first"], pairs["only_second"]),
-    }
+    num, both, neither = len(sides), sides.count((True, True)), sides.count((False, False))
+    only_first, only_second = sides.count((True, False)), sides.count((False, True))
+    return Difference(
+        design="paired",
+        pairs=PairCounts(both, only_first, only_second, neither),
+        success=((both + only_first) / num, (both + only_second) / num),
+        gap=(only_first - only_second) / num,
+        gap_interval=newcombe_paired_interval(both, only_first, only_second, neither),
+        p=mcnemar_exact(only_first, only_second),
+    )
 
 
-def unpaired(first: str, second: str) -> dict:
-    """The same of two samples, of any sizes: Fisher's exact test, Newcombe's two-sample interval; "pairs" are None."""
-    counts = [(side.count(SUCCESS), len(side)) for side in (first, second)]
-    shares = [num / trials for num, trials in counts]
-    return {
-        "design": "unpaired",
-        "pairs": dict.fromkeys(_KINDS),
-        "success": shares,
-        "gap": shares[0] - shares[1],
-        "gap_interval": list(newcombe_interval(*counts[0], *counts[1])),
-        "p": fisher(*counts[0], *counts[1]),
-    }
+def unpaired(first: str, second: str) -> Difference:
+    """Compare two outcome strings of any lengths: Newcombe's two-sample interval, Fisher's exact test."""
+    (num_first, trials_first), (num_second, trials_second) = (
+        (text.count(SUCCESS), len(text)) for text in (first, second)
+    )
+    counts = num_first, trials_first, num_second, trials_second
+    rates = num_first / trials_first, num_second / trials_second
+    return Difference("unpaired", _NO_PAIRS, rates, rates[0] - rates[1], newcombe_interval(*counts), fisher(*counts))

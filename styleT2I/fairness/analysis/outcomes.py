@@ -1,8 +1,8 @@
-"""What a judge says of one composition's pictures: a letter a latent, so that cells can be paired later."""
+"""Judge verdicts of one composition as one character per seed, so that compositions can be compared in pairs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 
@@ -18,15 +18,23 @@ def cell_outcomes(
     before: torch.Tensor | None,
     after: torch.Tensor,
     attributes: Mapping[str, bool],
-    attribute_names: tuple[str, ...],
+    attribute_names: Sequence[str],
     vocabulary: Vocabulary,
 ) -> dict:
-    """Outcomes of N pictures from verdicts int8 [N, A] on the faces without the sentence and with it.
+    """Outcomes of the N images of a cell.
 
-    "success": SUCCESS where all that was asked is there, FAILURE where something is seen not to be, else UNSURE;
-    "attributes": the same of each asked attribute; "drift": by attribute that the sentence leaves open, how many
-    verdicts changed and of how many (those undetermined on either side are not counted), {} where before is None;
-    "seen": the verdicts themselves, SUCCESS where an attribute is perceived.
+    Args:
+        before: Verdicts int8 [N, A] on the faces without the sentence; None where there are none.
+        after: Verdicts int8 [N, A] on the images.
+        attributes: What the sentence asks for.
+        attribute_names: Of the columns.
+        vocabulary: That of the audit.
+
+    Returns:
+        Ready for JSON. "success": SUCCESS where all requested attributes are perceived, FAILURE where one is perceived
+        not to be, else UNSURE; "attributes": the same for each requested attribute; "drift": by attribute that the
+        sentence leaves open, how many verdicts changed and of how many (those undetermined on either side are not
+        counted), {} without before; "seen": the verdicts themselves, SUCCESS where an attribute is perceived.
     """
     groups = [group.attributes for group in vocabulary.exclusive if group.exactly_one]
     requests = encode_requests([attributes] * len(after), attribute_names, groups)
@@ -50,8 +58,8 @@ def _drift(before, after, requests, attribute_names):
     }
 
 
-def success_letters(verdict: torch.Tensor, attributes: Mapping[str, bool], attribute_names: tuple[str, ...]) -> str:
-    """Whether all that was asked is there, a letter a row of verdicts int8 [N, A], as in `cell_outcomes`."""
+def success_letters(verdict: torch.Tensor, attributes: Mapping[str, bool], attribute_names: Sequence[str]) -> str:
+    """Success of every image, one character per row of verdicts int8 [N, A], as in `cell_outcomes`."""
     requests = encode_requests([attributes] * len(verdict), attribute_names)
     right = _right(verdict, requests)[:, requests.asked[0]]
     return _letters(torch.where((right == NO).any(dim=1), NO, right.min(dim=1).values))

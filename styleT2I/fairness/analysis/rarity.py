@@ -1,30 +1,33 @@
-"""Do compositions that the training data shows seldom succeed seldom? Training frequency against success, by rank."""
+"""Rarity: rank correlation of a composition's frequency in the training data with its success."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from styleT2I.fairness.analysis.outcomes import SUCCESS
-from styleT2I.fairness.analysis.training_shares import TrainingShares
+from styleT2I.fairness.analysis.training_rates import TrainingRates
 from styleT2I.fairness.plan import AuditPlan
+from styleT2I.fairness.results import Table
 from styleT2I.statistics.hypothesis_tests import rank_correlation
 from styleT2I.torch_utils.seeding import generator
 
 __all__ = ["rarity"]
 
-_MIN_COMPOSITIONS = 4  # with fewer, ranks cannot correlate in any telling way
+_MIN_COMPOSITIONS = 4  # with fewer, a rank correlation shows nothing
 
 
 def rarity(
     plan: AuditPlan,
     cells: Mapping[str, Mapping[str, bool]],
     outcomes: Mapping[tuple[str, str], dict],
-    training: TrainingShares,
-) -> dict | None:
-    """Spearman's correlation of share in the training data and success in every setting, over compositions.
+    training: TrainingRates,
+) -> Table | None:
+    """Spearman's correlation of training rate and success over compositions, in every setting.
 
-    Also among those of one number of attributes: more attributes are rarer, and harder for that alone. None where the
-    training data is known for fewer than 4 compositions.
+    Also among compositions with the same number of attributes: more attributes are rarer, and harder for that alone.
+
+    Returns:
+        A row per setting and group; None where the training rate of fewer than 4 compositions is known.
     """
     known = [name for name in cells if name in training.compositions]
     if len(known) < _MIN_COMPOSITIONS:
@@ -45,13 +48,13 @@ def rarity(
         for setting in plan.settings
         for group, names in groups.items()
     ]
-    return {
-        "explanation": f"Spearman's rank correlation of a composition's share in the training data ({training.source}) "
-        "and its share of success; positive where rare compositions succeed less often. p by permutation, not adjusted "
-        "for the number of rows; 95 % bootstrap interval over compositions. None where all succeed equally often. "
-        "A correlation is not a cause: rare compositions may be harder for another reason.",
-        "rows": rows,
-        "compositions": [
+    return Table(
+        f"Spearman's rank correlation of a composition's rate in the training data ({training.source}) "
+        "with its success rate. It is positive where rare compositions succeed less often. p is by permutation and not "
+        "adjusted for the number of rows. The 95 % interval is by bootstrap over compositions. No value is given where "
+        "all succeed equally often. A correlation is not a cause: rare compositions may be harder for another reason.",
+        rows=tuple(rows),
+        compositions=tuple(
             {
                 "cell": name,
                 "training_share": training.compositions[name].value,
@@ -59,18 +62,19 @@ def rarity(
                 "success": success[plan.settings[0].name, name],
             }
             for name in sorted(known, key=lambda name: training.compositions[name].value)
-        ],
-    }
+        ),
+    )
 
 
 def _row(setting, group, names, success, training):
-    shares = [training.compositions[name].value for name in names]
-    found = rank_correlation(shares, [success[setting, name] for name in names], generator("rarity", setting, group))
+    rates = [training.compositions[name].value for name in names]
+    source = generator("rarity", setting, group)
+    measured = rank_correlation(rates, [success[setting, name] for name in names], source)
     return {
         "setting": setting,
         "compositions": group,
         "num_compositions": len(names),
-        "correlation": found and found.rho,
-        "correlation_interval": found and found.interval and list(found.interval),
-        "p": found and found.p,
+        "correlation": measured and measured.rho,
+        "correlation_interval": measured and measured.interval and list(measured.interval),
+        "p": measured and measured.p,
     }

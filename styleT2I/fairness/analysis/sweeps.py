@@ -1,4 +1,4 @@
-"""What the way of drawing changes, on the same latents: gaps by setting, and success with an adjustment and without."""
+"""Effects of the settings on the same latents: gaps by setting, success with an adjustment and without."""
 
 from __future__ import annotations
 
@@ -9,89 +9,119 @@ import torch
 
 from styleT2I.fairness.analysis.outcomes import SUCCESS
 from styleT2I.fairness.plan import AuditPlan
+from styleT2I.fairness.results import ComparisonResult, Table
 from styleT2I.statistics.intervals import bootstrap_interval
 from styleT2I.torch_utils.seeding import generator
 
 __all__ = ["adjustment_effect", "curves"]
 
 
-def curves(plan: AuditPlan, outcomes: Mapping[tuple[str, str], dict], compared: Iterable[Mapping]) -> dict | None:
-    """The gap of every primary comparison in every setting, and its change from the primary one; None without a sweep.
+def curves(
+    plan: AuditPlan, outcomes: Mapping[tuple[str, str], dict], compared: Iterable[ComparisonResult]
+) -> Table | None:
+    """The gap of every primary comparison in every setting, and its change from the primary setting.
 
-    compared: comparisons as `analyse` makes them, those in all settings among them.
+    Args:
+        plan: The plan, with the settings that were drawn.
+        outcomes: As `analyse` takes them.
+        compared: Comparisons as `analyse` makes them, those in all settings among them.
+
+    Returns:
+        A row per comparison and setting; None without a sweep.
     """
     primary, *others = plan.settings
     if not (others and plan.comparisons):
         return None
-    found = {_place(one): one for one in compared}
+    by_places = {each.places: each for each in compared}
     rows = []
-    for one in plan.comparisons:
-        base = _differences(outcomes, primary.name, one)
+    for declared in plan.comparisons:
+        base = _differences(outcomes, primary.name, declared)
         for setting in plan.settings:
-            figures = found[setting.name, one.first, setting.name, one.second]
+            measured = by_places[setting.name, declared.first, setting.name, declared.second]
             row = {
-                "comparison": one.name,
+                "comparison": declared.name,
                 "truncation_psi": setting.truncation_psi,
                 "method": setting.method,
                 "strength": setting.strength,
-                "first_success": figures["success"][0],
-                "second_success": figures["success"][1],
-                "gap": figures["gap"],
-                "gap_interval": figures["gap_interval"],
+                "first_success": measured.success[0],
+                "second_success": measured.success[1],
+                "gap": measured.gap,
+                "gap_interval": list(measured.gap_interval),
                 "change": None,
                 "change_interval": None,
             }
             if setting != primary:
-                change = _differences(outcomes, setting.name, one) - base
-                source = generator("audit", "curves", one.name, setting.name)
+                change = _differences(outcomes, setting.name, declared) - base
+                source = generator("audit", "curves", declared.name, setting.name)
                 row |= {"change": float(change.mean()), "change_interval": list(bootstrap_interval(change, source))}
             rows.append(row)
-    return {
-        "explanation": "Gap of every primary comparison (first less second) by setting, with Newcombe's interval. "
-        "Change: this gap less that of the primary setting, on the same latents, with a bootstrap interval over them. "
-        "The intervals are 95 % each, not adjusted for their number; gaps outside the primary setting are exploratory.",
-        "rows": rows,
-    }
+    return Table(
+        "Gap of every primary comparison (first rate minus second) by setting, with Newcombe's interval. Change: this "
+        "gap minus that of the primary setting, from the same seeds, with a bootstrap interval over seeds. All "
+        "intervals are 95 %, not adjusted for their number. Gaps outside the primary setting are exploratory.",
+        tuple(rows),
+    )
 
 
 def adjustment_effect(
     plan: AuditPlan,
     cells: Iterable[str],
     outcomes: Mapping[tuple[str, str], dict],
-    compared: Iterable[Mapping],
-) -> dict | None:
+    compared: Iterable[ComparisonResult],
+) -> Table | None:
     """Success with every method of adjustment less success with none, by composition and over all of them.
 
-    compared: as in `curves`. None where the plan does not draw with a method and without.
+    Args:
+        plan, outcomes, compared: As in `curves`.
+        cells: Names of the compositions.
+
+    Returns:
+        A row per method and composition; None where the plan does not draw with a method and without.
     """
     primary = plan.settings[0]
-    by_method = {one.method: one.name for one in plan.settings if one == replace(primary, method=one.method)}
+    by_method = {setting.method: setting.name for setting in plan.settings
+                 if setting == replace(primary, method=setting.method)}  # fmt: skip
     without = by_method.pop("none", None)
     if not (without and by_method):
         return None
-    found, cells, rows = {_place(one): one for one in compared}, list(cells), []
+    by_places, cells, rows = {each.places: each for each in compared}, list(cells), []
     for method, setting in by_method.items():
-        values = torch.stack([_successes(outcomes, setting, cell) - _successes(outcomes, without, cell)
-                              for cell in cells], dim=1)  # fmt: skip
-        interval = bootstrap_interval(values, generator("audit", "adjustment", method))
-        shares = [
-            float(torch.stack([_successes(outcomes, name, cell) for cell in cells]).mean())
-            for name in (setting, without)
-        ]
-        rows.append(_row(method, "all", *shares, float(values.mean()), list(interval)))
+        rows.append(_mean_effect(outcomes, method, setting, without, cells))
         for cell in cells:
-            place = setting, cell, without, cell
-            one, sign = (found[place], 1) if place in found else (found[place[2:] + place[:2]], -1)
-            shares, ends = one["success"][::sign], sorted(sign * end for end in one["gap_interval"])
-            only = [one["pairs"][key] for key in ("only_first", "only_second")][::sign]
-            row = _row(method, cell, *shares, sign * one["gap"], ends)
-            rows.append(row | {"only_with": only[0], "only_without": only[1], "p": one["p"],
-                               "p_benjamini_hochberg": one["p_benjamini_hochberg"]})  # fmt: skip
-    return {
-        "explanation": "Success with the adjustment less success without it (Text-to-Direction alone), on the same "
-        "latents: Newcombe's paired interval, exact McNemar test, p-values adjusted with all exploratory comparisons. "
-        "All: the mean over compositions, with a bootstrap interval over latents.",
-        "rows": rows,
+            places = setting, cell, without, cell
+            is_swapped = places not in by_places
+            measured = by_places[places[2:] + places[:2] if is_swapped else places]
+            rows.append(_effect(method, cell, measured, is_swapped))
+    return Table(
+        "Success rate with the adjustment minus the rate without it (Text-to-Direction alone), from the same seeds: "
+        "Newcombe's paired interval, exact McNemar test, p-values adjusted together with all exploratory comparisons. "
+        "All: the mean over compositions, with a bootstrap interval over seeds.",
+        tuple(rows),
+    )
+
+
+def _mean_effect(outcomes, method, setting, without, cells):
+    """The row of all compositions together."""
+    successes = [
+        torch.stack([_successes(outcomes, name, cell) for cell in cells]) for name in (setting, without)
+    ]  # [cells, N] each
+    values = (successes[0] - successes[1]).T.contiguous()
+    interval = bootstrap_interval(values, generator("audit", "adjustment", method))
+    success_with, success_without = (float(each.mean()) for each in successes)
+    return _row(method, "all", success_with, success_without, float(values.mean()), list(interval))
+
+
+def _effect(method, cell, measured, is_swapped):
+    """The row of one composition; is_swapped: the comparison is without the method less with it."""
+    sign = -1 if is_swapped else 1
+    only_with, only_without = (measured.pairs.only_first, measured.pairs.only_second)[::sign]
+    ends = sorted(sign * end for end in measured.gap_interval)
+    success_with, success_without = measured.success[::sign]
+    return _row(method, cell, success_with, success_without, sign * measured.gap, ends) | {
+        "only_with": only_with,
+        "only_without": only_without,
+        "p": measured.p,
+        "p_benjamini_hochberg": measured.p_benjamini_hochberg,
     }
 
 
@@ -106,14 +136,10 @@ def _row(method, cell, success_with, success_without, effect, interval):
     }
 
 
-def _place(one):
-    return tuple(one[side][key] for side in ("first", "second") for key in ("setting", "cell"))
-
-
 def _successes(outcomes, setting, cell):
     """1 for success, else 0, float64 [N]."""
     return torch.tensor([letter == SUCCESS for letter in outcomes[setting, cell]["success"]], dtype=torch.float64)
 
 
-def _differences(outcomes, setting, one):
-    return _successes(outcomes, setting, one.first) - _successes(outcomes, setting, one.second)
+def _differences(outcomes, setting, declared):
+    return _successes(outcomes, setting, declared.first) - _successes(outcomes, setting, declared.second)

@@ -1,4 +1,4 @@
-"""What pictures show of an attribute that their sentence leaves open, beside an even split and the training data."""
+"""Unprompted attributes: how often images show what their sentence leaves open, against the training data."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Mapping
 
 from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.fairness.analysis.outcomes import SUCCESS, UNSURE
-from styleT2I.fairness.analysis.training_shares import Share, TrainingShares
+from styleT2I.fairness.analysis.training_rates import TrainingRate, TrainingRates
 from styleT2I.fairness.plan import AuditPlan
+from styleT2I.fairness.results import Table
 from styleT2I.statistics.hypothesis_tests import benjamini_hochberg, binomial_exact, fisher, holm
-from styleT2I.statistics.intervals import newcombe_interval, share_ratio_interval, wilson_interval
-from styleT2I.statistics.misclassification import share_bounds
+from styleT2I.statistics.intervals import newcombe_interval, rate_ratio_interval, wilson_interval
+from styleT2I.statistics.misclassification import rate_bounds
 
 __all__ = ["unprompted"]
 
@@ -19,91 +20,99 @@ def unprompted(
     plan: AuditPlan,
     vocabulary: Vocabulary,
     outcomes: Mapping[tuple[str, str], dict],
-    training: TrainingShares,
-) -> dict | None:
-    """A row for every setting and unprompted entry of the plan; None where it has none.
+    training: TrainingRates,
+) -> Table | None:
+    """Rates of unprompted attributes, against an even split and the training data.
 
-    outcomes: as `analyse` has them, with "seen": the verdicts on every attribute. Shares are of pictures that are
-    determined; the bounds take the others either way.
+    Args:
+        plan: Its unprompted entries are counted.
+        vocabulary: That of the plan.
+        outcomes: As `analyse` takes them, with "seen": the verdicts on every attribute.
+        training: Rates in the training data, as far as they are known.
+
+    Returns:
+        A row per setting and entry; None without an entry. Rates are of images with a determined verdict; the bounds
+        count the others either way.
     """
     if not plan.unprompted:
         return None
     rows = []
     for setting in plan.settings:
-        of_setting = [
+        in_setting = [
             {
                 "setting": setting.name,
-                "prompt": one.prompt,
-                "attribute": one.attribute,
-                **_figures(
-                    outcomes[setting.name, one.prompt]["seen"],
-                    *vocabulary.resolve(one.attribute),
+                "prompt": entry.prompt,
+                "attribute": entry.attribute,
+                **_rate(
+                    outcomes[setting.name, entry.prompt]["seen"],
+                    *vocabulary.resolve(entry.attribute),
                     vocabulary,
-                    training.attributes.get((one.prompt, one.attribute)),
+                    training.attributes.get((entry.prompt, entry.attribute)),
                 ),
             }
-            for one in plan.unprompted
+            for entry in plan.unprompted
         ]
         is_primary = setting == plan.settings[0]
         for against in ("even", "training"):
-            _adjust(of_setting, f"p_{against}", is_primary)
-        rows += of_setting
-    return {
-        "explanation": "Share of pictures in which the judge perceives an attribute that no word asks for, "
-        "with a Wilson interval, against an even split (exact binomial test) and against the pictures of the training "
-        f"data ({training.source}) that show what the sentence asks for. Amplification is the share less the training "
-        "data's, and over it: positive, and above 1, where the model shows more than it was shown. Counted data is "
-        "taken as a sample: Fisher's exact test, both samples in the intervals; a stated share is taken as exact. "
-        "Adjusted p-values: Holm in the primary setting, Benjamini-Hochberg in the others, which are exploratory.",
-        "rows": rows,
-    }
+            _adjust(in_setting, f"p_{against}", is_primary)
+        rows += in_setting
+    return Table(
+        "Rate of images in which the judge perceives an attribute that no word asks for, with a Wilson interval. It is "
+        "tested against an even split (exact binomial test) and against those images of the training data "
+        f"({training.source}) that show what the sentence asks for. Amplification compares the rate with that of "
+        "the training data: their difference is positive, and their ratio above 1, where the model shows the attribute "
+        "more often. A rate counted in the data is treated as a sample (Fisher's exact test, both samples in the "
+        "intervals), a stated rate as exact. Adjusted p-values: Holm in the primary setting, Benjamini-Hochberg in the "
+        "others, which are exploratory.",
+        tuple(rows),
+    )
 
 
-def _figures(seen, name, value, vocabulary, training):
+def _rate(seen, name, value, vocabulary, training):
     letters = seen[name]
     num_unsure, num_true = letters.count(UNSURE), letters.count(SUCCESS)
     num = len(letters) - num_unsure
     count = num_true if value else num - num_true
-    even = _even_share(name, value, vocabulary)
-    figures = {
+    even = _even_rate(name, value, vocabulary)
+    row = {
         "num": len(letters),
         "undetermined": num_unsure,
         "share": count / num if num else None,
         "share_interval": list(wilson_interval(count, num)),
-        "share_bounds_interval": list(share_bounds(count, num_unsure, len(letters))),
+        "share_bounds_interval": list(rate_bounds(count, num_unsure, len(letters))),
         "even_share": even,
         "p_even": binomial_exact(count, num, even),
     }
     if training is None:
-        return figures
-    return {**figures, "training_share": training.value, **_amplification(count, num, training)}
+        return row
+    return {**row, "training_share": training.value, **_amplification(count, num, training)}
 
 
-def _even_share(name, value, vocabulary):
-    """Half, or one of as many as an exclusive group has of which exactly one holds."""
+def _even_rate(name, value, vocabulary):
+    """One half; for an attribute of an exclusive group of K, of which exactly one holds, 1 / K."""
     for group in vocabulary.exclusive:
         if group.exactly_one and name in group.attributes:
-            share = 1 / len(group.attributes)
-            return share if value else 1 - share
+            rate = 1 / len(group.attributes)
+            return rate if value else 1 - rate
     return 0.5
 
 
-def _amplification(count, num, training: Share):
-    share, wilson = count / num if num else None, wilson_interval(count, num)
-    if training.num is None:
+def _amplification(count, num, training: TrainingRate):
+    rate, wilson = count / num if num else None, wilson_interval(count, num)
+    if training.num is None or training.count is None:
         difference = [end - training.value for end in wilson]
         ratio = [end / training.value for end in wilson] if training.value else None
         p = binomial_exact(count, num, training.value)
     else:
-        sample = training.count, training.num
-        difference = list(newcombe_interval(count, num, *sample))
-        ratio = list(share_ratio_interval(count, num, *sample)) if num else None
-        p = fisher(count, num, *sample)
+        counts = count, num, training.count, training.num
+        difference = list(newcombe_interval(*counts))
+        ratio = list(rate_ratio_interval(*counts)) if num else None
+        p = fisher(*counts)
     return {
         "training_num": training.num,
-        "amplification": None if share is None else share - training.value,
+        "amplification": None if rate is None else rate - training.value,
         "amplification_interval": difference,
-        "amplification_ratio": share / training.value if num and training.value else None,
+        "amplification_ratio": None if rate is None or not training.value else rate / training.value,
         "amplification_ratio_interval": ratio,
         "p_training": p,
     }

@@ -1,4 +1,4 @@
-"""How often the judge errs in each composition, measured on labelled pictures."""
+"""Calibration of a judge: its errors in each composition, measured on labelled images."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from styleT2I.errors import ConfigError, DataError
 from styleT2I.fairness.judges.judge import Judge, columns_of
 from styleT2I.fairness.judges.spec import JudgePlan
 from styleT2I.fairness.plan import AuditPlan
+from styleT2I.fairness.results import Calibration
 from styleT2I.statistics.misclassification import Confusion
 
 __all__ = ["calibrate", "check_same_judge", "read_calibration"]
@@ -27,23 +28,43 @@ _KINDS = {"true_positive": (1, 1), "false_negative": (1, 0), "false_positive": (
 def calibrate(
     plan: AuditPlan, vocabulary: Vocabulary, judge: Judge, num: int, resolution: int | None, data: str | None = None
 ) -> dict:
-    """Confusion of a judge in every composition, ready for JSON, over labelled pictures of a resolution.
+    """Confusion matrices of a judge by composition, measured on labelled images.
 
-    num pictures at most show the composition, and as many lack one of its attributes each, the near misses. data: a
-    labelled data set (data.dataset.open_dataset), as often as it has them; None: unseen MiniFaces pictures, in equal
-    parts. "attributes": the judge's errors about one attribute where the others of the composition hold: about
-    lipstick among men. ConfigError without data for another vocabulary, of which no pictures can be drawn.
+    Args:
+        plan: Its compositions are measured.
+        vocabulary: That of the plan.
+        judge: As `open_judge` gives it.
+        num: Images at most that show a composition, and as many that lack exactly one of its attributes.
+        resolution: Of the images, px; None: that of the data.
+        data: A labelled data set as `data.dataset.open_dataset` takes it; None: MiniFaces images that no network was
+            trained on, drawn in equal parts.
+
+    Returns:
+        Ready for JSON. "cells": counts by composition; "attributes": the judge's errors about one attribute where the
+        others of the composition hold, such as lipstick among men.
+
+    Raises:
+        ConfigError: No data is given for a vocabulary other than minifaces, or the judge does not know an attribute.
+        DataError: The data has no labels of an attribute, or no image of a composition.
+
+    >>> from styleT2I.attributes.vocabulary import load_vocabulary
+    >>> from styleT2I.fairness.judges.judge import open_judge
+    >>> plan, vocabulary = AuditPlan("hats", compositions=("he+hat",)), load_vocabulary("minifaces")
+    >>> judge = open_judge(plan.judge, vocabulary)
+    >>> counts = calibrate(plan, vocabulary, judge, num=10, resolution=64)["cells"]["he+hat"]
+    >>> counts["true_positive"] + counts["false_negative"]
+    10
     """
     cells = plan.cells(vocabulary)
     judge.check({name for cell in cells.values() for name in cell})
     tallies = {name: Tally(attributes, num) for name, attributes in cells.items()}
     if data is None:
         for tally in tallies.values():
-            _look_at_minifaces(tally, vocabulary, judge, resolution)
+            _count_minifaces(tally, vocabulary, judge, resolution)
     else:
-        _look_at_data(tallies.values(), vocabulary, judge, open_dataset(data, resolution, with_masks=False), data)
+        _count_data(tallies.values(), vocabulary, judge, open_dataset(data, resolution, with_masks=False), data)
     for name, tally in tallies.items():
-        _check_seen(name, tally, data or "minifaces")
+        _check_counted(name, tally, data or "minifaces")
     return {
         "judge": to_dict(plan.judge),
         "judge_sha256": judge.sha256,
@@ -57,16 +78,19 @@ def calibrate(
     }
 
 
+Counts = dict[tuple[bool, bool], int]  # (the image shows it, the judge says so) -> images
+
+
 class Tally:
-    """What a judge said of pictures with one composition, and of those that miss it by one attribute."""
+    """Verdicts of a judge on images with one composition, and on those that miss it by one attribute."""
 
     def __init__(self, attributes: Mapping[str, bool], num: int):
         self.wanted, self.room = dict(attributes), {True: num, False: num}
-        self.cell = {}  # (shows it, is said to) -> count
-        self.attributes = {name: {} for name in attributes}  # the same of each, where the others hold
+        self.cell: Counts = {}
+        self.attributes: dict[str, Counts] = {name: {} for name in attributes}  # of each, where the others hold
 
     def add(self, holds: torch.Tensor, is_seen: torch.Tensor) -> None:
-        """holds, is_seen: bool [N, K], whether each wanted attribute is there, and whether the judge says so."""
+        """Count images. holds, is_seen: bool [N, K], whether each wanted attribute is there, and is judged to be."""
         misses = (~holds).sum(dim=1)
         for row in ((misses == 0) | (misses == 1)).nonzero().flatten().tolist():
             is_shown = bool(misses[row] == 0)
@@ -80,36 +104,44 @@ class Tally:
 
     @property
     def is_full(self) -> bool:
+        """Whether enough images with and without the composition are counted."""
         return not any(self.room.values())
 
 
-def read_calibration(path: str | Path, plan: AuditPlan, vocabulary: Vocabulary) -> dict:
-    """What `calibrate` wrote, with a `Confusion` for every composition of the plan, or DataError in one line."""
+def read_calibration(path: str | Path, plan: AuditPlan, vocabulary: Vocabulary) -> Calibration:
+    """The calibration in a file that `audit calibrate` wrote.
+
+    Raises:
+        DataError: It cannot be read, is of another judge than the plan's, or lacks a composition of the plan; one line.
+    """
     try:
-        found = json.loads(Path(path).read_text(encoding="utf-8"))
-        cells = {name: Confusion(**counts) for name, counts in found["cells"].items()}
-        judge, sha256 = {**to_dict(JudgePlan()), **found["judge"]}, found["judge_sha256"]
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        cells = {name: Confusion(**counts) for name, counts in content["cells"].items()}
+        judge = {**to_dict(JudgePlan()), **content["judge"]}
+        calibration = Calibration(content["judge_sha256"], content.get("num"), content.get("data"), cells)
     except OSError as error:
         raise DataError(f"{path}: cannot read the calibration: {error.strerror or error}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path}: not a calibration that can be used: {error}") from error
+        raise DataError(f"{path}: not a usable calibration: {error}") from error
     if judge != to_dict(plan.judge):
-        raise DataError(f"{path}: was measured with another judge or margin than the plan's; calibrate again")
+        raise DataError(f"{path}: was measured with another judge or margin than the plan's; run audit calibrate again")
     if missing := [name for name in plan.cells(vocabulary) if name not in cells]:
-        raise DataError(f"{path}: has nothing about {missing[0]!r}; calibrate this plan")
-    return {"judge_sha256": sha256, "num": found.get("num"), "data": found.get("data"), "cells": cells}
+        raise DataError(f"{path}: does not cover {missing[0]!r}; run audit calibrate with this plan")
+    return calibration
 
 
-def check_same_judge(calibration: dict, sha256: str | None) -> None:
-    """DataError where what `read_calibration` gave is of another judge than the one with this hash."""
-    if calibration["judge_sha256"] != sha256:
-        raise DataError("the calibration is of another judge than the audit's; calibrate this plan and model")
+def check_same_judge(calibration: Calibration, sha256: str | None) -> None:
+    """DataError where a calibration is of another judge than the one with this hash."""
+    if calibration.judge_sha256 != sha256:
+        raise DataError(
+            "the calibration is of another judge than the audit's; run audit calibrate with this plan and model"
+        )
 
 
-def _look_at_minifaces(tally, vocabulary, judge, resolution):
+def _count_minifaces(tally, vocabulary, judge, resolution):
     if vocabulary.name != "minifaces":
         raise ConfigError(
-            f"labelled pictures can be drawn for minifaces only, not for {vocabulary.name!r}; give some with --data"
+            f"labelled images can be drawn for minifaces only, not for {vocabulary.name!r}; give some with --data"
         )
     misses = [{**tally.wanted, missed: not tally.wanted[missed]} for missed in tally.wanted]
     misses = [miss for miss in misses if not contradiction(miss, vocabulary)]
@@ -117,21 +149,24 @@ def _look_at_minifaces(tally, vocabulary, judge, resolution):
     for shown, count in [(tally.wanted, num), *((miss, -(-num // len(misses))) for miss in misses)]:
         text = composition_name(shown, vocabulary).replace(" ", "_")
         spec = f"minifaces:composition={text}/test:{count}"
-        _look_at_data([tally], vocabulary, judge, open_dataset(spec, resolution, with_masks=False), spec, count)
+        _count_data([tally], vocabulary, judge, open_dataset(spec, resolution, with_masks=False), spec, count)
 
 
-def _look_at_data(tallies, vocabulary, judge, data: Dataset, spec, num=None):
-    """Count every picture of a data set, or the first num, in each of the tallies. DataError without labels."""
+def _count_data(tallies, vocabulary, judge, data: Dataset, spec, num=None):
+    """Count the images of a data set, or the first num, in each of the tallies; DataError without labels."""
     labelled = columns_of(data.attribute_names or (), vocabulary)
     asked = {name for tally in tallies for name in tally.wanted}
     if missing := sorted(asked - labelled.keys()):
-        raise DataError(f"{spec}: has no labels of {', '.join(missing)}; name data that has, in its attributes.csv")
+        raise DataError(
+            f"{spec}: has no labels of {', '.join(missing)}; add them to its attributes.csv, or name other data"
+        )
     num = len(data) if num is None else num
     for start in range(0, num, _BATCH_SIZE):
         batch = data.batch(range(start, min(start + _BATCH_SIZE, num)))
-        verdict = judge.verdicts(batch.images_u8)
+        labels, verdict = batch.attributes, judge.verdicts(batch.images_u8)
+        assert labels is not None  # checked above by name
         for tally in tallies:
-            holds = torch.stack([(batch.attributes[:, labelled[name][0]] == labelled[name][1]) == value
+            holds = torch.stack([(labels[:, labelled[name][0]] == labelled[name][1]) == value
                                  for name, value in tally.wanted.items()], dim=1)  # fmt: skip
             is_seen = torch.stack([verdict[:, judge.attribute_names.index(name)] == int(value)
                                    for name, value in tally.wanted.items()], dim=1)  # fmt: skip
@@ -140,10 +175,10 @@ def _look_at_data(tallies, vocabulary, judge, data: Dataset, spec, num=None):
             break
 
 
-def _check_seen(name, tally, spec):
+def _check_counted(name, tally, spec):
     for is_shown, what in ((True, "shows"), (False, "misses by one attribute")):
         if not any(shown is is_shown for shown, _ in tally.cell):
-            raise DataError(f"{spec}: no picture {what} {name!r}; add some")
+            raise DataError(f"{spec}: no image {what} {name!r}; add some")
 
 
 def _count(counts, *kind):

@@ -1,4 +1,4 @@
-"""A user's own classifier as a judge: an ONNX file, or a Python function."""
+"""Judges of the user: an ONNX file, or a Python function."""
 
 from __future__ import annotations
 
@@ -23,39 +23,46 @@ _NUMPY = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(ui
 
 
 def python_scores(entry: EntryPoint):
-    """Names, scores and hash of a function: uint8 [N, H, W, 3] RGB -> name -> N scores; NaN where it cannot say.
+    """Attribute names, scoring function and hash of a Python function.
 
-    The names are those that it gives for two grey pictures. ConfigError in one line for whatever else it does.
+    Args:
+        entry: A function of uint8 [N, H, W, 3] RGB that returns name -> N scores; NaN means undetermined. Its names are
+            those that it returns for two grey images.
+
+    Raises:
+        ConfigError: The function fails or returns something else; one line.
     """
 
     def called(images_u8):
-        pictures = np.ascontiguousarray(images_u8.cpu().permute(0, 2, 3, 1).numpy())
+        images = np.ascontiguousarray(images_u8.cpu().permute(0, 2, 3, 1).numpy())
         try:
-            found = entry.function(pictures)
+            result = entry.function(images)
         except Exception as error:  # whatever the user's classifier raises
             raise ConfigError(
-                f"judge {entry.name}: failed on uint8 {list(pictures.shape)}: {in_one_line(error)}"
+                f"judge {entry.name}: failed on uint8 {list(images.shape)}: {in_one_line(error)}"
             ) from error
-        if not isinstance(found, Mapping) or not found:
-            raise ConfigError(f"judge {entry.name}: returned {_kind(found)}; return a dict of attribute -> N scores")
-        return {str(name): _column(entry.name, name, values, len(pictures)) for name, values in found.items()}
+        if not isinstance(result, Mapping) or not result:
+            raise ConfigError(f"judge {entry.name}: returned {_kind(result)}; return a dict of attribute -> N scores")
+        return {str(name): _column(entry.name, name, values, len(images)) for name, values in result.items()}
 
     names = tuple(called(torch.full((2, 3, 64, 64), 128, dtype=torch.uint8)))
 
     def scores(images_u8):
-        found = called(images_u8)
-        if missing := [name for name in names if name not in found]:
-            raise ConfigError(f"judge {entry.name}: gave no scores of {missing[0]!r} this time; return NaN if unsure")
-        return torch.stack([found[name] for name in names], dim=1)
+        columns = called(images_u8)
+        if missing := [name for name in names if name not in columns]:
+            raise ConfigError(
+                f"judge {entry.name}: returned no scores of {missing[0]!r} this time; return NaN for undetermined"
+            )
+        return torch.stack([columns[name] for name in names], dim=1)
 
     return names, scores, entry.sha256
 
 
 def onnx_input(plan: JudgePlan) -> OnnxInput:
-    """What the plan, else the file beside the ONNX file, says of its input and output; ConfigError where none does."""
+    """Input and output of an ONNX judge, from the plan or else from the file beside it; ConfigError without either."""
     if plan.onnx is not None:
         return plan.onnx
-    path = Path(plan.source).expanduser()
+    path = Path(plan.source or "").expanduser()
     for suffix in (".json", ".yaml", ".yml"):
         beside = path.with_suffix(suffix)
         if beside.is_file():
@@ -63,35 +70,41 @@ def onnx_input(plan: JudgePlan) -> OnnxInput:
             check_onnx_input(spec, str(beside))
             return spec
     raise ConfigError(
-        f"{path}: nothing says what its numbers are about; give judge.onnx in the plan, or "
+        f"{path}: the attributes of its output are not given; write judge.onnx in the plan, or "
         f"{path.with_suffix('.yaml').name} beside it, with its attributes"
     )
 
 
 def onnx_scores(source: str, spec: OnnxInput):
-    """Names, scores and hash of an ONNX classifier, run on the CPU. CheckpointError, ConfigError, DependencyError."""
+    """Attribute names, scoring function and hash of an ONNX classifier, run on the CPU.
+
+    Raises:
+        CheckpointError, ConfigError, DependencyError: The file cannot be run as specified.
+    """
     path = Path(source).expanduser()
     session = open_onnx(path, "a judge of kind onnx")
     entrance = session.get_inputs()[0]
     outputs = [output.name for output in session.get_outputs()]
     if len(session.get_inputs()) != 1 or entrance.type not in _NUMPY or len(entrance.shape) != 4:
-        raise CheckpointError(f"{path}: takes no one batch of pictures, which a judge does")
+        raise CheckpointError(f"{path}: its input is not one batch of images [N, 3, H, W]; export it with one")
     if spec.output is not None and spec.output not in outputs:
         raise ConfigError(f"{path}: has no output {spec.output!r}; it has {', '.join(outputs)}")
 
     def run(pixels):
         pixels = (pixels.permute(0, 2, 3, 1) if spec.layout == "NHWC" else pixels).contiguous()
         try:
-            (found,) = session.run([spec.output or outputs[0]], {entrance.name: _as_input(pixels, entrance.type)})
+            (output,) = session.run([spec.output or outputs[0]], {entrance.name: _as_input(pixels, entrance.type)})
         except Exception as error:  # onnxruntime raises kinds of its own
             raise CheckpointError(
                 f"{path}: does not take {list(pixels.shape)}, as its size and layout are given: {in_one_line(error)}"
             ) from error
-        found = torch.from_numpy(np.asarray(found, dtype=np.float32))
-        if found.ndim < 2 or found.flatten(1).shape != (len(pixels), len(spec.attributes)):
+        result = torch.from_numpy(np.asarray(output, dtype=np.float32))
+        if result.ndim < 2 or result.flatten(1).shape != (len(pixels), len(spec.attributes)):
             wanted = [len(pixels), len(spec.attributes)]
-            raise CheckpointError(f"{path}: gave {list(found.shape)} numbers in place of {wanted}, one an attribute")
-        return found.flatten(1)
+            raise CheckpointError(
+                f"{path}: returned {list(result.shape)} numbers instead of {wanted}, one per attribute"
+            )
+        return result.flatten(1)
 
     def scores(images_u8):
         pixels = _pixels(images_u8, spec)
@@ -102,7 +115,7 @@ def onnx_scores(source: str, spec: OnnxInput):
 
 
 def _pixels(images_u8, spec):
-    """Pictures as the classifier wants them, float32 [N, 3, size, size]."""
+    """Images in the input format of the classifier, float32 [N, 3, size, size]."""
     pixels = images_u8.cpu().float()
     if pixels.shape[-2:] != (spec.size, spec.size):
         size = (spec.size, spec.size)
@@ -123,7 +136,7 @@ def _column(judge, name, values, num):
     except (TypeError, ValueError, RuntimeError) as error:
         raise ConfigError(f"judge {judge}: the scores of {name!r} are {_kind(values)}, not numbers") from error
     if len(values) != num:
-        raise ConfigError(f"judge {judge}: gave {len(values)} scores of {name!r} for {num} pictures")
+        raise ConfigError(f"judge {judge}: returned {len(values)} scores of {name!r} for {num} images")
     return values
 
 

@@ -1,4 +1,4 @@
-"""Who looks at an audit's pictures: networks, CLIP and a user's own classifier, all with three outcomes."""
+"""Judges of an audit's images: networks, CLIP and a user's own classifier, all with verdicts yes, no, undetermined."""
 
 from __future__ import annotations
 
@@ -22,70 +22,86 @@ from styleT2I.torch_utils.images import from_uint8
 
 __all__ = ["Judge", "columns_of", "open_judge"]
 
-STEERING = ("judges.guide", "clip")  # roles of networks that decide during generation, or trained what draws
+STEERING = ("judges.guide", "clip")  # roles of networks that steer generation, or trained the generator
 
 
 class Scores(NamedTuple):
-    """What a judge is made of."""
+    """The scoring function of a judge."""
 
-    names: tuple[str, ...]  # of the columns, any terms
-    of: Callable[[torch.Tensor], torch.Tensor]  # pictures uint8 [N, 3, H, W] -> scores [N, A]; NaN where it cannot say
+    names: tuple[str, ...]  # of the columns, as terms of the vocabulary
+    score: Callable[[torch.Tensor], torch.Tensor]  # images uint8 [N, 3, H, W] -> scores [N, A]; NaN: undetermined
     sha256: str | None  # None: built in memory
     features: Callable[[torch.Tensor], torch.Tensor] | None = None  # uint8 [N, 3, H, W] -> [N, F]
 
 
 class Judge:
-    """Three-way verdicts on pictures, about attributes by the vocabulary's own names."""
+    """A judge: verdicts yes, no or undetermined on images, by the attribute names of a vocabulary."""
 
     def __init__(self, plan: JudgePlan, scores: Scores, vocabulary: Vocabulary, is_independent: bool = True):
-        """is_independent: whether it neither trained nor steered what it judges."""
+        """is_independent: it neither trained nor steered the system that it judges."""
         self.plan, self.sha256, self.is_independent = plan, scores.sha256, is_independent
         self.features = scores.features
-        self._scores = scores.of
-        found = columns_of(scores.names, vocabulary)
-        self.attribute_names = tuple(name for name in vocabulary.names if name in found)
-        self._columns = [found[name][0] for name in self.attribute_names]
-        self._signs = torch.tensor([1.0 if found[name][1] else -1.0 for name in self.attribute_names])
+        self._scores = scores.score
+        columns = columns_of(scores.names, vocabulary)
+        self.attribute_names = tuple(name for name in vocabulary.names if name in columns)
+        self._columns = [columns[name][0] for name in self.attribute_names]
+        self._signs = torch.tensor([1.0 if columns[name][1] else -1.0 for name in self.attribute_names])
 
     @torch.no_grad()
     def verdicts(self, images_u8: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Verdicts int8 [N, A] on the CPU on pictures uint8 [3, H, W], of one size or of many."""
+        """Verdicts on images.
+
+        Args:
+            images_u8: uint8 [3, H, W] each, of any sizes.
+
+        Returns:
+            int8 [N, A] on the CPU, a column per name in `attribute_names`: 1 yes, 0 no, -1 undetermined.
+        """
         is_one_size = len({image.shape for image in images_u8}) == 1
         batches = [torch.stack(list(images_u8))] if is_one_size else [image[None] for image in images_u8]
         scores = torch.cat([self._scores(batch).float().cpu() for batch in batches])[:, self._columns]
         return verdicts((scores - self.plan.threshold) * self._signs, self.plan.margin)
 
     def check(self, asked: Collection[str]) -> None:
-        """ConfigError where it has nothing to say of an attribute."""
+        """ConfigError where the judge does not know an attribute."""
         if missing := sorted(set(asked) - set(self.attribute_names)):
             who = self.plan.source or self.plan.role
-            raise ConfigError(f"the judge {who} does not know {', '.join(missing)}; leave them out, or name another")
+            raise ConfigError(
+                f"the judge {who} does not know {', '.join(missing)}; leave them out, or name another judge"
+            )
 
     def describe(self) -> dict:
-        """What the plan says of it, its hash, and whether it is independent of what it judges."""
+        """Its specification and hash, and whether it is independent of the system that it judges."""
         return {**described(self.plan), "sha256": self.sha256, "is_independent": self.is_independent}
 
 
 def columns_of(terms: Sequence[str], vocabulary: Vocabulary) -> dict[str, tuple[int, bool]]:
-    """Column and the value it speaks of, by the vocabulary's name, of columns called by any terms of it.
+    """Column and meaning by attribute name: ("woman",) -> {"he": (0, False)}.
 
-    The first of several terms for one attribute counts; those that the vocabulary does not know are left out.
+    The first of several terms for one attribute counts; terms that the vocabulary does not know are left out.
     """
-    found = {}
+    columns: dict[str, tuple[int, bool]] = {}
     for column, term in enumerate(terms):
         try:
             name, value = vocabulary.resolve(term)
         except ConfigError:
             continue
-        found.setdefault(name, (column, value))
-    return found
+        columns.setdefault(name, (column, value))
+    return columns
 
 
 def open_judge(plan: JudgePlan, vocabulary: Vocabulary, model: Model | None = None, device="cpu") -> Judge:
-    """The judge of a plan. model: the audited one, whose judges serve where the plan names no source of its own.
+    """Open the judge that a plan specifies. Warns of one that trained or steers the system that it judges.
 
-    What draws by other means has none: then it is the embedded model's. Warns of one that trained or steers what it
-    judges. ConfigError, CheckpointError, DependencyError.
+    Args:
+        plan: Its specification.
+        vocabulary: That of the audit.
+        model: The audited model, whose judge serves where the plan names no source. Without one, or where it has no
+            judge, that of the embedded model does.
+        device: Where networks run.
+
+    Raises:
+        ConfigError, CheckpointError, DependencyError: The judge cannot be opened, or does not fit the vocabulary.
     """
     steering = set()
     if model is not None and plan.source is not None:
@@ -98,15 +114,16 @@ def open_judge(plan: JudgePlan, vocabulary: Vocabulary, model: Model | None = No
     elif plan.kind == "clip":
         scores = _clip(plan, vocabulary, model, device)
     elif plan.kind == "onnx":
-        plan = replace(plan, onnx=onnx_input(plan))
-        scores = Scores(*onnx_scores(plan.source, plan.onnx))
+        spec = onnx_input(plan)
+        plan = replace(plan, onnx=spec)
+        scores = Scores(*onnx_scores(plan.source or "", spec))
     else:
-        scores = Scores(*python_scores(load_entry_point(plan.source)))
+        scores = Scores(*python_scores(load_entry_point(plan.source or "")))
     is_guide = plan.kind == "network" and plan.role in STEERING and plan.source is None and _draws(model)
     is_independent = not (is_guide or scores.sha256 in steering)
     if not is_independent:
         who = "this CLIP trained or steers" if plan.kind == "clip" else "the guide judge steers"
-        warnings.warn(f"{who} the pictures it judges here, which flatters them", stacklevel=2)
+        warnings.warn(f"{who} the images it judges here, which flatters them", stacklevel=2)
     return Judge(plan, scores, vocabulary, is_independent)
 
 
@@ -136,7 +153,7 @@ def _clip(plan, vocabulary, model, device):
 
 
 def _home(role, source, vocabulary, model, device):
-    """The model that has the network of a role: the source's, the audited one, or the embedded one."""
+    """The model with the network of a role: that of the source, the audited one, or the embedded one."""
     if source is not None:
         return Model({role: source}, device=device)
     if model is not None and (model.has(role) or _draws(model)):
@@ -150,5 +167,5 @@ def _home(role, source, vocabulary, model, device):
 
 
 def _draws(model):
-    """Whether a model is one of the toolkit's own, which should have judges of its own."""
+    """Whether a model has a StyleT2I generator, and so should have its own judges."""
     return model is not None and model.has("generator")

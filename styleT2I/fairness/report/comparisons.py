@@ -1,41 +1,43 @@
-"""What an audit's report says of comparisons: the verdict on the declared ones, and those that were only explored."""
+"""Comparisons in an audit's report: the verdict on the declared ones, and the exploratory ones."""
 
 from __future__ import annotations
 
 from styleT2I.fairness.report.figures import ForestRow, forest_plot
-from styleT2I.fairness.report.markup import details, section, table, tag
+from styleT2I.fairness.report.markup import Markup, Section, details, section, table, tag
 from styleT2I.fairness.report.wording import (
     explanation_of_verdict,
     interval,
-    is_paired,
     p_value,
     percent,
     points,
     reading,
     verdict_sentence,
 )
+from styleT2I.fairness.results import AuditResult, CellPlace, ComparisonResult, CorrectedGap, ThresholdResult
 from styleT2I.torch_utils.words import counted
 
-__all__ = ["exploratory", "primary", "share_cell", "verdict"]
+__all__ = ["exploratory", "primary", "rate_cell", "verdict"]
 
 _STATUS = {"passed": ("✓ Passed", "passed"), "failed": ("✗ Failed", "failed")}
 
 
-def verdict(result):
-    status, kind = _STATUS.get(result["verdict"], ("No verdict", "open"))
+def verdict(result: AuditResult) -> Section:
+    """The verdict in one sentence, what it does not say, and the declared thresholds."""
+    status, kind = _STATUS.get(result.verdict, ("No verdict", "open"))
     notes = [tag("li", text) for text in explanation_of_verdict(result)]
-    if result["num_overridden"]:
-        drawn = f"{counted(result['num'], 'picture')} a composition {'was' if result['num'] == 1 else 'were'} drawn"
-        notes.insert(0, tag("li", tag("strong", f"{drawn}, not the {result['plan']['num']} that the plan declares.")))
+    if result.num_overridden:
+        num = result.provenance.num
+        drawn = f"{counted(num, 'image')} per composition {'was' if num == 1 else 'were'} drawn"
+        notes.insert(0, tag("li", tag("strong", f"{drawn}, not the {result.plan.num} that the plan declares.")))
     rows = [
         (
-            one["comparison"],
-            f"±{100 * one['max_gap']:g}",
-            points(one["gap"]),
-            interval(one["gap_interval"], points),
-            _outcome(one),
+            threshold.comparison,
+            f"±{100 * threshold.max_gap:g}",
+            points(threshold.gap),
+            interval(threshold.gap_interval, points),
+            _outcome(threshold),
         )
-        for one in result["thresholds"]
+        for threshold in result.thresholds
     ]
     columns = ("Comparison", "Limit (points)", "Gap (points)", "95 % interval", "Outcome")
     return section(
@@ -48,104 +50,112 @@ def verdict(result):
     )  # fmt: skip
 
 
-def _outcome(threshold):
-    if threshold["passes"]:
-        return "✓ within" if threshold["is_certain"] else "✓ within; interval reaches beyond"
-    return "✗ exceeded" if threshold["is_certain"] else "✗ exceeded; interval reaches inside"
+def _outcome(threshold: ThresholdResult) -> str:
+    if threshold.passes:
+        return "✓ within" if threshold.is_certain else "✓ within; interval reaches beyond"
+    return "✗ exceeded" if threshold.is_certain else "✗ exceeded; interval reaches inside"
 
 
-def primary(result):
+def primary(result: AuditResult) -> Section:
     """The declared comparisons: figure and table."""
-    compared = result["comparisons"]
+    compared = result.comparisons
     if not compared:
-        return section("primary", "Primary comparisons", tag("p", "The plan declares none."))
-    limits = {one["comparison"]: one for one in result["thresholds"]}
-    is_corrected = any("corrected" in one for one in compared)
-    plot = forest_plot([_forest_row(one, limits.get(one["name"], {})) for one in compared], "Gaps and their intervals")
+        return section("primary", "Primary comparisons", tag("p", "The plan declares no primary comparison."))
+    limits = {threshold.comparison: threshold for threshold in result.thresholds}
+    is_corrected = any(each.corrected for each in compared)
+    plot = forest_plot(
+        [_forest_row(each, limits.get(each.name or "")) for each in compared], "Gaps and their intervals"
+    )
     legend = (
-        "Line: 95 % interval of the gap. Grey band: declared limit. Dot: gap; a square where the limit is exceeded."
-        + " Thin line below, hollow dot: corrected for the judge's errors; limits hold for this one." * is_corrected
+        "Line: 95 % interval of the gap. Grey band: declared limit. Dot: the gap; a square where it exceeds the limit."
+        + " Thin line with hollow dot: the gap corrected for the judge's errors; the limit applies to it."
+        * is_corrected
     )
     columns = ["Comparison", "First", "Second", "Gap (95 % interval)", *["Corrected gap"] * is_corrected]
-    has_bounds = any(low != high for low, high in (one["gap_bounds"] for one in compared))
+    has_bounds = any(low != high for low, high in (each.gap_bounds for each in compared))
     columns += ["p (Holm)", "More often", "Ratio", *["Bounds"] * has_bounds]
-    rows = [_comparison_row(one, is_corrected, has_bounds) for one in compared]
-    said = (
-        f"Declared before anything was drawn, {_sample(result)}, "
-        f"in the setting "
-        f"“{compared[0]['first']['setting']}”. The gap is the first share of perceived success less the second."
+    rows = [_comparison_row(each, has_bounds) for each in compared]
+    lead = (
+        f"Declared before any image was drawn. {_sample(result)}, in the setting “{compared[0].first.setting}”. "
+        "The gap is the first rate of perceived success minus the second."
     )
     return section(
         "primary",
         "Primary comparisons",
-        tag("p", said),
+        tag("p", lead),
         tag("figure", plot, tag("figcaption", legend)),
         table("Every declared comparison and its test; gaps in percentage points", columns, rows),
     )
 
 
-def _sample(result):
-    return counted(result["num"], "pair") if is_paired(result) else f"{counted(result['num'], 'picture')} a side"
+def _sample(result: AuditResult) -> str:
+    num = result.provenance.num
+    return f"{counted(num, 'pair')} per comparison" if result.is_paired else f"{counted(num, 'image')} per side"
 
 
-def _forest_row(one, limit):
-    corrected = one.get("corrected")
-    ends = corrected and (corrected["gap"], *corrected["gap_interval"])
-    label = f"{one['first']['cell']} / {one['second']['cell']}"
-    return ForestRow(label, one["gap"], one["gap_interval"], ends, limit.get("max_gap"), not limit.get("passes", True))
+def _forest_row(compared: ComparisonResult, threshold: ThresholdResult | None) -> ForestRow:
+    corrected = compared.corrected
+    return ForestRow(
+        label=f"{compared.first.cell} / {compared.second.cell}",
+        gap=compared.gap,
+        interval=compared.gap_interval,
+        corrected=(corrected.gap, *corrected.gap_interval) if corrected else None,
+        limit=threshold.max_gap if threshold else None,
+        is_exceeded=threshold is not None and not threshold.passes,
+    )
 
 
-def _comparison_row(one, is_corrected, has_bounds):
-    sides = zip((one["first"]["cell"], one["second"]["cell"]), one["success"], strict=True)
+def _comparison_row(compared: ComparisonResult, has_bounds: bool) -> list:
     return [
-        one["name"],
-        *(share_cell(share, cell) for cell, share in sides),
-        _gap_cell(one),
-        *([_gap_cell(one["corrected"])] if is_corrected else []),
-        tag("td", p_value(one["p_holm"]), tag("small", f"alone {p_value(one['p'])}"), class_="num"),
-        reading(one),
-        "-" if one["ratio"] is None else f"{one['ratio']:.2f}",
-        *([interval(one["gap_bounds"], points)] if has_bounds else []),
+        compared.name,
+        rate_cell(compared.success[0], compared.first.cell),
+        rate_cell(compared.success[1], compared.second.cell),
+        _gap_cell(compared),
+        *([_gap_cell(compared.corrected)] if compared.corrected else []),
+        tag("td", p_value(compared.p_adjusted), tag("small", f"alone {p_value(compared.p)}"), class_="num"),
+        reading(compared),
+        "-" if compared.ratio is None else f"{compared.ratio:.2f}",
+        *([interval(compared.gap_bounds, points)] if has_bounds else []),
     ]
 
 
-def share_cell(share, below):
-    """A share, and below it whose it is or its interval."""
-    return tag("td", percent(share), tag("small", below), class_="num")
+def rate_cell(rate: float, below: str) -> Markup:
+    """A table's cell with a rate, and below it whose it is, or its interval."""
+    return tag("td", percent(rate), tag("small", below), class_="num")
 
 
-def _gap_cell(found):
-    return tag("td", points(found["gap"]), tag("small", interval(found["gap_interval"], points)), class_="num")
+def _gap_cell(measured: ComparisonResult | CorrectedGap) -> Markup:
+    return tag("td", points(measured.gap), tag("small", interval(measured.gap_interval, points)), class_="num")
 
 
-def exploratory(result):
+def exploratory(result: AuditResult) -> Section:
     """Everything else that was compared, smallest p first."""
-    found = sorted(result["exploratory"], key=lambda one: one["p_benjamini_hochberg"])
-    if not found:
-        return section("exploratory", "Exploratory comparisons", tag("p", "There are none beside the declared ones."))
-    base = next(iter(result["summary"]))
+    compared = sorted(result.exploratory, key=lambda each: each.p_adjusted)
+    if not compared:
+        return section("exploratory", "Exploratory comparisons", tag("p", "There are none besides the declared ones."))
+    base = next(iter(result.summary))
 
-    def side(one, which):
-        setting, cell = one[which]["setting"], one[which]["cell"]
-        return cell if setting == base else f"{cell} [{setting}]"
+    def side(place: CellPlace) -> str:
+        return place.cell if place.setting == base else f"{place.cell} [{place.setting}]"
 
     rows = [
         [
-            f"{side(one, 'first')} / {side(one, 'second')}",
-            *map(percent, one["success"]),
-            _gap_cell(one),
-            p_value(one["p"]),
-            p_value(one["p_benjamini_hochberg"]),
-            "lead" if one["is_significant"] else "none shown",
+            f"{side(each.first)} / {side(each.second)}",
+            *map(percent, each.success),
+            _gap_cell(each),
+            p_value(each.p),
+            p_value(each.p_adjusted),
+            "lead" if each.is_significant else "none shown",
         ]
-        for one in found
+        for each in compared
     ]
     columns = ("First / second", "First", "Second", "Gap (95 % interval)", "p", "p (B.-H.)", "Difference")
-    num = sum(one["is_significant"] for one in found)
-    are = "is a lead" if num == 1 else "are leads"
-    said = f"Not declared beforehand: {num} of {len(found)} {are} to test again with new seeds, no finding yet."
+    num = sum(each.is_significant for each in compared)
+    leads = "is a lead to test again with new seeds, not a finding"
+    leads = leads if num == 1 else "are leads to test again with new seeds, not findings"
+    lead = f"These comparisons were not declared beforehand. {num} of {len(compared)} {leads}."
     listed = details(
-        f"All {counted(len(found), 'exploratory comparison')}",
+        f"All {counted(len(compared), 'exploratory comparison')}",
         table("Exploratory comparisons, smallest p first; gaps in percentage points", columns, rows),
     )
-    return section("exploratory", "Exploratory comparisons", tag("p", said), listed)
+    return section("exploratory", "Exploratory comparisons", tag("p", lead), listed)

@@ -1,41 +1,41 @@
-"""What an audit's report says of compositions: success as a heat map, what settings change, drift."""
+"""Compositions in an audit's report: success as a heat map, the effect of settings, drift."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
-from styleT2I.config import from_dict
-from styleT2I.fairness.plan import AuditPlan
-from styleT2I.fairness.report.comparisons import share_cell
+from styleT2I.fairness.plan import Setting
+from styleT2I.fairness.report.comparisons import rate_cell
 from styleT2I.fairness.report.figures import Curve, effect_plot, parity_plot
-from styleT2I.fairness.report.markup import details, section, table, tag
+from styleT2I.fairness.report.markup import Markup, Section, details, section, table, tag
 from styleT2I.fairness.report.wording import interval, p_value, percent, points
+from styleT2I.fairness.results import AuditResult, CellResult, ComparisonResult
 
 __all__ = ["compositions", "drift", "settings"]
 
 _HEAT_STEPS = 10
 _MOST_DRIFT = 0.3  # the darkest
 
+Anchors = Mapping[tuple[str, str], str]  # (setting, composition) -> where on the page its images are
 
-def compositions(result, anchors, sentences):
-    """Heat map of success and the figures of every cell.
 
-    anchors: (setting, composition) -> where its pictures are; sentences: what was said, by composition.
-    """
-    names = list(result["summary"])
-    worst = result["summary"][names[0]]
+def compositions(result: AuditResult, anchors: Anchors, sentences: Mapping[str, str]) -> Section:
+    """Heat map of success and the numbers of every cell. sentences: what was asked for, by composition."""
+    names = list(result.summary)
+    primary = result.summary[names[0]]
     lead = (
-        f"With setting “{names[0]}”, {worst['worst_cell']} succeeds least ({percent(worst['worst'])}; 95 % interval, "
-        f"widened because it was picked as the least, {interval(worst['worst_interval'])}) and "
-        f"{worst['best_cell']} most ({percent(worst['best'])})."
+        f"In setting “{names[0]}”, {primary.worst_cell} succeeds least often: {percent(primary.worst)} (95 % interval "
+        f"{interval(primary.worst_interval)}, widened because this composition was selected as the lowest). "
+        f"{primary.best_cell} succeeds most often: {percent(primary.best)}."
     )
-    if worst["worst"] == worst["best"]:
-        lead = f"With setting “{names[0]}”, all compositions succeed equally often ({percent(worst['best'])})."
-    of = {name: [one for one in result["cells"] if one["setting"] == name] for name in names}
+    if primary.worst == primary.best:
+        lead = f"In setting “{names[0]}”, all compositions succeed equally often: {percent(primary.best)}."
     tables = [
         details(
-            f"Figures of every composition: {name}",
-            table(f"Compositions, {name}", *_cell_table(of[name], sentences)),
+            f"Numbers of every composition: {name}",
+            table(f"Compositions, {name}", *_cell_table(_cells_of(result, name), sentences)),
             is_open=name == names[0],
         )
         for name in names
@@ -43,197 +43,207 @@ def compositions(result, anchors, sentences):
     return section("compositions", "Compositions", tag("p", lead), _heat_maps(result, names, anchors), tables)
 
 
-def _heat_maps(result, names, anchors):
-    """A table for every two terms that are contrasted, these side by side in each setting, and one of what is left."""
-    figures = {(one["setting"], one["cell"]): one for one in result["cells"]}
-    left, tables = list(dict.fromkeys(one["cell"] for one in result["cells"])), []
-    for sides in (*_contrasts(result["comparisons"]), ()):
-        rows = {}
-        for cell in left:
-            terms = cell.split("+")
-            side = next((one for one in sides if one in terms), None)
+def _cells_of(result: AuditResult, setting: str) -> list[CellResult]:
+    return [cell for cell in result.cells if cell.setting == setting]
+
+
+def _heat_maps(result: AuditResult, names: Sequence[str], anchors: Anchors) -> list[Markup]:
+    """A table for every two terms that are contrasted, side by side in each setting, and one of all other cells."""
+    by_place = {cell.place: cell for cell in result.cells}
+    left, tables = list(dict.fromkeys(cell.cell for cell in result.cells)), []
+    contrasts: list[tuple[str, ...]] = [*_contrasts(result.comparisons), ()]
+    for sides in contrasts:
+        rows: dict[str, dict[str | None, str]] = {}
+        for name in left:
+            terms = name.split("+")
+            side = next((term for term in sides if term in terms), None)
             if side or not sides:
                 rest = "+".join(term for term in terms if term != side)
-                rows.setdefault(rest or "nothing else", {})[side] = cell
-        left = [cell for cell in left if not any(cell in row.values() for row in rows.values())]
+                rows.setdefault(rest or "nothing else", {})[side] = name
+        left = [name for name in left if not any(name in row.values() for row in rows.values())]
         if rows:
-            tables.append(_heat_map(sides, rows, names, figures, anchors))
+            tables.append(_heat_map(sides, rows, names, by_place, anchors))
     return tables
 
 
-def _heat_map(sides, rows, names, figures, anchors):
+def _heat_map(sides, rows, names, by_place, anchors) -> Markup:
     """rows: what a composition names beside the contrasted term -> {that term: composition}."""
     columns = sides or (None,)
     groups = [tag("th", name, scope="colgroup", colspan=len(columns)) for name in names]
     head = [tag("tr", tag("th", "Composition", scope="col", rowspan=2), groups)]
     head.append(tag("tr", [tag("th", side or "success", scope="col") for _ in names for side in columns]))
     body = [
-        [rest, *(_heat(figures.get((name, row.get(side))), anchors) for name in names for side in columns)]
+        [rest, *(_heat(by_place.get((name, row.get(side))), anchors) for name in names for side in columns)]
         for rest, row in rows.items()
     ]
     what = f", {sides[0]} and {sides[1]}" if sides else ""
-    return table(f"Share of pictures that the judge calls a success{what}", head, body, "heat")
+    return table(f"Rate of images that the judge calls a success{what}", head, body, "heat")
 
 
-def _contrasts(comparisons):
+def _contrasts(compared: Iterable[ComparisonResult]) -> list[tuple[str, str]]:
     """Pairs of terms that comparisons contrast, such as she and he, the most frequent first."""
-    found = Counter()
-    for one in comparisons:
-        first, second = (one[side]["cell"].split("+") for side in ("first", "second"))
-        only_first, only_second = [t for t in first if t not in second], [t for t in second if t not in first]
+    counts: Counter[tuple[str, str]] = Counter()
+    for each in compared:
+        first, second = each.first.cell.split("+"), each.second.cell.split("+")
+        only_first = [term for term in first if term not in second]
+        only_second = [term for term in second if term not in first]
         if len(only_first) == len(only_second) == 1:
-            pair = only_first[0], only_second[0]
-            found[pair if pair[::-1] not in found else pair[::-1]] += 1
-    return [pair for pair, _ in found.most_common()]
+            pair, reverse = (only_first[0], only_second[0]), (only_second[0], only_first[0])
+            counts[pair if reverse not in counts else reverse] += 1
+    return [pair for pair, _ in counts.most_common()]
 
 
-def _heat(figure, anchors):
-    if figure is None:
+def _heat(cell: CellResult | None, anchors: Anchors) -> Markup:
+    if cell is None:
         return tag("td", "", class_="none")
-    text = f"{100 * figure['success']:.0f} %"
-    anchor = anchors.get((figure["setting"], figure["cell"]))
-    unsure = tag("small", f"{figure['undetermined']} unsure") if figure["undetermined"] else None
+    text, anchor = f"{100 * cell.success:.0f} %", anchors.get(cell.place)
+    unsure = tag("small", f"{cell.undetermined} unsure") if cell.undetermined else None
     shown = tag("a", text, href=f"#{anchor}") if anchor else text
-    return tag("td", shown, unsure, class_=f"heat{round(figure['success'] * _HEAT_STEPS)}")
+    return tag("td", shown, unsure, class_=f"heat{round(cell.success * _HEAT_STEPS)}")
 
 
-def _cell_table(cells, sentences):
-    is_corrected = any("corrected" in one for one in cells)
-    is_unsure = any(one["undetermined"] for one in cells)
-    columns = ["Composition", "Pictures", "Successes", "Success (95 % interval)"]
+def _cell_table(cells: Sequence[CellResult], sentences: Mapping[str, str]) -> tuple[list[str], list[list]]:
+    """Columns and rows."""
+    is_corrected = any(cell.corrected for cell in cells)
+    is_unsure = any(cell.undetermined for cell in cells)
+    columns = ["Composition", "Images", "Successes", "Success (95 % interval)"]
     columns += ["Undetermined", "Bounds"] * is_unsure
     columns += [*["Corrected (95 % interval)"] * is_corrected, "Each attribute asked for"]
     rows = []
-    for one in cells:
-        row = [[one["cell"], tag("small", sentences[one["cell"]])], one["num"], one["successes"]]
-        row.append(share_cell(one["success"], interval(one["success_interval"])))
-        row += [one["undetermined"], interval(one["success_bounds"])] if is_unsure else []
-        if is_corrected:
-            row.append(share_cell(one["corrected"]["success"], interval(one["corrected"]["success_interval"])))
-        each = (f"{part['asked']} {percent(part['right'])}" for part in one["attributes"].values())
-        rows.append([*row, ", ".join(each)])
+    for cell in cells:
+        row = [[cell.cell, tag("small", sentences[cell.cell])], cell.num, cell.successes]
+        row.append(rate_cell(cell.success, interval(cell.success_interval)))
+        row += [cell.undetermined, interval(cell.success_bounds)] if is_unsure else []
+        if cell.corrected:
+            row.append(rate_cell(cell.corrected.success, interval(cell.corrected.success_interval)))
+        attributes = (f"{each.asked} {percent(each.right)}" for each in cell.attributes.values())
+        rows.append([*row, ", ".join(attributes)])
     return columns, rows
 
 
-def settings(result):
-    """What the way of drawing changes: adjustment on and off, truncation, strength."""
-    names = list(result["summary"])
+def settings(result: AuditResult) -> Section:
+    """The effect of the settings: adjustment on and off, truncation, strength."""
+    names = list(result.summary)
     rows = [
-        [name, share_cell(one["worst"], one["worst_cell"]), share_cell(one["best"], one["best_cell"]),
-         points(one["gap"]).lstrip("+"), one["undetermined"]]
-        for name, one in result["summary"].items()
+        [name, rate_cell(each.worst, each.worst_cell), rate_cell(each.best, each.best_cell),
+         points(each.gap).lstrip("+"), each.undetermined]
+        for name, each in result.summary.items()
     ]  # fmt: skip
-    columns = ("Setting", "Worst composition", "Best composition", "Spread (points)", "Undetermined pictures")
-    plan = from_dict(AuditPlan, result["plan"])
-    declared = {one.name: one for one in plan.settings if one.name in names}
+    columns = ("Setting", "Worst composition", "Best composition", "Spread (points)", "Undetermined images")
+    declared = [setting for setting in result.plan.settings if setting.name in names]
     body = [table("The least and the most successful composition of each setting", columns, rows)]
     if len(declared) > 1:
-        base = declared[names[0]]
-        body += [_effect(result, names[0], one) for one in declared.values() if one.method != base.method]
-        for field, title in (("truncation_psi", "Truncation psi"), ("strength", "Strength of the adjustment")):
-            swept = [one for one in declared.values() if one in (base, _with(base, field, one))]
-            body.append(_parity(result, field, title, swept) if len(swept) > 1 else None)
+        body += _sweeps(result, declared)
     else:
-        left_out = result.get("settings_left_out")
-        said = (
-            f"Drawn in one way only; left out: {'; '.join(left_out)}."
-            if left_out
-            else "There is one; nothing is swept."
-        )
-        body.append(tag("p", said))
+        left_out = "; ".join(result.settings_left_out)
+        note = "There is one setting."
+        if left_out:
+            note = f"The images can be drawn in one way only. Settings of the plan that were left out: {left_out}."
+        body.append(tag("p", note))
     return section("settings", "Settings", body)
 
 
-def _with(base, field, other):
-    """base with one field of the other: what a sweep of that field looks like."""
-    return type(base)(**{**vars(base), field: getattr(other, field)})
+def _sweeps(result: AuditResult, declared: Sequence[Setting]) -> list[Markup]:
+    """Every other method of adjustment against the primary one, and curves over truncation and strength."""
+    base, *others = declared
+    body = [part for setting in others if setting.method != base.method for part in _effect(result, base, setting)]
+    by_psi = [base, *(each for each in others if each == replace(base, truncation_psi=each.truncation_psi))]
+    by_strength = [base, *(each for each in others if each == replace(base, strength=each.strength))]
+    if len(by_psi) > 1:
+        body += _parity(result, "Truncation psi", {each.name: each.truncation_psi or 0.0 for each in by_psi})
+    if len(by_strength) > 1:
+        body += _parity(result, "Strength of the adjustment", {each.name: each.strength or 0.0 for each in by_strength})
+    return body
 
 
-def _effect(result, base, setting):
-    """Every composition with the primary way of adjustment and with another, from the same latents."""
-    pairs = [
-        one for one in result["exploratory"]
-        if one["first"]["cell"] == one["second"]["cell"] and one["second"]["setting"] == setting.name
+def _effect(result: AuditResult, base: Setting, setting: Setting) -> list[Markup]:
+    """Every composition with the primary method of adjustment and with another, from the same latents."""
+    compared = [
+        each for each in result.exploratory
+        if each.first.cell == each.second.cell and each.second.setting == setting.name
     ]  # fmt: skip
     what = "without the adjustment" if setting.method == "none" else f"with “{setting.method}”"
     rows = []
-    for one in pairs:
-        after, before = one["success"]
-        title = f"{one['first']['cell']}: {percent(before)} {what}, {percent(after)} in the primary setting"
+    for each in compared:
+        after, before = each.success
+        title = f"{each.first.cell}: {percent(before)} {what}, {percent(after)} in the primary setting"
         plot = tag("td", effect_plot(before, after, title), class_="plot")
-        rows.append([one["first"]["cell"], percent(before), percent(after), points(one["gap"]), plot,
-                     p_value(one["p_benjamini_hochberg"])])  # fmt: skip
+        rows.append([each.first.cell, percent(before), percent(after), points(each.gap), plot,
+                     p_value(each.p_benjamini_hochberg)])  # fmt: skip
     columns = ("Composition", what.capitalize(), "Primary setting", "Effect (points)", "0 to 100 %", "p (B.-H.)")
-    gained = sum(one["is_significant"] and one["gap"] > 0 for one in pairs)
-    lost = sum(one["is_significant"] and one["gap"] < 0 for one in pairs)
-    said = (
-        f"Exploratory, same seeds: of {len(pairs)} compositions {gained} succeed more often in “{base}” than {what}, "
-        f"{lost} less often, and for the rest no difference is shown."
+    gained = sum(each.is_significant and each.gap > 0 for each in compared)
+    lost = sum(each.is_significant and each.gap < 0 for each in compared)
+    lead = (
+        f"Exploratory, from the same seeds. Of {len(compared)} compositions, {gained} succeed more often in "
+        f"“{base.name}” than {what}, and {lost} less often. For the rest, no difference is shown."
     )
     title = "Effect of the adjustment (CAA)" if setting.method == "none" else f"Effect of the adjustment, {what}"
-    return [tag("h3", title), tag("p", said), table(f"{title}: hollow {what}, filled primary", columns, rows)]
+    return [tag("h3", title), tag("p", lead), table(f"{title}: hollow {what}, filled primary", columns, rows)]
 
 
-def _parity(result, field, title, swept):
-    figures = {(one["setting"], one["cell"]): one for one in result["cells"]}
-    values = [getattr(one, field) for one in swept]
+def _parity(result: AuditResult, title: str, values: Mapping[str, float]) -> list[Markup]:
+    """Curves of both sides of every comparison. values: of what is swept, by setting."""
+    by_place = {cell.place: cell for cell in result.cells}
     panels = []
-    for one in result["comparisons"]:
+    for compared in result.comparisons:
         curves = []
-        for side in ("first", "second"):
-            cells = [figures[setting.name, one[side]["cell"]] for setting in swept]
-            shares, ends = [c["success"] for c in cells], [c["success_interval"] for c in cells]
-            curves.append(Curve(one[side]["cell"], shares, ends))
-        caption = tag("figcaption", tag("strong", one["name"]), tag("span", f"● {curves[0].label}", class_="one"),
+        for side in (compared.first, compared.second):
+            cells = [by_place[setting, side.cell] for setting in values]
+            curves.append(Curve(side.cell, [cell.success for cell in cells], [cell.success_interval for cell in cells]))
+        caption = tag("figcaption", tag("strong", compared.name), tag("span", f"● {curves[0].label}", class_="one"),
                       tag("span", f"■ {curves[1].label}", class_="two"))  # fmt: skip
-        panels.append(tag("figure", caption, parity_plot(values, *curves, f"{one['name']}, success by {title}")))
-    said = f"Success (%, 95 % intervals) of both sides of each comparison. Across: {title.lower()}."
-    return [tag("h3", f"{title}: parity curves"), tag("p", said), tag("div", panels, class_="panels")]
+        plot = parity_plot(list(values.values()), curves[0], curves[1], f"{compared.name}, success by {title}")
+        panels.append(tag("figure", caption, plot))
+    lead = f"Success rates of both sides of each comparison in per cent, with 95 % intervals. Across: {title.lower()}."
+    return [tag("h3", f"{title}: parity curves"), tag("p", lead), tag("div", panels, class_="panels")]
 
 
-def drift(result):
+def drift(result: AuditResult) -> Section:
     """How often attributes that nobody asked for changed."""
-    names = list(result["summary"])
-    of = {name: [one for one in result["cells"] if one["setting"] == name] for name in names}
-    attributes = list(dict.fromkeys(key for one in result["cells"] for key in one["drift"]))
+    names = list(result.summary)
+    attributes = list(dict.fromkeys(name for cell in result.cells for name in cell.drift))
     if not attributes:
         return section("drift", "Drift", tag("p", _why_no_drift(result)))
-    each = [
+    tables = [
         details(
             f"Drift in every composition: {name}",
             table(f"Drift, {name}", ["Composition", *map(_spaced, attributes)],
-                  [[one["cell"], *(_shade(one["drift"].get(key)) for key in attributes)] for one in of[name]],
+                  [[cell.cell, *(_shade(cell.drift.get(key)) for key in attributes)]
+                   for cell in _cells_of(result, name)],
                   "heat tight"),
         )
         for name in names
     ]  # fmt: skip
-    said = (
-        "Share of pictures in which an attribute that the sentence leaves open looks different from the same seed "
-        "without the sentence. 0 is best; a dash where it was asked for."
+    lead = (
+        "Rate of images in which an attribute that the sentence leaves open differs from the image of the same seed "
+        "without the sentence. 0 is best. A dash marks attributes that were asked for."
     )
-    means = {key: [_mean(one["drift"].get(key) for one in of[name]) for name in names] for key in attributes}
-    rows = [[_spaced(key), *map(_shade, shares)] for key, shares in means.items()]
-    table_of_means = table("Mean over compositions", ["Attribute left open", *names], rows, "heat")
-    return section("drift", "Drift in what was not asked for", tag("p", said), table_of_means, each)
+    rows = [
+        [_spaced(key), *(_shade(_mean(cell.drift.get(key) for cell in _cells_of(result, name))) for name in names)]
+        for key in attributes
+    ]
+    means = table("Mean over compositions", ["Attribute left open", *names], rows, "heat")
+    return section("drift", "Drift in attributes not asked for", tag("p", lead), means, tables)
 
 
-def _why_no_drift(result):
-    """Drift is what changed beside the same picture without the sentence, which most systems do not draw."""
-    if not result.get("subject", {}).get("has_settings", True):
-        return f"Not measured: {result['model']['name']} draws no picture without the sentence to compare with."
-    return "Nothing was left open, so nothing could drift."
+def _why_no_drift(result: AuditResult) -> str:
+    """Drift is a change from the same image without the sentence, which most systems do not draw."""
+    if not result.provenance.subject.has_settings:
+        model = result.provenance.model["name"]
+        return f"Not measured: {model} draws no images without a sentence, so there is nothing to compare with."
+    return "The sentences leave no attribute open, so none could drift."
 
 
-def _spaced(name):
+def _spaced(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _mean(values):
+def _mean(values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None
 
 
-def _shade(share):
-    if share is None:
+def _shade(rate: float | None) -> Markup:
+    if rate is None:
         return tag("td", "-", class_="none")
-    return tag("td", f"{100 * share:.1f} %", class_=f"heat{round(min(share / _MOST_DRIFT, 1) * _HEAT_STEPS)}")
+    return tag("td", f"{100 * rate:.1f} %", class_=f"heat{round(min(rate / _MOST_DRIFT, 1) * _HEAT_STEPS)}")

@@ -11,11 +11,10 @@ import numpy as np
 import torch
 
 from styleT2I.attributes.vocabulary import load_vocabulary
-from styleT2I.config import from_dict
 from styleT2I.errors import DataError
 from styleT2I.fairness.analysis.outcomes import FAILURE, SUCCESS, UNSURE
-from styleT2I.fairness.cells import kept_cells
-from styleT2I.fairness.plan import AuditPlan
+from styleT2I.fairness.cells import cached_cells
+from styleT2I.fairness.results import AuditResult, to_json
 from styleT2I.torch_utils.files import check_writable_dir, write_bytes_atomic
 from styleT2I.torch_utils.images import centre_crop_resize, decode_image
 
@@ -27,14 +26,14 @@ OUTCOMES = {SUCCESS: "success", FAILURE: "failure", UNSURE: "unsure"}  # in the 
 
 
 class Sheet:
-    """Tiles of one cell's pictures, the first ROW_LENGTH of each outcome; a tile is as large as the first picture."""
+    """Tiles of the images of a cell, the first ROW_LENGTH of each outcome; a tile is as large as the first image."""
 
     def __init__(self):
-        self.tile = None
-        self._rows = {letter: [] for letter in OUTCOMES}  # (seed, tile [tile, tile, 3])
+        self.tile = 0  # side of a tile, px; that of the first image decides
+        self._rows: dict[str, list[tuple[int, np.ndarray]]] = {letter: [] for letter in OUTCOMES}  # seed and tile
 
     def add(self, letters: str, images_u8: Sequence[torch.Tensor], seeds: Sequence[int]) -> None:
-        """Take pictures uint8 [3, H, W] with their outcomes, a letter each, and seeds."""
+        """Take images uint8 [3, H, W] with their seeds and outcomes, one character per image."""
         for letter, image, seed in zip(letters, images_u8, seeds, strict=True):
             if len(self._rows[letter]) < ROW_LENGTH:
                 self.tile = self.tile or min(MAX_TILE, *image.shape[1:])
@@ -51,7 +50,7 @@ class Sheet:
         return {"tile": self.tile, "rows": rows}
 
     def image_u8(self) -> torch.Tensor:
-        """The rows [3, H, W] uint8, tile beside tile without a border; shorter rows end in white."""
+        """The rows as one image uint8 [3, H, W], tile beside tile without a border; shorter rows end in white."""
         rows = [row for row in self._rows.values() if row]
         shape = len(rows) * self.tile, max(len(row) for row in rows) * self.tile, 3
         sheet = np.full(shape, 255, np.uint8)
@@ -61,12 +60,12 @@ class Sheet:
         return torch.from_numpy(sheet).permute(2, 0, 1)
 
 
-MAX_BYTES = 3_200_000  # of all pictures of a report; base64 adds a third
+MAX_BYTES = 3_200_000  # of all images of a report; base64 adds a third
 _QUALITIES = (90, 75, 60, 45, 30)
 
 
 class SheetRow(NamedTuple):
-    """Pictures of one outcome, side by side."""
+    """Images of one outcome side by side, encoded."""
 
     outcome: str  # "success", "failure" or "unsure"
     seeds: tuple[int, ...]
@@ -74,18 +73,18 @@ class SheetRow(NamedTuple):
     size: tuple[int, int]  # width and height
 
 
-def read_sheets(result: dict, folders: Iterable[str | Path]) -> dict[tuple[str, str], list[SheetRow]]:
-    """Rows of pictures by (setting, composition), of those cells in the folders that the result was made of.
+def read_sheets(result: AuditResult, folders: Iterable[str | Path]) -> dict[tuple[str, str], list[SheetRow]]:
+    """Rows of images by (setting, composition), of the cells in the folders that belong to the result.
 
     A cell without a sheet, or with a damaged one, is left out.
     """
-    found = [cell for cell in _cells_of(result, folders) if "sheet" in cell.content]
-    sheets = {cell.place: _read_sheet(cell, MAX_BYTES // len(found)) for cell in found}
+    cells = [cell for cell in _cells_of(result, folders) if "sheet" in cell.content]
+    sheets = {cell.place: _read_sheet(cell, MAX_BYTES // len(cells)) for cell in cells}
     return {place: rows for place, rows in sheets.items() if rows}
 
 
-def keep_cells(result: dict, folders: Iterable[str | Path], outdir: str | Path) -> None:
-    """Copy the cells that the result was made of, and their pictures, to outdir/cells, where they are not there yet."""
+def keep_cells(result: AuditResult, folders: Iterable[str | Path], outdir: str | Path) -> None:
+    """Copy the cells that belong to the result, with their images, to outdir/cells where they are not there yet."""
     target = check_writable_dir(Path(outdir) / "cells")
     for cell in list(_cells_of(result, folders)):
         for file in (cell.path.with_suffix(".png"), cell.path):
@@ -95,16 +94,16 @@ def keep_cells(result: dict, folders: Iterable[str | Path], outdir: str | Path) 
 
 def _cells_of(result, folders):
     """The cells in the folders that belong to the result, each once."""
-    plan, seen = from_dict(AuditPlan, result["plan"]), set()
-    for cell in kept_cells(plan, load_vocabulary(plan.vocabulary), folders):
-        is_own = all(result.get(key) == value for key, value in cell.origin.items())
+    plan, provenance, seen = result.plan, to_json(result.provenance), set()
+    for cell in cached_cells(plan, load_vocabulary(plan.vocabulary), folders):
+        is_own = all(provenance.get(key) == value for key, value in cell.origin.items())
         if is_own and cell.place not in seen:
             seen.add(cell.place)
             yield cell
 
 
 def _read_sheet(cell, budget):
-    """Rows of one sheet in about so many bytes; none where the picture and its description do not fit."""
+    """Rows of one sheet in about `budget` bytes; none where the image and its description do not fit together."""
     try:
         sheet, png = cell.content["sheet"], cell.path.with_suffix(".png")
         tile, rows = int(sheet["tile"]), [(row["outcome"], tuple(row["seeds"])) for row in sheet["rows"]]
@@ -113,16 +112,16 @@ def _read_sheet(cell, budget):
         return []
     if not rows or pixels.shape[0] != len(rows) * tile or pixels.shape[1] < tile * max(len(seeds) for _, seeds in rows):
         return []
-    share = budget // sum(len(seeds) for _, seeds in rows)  # of a picture
-    found = []
+    per_image = budget // sum(len(seeds) for _, seeds in rows)
+    shown = []
     for index, (outcome, seeds) in enumerate(rows):
         row = pixels[index * tile : (index + 1) * tile, : len(seeds) * tile]
-        found.append(SheetRow(outcome, seeds, *_webp(row, share * len(seeds))))
-    return found
+        shown.append(SheetRow(outcome, seeds, *_webp(row, per_image * len(seeds))))
+    return shown
 
 
 def _webp(pixels, budget):
-    """A picture of this many bytes at most, as large and as good as that allows, and its width and height."""
+    """WebP data of at most `budget` bytes, as large and as good as that allows, and its width and height."""
     height, width = pixels.shape[:2]
     for scale in (1, 2, 4):
         size = width // scale, height // scale

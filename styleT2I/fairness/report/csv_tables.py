@@ -1,79 +1,94 @@
-"""An audit's result as tidy CSV files, one observation a row."""
+"""CSV files of an audit's result, one observation per row."""
 
 from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from styleT2I.fairness.results import AuditResult, CellResult, Interval, to_json
 
 __all__ = ["csv_files"]
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\n")
-_PAIR_KINDS = ("both", "only_first", "only_second", "neither")
 
 
-def csv_files(result: dict) -> dict[str, str]:
-    """File name -> text. What an audit has no value for is empty; text that a spreadsheet would run gets a '."""
+def csv_files(result: AuditResult) -> dict[str, str]:
+    """Text by file name. Missing values are empty; text that a spreadsheet would run as a formula gets a leading '."""
     return {
-        "cells.csv": _csv([_cell(one) for one in result["cells"]]),
+        "cells.csv": _csv(_cell(cell) for cell in result.cells),
         "comparisons.csv": _csv(_comparisons(result)),
         "attributes.csv": _csv(
-            {"setting": cell["setting"], "cell": cell["cell"], "attribute": name, **found}
-            for cell in result["cells"]
-            for name, found in cell["attributes"].items()
+            {"setting": cell.setting, "cell": cell.cell, "attribute": name, **to_json(attribute)}
+            for cell in result.cells
+            for name, attribute in cell.attributes.items()
         ),
         "drift.csv": _csv(
-            {"setting": cell["setting"], "cell": cell["cell"], "attribute": name, "changed": share}
-            for cell in result["cells"]
-            for name, share in cell["drift"].items()
+            {"setting": cell.setting, "cell": cell.cell, "attribute": name, "changed": rate}
+            for cell in result.cells
+            for name, rate in cell.drift.items()
         ),
     }
 
 
-def _cell(cell):
-    corrected = cell.get("corrected", {})
+def _cell(cell: CellResult) -> dict[str, Any]:
+    corrected = cell.corrected
     return {
-        **{key: cell[key] for key in ("setting", "cell", "num", "successes", "undetermined", "success")},
-        **_ends("success", cell["success_interval"]),
-        **_ends("success_bound", cell["success_bounds"]),
-        "corrected_success": corrected.get("success"),
-        **_ends("corrected_success", corrected.get("success_interval")),
+        "setting": cell.setting,
+        "cell": cell.cell,
+        "num": cell.num,
+        "successes": cell.successes,
+        "undetermined": cell.undetermined,
+        "success": cell.success,
+        **_ends("success", cell.success_interval),
+        **_ends("success_bound", cell.success_bounds),
+        "corrected_success": corrected.success if corrected else None,
+        **_ends("corrected_success", corrected.success_interval if corrected else None),
     }
 
 
-def _comparisons(result):
-    limits = {one["comparison"]: one for one in result["thresholds"]}
-    for kind, adjustment in (("primary", "holm"), ("exploratory", "benjamini_hochberg")):
-        for one in result["comparisons" if kind == "primary" else "exploratory"]:
-            limit, corrected = limits.get(one.get("name"), {}), one.get("corrected", {})
+def _comparisons(result: AuditResult) -> Iterator[dict[str, Any]]:
+    limits = {threshold.comparison: threshold for threshold in result.thresholds}
+    primary, exploratory = (
+        (("primary", "holm"), result.comparisons),
+        (("exploratory", "benjamini_hochberg"), result.exploratory),
+    )
+    for (kind, adjustment), compared in (primary, exploratory):
+        for each in compared:
+            limit, corrected = limits.get(each.name or ""), each.corrected
             yield {
                 "kind": kind,
-                "name": one.get("name"),
-                **{f"{side}_{key}": one[side][key] for side in ("first", "second") for key in ("setting", "cell")},
-                **{key: one["pairs"][key] for key in _PAIR_KINDS},
-                "first_success": one["success"][0],
-                "second_success": one["success"][1],
-                "gap": one["gap"],
-                **_ends("gap", one["gap_interval"]),
-                **_ends("gap_bound", one["gap_bounds"]),
-                "ratio": one["ratio"],
-                "p": one["p"],
+                "name": each.name,
+                "first_setting": each.first.setting,
+                "first_cell": each.first.cell,
+                "second_setting": each.second.setting,
+                "second_cell": each.second.cell,
+                **to_json(each.pairs),
+                "first_success": each.success[0],
+                "second_success": each.success[1],
+                "gap": each.gap,
+                **_ends("gap", each.gap_interval),
+                **_ends("gap_bound", each.gap_bounds),
+                "ratio": each.ratio,
+                "p": each.p,
                 "adjustment": adjustment,
-                "p_adjusted": one[f"p_{adjustment}"],
-                "is_significant": one["is_significant"],
-                "corrected_gap": corrected.get("gap"),
-                **_ends("corrected_gap", corrected.get("gap_interval")),
-                "max_gap": limit.get("max_gap"),
-                "passes": limit.get("passes"),
-                "is_certain": limit.get("is_certain"),
+                "p_adjusted": each.p_adjusted,
+                "is_significant": each.is_significant,
+                "corrected_gap": corrected.gap if corrected else None,
+                **_ends("corrected_gap", corrected.gap_interval if corrected else None),
+                "max_gap": limit.max_gap if limit else None,
+                "passes": limit.passes if limit else None,
+                "is_certain": limit.is_certain if limit else None,
             }
 
 
-def _ends(name, ends):
+def _ends(name: str, ends: Interval | None) -> dict[str, float | None]:
     low, high = ends or (None, None)
     return {f"{name}_low": low, f"{name}_high": high}
 
 
-def _csv(rows):
+def _csv(rows: Iterable[dict[str, Any]]) -> str:
     rows = list(rows)
     out = io.StringIO()
     writer = csv.DictWriter(out, list(rows[0]) if rows else [], lineterminator="\n")

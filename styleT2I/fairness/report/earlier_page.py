@@ -1,4 +1,4 @@
-"""The pictures of an earlier page of the same audit, for a report whose cells are gone."""
+"""Images of an earlier page of the same audit, for a report whose cells are gone."""
 
 from __future__ import annotations
 
@@ -8,45 +8,49 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from styleT2I.fairness.report.contact_sheets import SheetRow
+from styleT2I.fairness.results import AuditResult
 
 __all__ = ["sheets_of_page"]
 
 _URI = "data:image/webp;base64,"
 
 
-def sheets_of_page(page: str | Path, result: dict) -> dict[tuple[str, str], list[SheetRow]]:
-    """Rows of pictures by (setting, composition), as `read_sheets` has them, out of the page that was written before.
+def sheets_of_page(page: str | Path, result: AuditResult) -> dict[tuple[str, str], list[SheetRow]]:
+    """Rows of images by (setting, composition), as `read_sheets` gives them, from the page that was written before.
 
-    {} where there is no page, or it is that of another plan, model or judge: their hashes are in it.
+    {} where there is no page, or it is of another plan, model or judge: their hashes are in it.
     """
     try:
         text = Path(page).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return {}
-    hashes = [result["plan_sha256"], result["judge"].get("sha256"), *result["model"]["components"].values()]
+    judge, model = result.provenance.judge, result.provenance.model
+    hashes = [result.plan_sha256, judge.get("sha256"), *model["components"].values()]
     if not all(sha256 in text for sha256 in hashes if sha256):
         return {}
-    places = {f"cell-{index}": (one["setting"], one["cell"]) for index, one in enumerate(result["cells"])}
+    places = {f"cell-{index}": cell.place for index, cell in enumerate(result.cells)}
     reader = _Sheets()
     reader.feed(text)
-    found = {places[anchor]: rows for anchor, rows in reader.found.items() if anchor in places and rows}
-    return found if len(found) == len(reader.found) else {}
+    sheets = {places[anchor]: rows for anchor, rows in reader.rows_by_id.items() if anchor in places and rows}
+    return sheets if len(sheets) == len(reader.rows_by_id) else {}
 
 
 class _Sheets(HTMLParser):
-    """Articles that are cells, and in each the figures that are rows of pictures."""
+    """Reads the cells (article elements) of a page, and the rows of images (figure elements) in each."""
 
     def __init__(self):
         super().__init__()
-        self.found = {}
-        self._rows = self._outcome = self._image = self._caption = None
+        self.rows_by_id: dict[str | None, list[SheetRow]] = {}
+        self._rows: list[SheetRow] | None = None  # of the article that is being read
+        self._outcome = self._caption = ""  # of its figure
+        self._image: dict[str, str | None] = {}
 
     def handle_starttag(self, name, attributes):
         given = dict(attributes)
         if name == "article":
-            self._rows = self.found.setdefault(given.get("id"), [])
+            self._rows = self.rows_by_id.setdefault(given.get("id"), [])
         elif name == "figure" and (given.get("class") or "").startswith("sheet "):
-            self._outcome, self._image, self._caption = given["class"].split()[1], None, ""
+            self._outcome, self._image, self._caption = (given["class"] or "").split()[1], {}, ""
         elif name == "img" and self._outcome:
             self._image = given
 
@@ -55,7 +59,7 @@ class _Sheets(HTMLParser):
             self._rows = None
         elif name == "figure" and self._outcome:
             self._keep()
-            self._outcome = None
+            self._outcome = ""
 
     def handle_data(self, data):
         if self._outcome:
@@ -65,9 +69,10 @@ class _Sheets(HTMLParser):
         _, _, listed = self._caption.rpartition("seeds ")
         try:
             seeds = tuple(int(seed) for seed in listed.split(","))
-            webp = base64.b64decode(self._image["src"].removeprefix(_URI), validate=True)
-            size = int(self._image["width"]), int(self._image["height"])
-        except (TypeError, KeyError, ValueError, binascii.Error):
+            source, width, height = (self._image[key] or "" for key in ("src", "width", "height"))
+            webp = base64.b64decode(source.removeprefix(_URI), validate=True)
+            size = int(width), int(height)
+        except (KeyError, ValueError, binascii.Error):
             return
         if self._rows is not None:
             self._rows.append(SheetRow(self._outcome, seeds, webp, size))

@@ -1,4 +1,4 @@
-"""Figures of an audit's report as SVG inside the page; colours come from its style sheet, never meaning from them."""
+"""SVG plots of the report: forest plot, effect plot, parity curves. Colour is never the only carrier of meaning."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PLOT = (34, 10, 242, 132)  # left, top, right and bottom of its axes
 
 
 class ForestRow(NamedTuple):
-    """One comparison."""
+    """One comparison of a forest plot; gaps from -1 to 1."""
 
     label: str
     gap: float
@@ -28,7 +28,7 @@ class ForestRow(NamedTuple):
 
 
 def forest_plot(rows: Sequence[ForestRow], title: str) -> Markup:
-    """Gaps and intervals, one below the other, as wide as the page: all x are shares of its width."""
+    """Gaps and intervals, one below the other, as wide as the page: all x are in per cent of its width."""
     extent = _extent(rows)
 
     def x(value):
@@ -59,8 +59,8 @@ def _forest_row(row, top, x):
         band = {"x": x(-row.limit), "width": f"{float(x(row.limit)[:-1]) - float(x(-row.limit)[:-1]):.2f}%"}
         parts.append(tag("rect", **band, y=middle - 10, height=20, class_="band"))
     parts += [
-        tag("line", x1=x(one), x2=x(two), y1=middle - half, y2=middle + half, class_=f"whisker {shape}")
-        for one, two, half in ((low, high, 0), (low, low, 5), (high, high, 5))
+        tag("line", x1=x(start), x2=x(end), y1=middle - half, y2=middle + half, class_=f"whisker {shape}")
+        for start, end, half in ((low, high, 0), (low, low, 5), (high, high, 5))
     ]
     if row.is_exceeded:  # a square, so that it is told from the others without its colour
         parts.append(tag("svg", tag("rect", x=-6, y=-6, width=12, height=12, class_="dot bad"), x=x(row.gap), y=middle,
@@ -73,13 +73,13 @@ def _forest_row(row, top, x):
             tag("line", x1=x(low), x2=x(high), y1=middle + 9, y2=middle + 9, class_="whisker corrected"),
             tag("circle", cx=x(gap), cy=middle + 9, r=4, class_="dot corrected"),
         ]
-    said = f"{points(row.gap)} ({interval(row.interval, points)})"
+    text = f"{points(row.gap)} ({interval(row.interval, points)})"
     return tag(
         "g",
-        tag("title", f"{row.label}: gap {said} points"),
+        tag("title", f"{row.label}: gap {text} points"),
         parts,
         tag("text", row.label, x=0, y=top + 19, class_="label halo"),
-        tag("text", said, x="100%", y=top + 19, text_anchor="end", class_="halo wide-only"),
+        tag("text", text, x="100%", y=top + 19, text_anchor="end", class_="halo wide-only"),
     )
 
 
@@ -91,10 +91,10 @@ def _extent(rows):
 
 
 def effect_plot(before: float, after: float, title: str) -> Markup:
-    """Two shares on one line from 0 to 1: hollow before, filled after."""
+    """Two rates on one line from 0 to 1: hollow before, filled after."""
 
-    def x(share):
-        return f"{3 + 94 * share:.2f}%"
+    def x(rate):
+        return f"{3 + 94 * rate:.2f}%"
 
     return tag(
         "svg",
@@ -108,43 +108,43 @@ def effect_plot(before: float, after: float, title: str) -> Markup:
 
 
 class Curve(NamedTuple):
-    """Shares of one composition over the values of a setting."""
+    """Success rates of one composition over the values of a setting."""
 
     label: str
-    shares: Sequence[float]
+    rates: Sequence[float]
     intervals: Sequence[tuple[float, float]]
 
 
 def parity_plot(values: Sequence[float], first: Curve, second: Curve, title: str) -> Markup:
-    """Both sides of a comparison over a swept setting: dots and a whole line, squares and a broken one."""
+    """Both sides of a comparison over a swept setting: dots on a solid line, squares on a dashed one."""
     left, top, right, bottom = _PLOT
     low, high = min(values), max(values)
 
     def x(value, shift=0.0):
         return round(left + 12 + (right - left - 24) * (value - low) / ((high - low) or 1) + shift, 2)
 
-    def y(share):
-        return round(bottom - (bottom - top) * share, 2)
+    def y(rate):
+        return round(bottom - (bottom - top) * rate, 2)
 
     axes = [
         (
-            tag("line", x1=left, x2=right, y1=y(share), y2=y(share), class_="rule"),
-            tag("text", f"{100 * share:g}", x=left - 5, y=y(share) + 4, text_anchor="end", class_="tick"),
+            tag("line", x1=left, x2=right, y1=y(rate), y2=y(rate), class_="rule"),
+            tag("text", f"{100 * rate:g}", x=left - 5, y=y(rate) + 4, text_anchor="end", class_="tick"),
         )
-        for share in (0, 0.5, 1)
+        for rate in (0, 0.5, 1)
     ] + [tag("text", f"{value:g}", x=x(value), y=bottom + 17, text_anchor="middle", class_="tick") for value in values]
     curves = []
     for curve, kind, shift in ((first, "one", -2.5), (second, "two", 2.5)):
-        line = " ".join(f"{x(v, shift)},{y(share)}" for v, share in sorted(zip(values, curve.shares, strict=True)))
+        line = " ".join(f"{x(v, shift)},{y(rate)}" for v, rate in sorted(zip(values, curve.rates, strict=True)))
         curves.append(tag("polyline", points=line, class_=f"curve {kind}"))
-        for value, share, (least, most) in zip(values, curve.shares, curve.intervals, strict=True):
+        for value, rate, (least, most) in zip(values, curve.rates, curve.intervals, strict=True):
             at = x(value, shift)
             curves.append(tag("line", x1=at, x2=at, y1=y(least), y2=y(most), class_=f"error {kind}"))
-            square = {"x": at - 4, "y": y(share) - 4, "width": 8, "height": 8}
-            mark = tag("circle", cx=at, cy=y(share), r=4.5, class_="mark one") if kind == "one" else None
+            square = {"x": at - 4, "y": y(rate) - 4, "width": 8, "height": 8}
+            mark = tag("circle", cx=at, cy=y(rate), r=4.5, class_="mark one") if kind == "one" else None
             curves.append(mark or tag("rect", **square, class_="mark two"))
     text = "; ".join(
-        f"{curve.label}: " + ", ".join(f"{percent(s)} at {v:g}" for v, s in zip(values, curve.shares, strict=True))
+        f"{curve.label}: " + ", ".join(f"{percent(s)} at {v:g}" for v, s in zip(values, curve.rates, strict=True))
         for curve in (first, second)
     )
     size = f"0 0 {_PANEL[0]} {_PANEL[1]}"

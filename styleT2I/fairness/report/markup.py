@@ -1,4 +1,4 @@
-"""HTML and SVG elements from values: what is not markup is escaped, so no name or sentence can become any."""
+"""HTML and SVG elements from values. Everything that is not markup is escaped, so no name or sentence becomes any."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _UNSEEN = {"Cc", "Cf", "Co", "Cs"}
 
 
 class Markup(str):
-    """Text that is HTML already."""
+    """Text that is HTML."""
 
 
 class Section(Markup):
-    """A part of the page, and what a table of contents says of it."""
+    """A part of the page with its entry in the table of contents."""
 
     anchor: str
     heading: str
@@ -45,7 +45,7 @@ def data_uri(kind: str, data: bytes) -> str:
 
 
 def document(title: str, style: str, *body) -> str:
-    """A page that loads nothing: its policy allows one style sheet, known by its hash, and pictures inside the page."""
+    """A page that loads nothing: its policy allows one style sheet, known by its hash, and images inside the page."""
     sha256 = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
     policy = f"default-src 'none'; img-src data:; style-src 'sha256-{sha256}'; base-uri 'none'; form-action 'none'"
     head = tag(
@@ -69,7 +69,7 @@ def section(anchor: str, heading: str, *body) -> Section:
 
 
 def details(summary: str, *body, is_open: bool = False) -> Markup:
-    """What opens on a click, and is open in print."""
+    """A part that opens on a click, and is open in print."""
     return tag("details", tag("summary", summary), *body, open=is_open)
 
 
@@ -91,7 +91,7 @@ def table(caption: str, columns: Sequence, rows: Iterable[Sequence], class_: str
 
 
 def scrolled(label: str, *body) -> Markup:
-    """What may be wider than the page; reached by keyboard."""
+    """A part that scrolls sideways where it is wider than the page; reachable by keyboard."""
     return tag("div", *body, class_="scroll", role="region", aria_label=label, tabindex=0)
 
 

@@ -1,6 +1,6 @@
-"""What an audit looks at, behind one interface: a StyleT2I model, any other system, pictures, a Python function.
+"""Subjects of an audit behind one interface: a StyleT2I model, another system, existing images, a Python function.
 
-Pictures are uint8 [3, H, W] on the CPU, square; a seed stands for what both sides of a comparison start from.
+Images are uint8 [3, H, W] on the CPU, square. A seed stands for what both sides of a comparison start from.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 
@@ -27,7 +27,7 @@ __all__ = ["Cell", "PipelineSubject", "Subject", "SystemSubject", "as_subject"]
 
 @dataclass(frozen=True)
 class Cell:
-    """One composition in one setting."""
+    """A composition in a setting, to be drawn."""
 
     setting: Setting
     name: str  # of the composition
@@ -36,33 +36,36 @@ class Cell:
 
 
 class Subject(Protocol):
-    """What draws the pictures of an audit, or has drawn them."""
+    """The audited system: it draws the images of an audit, or has drawn them."""
 
-    kind: str
-    model: Model | None  # whose judges may look
-    has_settings: bool  # truncation and adjustment; else there is one setting, plan.AS_DRAWN
-    is_paired: bool  # cells have the same seeds, and a seed is the same latent or noise in each
-    block: int  # pictures at a time, which bounds the memory
-    is_slow: bool  # pictures are kept until their cell is finished, so that none is drawn again
+    kind: str  # as results call it
+    has_settings: bool  # truncation and adjustment; else the one setting is plan.AS_DRAWN
+    is_paired: bool  # all cells have the same seeds, and a seed is the same latent or noise in each
+    block: int  # images drawn at a time; bounds the memory
+    is_slow: bool  # images are cached until their cell is finished, so that none is drawn again
+
+    @property
+    def model(self) -> Model | None:
+        """The model whose judges judge, unless the plan names others."""
 
     def prepare(self, plan: AuditPlan, vocabulary: Vocabulary) -> None:
-        """Check that everything can be drawn that the plan declares, before anything is: a StyleT2IError."""
+        """Check, before anything is drawn, that all of the plan can be; raises a StyleT2IError."""
 
     def describe(self) -> dict:
-        """{"name": ..., "components": {part: SHA-256}}; None for a part without a file, of which nothing is kept."""
+        """{"name": ..., "components": {part: SHA-256}}; None for a part without a file, whose cells are not reused."""
 
     def seeds(self, name: str, first_seed: int, num: int) -> Sequence[int]:
-        """The seeds of a composition's pictures, in the order in which cells are paired."""
+        """Seeds of a composition, in the order in which cells are paired."""
 
-    def pictures(self, cell: Cell, seeds: Sequence[int]) -> Sequence[torch.Tensor]:
-        """One picture a seed."""
+    def images(self, cell: Cell, seeds: Sequence[int]) -> Sequence[torch.Tensor]:
+        """One image per seed."""
 
     def plain(self, setting: Setting, seeds: Sequence[int]) -> Sequence[torch.Tensor] | None:
-        """The pictures of the seeds without any sentence; None where there is no such thing."""
+        """Images of the seeds without any sentence; None where the system draws none."""
 
 
 class PipelineSubject:
-    """A StyleT2I model: pairs start from the same latent, and there is a face without the sentence."""
+    """A StyleT2I model: pairs start from the same latent, which also gives a face without the sentence."""
 
     kind, has_settings, is_paired, block, is_slow = "stylet2i", True, True, BLOCK, False
 
@@ -71,7 +74,8 @@ class PipelineSubject:
 
     @property
     def resolution(self) -> int:
-        return self.model.network("generator").resolution
+        generator: Any = self.model.network("generator")
+        return generator.resolution
 
     def prepare(self, plan: AuditPlan, vocabulary: Vocabulary) -> None:
         _check_vocabulary(self.model, vocabulary)
@@ -90,20 +94,21 @@ class PipelineSubject:
         return range(first_seed, first_seed + num)
 
     @torch.no_grad()
-    def pictures(self, cell: Cell, seeds: Sequence[int]) -> Sequence[torch.Tensor]:
-        setting = cell.setting
-        ws = self.pipeline.latents(seeds, setting.truncation_psi)
+    def images(self, cell: Cell, seeds: Sequence[int]) -> Sequence[torch.Tensor]:
+        psi, method, strength = _values(cell.setting)
+        ws = self.pipeline.latents(seeds, psi)
         prompts = [self._prompts[cell.sentence]] * len(seeds)
-        adjusted = self.pipeline.directions(ws, prompts, AdjustmentConfig(setting.method, strength=setting.strength))
-        return self.pipeline.images_u8(ws + adjusted.s_adjusted, seeds)
+        adjusted = self.pipeline.directions(ws, prompts, AdjustmentConfig(method, strength=strength))
+        return self.pipeline.images_u8(ws + adjusted.s_adjusted, seeds).unbind()
 
     @torch.no_grad()
     def plain(self, setting: Setting, seeds: Sequence[int]) -> Sequence[torch.Tensor]:
-        return self.pipeline.images_u8(self.pipeline.latents(seeds, setting.truncation_psi), seeds)
+        psi, _, _ = _values(setting)
+        return self.pipeline.images_u8(self.pipeline.latents(seeds, psi), seeds).unbind()
 
 
 class SystemSubject:
-    """Any other system of the house: pairs start from the same noise, and nothing is drawn without a sentence."""
+    """Any other text-to-image system (`generation.systems`): pairs start from the same noise."""
 
     kind, has_settings, is_paired, block, is_slow = "system", False, True, BLOCK, False
 
@@ -121,16 +126,23 @@ class SystemSubject:
     def seeds(self, name: str, first_seed: int, num: int) -> Sequence[int]:
         return range(first_seed, first_seed + num)
 
-    def pictures(self, cell: Cell, seeds: Sequence[int]) -> Sequence[torch.Tensor]:
-        return to_uint8(self.system.sample([self._prompts[cell.sentence]] * len(seeds), list(seeds)))
+    def images(self, cell: Cell, seeds: Sequence[int]) -> Sequence[torch.Tensor]:
+        return to_uint8(self.system.sample([self._prompts[cell.sentence]] * len(seeds), list(seeds))).unbind()
 
     def plain(self, setting: Setting, seeds: Sequence[int]) -> None:
         return None
 
 
-def as_subject(thing) -> Subject:
-    """A subject of a Subject, a Model, a StyleT2I, a TextToImage system or a function (prompt, seed) -> picture."""
-    if hasattr(thing, "pictures") and hasattr(thing, "prepare"):
+def as_subject(thing: Any) -> Subject:
+    """The subject for something to audit.
+
+    Args:
+        thing: A Subject, a Model, a StyleT2I pipeline, a TextToImage system or a function (prompt, seed) -> image.
+
+    Raises:
+        ConfigError: It is none of these.
+    """
+    if hasattr(thing, "images") and hasattr(thing, "prepare"):
         return thing
     if isinstance(thing, (Model, StyleT2I)):
         return PipelineSubject(thing if isinstance(thing, Model) else thing.model)
@@ -141,8 +153,15 @@ def as_subject(thing) -> Subject:
     raise ConfigError(f"a {type(thing).__name__} cannot be audited; give a model, a system or a function")
 
 
+def _values(setting: Setting) -> tuple[float, str, float]:
+    """Truncation psi, method and strength of a setting that has them."""
+    psi, method, strength = setting.truncation_psi, setting.method, setting.strength
+    assert psi is not None and method is not None and strength is not None
+    return psi, method, strength
+
+
 def _understood(system, plan, vocabulary):
-    """Prompt of every sentence, with a warning of what the system does not know in it; PromptError."""
+    """Prompt of every sentence, with a warning for words that the system does not know; PromptError."""
     prompts = {text: system.understand(text) for text in plan.sentences_of(vocabulary).values()}
     for line in dict.fromkeys(line for prompt in prompts.values() for line in prompt.warnings):
         warnings.warn(line, stacklevel=4)
@@ -158,5 +177,5 @@ def _check_vocabulary(model, vocabulary):
     if model.vocabulary.names != vocabulary.names:
         raise ConfigError(
             f"the plan's vocabulary is {vocabulary.name!r}, and that of model {model.name!r} is "
-            f"{model.vocabulary.name!r}; audits compare attributes of one"
+            f"{model.vocabulary.name!r}; use the same vocabulary for both"
         )

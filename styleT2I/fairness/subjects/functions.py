@@ -1,8 +1,9 @@
-"""A Python function (prompt, seed) -> picture under audit, such as one around a diffusers pipeline."""
+"""Python functions (prompt, seed) -> image as subjects of an audit, such as one around a diffusers pipeline."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -18,21 +19,21 @@ _WANTED = "return a PIL image, a numpy array uint8 [H, W, 3] or a torch tensor u
 
 
 class CallableSubject:
-    """A function of a sentence and a seed: pairs start from the same seed, whatever that decides inside."""
+    """A function of a sentence and a seed. Pairs start from the same seed; what it decides is up to the function."""
 
     kind, model, has_settings, is_paired, block, is_slow = "callable", None, False, True, 8, True
 
     def __init__(self, entry: EntryPoint | str):
-        """entry: "module:function", or what `EntryPoint.of` makes of a function at hand. ConfigError."""
+        """entry: "module:function", or an `EntryPoint`; ConfigError where it cannot be imported."""
         self.entry = load_entry_point(entry) if isinstance(entry, str) else entry
 
     @classmethod
     def of(cls, function: Callable) -> CallableSubject:
-        """The subject of a function, or an object that can be called."""
+        """The subject for a function, or another callable object."""
         return cls(EntryPoint.of(function))
 
     def prepare(self, plan, vocabulary) -> None:
-        """Any sentence will do."""
+        """Nothing to check: a function takes any sentence."""
 
     def describe(self) -> dict:
         return {"name": self.entry.name, "components": {"callable": self.entry.sha256}}
@@ -40,38 +41,38 @@ class CallableSubject:
     def seeds(self, name: str, first_seed: int, num: int) -> Sequence[int]:
         return range(first_seed, first_seed + num)
 
-    def pictures(self, cell, seeds: Sequence[int]) -> list[torch.Tensor]:
-        """As subjects.Subject; DataError in one line for an error inside the function, or no picture from it."""
-        return [self._picture(cell.sentence, seed) for seed in seeds]
+    def images(self, cell, seeds: Sequence[int]) -> list[torch.Tensor]:
+        """As `Subject.images`; DataError, one line, for an error inside the function or a result that is no image."""
+        return [self._image(cell.sentence, seed) for seed in seeds]
 
     def plain(self, setting, seeds: Sequence[int]) -> None:
         return None
 
-    def _picture(self, sentence, seed):
+    def _image(self, sentence, seed):
         try:
-            found = self.entry.function(sentence, seed)
+            result = self.entry.function(sentence, seed)
         except Exception as error:  # whatever the user's function raises
             raise DataError(
                 f"{self.entry.name}: failed on {sentence!r} with seed {seed}: {in_one_line(error)}"
             ) from error
-        array, problem = _pixels(found)
-        if problem:
+        array, problem = _pixels(result)
+        if array is None:
             raise DataError(f"{self.entry.name}: {problem} for {sentence!r} with seed {seed}; {_WANTED}")
         return torch.from_numpy(centre_crop_resize(array, min(array.shape[:2])).copy()).permute(2, 0, 1)
 
 
-def _pixels(found):
-    """RGB uint8 [H, W, 3] and None, or None and what is wrong with it."""
-    if isinstance(found, PIL.Image.Image):
-        array = np.asarray(found.convert("RGB"))
-    elif isinstance(found, torch.Tensor):
-        array = found.detach().cpu().numpy().transpose(1, 2, 0) if found.ndim == 3 else found.detach().cpu().numpy()
-    elif isinstance(found, np.ndarray):
-        array = found
+def _pixels(result: Any) -> tuple[np.ndarray | None, str]:
+    """RGB uint8 [H, W, 3] and "", or None and what is wrong with it."""
+    if isinstance(result, PIL.Image.Image):
+        array = np.asarray(result.convert("RGB"))
+    elif isinstance(result, torch.Tensor):
+        array = result.detach().cpu().numpy().transpose(1, 2, 0) if result.ndim == 3 else result.detach().cpu().numpy()
+    elif isinstance(result, np.ndarray):
+        array = result
     else:
-        return None, f"returned a {type(found).__name__}"
+        return None, f"returned a {type(result).__name__}"
     if array.dtype != np.uint8:
-        return None, f"returned {type(found).__name__} of {array.dtype}, not of colours 0 ... 255"
+        return None, f"returned {type(result).__name__} of {array.dtype}, not of colours 0 ... 255"
     if array.ndim != 3 or array.shape[2] != 3 or not array.size:
-        return None, f"returned {type(found).__name__} of shape {list(found.shape)}"
-    return array, None
+        return None, f"returned {type(result).__name__} of shape {list(result.shape)}"
+    return array, ""

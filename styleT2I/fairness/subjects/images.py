@@ -1,4 +1,4 @@
-"""Pictures made elsewhere under audit: a folder, and a CSV file that says which sentence each was made from."""
+"""Existing images as subject of an audit: a folder, and a CSV file with the sentence each was made from."""
 
 from __future__ import annotations
 
@@ -24,23 +24,24 @@ from styleT2I.torch_utils.images import MAX_BYTES, SUFFIXES, centre_crop_resize,
 __all__ = ["ImagesSubject"]
 
 
-
 class Row(NamedTuple):
-    """One picture as the CSV file has it."""
+    """One line of the CSV file."""
 
     line: int
-    file: str  # below the folder, with slashes
+    file: str  # relative to the folder, with slashes
     prompt: str
-    composition: str  # empty where there is none
+    composition: str  # empty where the line has none
     seed: int | None
 
 
 class ImagesSubject:
-    """A folder of pictures and a CSV of `file`, `prompt` or `composition`, and `seed` where it is known.
+    """A folder of images and a CSV file with columns `file`, `prompt` or `composition`, and `seed` where it is known.
 
-    Everything is read and hashed on opening: DataError in one line for a file that is absent, not listed, listed twice
-    or no picture, and for a table that is none. Compositions that have the very same seeds are paired by them; else
-    the seed of a picture is its line in the table.
+    Everything is read and hashed on opening. Compositions with exactly the same seeds are paired by them; otherwise the
+    seed of an image is its line in the table.
+
+    Raises:
+        DataError: A file is absent, not listed, listed twice or not an image, or the table is not one; one line.
     """
 
     kind, model, has_settings, block, is_slow = "images", None, False, 8, False
@@ -51,41 +52,46 @@ class ImagesSubject:
         self._rows = _read_rows(data, self.table)
         self._hashes = {"images": _checked_images(self.folder, self._rows, self.table),
                         "prompts": hashlib.sha256(data).hexdigest()}  # fmt: skip
-        self._files, self.is_paired = {}, False
+        self._files: dict[str, dict[int, str]] = {}  # composition -> seed -> file
+        self.is_paired = False
 
     def prepare(self, plan: AuditPlan, vocabulary: Vocabulary) -> None:
-        """Give every picture its composition: by that column, else by the sentence. DataError for one of none."""
+        """Assign each image to a composition, by the `composition` column if present, else by its prompt.
+
+        Raises:
+            DataError: An image matches no composition, a composition has no image, or a seed is there twice.
+        """
         cells = plan.drawn_cells(vocabulary)
         by_sentence = {_plain(text): name for name, text in plan.sentences_of(vocabulary).items()}
-        rows = {name: [] for name in cells}
+        rows: dict[str, list[Row]] = {name: [] for name in cells}
         for row in self._rows:
             rows[_cell_of(row, cells, by_sentence, vocabulary, self.table)].append(row)
-        if empty := [name for name, found in rows.items() if not found]:
-            raise DataError(f"{self.table}: has no picture of {empty[0]!r}, which the plan declares; add some")
-        for name, found in rows.items():
-            seeds = [row.seed for row in found if row.seed is not None]
+        if empty := [name for name, listed in rows.items() if not listed]:
+            raise DataError(f"{self.table}: has no image of {empty[0]!r}, which the plan declares; add some")
+        for name, listed in rows.items():
+            seeds = [row.seed for row in listed if row.seed is not None]
             if len(set(seeds)) < len(seeds):
                 twice = next(seed for seed in seeds if seeds.count(seed) > 1)
-                raise DataError(f"{self.table}: has seed {twice} of {name!r} twice; pairs need one picture a seed")
-        kinds = {frozenset(row.seed for row in found) for found in rows.values()}
+                raise DataError(f"{self.table}: has seed {twice} of {name!r} twice; pairs need one image per seed")
+        kinds = {frozenset(row.seed for row in listed) for listed in rows.values()}
         self.is_paired = len(kinds) == 1 and None not in next(iter(kinds))
         if not self.is_paired and any(row.seed is not None for row in self._rows):
             warnings.warn(
                 f"{self.table}: compositions do not have the same seeds throughout, so nothing is paired", stacklevel=2
             )
-        for name, found in rows.items():
-            files = {row.seed if self.is_paired else row.line: row.file for row in found}
+        for name, listed in rows.items():
+            files = {row.line if row.seed is None or not self.is_paired else row.seed: row.file for row in listed}
             self._files[name] = dict(sorted(files.items()))
 
     def describe(self) -> dict:
         return {"name": self.folder.resolve().name, "components": self._hashes}
 
     def seeds(self, name: str, first_seed: int, num: int) -> Sequence[int]:
-        """As subjects.Subject: those that there are."""
+        """The seeds in the table; num has no effect."""
         return list(self._files[name])
 
-    def pictures(self, cell, seeds: Sequence[int]) -> list[torch.Tensor]:
-        """As subjects.Subject, the central squares; DataError for a picture that proves damaged."""
+    def images(self, cell, seeds: Sequence[int]) -> list[torch.Tensor]:
+        """As `Subject.images`, the central squares; DataError for a damaged file."""
         arrays = [load_image(self.folder / self._files[cell.name][seed]).permute(1, 2, 0).numpy() for seed in seeds]
         squares = [centre_crop_resize(array, min(array.shape[:2])).copy() for array in arrays]
         return [torch.from_numpy(square).permute(2, 0, 1) for square in squares]
@@ -102,7 +108,7 @@ def _read_rows(data, table):
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{table}: not a CSV file in UTF-8: {error}") from error
     if len(lines) < 2:
-        raise DataError(f"{table}: lists no picture; write a header file,prompt,seed and a line for each")
+        raise DataError(f"{table}: lists no image; write a header file,prompt,seed and one line per image")
     header = [field.strip().lower() for field in lines[0][1]]
     if "file" not in header or not {"prompt", "composition"} & set(header):
         raise DataError(f"{table}: its header is {','.join(header)[:80]!r}; it needs file, and prompt or composition")
@@ -120,7 +126,7 @@ def _read_rows(data, table):
 def _row(number, named, table):
     file, seed = named["file"].replace("\\", "/"), named.get("seed", "")
     if not file or "\0" in file or Path(file).is_absolute() or ".." in Path(file).parts:
-        raise DataError(f"{table}, line {number}: {file[:80]!r} is not a file below the folder of pictures")
+        raise DataError(f"{table}, line {number}: {file[:80]!r} is not a file below the folder of images")
     if seed and (not re.fullmatch("[0-9]{1,19}", seed, re.ASCII) or int(seed) > MAX_SEED):
         raise DataError(f"{table}, line {number}: the seed {seed[:40]!r} is not an integer from 0 to {MAX_SEED}")
     return Row(number, Path(file).as_posix(), named.get("prompt", ""), named.get("composition", ""),
@@ -128,10 +134,10 @@ def _row(number, named, table):
 
 
 def _checked_images(folder, rows, table):
-    """One hash of all pictures and their names; DataError unless folder and table have the same ones."""
+    """One hash of all images and their names; DataError unless folder and table list the same files."""
     if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder of pictures")
-    listed = {}
+        raise DataError(f"{folder}: this folder of images does not exist; check the path")
+    listed: dict[str, int] = {}  # file -> its line
     for row in rows:
         if row.file in listed:
             raise DataError(f"{table}, line {row.line}: lists {row.file!r} again, after line {listed[row.file]}")
@@ -162,7 +168,7 @@ def _cell_of(row, cells, by_sentence, vocabulary, table):
         return name
     if _plain(row.prompt) not in by_sentence:
         raise DataError(
-            f"{where}: {row.prompt[:80]!r} is not what the plan says of a composition"
+            f"{where}: {row.prompt[:80]!r} is not the sentence of any composition in the plan"
             f"{suggestion(_plain(row.prompt), by_sentence)[:200]} (sentences in the plan, or a column composition)"
         )
     return by_sentence[_plain(row.prompt)]

@@ -1,4 +1,4 @@
-"""Python functions that a user names as "module:function", and the hash of the file they are written in."""
+"""Python functions named as "module:function", and the hash of their source file."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ __all__ = ["EntryPoint", "in_one_line", "load_entry_point"]
 
 
 class EntryPoint(NamedTuple):
-    """A function, how it is called in messages, and what its code is known by."""
+    """A function with its name in messages and the hash of its source file."""
 
     name: str  # "package.module:function"
     function: Callable
-    sha256: str | None  # of the source file; None where there is none, as for what was typed in
+    sha256: str | None  # None without a source file, as in an interactive session
 
     @classmethod
     def of(cls, function: Callable) -> EntryPoint:
-        """The entry point of a function, or an object that can be called, which is at hand."""
+        """The entry point of a function, or of another callable object."""
         named = function if hasattr(function, "__qualname__") else type(function)
         return cls(f"{named.__module__}:{named.__qualname__}", function, _source_hash(named))
 
 
 def load_entry_point(text: str) -> EntryPoint:
-    """Import "module:function", also from the working folder; ConfigError in one line, whatever the module raises."""
+    """Import "module:function", also from the working folder; ConfigError, one line, whatever the module raises."""
     module_name, _, name = text.partition(":")
     if not module_name or not name:
         raise ConfigError(f"{text!r} names no function; write module:function, for example my_pipeline:draw")
@@ -43,7 +43,7 @@ def load_entry_point(text: str) -> EntryPoint:
         raise ConfigError(f"{text}: cannot import {module_name}: {in_one_line(error)}") from error
     function = getattr(module, name, None)
     if function is None:
-        known = [one for one, value in vars(module).items() if callable(value) and not one.startswith("_")]
+        known = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
         raise ConfigError(f"{text}: {module_name} has no {name!r}{suggestion(name, known)}")
     if not callable(function):
         raise ConfigError(f"{text}: is a {type(function).__name__} and cannot be called; name a function")
@@ -51,7 +51,7 @@ def load_entry_point(text: str) -> EntryPoint:
 
 
 def in_one_line(error: BaseException) -> str:
-    """What an error of a user's code says, for a message: its kind and the start of its text."""
+    """An error of a user's code for a message: its type and the start of its text."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__
 

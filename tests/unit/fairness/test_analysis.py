@@ -9,6 +9,7 @@ from styleT2I.config import from_dict
 from styleT2I.fairness.analysis.assemble import analyse
 from styleT2I.fairness.analysis.outcomes import cell_outcomes
 from styleT2I.fairness.plan import AuditPlan
+from styleT2I.fairness.results import to_json
 from styleT2I.metrics.attributes import NO, UNDETERMINED, YES
 from styleT2I.statistics.intervals import newcombe_paired_interval, wilson_interval
 from styleT2I.statistics.misclassification import Confusion
@@ -68,7 +69,7 @@ def result():
         "she+beard": "0" * 10,
     }
     found = {(setting.name, cell): outcomes(text, cell) for setting in plan.settings for cell, text in by_cell.items()}
-    return analyse(plan, VOCABULARY, found)
+    return to_json(analyse(plan, VOCABULARY, found))
 
 
 def test_cells_have_shares_intervals_and_bounds(result):
@@ -128,7 +129,7 @@ def test_a_gap_that_only_the_judge_makes_is_corrected_away_and_passes():
     seen = {"she+lipstick": "1" * 80 + "0" * 20, "he+lipstick": "10" * 40 + "0" * 20}
     found = {(plan.settings[0].name, cell): outcomes(text, cell) for cell, text in seen.items()}
     confusions = {"she+lipstick": Confusion(400, 0, 0, 400), "he+lipstick": Confusion(200, 200, 0, 400)}
-    plain, corrected = analyse(plan, VOCABULARY, found), analyse(plan, VOCABULARY, found, confusions)
+    plain, corrected = (to_json(analyse(plan, VOCABULARY, found, judge)) for judge in (None, confusions))
     assert plain["verdict"] == "failed" and plain["thresholds"][0]["gap"] == pytest.approx(0.4)
     assert corrected["verdict"] == "passed" and corrected["thresholds"][0]["gap"] == pytest.approx(0.0)
     low, high = corrected["comparisons"][0]["corrected"]["gap_interval"]

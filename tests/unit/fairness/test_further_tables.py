@@ -1,7 +1,6 @@
 """What a plan asks for beside its comparisons: unprompted attributes, rarity, quality, sweeps; counted by hand."""
 
 import itertools
-import json
 
 import pytest
 import torch
@@ -11,8 +10,9 @@ from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.config import from_dict
 from styleT2I.data.dataset import open_dataset
 from styleT2I.fairness.analysis.assemble import analyse
-from styleT2I.fairness.analysis.training_shares import training_shares
+from styleT2I.fairness.analysis.training_rates import training_rates
 from styleT2I.fairness.plan import AuditPlan
+from styleT2I.fairness.results import to_json
 from styleT2I.statistics.intervals import newcombe_interval, newcombe_paired_interval, wilson_interval
 
 VOCABULARY = load_vocabulary("minifaces")
@@ -28,7 +28,7 @@ def analysed(by_setting, seen=None, quality=None, **declared):
             outcomes[setting.name, cell] = {"success": text, "attributes": {}, "drift": {}, "seen": seen or {}}
             if quality:
                 outcomes[setting.name, cell]["quality"] = quality[cell]
-    return json.loads(json.dumps(analyse(plan, VOCABULARY, outcomes)))
+    return to_json(analyse(plan, VOCABULARY, outcomes))
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def labels():
     return dict(zip(data.attribute_names, data.labels_of(range(len(data))).T, strict=True))
 
 
-def test_labels_come_without_painting_and_are_those_of_the_pictures():
+def test_labels_come_without_painting_and_are_those_of_the_images():
     data = open_dataset(DATA, with_masks=False)
     assert torch.equal(data.labels_of([3, 499]), data.batch([3, 499]).attributes)
 
@@ -54,7 +54,7 @@ def test_training_shares_are_counted_and_a_stated_number_comes_first(labels):
                                                                        "training_share": 0.5}],
         },
     )  # fmt: skip
-    found = training_shares(plan, VOCABULARY)
+    found = training_rates(plan, VOCABULARY)
     both = int((labels["he"] & labels["lipstick"]).sum())
     assert (found.compositions["he+lipstick"].count, found.compositions["he+lipstick"].num) == (both, 500)
     assert found.compositions["she+lipstick"].value == 0.25
@@ -129,7 +129,7 @@ def test_quality_is_compared_on_the_same_latents():
     (row,) = found["rows"]
     assert row["difference"] == pytest.approx(0.5, abs=1e-6) and row["is_difference_shown"]
     low, high = row["difference_interval"]
-    assert high - low < 1e-5  # every pair differs by as much, however much the pictures vary
+    assert high - low < 1e-5  # every pair differs by as much, however much the images vary
     assert [one["cell"] for one in found["compositions"]] == ["she+hat", "he+hat"]
     low, high = found["compositions"][0]["sharpness_interval"]
     assert high - low > 0.3
@@ -195,7 +195,7 @@ def test_sides_that_share_no_latent_are_independent_samples():
                                         "is_paired": False, "quality": {"sharpness": values}}
         for cell, values in figures.items()
     }  # fmt: skip
-    (row,) = analyse(plan, VOCABULARY, outcomes)["quality"]["rows"]
+    (row,) = analyse(plan, VOCABULARY, outcomes).quality.rows
     assert row["difference"] == pytest.approx(0.5)
     assert row["difference_interval"] == pytest.approx([0.5 - 0.18, 0.5 + 0.18], abs=0.03)
 

@@ -24,7 +24,7 @@ from tests.tiny_model import tiny_clip, tiny_judge, write_tiny, write_tiny_model
 VOCABULARY = load_vocabulary("minifaces")
 
 
-def pictures(num=3, size=16):
+def random_images(num=3, size=16):
     return torch.randint(0, 256, (num, 3, size, size), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 
@@ -36,16 +36,16 @@ def test_verdicts_are_three_way_and_under_the_vocabularys_names():
     scores = [[2.0, -2.0, 9.0], [0.4, -0.4, 9.0], [-2.0, float("nan"), 9.0]]
     judge = judge_of(scores, margin=0.5)
     assert judge.attribute_names == ("he", "lipstick")
-    assert judge.verdicts(pictures()).tolist() == [[NO, NO], [UNDETERMINED, UNDETERMINED], [YES, UNDETERMINED]]
-    assert judge_of(scores).verdicts(pictures()).tolist() == [[NO, NO], [NO, NO], [YES, UNDETERMINED]]
+    assert judge.verdicts(random_images()).tolist() == [[NO, NO], [UNDETERMINED, UNDETERMINED], [YES, UNDETERMINED]]
+    assert judge_of(scores).verdicts(random_images()).tolist() == [[NO, NO], [NO, NO], [YES, UNDETERMINED]]
 
 
 def test_probabilities_are_read_around_their_threshold():
     judge = judge_of([[0.9, 0.1], [0.55, 0.45], [0.5, 0.2]], ("she", "lipstick"), threshold=0.5, margin=0.1)
-    assert judge.verdicts(pictures()).tolist() == [[NO, NO], [UNDETERMINED, UNDETERMINED], [UNDETERMINED, NO]]
+    assert judge.verdicts(random_images()).tolist() == [[NO, NO], [UNDETERMINED, UNDETERMINED], [UNDETERMINED, NO]]
 
 
-def test_pictures_of_many_sizes_are_judged_one_by_one():
+def test_images_of_many_sizes_are_judged_one_by_one():
     sizes = []
 
     def scores(images_u8):
@@ -53,7 +53,7 @@ def test_pictures_of_many_sizes_are_judged_one_by_one():
         return torch.ones(1, 1)
 
     judge = Judge(JudgePlan(), Scores(("he",), scores, None), VOCABULARY)
-    assert judge.verdicts([pictures(1, 8)[0], pictures(1, 4)[0]]).tolist() == [[YES], [YES]]
+    assert judge.verdicts([random_images(1, 8)[0], random_images(1, 4)[0]]).tolist() == [[YES], [YES]]
     assert sizes == [(1, 3, 8, 8), (1, 3, 4, 4)]
 
 
@@ -72,12 +72,12 @@ def test_a_network_and_a_clip_judge_as_they_do_by_themselves(folder, tmp_path):
     sources = [str(write_tiny(tmp_path, name, one)) for name, one in (("judge", network), ("clip", clip))]
     plans = [JudgePlan(source=sources[0]), JudgePlan(kind="clip", source=sources[1], margin=0.01)]
     judges = [open_judge(plan, VOCABULARY) for plan in plans]
-    images = from_uint8(pictures())
+    images = from_uint8(random_images())
     wanted = [network(images), ZeroShotLogits(clip, VOCABULARY)(clip.encode_image(images))]
     for judge, logits, margin in zip(judges, wanted, (0.0, 0.01), strict=True):
         assert judge.attribute_names == VOCABULARY.names and len(judge.sha256) == 64
-        assert torch.equal(judge.verdicts(pictures()) == YES, logits > margin)
-        assert torch.equal(judge.verdicts(pictures()) == UNDETERMINED, logits.abs() < margin)
+        assert torch.equal(judge.verdicts(random_images()) == YES, logits > margin)
+        assert torch.equal(judge.verdicts(random_images()) == UNDETERMINED, logits.abs() < margin)
 
 
 def test_a_judge_that_steers_or_trained_what_it_judges_is_said_to(folder):
@@ -125,12 +125,12 @@ def test_a_function_judges_by_what_it_returns():
     [
         (None, "returned a NoneType; return a dict"),
         ({}, "returned a dict"),
-        ({"he": [1.0]}, "gave 1 scores of 'he' for 2 pictures"),
+        ({"he": [1.0]}, "returned 1 scores of 'he' for 2 images"),
         ({"he": "yes"}, "scores of 'he' are a str, not numbers"),
     ],
 )
 def test_a_function_that_returns_no_scores_is_one_line(monkeypatch, found, message):
-    monkeypatch.setattr(fake_faces, "look", lambda pictures: found)
+    monkeypatch.setattr(fake_faces, "look", lambda images: found)
     with pytest.raises(ConfigError, match=message):
         open_judge(JudgePlan(kind="python", source="tests.fake_faces:look"), VOCABULARY)
 
@@ -139,10 +139,10 @@ def test_a_function_that_fails_or_forgets_an_attribute_is_one_line(monkeypatch):
     with pytest.raises(ConfigError, match="failed on uint8.*RuntimeError: no more memory"):
         open_judge(JudgePlan(kind="python", source="tests.fake_faces:fail"), VOCABULARY)
     names = iter(["he", "hat"])
-    monkeypatch.setattr(fake_faces, "look", lambda pictures: {next(names): np.zeros(len(pictures))})
+    monkeypatch.setattr(fake_faces, "look", lambda images: {next(names): np.zeros(len(images))})
     judge = open_judge(JudgePlan(kind="python", source="tests.fake_faces:look"), VOCABULARY)
-    with pytest.raises(ConfigError, match="gave no scores of 'he' this time"):
-        judge.verdicts(pictures())
+    with pytest.raises(ConfigError, match="returned no scores of 'he' this time"):
+        judge.verdicts(random_images())
 
 
 SPEC = {"attributes": ["she", "lipstick", "shoes"], "size": 8, "scale": 1.0, "mean": [100.0] * 3}
@@ -178,10 +178,10 @@ def test_an_onnx_file_that_does_not_fit_is_one_line(colours):
         spec = from_dict(OnnxInput, {**SPEC, **changes})
         return open_judge(JudgePlan(kind="onnx", source=str(colours), onnx=spec), VOCABULARY)
 
-    with pytest.raises(CheckpointError, match=r"gave \[3, 3, 1, 1\] numbers in place of \[3, 2\]"):
-        opened(attributes=["he", "hat"]).verdicts(pictures())
+    with pytest.raises(CheckpointError, match=r"returned \[3, 3, 1, 1\] numbers instead of \[3, 2\]"):
+        opened(attributes=["he", "hat"]).verdicts(random_images())
     with pytest.raises(CheckpointError, match=r"does not take \[3, 3, 16, 16\]"):
-        opened(size=16).verdicts(pictures())
+        opened(size=16).verdicts(random_images())
     with pytest.raises(ConfigError, match="has no output 'logits'; it has means"):
         opened(output="logits")
     colours.with_suffix(".yaml").write_text("attributes: []")
@@ -207,7 +207,7 @@ def test_an_onnx_file_that_does_not_fit_is_one_line(colours):
         ({"threshold": float("nan")}, "judge.threshold is nan"),
         ({"kind": "onnx"}, "judge.source is not given; name an ONNX file"),
         ({"kind": "python"}, "judge.source is not given; name module:function"),
-        ({"onnx": SPEC}, "judge.onnx does not go with a judge of kind 'network'"),
+        ({"onnx": SPEC}, "judge.onnx does not fit a judge of kind 'network'"),
         ({"kind": "onnx", "source": "a", "onnx": {**SPEC, "std": [1.0, 0.0, 1.0]}}, "divides by scale"),
         ({"kind": "onnx", "source": "a", "onnx": {**SPEC, "size": 0}}, "size is 0"),
     ],

@@ -90,7 +90,7 @@ BAD = [
     ({"compositionz": []}, "unknown key 'compositionz'.*did you mean 'compositions'"),
     ({"comparisons": [{**COMPARISON, "second": "he+hat"}]}, "undeclared composition 'he\\+hat'"),
     ({"comparisons": [{**COMPARISON, "second": "lipstick+she"}]}, "with itself"),
-    ({"comparisons": [COMPARISON, COMPARISON]}, "two comparisons are called 'lipstick'"),
+    ({"comparisons": [COMPARISON, COMPARISON]}, "two comparisons have the name 'lipstick'"),
     ({"thresholds": [{"comparison": "lipstik", "max_gap": 0.1}]}, "undeclared comparison 'lipstik'; did you mean"),
     ({"thresholds": [{"comparison": "lipstick", "max_gap": 1.1}]}, "write a number from 0 to 1"),
     ({"thresholds": [{"comparison": "lipstick", "max_gap": float("nan")}]}, "write a number from 0 to 1"),
@@ -123,9 +123,9 @@ BAD = [
     ({"vocabulary": "/dev/zero"}, "/dev/zero: is a pipe or a device"),
     ({"unprompted": [{"prompt": "lipstick", "attribute": "halo"}]}, "unknown attribute 'halo'"),
     ({"unprompted": [{"prompt": "", "attribute": "he"}]}, "empty cell"),
-    ({"unprompted": [{"prompt": "he+lipstick", "attribute": "she"}]}, "'she' is decided by the prompt"),
-    ({"unprompted": [{"prompt": "gray_hair", "attribute": "black_hair"}]}, "is decided by the prompt"),
-    ({"unprompted": [{"prompt": "hat", "attribute": "he+old"}]}, "more than one; give each an entry"),
+    ({"unprompted": [{"prompt": "he+lipstick", "attribute": "she"}]}, "'she' is decided by its prompt"),
+    ({"unprompted": [{"prompt": "gray_hair", "attribute": "black_hair"}]}, "is decided by its prompt"),
+    ({"unprompted": [{"prompt": "hat", "attribute": "he+old"}]}, "more than one; give each its own entry"),
     ({"unprompted": [{"prompt": "hat", "attribute": "he", "training_share": 1.2}]}, "write a number from 0 to 1"),
     ({"unprompted": [{"prompt": "hat", "attribute": "he"}] * 2}, "unprompted names 'he' for 'hat' twice"),
     ({"unprompted": [{"prompt": "hat"}]}, "missing key 'attribute'"),
@@ -192,7 +192,7 @@ def test_an_unprompted_audit_draws_its_sentences_beside_the_compositions(tmp_pat
 def test_the_command_checks_a_plan_and_sizes_the_sample(tmp_path):
     result = CliRunner().invoke(main, ["plan", str(write(tmp_path)), "--detect", "0.9", "0.8", "--power", "0.8"])
     assert result.exit_code == 0, result.output
-    assert "2 compositions x 50 pictures x 4 settings = 400 pictures, 1 primary comparison" in result.output
+    assert "2 compositions x 50 images x 4 settings = 400 images, 1 primary comparison" in result.output
     assert "pairs tell 0.9 from 0.8 with power 0.8" in result.output
 
 

@@ -5,6 +5,7 @@ import csv
 import hashlib
 import io
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import cv2
@@ -18,7 +19,8 @@ from styleT2I.fairness.report.csv_tables import csv_files
 from styleT2I.fairness.report.markup import Markup, document, tag
 from styleT2I.fairness.report.page import read_result, render, write_report
 from styleT2I.fairness.report.wording import interval, p_value, points, verdict_sentence
-from tests.audit_result import BY_CELL, ROWS, TILE, audit_plan, audit_result, write_cells
+from styleT2I.fairness.results import AuditResult
+from tests.audit_result import BY_CELL, ROWS, TILE, audit_content, audit_plan, audit_result, write_cells
 
 VOID = {"br", "hr", "img", "meta", "col"}
 HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "'onload='x", "&amp;</style></title>")
@@ -52,6 +54,16 @@ class Page(HTMLParser):
     @property
     def text(self):
         return " ".join(" ".join(self.texts).split())
+
+
+def page_of(content, sheets=None):
+    """The page of a result that is given as its JSON."""
+    return render(AuditResult.from_json(content), sheets or {})
+
+
+@pytest.fixture(scope="module")
+def content():
+    return audit_content()
 
 
 @pytest.fixture(scope="module")
@@ -96,10 +108,10 @@ def test_hostile_names_are_text(hostile, tmp_path):
     comparisons = [{"name": hostile, "first": "she+lipstick", "second": "he+lipstick"}]
     thresholds = [{"comparison": hostile, "max_gap": 0.1}]
     said = {"she+lipstick": hostile}
-    result = audit_result(audit_plan(name=hostile, comparisons=comparisons, thresholds=thresholds, sentences=said))
+    result = audit_content(audit_plan(name=hostile, comparisons=comparisons, thresholds=thresholds, sentences=said))
     result |= {"rerun": hostile, "limits": [hostile], "model": {"name": hostile, "components": {hostile: hostile}}}
     result |= {"unprompted": {"explanation": hostile, "rows": [{hostile: hostile}]}, "judge": {"role": hostile}}
-    found = Page(render(result, {}))
+    found = Page(page_of(result))
     assert not found.all("script", "img")
     assert not any(key.startswith("on") for _, attributes in found.found for key in attributes)
     assert found.text.count(" ".join(hostile.split())) > 10
@@ -158,12 +170,9 @@ def test_no_threshold_is_no_verdict():
 
 
 def test_the_verdict_names_the_worst_few_of_many():
-    result = audit_result()
-    result["thresholds"] = [
-        {**result["thresholds"][0], "comparison": f"c{n}", "gap": n / 100, "max_gap": 0.01, "passes": False}
-        for n in range(2, 9)
-    ]
-    said = verdict_sentence(result)
+    first = audit_result().thresholds[0]
+    thresholds = tuple(replace(first, comparison=f"c{n}", gap=n / 100, max_gap=0.01, passes=False) for n in range(2, 9))
+    said = verdict_sentence(replace(audit_result(), thresholds=thresholds))
     assert said.index("c8") < said.index("c7") and "and 3 more" in said and "c2" not in said
 
 
@@ -173,21 +182,21 @@ def test_numbers_in_words():
     assert [p_value(p) for p in (0.0009, 0.04, 1.0)] == ["< 0.001", "0.040", "1.000"]
 
 
-def test_results_without_a_section_of_their_own_become_tables(result):
+def test_results_without_a_section_of_their_own_become_tables(content):
     rows = [{"setting": "a", "share": 0.25, "share_interval": [0.1, 0.4], "p_even": 0.00001, "is_shown": True}]
     wide = {f"k{n}": {f"column {m}": m / 8 for m in range(30)} for n in range(2)}
     more = {"rarity": {"explanation": "Said so.", "rows": rows}, "novel": {"rho": -0.5, "each": {"x": {"n": 1}}}}
-    text = Page(render({**result, **more, "wide": wide, "many": rows * 30}, {})).text
+    text = Page(page_of({**content, **more, "wide": wide, "many": rows * 30})).text
     assert "Rarity in the training data" in text and "Said so." in text
     assert "a 25.0 % 10.0 to 40.0 % < 0.001 yes" in text
     assert "Rho −0.500" in text and "x 1" in text and "Column 29 3.625" in text
     assert "Many: 30 rows" in text
-    assert "Rarity" not in Page(render(result, {})).text
+    assert "Rarity" not in Page(page_of(content)).text
 
 
 def test_sheets_are_cut_into_rows_under_their_outcome(result, page, tmp_path):
     sheets = read_sheets(result, [write_cells(tmp_path)])
-    assert len(sheets) == len(result["cells"])
+    assert len(sheets) == len(result.cells)
     for rows in sheets.values():
         assert [(row.outcome, len(row.seeds)) for row in rows] == list(ROWS)
         for index, row in enumerate(rows):
@@ -198,22 +207,22 @@ def test_sheets_are_cut_into_rows_under_their_outcome(result, page, tmp_path):
     assert "Successes (3 of 10) seeds 0, 1, 2" in Page(page).text
 
 
-def test_a_cell_of_another_audit_or_with_a_damaged_sheet_shows_no_picture(result, tmp_path):
+def test_a_cell_of_another_audit_or_with_a_damaged_sheet_shows_no_image(result, tmp_path):
     first, second, *others = sorted(write_cells(tmp_path).glob("cells/*.png"))
     first.write_bytes(first.read_bytes()[:50])
     second.with_suffix(".json").write_text("[")
     assert len(read_sheets(result, [tmp_path])) == len(others)
-    assert not read_sheets({**result, "num": 11}, [tmp_path])
+    assert not read_sheets(replace(result, provenance=replace(result.provenance, num=11)), [tmp_path])
     text = Page(render(result, read_sheets(result, [tmp_path]))).text
-    assert text.count("Its pictures were not kept.") == 2
-    assert "No pictures were kept with this audit's cells" in Page(render(result, {})).text
+    assert text.count("Its images are not available.") == 2
+    assert "The images of this audit are not available" in Page(render(result, {})).text
 
 
 def test_large_sheets_fit_a_page_that_can_be_sent(result, tmp_path, monkeypatch):
     monkeypatch.setattr(report_sheets, "MAX_BYTES", 140_000)
     sheets = read_sheets(result, [write_cells(tmp_path, tile=64)])  # noise, which no codec makes small
     assert 60_000 < sum(len(row.webp) for rows in sheets.values() for row in rows) <= 140_000
-    assert len(sheets) == len(result["cells"])
+    assert len(sheets) == len(result.cells)
 
 
 def test_merged_cells_are_kept_with_the_result(result, tmp_path):
@@ -221,31 +230,31 @@ def test_merged_cells_are_kept_with_the_result(result, tmp_path):
     keep_cells(result, [tmp_path / "shard"], tmp_path / "out")
     assert read_sheets(result, [tmp_path / "out"]) == read_sheets(result, [tmp_path / "shard"])
     keep_cells(result, [tmp_path / "out"], tmp_path / "out")
-    assert len(list((tmp_path / "out/cells").iterdir())) == 2 * len(result["cells"])
+    assert len(list((tmp_path / "out/cells").iterdir())) == 2 * len(result.cells)
 
 
-def test_csv_files_read_back_as_the_result(result):
+def test_csv_files_read_back_as_the_result(result, content):
     tables = {name: list(csv.DictReader(io.StringIO(text))) for name, text in csv_files(result).items()}
     assert set(tables) == {"cells.csv", "comparisons.csv", "attributes.csv", "drift.csv"}
-    for row, cell in zip(tables["cells.csv"], result["cells"], strict=True):
+    for row, cell in zip(tables["cells.csv"], content["cells"], strict=True):
         assert (row["setting"], row["cell"], int(row["num"])) == (cell["setting"], cell["cell"], cell["num"])
         assert [float(row["success_low"]), float(row["success_high"])] == cell["success_interval"]
         assert row["corrected_success"] == ""
-    compared = result["comparisons"] + result["exploratory"]
+    compared = content["comparisons"] + content["exploratory"]
     for row, one in zip(tables["comparisons.csv"], compared, strict=True):
         assert float(row["gap"]) == one["gap"] and int(row["only_first"]) == one["pairs"]["only_first"]
         assert float(row["p_adjusted"]) == one.get("p_holm", one.get("p_benjamini_hochberg"))
         assert row["is_significant"] == str(one["is_significant"]).lower()
     assert [row["max_gap"] for row in tables["comparisons.csv"]][:3] == ["0.2", "0.2", ""]
-    assert tables["drift.csv"][0] == {"setting": result["cells"][0]["setting"], "cell": list(BY_CELL)[0],
+    assert tables["drift.csv"][0] == {"setting": content["cells"][0]["setting"], "cell": list(BY_CELL)[0],
                                       "attribute": "hat", "changed": "0.25"}  # fmt: skip
     assert tables["drift.csv"][1]["changed"] == ""
 
 
 @pytest.mark.parametrize("name", ["=1+1", "+cmd|'/c calc'!A0", "-2+3", "@SUM(A1)", "\t=1", " =1", "\r=1"])
 def test_no_text_in_a_csv_file_is_a_formula_and_numbers_stay_numbers(result, name):
-    first, *others = result["comparisons"]
-    changed = {**result, "comparisons": [{**first, "name": name, "gap": -0.5}, *others]}
+    first, *others = result.comparisons
+    changed = replace(result, comparisons=(replace(first, name=name, gap=-0.5), *others))
     row = next(csv.DictReader(io.StringIO(csv_files(changed)["comparisons.csv"], newline="")))
     assert row["name"] == "'" + name.replace("\r", "\n") and row["gap"] == "-0.5"
 
@@ -261,13 +270,14 @@ def test_files_are_written_together_and_the_page_again_from_the_folder(result, t
 
 
 def test_a_result_that_cannot_be_shown_leaves_nothing_behind(result, tmp_path):
+    (first, *_), (wrong, *_) = result.cells, audit_result(audit_plan(name="other")).cells
     with pytest.raises(KeyError):
-        write_report({**result, "cells": [{"setting": "x", "cell": "y"}]}, tmp_path / "out", [])
+        write_report(replace(result, cells=(replace(wrong, cell="y"), first)), tmp_path / "out", [])
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
-    "text, said", [(None, "cannot read"), ("{", "not JSON"), ("[]", "no result"), ("{}", "no cell")]
+    "text, said", [(None, "cannot read"), ("{", "not JSON"), ("[]", "no result"), ("{}", "no cells in it")]
 )
 def test_what_is_no_audit_is_one_line(tmp_path, text, said):
     if text is not None:
@@ -298,38 +308,39 @@ def test_text_stands_out_from_its_background(page):
         assert _contrast(colour or colours["ink"], background) > 4.5
 
 
-def test_drift_of_a_system_that_draws_nothing_without_a_sentence_is_called_unmeasured(result):
-    cells = [{**one, "drift": {}} for one in result["cells"]]
+def test_drift_of_a_system_that_draws_nothing_without_a_sentence_is_called_unmeasured(content):
+    cells = [{**one, "drift": {}} for one in content["cells"]]
     subject = {"kind": "system", "is_paired": True, "has_settings": False}
-    text = Page(render({**result, "cells": cells, "subject": subject}, {})).text
-    assert "Not measured: toy draws no picture without the sentence to compare with." in text
-    assert "Nothing was left open" in Page(render({**result, "cells": cells}, {})).text
+    text = Page(page_of({**content, "cells": cells, "subject": subject})).text
+    assert "Not measured: toy draws no images without a sentence, so there is nothing to compare with." in text
+    assert "The sentences leave no attribute open" in Page(page_of({**content, "cells": cells})).text
 
 
-def test_equal_success_is_said_once_and_numbers_of_one_are_singular(result):
-    name = next(iter(result["summary"]))
-    same = {**result["summary"][name], "worst": 1.0, "best": 1.0}
-    summary = {**result["summary"], name: same}
-    text = Page(render({**result, "summary": summary, "num": 1, "num_overridden": True}, {})).text
-    assert f"With setting “{name}”, all compositions succeed equally often (100.0 %)." in text
-    assert "1 picture a composition was drawn" in text and ", 1 pair, in the setting" in text
+def test_equal_success_is_said_once_and_numbers_of_one_are_singular(content):
+    name = next(iter(content["summary"]))
+    same = {**content["summary"][name], "worst": 1.0, "best": 1.0}
+    summary = {**content["summary"], name: same}
+    text = Page(page_of({**content, "summary": summary, "num": 1, "num_overridden": True})).text
+    assert f"In setting “{name}”, all compositions succeed equally often: 100.0 %." in text
+    assert "1 image per composition was drawn" in text and "1 pair per comparison, in the setting" in text
 
 
-def test_tables_straight_from_the_result_have_words_and_units(result):
+def test_tables_straight_from_the_result_have_words_and_units(content):
     rows = [{"cell": "all", "success_with": 0.161, "effect": 0.025, "effect_interval": [-0.01, 0.06], "p": 0.0001,
              "p_benjamini_hochberg": 0.5, "is_difference_shown": True}]  # fmt: skip
-    text = Page(render({**result, "adjustment": {"explanation": "Said.", "rows": rows}}, {})).text
+    text = Page(page_of({**content, "adjustment": {"explanation": "Said.", "rows": rows}})).text
     assert "Composition With Effect (points, 95 % interval) p p (B.-H.) Difference shown" in text
     assert "all 16.1 % +2.5 −1.0 to +6.0 < 0.001 0.500 yes" in text
-    assert "Independent of the model yes: it neither steers the pictures nor trained what draws them" in text
+    assert "Independent of the model yes: it neither steers the images nor trained the system that draws them" in text
 
 
-def test_a_report_whose_cells_are_gone_keeps_the_pictures_of_its_earlier_page(result, tmp_path):
+def test_a_report_whose_cells_are_gone_keeps_the_images_of_its_earlier_page(result, tmp_path):
     folder = write_cells(tmp_path)
     before = write_report(result, tmp_path, [folder]).read_text(encoding="utf-8")
-    assert before.count("<img") == len(ROWS) * len(result["cells"])
+    assert before.count("<img") == len(ROWS) * len(result.cells)
     for file in (tmp_path / "cells").iterdir():
         file.unlink()
     assert write_report(result, tmp_path, [tmp_path]).read_text(encoding="utf-8") == before
-    other = {**result, "model": {"name": "toy", "components": {"generator": "d" * 64}}}
+    model = {"name": "toy", "components": {"generator": "d" * 64}}
+    other = replace(result, provenance=replace(result.provenance, model=model))
     assert write_report(other, tmp_path, [tmp_path]).read_text(encoding="utf-8").count("<img") == 0

@@ -1,4 +1,4 @@
-"""The audit's page in a real browser: nothing fails, nothing is loaded, the verdict and the pictures are to be seen."""
+"""The audit's page in a real browser: nothing fails, nothing is loaded, the verdict and the images are to be seen."""
 
 import os
 import shutil
@@ -36,7 +36,7 @@ def path(tmp_path_factory):
 
 
 @pytest.mark.parametrize("width", [1280, 375])
-def test_the_page_opens_without_errors_or_requests_and_shows_verdict_and_pictures(browser, path, width, tmp_path):
+def test_the_page_opens_without_errors_or_requests_and_shows_verdict_and_images(browser, path, width, tmp_path):
     page, said, asked = browser.new_page(viewport={"width": width, "height": 800}), [], []
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
@@ -50,10 +50,10 @@ def test_the_page_opens_without_errors_or_requests_and_shows_verdict_and_picture
     assert "exceeds its limit" in page.locator("#verdict .sentence").inner_text()
     assert page.locator("#primary svg.forest").bounding_box()["width"] > 300
 
-    picture = page.locator("#pictures img").first
-    picture.scroll_into_view_if_needed()
-    assert picture.is_visible() and picture.evaluate("one => one.complete && one.naturalWidth") == 3 * 64
-    hidden = page.locator("#pictures details").nth(1)
+    image = page.locator("#images img").first
+    image.scroll_into_view_if_needed()
+    assert image.is_visible() and image.evaluate("one => one.complete && one.naturalWidth") == 3 * 64
+    hidden = page.locator("#images details").nth(1)
     assert not hidden.locator("img").first.is_visible()
     hidden.locator("summary").click()
     assert hidden.locator("img").first.is_visible()
@@ -68,7 +68,7 @@ def test_print_shows_what_is_folded(browser, path):
     page = browser.new_page()
     page.goto(path.as_uri())
     page.emulate_media(media="print")
-    assert page.locator("#pictures details:not([open]) img").last.is_visible()
+    assert page.locator("#images details:not([open]) img").last.is_visible()
     assert not page.locator("nav").is_visible()
     assert page.pdf()[:4] == b"%PDF"
     page.close()

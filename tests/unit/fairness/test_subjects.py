@@ -1,4 +1,4 @@
-"""What an audit can look at: a function, any system, a folder of pictures; the same truth is found in each."""
+"""What an audit can look at: a function, any system, a folder of images; the same truth is found in each."""
 
 import csv
 import json
@@ -38,7 +38,7 @@ def plan(**changes):
 def audited(subject, outdir, **changes):
     audit = Audit(plan(**changes), VOCABULARY, subject, device="cpu")
     audit.run(outdir)
-    return json.loads(json.dumps(audit.result(outdir)))
+    return audit.result(outdir).to_json()
 
 
 class FakeSystem:
@@ -93,7 +93,7 @@ def test_the_truth_is_found_whatever_drew_it_and_pairs_are_those_of_a_seed(kind,
     ]  # fmt: skip
 
 
-def test_pictures_without_seeds_are_two_samples(tmp_path):
+def test_images_without_seeds_are_two_samples(tmp_path):
     result = audited(write_images(tmp_path / "images", with_seeds=False), tmp_path / "out")
     (lipstick,) = result["comparisons"]
     assert lipstick["design"] == "unpaired" and set(lipstick["pairs"].values()) == {None}
@@ -145,7 +145,7 @@ class Counted:
         return draw(prompt, seed)
 
 
-def test_a_killed_audit_goes_on_without_drawing_a_finished_picture_again(tmp_path):
+def test_a_killed_audit_goes_on_without_drawing_a_finished_image_again(tmp_path):
     def subject(counted, sha256="1" * 64):
         return CallableSubject(EntryPoint("counted", counted, sha256))
 
@@ -170,12 +170,12 @@ def test_sentences_of_the_plan_are_what_is_said(tmp_path):
     assert [prompt for prompt, _ in counted.calls] == ["photo of a woman, lipstick", "a man who wears lipstick"]
 
 
-def test_a_picture_may_come_as_pil_numpy_or_torch_and_is_cut_to_its_square():
+def test_a_image_may_come_as_pil_numpy_or_torch_and_is_cut_to_its_square():
     array = np.arange(6 * 4 * 3, dtype=np.uint8).reshape(6, 4, 3)
     cell = type("Cell", (), {"sentence": "a man"})
     for found in (array, PIL.Image.fromarray(array), torch.from_numpy(array).permute(2, 0, 1)):
-        (picture,) = CallableSubject.of(lambda prompt, seed, found=found: found).pictures(cell, [3])
-        assert picture.permute(1, 2, 0).tolist() == array[1:5].tolist()
+        (image,) = CallableSubject.of(lambda prompt, seed, found=found: found).images(cell, [3])
+        assert image.permute(1, 2, 0).tolist() == array[1:5].tolist()
 
 
 @pytest.mark.parametrize(
@@ -189,17 +189,17 @@ def test_a_picture_may_come_as_pil_numpy_or_torch_and_is_cut_to_its_square():
         (np.zeros((0, 4, 3), np.uint8), r"shape \[0, 4, 3\]"),
     ],
 )
-def test_what_is_no_picture_is_one_line(found, message):
+def test_what_is_no_image_is_one_line(found, message):
     cell = type("Cell", (), {"sentence": "a man"})
     with pytest.raises(DataError, match=message) as caught:
-        CallableSubject.of(lambda prompt, seed: found).pictures(cell, [3])
+        CallableSubject.of(lambda prompt, seed: found).images(cell, [3])
     assert "\n" not in str(caught.value)
 
 
 def test_an_error_inside_the_function_is_one_line_that_names_sentence_and_seed():
     subject = CallableSubject("tests.fake_faces:fail")
     with pytest.raises(DataError, match="fail: failed on 'a man' with seed 3: RuntimeError: no more memory"):
-        subject.pictures(type("Cell", (), {"sentence": "a man"}), [3])
+        subject.images(type("Cell", (), {"sentence": "a man"}), [3])
 
 
 @pytest.mark.parametrize(
@@ -225,8 +225,8 @@ def test_what_cannot_be_audited_is_refused():
 
 GOOD = "file,prompt,seed\na.png,a man who wears lipstick,0\nb.png,a woman who wears lipstick,0\n"
 BAD_TABLES = [
-    ("", "lists no picture"),
-    ("file,prompt,seed\n", "lists no picture"),
+    ("", "lists no image"),
+    ("file,prompt,seed\n", "lists no image"),
     ("name,prompt\na.png,x\n", "needs file, and prompt or composition"),
     ("file,seed\na.png,1\n", "needs file, and prompt or composition"),
     ("file,file,prompt\na.png,a.png,x\n", "names a column twice"),
@@ -239,8 +239,11 @@ BAD_TABLES = [
     (GOOD.replace("lipstick,0", "lipstick,-1", 1), "line 2: the seed '-1' is not an integer"),
     (GOOD.replace("lipstick,0", "lipstick,9999999999999999999", 1), "is not an integer from 0"),
     (GOOD.replace("lipstick,0", "lipstick,0,1", 1), "line 2: has 4 fields in place of 3"),
-    (GOOD.replace("a man who", "a dog that"), "line 2: 'a dog that wears lipstick' is not what the plan says"),
-    (GOOD.replace("a woman", "a man"), "has seed 0 of 'he\\+lipstick' twice|has no picture of 'she\\+lipstick'"),
+    (
+        GOOD.replace("a man who", "a dog that"),
+        "line 2: 'a dog that wears lipstick' is not the sentence of any composition",
+    ),
+    (GOOD.replace("a woman", "a man"), "has seed 0 of 'he\\+lipstick' twice|has no image of 'she\\+lipstick'"),
     ("file,composition\na.png,he+lipstick\nb.png,he+hat\n", "line 3: the plan declares no composition 'he\\+hat'"),
     ("file,composition\na.png,he+lipstick\nb.png,she+lipstik\n", "line 3: unknown attribute 'lipstik'"),
     ('file,prompt\na.png,"a man\n', "not a CSV file"),
@@ -249,7 +252,7 @@ BAD_TABLES = [
 
 
 @pytest.mark.parametrize("table, message", BAD_TABLES)
-def test_a_table_that_does_not_fit_the_pictures_or_the_plan_is_one_line(table, message, tmp_path):
+def test_a_table_that_does_not_fit_the_images_or_the_plan_is_one_line(table, message, tmp_path):
     (tmp_path / "images").mkdir()
     for name in ("a", "b"):
         PIL.Image.fromarray(draw("", 0)).save(tmp_path / f"images/{name}.png")
@@ -260,15 +263,15 @@ def test_a_table_that_does_not_fit_the_pictures_or_the_plan_is_one_line(table, m
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_that_is_no_picture_is_named_before_anything_is_judged(tmp_path):
+def test_a_file_that_is_no_image_is_named_before_anything_is_judged(tmp_path):
     (tmp_path / "images").mkdir()
-    (tmp_path / "images/a.png").write_text("not a picture")
+    (tmp_path / "images/a.png").write_text("not an image")
     (tmp_path / "prompts.csv").write_text("file,composition\na.png,he+lipstick\n")
-    with pytest.raises(DataError, match="a.png: not a picture"):
+    with pytest.raises(DataError, match="a.png: not a"):
         ImagesSubject(tmp_path / "images", tmp_path / "prompts.csv")
 
 
-def test_other_pictures_and_other_words_have_other_hashes(tmp_path):
+def test_other_images_and_other_words_have_other_hashes(tmp_path):
     first = write_images(tmp_path / "a/images", num=2).describe()["components"]
     assert write_images(tmp_path / "b/images", num=2).describe()["components"] == first
     PIL.Image.fromarray(draw("a woman", 9)).save(tmp_path / "b/images/he0.png")
@@ -277,7 +280,7 @@ def test_other_pictures_and_other_words_have_other_hashes(tmp_path):
     assert SEXES == tuple(plan().cells(VOCABULARY))
 
 
-def test_the_same_pictures_through_any_door_have_the_same_outcomes(tmp_path):
+def test_the_same_images_through_any_door_have_the_same_outcomes(tmp_path):
     """A model is audited itself, as a system, as a function, and by the files that it wrote."""
     pipeline = StyleT2I.from_pretrained(write_tiny_model(tmp_path / "model"), device="cpu")
     adjustment = AdjustmentConfig("paper")

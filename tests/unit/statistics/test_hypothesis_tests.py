@@ -15,7 +15,7 @@ from styleT2I.statistics.hypothesis_tests import (
     mcnemar_exact,
     rank_correlation,
 )
-from styleT2I.statistics.power import discordant_shares, mcnemar_power, pairs_needed
+from styleT2I.statistics.power import discordant_rates, mcnemar_power, pairs_needed
 from styleT2I.torch_utils.seeding import generator
 
 
@@ -121,7 +121,7 @@ def test_rank_correlation_is_not_made_up_where_it_is_undefined():
 
 
 def test_power_is_the_share_of_simulated_audits_that_find_the_gap():
-    only_first, only_second = discordant_shares(0.9, 0.8, 0.3)
+    only_first, only_second = discordant_rates(0.9, 0.8, 0.3)
     num = 120
     rng = np.random.default_rng(3)
     draws = rng.multinomial(num, [only_first, only_second, 1 - only_first - only_second], size=4000)
@@ -131,7 +131,7 @@ def test_power_is_the_share_of_simulated_audits_that_find_the_gap():
 
 def test_pairs_needed_are_enough_and_hardly_more():
     num = pairs_needed(0.9, 0.8, power=0.8)
-    shares = discordant_shares(0.9, 0.8, 0.0)
+    shares = discordant_rates(0.9, 0.8, 0.0)
     assert mcnemar_power(num, *shares) >= 0.8
     assert mcnemar_power(num - 20, *shares) < 0.8
     assert 197 <= num <= 230  # independent arms need 197 by the normal approximation; the exact test some more
@@ -147,7 +147,7 @@ def test_correlated_pairs_need_fewer_and_many_comparisons_need_more():
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ((0.8, 0.8), "two different shares"),
+        ((0.8, 0.8), "two different rates"),
         ((0.9, 1.2), "between 0 and 1"),
         ((0.9, 0.8, 1.5), "power and alpha"),
         ((0.9, 0.1, 0.8, 0.05, 0.9), "cannot correlate by 0.9; choose"),

@@ -12,7 +12,7 @@ from styleT2I.statistics.intervals import (
     bootstrap_interval,
     newcombe_interval,
     newcombe_paired_interval,
-    share_ratio_interval,
+    rate_ratio_interval,
     wilson_interval,
 )
 
@@ -115,13 +115,13 @@ def test_intervals_of_independent_shares_equal_statsmodels_on_random_counts():
         expected = proportion.confint_proportions_2indep(*counts, method="newcomb", compare="diff")
         assert newcombe_interval(*counts) == pytest.approx(expected, abs=1e-9)
         expected = proportion.confint_proportions_2indep(*counts, method="log-adjusted", compare="ratio")
-        assert share_ratio_interval(*counts) == pytest.approx(expected, rel=1e-9)
+        assert rate_ratio_interval(*counts) == pytest.approx(expected, rel=1e-9)
 
 
 def test_independent_shares_by_hand():
     assert newcombe_interval(56, 70, 48, 80) == pytest.approx((0.0524, 0.3339), abs=5e-5)  # Newcombe 1998, table II (a)
     assert newcombe_interval(0, 0, 3, 4) == (-1.0, 1.0)
-    low, high = share_ratio_interval(0, 20, 5, 20)
+    low, high = rate_ratio_interval(0, 20, 5, 20)
     assert 0 < low < 0.1 and 1 < high < 2  # no success among 20 may still be chance
     with pytest.raises(ValueError, match="0 trials"):
-        share_ratio_interval(0, 0, 5, 20)
+        rate_ratio_interval(0, 0, 5, 20)

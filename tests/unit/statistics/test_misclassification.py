@@ -7,10 +7,10 @@ from styleT2I.statistics.intervals import newcombe_paired_interval
 from styleT2I.statistics.misclassification import (
     Confusion,
     corrected_gap,
-    corrected_share,
-    corrected_share_interval,
+    corrected_rate,
+    corrected_rate_interval,
     gap_bounds,
-    share_bounds,
+    rate_bounds,
 )
 from styleT2I.torch_utils.seeding import generator
 
@@ -82,14 +82,14 @@ def test_the_mean_of_corrected_gaps_is_the_truth_and_that_of_plain_gaps_is_what_
 
 def test_correction_by_hand_is_kept_within_0_and_1():
     judge = Confusion(90, 10, 20, 80)
-    assert corrected_share(0.55, judge) == pytest.approx((0.55 + 0.8 - 1) / 0.7)
-    assert corrected_share(0.95, judge) == 1.0
-    assert corrected_share(0.05, judge) == 0.0
+    assert corrected_rate(0.55, judge) == pytest.approx((0.55 + 0.8 - 1) / 0.7)
+    assert corrected_rate(0.95, judge) == 1.0
+    assert corrected_rate(0.05, judge) == 0.0
 
 
 def test_few_labelled_images_widen_the_interval_even_where_the_judge_was_always_right():
     def width(confusion):
-        low, high = corrected_share_interval(160, 200, confusion, generator("width")).interval
+        low, high = corrected_rate_interval(160, 200, confusion, generator("width")).interval
         return high - low
 
     plenty, few = width(Confusion(2000, 0, 0, 2000)), width(Confusion(10, 0, 0, 10))
@@ -103,7 +103,7 @@ def test_a_handful_of_pairs_without_a_surprise_is_not_taken_for_certainty(pairs)
     low, high = corrected_gap(pairs, judge, judge, generator("few")).interval
     plain_low, plain_high = newcombe_paired_interval(*pairs)
     assert high - low > 0.6 * (plain_high - plain_low)
-    low, high = corrected_share_interval(pairs[0] and 32, 32, judge, generator("few")).interval
+    low, high = corrected_rate_interval(pairs[0] and 32, 32, judge, generator("few")).interval
     assert high - low > 0.05
 
 
@@ -127,7 +127,7 @@ def test_intervals_follow_from_their_seed():
 
 
 def test_a_judge_that_may_be_no_better_than_chance_leaves_everything_possible():
-    share = corrected_share_interval(50, 100, Confusion(6, 4, 4, 6), generator("chance"))
+    share = corrected_rate_interval(50, 100, Confusion(6, 4, 4, 6), generator("chance"))
     assert share.interval == (0.0, 1.0)
 
 
@@ -141,9 +141,9 @@ def test_useless_confusion_matrices_are_refused(counts, message):
 
 
 def test_bounds_take_every_undetermined_image_either_way():
-    first, second = share_bounds(80, 10, 100), share_bounds(70, 20, 100)
+    first, second = rate_bounds(80, 10, 100), rate_bounds(70, 20, 100)
     assert first == (0.8, 0.9) and second == (0.7, 0.9)
     assert gap_bounds(first, second) == pytest.approx((-0.1, 0.2))
-    assert share_bounds(0, 0, 0) == (0.0, 1.0)
+    assert rate_bounds(0, 0, 0) == (0.0, 1.0)
     with pytest.raises(ValueError, match="of 100"):
-        share_bounds(95, 10, 100)
+        rate_bounds(95, 10, 100)

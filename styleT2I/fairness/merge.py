@@ -1,0 +1,106 @@
+"""One result of an audit's finished cells, in however many folders they lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from styleT2I.attributes.vocabulary import Vocabulary
+from styleT2I.config import from_dict
+from styleT2I.errors import DataError
+from styleT2I.fairness.analysis.agreement import agreement
+from styleT2I.fairness.analysis.assemble import analyse
+from styleT2I.fairness.cells import cached_cells
+from styleT2I.fairness.judges.calibration import check_same_judge
+from styleT2I.fairness.plan import AuditPlan, plan_hash
+from styleT2I.fairness.results import AuditResult, Calibration, Provenance
+
+__all__ = ["merge_cells"]
+
+LIMITS = (
+    "Attributes are those that the judge perceives in drawn faces; no one's identity is inferred.",
+    "The judge errs, and may err more in one group than in another; only gaps called corrected allow for that, by its "
+    "errors on labelled drawings, which need not be those on the model's pictures.",
+    "A share counts an undetermined picture as no success; the bounds take all of them either way.",
+    "Figures hold for this model, these sentences and these settings.",
+)
+_STEERED = "A judge trained or steered what it judges here, which flatters it: do not rely on it alone."
+_UNPAIRED = (
+    "Pictures are not paired by seed: gaps have Newcombe's two-sample interval and Fisher's exact test, which need "
+    "more pictures than pairs do to show the same gap."
+)
+_AS_DRAWN = (
+    "Pictures are as they were drawn: there is no truncation or adjustment to vary, and no face without the sentence, "
+    "by which drift would be measured."
+)
+
+
+def merge_cells(
+    plan: AuditPlan,
+    vocabulary: Vocabulary,
+    folders: Iterable[str | Path],
+    origin: dict[str, Any] | None = None,
+    calibration: Calibration | None = None,
+) -> AuditResult:
+    """One result of the cells in several folders that `Audit.run` wrote to.
+
+    Args:
+        plan: What the cells were drawn for.
+        vocabulary: That of the plan.
+        folders: Output folders of runs, each with a folder of cells.
+        origin: That of the cells to take, where it is known; else all cells of the plan must share one.
+        calibration: The judge's errors, as `read_calibration` gives them.
+
+    Raises:
+        DataError: Cells are missing, come from more than one subject, num or judge, or the calibration is of another
+            judge.
+    """
+    outcomes, origins = _collected(plan, vocabulary, folders, origin)
+    if len(origins) > 1:
+        raise DataError("the folders hold cells of different models, versions or numbers; give each audit its folder")
+    effective = plan if not origins or origins[0]["subject"]["has_settings"] else plan.without_settings()
+    places = [(setting.name, name) for setting in effective.settings for name in plan.drawn_cells(vocabulary)]
+    if missing := [place for place in places if place not in outcomes]:
+        raise DataError(
+            f"{len(missing)} of {len(places)} cells are missing, the first is {missing[0][1]!r} ({missing[0][0]}); "
+            "run every shard, and name every folder"
+        )
+    provenance = from_dict(Provenance, origins[0])
+    if calibration:
+        check_same_judge(calibration, provenance.judge["sha256"])
+    findings = analyse(effective, vocabulary, outcomes, calibration.cells if calibration else None)
+    tables = {place: outcomes[place]["agreement"] for place in places} if plan.second_judge else None
+    return AuditResult(
+        **vars(findings),
+        agreement=agreement(tables) if tables else None,
+        limits=_limits(provenance, {len(outcomes[place]["success"]) for place in places}),
+        plan=plan,
+        plan_sha256=plan_hash(plan),
+        num_overridden=provenance.num != plan.num,
+        settings_left_out=tuple(setting.name for setting in plan.settings if setting not in effective.settings),
+        calibration=calibration,
+        provenance=provenance,
+    )
+
+
+def _collected(plan, vocabulary, folders, origin):
+    """Outcomes by (setting, composition), and the different origins they have."""
+    outcomes, origins = {}, []
+    for cell in cached_cells(plan, vocabulary, folders):
+        if origin in (None, cell.origin):
+            outcomes[cell.place] = cell.content["outcomes"]
+            if cell.origin not in origins:
+                origins.append(cell.origin)
+    return outcomes, origins
+
+
+def _limits(provenance, nums):
+    judges = [judge for judge in (provenance.judge, provenance.second_judge) if judge]
+    further = (
+        (_STEERED, not all(judge["is_independent"] for judge in judges)),
+        (_UNPAIRED, not provenance.subject.is_paired),
+        (_AS_DRAWN, not provenance.subject.has_settings),
+        (f"Compositions have from {min(nums)} to {max(nums)} pictures.", len(nums) > 1),
+    )
+    return (*LIMITS, *(text for text, applies in further if applies))
