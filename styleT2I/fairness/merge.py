@@ -19,20 +19,20 @@ from styleT2I.fairness.results import AuditResult, Calibration, Provenance
 __all__ = ["merge_cells"]
 
 LIMITS = (
-    "Attributes are those that the judge perceives in drawn faces; no one's identity is inferred.",
-    "The judge errs, and may err more in one group than in another; only gaps called corrected allow for that, by its "
-    "errors on labelled drawings, which need not be those on the model's pictures.",
-    "A share counts an undetermined picture as no success; the bounds take all of them either way.",
-    "Figures hold for this model, these sentences and these settings.",
+    "The attributes are those that the judge perceives in drawn faces. Nobody's identity is inferred.",
+    "The judge makes errors, possibly more in one group than in another. Only values called corrected allow for them, "
+    "by its errors on labelled drawings. Its errors on the model's images may differ.",
+    "A rate counts an undetermined image as a failure. Bounds count all of them as failures, then all as successes.",
+    "The results hold for this model, these sentences and these settings.",
 )
-_STEERED = "A judge trained or steered what it judges here, which flatters it: do not rely on it alone."
+_STEERED = "A judge trained or steered the system that it judges, and favours it for that: do not rely on it alone."
 _UNPAIRED = (
-    "Pictures are not paired by seed: gaps have Newcombe's two-sample interval and Fisher's exact test, which need "
-    "more pictures than pairs do to show the same gap."
+    "Images are not paired by seed. Gaps have Newcombe's two-sample interval and Fisher's exact test, which need more "
+    "images than pairs to show the same gap."
 )
 _AS_DRAWN = (
-    "Pictures are as they were drawn: there is no truncation or adjustment to vary, and no face without the sentence, "
-    "by which drift would be measured."
+    "Images are judged as they were drawn. There is no truncation or adjustment to vary, and no face without the "
+    "sentence to measure drift against."
 )
 
 
@@ -101,6 +101,6 @@ def _limits(provenance, nums):
         (_STEERED, not all(judge["is_independent"] for judge in judges)),
         (_UNPAIRED, not provenance.subject.is_paired),
         (_AS_DRAWN, not provenance.subject.has_settings),
-        (f"Compositions have from {min(nums)} to {max(nums)} pictures.", len(nums) > 1),
+        (f"Compositions have from {min(nums)} to {max(nums)} images.", len(nums) > 1),
     )
     return (*LIMITS, *(text for text, applies in further if applies))

@@ -38,17 +38,17 @@ _BATCH_SIZE = 64
 _LUMINANCE = (0.299, 0.587, 0.114)  # Rec. 601
 _NOTES = {
     "realism": (
-        "Realism: logarithm of how near a picture lies to its {k} nearest pictures of {data}, in the judge's features, "
-        "by the distances of these from each other; 0 is as near as they are, -0.69 twice as far. It is the judge's "
-        "view, and only that of what the judge looks at."
+        "Realism: logarithm of the distance of an image to its {k} nearest images of {data} in the judge's features, "
+        "relative to their distances from each other. 0 is as near as they are, -0.69 twice as far. It reflects only "
+        "what the judge has learnt to notice."
     ),
     "naturalness": (
-        "Naturalness: how usual a picture's contrasts are at three scales among {data}, minus the logarithm of a "
-        "squared Mahalanobis distance; 0 is usual, and noise and blur lower it, which the judge overlooks."
+        "Naturalness: how usual an image's contrasts are at three scales among {data}, minus the logarithm of a "
+        "squared Mahalanobis distance. 0 is usual. Noise and blur, which the judge ignores, lower it."
     ),
     "sharpness": (
-        "Sharpness: logarithm of the mean magnitude of the Laplacian; a difference of 0.1 is about 10 %. Glasses and "
-        "other fine drawing raise it, so compare twins."
+        "Sharpness: logarithm of the mean magnitude of the Laplacian. A difference of 0.1 is about 10 %. Glasses and "
+        "other fine drawing raise it, so compare compositions that differ in one attribute."
     ),
 }
 
@@ -173,9 +173,9 @@ def quality(
             )
     notes = [_NOTES[metric].format(k=NUM_NEIGHBOURS, data=plan.quality_data) for metric in metrics]
     return Table(
-        f"With setting “{setting}”. {' '.join(notes)} Differences are first less second"
-        f"{', on the same latents' if is_paired else ''}, with 95 % bootstrap intervals, each on its own: of twenty, "
-        "one misses the truth.",
+        f"In setting “{setting}”. {' '.join(notes)} Differences are first minus second"
+        f"{', from the same seeds' if is_paired else ''}, with 95 % bootstrap intervals. Each interval stands alone: "
+        "one in twenty misses the true value.",
         rows=tuple(rows),
         compositions=tuple(
             {"cell": name, **{key: value for metric in metrics for key, value in _mean(name, metric, each).items()}}

@@ -112,7 +112,7 @@ def test_compositions_of_different_numbers_are_two_samples_and_said(tmp_path):
     with pytest.warns(UserWarning, match="do not have the same seeds throughout"):
         result = audited(ImagesSubject(tmp_path / "images", tmp_path / "prompts.csv"), tmp_path / "out")
     assert result["num"] == 2 and [cell["num"] for cell in result["cells"]] == [3, 2]
-    assert "Compositions have from 2 to 3 pictures." in result["limits"]
+    assert "Compositions have from 2 to 3 images." in result["limits"]
     assert result["comparisons"][0]["gap"] == pytest.approx(0.5)
 
 
