@@ -30,7 +30,7 @@ def shares(num):
 
 
 def start(folder):
-    folder.mkdir()
+    folder.mkdir(parents=True)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", "tests.faults.fuzz_worker", str(folder)]
     with open(folder / "stderr", "w") as errors:

@@ -61,8 +61,8 @@ def test_the_bytes_of_a_row_are_what_its_graph_keeps():
 @pytest.mark.skipif(not memory_in_use(torch.device("cpu")), reason="the system does not tell a process its memory")
 def test_memory_in_use_grows_with_what_is_allocated():
     before = memory_in_use(torch.device("cpu"))
-    block = torch.ones(16 * MB)  # 64 MB
+    block = torch.ones(64 * MB)  # 256 MB, beside which what else the process frees or takes meanwhile is little
     grown = memory_in_use(torch.device("cpu")) - before
-    assert 50 * MB < grown < 80 * MB and len(block) == 16 * MB
+    assert 190 * MB < grown < 320 * MB and len(block) == 64 * MB
     left = memory_left(torch.device("cpu"))
     assert left is None or left >= 0

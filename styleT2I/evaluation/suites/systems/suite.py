@@ -6,7 +6,6 @@ import functools
 from collections.abc import Sequence
 from pathlib import Path
 
-from styleT2I import unclip_system
 from styleT2I.evaluation.cache import KeptFigures
 from styleT2I.evaluation.observers import held_out_judge as held_out
 from styleT2I.evaluation.suites.systems import candidates as systems_rows
@@ -15,7 +14,7 @@ from styleT2I.evaluation.suites.systems import task as systems_task
 from styleT2I.evaluation.suites.systems.candidates import Row
 from styleT2I.evaluation.suites.systems.figures import figures_of, over_shuffled, over_untrained, paired_success
 from styleT2I.evaluation.suites.systems.task import NUM_CANDIDATES, ComparisonTask
-from styleT2I.generation import adjustment, pipeline, step_search, systems
+from styleT2I.generation import adjustment, pipeline, step_search, systems, unclip_system
 from styleT2I.generation import observers as margins
 from styleT2I.generation.model import Model
 from styleT2I.metrics.frechet import frechet_distance
