@@ -122,7 +122,7 @@ def _opened(images, num, settings):
     """The edits, the images' latents and the images; all that can be wrong is found here."""
     if num is not None and len(images) != num:
         raise click.UsageError(f"takes {num} --image, got {len(images)}")
-    from styleT2I.evaluation.suites.style_pictures import open_pictures
+    from styleT2I.evaluation.suites.style import open_pictures
     from styleT2I.generation.unclip_edits import ImageEdits
     from styleT2I.torch_utils.images import from_uint8
 

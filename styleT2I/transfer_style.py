@@ -24,8 +24,7 @@ def main(model, images, texts, style_text, seeds, outdir, overwrite, device):
 
     OUTDIR gets grid.png, a row a picture and a column a sentence, imageROW_textCOLUMN.png and transfer.json.
     """
-    from styleT2I.evaluation.suites.style import StyleReader
-    from styleT2I.evaluation.suites.style_pictures import open_pictures, transfer_grid_u8
+    from styleT2I.evaluation.suites.style import StyleReader, open_pictures, transfer_grid_u8
     from styleT2I.torch_utils.images import from_uint8, save_png, to_uint8
     from styleT2I.torch_utils.records import recorded_command
     from styleT2I.torch_utils.result_folder import result_folder

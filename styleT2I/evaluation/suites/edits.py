@@ -6,7 +6,7 @@ import torch
 
 from styleT2I.errors import ConfigError
 from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge
-from styleT2I.generation.model import Model
+from styleT2I.evaluation.suites import Request
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.metrics.attributes import drift_rates, success
 from styleT2I.metrics.fidelity import structural_similarity
@@ -17,7 +17,7 @@ _BATCH_SIZE = 64
 
 
 @torch.no_grad()
-def evaluate_edits(model: Model, num: int, psi: float) -> dict:
+def evaluate_edits(request: Request) -> dict:
     """Every attribute stepped by strength 1 towards "true" and "false" on the latents of seeds 0 ... num - 1.
 
     Strength 1 is what the component's calibration found (the guide judge agreed on 95 %); the held-out judge says here
@@ -25,6 +25,7 @@ def evaluate_edits(model: Model, num: int, psi: float) -> dict:
     and how far nuisances moved, in units of their spread. "similarity" is the mean structural similarity of the edited
     and the unedited image: 1 where nothing moves. ConfigError for a component without calibrated strengths.
     """
+    model, num, psi = request.model, request.num, request.psi
     strengths = model.info("a2d").get("strengths")
     if not strengths:
         raise ConfigError("the a2d component has no calibrated strengths; train it with --judge")

@@ -7,7 +7,7 @@ import torch
 from styleT2I.data.minifaces.renderer import REGIONS, render
 from styleT2I.data.minifaces.scene import Z_DIM, scenes_from_latents
 from styleT2I.errors import ConfigError
-from styleT2I.generation.model import Model
+from styleT2I.evaluation.suites import Request
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.metrics.pairwise import energy_inside
 from styleT2I.networks.faces.regions import region_masks
@@ -19,13 +19,14 @@ _MIN_PSNR = 18  # dB between G(z) and the scene of z; the embedded generator has
 
 
 @torch.no_grad()
-def evaluate_regions(model: Model, num: int) -> dict:
+def evaluate_regions(request: Request) -> dict:
     """Energy share of G(w + a) - G(w - a) inside the attribute's region, mean over the latents of seeds 0 ... num - 1.
 
     The embedded generator was fitted so that G(z), not truncated, draws the scene of z; so the scene's own parts say
     where everything is, and no segmenter is asked. "area" is the region's share of the image: what an edit has that is
     spread evenly. Attributes without a region are left out. Raises ConfigError for a generator that draws other things.
     """
+    model, num = request.model, request.num
     G, pipeline = model.network("generator"), StyleT2I(model)
     names = [attribute.name for attribute in model.vocabulary if attribute.region is not None]
     if G.z_dim != Z_DIM:

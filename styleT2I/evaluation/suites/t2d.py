@@ -7,8 +7,8 @@ from styleT2I.attributes.prompt import Prompt
 from styleT2I.data.dataset import open_dataset
 from styleT2I.evaluation.measurement import judge_basis
 from styleT2I.evaluation.measures.clip import encode_texts
+from styleT2I.evaluation.suites import Request
 from styleT2I.evaluation.suites.generator import data_features, plain_samples
-from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.metrics.attributes import attribute_rates, drift_rates, encode_requests, success, verdicts
 from styleT2I.metrics.frechet import frechet_distance
@@ -22,7 +22,7 @@ _NUM_CANDIDATES = 100
 
 
 @torch.no_grad()
-def evaluate_captions(model: Model, data: str, num: int, psi: float) -> dict:
+def evaluate_captions(request: Request) -> dict:
     """Caption i of the data on the latent of seed i, judged by the held-out judge and the second CLIP.
 
     "success": share of images with every requested attribute right (with a 95 % Wilson interval), "unedited": the same
@@ -31,8 +31,9 @@ def evaluate_captions(model: Model, data: str, num: int, psi: float) -> dict:
     captions get; "frechet" to those pictures beside the plain samples' distance
     to the same number of training pictures, both in the held-out judge's features.
     """
+    model, data, psi = request.model, request.data, request.psi
     pictures = open_dataset(data, model.network("generator").resolution, with_masks=False)
-    num = min(num, len(pictures))
+    num = min(request.num, len(pictures))
     captions = [pictures.captions_of(i)[0] for i in range(num)]
     judge, clip_eval = model.network("judges.heldout"), model.network("clip_eval")
     groups = [group.attributes for group in model.vocabulary.exclusive if group.exactly_one]

@@ -11,8 +11,8 @@ from styleT2I.attributes.wording.sentences import sentence
 from styleT2I.baselines.unclip.prior import Caption
 from styleT2I.config import override
 from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge
+from styleT2I.evaluation.suites import Request
 from styleT2I.evaluation.suites.compositions.cells import composition_cells
-from styleT2I.generation.model import Model
 from styleT2I.generation.unclip_edits import ImageEdits, Latent
 from styleT2I.generation.unclip_system import PRIORS, UnclipSettings, UnclipSystem
 from styleT2I.metrics.attributes import encode_requests, success, verdicts
@@ -47,16 +47,23 @@ def prior_settings(system: UnclipSystem) -> dict[str, UnclipSettings]:
     return ways
 
 
+def open_requested(request: Request) -> dict:
+    """The unCLIP that a request names, as its option "system"."""
+    source = (request.options["systems"] or ["unclip"])[0]
+    return {"system": ImageEdits.open(source, str(request.model.device)).system}
+
+
 @torch.no_grad()
-def evaluate_unclip(system: UnclipSystem, model: Model, data: str, num: int) -> dict:
-    """On captions and images of unseen scenes; `model` lends the held-out judge.
+def evaluate_unclip(request: Request) -> dict:
+    """The unCLIP of options["system"] on captions and images of unseen scenes; the model lends the held-out judge.
 
     "explained_by_labels": rate of the embeddings' variance that follows linearly from the labels.
     "priors": by way of drawing, metrics as EmbeddingEvaluation's with the rates of requests on rare compositions and
     their frequent twins, read off the embeddings. "decoder": images of the true embeddings, which bounds every prior.
     "edits": what inversions, variations and text diffs keep. Intervals are 95 %.
     """
-    pictures = EmbeddedData(data, system.encoder, system.device, keep_images=True)
+    system, num = request.options["system"], request.num
+    pictures = EmbeddedData(request.data, system.encoder, system.device, keep_images=True)
     known = EmbeddedData(PROBE_DATA, system.encoder, system.device)
     probe = fit_linear_probe(known.embeddings, known.labels)
     evaluation = EmbeddingEvaluation(pictures, num, probe)
@@ -65,7 +72,7 @@ def evaluate_unclip(system: UnclipSystem, model: Model, data: str, num: int) -> 
     for name, settings in prior_settings(system).items():
         one = system.with_settings(settings)
         priors[name] = {**evaluation.measure(one.embeddings), **_composed(one, cells, probe, pictures.names)}
-    judge = HeldOutJudge(model)
+    judge = HeldOutJudge(request.model)
     return {
         "num": evaluation.num,
         "num_latents": NUM_LATENTS,

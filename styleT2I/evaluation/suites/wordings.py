@@ -4,7 +4,7 @@ import torch
 
 from styleT2I.attributes.wording.paraphrase import Paraphraser
 from styleT2I.data.dataset import open_dataset
-from styleT2I.generation.model import Model
+from styleT2I.evaluation.suites import Request
 from styleT2I.torch_utils.images import from_uint8
 
 _BATCH_SIZE = 64
@@ -12,14 +12,15 @@ WEAK = 0.9  # area under the curve below which a wording counts as weak
 
 
 @torch.no_grad()
-def evaluate_wordings(model: Model, data: str, num: int) -> dict:
+def evaluate_wordings(request: Request) -> dict:
     """Area under the ROC curve of every wording of every attribute value, by its cosine with labelled pictures.
 
     1: the wording ranks every picture it is true of above every other; 0.5: it tells nothing.
     """
+    model = request.model
     clip = model.network("clip")
-    pictures = open_dataset(data, model.network("generator").resolution, with_masks=False)
-    num = min(num, len(pictures))
+    pictures = open_dataset(request.data, model.network("generator").resolution, with_masks=False)
+    num = min(request.num, len(pictures))
     batches = [pictures.batch(range(i, min(i + _BATCH_SIZE, num))) for i in range(0, num, _BATCH_SIZE)]
     features = torch.cat([clip.encode_image(from_uint8(batch.images_u8).to(model.device)).cpu() for batch in batches])
     labels = torch.cat([batch.attributes for batch in batches])

@@ -7,7 +7,7 @@ import torch
 from click.testing import CliRunner
 
 from styleT2I.evaluate import main
-from styleT2I.evaluation.suites import unclip
+from styleT2I.evaluation.suites import Request, unclip
 from styleT2I.evaluation.suites.systems.candidates import open_rows
 from styleT2I.evaluation.suites.systems.task import ComparisonTask
 from styleT2I.generation.model import Model
@@ -35,7 +35,7 @@ def folder(tmp_path_factory):
 def test_every_way_of_drawing_is_measured(few, folder):
     system = open_text_gan(folder, device="cpu", unclip=FAST)
     model = Model({"judges.heldout": tiny_judge()}, vocabulary="minifaces", device="cpu")
-    figures = unclip.evaluate_unclip(system, model, "minifaces:biased/test:8", 6)
+    figures = unclip.evaluate_unclip(Request(model, "minifaces:biased/test:8", 6, options={"system": system}))
     assert json.dumps(figures) and figures["num"] == 6
     ways = set(figures["priors"])
     assert {"true embeddings", "the caption's embedding", "diffusion prior, best of 2", "diffusion prior, 1 step",

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from styleT2I.attributes.prompt import Prompt
 from styleT2I.baselines.gan_int_cls import GanIntClsConfig, GanIntClsGenerator, StyleEncoder, StyleEncoderConfig
 from styleT2I.errors import CheckpointError, DataError
+from styleT2I.evaluation.suites import Request
 from styleT2I.evaluation.suites.style import StyleReader, correlations, evaluate_style
 from styleT2I.formats.model_folder import write_model_manifest
 from styleT2I.generation.model import Model
@@ -73,7 +74,7 @@ def onlookers():
 def test_an_encoder_that_reads_z_correlates_fully_and_one_that_looks_elsewhere_not_at_all(
     onlookers, channel, low, high
 ):
-    figures = evaluate_style(StyleReader(System(Reads(channel))), onlookers, DATA, 120)
+    figures = evaluate_style(Request(onlookers, DATA, 120, options={"reader": StyleReader(System(Reads(channel)))}))
     assert low <= figures["correlation"] <= high
     assert figures["correlation_interval"][0] <= figures["correlation"] <= figures["correlation_interval"][1]
     assert abs(figures["shuffled"]) < 0.1
@@ -92,7 +93,7 @@ def test_correlations_are_numpys_and_zero_where_nothing_varies():
 
 def test_too_few_pictures_are_refused(onlookers):
     with pytest.raises(DataError, match="needs 100 captions"):
-        evaluate_style(StyleReader(System(Reads(0))), onlookers, DATA, 50)
+        evaluate_style(Request(onlookers, DATA, 50, options={"reader": StyleReader(System(Reads(0)))}))
 
 
 @pytest.fixture(scope="module")

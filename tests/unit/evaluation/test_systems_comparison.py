@@ -8,13 +8,14 @@ from styleT2I.attributes.prompt import Prompt
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.data.minifaces.dataset import MiniFaces
 from styleT2I.errors import ConfigError, PromptError
+from styleT2I.evaluation.suites import Request
 from styleT2I.evaluation.suites.systems import suite as systems
 from styleT2I.evaluation.suites.systems.candidates import Row, open_rows, untrained_gan, untrained_pipeline
 from styleT2I.evaluation.suites.systems.figures import over_untrained, paired_success
 from styleT2I.evaluation.suites.systems.grid import systems_grid
 from styleT2I.evaluation.suites.systems.suite import evaluate_systems
-from styleT2I.evaluation.suites.systems.table import systems_tables
 from styleT2I.evaluation.suites.systems.task import ComparisonTask, Outcomes, Scores, Seen, readable_scenes
+from styleT2I.evaluation.tables import systems_tables
 from styleT2I.formats.model_folder import SYSTEMS
 from styleT2I.generation.adjustment import AdjustmentConfig
 from styleT2I.generation.model import Model
@@ -83,7 +84,7 @@ def report(onlookers):
         Row("blind", Blind()),
         Row("constant", Constant()),
     ]
-    return evaluate_systems(onlookers, rows, DATA, NUM)
+    return evaluate_systems(Request(onlookers, DATA, NUM, options={"rows": rows}))
 
 
 def record_of(report, name):
@@ -209,7 +210,9 @@ def test_finished_systems_are_not_drawn_again(tmp_path, monkeypatch):
     def run(sha256):
         system, parts = Constant(sha256), {"judges.heldout": judge, "clip_eval": clip}
         onlookers = Model(parts, vocabulary="minifaces", device="cpu")
-        evaluate_systems(onlookers, [Row("one", system)], DATA, 2, tmp_path / "kept")
+        evaluate_systems(
+            Request(onlookers, DATA, 2, cells_dir=tmp_path / "kept", options={"rows": [Row("one", system)]})
+        )
         return system.num_drawn
 
     assert run("1" * 64) == 2 + 2 * 26
@@ -258,7 +261,7 @@ def test_a_stylet2i_model_has_a_row_a_method_and_names_do_not_repeat(tmp_path):
 
 
 def test_the_grid_has_a_row_a_sentence_and_a_column_a_system():
-    grid = systems_grid([Row("perfect", Renderer()), Row("blind", Blind())])
+    grid = systems_grid(Request(None, options={"rows": [Row("perfect", Renderer()), Row("blind", Blind())]}))
     assert grid.shape == (3, 20 + 10 * (20 + 132), 2 * 262)
     left, right = grid[:, 20:].split(262, dim=2)
     assert (left != right).any()

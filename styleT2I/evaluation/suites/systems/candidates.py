@@ -12,6 +12,7 @@ import torch
 
 from styleT2I.config import override, to_dict
 from styleT2I.errors import ConfigError
+from styleT2I.evaluation.suites import SYSTEMS, Request
 from styleT2I.generation.adjustment import AdjustmentConfig
 from styleT2I.generation.karlo_system import KarloSystem
 from styleT2I.generation.model import Model
@@ -38,6 +39,12 @@ class Row:
     untrained: Callable[[Sequence[str]], TextToImage] | None = None  # given sentences; None: no such control
     facts: dict = field(default_factory=dict)  # what it is, ready for JSON
     redraw: Callable | None = None  # images, texts and seeds -> images: what bounds it, from the data's own images
+
+
+def open_requested(request: Request) -> dict:
+    """The rows of the systems that a request names, as its option "rows"."""
+    sources = request.options["systems"] or SYSTEMS
+    return {"rows": open_rows(sources, request.adjustments, request.psi, str(request.model.device))}
 
 
 def open_rows(

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-
 from styleT2I.evaluation.cache import KeptFigures
 from styleT2I.evaluation.observers import held_out_judge as held_out
+from styleT2I.evaluation.suites import Request
 from styleT2I.evaluation.suites.systems import candidates as systems_rows
 from styleT2I.evaluation.suites.systems import figures as systems_figures
 from styleT2I.evaluation.suites.systems import task as systems_task
-from styleT2I.evaluation.suites.systems.candidates import Row
 from styleT2I.evaluation.suites.systems.figures import figures_of, over_shuffled, over_untrained, paired_success
 from styleT2I.evaluation.suites.systems.task import NUM_CANDIDATES, ComparisonTask
 from styleT2I.generation import adjustment, pipeline, step_search, systems
 from styleT2I.generation import observers as margins
-from styleT2I.generation.model import Model
 from styleT2I.metrics.frechet import frechet_distance
 
 _CODE = (adjustment, margins, pipeline, step_search, systems, held_out, systems_figures, systems_rows, systems_task)
@@ -37,22 +33,21 @@ FAVOURS = (
 )
 
 
-def evaluate_systems(
-    model: Model, rows: Sequence[Row], data: str, num: int, cells_dir: str | Path | None = None
-) -> dict:
-    """Figures, controls and margins of every row; the model lends the held-out judge and the second CLIP.
+def evaluate_systems(request: Request) -> dict:
+    """Metrics, controls and margins of every row, options["rows"]; the model lends the held-out judge and second CLIP.
 
     "systems" has a record a row: "figures", "controls" ("shuffled", "untrained", and "shuffled training" where such a
     twin is among the rows) and "beats_controls": success beats every control by an interval clear of 0. "bounds": an
     unCLIP's decoder on the true embeddings of the asked-for images, which no prior can beat by much. "renders": the
     data's own pictures, what a perfect system would score. Finished records are kept in cells_dir.
     """
-    task = ComparisonTask(model, data, num, [row.system.understand for row in rows])
+    model, data, rows = request.model, request.data, request.options["rows"]
+    task = ComparisonTask(model, data, request.num, [row.system.understand for row in rows])
     hashes = model.describe()["components"]
     onlookers = {role: hashes[role] for role in ("judges.heldout", "clip_eval")}
     kept = None
-    if cells_dir:
-        kept = KeptFigures(cells_dir, _CODE, data=data, scenes=task.scenes, onlookers=onlookers)
+    if request.cells_dir:
+        kept = KeptFigures(request.cells_dir, _CODE, data=data, scenes=task.scenes, onlookers=onlookers)
     real, others = task.renders()
     reference = task.outcomes(real)
     looked, records = {}, []

@@ -125,9 +125,7 @@ class ComparisonTask:
 
         def images():
             start = 0
-            given = itertools.chain(
-                real_pictures(self.pictures, self.scenes, self.device), self._composed_pictures()
-            )
+            given = itertools.chain(real_pictures(self.pictures, self.scenes, self.device), self._composed_pictures())
             for image in tqdm(given, title, unit="batch", disable=None):
                 rows = slice(start, start + len(image))
                 start = rows.stop
