@@ -9,15 +9,14 @@ import torch
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.data.captioned import CaptionedData, CaptionReader, captions_true_of, normal_caption
 from styleT2I.evaluation.measures.judge import judged_pairs
+from styleT2I.evaluation.measures.ranking import NUM_CANDIDATES, Ranking
 from styleT2I.generation.observers import exclusive_columns, fixed_prompts
 from styleT2I.metrics.attributes import balanced_accuracy, rare_pair_accuracy, verdicts
-from styleT2I.metrics.r_precision import draw_candidates, r_precision, rankable
 from styleT2I.metrics.zero_shot import prompt_features, zero_shot_margins
 from styleT2I.networks.clip.model import CLIP
 from styleT2I.torch_utils.images import make_grid_u8, to_uint8
 from styleT2I.torch_utils.seeding import generator
 
-NUM_CANDIDATES = 100  # captions an image chooses from in R-precision
 _BATCH_SIZE = 128
 
 
@@ -96,12 +95,11 @@ class CLIPEvaluation:
     def _r_precision(self, clip, features, captions, labels):
         also_true = captions_true_of(labels, self.reader(captions)) if self.reader else None
         meanings = [normal_caption(caption) for caption in captions]
-        rows = rankable(meanings, NUM_CANDIDATES, also_true)
-        if not rows:
+        ranking = Ranking(meanings, generator("clip evaluation"), also_true)
+        if not len(ranking):
             return {}
-        candidates = draw_candidates(meanings, NUM_CANDIDATES, generator("clip evaluation"), also_true, rows)
-        found = r_precision(features[rows], encode_texts(clip, captions), candidates)
-        return {"r_precision": float(found.mean()), "r_precision_num": len(rows)}
+        found = ranking.found(features, encode_texts(clip, captions))
+        return {"r_precision": float(found.mean()), "r_precision_num": len(ranking)}
 
     def _margins(self, clip, features):
         true_features, false_features = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from styleT2I.data.degrade import blur
+from styleT2I.data.augment import blur
 from styleT2I.data.labelled import LabelledData
 from styleT2I.data.minifaces.compositions import rare_pairs as minifaces_pairs
 from styleT2I.data.portraits.compositions import rare_pairs as portraits_pairs

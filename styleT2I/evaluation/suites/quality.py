@@ -3,27 +3,23 @@ data set's split; docs/metrics.md says what each metric means and when not to be
 
 from __future__ import annotations
 
-import torch
-
 from styleT2I.attributes.parsing.parser import parse
 from styleT2I.attributes.prompt import Prompt
 from styleT2I.errors import ConfigError, DataError
 from styleT2I.evaluation.image_sources import DrawnPictures, enough, open_pictures, side_of
 from styleT2I.evaluation.measures.clip import encode_texts
+from styleT2I.evaluation.measures.ranking import NUM_CANDIDATES, Ranking, agreeing_captions
 from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge
 from styleT2I.evaluation.observers.open import Onlookers, QualityConfig, Sight
 from styleT2I.evaluation.quality_metrics import compared, mean_of, measurement, of_one_set, share_of, texts_of
 from styleT2I.evaluation.suites import Request
-from styleT2I.evaluation.suites.t2d import agreeing_captions
 from styleT2I.generation.adjustment import AdjustmentConfig
 from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.metrics.attributes import attribute_rates, drift_rates, success, verdicts
 from styleT2I.metrics.pairwise import paired_cosine
-from styleT2I.metrics.r_precision import draw_candidates, r_precision
 from styleT2I.torch_utils.seeding import generator
 
-_NUM_CANDIDATES = 100
 _NUM = 1000  # faces of a model that are drawn unless told
 
 
@@ -153,22 +149,20 @@ def _r_precision(onlookers, requests, captions, asked, after: Sight, real: Sight
     """R-precision, 1 in 100 captions that contradict the own one, of the captions that 99 others do."""
     if onlookers.clip is None:
         return {}
-    agreeing = agreeing_captions(requests)
-    ranked = torch.nonzero((~agreeing).sum(dim=1) >= _NUM_CANDIDATES - 1).flatten()
-    if not len(ranked):
+    draw = ("evaluate", "quality", "candidates")
+    meanings = [frozenset(one.items()) for one in asked]
+    ranking = Ranking(meanings, generator(*draw), agreeing_captions(requests))
+    if not len(ranking):
         onlookers.left_out["r_precision"] = (
             f"none of {len(captions)} captions is contradicted by 99 others; raise --num"
         )
         return {}
-    draw = ("evaluate", "quality", "candidates")
-    meanings = [frozenset(one.items()) for one in asked]
-    candidates = draw_candidates(meanings, _NUM_CANDIDATES, generator(*draw), agreeing, ranked.tolist())
     texts = encode_texts(onlookers.clip.clip, captions)
     return {
         name: {
             "r_precision": share_of(
-                onlookers.clip, sight, r_precision(sight.seen["clip"]["features"][ranked], texts, candidates),
-                candidates=_NUM_CANDIDATES, ranked=len(ranked), generator=list(draw),
+                onlookers.clip, sight, ranking.found(sight.seen["clip"]["features"], texts),
+                candidates=NUM_CANDIDATES, ranked=len(ranking), generator=list(draw),
             )
         }
         for name, sight in (("captioned", after), ("real", real))

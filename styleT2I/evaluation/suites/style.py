@@ -12,12 +12,12 @@ from styleT2I.attributes.prompt import Prompt
 from styleT2I.baselines.gan_int_cls import transfer_style
 from styleT2I.data.dataset import open_dataset
 from styleT2I.errors import CheckpointError, DataError
+from styleT2I.evaluation.measures.ranking import NUM_CANDIDATES, Ranking
 from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge
 from styleT2I.evaluation.suites import SYSTEMS, Request
 from styleT2I.evaluation.suites.systems.task import readable_scenes
 from styleT2I.generation.systems import TextGAN, open_text_gan
 from styleT2I.metrics.attributes import success
-from styleT2I.metrics.r_precision import draw_candidates, r_precision
 from styleT2I.statistics.intervals import bootstrap_spread, wilson_interval
 from styleT2I.torch_utils.batching import rows_alone
 from styleT2I.torch_utils.images import (
@@ -30,7 +30,6 @@ from styleT2I.torch_utils.images import (
 )
 from styleT2I.torch_utils.seeding import generator, latents_of_seeds
 
-_NUM_CANDIDATES = 100
 _BATCH_SIZE = 64
 _FACE_SIZE = 128  # pixels, at least: small faces are enlarged
 _STRIP_HEIGHT = 16  # narrow columns: a sentence should fit
@@ -94,16 +93,15 @@ def evaluate_style(request: Request) -> dict:
     pictures, system = open_dataset(data, reader.system.resolution, with_masks=False), reader.system
     scenes = readable_scenes(pictures, request.num, [system.understand])
     num = len(scenes)
-    if num < _NUM_CANDIDATES:
-        raise DataError(f"{data}: the suite style needs {_NUM_CANDIDATES} captions that are read; raise --num")
+    if num < NUM_CANDIDATES:
+        raise DataError(f"{data}: the suite style needs {NUM_CANDIDATES} captions that are read; raise --num")
     prompts = [system.understand(pictures.captions_of(scene)[0]) for scene in scenes]
     z = latents_of_seeds(range(num), system.network.noise_dim)
     image = from_uint8(to_uint8(system.sample(prompts, range(num))))
     recovered = reader.read(image)
     order = torch.randperm(num, generator=generator("evaluate", "style", "shuffled"))
     each = correlations(z, recovered)
-    candidates = draw_candidates(range(num), _NUM_CANDIDATES, generator("evaluate", "style", "candidates"))
-    found = r_precision(recovered, z, candidates)
+    found = Ranking(range(num), generator("evaluate", "style", "candidates")).found(recovered, z)
     others = prompts[1:] + prompts[:1]
     transferred = from_uint8(to_uint8(reader.transfer(image, others)))
     return {
@@ -117,7 +115,7 @@ def evaluate_style(request: Request) -> dict:
         "explained": 1 - ((z - recovered).square().mean() / z.var()).item(),
         "found": found.mean().item(),
         "found_interval": wilson_interval(int(found.sum()), num),
-        "found_by_chance": 1 / _NUM_CANDIDATES,
+        "found_by_chance": 1 / NUM_CANDIDATES,
         "transfer": _transfer(request.model, (image, prompts), (transferred, others), order),
     }
 

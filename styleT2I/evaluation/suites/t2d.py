@@ -7,18 +7,17 @@ from styleT2I.attributes.prompt import Prompt
 from styleT2I.data.dataset import open_dataset
 from styleT2I.evaluation.measurement import judge_basis
 from styleT2I.evaluation.measures.clip import encode_texts
+from styleT2I.evaluation.measures.ranking import Ranking, agreeing_captions
 from styleT2I.evaluation.suites import Request
 from styleT2I.evaluation.suites.generator import data_features, plain_samples
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.metrics.attributes import attribute_rates, drift_rates, encode_requests, success, verdicts
 from styleT2I.metrics.frechet import frechet_distance
-from styleT2I.metrics.r_precision import draw_candidates, r_precision
 from styleT2I.statistics.intervals import wilson_interval
 from styleT2I.torch_utils.images import from_uint8
 from styleT2I.torch_utils.seeding import generator
 
 _BATCH_SIZE = 64
-_NUM_CANDIDATES = 100
 
 
 @torch.no_grad()
@@ -44,10 +43,7 @@ def evaluate_captions(request: Request) -> dict:
     after, features, seen = look(judge, clip_eval, _edits(model, prompts, psi))
     right = success(after, requests)
     meanings = [frozenset(one.items()) for one in asked]
-    agreeing = agreeing_captions(requests)
-    ranked = torch.nonzero((~agreeing).sum(dim=1) >= _NUM_CANDIDATES - 1).flatten()
-    draw = generator("evaluate", "t2d")
-    candidates = draw_candidates(meanings, _NUM_CANDIDATES, draw, agreeing, ranked.tolist())
+    ranking = Ranking(meanings, generator("evaluate", "t2d"), agreeing_captions(requests))
     texts = encode_texts(clip_eval, captions)
     _, _, real_seen = look(judge, clip_eval, real_pictures(pictures, range(num), model.device))
     real, _ = data_features(judge, data, num, pictures.resolution)
@@ -62,9 +58,9 @@ def evaluate_captions(request: Request) -> dict:
         "unedited": float(success(before, requests).double().mean()),
         "attributes": dict(zip(names, attribute_rates(after, requests).tolist(), strict=True)),
         "drift": dict(zip(names, drift_rates(before, after, requests).tolist(), strict=True)),
-        "r_precision": float(r_precision(seen[ranked], texts, candidates).mean()),
-        "r_precision_real": float(r_precision(real_seen[ranked], texts, candidates).mean()),
-        "r_precision_num": len(ranked),
+        "r_precision": float(ranking.found(seen, texts).mean()),
+        "r_precision_real": float(ranking.found(real_seen, texts).mean()),
+        "r_precision_num": len(ranking),
         "frechet": frechet_distance(features, real),
         "frechet_plain": frechet_distance(plain, training),
         "features": judge_basis(
@@ -79,13 +75,6 @@ def evaluate_captions(request: Request) -> dict:
     figures["r_precision_ratio"] = figures["r_precision"] / figures["r_precision_real"]
     figures["frechet_ratio"] = figures["frechet"] / figures["frechet_plain"]
     return figures
-
-
-def agreeing_captions(requests):
-    """[N, N] bool: captions i and j contradict each other nowhere, so one picture may be true of both."""
-    settled = (~requests.free).float()  # asked, or decided by an asked one of the same group
-    says = settled * (2 * requests.values.float() - 1)  # [N, A] in {-1, 0, 1}
-    return says @ says.t() >= settled @ settled.t()
 
 
 def look(judge, clip_eval, images):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from styleT2I.evaluation.cache import KeptFigures
+from styleT2I.evaluation.measures.ranking import NUM_CANDIDATES
 from styleT2I.evaluation.observers import held_out_judge as held_out
 from styleT2I.evaluation.suites import Request
 from styleT2I.evaluation.suites.systems import candidates as systems_rows
 from styleT2I.evaluation.suites.systems import figures as systems_figures
 from styleT2I.evaluation.suites.systems import task as systems_task
 from styleT2I.evaluation.suites.systems.figures import figures_of, over_shuffled, over_untrained, paired_success
-from styleT2I.evaluation.suites.systems.task import NUM_CANDIDATES, ComparisonTask
+from styleT2I.evaluation.suites.systems.task import ComparisonTask
 from styleT2I.generation import adjustment, pipeline, step_search, systems
 from styleT2I.generation import observers as margins
 from styleT2I.metrics.frechet import frechet_distance
@@ -65,7 +66,7 @@ def evaluate_systems(request: Request) -> dict:
     return {
         "num": task.num,
         "num_latents": task.num_latents,
-        "num_ranked": len(task.ranked),
+        "num_ranked": len(task.ranking),
         "num_passed_over": task.scenes[-1] + 1 - task.num,
         "judge": "held-out judge",
         "r_precision_by": f"second CLIP, 1 in {NUM_CANDIDATES}",

@@ -14,18 +14,17 @@ from styleT2I.attributes.parsing.parser import parse
 from styleT2I.data.dataset import Dataset, open_dataset
 from styleT2I.errors import ConfigError, DataError, PromptError
 from styleT2I.evaluation.measures.clip import encode_texts
+from styleT2I.evaluation.measures.ranking import Ranking, agreeing_captions
 from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge
 from styleT2I.evaluation.suites.compositions.cells import composition_cells
 from styleT2I.evaluation.suites.generator import data_features
-from styleT2I.evaluation.suites.t2d import agreeing_captions, look, real_pictures
+from styleT2I.evaluation.suites.t2d import look, real_pictures
 from styleT2I.generation.model import Model
 from styleT2I.generation.systems import TextToImage
 from styleT2I.metrics.attributes import Requests, attribute_rates, success
-from styleT2I.metrics.r_precision import draw_candidates, r_precision
 from styleT2I.torch_utils.images import from_uint8, to_uint8
 from styleT2I.torch_utils.seeding import generator
 
-NUM_CANDIDATES = 100  # captions that a picture chooses from in R-precision
 LATENTS_SHARE = 20  # one latent of every composition for so many captions
 _NUM_CAPTIONS = 3  # of a scene: the first is drawn, the others are wrong answers for other scenes' pictures
 _NUM_SHUFFLES = 10  # permutations that the shuffled-caption control is the mean of
@@ -141,7 +140,7 @@ class ComparisonTask:
         requests = [self.judge.requests(cell.requests) for cell in self.cells]
         rights = [success(*pair).double() for pair in zip(cells, requests, strict=True)]
         return Outcomes(
-            own=self._scores(seen, torch.arange(self.num), torch.arange(len(self.ranked))),
+            own=self._scores(seen, torch.arange(self.num), torch.arange(len(self.ranking))),
             shuffled=Scores(*(torch.stack(values).mean(dim=0) for values in zip(*shuffled, strict=True))),
             attributes=self.judge.by_name(attribute_rates(verdict, self.requests)),
             features=seen.features[: self.num],
@@ -155,14 +154,11 @@ class ComparisonTask:
             yield from_uint8(batch.images_u8).to(self.device)
 
     def _prepare_ranking(self, captions, asked):
-        requests = self.judge.requests(asked)
-        agreeing = agreeing_captions(requests)
-        self.ranked = torch.nonzero((~agreeing[: self.num]).sum(dim=1) >= NUM_CANDIDATES - 1).flatten()
-        if len(self.ranked):
-            meanings = [frozenset(request.items()) for request in asked]
-            draw = generator("evaluate", "systems", "candidates")
-            self.candidates = draw_candidates(meanings, NUM_CANDIDATES, draw, agreeing, self.ranked.tolist())
-            self.texts = encode_texts(self.clip, captions)
+        meanings = [frozenset(request.items()) for request in asked]
+        agreeing = agreeing_captions(self.judge.requests(asked))
+        draw = generator("evaluate", "systems", "candidates")
+        self.ranking = Ranking(meanings, draw, agreeing, num_images=self.num)
+        self.texts = encode_texts(self.clip, captions)
 
     @torch.no_grad()
     def _look(self, images) -> Seen:
@@ -174,16 +170,14 @@ class ComparisonTask:
         verdict = seen.verdict[: self.num]
         right = (verdict == requests.values.to(verdict.dtype)) & requests.asked
         each = right.sum(dim=1).double() / requests.asked.sum(dim=1).clamp_min(1)
-        found = torch.zeros(0, dtype=torch.float64)
-        if len(self.ranked):
-            found = r_precision(seen.clip[self.ranked], self.texts, self.candidates[ranked_order])
+        found = self.ranking.found(seen.clip, self.texts, ranked_order)
         return Scores(success(verdict, requests).double(), each, found)
 
     def _permutations(self):
         """Pairs of permutations, of the captions and of the ranked ones, none of which leaves one in its place."""
         draw = generator("evaluate", "systems", "shuffled captions")
         for _ in range(_NUM_SHUFFLES):
-            yield _cycle(self.num, draw), _cycle(len(self.ranked), draw)
+            yield _cycle(self.num, draw), _cycle(len(self.ranking), draw)
 
 
 def readable_scenes(pictures: Dataset, num: int, readers: Sequence[Callable]) -> list[int]:
