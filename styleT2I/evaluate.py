@@ -15,8 +15,8 @@ _WITH_DATA = tuple(name for name, suite in SUITES.items() if suite.data)
 def _quality_options(function):
     """Add the options of the suite quality, named as the fields of `QualityConfig` beside real and fake."""
     options = (
-        ("--real", "FOLDER|SPEC", "pictures to compare with, a folder or as --data. [default: the data]"),
-        ("--fake", "FOLDER|SPEC", "measure these pictures and not the model's."),
+        ("--real", "FOLDER|SPEC", "images to compare with, a folder or as --data. [default: the data]"),
+        ("--fake", "FOLDER|SPEC", "measure these images and not the model's."),
         ("--features", "NAME", "inception (through torch-fidelity), judge, or auto: Inception where its weights are."),
         ("--lpips", "NAME", "trunk of LPIPS, alex or vgg. [default: the one whose weights are there]"),
         ("--embedder", "FILE", "face embedder for identity, an ONNX file. [default: the judge's features]"),
@@ -40,7 +40,7 @@ def _quality_options(function):
 @psi_option("psi", text="Truncation psi of generated images: 1 is off, 0 the mean face.")
 @click.option("--generator", metavar="FILE", help="Generator component in place of the model's.")
 @click.option("--clip", metavar="FILE", help="CLIP component in place of the model's.")
-@click.option("--clip-eval", metavar="FILE", help="CLIP that only looks, in place of the model's.")
+@click.option("--clip-eval", metavar="FILE", help="CLIP that only scores, in place of the model's.")
 @click.option("--t2d", metavar="FILE", help="Text-to-Direction component in place of the model's.")
 @click.option("--a2d", metavar="FILE", help="Attribute-to-Direction component in place of the model's.")
 @click.option("--adjust-method", "methods", multiple=True, metavar="NAME", help="compositions, systems: none, "
@@ -48,11 +48,11 @@ def _quality_options(function):
               "hold]")  # fmt: skip
 @adjustment_options
 @_quality_options
-@click.option("--cells-dir", metavar="DIR", help="compositions, systems: what is finished is kept here, and a killed "
+@click.option("--cells-dir", metavar="DIR", help="compositions, systems: what is finished is cached here, and a killed "
               "run goes on from it. [default: FILE.cells beside --out]")  # fmt: skip
-@click.option("--grid", "grid_path", metavar="FILE", help="Write a picture here: of compositions, each before and "
-              "after; of systems, a row a sentence; for other suites of 24 unprompted samples.")  # fmt: skip
-@click.option("--out", "out_path", metavar="FILE", help="Write the figures here too, as JSON.")
+@click.option("--grid", "grid_path", metavar="FILE", help="Write an image here: of compositions, each before and "
+              "after; of systems, one row per sentence; for other suites of 24 unprompted samples.")  # fmt: skip
+@click.option("--out", "out_path", metavar="FILE", help="Write the metrics here too, as JSON.")
 @click.option("--table", "is_table", is_flag=True, help="Measure nothing: print the compositions of REPORTS, files "
               "that --out wrote, as one markdown table; with --suite systems their systems. Without REPORTS "
               "that suite is measured first.")  # fmt: skip
@@ -62,10 +62,10 @@ def main(suites, model, sources, data, num, psi, methods, strength, threshold, b
          is_table, reports, device, **replacements):  # fmt: skip
     """Measure judges, CLIPs, the generator, Text-to-Direction, rare compositions and single edits on unseen data.
 
-    Every figure names what it rests on. --suite compositions: rare compositions beside their frequent twins from the
+    Every metric names what it rests on. --suite compositions: rare compositions beside their frequent twins from the
     same latents, with and without Compositional Attribute Adjustment. --suite regions: how much of an attribute's edit
     lies inside its region. --suite quality: distances, diversity, CLIP score and identity, of the model or of any two
-    folders of pictures. --suite edits: what one attribute's edit moves besides. --suite systems: StyleT2I beside the
+    folders of images. --suite edits: what one attribute's edit moves besides. --suite systems: StyleT2I beside the
     earlier text-to-image GANs, with controls. --suite style: what GAN-INT-CLS's style encoder recovers. --suite
     unclip: what its priors draw, read off the embeddings, its decoder on true embeddings, its edits.
     """
@@ -150,7 +150,7 @@ def _request(suite, asked):
 
 
 def _grid(requests, asked):
-    """The image of the last suite of the table that draws one; else 24 unprompted samples."""
+    """The image of the last suite of the table that draws one; else of 24 unprompted samples."""
     drawing = [name for name, suite in SUITES.items() if name in requests and suite.grid]
     if drawing:
         return load(SUITES[drawing[-1]].grid)(requests[drawing[-1]])

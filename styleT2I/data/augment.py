@@ -40,7 +40,7 @@ class ClipAugmentation:
 def draw_augmentation(num: int, generator: torch.Generator, *, jitter: float, translate: float) -> ClipAugmentation:
     """The changes of `num` images.
 
-    jitter: largest change of each channel's gain and offset. translate: largest shift as a share of the side, the
+    jitter: largest change of each channel's gain and offset. translate: largest shift as a fraction of the side, the
     border repeated. generator: on the CPU, so that every device draws the same changes.
     """
 
@@ -67,7 +67,7 @@ def random_resized_crop(
 ) -> torch.Tensor:
     """Cut a random rectangle out of each image and resize it, bicubic and antialiased, to size x size.
 
-    image [N, 3, H, W] -> [N, 3, size, size], values clamped to [-1, 1]. scale: range of the rectangle's share of the
+    image [N, 3, H, W] -> [N, 3, size, size], values clamped to [-1, 1]. scale: range of the rectangle's fraction of the
     area, uniform; ratio: range of width / height, log-uniform. As torchvision's RandomResizedCrop, with a generator.
     """
     height, width = image.shape[-2:]

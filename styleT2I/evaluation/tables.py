@@ -36,30 +36,30 @@ def read_report(path: str | Path, suite: str = "compositions") -> dict:
 
 
 def compositions_table(reports: Sequence[tuple[str, dict]]) -> str:
-    """Markdown of (name, report) pairs. Shares are percentages, differences points, intervals 95 %.
+    """Markdown of (name, report) pairs. Rates are percentages, differences points, intervals 95 %.
 
-    Drift: of the attributes that nobody asked for, the share of images in which one changed (mean over attributes, and
+    Drift: of the attributes that nobody asked for, the rate of images in which one changed (mean over attributes, and
     the worst attribute). Pose, background, clothes: mean change in units of their spread. Inside region: the suite
     "regions", where the same report has it.
     """
     rows = []
     for name, report in reports:
         regions = report["suites"].get("regions", {}).get("inside")
-        for method, figures in report["suites"]["compositions"]["methods"].items():
+        for method, metrics in report["suites"]["compositions"]["methods"].items():
             inside = "" if regions is None or method == "none" else f"{100 * regions:.1f}"
-            rows.append([name, method, *_cells(figures), inside])
+            rows.append([name, method, *_cells(metrics), inside])
     return _markdown(_COMPOSITION_COLUMNS, rows)
 
 
-def _cells(figures):
-    rare, frequent, gain = figures["rare"], figures["frequent"], figures.get("gain", {})
-    drift, moved = figures["drift"], figures["nuisances"]
-    frechet, ratios = figures["frechet"], figures.get("frechet_ratio", {})
+def _cells(metrics):
+    rare, frequent, gain = metrics["rare"], metrics["frequent"], metrics.get("gain", {})
+    drift, moved = metrics["drift"], metrics["nuisances"]
+    frechet, ratios = metrics["frechet"], metrics.get("frechet_ratio", {})
     return [
-        share(rare["mean"], rare["interval"]),
+        rate(rare["mean"], rare["interval"]),
         f"{100 * rare['worst']:.1f} ({rare['worst_cell']})",
-        share(frequent["mean"], frequent["interval"]),
-        difference(figures["gap"], figures["gap_interval"]),
+        rate(frequent["mean"], frequent["interval"]),
+        difference(metrics["gap"], metrics["gap_interval"]),
         *(difference(gain[kind]["mean"], gain[kind]["interval"]) if gain else "" for kind in ("rare", "frequent")),
         f"{100 * drift['mean']:.1f}",
         f"{100 * drift['worst']:.1f} ({drift['worst_attribute']})",
@@ -70,13 +70,13 @@ def _cells(figures):
     ]
 
 
-def share(value, interval) -> str:
-    """A share and its interval in percent."""
+def rate(value, interval) -> str:
+    """A rate and its interval in percent."""
     return f"{100 * value:.1f} ({100 * interval[0]:.1f} to {100 * interval[1]:.1f})"
 
 
 def difference(value, interval) -> str:
-    """A difference of shares and its interval in points."""
+    """A difference of rates and its interval in points."""
     return f"{100 * value:+.1f} ({100 * interval[0]:+.1f} to {100 * interval[1]:+.1f})"
 
 
@@ -94,7 +94,7 @@ def nested_text(title: str, values: dict, indent: int = 0) -> str:
 
 
 def systems_tables(values: dict) -> str:
-    """Markdown of the suite's figures: shares are percentages, margins points, intervals 95 %."""
+    """Markdown of the suite's metrics: rates are percentages, margins points, intervals 95 %."""
     rows = [_system_row(record["name"], record["figures"], record) for record in values["systems"]]
     rows += [_system_row(bound["name"], bound["figures"], {}) for bound in values.get("bounds", ())]
     rows.append(_system_row("renders of the test scenes", values["renders"], {}))
@@ -112,13 +112,13 @@ def systems_tables(values: dict) -> str:
     return "\n\n".join([intro, _markdown(_SYSTEM_COLUMNS, rows), _markdown(_MARGIN_COLUMNS, margins), notes])
 
 
-def _system_row(name, figures, record):
-    composed, lead = figures["compositions"], record.get("lead_of_stylet2i")
+def _system_row(name, metrics, record):
+    composed, lead = metrics["compositions"], record.get("lead_of_stylet2i")
     return [
         name,
-        *(_rate_of(figures, key) for key in ("success", "each", "r_precision")),
-        _distance(figures["frechet"], figures["frechet_interval"]),
-        *(share(composed[kind]["mean"], composed[kind]["interval"]) for kind in ("rare", "frequent")),
+        *(_rate_of(metrics, key) for key in ("success", "each", "r_precision")),
+        _distance(metrics["frechet"], metrics["frechet_interval"]),
+        *(rate(composed[kind]["mean"], composed[kind]["interval"]) for kind in ("rare", "frequent")),
         difference(composed["gap"], composed["gap_interval"]),
         f"{record['images_per_second']:.3g}" if "images_per_second" in record else "",
         difference(lead["margin"], lead["interval"]) if lead else "",
@@ -127,8 +127,8 @@ def _system_row(name, figures, record):
 
 def _margin_row(name, control, margins):
     def cell(key):
-        one = margins.get(key)
-        return difference(one["margin"], one["interval"]) if one else ""
+        margin = margins.get(key)
+        return difference(margin["margin"], margin["interval"]) if margin else ""
 
     frechet = margins.get("frechet")
     return [
@@ -141,8 +141,8 @@ def _margin_row(name, control, margins):
     ]
 
 
-def _rate_of(figures, key):
-    return "" if figures[key] is None else share(figures[key], figures[f"{key}_interval"])
+def _rate_of(metrics, key):
+    return "" if metrics[key] is None else rate(metrics[key], metrics[f"{key}_interval"])
 
 
 def _distance(value, interval):
@@ -151,22 +151,22 @@ def _distance(value, interval):
     return f"{value:.1f}" + (f" ({interval[0]:.1f} to {interval[1]:.1f})" if interval else "")
 
 
-def quality_table(figures: dict) -> str:
+def quality_table(metrics: dict) -> str:
     """Markdown of what `evaluate_folders` or `evaluate_model` returned: values with their standard errors (±) or, of
-    shares, 95 % intervals."""
-    sets = figures["sets"]
-    names = list(dict.fromkeys(name for found in sets.values() for name in found))
+    rates, 95 % intervals."""
+    sets = metrics["sets"]
+    names = list(dict.fromkeys(name for values in sets.values() for name in values))
     rows = []
     networks = {}  # its name -> number
     for name in names:
-        measured = [found.get(name) for found in sets.values()]
-        network = next(one for one in measured if one)["network"]
+        measured = [values.get(name) for values in sets.values()]
+        network = next(value for value in measured if value)["network"]
         number = networks.setdefault(network, len(networks) + 1)
         rows.append([name, *map(_value, measured), str(number)])
-    lines = [_markdown(["figure", *sets, "by"], rows)]
+    lines = [_markdown(["metric", *sets, "by"], rows)]
     lines += ["", *(f"{number}: {network}" for network, number in networks.items())]
-    lines += [f"{title}: {_pictures(found)}" for title, found in sets.items() if found]
-    lines += [f"left out: {name}: {reason}" for name, reason in figures["left_out"].items()]
+    lines += [f"{title}: {_images(values)}" for title, values in sets.items() if values]
+    lines += [f"left out: {name}: {reason}" for name, reason in metrics["left_out"].items()]
     return "\n".join(lines)
 
 
@@ -179,10 +179,10 @@ def _value(measured):
     return f"{measured['value']:.4g}" + (f" ± {error:.2g}" if error is not None else "")
 
 
-def _pictures(found):
-    one = next(iter(found.values()))
-    seeds = f", seeds {one['seeds']}" if one["seeds"] else ""
-    return f"{one['num_fake']} pictures, {one['fake']}{seeds}"
+def _images(values):
+    value = next(iter(values.values()))
+    seeds = f", seeds {value['seeds']}" if value["seeds"] else ""
+    return f"{value['num_fake']} images, {value['fake']}{seeds}"
 
 
 def _markdown(columns, rows):

@@ -22,7 +22,7 @@ _NUM_NEIGHBOUR_ROWS = 2000  # precision, recall, density and coverage compare ev
 def evaluate_generator(request: Request) -> dict:
     """Samples of seeds 0 ... num - 1 beside the first `num` images of the data the generator stands for.
 
-    "agreement": share of samples on which both judges agree, by attribute; "rates": share that the held-out judge sees,
+    "agreement": rate of samples on which both judges agree, by attribute; "rates": rate that the held-out judge sees,
     with the data's labels beside it; distances in the held-out judge's features, with that of the data's validation
     split as the floor below which no difference can be seen.
     """
@@ -80,11 +80,11 @@ def samples_grid(request: Request) -> torch.Tensor:
 def data_features(judge, spec: str, num: int, resolution: int):
     """A judge's features [N, F] of the first images of a data set, and their labels bool [N, A]."""
     data = open_dataset(spec, resolution, with_masks=False)
-    return picture_features(judge, data, range(min(num, len(data))))
+    return features_of(judge, data, range(min(num, len(data))))
 
 
 @torch.no_grad()
-def picture_features(judge, data: Dataset, rows: Sequence[int]):
+def features_of(judge, data: Dataset, rows: Sequence[int]):
     """A judge's features [N, F] of the given images of a data set, and their labels bool [N, A]."""
     features, labels = [], []
     for start in range(0, len(rows), _BATCH_SIZE):

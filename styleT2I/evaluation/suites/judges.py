@@ -1,4 +1,4 @@
-"""Suites "judges" and "clip": how well the networks that only look see labelled pictures none of them trained on."""
+"""Suites "judges" and "clip": accuracy of the observers on labelled images that none of them trained on."""
 
 from styleT2I.data.labelled import LabelledData
 from styleT2I.evaluation.measures.clip import CLIPEvaluation

@@ -6,12 +6,19 @@ from __future__ import annotations
 from styleT2I.attributes.parsing.parser import parse
 from styleT2I.attributes.prompt import Prompt
 from styleT2I.errors import ConfigError, DataError
-from styleT2I.evaluation.image_sources import DrawnPictures, enough, open_pictures, side_of
+from styleT2I.evaluation.image_sources import DrawnImages, enough, open_images, side_of
 from styleT2I.evaluation.measures.clip import encode_texts
 from styleT2I.evaluation.measures.ranking import NUM_CANDIDATES, Ranking, agreeing_captions
 from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge
-from styleT2I.evaluation.observers.open import Onlookers, QualityConfig, Sight
-from styleT2I.evaluation.quality_metrics import compared, mean_of, measurement, of_one_set, share_of, texts_of
+from styleT2I.evaluation.observers.open import ObservedSet, Observers, QualityConfig
+from styleT2I.evaluation.quality_metrics import (
+    caption_metrics,
+    mean_value,
+    measurement,
+    rate_of,
+    set_distances,
+    set_metrics,
+)
 from styleT2I.evaluation.suites import Request
 from styleT2I.generation.adjustment import AdjustmentConfig
 from styleT2I.generation.model import Model
@@ -39,97 +46,111 @@ def evaluate_quality(request: Request) -> dict:
 
 
 def evaluate_folders(model: Model, config: QualityConfig, real: str, fake: str, num: int | None) -> dict:
-    """Pictures of `fake` (a folder or a data set) against those of `real`, the first `num` of each or all.
+    """Images of `fake` (a folder or a data set) against those of `real`, the first `num` of each or all.
 
-    "sets": figure by figure, of the fakes and, where that makes sense, of the reals themselves; each a Measurement.
+    "sets": metric by metric, of the fakes and, where that makes sense, of the reals themselves; each a Measurement.
     "left_out": what cannot be measured, and why. Identity needs edits: ConfigError for a face embedder.
     """
     if config.embedder is not None:
         what = "identity compares faces with their edits, which a model draws"
         raise ConfigError(f"{config.embedder}: {what}; leave it out")
-    sources = [open_pictures(source) for source in (real, fake)]
+    sources = [open_images(source) for source in (real, fake)]
     numbers = [enough(source, num) for source in sources]
-    onlookers = Onlookers(model, config, side_of(sources[1]))
-    real, fake = (onlookers.look(*one) for one in zip(sources, numbers, ("real", "fake"), strict=True))
+    observers = Observers(model, config, side_of(sources[1]))
+    real, fake = (observers.observe(*arguments) for arguments in zip(sources, numbers, ("real", "fake"), strict=True))
     sets = {
-        "fake": {**compared(onlookers, real, fake), **of_one_set(onlookers, fake), **texts_of(onlookers, fake)},
-        "real": {**of_one_set(onlookers, real), **texts_of(onlookers, real)},
+        "fake": {
+            **set_distances(observers, real, fake),
+            **set_metrics(observers, fake),
+            **caption_metrics(observers, fake),
+        },
+        "real": {**set_metrics(observers, real), **caption_metrics(observers, real)},
     }
-    return {"sets": sets, "left_out": onlookers.left_out}
+    return {"sets": sets, "left_out": observers.left_out}
 
 
 def evaluate_model(model: Model, config: QualityConfig, real: str, num: int, psi: float) -> dict:
-    """Faces of seeds 0 ... num - 1 against the first `num` pictures of a data set with captions.
+    """Faces of seeds 0 ... num - 1 against the first `num` images of a data set with captions.
 
     "sets": "unprompted" (no text), "captioned" (caption i on seed i, adjusted as `generate` does by default), "real";
-    figure by figure, each a Measurement. "left_out": what cannot be measured, and why.
+    metric by metric, each a Measurement. "left_out": what cannot be measured, and why.
     """
-    data = open_pictures(real)
+    data = open_images(real)
     if data.captions is None:
         raise DataError(f"{real}: has no captions to draw; name a data set that has, or measure a folder with --fake")
     num = enough(data, num)
     captions = [data.captions[i] for i in range(num)]
     asked = [parse(caption, model.vocabulary).attributes if model.vocabulary else {} for caption in captions]
     plain, drawn = _drawn(model, captions, asked, psi)
-    onlookers = Onlookers(model, config, side_of(plain))
-    onlookers.add_judge(model)
-    real = onlookers.look(data, num, "real")
-    before = onlookers.look(plain, num, "unprompted")
-    after = onlookers.look(drawn, num, "captioned")
+    observers = Observers(model, config, side_of(plain))
+    observers.add_judge(model)
+    real = observers.observe(data, num, "real")
+    before = observers.observe(plain, num, "unprompted")
+    after = observers.observe(drawn, num, "captioned")
     sets = {
-        "unprompted": {**compared(onlookers, real, before), **of_one_set(onlookers, before)},
-        "captioned": {**compared(onlookers, real, after), **of_one_set(onlookers, after), **texts_of(onlookers, after)},
-        "real": {**of_one_set(onlookers, real), **texts_of(onlookers, real)},
+        "unprompted": {**set_distances(observers, real, before), **set_metrics(observers, before)},
+        "captioned": {
+            **set_distances(observers, real, after),
+            **set_metrics(observers, after),
+            **caption_metrics(observers, after),
+        },
+        "real": {**set_metrics(observers, real), **caption_metrics(observers, real)},
     }
-    sets["captioned"] |= _identity(onlookers, before, after)
+    sets["captioned"] |= _identity(observers, before, after)
     if model.vocabulary is None:
-        onlookers.left_out["attributes"] = f"{model.name} has no vocabulary to read its captions by"
-    elif "judge" in onlookers.networks:
+        observers.left_out["attributes"] = f"{model.name} has no vocabulary to read its captions by"
+    elif "judge" in observers.networks:
         judge = HeldOutJudge(model)
-        parts = [_attributes(onlookers, judge, asked, before, after, real)]
-        parts.append(_r_precision(onlookers, judge.requests(asked), captions, asked, after, real))
+        parts = [_attributes(observers, judge, asked, before, after, real)]
+        parts.append(_r_precision(observers, judge.requests(asked), captions, asked, after, real))
         for name in sets:
             for part in parts:
                 sets[name] |= part.get(name, {})
-    return {"sets": sets, "left_out": onlookers.left_out}
+    return {"sets": sets, "left_out": observers.left_out}
 
 
 def _drawn(model, captions, asked, psi):
     """The faces of the seeds without a text and with a caption each."""
     pipeline, adjustment = StyleT2I(model), AdjustmentConfig() if model.has("a2d") else None
     prompts = [Prompt(caption, attributes, ()) for caption, attributes in zip(captions, asked, strict=True)]
-    plain = DrawnPictures(pipeline, len(captions), psi)
-    return plain, DrawnPictures(pipeline, len(captions), psi, prompts, adjustment)
+    plain = DrawnImages(pipeline, len(captions), psi)
+    return plain, DrawnImages(pipeline, len(captions), psi, prompts, adjustment)
 
 
-def _identity(onlookers, before: Sight, after: Sight) -> dict:
+def _identity(observers, before: ObservedSet, after: ObservedSet) -> dict:
     """Cosine of a face before and after its edit and, for scale, of two faces of different latents, both unedited."""
-    name = next((one for one in ("identity", "judge") if one in onlookers.networks), None)
+    name = next((name for name in ("identity", "judge") if name in observers.networks), None)
     if name is None:
-        onlookers.left_out["identity"] = "no judge and no face embedder; name one with --embedder FILE.onnx"
+        observers.left_out["identity"] = "no judge and no face embedder; name one with --embedder FILE.onnx"
         return {}
-    network, first, second = onlookers.networks[name], before.seen[name]["features"], after.seen[name]["features"]
+    network, first, second = (
+        observers.networks[name],
+        before.observations[name]["features"],
+        after.observations[name]["features"],
+    )
     kinds = {"identity": "a face embedder's features", "judge": "the judge's features: of attributes too"}
     kind = {"kind": kinds[name]}
     strangers = paired_cosine(first, first.roll(1, dims=0))
     return {
-        "identity": mean_of(network, after, paired_cosine(first, second), **kind, compared_with="the unedited face"),
-        "identity_of_strangers": mean_of(network, before, strangers, **kind, compared_with="the next latent's face"),
+        "identity": mean_value(network, after, paired_cosine(first, second), **kind, compared_with="the unedited face"),
+        "identity_of_strangers": mean_value(network, before, strangers, **kind, compared_with="the next latent's face"),
     }
 
 
-def _attributes(onlookers, judge: HeldOutJudge, asked, before: Sight, after: Sight, real: Sight) -> dict:
-    """Success (every requested attribute), each attribute, and how often others changed, all to the held-out judge."""
-    network, requests = onlookers.networks["judge"], judge.requests(asked)
+def _attributes(
+    observers, judge: HeldOutJudge, asked, before: ObservedSet, after: ObservedSet, real: ObservedSet
+) -> dict:
+    """Success (every requested attribute), each attribute, and how often others changed, all by the held-out judge."""
+    network, requests = observers.networks["judge"], judge.requests(asked)
 
-    def verdict(sight):
-        return verdicts(sight.seen["judge"]["logits"])
+    def verdict(observed):
+        return verdicts(observed.observations["judge"]["logits"])
 
     drift = judge.by_name(drift_rates(verdict(before), verdict(after), requests))
     each = judge.by_name(attribute_rates(verdict(after), requests))
 
-    def right(sight, **settings):
-        return share_of(network, sight, success(verdict(sight), requests), **settings)
+    def right(observed, **settings):
+        return rate_of(network, observed, success(verdict(observed), requests), **settings)
 
     def mean(rates):
         return measurement(network, after, sum(rates.values()) / max(len(rates), 1), attributes=rates)
@@ -145,25 +166,25 @@ def _attributes(onlookers, judge: HeldOutJudge, asked, before: Sight, after: Sig
     }
 
 
-def _r_precision(onlookers, requests, captions, asked, after: Sight, real: Sight) -> dict:
+def _r_precision(observers, requests, captions, asked, after: ObservedSet, real: ObservedSet) -> dict:
     """R-precision, 1 in 100 captions that contradict the own one, of the captions that 99 others do."""
-    if onlookers.clip is None:
+    if observers.clip is None:
         return {}
     draw = ("evaluate", "quality", "candidates")
-    meanings = [frozenset(one.items()) for one in asked]
+    meanings = [frozenset(request.items()) for request in asked]
     ranking = Ranking(meanings, generator(*draw), agreeing_captions(requests))
     if not len(ranking):
-        onlookers.left_out["r_precision"] = (
+        observers.left_out["r_precision"] = (
             f"none of {len(captions)} captions is contradicted by 99 others; raise --num"
         )
         return {}
-    texts = encode_texts(onlookers.clip.clip, captions)
+    texts = encode_texts(observers.clip.clip, captions)
     return {
         name: {
-            "r_precision": share_of(
-                onlookers.clip, sight, ranking.found(sight.seen["clip"]["features"], texts),
+            "r_precision": rate_of(
+                observers.clip, observed, ranking.found(observed.observations["clip"]["features"], texts),
                 candidates=NUM_CANDIDATES, ranked=len(ranking), generator=list(draw),
             )
         }
-        for name, sight in (("captioned", after), ("real", real))
+        for name, observed in (("captioned", after), ("real", real))
     }  # fmt: skip

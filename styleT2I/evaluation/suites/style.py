@@ -59,13 +59,13 @@ class StyleReader:
 
     @torch.no_grad()
     def read(self, image: torch.Tensor) -> torch.Tensor:
-        """The z [N, z_dim] of pictures [N, 3, R, R] in [-1, 1], on the CPU."""
+        """The z [N, z_dim] of images [N, 3, R, R] in [-1, 1], on the CPU."""
         device = self.system.model.device
         return rows_alone(lambda rows: self.encoder(rows).cpu(), _BATCH_SIZE, image.to(device))
 
     @torch.no_grad()
     def transfer(self, image: torch.Tensor, prompts: Sequence[Prompt]) -> torch.Tensor:
-        """Sentence k in the style of picture k: [N, 3, R, R] in [-1, 1], on the CPU; no row depends on another."""
+        """Sentence k in the style of image k: [N, 3, R, R] in [-1, 1], on the CPU; no row depends on another."""
         (features,) = self.system.features([prompt.text for prompt in prompts])
         return rows_alone(self._transfer, _BATCH_SIZE, image.to(self.system.model.device), features)
 
@@ -84,18 +84,18 @@ def evaluate_style(request: Request) -> dict:
     """Captions of unseen scenes on the z of seeds 0 ... num - 1, rounded to 8 bits, read back and drawn anew.
 
     "correlation": of true and recovered z, mean over z's dimensions; "shuffled": the same with z permuted; "explained":
-    share of z's variance that the recovered z accounts for; "found": share of pictures whose recovered z is nearer (by
-    cosine) to its own z than to 99 others'. "transfer": every picture's style with another picture's caption: success
-    of that caption beside "drawn", that of the first pictures; "kept": mean correlation between picture and transfer of
+    rate of z's variance that the recovered z accounts for; "found": rate of images whose recovered z is nearer (by
+    cosine) to its own z than to 99 others'. "transfer": every image's style with another image's caption: success
+    of that caption beside "drawn", that of the first images; "kept": mean correlation between image and transfer of
     what the held-out judge reads of pose, light and colours, beside that of shuffled pairs. 95 % intervals.
     """
     data, reader = request.data, request.options["reader"]
-    pictures, system = open_dataset(data, reader.system.resolution, with_masks=False), reader.system
-    scenes = readable_scenes(pictures, request.num, [system.understand])
+    dataset, system = open_dataset(data, reader.system.resolution, with_masks=False), reader.system
+    scenes = readable_scenes(dataset, request.num, [system.understand])
     num = len(scenes)
     if num < NUM_CANDIDATES:
         raise DataError(f"{data}: the suite style needs {NUM_CANDIDATES} captions that are read; raise --num")
-    prompts = [system.understand(pictures.captions_of(scene)[0]) for scene in scenes]
+    prompts = [system.understand(dataset.captions_of(scene)[0]) for scene in scenes]
     z = latents_of_seeds(range(num), system.network.noise_dim)
     image = from_uint8(to_uint8(system.sample(prompts, range(num))))
     recovered = reader.read(image)
@@ -135,32 +135,32 @@ def _correlation(name, first, second):
 
 
 def _transfer(model, drawn, transferred, order):
-    """Figures of pairs (pictures, the sentences that they should show) before and after the transfer."""
-    judge, figures, looks = HeldOutJudge(model), {}, []
+    """Metrics of pairs (images, the sentences that they should show) before and after the transfer."""
+    judge, metrics, observations = HeldOutJudge(model), {}, []
     for name, (image, prompts) in (("drawn", drawn), ("success", transferred)):
-        looks.append(judge.look(part.to(model.device) for part in image.split(_BATCH_SIZE)))
+        observations.append(judge.observe(part.to(model.device) for part in image.split(_BATCH_SIZE)))
         asked = [parse(prompt.text, model.vocabulary).attributes for prompt in prompts]
-        right = success(looks[-1].verdict, judge.requests(asked))
-        figures[name] = right.double().mean().item()
-        figures[f"{name}_interval"] = wilson_interval(int(right.sum()), len(right))
-    before, after = looks
+        right = success(observations[-1].verdict, judge.requests(asked))
+        metrics[name] = right.double().mean().item()
+        metrics[f"{name}_interval"] = wilson_interval(int(right.sum()), len(right))
+    before, after = observations
     if not judge.readability:
-        return figures
+        return metrics
     return {
-        **figures,
+        **metrics,
         **_correlation("kept", before.nuisances, after.nuisances),
         **_correlation("kept_shuffled", before.nuisances[order], after.nuisances),
     }
 
 
-def open_pictures(paths: Sequence[str | Path], resolution: int) -> torch.Tensor:
-    """The centre squares of picture files, resized: [N, 3, R, R] uint8; DataError for what is no picture."""
+def load_images(paths: Sequence[str | Path], resolution: int) -> torch.Tensor:
+    """The centre squares of image files, resized: [N, 3, R, R] uint8; DataError for what is no image."""
     arrays = (load_image(path).permute(1, 2, 0).numpy() for path in paths)
     return torch.stack([torch.from_numpy(centre_crop_resize(array, resolution)).permute(2, 0, 1) for array in arrays])
 
 
 def transfer_grid_u8(styles_u8: torch.Tensor, columns: Sequence[torch.Tensor], texts: Sequence[str]) -> torch.Tensor:
-    """One picture [3, H, W] uint8: a row for every style picture [N, 3, R, R], which stands at its left, a column for
+    """One image [3, H, W] uint8: a row for every style image [N, 3, R, R], which stands at its left, a column for
     every sentence with its N transfers."""
     scale = -(-_FACE_SIZE // styles_u8.shape[-1])
     parts = []

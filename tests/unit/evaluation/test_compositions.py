@@ -8,7 +8,7 @@ import torch
 from styleT2I.attributes.parsing.parser import parse
 from styleT2I.data.dataset import open_dataset
 from styleT2I.errors import CheckpointError, ConfigError
-from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge, Look
+from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge, Observation
 from styleT2I.evaluation.suites import Request
 from styleT2I.evaluation.suites.compositions import suite as compositions
 from styleT2I.evaluation.suites.compositions.cells import composition_cells, count_cells
@@ -130,8 +130,8 @@ def test_adjusted_shares_are_those_of_the_pipelines_cosines(files):
 def test_the_judge_counts_changes_in_spreads_of_the_images_before(files):
     judge = HeldOutJudge(model_of(files))
     verdict, features = torch.full((3, 14), YES, dtype=torch.int8), torch.zeros(3, 5)
-    before = Look(verdict, features, torch.tensor([[0.0], [1.0], [2.0]]))  # spread 1
-    after = Look(verdict, features, torch.tensor([[0.0], [2.5], [1.0]]))
+    before = Observation(verdict, features, torch.tensor([[0.0], [1.0], [2.0]]))  # spread 1
+    after = Observation(verdict, features, torch.tensor([[0.0], [2.5], [1.0]]))
     assert judge.changes(before, after) == pytest.approx({"roll": 2.5 / 3})
 
 

@@ -76,8 +76,8 @@ def test_a_redrawn_image_is_the_decoders_of_its_own_embedding_and_caption(folder
 
 def test_the_comparison_bounds_an_unclip_by_its_decoder_on_true_embeddings(folder, monkeypatch):
     """A decoder that gives back what it is shown scores as the renders do; a blind one as a blind system."""
-    onlookers = Model.from_pretrained("minifaces", device="cpu")
-    task = ComparisonTask(onlookers, "minifaces:biased/test:40", 12)
+    observers = Model.from_pretrained("minifaces", device="cpu")
+    task = ComparisonTask(observers, "minifaces:biased/test:40", 12)
     seen = task.redraw(lambda images, texts, seeds: images, "same")
     renders, _ = task.renders()
     assert torch.equal(seen.verdict, renders.verdict) and len(seen.verdict) == len(task.sentences)

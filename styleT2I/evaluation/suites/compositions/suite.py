@@ -8,7 +8,7 @@ import torch
 from tqdm import tqdm
 
 from styleT2I.errors import ConfigError
-from styleT2I.evaluation.cache import KeptCells
+from styleT2I.evaluation.cache import CachedCells
 from styleT2I.evaluation.measurement import judge_basis
 from styleT2I.evaluation.suites import Request
 from styleT2I.evaluation.suites.compositions.cells import composition_cells, count_cells
@@ -25,23 +25,23 @@ def evaluate_compositions(request: Request) -> dict:
     """Every cell under every method of adjustment, on the latents of seeds 0 ... num - 1, by the held-out judge.
 
     The last of `adjustments` is the one that "summary" speaks of; "methods" has every one's settings and summary.
-    Finished cells are kept in cells_dir and not measured again. Raises ConfigError for methods given twice, or a model
+    Finished cells are cached in cells_dir and not measured again. Raises ConfigError for methods given twice, or a model
     whose vocabulary is not MiniFaces', CheckpointError where it lacks a network.
     """
     model, num, psi, adjustments = request.model, request.num, request.psi, request.adjustments
     _check(model, adjustments)
     pipeline = StyleT2I(model)
     measure = CellMeasure(pipeline, num, psi)
-    kept = KeptCells(request.cells_dir, model, num, psi) if request.cells_dir else None
+    cache = CachedCells(request.cells_dir, model, num, psi) if request.cells_dir else None
     work = [(cell, config) for cell in (*composition_cells(num), *count_cells(num)) for config in adjustments]
     cells = []
     for cell, config in tqdm(work, "compositions", unit="cell", disable=None):
-        figures = kept.read(cell, config) if kept else None
-        if figures is None:
-            figures = measure.measure(cell, config)
-            if kept:
-                kept.write(cell, config, figures)
-        cells.append(figures)
+        metrics = cache.read(cell, config) if cache else None
+        if metrics is None:
+            metrics = measure.measure(cell, config)
+            if cache:
+                cache.write(cell, config, metrics)
+        cells.append(metrics)
     add_comparisons(cells)
     methods = {config.method: {"settings": asdict(config), **summarise(cells, config.method)} for config in adjustments}
     summary = {"method": adjustments[-1].method, **methods[adjustments[-1].method]}
@@ -65,7 +65,7 @@ def evaluate_compositions(request: Request) -> dict:
 
 @torch.no_grad()
 def compositions_grid(request: Request) -> torch.Tensor:
-    """One picture [3, H, W] uint8, a row per cell: some unedited faces, then the same faces under each method."""
+    """One image [3, H, W] uint8, a row per cell: some unedited faces, then the same faces under each method."""
     measure = CellMeasure(StyleT2I(request.model), _GRID_FACES, request.psi)
     G = measure.generator
     scale = max(1, _GRID_FACE_SIZE // G.resolution)

@@ -1,4 +1,4 @@
-"""The comparison as a picture: one row a sentence, one column a system, the same seeds everywhere."""
+"""The comparison as an image: one row a sentence, one column a system, the same seeds everywhere."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FACE_SIZE = 128  # pixels, at least: small faces are enlarged
 
 
 def systems_grid(request: Request) -> torch.Tensor:
-    """One picture [3, H, W] uint8: rare compositions, each below its frequent twin, by every system.
+    """One image [3, H, W] uint8: rare compositions, each below its frequent twin, by every system.
 
     Above a row stand its sentence and how often the biased training scenes show it, above each column its system.
     PromptError where a system cannot read the sentences.
@@ -33,7 +33,7 @@ def systems_grid(request: Request) -> torch.Tensor:
             scale = -(-_FACE_SIZE // row.system.resolution)
             column.append(make_grid_u8(to_uint8(drawn), len(_SEEDS), scale=scale))
     height = max(column[0].shape[1] for column in columns)
-    bands = [torch.cat([_padded(picture, height) for picture in band], dim=2) for band in zip(*columns, strict=True)]
+    bands = [torch.cat([_padded(image, height) for image in band], dim=2) for band in zip(*columns, strict=True)]
     titles = [text_strip_u8(row.name, column[0].shape[2]) for row, column in zip(rows, columns, strict=True)]
     parts = [torch.cat(titles, dim=2)]
     for text, band in zip(strips, bands, strict=True):
@@ -42,6 +42,6 @@ def systems_grid(request: Request) -> torch.Tensor:
 
 
 def _padded(picture_u8, height):
-    """The picture on white, `height` pixels high."""
+    """The image on white, `height` pixels high."""
     white = picture_u8.new_full((3, height - picture_u8.shape[1], picture_u8.shape[2]), 255)
     return torch.cat([picture_u8, white], dim=1)
