@@ -24,7 +24,8 @@ def evaluate_regions(request: Request) -> dict:
 
     The embedded generator was fitted so that G(z), not truncated, draws the scene of z; so the scene's own parts say
     where everything is, and no segmenter is asked. "area" is the region's proportion of the image: what an edit has
-    that is spread evenly. Attributes without a region are left out. Raises ConfigError for a generator that draws other things.
+    that is spread evenly. Attributes without a region are left out. Raises ConfigError for a generator that draws
+    other things.
     """
     model, num = request.model, request.num
     G, pipeline = model.network("generator"), StyleT2I(model)

@@ -25,8 +25,8 @@ def evaluate_compositions(request: Request) -> dict:
     """Every cell under every method of adjustment, on the latents of seeds 0 ... num - 1, by the held-out judge.
 
     The last of `adjustments` is the one that "summary" speaks of; "methods" has every one's settings and summary.
-    Finished cells are cached in cells_dir and not measured again. Raises ConfigError for methods given twice, or a model
-    whose vocabulary is not MiniFaces', CheckpointError where it lacks a network.
+    Finished cells are cached in cells_dir and not measured again. Raises ConfigError for methods given twice, or a
+    model whose vocabulary is not MiniFaces', CheckpointError where it lacks a network.
     """
     model, num, psi, adjustments = request.model, request.num, request.psi, request.adjustments
     _check(model, adjustments)
