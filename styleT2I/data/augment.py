@@ -153,3 +153,8 @@ def random_degrade(image: torch.Tensor, generator: torch.Generator, config: Degr
         sigma = config.noise * uniform(1, 1, 1).abs()
         image = image + sigma * torch.randn(image.shape, generator=generator).to(image)
     return image.clamp(-1, 1)
+
+
+def drop_rows(num: int, rate: float, rng: torch.Generator) -> torch.Tensor:
+    """Which rows of a batch are kept, each dropped at `rate` on its own: bool [num]."""
+    return torch.rand(num, generator=rng) >= rate

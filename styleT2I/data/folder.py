@@ -163,10 +163,10 @@ class FolderDataset:
         """Return (image [H, W, 3] uint8, region bits [H, W] uint32 or None) at the resolution, cached."""
         if index in self._cache:
             return self._cache[index]
-        image = self._samples[index][0]
-        decoded = decode_image(self._files.read_image(image), self._where(image))
+        file = self._samples[index][0]
+        decoded = decode_image(self._files.read_image(file), self._where(file))
         image = centre_crop_resize(decoded, self.resolution)
-        mask = self._region_bits(_name(image)) if self.region_names else None
+        mask = self._region_bits(_name(file)) if self.region_names else None
         size = image.nbytes + (mask.nbytes if mask is not None else 0)
         if size <= self._cache_left:
             self._cache_left -= size

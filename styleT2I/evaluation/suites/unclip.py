@@ -10,6 +10,8 @@ from torch.nn import functional as F
 from styleT2I.attributes.wording.sentences import sentence
 from styleT2I.baselines.unclip.prior import Caption
 from styleT2I.config import override
+from styleT2I.evaluation.measures.embedded_data import EmbeddedData
+from styleT2I.evaluation.measures.embeddings import BATCH_SIZE, EmbeddingEvaluation
 from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge
 from styleT2I.evaluation.suites import Request
 from styleT2I.evaluation.suites.compositions.cells import composition_cells
@@ -20,8 +22,6 @@ from styleT2I.metrics.linear_probe import LinearProbe, fit_linear_probe, varianc
 from styleT2I.statistics.intervals import bootstrap_interval, wilson_interval
 from styleT2I.torch_utils.images import from_uint8, to_uint8
 from styleT2I.torch_utils.seeding import generator
-from styleT2I.training.unclip.data import EmbeddedData
-from styleT2I.training.unclip.prior_evaluation import BATCH_SIZE, EmbeddingEvaluation
 
 PROBE_DATA = "minifaces:balanced/train:4000"  # whose labels and embeddings the linear reading is fitted to
 NUM_LATENTS = 32  # seeds of a composition

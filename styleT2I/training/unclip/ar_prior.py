@@ -6,8 +6,8 @@ import torch
 
 from styleT2I.baselines.unclip.ar_prior import UnclipARPrior, smoothed_targets
 from styleT2I.config import override
+from styleT2I.evaluation.measures.embeddings import evaluation_of
 from styleT2I.torch_utils.seeding import SeedNoise
-from styleT2I.training.unclip.prior_evaluation import evaluation_of
 from styleT2I.training.unclip.task import UnclipTask
 
 NUM_DOTS = 4096  # samples whose dot products give the edges

@@ -11,9 +11,9 @@ from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.baselines.unclip.prior import Caption
 from styleT2I.data.captioned import CaptionReader
 from styleT2I.errors import DataError
+from styleT2I.evaluation.measures.embedded_data import EmbeddedData
 from styleT2I.metrics.attributes import verdicts
 from styleT2I.metrics.linear_probe import LinearProbe, fit_linear_probe
-from styleT2I.training.unclip.data import EmbeddedData
 
 BATCH_SIZE = 64
 
