@@ -118,14 +118,6 @@ class _DepthwiseFilter(torch.autograd.Function):
         return (dx,) + (None,) * 5
 
 
-def filter2d(x, f, *, padding=0, flip_filter=False, gain=1, impl="auto"):
-    """Filter [N,C,H,W] with `f`, keeping the size plus `padding` (int, pair or four, added to the filter's own)."""
-    left, right, top, bottom = parse_padding(padding)
-    kw, kh = filter_size(f)
-    padding = (left + kw // 2, right + (kw - 1) // 2, top + kh // 2, bottom + (kh - 1) // 2)
-    return upfirdn2d(x, f, padding=padding, flip_filter=flip_filter, gain=gain, impl=impl)
-
-
 def upsample2d(x, f, *, up=2, padding=0, flip_filter=False, gain=1, impl="auto"):
     """Enlarge [N,C,H,W] `up` times with `f`; brightness is kept, the image stays centred."""
     left, right, top, bottom = parse_padding(padding)

@@ -122,12 +122,12 @@ def _opened(images, num, settings):
     """The edits, the images' latents and the images; all that can be wrong is found here."""
     if num is not None and len(images) != num:
         raise click.UsageError(f"takes {num} --image, got {len(images)}")
-    from styleT2I.evaluation.suites.style_pictures import open_pictures
+    from styleT2I.evaluation.suites.style import load_images
     from styleT2I.generation.unclip_edits import ImageEdits
     from styleT2I.torch_utils.images import from_uint8
 
     edits = ImageEdits.open(settings["model"], settings["device"], settings["steps"])
-    images_u8 = open_pictures(images, edits.system.encoder.clip.config.image_size)
+    images_u8 = load_images(images, edits.system.encoder.clip.config.image_size)
     settings["images"] = list(images)
     return edits, edits.encode(from_uint8(images_u8)), images_u8
 

@@ -24,8 +24,7 @@ def main(model, images, texts, style_text, seeds, outdir, overwrite, device):
 
     OUTDIR gets grid.png, a row a picture and a column a sentence, imageROW_textCOLUMN.png and transfer.json.
     """
-    from styleT2I.evaluation.suites.style import StyleReader
-    from styleT2I.evaluation.suites.style_pictures import open_pictures, transfer_grid_u8
+    from styleT2I.evaluation.suites.style import StyleReader, load_images, transfer_grid_u8
     from styleT2I.torch_utils.images import from_uint8, save_png, to_uint8
     from styleT2I.torch_utils.records import recorded_command
     from styleT2I.torch_utils.result_folder import result_folder
@@ -36,7 +35,7 @@ def main(model, images, texts, style_text, seeds, outdir, overwrite, device):
         click.echo(f"warning: {warning}", err=True)
     request = {"images": images, "texts": texts}
     request |= {} if images else {"style_text": style_text, "seeds": seeds}
-    shown = open_pictures(images, reader.system.resolution) if images else reader.system.understand(style_text)
+    shown = load_images(images, reader.system.resolution) if images else reader.system.understand(style_text)
     with result_folder(outdir, "transfer.json", request, overwrite=overwrite) as staging:
         styles_u8 = shown if images else to_uint8(reader.system.sample([shown] * len(seeds), seeds))
         styles = from_uint8(styles_u8)

@@ -1,1 +1,1 @@
-"""Data sets of captioned pictures with attributes and region masks."""
+"""Data sets of captioned images with attributes and region masks."""

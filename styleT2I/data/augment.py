@@ -1,11 +1,16 @@
-"""Light random changes of an image before CLIP looks at it, so that no single pixel pattern can please it."""
+"""Random changes of training images: jitter and shifts before CLIP, crops, and the softness of generated images."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
+from torch.nn import functional as F
+
+from styleT2I.errors import ConfigError
+
+_TRIES = 10  # rectangles that are drawn before the centre is taken
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class ClipAugmentation:
 def draw_augmentation(num: int, generator: torch.Generator, *, jitter: float, translate: float) -> ClipAugmentation:
     """The changes of `num` images.
 
-    jitter: largest change of each channel's gain and offset. translate: largest shift as a share of the side, the
+    jitter: largest change of each channel's gain and offset. translate: largest shift as a fraction of the side, the
     border repeated. generator: on the CPU, so that every device draws the same changes.
     """
 
@@ -51,3 +56,105 @@ def augment_for_clip(
 ) -> torch.Tensor:
     """Jitter the colours of each image [N, 3, H, W] in [-1, 1] and move it, as `draw_augmentation` draws it."""
     return draw_augmentation(len(image), generator, jitter=jitter, translate=translate)(image)
+
+
+def random_resized_crop(
+    image: torch.Tensor,
+    generator: torch.Generator,
+    size: int,
+    scale: tuple[float, float],
+    ratio: tuple[float, float] = (3 / 4, 4 / 3),
+) -> torch.Tensor:
+    """Cut a random rectangle out of each image and resize it, bicubic and antialiased, to size x size.
+
+    image [N, 3, H, W] -> [N, 3, size, size], values clamped to [-1, 1]. scale: range of the rectangle's fraction of the
+    area, uniform; ratio: range of width / height, log-uniform. As torchvision's RandomResizedCrop, with a generator.
+    """
+    height, width = image.shape[-2:]
+    crops = []
+    for sample in image:
+        top, left, rows, columns = _rectangle(height, width, generator, scale, ratio)
+        part = sample[None, :, top : top + rows, left : left + columns]
+        crops.append(F.interpolate(part, size=(size, size), mode="bicubic", align_corners=False, antialias=True))
+    return torch.cat(crops).clamp(-1, 1)
+
+
+def _rectangle(height, width, generator, scale, ratio):
+    """Top, left, rows and columns of a rectangle that fits; the whole image's centre where none does."""
+    for _ in range(_TRIES):
+        share, shape, down, right = torch.rand(4, generator=generator).tolist()
+        area = height * width * (scale[0] + (scale[1] - scale[0]) * share)
+        aspect = math.exp(math.log(ratio[0]) + (math.log(ratio[1]) - math.log(ratio[0])) * shape)
+        columns, rows = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
+        if 0 < columns <= width and 0 < rows <= height:
+            return int(down * (height - rows + 1)), int(right * (width - columns + 1)), rows, columns
+    aspect = min(max(width / height, ratio[0]), ratio[1])
+    rows, columns = min(height, round(width / aspect)), min(width, round(height * aspect))
+    return (height - rows) // 2, (width - columns) // 2, rows, columns
+
+
+@dataclass(frozen=True)
+class DegradeConfig:
+    """How much `random_degrade` and `random_shift` change at most; 0 switches a change off.
+
+    Every image draws its own amount of each.
+    """
+
+    shift: int = 2  # pixels left, right, up and down, the border repeated
+    blur: float = 2.0  # passes of the [1, 2, 1] / 4 kernel; half of the images stay sharp
+    noise: float = 0.08  # standard deviation of Gaussian noise, in units of [-1, 1]
+    brightness: float = 0.12  # added to all channels, in units of [-1, 1]
+    contrast: float = 0.12  # relative change of the gain
+    tint: float = 0.05  # relative change of each channel's gain
+
+    def __post_init__(self):
+        for name, value in vars(self).items():
+            if value < 0:
+                raise ConfigError(f"{name} of the training damage is {value}; it cannot be below 0")
+
+
+def random_shift(tensors: list[torch.Tensor], generator: torch.Generator, max_shift: int) -> list[torch.Tensor]:
+    """Shift each sample by up to max_shift pixels, borders repeated; all tensors [N, *, H, W] by the same amounts."""
+    num, _, height, width = tensors[0].shape
+    offset = torch.randint(-max_shift, max_shift + 1, (2, num, 1), generator=generator)
+    rows = (torch.arange(height) + offset[0]).clamp(0, height - 1).unsqueeze(2)  # [N, H, 1]
+    columns = (torch.arange(width) + offset[1]).clamp(0, width - 1).unsqueeze(1)  # [N, 1, W]
+    sample = torch.arange(num).view(num, 1, 1)
+    # Indexing around the channel dimension moves it last: [N, H, W, *], which channels-last networks want anyway.
+    return [tensor[sample, :, rows, columns].permute(0, 3, 1, 2) for tensor in tensors]
+
+
+def blur(image: torch.Tensor) -> torch.Tensor:
+    """Convolve [N, C, H, W] with [1, 2, 1] / 4 along both axes, borders repeated."""
+    x = F.pad(image, (1, 1, 1, 1), mode="replicate")
+    x = (x[:, :, :-2] + 2 * x[:, :, 1:-1] + x[:, :, 2:]) / 4
+    return (x[..., :-2] + 2 * x[..., 1:-1] + x[..., 2:]) / 4
+
+
+def random_degrade(image: torch.Tensor, generator: torch.Generator, config: DegradeConfig) -> torch.Tensor:
+    """Blur, tint, contrast, brightness and noise of image [N, 3, H, W] in [-1, 1]; the result is clamped to the range.
+
+    generator: on the CPU, so that every device draws the same changes.
+    """
+    num = len(image)
+
+    def uniform(*shape):  # in [-1, 1)
+        return (torch.rand(num, *shape, generator=generator) * 2 - 1).to(image)
+
+    if config.blur:
+        passes = (config.blur * uniform(1, 1, 1)).clamp_min(0)  # half of the images draw a negative amount: none
+        softer = image
+        for done in range(-int(-config.blur // 1)):
+            softer = blur(softer)
+            image = torch.lerp(image, softer, (passes - done).clamp(0, 1))
+    image = image * (1 + config.contrast * uniform(1, 1, 1) + config.tint * uniform(3, 1, 1))
+    image = image + config.brightness * uniform(1, 1, 1)
+    if config.noise:
+        sigma = config.noise * uniform(1, 1, 1).abs()
+        image = image + sigma * torch.randn(image.shape, generator=generator).to(image)
+    return image.clamp(-1, 1)
+
+
+def drop_rows(num: int, rate: float, rng: torch.Generator) -> torch.Tensor:
+    """Which rows of a batch are kept, each dropped at `rate` on its own: bool [num]."""
+    return torch.rand(num, generator=rng) >= rate

@@ -1,4 +1,4 @@
-"""Captioned pictures out of one or more data sets, and which caption is true of which picture."""
+"""Captioned images of one or more data sets, and which caption is true of which image."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import torch
 
 from styleT2I.attributes.parsing.parser import parse
 from styleT2I.attributes.vocabulary import Vocabulary
-from styleT2I.data.dataset import index_order, open_dataset
+from styleT2I.data.joined import JoinedData
 from styleT2I.errors import DataError
 from styleT2I.torch_utils.images import from_uint8
 
 
 class CaptionedBatch(NamedTuple):
-    """N pictures side by side."""
+    """N images and their captions."""
 
     image: torch.Tensor  # [N, 3, H, W] in [-1, 1]
     captions: list[tuple[str, ...]]  # N, each of at least one
     labels: torch.Tensor | None  # bool [N, A], or None where not every data set has them
 
 
-class CaptionedData:
-    """Captioned pictures behind one index; `names` are the attributes that all of the data sets label, else ().
+class CaptionedData(JoinedData):
+    """Captioned images behind one index; `names` are the attributes that all of the data sets label, else ().
 
     Raises DataError when there are no data or a data set has no captions.
     """
@@ -32,39 +32,20 @@ class CaptionedData:
     def __init__(self, specs: Sequence[str], resolution: int):
         if not specs:
             raise DataError("no captioned data named; give --data SPEC, for example minifaces:balanced/train:60000")
-        self.parts = [open_dataset(spec, resolution, with_masks=False) for spec in specs]
+        super().__init__(specs, resolution)
         labelled = {tuple(part.attribute_names) for part in self.parts}
         self.names = labelled.pop() if len(labelled) == 1 else ()
-        self.starts = [0]
         for spec, part in zip(specs, self.parts, strict=True):
             if not len(part) or not part.captions_of(0):
                 raise DataError(f"{spec}: has no captions, and CLIP learns from nothing else; add them or leave it out")
-            self.starts.append(self.starts[-1] + len(part))
-
-    def __len__(self) -> int:
-        return self.starts[-1]
 
     def batch(self, indices: Sequence[int]) -> CaptionedBatch:
         """The samples of the given indices, grouped by data set, which a batch's loss does not notice."""
-        batches = []
-        for part, start, end in zip(self.parts, self.starts, self.starts[1:], strict=False):
-            rows = [index - start for index in indices if start <= index < end]
-            if rows:
-                batches.append(part.batch(rows))
+        batches = self.batches(indices)
         image = from_uint8(torch.cat([batch.images_u8 for batch in batches]))
         captions = [captions for batch in batches for captions in batch.captions]
         labels = torch.cat([batch.attributes for batch in batches]) if self.names else None
         return CaptionedBatch(image, captions, labels)
-
-    def training_batch(self, seed: int, batch_size: int, step: int) -> CaptionedBatch:
-        """The samples that a step of a run with this seed trains on."""
-        return self.batch(index_order(seed, len(self), batch_size, step))
-
-    def in_order(self, batch_size: int, num: int | None = None):
-        """Yield `batch` of the first `num` samples (all by default) in order."""
-        num = len(self) if num is None else min(num, len(self))
-        for start in range(0, num, batch_size):
-            yield self.batch(range(start, min(start + batch_size, num)))
 
 
 class Mentions(NamedTuple):
@@ -91,9 +72,9 @@ class CaptionReader:
         asserted = torch.zeros(len(captions), len(self.names), dtype=torch.bool)
         denied, is_checkable = torch.zeros_like(asserted), torch.zeros(len(captions), dtype=torch.bool)
         for row, caption in enumerate(captions):
-            said = self.attributes_of(caption)
-            is_checkable[row] = bool(said) and column.keys() >= said.keys()
-            for name, value in said.items():
+            attributes = self.attributes_of(caption)
+            is_checkable[row] = bool(attributes) and column.keys() >= attributes.keys()
+            for name, value in attributes.items():
                 if name in column:
                     (asserted if value else denied)[row, column[name]] = True
         return Mentions(asserted, denied, is_checkable)
@@ -103,9 +84,9 @@ class CaptionReader:
 
 
 def captions_true_of(labels: torch.Tensor, mentions: Mentions) -> torch.Tensor:
-    """Which captions hold for which pictures: all that the caption mentions is so. labels bool [N, A] -> bool [N, M].
+    """Which captions hold for which images: all that the caption mentions is so. labels bool [N, A] -> bool [N, M].
 
-    A caption that mentions nothing checkable is not known to hold for any picture.
+    A caption that mentions nothing checkable is not known to hold for any image.
     """
     lacking = (~labels).float() @ mentions.asserted.float().t()  # [N, M]: how many asserted attributes are absent
     unwanted = labels.float() @ mentions.denied.float().t()  # [N, M]: how many denied ones are there

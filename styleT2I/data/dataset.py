@@ -24,7 +24,7 @@ class Batch:
 
 
 class Dataset(Protocol):
-    """Captioned pictures of one resolution, with attributes, region masks and nuisances where they are known."""
+    """Captioned images of one resolution, with attributes, region masks and nuisances where they are known."""
 
     resolution: int
     attribute_names: tuple[str, ...]
@@ -38,11 +38,11 @@ class Dataset(Protocol):
         ...
 
     def captions_of(self, index: int) -> tuple[str, ...]:
-        """Return the captions of one sample without touching its picture."""
+        """Return the captions of one sample without touching its image."""
         ...
 
     def labels_of(self, indices: Sequence[int]) -> torch.Tensor:
-        """Return bool [N, A] of the given samples without touching their pictures; A is 0 where none are known."""
+        """Return bool [N, A] of the given samples without touching their images; A is 0 where none are known."""
         ...
 
 

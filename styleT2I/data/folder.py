@@ -1,15 +1,15 @@
 """An ordinary image-caption-attribute-mask data set in a folder, or in a zip of one (docs/data-folders.md).
 
-    images/NAME.png|jpg|...   pictures of any size and kind; sub-folders are part of NAME
+    images/NAME.png|jpg|...   images of any size and kind; sub-folders are part of NAME
     captions.json             {"NAME": ["a caption", ...]} or {"NAME": "a caption"}; or text/NAME.txt, one a line
-    attributes.csv            header `file,ATTRIBUTE,...`, a row a picture, values 0/1 or -1/1
+    attributes.csv            header `file,ATTRIBUTE,...`, one row per image, values 0/1 or -1/1
     masks/NAME.png            16-bit, bit k set where region k is; or an index map (grey or palette), value k = region k
     masks/regions.json        {"encoding": "bits"|"index", "regions": [...]}
-    nuisances.csv             header `file,NUISANCE,...`, a row a picture, real numbers
+    nuisances.csv             header `file,NUISANCE,...`, one row per image, real numbers
     dataset.json              name, resolution and what else is known; written by `data.writer`
 
-Everything but the pictures may be absent, images/ too: the pictures are then all that lie in the folder. The `file`
-column and the keys hold NAME or the picture's file name.
+Everything but the images may be absent, images/ too: the images are then all that lie in the folder. The `file`
+column and the keys hold NAME or the image's file name.
 """
 
 import csv
@@ -28,7 +28,7 @@ import torch
 
 from styleT2I.config import parse_json
 from styleT2I.data.dataset import Batch
-from styleT2I.data.picture_files import PictureFiles, open_picture_files
+from styleT2I.data.image_files import ImageFiles, open_image_files
 from styleT2I.errors import DataError, guarded
 from styleT2I.torch_utils.images import centre_crop_resize, check_image, decode_image
 
@@ -38,17 +38,17 @@ _REMEDY = "mend or remove it"
 
 
 class FolderDataset:
-    """Reader of the layout above: pictures cropped to their central square and resized to `resolution`.
+    """Reader of the layout above: images cropped to their central square and resized to `resolution`.
 
     Samples that cannot be used are left out and named, with the reason, in `skipped` and in one warning. More of them
-    than `max_skipped` (by default 5 % or 10, whichever is more) raise DataError. Decoded pictures and masks stay in
+    than `max_skipped` (by default 5 % or 10, whichever is more) raise DataError. Decoded images and masks stay in
     memory as integers until `cache_bytes` is reached.
     """
 
     def __init__(self, folder, resolution: int | None = None, *, max_skipped: int | None = None, cache_bytes=2 << 30):
-        self.folder, self._files = Path(folder), open_picture_files(folder)
-        if not self._files.pictures:
-            raise DataError(f"{self.folder}: no pictures; a data set keeps them in images/, or has nothing else")
+        self.folder, self._files = Path(folder), open_image_files(folder)
+        if not self._files.images:
+            raise DataError(f"{self.folder}: no images; a data set keeps them in images/, or has nothing else")
         self.resolution = self._checked_resolution(resolution or _read_json(self._files, "dataset.json", {}))
         self._captions = _read_json(self._files, "captions.json", None)
         self.attribute_names, self._attributes = _read_table(self._files, "attributes.csv")
@@ -56,7 +56,7 @@ class FolderDataset:
         self._encoding, self.region_names = _read_regions(self._files, "masks/regions.json")
         self._cache, self._cache_left = {}, cache_bytes
         self.skipped = {}
-        self._samples = []  # (picture below its root, captions, attribute row, nuisance row)
+        self._samples = []  # (image below its root, captions, attribute row, nuisance row)
         self._scan(max_skipped)
 
     def __len__(self):
@@ -76,7 +76,7 @@ class FolderDataset:
         return _name(self._samples[index][0])
 
     def batch(self, indices: Sequence[int]) -> Batch:
-        """Return the samples of the given indices; raises DataError naming a picture that proves undecodable."""
+        """Return the samples of the given indices; raises DataError naming an image that proves undecodable."""
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             pixels = list(pool.map(self._pixels, indices))
         samples = [self._samples[i] for i in indices]
@@ -93,7 +93,7 @@ class FolderDataset:
         return batch
 
     def _checked_resolution(self, given):
-        """The resolution given, or dataset.json's; else the side of the first picture, where that is a power of 2."""
+        """The resolution given, or dataset.json's; else the side of the first image, where that is a power of 2."""
         if isinstance(given, dict):
             given = given.get("resolution", self._first_side())
         if given is None:
@@ -103,45 +103,45 @@ class FolderDataset:
         return given
 
     def _first_side(self):
-        first = self._files.pictures[0]
-        with guarded(self._files.picture_path(first), "not a picture; replace or remove it", DataError):
-            data = self._files.read_picture(first)
-            check_image(data, self._files.picture_path(first))
+        first = self._files.images[0]
+        with guarded(self._files.image_path(first), "not a picture; replace or remove it", DataError):
+            data = self._files.read_image(first)
+            check_image(data, self._files.image_path(first))
             with PIL.Image.open(io.BytesIO(data)) as header:
                 width, height = header.size
         return width if width == height >= 8 and width.bit_count() == 1 else None
 
     def _scan(self, max_skipped):
         """Find the usable samples: files checked by header and completeness, tables matched, the rest named."""
-        files, seen = self._files.pictures, set()
-        for picture in files:
-            name = _name(picture)
+        files, seen = self._files.images, set()
+        for image in files:
+            name = _name(image)
             try:
                 if name in seen:
-                    raise DataError(f"{self._where(picture)}: another picture has the same name; rename one")
-                self._samples.append(self._sample(picture, name))
+                    raise DataError(f"{self._where(image)}: another image has the same name; rename one")
+                self._samples.append(self._sample(image, name))
                 seen.add(name)
             except DataError as error:
-                self.skipped[picture] = str(error)
+                self.skipped[image] = str(error)
         limit = max(10, len(files) // 20) if max_skipped is None else max_skipped
         if not self.skipped:
             return
         reasons = "; ".join(list(self.skipped.values())[:3])
-        text = f"{self.folder}: {len(self.skipped)} of {len(files)} pictures cannot be used, the first: {reasons}"
+        text = f"{self.folder}: {len(self.skipped)} of {len(files)} images cannot be used, the first: {reasons}"
         if len(self.skipped) > limit or not self._samples:
             raise DataError(f"{text}; mend or remove them (at most {limit} are skipped)")
         warnings.warn(text, stacklevel=3)
 
-    def _sample(self, picture, name):
-        path, keys = self._where(picture), (name, picture)
-        check_image(self._files.read_picture(picture), path)
+    def _sample(self, image, name):
+        path, keys = self._where(image), (name, image)
+        check_image(self._files.read_image(image), path)
         if self.region_names and not self._files.has(_mask(name)):
             raise DataError(f"{path}: no mask {self._files.path(_mask(name)).name}")
         attributes = _row(self._attributes, keys, self.folder / "attributes.csv")
         if any(v not in (-1, 0, 1) for v in attributes):
             raise DataError(f"{path}: its row in attributes.csv holds other values than -1, 0 and 1")
         nuisances = _row(self._nuisances, keys, self.folder / "nuisances.csv")
-        return picture, self._find_captions(keys, path), attributes, nuisances
+        return image, self._find_captions(keys, path), attributes, nuisances
 
     def _find_captions(self, keys, path):
         text = f"text/{keys[0]}.txt"
@@ -156,17 +156,17 @@ class FolderDataset:
             raise DataError(f"{path}: its captions are not a text or a list of texts")
         captions = tuple(c.strip() for c in captions if c.strip())
         if not captions:
-            raise DataError(f"{path}: no caption; add one or remove the picture")
+            raise DataError(f"{path}: no caption; add one or remove the image")
         return captions
 
     def _pixels(self, index):
-        """Return (picture [H, W, 3] uint8, region bits [H, W] uint32 or None) at the resolution, cached."""
+        """Return (image [H, W, 3] uint8, region bits [H, W] uint32 or None) at the resolution, cached."""
         if index in self._cache:
             return self._cache[index]
-        picture = self._samples[index][0]
-        decoded = decode_image(self._files.read_picture(picture), self._where(picture))
+        file = self._samples[index][0]
+        decoded = decode_image(self._files.read_image(file), self._where(file))
         image = centre_crop_resize(decoded, self.resolution)
-        mask = self._region_bits(_name(picture)) if self.region_names else None
+        mask = self._region_bits(_name(file)) if self.region_names else None
         size = image.nbytes + (mask.nbytes if mask is not None else 0)
         if size <= self._cache_left:
             self._cache_left -= size
@@ -177,8 +177,8 @@ class FolderDataset:
         path, data = self._files.path(_mask(name)), self._files.read(_mask(name))
         check_image(data, path)
         with guarded(path, "the mask is damaged; replace or remove it", DataError):
-            with PIL.Image.open(io.BytesIO(data), formats=("PNG",)) as picture:  # OpenCV turns indices into colours
-                values = np.asarray(picture)
+            with PIL.Image.open(io.BytesIO(data), formats=("PNG",)) as image:  # OpenCV turns indices into colours
+                values = np.asarray(image)
         if values.ndim != 2:
             raise DataError(f"{path}: a mask has one channel, this has {values.shape[2]}")
         values = values.astype(np.uint32)
@@ -188,13 +188,13 @@ class FolderDataset:
             bits |= resize_plane(plane, self.resolution).astype(np.uint32) << k
         return bits
 
-    def _where(self, picture):
-        return self._files.picture_path(picture)
+    def _where(self, image):
+        return self._files.image_path(image)
 
 
-def _name(picture):
-    """NAME of a picture: its path below its root without the extension."""
-    return PurePosixPath(picture).with_suffix("").as_posix()
+def _name(image):
+    """NAME of an image: its path below its root without the extension."""
+    return PurePosixPath(image).with_suffix("").as_posix()
 
 
 def _mask(name):
@@ -202,7 +202,7 @@ def _mask(name):
 
 
 def resize_plane(plane, resolution):
-    """Return the bool plane [H, W] cropped and resized like its picture; a pixel is set when half of it is."""
+    """Return the bool plane [H, W] cropped and resized like its image; a pixel is set when half of it is."""
     height, width = plane.shape
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
@@ -213,13 +213,13 @@ def resize_plane(plane, resolution):
     return square >= 0.5
 
 
-def _read_json(files: PictureFiles, name, default):
+def _read_json(files: ImageFiles, name, default):
     if not files.has(name):
         return default
     return parse_json(files.read_text(name), files.path(name), DataError, remedy=_REMEDY)
 
 
-def _read_regions(files: PictureFiles, name):
+def _read_regions(files: ImageFiles, name):
     value = _read_json(files, name, {"encoding": "bits", "regions": []})
     encoding, regions = value.get("encoding"), value.get("regions")
     is_list = isinstance(regions, list) and all(isinstance(region, str) for region in regions)
@@ -230,7 +230,7 @@ def _read_regions(files: PictureFiles, name):
     return encoding, tuple(regions)
 
 
-def _read_table(files: PictureFiles, name):
+def _read_table(files: ImageFiles, name):
     """Return (column names, {file: tuple of floats}) of a CSV file, both empty when it is absent."""
     if not files.has(name):
         return (), None

@@ -1,1 +1,1 @@
-"""What a whole model is held to, suite by suite; each returns figures with everything needed to read them."""
+"""What a whole model is held to, suite by suite; each returns metrics with everything needed to read them."""

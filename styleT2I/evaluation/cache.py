@@ -12,18 +12,18 @@ from types import ModuleType
 import styleT2I
 from styleT2I.evaluation.observers import held_out_judge as held_out
 from styleT2I.evaluation.suites.compositions import measure as composition_measure
-from styleT2I.evaluation.suites.compositions.cells import Cell
+from styleT2I.evaluation.suites.compositions.cells import Prompted
 from styleT2I.generation import adjustment, pipeline, step_search
-from styleT2I.generation import observers as margins
+from styleT2I.generation import observers as generation_observers
 from styleT2I.generation.adjustment import AdjustmentConfig
 from styleT2I.generation.model import Model
 from styleT2I.torch_utils.files import check_writable_dir, sha256_file, write_json_atomic
 
 
-class KeptFigures:
-    """Figures by name and origin (all that they follow from, ready for JSON); OutputError for an unwritable folder.
+class CachedValues:
+    """Metrics by name and origin (all that they follow from, ready for JSON); OutputError for an unwritable folder.
 
-    code: modules whose change may change a figure; a change in them, in `settings` or in an origin makes another key.
+    code: modules whose change may change a metric; a change in them, in `settings` or in an origin makes another key.
     """
 
     def __init__(self, folder: str | Path, code: Iterable[ModuleType], **settings):
@@ -32,15 +32,15 @@ class KeptFigures:
         self._settings = {**settings, "version": styleT2I.__version__, "code": files}
 
     def read(self, name: str, origin: dict) -> dict | None:
-        """The figures kept; None where there are none, or their file is damaged."""
+        """The cached metrics; None where there are none, or their file is damaged."""
         try:
             return json.loads(self._path(name, origin).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
 
-    def write(self, name: str, origin: dict, figures: dict) -> None:
-        """Keep figures."""
-        write_json_atomic(self._path(name, origin), figures)
+    def write(self, name: str, origin: dict, metrics: dict) -> None:
+        """Cache metrics."""
+        write_json_atomic(self._path(name, origin), metrics)
 
     def _path(self, name, origin):
         text = json.dumps({**self._settings, **origin}, sort_keys=True)
@@ -48,36 +48,36 @@ class KeptFigures:
 
 
 _ALWAYS = ("generator", "t2d", "clip", "judges.heldout")
-_ADJUSTING = ("a2d", "judges.guide")  # look at nothing where nothing is adjusted
+_ADJUSTING = ("a2d", "judges.guide")  # observe nothing where nothing is adjusted
 _CODE = (
     adjustment,
-    margins,
+    generation_observers,
     pipeline,
     step_search,
     composition_measure,
     held_out,
-)  # a change in these may change a figure
+)  # a change in these may change a value
 
 
-class KeptCells:
-    """Figures of cells by what they follow from: components, settings, sentences, code; a change makes another key.
+class CachedCells:
+    """Metrics of cells by what they follow from: components, settings, sentences, code; a change makes another key.
 
-    Networks built in memory have no hash to be known by: nothing of them is kept. OutputError for an unwritable folder.
+    Networks built in memory have no hash: nothing of them is cached. OutputError for an unwritable folder.
     """
 
     def __init__(self, folder: str | Path, model: Model, num: int, psi: float):
-        self.kept, self.model = KeptFigures(folder, _CODE, num=num, psi=psi), model
+        self.values, self.model = CachedValues(folder, _CODE, num=num, psi=psi), model
 
-    def read(self, cell: Cell, config: AdjustmentConfig) -> dict | None:
-        """The figures of a cell; None where it was not measured, or its file is damaged."""
+    def read(self, cell: Prompted, config: AdjustmentConfig) -> dict | None:
+        """The metrics of a cell; None where it was not measured, or its file is damaged."""
         origin = self._origin(cell, config)
-        return self.kept.read(_name(cell, config), origin) if origin else None
+        return self.values.read(_name(cell, config), origin) if origin else None
 
-    def write(self, cell: Cell, config: AdjustmentConfig, figures: dict) -> None:
-        """Keep the figures of a cell."""
+    def write(self, cell: Prompted, config: AdjustmentConfig, metrics: dict) -> None:
+        """Cache the metrics of a cell."""
         origin = self._origin(cell, config)
         if origin:
-            self.kept.write(_name(cell, config), origin, figures)
+            self.values.write(_name(cell, config), origin, metrics)
 
     def _origin(self, cell, config):
         roles = _ALWAYS if config.method == "none" else _ALWAYS + _ADJUSTING

@@ -1,4 +1,4 @@
-"""Where the suite "quality" takes its pictures from: any folder, a data set's split, or a model that draws them."""
+"""Where the suite "quality" takes its images from: any folder, a data set's split, or a model that draws them."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from styleT2I.attributes.prompt import Prompt
 from styleT2I.config import parse_json
 from styleT2I.data.dataset import open_dataset
 from styleT2I.data.folder import FolderDataset
-from styleT2I.data.picture_files import open_picture_files
+from styleT2I.data.image_files import open_image_files
 from styleT2I.errors import DataError
 from styleT2I.generation.adjustment import AdjustmentConfig
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.torch_utils.images import SUFFIXES, decode_image
 
-__all__ = ["DrawnPictures", "PictureSource", "enough", "open_pictures", "resized", "side_of"]
+__all__ = ["DrawnImages", "ImageSource", "enough", "open_images", "resized", "side_of"]
 
-MIN_PICTURES = 20
+MIN_IMAGES = 20
 _RECORD = "generate.json"
 
 
-class PictureSource(Protocol):
-    """Pictures in a fixed order."""
+class ImageSource(Protocol):
+    """Images in a fixed order."""
 
     name: str  # what a report calls them
     seeds: str | None  # of drawn ones
-    captions: Sequence[str] | None  # one a picture, where they are known
+    captions: Sequence[str] | None  # one per image, where they are known
 
     def __len__(self) -> int: ...
 
     def batch(self, start: int, stop: int) -> list[np.ndarray]:
-        """Pictures start ... stop - 1, each [H, W, 3] uint8."""
+        """Images start ... stop - 1, each [H, W, 3] uint8."""
         ...
 
 
@@ -44,20 +44,20 @@ class _Folder:
     seeds = None
 
     def __init__(self, path: Path):
-        self.name, self._files = str(path), open_picture_files(path)
-        self._pictures = [name for name in self._files.pictures if name.lower().endswith(SUFFIXES)]
-        if not self._pictures:
-            raise DataError(f"{path}: no pictures in it; name a folder or a zip of {', '.join(SUFFIXES)} files")
-        self.captions = _captions(path, self._files, self._pictures)
+        self.name, self._files = str(path), open_image_files(path)
+        self._images = [name for name in self._files.images if name.lower().endswith(SUFFIXES)]
+        if not self._images:
+            raise DataError(f"{path}: no images in it; name a folder or a zip of {', '.join(SUFFIXES)} files")
+        self.captions = _captions(path, self._files, self._images)
 
     def __len__(self):
-        return len(self._pictures)
+        return len(self._images)
 
     def batch(self, start, stop):
-        return [self._decoded(picture) for picture in self._pictures[start:stop]]
+        return [self._decoded(image) for image in self._images[start:stop]]
 
-    def _decoded(self, picture):
-        return decode_image(self._files.read_picture(picture), self._files.picture_path(picture))
+    def _decoded(self, image):
+        return decode_image(self._files.read_image(image), self._files.image_path(image))
 
 
 class _DataSet:
@@ -87,7 +87,7 @@ class _FirstCaptions(Sequence):
         return self._data.captions_of(index)[0]
 
 
-class DrawnPictures:
+class DrawnImages:
     """Faces of seeds 0 ... num - 1 as `generate` draws them: without any text, or prompt i on seed i."""
 
     def __init__(
@@ -116,41 +116,41 @@ class DrawnPictures:
         return list(self._pipeline.images_u8(ws, seeds).permute(0, 2, 3, 1).numpy())
 
 
-def open_pictures(source: str) -> PictureSource:
-    """Pictures of a folder or a zip (sub-folders included), of a data set, or of minifaces:DISTRIBUTION/SPLIT[:NUM].
+def open_images(source: str) -> ImageSource:
+    """Images of a folder or a zip (sub-folders included), of a data set, or of minifaces:DISTRIBUTION/SPLIT[:NUM].
 
-    Of a folder that `generate` wrote, the sheets are passed over. Raises DataError when there are no pictures.
+    Of a folder that `generate` wrote, the sheets are passed over. Raises DataError when there are no images.
     """
     if str(source).startswith("minifaces:"):
         return _DataSet(str(source))
     if not Path(source).exists():
-        raise DataError(f"{source}: no such folder; name a folder of pictures, or minifaces:biased/test")
+        raise DataError(f"{source}: no such folder; name a folder of images, or minifaces:biased/test")
     return _Folder(Path(source))
 
 
-def enough(pictures: PictureSource, num: int | None) -> int:
+def enough(images: ImageSource, num: int | None) -> int:
     """How many to measure: num, or all where there are fewer or num is None. DataError for less than MIN_PICTURES."""
-    num = min(len(pictures), num or len(pictures))
-    if num < MIN_PICTURES:
-        raise DataError(f"{pictures.name}: {num} pictures are too few to measure; at least {MIN_PICTURES} are needed")
+    num = min(len(images), num or len(images))
+    if num < MIN_IMAGES:
+        raise DataError(f"{images.name}: {num} images are too few to measure; at least {MIN_IMAGES} are needed")
     return num
 
 
-def side_of(pictures: PictureSource) -> int:
-    """Shorter side of the first picture, px."""
-    return min(pictures.batch(0, 1)[0].shape[:2])
+def side_of(images: ImageSource) -> int:
+    """Shorter side of the first image, px."""
+    return min(images.batch(0, 1)[0].shape[:2])
 
 
-def resized(picture: np.ndarray, size: int) -> torch.Tensor:
+def resized(image: np.ndarray, size: int) -> torch.Tensor:
     """[H, W, 3] uint8 -> [3, size, size] uint8: central square, Pillow's bicubic filter, antialiased when shrinking.
 
     The filter runs in float32 over each channel as in clean-fid (Parmar et al. 2022, arXiv 2104.11222), which finds
     distances to depend on nothing as much; unlike there the result is rounded to 8 bits.
     """
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
-    square = picture[top : top + side, left : left + side]
+    square = image[top : top + side, left : left + side]
     if side != size:
         planes = [PIL.Image.fromarray(square[:, :, channel].astype(np.float32)) for channel in range(3)]
         planes = [np.asarray(plane.resize((size, size), PIL.Image.Resampling.BICUBIC)) for plane in planes]
@@ -158,14 +158,14 @@ def resized(picture: np.ndarray, size: int) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(square)).permute(2, 0, 1).contiguous()
 
 
-def _captions(path, files, pictures):
-    """One caption a picture: of a data set folder, or the sentence of generate.json; None where any is missing."""
+def _captions(path, files, images):
+    """One caption an image: of a data set folder, or the sentence of generate.json; None where any is missing."""
     if files.has("captions.json") or files.has_texts:
         data = FolderDataset(path, resolution=1)
-        found = {data.name_of(i): data.captions_of(i)[0] for i in range(len(data))}
-        captions = [found.get(PurePosixPath(picture).with_suffix("").as_posix()) for picture in pictures]
+        captions_by_name = {data.name_of(i): data.captions_of(i)[0] for i in range(len(data))}
+        captions = [captions_by_name.get(PurePosixPath(image).with_suffix("").as_posix()) for image in images]
         return None if None in captions else captions
-    folders = [(PurePosixPath(files.root) / picture).parent.as_posix() for picture in pictures]
+    folders = [(PurePosixPath(files.root) / image).parent.as_posix() for image in images]
     sentences = {folder: _sentence(files, folder) for folder in set(folders)}
     return None if None in sentences.values() else [sentences[folder] for folder in folders]
 

@@ -1,4 +1,4 @@
-"""A figure with everything it rests on, so that nobody compares it with one that rests on something else."""
+"""A metric value with its provenance (network, data, preprocessing), so that only comparable values are compared."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ JUDGE_RESIZE = "bilinear, antialiased, by the network itself; none where the siz
 
 @dataclass(frozen=True)
 class Basis:
-    """What a figure rests on."""
+    """What a metric value rests on."""
 
-    network: str | None  # who looked, in words
+    network: str | None  # the observer, in words
     network_sha256: str | None  # of its weights; None for one built in memory
-    resize: str  # how pictures were brought to the network's size
+    resize: str  # how images were brought to the network's size
     fake: str  # what was measured: a folder, a data set's split, or a model with what it drew
     num_fake: int
     seeds: str | None = None  # of the latents, "0-999"
@@ -33,25 +33,25 @@ class Basis:
 
 @dataclass(frozen=True)
 class Measurement:
-    """One figure."""
+    """One metric value."""
 
     value: float
     basis: Basis
     standard_error: float | None = None  # None where none is known
-    interval: tuple[float, float] | None = None  # 95 %, of a share, whose standard error would be 0 at 0 and 1
+    interval: tuple[float, float] | None = None  # 95 %, of a rate, whose standard error would be 0 at 0 and 1
     settings: Mapping[str, object] = field(default_factory=dict)  # of the metric: neighbours, subsets ...
 
     def to_dict(self) -> dict:
         """Ready for JSON, the basis flat beside the value."""
         error = self.standard_error
-        figures = {"value": self.value, "standard_error": None if error is None or math.isnan(error) else error}
+        metrics = {"value": self.value, "standard_error": None if error is None or math.isnan(error) else error}
         if self.interval is not None:
-            figures["interval"] = list(self.interval)
-        return {**figures, "settings": dict(self.settings), **to_dict(self.basis)}
+            metrics["interval"] = list(self.interval)
+        return {**metrics, "settings": dict(self.settings), **to_dict(self.basis)}
 
 
 def judge_basis(model: Model, **what) -> dict:
-    """The Basis of figures in the held-out judge's features, ready for JSON; what: the fields that say who was seen."""
+    """The Basis of metrics in the held-out judge's features, ready for JSON; what: its fields about images."""
     model.network("judges.heldout")
     sha256 = model.describe()["components"]["judges.heldout"]
     return to_dict(Basis(judge_name(model), sha256, JUDGE_RESIZE, **what))

@@ -1,1 +1,1 @@
-"""Metrics: pure functions on features, logits and verdicts; who extracts the features is the caller's business."""
+"""Metrics: pure functions on features, logits and verdicts; the caller extracts the features."""

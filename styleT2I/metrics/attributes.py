@@ -1,4 +1,4 @@
-"""Are the requested attributes there, and did the others stay: figures from a judge's logits.
+"""Are the requested attributes there, and did the others stay: metrics of a judge's logits.
 
 Verdicts are int8 [N, A]: YES, NO or UNDETERMINED (a logit inside the margin). Requests are built once by
 `encode_requests`; success, single-attribute rates and drift all read the same three masks.
@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 
 __all__ = [
-    "NO", "UNDETERMINED", "YES", "Requests", "attribute_rates", "balanced_accuracy", "cohen_kappa", "drift_rates",
+    "NO", "UNDETERMINED", "YES", "Requests", "attribute_rates", "balanced_accuracy", "drift_rates",
     "encode_requests", "judge_agreement", "rare_pair_accuracy", "success", "verdicts",
 ]  # fmt: skip
 
@@ -34,8 +34,23 @@ def encode_requests(
 ) -> Requests:
     """Requests such as {"he": True, "gray_hair": True} as masks.
 
-    exclusive_groups lists names of which exactly one holds (hair colours): asking for gray hair makes the loss of
-    black hair no drift. Raises KeyError for a name that is not in attribute_names.
+    Args:
+        requests: what each of N sentences asks for, by attribute name.
+        attribute_names: the A attributes, in the order of the columns.
+        exclusive_groups: names of which exactly one holds (hair colours): asking for gray hair makes the loss of black
+            hair no drift.
+
+    Returns:
+        The masks, each bool [N, A].
+
+    Raises:
+        KeyError: a name that is not in attribute_names.
+
+    Example:
+        >>> requests = encode_requests([{"gray_hair": True}], ("he", "gray_hair", "black_hair"),
+        ...                            [("gray_hair", "black_hair")])
+        >>> requests.asked.tolist(), requests.free.tolist()
+        ([[False, True, False]], [[True, False, False]])
     """
     column = {name: index for index, name in enumerate(attribute_names)}
     values = torch.zeros(len(requests), len(column), dtype=torch.bool)
@@ -52,9 +67,18 @@ def encode_requests(
 
 
 def verdicts(logits: torch.Tensor, margin: float = 0.0) -> torch.Tensor:
-    """YES above the margin, NO below its negative, else UNDETERMINED; a logit of exactly 0 is NO without a margin.
+    """Verdicts of logits: YES above the margin, NO below its negative, else UNDETERMINED.
 
-    logits [N, A], margin >= 0 in logits -> int8 [N, A].
+    Args:
+        logits: [N, A].
+        margin: 0 or more, in logits; without one a logit of exactly 0 is NO.
+
+    Returns:
+        int8 [N, A].
+
+    Example:
+        >>> verdicts(torch.tensor([[2.0, -2.0, 0.5]]), margin=1.0).tolist()
+        [[1, 0, -1]]
     """
     result = torch.full_like(logits, UNDETERMINED, dtype=torch.int8)
     result[logits < -margin] = NO
@@ -65,34 +89,79 @@ def verdicts(logits: torch.Tensor, margin: float = 0.0) -> torch.Tensor:
 
 
 def success(verdict: torch.Tensor, requests: Requests) -> torch.Tensor:
-    """Whether every asked attribute has its wanted value, bool [N]; undetermined is not right."""
+    """Whether every asked attribute has its wanted value.
+
+    Args:
+        verdict: int8 [N, A].
+        requests: of the same N sentences; UNDETERMINED is not right.
+
+    Returns:
+        bool [N].
+
+    Example:
+        >>> requests = encode_requests([{"he": True}, {"he": True, "hat": False}], ("he", "hat"))
+        >>> success(torch.tensor([[1, 0], [1, 1]], dtype=torch.int8), requests).tolist()
+        [True, False]
+    """
     right = verdict == requests.values.to(verdict.dtype)
     return (right | ~requests.asked).all(dim=1)
 
 
 def attribute_rates(verdict: torch.Tensor, requests: Requests) -> torch.Tensor:
-    """Share of images that have the wanted value of each attribute, among those that asked for it; NaN where none did.
+    """Rate of images that have the wanted value of each attribute, among those that asked for it.
 
-    verdict int8 [N, A] -> float64 [A].
+    Args:
+        verdict: int8 [N, A].
+        requests: of the same N sentences.
+
+    Returns:
+        float64 [A], from 0 to 1; NaN for an attribute that no sentence asked for.
+
+    Example:
+        >>> requests = encode_requests([{"he": True}, {"he": True}], ("he", "hat"))
+        >>> attribute_rates(torch.tensor([[1, 0], [0, 1]], dtype=torch.int8), requests).tolist()
+        [0.5, nan]
     """
     right = verdict == requests.values.to(verdict.dtype)
     return (right & requests.asked).sum(dim=0).double() / requests.asked.sum(dim=0).double()
 
 
 def drift_rates(before: torch.Tensor, after: torch.Tensor, requests: Requests) -> torch.Tensor:
-    """Share of images whose verdict on each attribute changed although nobody asked; NaN where it was always asked.
+    """Rate of images whose verdict on each attribute changed although its sentence left the attribute open.
 
-    before, after int8 [N, A] (the same latents without and with the edit) -> float64 [A]. Images undetermined on
-    either side are left out of that attribute's share: a verdict that was never given cannot change.
+    Args:
+        before: int8 [N, A] without the edit.
+        after: int8 [N, A] of the same latents with the edit.
+        requests: of the same N sentences.
+
+    Returns:
+        float64 [A], from 0 to 1; NaN for an attribute that every sentence decided. Images undetermined on either side
+        are left out of that attribute's rate: a verdict that was never given cannot change.
+
+    Example:
+        >>> requests = encode_requests([{"he": True}, {"he": True}], ("he", "hat"))
+        >>> before, after = torch.tensor([[[1, 0], [0, 0]], [[1, 0], [1, 1]]], dtype=torch.int8)
+        >>> drift_rates(before, after, requests).tolist()
+        [nan, 0.5]
     """
     counted = requests.free & (before != UNDETERMINED) & (after != UNDETERMINED)
     return ((before != after) & counted).sum(dim=0).double() / counted.sum(dim=0).double()
 
 
 def balanced_accuracy(verdict: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-    """Mean of the accuracy on positives and the accuracy on negatives; NaN for an attribute that lacks either.
+    """Mean of the accuracy on positives and the accuracy on negatives.
 
-    verdict int8 [N, A], truth bool [N, A] -> float64 [A].
+    Args:
+        verdict: int8 [N, A].
+        truth: bool [N, A].
+
+    Returns:
+        float64 [A], from 0 to 1; NaN for an attribute that lacks positives or negatives.
+
+    Example:
+        >>> verdict = torch.tensor([[1], [0], [0], [0]], dtype=torch.int8)
+        >>> balanced_accuracy(verdict, torch.tensor([[True], [True], [False], [False]])).tolist()
+        [0.75]
     """
     positive = ((verdict == YES) & truth).sum(dim=0).double() / truth.sum(dim=0).double()
     negative = ((verdict == NO) & ~truth).sum(dim=0).double() / (~truth).sum(dim=0).double()
@@ -102,12 +171,22 @@ def balanced_accuracy(verdict: torch.Tensor, truth: torch.Tensor) -> torch.Tenso
 def rare_pair_accuracy(
     verdict: torch.Tensor, truth: torch.Tensor, pair: Sequence[tuple[int, bool]]
 ) -> dict[str, float]:
-    """A judge inside one combination, say he and lipstick: that is where a shortcut through the other shows.
+    """A judge's accuracy inside one combination, say he and lipstick: that is where a shortcut through the other shows.
 
-    verdict int8 [N, A], truth bool [N, A], pair: (column, value) of each attribute of the combination. Returns
-    "balanced": the worst over its attributes of the balanced accuracy among images where the others of the
-    combination hold (lipstick on men; he among those with lipstick); "all_right": the share of the combination's
-    images on which every one of its attributes is right; "num": how many images that is.
+    Args:
+        verdict: int8 [N, A].
+        truth: bool [N, A].
+        pair: (column, value) of each attribute of the combination.
+
+    Returns:
+        "balanced": the worst over its attributes of the balanced accuracy among images where the others of the
+        combination hold (lipstick on men; he among those with lipstick); "all_right": rate of the combination's images
+        on which every one of its attributes is right; "num": how many images that is.
+
+    Example:
+        >>> truth = torch.tensor([[True, True], [True, False], [False, True], [False, False]])
+        >>> rare_pair_accuracy(truth.to(torch.int8), truth, [(0, True), (1, True)])
+        {'balanced': 1.0, 'all_right': 1.0, 'num': 1}
     """
     columns = [column for column, _ in pair]
     holds = truth[:, columns] == torch.tensor([value for _, value in pair])  # [N, len(pair)]
@@ -125,19 +204,18 @@ def rare_pair_accuracy(
 
 
 def judge_agreement(verdict_a: torch.Tensor, verdict_b: torch.Tensor) -> torch.Tensor:
-    """Share of images on which two judges give the same verdict, int8 [N, A] twice -> float64 [A]."""
-    return (verdict_a == verdict_b).double().mean(dim=0)
+    """Rate of images on which two judges give the same verdict.
 
+    Args:
+        verdict_a: int8 [N, A].
+        verdict_b: int8 [N, A].
 
-def cohen_kappa(verdict_a: torch.Tensor, verdict_b: torch.Tensor) -> torch.Tensor:
-    """Agreement of two judges beyond chance (Cohen 1960), int8 [N, A] twice -> float64 [A].
+    Returns:
+        float64 [A], from 0 to 1.
 
-    Plain agreement flatters rare attributes (two judges that never see earrings agree); kappa is 0 at chance, 1 at
-    full agreement, NaN where both judges give one and the same verdict throughout.
+    Example:
+        >>> first, second = torch.tensor([[[1], [0]], [[1], [1]]], dtype=torch.int8)
+        >>> judge_agreement(first, second).tolist()
+        [0.5]
     """
-    observed = judge_agreement(verdict_a, verdict_b)
-    expected = sum(
-        (verdict_a == value).double().mean(dim=0) * (verdict_b == value).double().mean(dim=0)
-        for value in (YES, NO, UNDETERMINED)
-    )
-    return (observed - expected) / (1 - expected)
+    return (verdict_a == verdict_b).double().mean(dim=0)

@@ -10,9 +10,21 @@ _RANGE = 2.0  # of images in [-1, 1]
 
 
 def psnr(images: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
-    """Peak signal-to-noise ratio of each pair, in dB; infinite for equal images.
+    """Peak signal-to-noise ratio of each pair of images.
 
-    images, others: float [N, C, H, W] in [-1, 1]. Returns float64 [N]. DataError where the shapes differ.
+    Args:
+        images: float [N, C, H, W] in [-1, 1].
+        others: of the same shape.
+
+    Returns:
+        float64 [N] in dB; infinite for equal images.
+
+    Raises:
+        DataError: the shapes differ.
+
+    Example:
+        >>> psnr(torch.zeros(1, 3, 8, 8), torch.full((1, 3, 8, 8), 0.2)).round(decimals=3).tolist()
+        [20.0]
     """
     _check(images, others)
     error = (images.double() - others.double()).square().flatten(1).mean(dim=1)
@@ -20,11 +32,25 @@ def psnr(images: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
 
 
 def structural_similarity(images: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
-    """Structural similarity (SSIM) of each pair, -1 to 1, 1 for equal images; Gaussian windows of sigma 1.5.
+    """Structural similarity (SSIM) of each pair of images, by scikit-image.
 
-    images, others: float [N, C, H, W] in [-1, 1], sides of at least 11 pixels. Returns float64 [N]. DataError where the
-    shapes differ or are smaller. Source: Wang et al. 2004, "Image quality assessment", equation 13, with the paper's
-    settings (population covariances, K1 0.01, K2 0.03), by scikit-image.
+    Wang et al. 2004, "Image quality assessment", equation 13, with the paper's settings: Gaussian windows of sigma 1.5,
+    population covariances, K1 0.01, K2 0.03.
+
+    Args:
+        images: float [N, C, H, W] in [-1, 1], sides of at least 11 pixels.
+        others: of the same shape.
+
+    Returns:
+        float64 [N], from -1 to 1; 1 for equal images.
+
+    Raises:
+        DataError: the shapes differ or the sides are smaller.
+
+    Example:
+        >>> image = torch.linspace(-1, 1, 3 * 16 * 16).view(1, 3, 16, 16)
+        >>> structural_similarity(image, image).tolist()
+        [1.0]
     """
     from skimage.metrics import structural_similarity as ssim
 

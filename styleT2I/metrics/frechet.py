@@ -10,8 +10,19 @@ __all__ = ["feature_statistics", "frechet_distance", "frechet_distance_from_stat
 def feature_statistics(features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean and unbiased covariance of a feature set, in float64.
 
-    features [N, F] with N >= 2, any float dtype -> mean [F], covariance [F, F].
-    Raises ValueError for fewer than two rows or values that are not finite.
+    Args:
+        features: [N, F] with N >= 2, any float dtype, any device.
+
+    Returns:
+        Mean [F] and covariance [F, F], float64 on the CPU.
+
+    Raises:
+        ValueError: fewer than two rows, or values that are not finite.
+
+    Example:
+        >>> mean, covariance = feature_statistics(torch.tensor([[0.0, 1.0], [2.0, 1.0]]))
+        >>> mean.tolist(), covariance.tolist()
+        ([1.0, 1.0], [[2.0, 0.0], [0.0, 0.0]])
     """
     if features.ndim != 2 or features.shape[0] < 2:
         raise ValueError(f"features must be [N, F] with N >= 2, not {list(features.shape)}")
@@ -28,9 +39,21 @@ def frechet_distance_from_statistics(
 ) -> float:
     """Squared Frechet distance between two Gaussians: |mean_a - mean_b|^2 + tr(A + B - 2 (A B)^(1/2)).
 
-    Means [F], covariances [F, F] (symmetric, positive semi-definite, may be singular). The trace of (A B)^(1/2) is
-    that of the symmetric (A^(1/2) B A^(1/2))^(1/2), so two symmetric eigendecompositions in float64 do, without the
-    general matrix square root whose imaginary residue and failures on singular matrices are well known.
+    The trace of (A B)^(1/2) is that of the symmetric (A^(1/2) B A^(1/2))^(1/2), so two symmetric eigendecompositions in
+    float64 do, without the general matrix square root and its imaginary residue and failures on singular matrices.
+
+    Args:
+        mean_a: mean [F] of the first Gaussian.
+        covariance_a: its covariance [F, F], symmetric and positive semi-definite; it may be singular.
+        mean_b: mean [F] of the second Gaussian.
+        covariance_b: its covariance [F, F].
+
+    Returns:
+        The distance, 0 or more, in squared units of the features.
+
+    Example:
+        >>> frechet_distance_from_statistics(torch.zeros(2), torch.eye(2), torch.tensor([3.0, 0.0]), 4 * torch.eye(2))
+        11.0
     """
     mean_a, covariance_a, mean_b, covariance_b = (
         tensor.detach().to("cpu", torch.float64) for tensor in (mean_a, covariance_a, mean_b, covariance_b)
@@ -44,8 +67,23 @@ def frechet_distance_from_statistics(
 
 
 def frechet_distance(features_a: torch.Tensor, features_b: torch.Tensor) -> float:
-    """Squared Frechet distance between the Gaussians fitted to two feature sets [N, F] and [M, F].
+    """Squared Frechet distance between the Gaussians fitted to two feature sets; the FID of Inception features.
 
-    The estimate is biased upwards for small N: compare figures of equal N only.
+    The estimate is biased upwards for small N: compare values of equal N only.
+
+    Args:
+        features_a: [N, F] with N >= 2, any float dtype.
+        features_b: [M, F] with M >= 2.
+
+    Returns:
+        The distance, 0 or more.
+
+    Raises:
+        ValueError: fewer than two rows, or values that are not finite.
+
+    Example:
+        >>> features = torch.randn(100, 4, generator=torch.Generator().manual_seed(0))
+        >>> round(frechet_distance(features, features + 1), 4)
+        4.0
     """
     return frechet_distance_from_statistics(*feature_statistics(features_a), *feature_statistics(features_b))

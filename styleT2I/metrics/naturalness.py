@@ -1,7 +1,7 @@
-"""How usual a picture's contrasts are among real ones, by channel, scale and quarter: noise and blur make them unusual.
+"""How usual an image's contrasts are among real ones, by channel, scale and quarter: noise and blur make them unusual.
 
 The idea of NIQE (Mittal, Soundararajan and Bovik 2013, IEEE Signal Processing Letters 20, 209), one Gaussian over
-statistics of good pictures, with the plainest statistics: means of absolute Laplacians, where NIQE fits distributions.
+statistics of good images, with the plainest statistics: means of absolute Laplacians, where NIQE fits distributions.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 __all__ = ["Naturalness", "contrasts", "laplacian"]
 
-_NUM_SCALES, _QUARTERS = 3, 2  # the picture, halved, halved again; each in 2 x 2 parts
+_NUM_SCALES, _QUARTERS = 3, 2  # the image, halved, halved again; each in 2 x 2 parts
 _SHRINKAGE = 0.001  # of the covariance towards a multiple of the identity: a small reference has a singular one
 
 
@@ -22,7 +22,7 @@ def laplacian(planes: torch.Tensor) -> torch.Tensor:
 
 
 def contrasts(images: torch.Tensor) -> torch.Tensor:
-    """Logarithms float64 [N, 36] of 0.1 plus the mean magnitude of the Laplacian, of pictures [N, 3, H, W] in 0..255.
+    """Logarithms float64 [N, 36] of 0.1 plus the mean magnitude of the Laplacian, of images [N, 3, H, W] in 0..255.
 
     By scale, channel and quarter; H and W are 16 or more.
     """
@@ -34,7 +34,7 @@ def contrasts(images: torch.Tensor) -> torch.Tensor:
 
 
 class Naturalness:
-    """Minus the logarithm of a squared Mahalanobis distance over its mean, to contrasts [M, D] of real pictures."""
+    """Minus the logarithm of a squared Mahalanobis distance over its mean, to contrasts [M, D] of real images."""
 
     def __init__(self, real: torch.Tensor):
         self._mean = real.mean(dim=0)
@@ -44,7 +44,7 @@ class Naturalness:
         self._typical = self._squared(real).mean()
 
     def __call__(self, rows: torch.Tensor) -> torch.Tensor:
-        """[N] of contrasts [N, D]; about 0 for a real picture, -0.69 at twice the squared distance of these."""
+        """[N] of contrasts [N, D]; about 0 for a real image, -0.69 at twice the squared distance of these."""
         return -(self._squared(rows) / self._typical).clamp(min=1e-12).log()
 
     def _squared(self, rows):

@@ -26,7 +26,19 @@ def _prepare(real: torch.Tensor, fake: torch.Tensor, num_neighbours: int) -> tup
 
 
 def neighbour_radii(features: torch.Tensor, num_neighbours: int) -> torch.Tensor:
-    """Squared distance [N] of every row of features [N, F] to its num_neighbours-th nearest other row."""
+    """Squared distance of every row to its k-th nearest other row.
+
+    Args:
+        features: [N, F] float64 with N > num_neighbours.
+        num_neighbours: k, 1 or more.
+
+    Returns:
+        Squared distances [N].
+
+    Example:
+        >>> neighbour_radii(torch.tensor([[0.0], [1.0], [3.0]]).double(), 1).tolist()
+        [1.0, 1.0, 4.0]
+    """
     radii = []
     for start in range(0, features.shape[0], ROWS_PER_BLOCK):
         distances = _squared_distances(features[start : start + ROWS_PER_BLOCK], features)
@@ -39,12 +51,26 @@ def neighbour_radii(features: torch.Tensor, num_neighbours: int) -> torch.Tensor
 def local_realism(
     rows: torch.Tensor, points: torch.Tensor, radii: torch.Tensor, num_neighbours: int = 5
 ) -> torch.Tensor:
-    """Logarithm [N] of how near each row lies to the points, measured by how near these lie to each other there.
+    """How near each row lies to the points, measured by how near these lie to each other there.
 
-    rows [N, F], points [M, F], radii [M] as `neighbour_radii` has them for the same num_neighbours. 0 is a distance
-    to the k-th nearest point that equals the mean such distance of the k nearest points themselves, -0.69 twice it:
-    minus the logarithm of the simplified local outlier factor (Schubert et al. 2014). Unlike the realism score of
-    Kynkaanniemi et al. (2019), it drops no point of a sparse region, so a rare kind of picture keeps its neighbours.
+    Minus the logarithm of the simplified local outlier factor (Schubert et al. 2014). Unlike the realism score of
+    Kynkaanniemi et al. (2019), it drops no point of a sparse region, so a rare kind of image keeps its neighbours.
+
+    Args:
+        rows: [N, F] float64, what is measured.
+        points: [M, F] float64, the reference.
+        radii: [M] as `neighbour_radii` of the points has them for the same num_neighbours.
+        num_neighbours: k.
+
+    Returns:
+        Logarithms [N]: 0 for a distance to the k-th nearest point that equals the mean such distance of the k nearest
+        points themselves, -0.69 for twice that distance.
+
+    Example:
+        >>> points = torch.arange(5.0, dtype=torch.float64)[:, None]
+        >>> far = torch.tensor([[8.0]], dtype=torch.float64)
+        >>> round(float(local_realism(far, points, neighbour_radii(points, 1), 1).exp()), 4)
+        0.25
     """
     values = []
     for block in rows.split(ROWS_PER_BLOCK):
@@ -54,8 +80,8 @@ def local_realism(
     return torch.cat(values)
 
 
-def _share_inside_any(rows: torch.Tensor, points: torch.Tensor, radii: torch.Tensor) -> float:
-    """Share of rows that lie within the ball of at least one point."""
+def _rate_inside_any(rows: torch.Tensor, points: torch.Tensor, radii: torch.Tensor) -> float:
+    """Rate of rows that lie within the ball of at least one point."""
     inside = 0
     for block in rows.split(ROWS_PER_BLOCK):
         inside += int((_squared_distances(block, points) <= radii).any(dim=1).sum())
@@ -63,23 +89,54 @@ def _share_inside_any(rows: torch.Tensor, points: torch.Tensor, radii: torch.Ten
 
 
 def precision_recall(real: torch.Tensor, fake: torch.Tensor, num_neighbours: int = 3) -> dict[str, float]:
-    """Improved precision and recall (Kynkaanniemi et al. 2019, arXiv 1904.06991, eq. 1 and 2; k = 3 as published).
+    """Improved precision and recall (Kynkaanniemi et al. 2019, arXiv 1904.06991, eq. 1 and 2).
 
-    real [N, F], fake [M, F] -> {"precision": share of fakes inside the reals' manifold, "recall": the reverse}, where
-    a manifold is the union of balls that reach each point's k-th nearest neighbour.
+    A set's manifold is the union of balls that reach each point's k-th nearest neighbour.
+
+    Args:
+        real: features [N, F] of real images, N > num_neighbours, any float dtype.
+        fake: features [M, F] of generated images, M > num_neighbours.
+        num_neighbours: k, 3 as published.
+
+    Returns:
+        "precision": rate of fakes inside the reals' manifold; "recall": the reverse. Both from 0 to 1.
+
+    Raises:
+        ValueError: too few rows for k neighbours.
+
+    Example:
+        >>> real = torch.arange(10.0)[:, None]
+        >>> precision_recall(real, torch.cat([real[:5], real[:5] + 100]))
+        {'precision': 0.5, 'recall': 0.8}
     """
     real, fake = _prepare(real, fake, num_neighbours)
     return {
-        "precision": _share_inside_any(fake, real, neighbour_radii(real, num_neighbours)),
-        "recall": _share_inside_any(real, fake, neighbour_radii(fake, num_neighbours)),
+        "precision": _rate_inside_any(fake, real, neighbour_radii(real, num_neighbours)),
+        "recall": _rate_inside_any(real, fake, neighbour_radii(fake, num_neighbours)),
     }
 
 
 def density_coverage(real: torch.Tensor, fake: torch.Tensor, num_neighbours: int = 5) -> dict[str, float]:
-    """Density and coverage (Naeem et al. 2020, arXiv 2002.09797, eq. 4 and 5; k = 5 as published).
+    """Density and coverage (Naeem et al. 2020, arXiv 2002.09797, eq. 4 and 5).
 
-    real [N, F], fake [M, F] -> {"density": mean number of real balls around a fake, divided by k (may exceed 1);
-    "coverage": share of real balls that hold at least one fake}. One outlying real cannot inflate either.
+    One outlying real image cannot inflate either.
+
+    Args:
+        real: features [N, F] of real images, N > num_neighbours, any float dtype.
+        fake: features [M, F] of generated images, M > num_neighbours.
+        num_neighbours: k, 5 as published.
+
+    Returns:
+        "density": mean number of real balls around a fake, divided by k (may exceed 1); "coverage": rate of real balls
+        that hold at least one fake, from 0 to 1.
+
+    Raises:
+        ValueError: too few rows for k neighbours.
+
+    Example:
+        >>> real = torch.arange(10.0)[:, None]
+        >>> density_coverage(real, real + 100)
+        {'density': 0.0, 'coverage': 0.0}
     """
     real, fake = _prepare(real, fake, num_neighbours)
     radii = neighbour_radii(real, num_neighbours)

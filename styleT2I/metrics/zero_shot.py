@@ -13,7 +13,17 @@ __all__ = ["prompt_features", "zero_shot_margins"]
 def prompt_features(text_features: torch.Tensor) -> torch.Tensor:
     """One prompt out of several wordings of it: the mean of their unit vectors, of unit length again.
 
-    text_features [..., P wordings, D] -> [..., D]. Source: CLIP, sec. 3.1.4 (ensembling in embedding space).
+    CLIP (Radford et al. 2021), section 3.1.4, ensembling in embedding space.
+
+    Args:
+        text_features: [..., P wordings, D].
+
+    Returns:
+        [..., D].
+
+    Example:
+        >>> prompt_features(torch.tensor([[2.0, 0.0], [0.0, 3.0]])).round(decimals=4).tolist()
+        [0.707099974155426, 0.707099974155426]
     """
     return F.normalize(F.normalize(text_features, dim=-1).mean(dim=-2), dim=-1)
 
@@ -26,10 +36,22 @@ def zero_shot_margins(
 ) -> torch.Tensor:
     """By how much the prompt that asserts an attribute beats its rival, in cosine; above 0 means yes.
 
-    image_features [N, D], true_features and false_features [A, D] (the prompts "wearing a hat", "without a hat") ->
-    [N, A], read like a judge's logits by `metrics.attributes.verdicts`. The rival is the prompt that denies the
-    attribute; within an exclusive group (columns of which exactly one holds, as hair colours) it is the best asserting
-    prompt of the group's other columns, so that exactly one of them is yes.
+    The rival is the prompt that denies the attribute; within an exclusive group it is the best asserting prompt of the
+    group's other columns, so that exactly one of them is yes.
+
+    Args:
+        image_features: [N, D].
+        true_features: [A, D] of the prompts that assert ("wearing a hat").
+        false_features: [A, D] of the prompts that deny ("without a hat").
+        exclusive_groups: columns of which exactly one holds, as hair colours.
+
+    Returns:
+        [N, A], from -2 to 2, read like a judge's logits by `metrics.attributes.verdicts`.
+
+    Example:
+        >>> image = torch.tensor([[1.0, 0.0]])
+        >>> zero_shot_margins(image, torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])).tolist()
+        [[1.0]]
     """
     image = F.normalize(image_features, dim=-1)
     asserted = image @ F.normalize(true_features, dim=-1).t()  # [N, A]

@@ -41,8 +41,3 @@ def registry() -> dict[str, Entry]:
     """All entries by name."""
     entries = json.loads(Path(__file__).with_name("registry.json").read_text(encoding="utf-8"))
     return {name: Entry(name, **entry) for name, entry in entries.items()}
-
-
-def entry_of_hash(sha256: str) -> Entry | None:
-    """The entry whose file has this SHA-256, None where it is none of them (or its hash is not known)."""
-    return next((entry for entry in registry().values() if entry.sha256 == sha256), None)

@@ -130,7 +130,7 @@ def test_what_is_missing_or_damaged_is_named_in_one_line_and_nothing_written(rel
 def test_a_split_without_its_table_or_without_pictures_is_refused(release, tmp_path):
     assert "go together" in convert(release, "--outdir", tmp_path / "set", "--split", "val").output
     result = convert(release, "--outdir", tmp_path / "set", "--first", 5000)
-    assert result.exit_code == 2 and "no pictures chosen; it has 0 to 2001" in result.output
+    assert result.exit_code == 2 and "no images chosen; it has 0 to 2001" in result.output
     (tmp_path / "table.csv").write_text("image,part\n1,2\n")
     result = convert(release, "--outdir", tmp_path / "set", "--partition", tmp_path / "table.csv", "--split", "val")
     assert "not a table with columns idx and split" in result.output

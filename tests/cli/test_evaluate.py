@@ -10,8 +10,8 @@ from tests.tiny_model import tiny_a2d, tiny_judge, write_tiny, write_tiny_model
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A tiny model with a held-out judge, and neither a2d nor guide judge."""
-    onlookers = {"judges.heldout": tiny_judge(seed=7, nuisances=("roll",))}
-    return write_tiny_model(tmp_path_factory.mktemp("tiny"), without=("a2d", "judges.guide"), onlookers=onlookers)
+    observers = {"judges.heldout": tiny_judge(seed=7, nuisances=("roll",))}
+    return write_tiny_model(tmp_path_factory.mktemp("tiny"), without=("a2d", "judges.guide"), onlookers=observers)
 
 
 def invoke(*arguments):

@@ -18,8 +18,8 @@ OF_ONE_SET = {"inception_score", "feature_diversity"}
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     """A tiny model with a held-out judge and a second CLIP."""
-    onlookers = {"judges.heldout": tiny_judge(seed=7, nuisances=("roll",)), "clip_eval": tiny_clip("tiny-eval")}
-    return write_tiny_model(tmp_path_factory.mktemp("tiny"), onlookers=onlookers)
+    observers = {"judges.heldout": tiny_judge(seed=7, nuisances=("roll",)), "clip_eval": tiny_clip("tiny-eval")}
+    return write_tiny_model(tmp_path_factory.mktemp("tiny"), onlookers=observers)
 
 
 @pytest.fixture(autouse=True)
@@ -96,8 +96,8 @@ def test_bad_input_is_one_line(model, tmp_path):
     (damaged / "004.png").write_bytes(b"no picture")
     for arguments, text in (
         (["--real", folder, "--fake", tmp_path / "missing"], "no such folder"),
-        (["--real", tmp_path / "empty", "--fake", folder], "no pictures in it"),
-        (["--real", folder, "--fake", few], "5 pictures are too few"),
+        (["--real", tmp_path / "empty", "--fake", folder], "no images in it"),
+        (["--real", folder, "--fake", few], "5 images are too few"),
         (["--real", folder, "--fake", damaged], "004.png"),
         (["--real", folder], "has no captions"),
         (["--real", "minifaces:biased/nowhere", "--fake", folder], "nowhere"),

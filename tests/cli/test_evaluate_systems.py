@@ -17,8 +17,8 @@ def folders(tmp_path_factory):
     root = tmp_path_factory.mktemp("systems")
     gan, model = root / "gan", root / "model"
     write_system(gan, "gan_int_cls")
-    onlookers = {"judges.heldout": tiny_judge(seed=7, nuisances=("roll",)), "clip_eval": tiny_clip("other")}
-    return gan, write_tiny_model(model, onlookers=onlookers)
+    observers = {"judges.heldout": tiny_judge(seed=7, nuisances=("roll",)), "clip_eval": tiny_clip("other")}
+    return gan, write_tiny_model(model, onlookers=observers)
 
 
 def invoke(*arguments):

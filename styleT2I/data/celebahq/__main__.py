@@ -11,13 +11,15 @@ from styleT2I.torch_utils.words import counted
 @click.argument("folder", type=click.Path())
 @outdir_option
 @click.option("--resolution", default=256, type=click.IntRange(16, 1024), help="Side of the images in pixels.")
-@click.option("--first", default=0, type=click.IntRange(0), help="Number of the first picture.")
-@click.option("--num", type=click.IntRange(1), help="How many pictures; all from the first on by default.")
+@click.option("--first", default=0, type=click.IntRange(0), help="Number of the first image.")
+@click.option("--num", type=click.IntRange(1), help="How many images; all from the first on by default.")
 @click.option("--partition", metavar="FILE", help="Table of splits, list_eval_partition.csv, that --split refers to.")
 @click.option("--split", type=click.Choice(["train", "val", "test"]), help="Take this split of the table alone.")
-@click.option("--captions", type=click.Path(), metavar="DIR", help="Captions, NUMBER.txt a picture, one a line.")
+@click.option(
+    "--captions", type=click.Path(), metavar="DIR", help="Captions: one NUMBER.txt per image, one caption per line."
+)
 def main(folder, outdir, resolution, first, num, partition, split, captions):
-    """Write pictures, parts of the face and attributes of CelebAMask-HQ, unpacked in FOLDER, as a data set.
+    """Write images, parts of the face and attributes of CelebAMask-HQ, unpacked in FOLDER, as a data set.
 
     The 18 annotated parts become 13: what is left and right, and lips and mouth, are united.
     """
@@ -32,7 +34,7 @@ def main(folder, outdir, resolution, first, num, partition, split, captions):
     chosen = indices_of_split(partition, split) if split else set(release.indices)
     indices = [i for i in release.indices if i in chosen and i >= first][:num]
     if not indices:
-        raise DataError(f"{folder}: no pictures chosen; it has {release.indices[0]} to {release.indices[-1]}")
+        raise DataError(f"{folder}: no images chosen; it has {release.indices[0]} to {release.indices[-1]}")
     samples = release.samples(indices, resolution, captions)
     info = {"source": "CelebAMask-HQ", "split": split or "all", "first": indices[0], "last": indices[-1]}
     write_folder_dataset(

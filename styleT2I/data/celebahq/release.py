@@ -2,7 +2,7 @@
 
 CelebA-HQ-img/0.jpg ... 29999.jpg                 1024 x 1024
 CelebAMask-HQ-mask-anno/0/00000_hair.png ...      512 x 512, white inside; a part that is not seen has no file;
-                                                  folder k holds the pictures 2000 k ... 2000 k + 1999
+                                                  folder k holds the images 2000 k ... 2000 k + 1999
 CelebAMask-HQ-attribute-anno.txt                  a count, 40 names, then "0.jpg -1 1 ..."; may be absent
 """
 
@@ -42,11 +42,11 @@ PARTS = {
 SPLITS = {"train": 0, "val": 1, "test": 2}  # numbers in list_eval_partition.csv
 _IMAGES, _MASKS, _ATTRIBUTES = "CelebA-HQ-img", "CelebAMask-HQ-mask-anno", "CelebAMask-HQ-attribute-anno.txt"
 _PER_FOLDER = 2000
-_CHUNK = 64  # pictures decoded at once
+_CHUNK = 64  # images decoded at once
 
 
 class CelebAMaskHQ:
-    """Reads pictures, parts and attributes of a release; DataError says what is missing or damaged."""
+    """Reads images, parts and attributes of a release; DataError says what is missing or damaged."""
 
     def __init__(self, folder: str | Path):
         self.folder = Path(folder)
@@ -55,11 +55,11 @@ class CelebAMaskHQ:
                 raise DataError(f"{self.folder}: has no folder {name}; name the unpacked CelebAMask-HQ")
         self.indices = sorted(int(p.stem) for p in (self.folder / _IMAGES).glob("*.jpg") if p.stem.isdecimal())
         if not self.indices:
-            raise DataError(f"{self.folder / _IMAGES}: no pictures 0.jpg, 1.jpg, ...; name the unpacked CelebAMask-HQ")
+            raise DataError(f"{self.folder / _IMAGES}: no images 0.jpg, 1.jpg, ...; name the unpacked CelebAMask-HQ")
         self.attribute_names, self._attributes = _read_attributes(self.folder / _ATTRIBUTES)
 
     def samples(self, indices: Sequence[int], resolution: int, captions: Path | None = None) -> Iterator[tuple]:
-        """Yield the pictures of the given numbers as `data.writer` takes them, cropped and resized to `resolution`.
+        """Yield the images of the given numbers as `data.writer` takes them, cropped and resized to `resolution`.
 
         captions: folder of NUMBER.txt, one caption a line, as Multi-Modal-CelebA-HQ has them; None for none.
         """
@@ -77,7 +77,7 @@ class CelebAMaskHQ:
         return f"{index:05d}", image, texts, self._attributes.get(index, ()), self._mask_bits(index, resolution), ()
 
     def _mask_bits(self, index, resolution):
-        """Bits [resolution, resolution] of the parts of one picture, in the order of PARTS."""
+        """Bits [resolution, resolution] of the parts of one image, in the order of PARTS."""
         folder = self.folder / _MASKS / str(index // _PER_FOLDER)
         bits = np.zeros((len(PARTS), resolution, resolution), bool)
         num_found = 0
@@ -95,7 +95,7 @@ class CelebAMaskHQ:
 
 
 def indices_of_split(path: str | Path, split: str) -> set[int]:
-    """Numbers of the pictures of "train", "val" or "test" in a list_eval_partition.csv with columns idx and split."""
+    """Numbers of the images of "train", "val" or "test" in a list_eval_partition.csv with columns idx and split."""
     try:
         with open(path, newline="", encoding="utf-8") as f:
             return {int(row["idx"]) for row in csv.DictReader(f) if int(row["split"]) == SPLITS[split]}
@@ -107,7 +107,7 @@ def _decode(path):
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path}: cannot read the picture: {error.strerror or error}") from error
+        raise DataError(f"{path}: cannot read the image: {error.strerror or error}") from error
     return decode_image(data, path)
 
 
@@ -129,7 +129,7 @@ def _read_attributes(path):
         rows = [line.split() for line in lines[1:] if line.strip()]
         table = {int(Path(name).stem): tuple(map(int, values)) for name, *values in rows}
     except (OSError, UnicodeDecodeError, ValueError, IndexError) as error:
-        raise DataError(f"{path}: not a count, a line of names and a row a picture: {error}") from error
+        raise DataError(f"{path}: not a count, a line of names and one row per image: {error}") from error
     wrong = next((index for index, values in table.items() if len(values) != len(names)), None)
     if wrong is not None:
         raise DataError(f"{path}: row {wrong}.jpg has {len(table[wrong])} values for {len(names)} names")

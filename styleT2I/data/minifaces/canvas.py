@@ -69,7 +69,7 @@ class Canvas:
         return slice(low[0], high[0]), slice(low[1], high[1])
 
     def coverage(self, distance: Tensor, softness: float = 1.0) -> Tensor:
-        """Share of each pixel inside a shape, from its signed distance; `softness` is the edge's width in pixels."""
+        """Fraction of each pixel inside a shape, from its signed distance; `softness` is the edge's width in pixels."""
         return (0.5 - distance * (self.size / (2 * softness))).clamp(0, 1)
 
     def paint(self, alpha: Tensor, colour: Tensor, region: str | None = None, rect: Rect | None = None) -> None:
@@ -84,7 +84,7 @@ class Canvas:
         """Visible area of each region, bool [N, R, size, size]: at least half of the pixel shows it."""
         num = self.rgb.shape[0]
         share = torch.zeros(num, len(self.regions), self.size, self.size)
-        free = torch.ones(num, self.size, self.size)  # share of the pixel that no layer in front covers
+        free = torch.ones(num, self.size, self.size)  # fraction of the pixel that no layer in front covers
         for region, (rows, cols), alpha in reversed(self.layers):
             left = free[:, rows, cols]
             if region in self.regions:

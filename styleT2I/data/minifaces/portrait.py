@@ -71,7 +71,7 @@ class Portrait:
         self.canvas.paint(self.canvas.coverage(distance, softness) * opacity, colour, region, rect)
 
     def chin_narrowing(self, low: Tensor) -> Tensor:
-        """Width of the head as a share of its widest, `low` being 0 at the middle and 1 at the chin."""
+        """Width of the head as a fraction of its widest, `low` being 0 at the middle and 1 at the chin."""
         return 1 - (0.20 - 0.16 * self.jaw) * low * low
 
     def face_distance(self, x: Tensor, y: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What is in a picture: attribute logits and nuisances, and how a latent z becomes them under each distribution."""
+"""What is in an image: attribute logits and nuisances, and how a latent z becomes them under each distribution."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Scenes:
         return self.logits > 0
 
     def vector(self) -> Tensor:
-        """Everything that determines the picture as one vector [N, 14 + K], roughly in [-1, 1]."""
+        """Everything that determines the image as one vector [N, 14 + K], roughly in [-1, 1]."""
         return torch.cat([self.logits, self.nuisances], dim=1)
 
 

@@ -1,4 +1,4 @@
-"""What a CLIP knows about unseen captioned pictures: zero-shot attributes, rare pairs, R-precision."""
+"""How well a CLIP knows unseen captioned images: zero-shot attributes, rare pairs, R-precision."""
 
 from __future__ import annotations
 
@@ -9,20 +9,19 @@ import torch
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.data.captioned import CaptionedData, CaptionReader, captions_true_of, normal_caption
 from styleT2I.evaluation.measures.judge import judged_pairs
+from styleT2I.evaluation.measures.ranking import NUM_CANDIDATES, Ranking
 from styleT2I.generation.observers import exclusive_columns, fixed_prompts
 from styleT2I.metrics.attributes import balanced_accuracy, rare_pair_accuracy, verdicts
-from styleT2I.metrics.r_precision import draw_candidates, r_precision, rankable
 from styleT2I.metrics.zero_shot import prompt_features, zero_shot_margins
 from styleT2I.networks.clip.model import CLIP
 from styleT2I.torch_utils.images import make_grid_u8, to_uint8
 from styleT2I.torch_utils.seeding import generator
 
-NUM_CANDIDATES = 100  # captions an image chooses from in R-precision
 _BATCH_SIZE = 128
 
 
 class CLIPEvaluation:
-    """Figures of any CLIP on one data set; zero-shot ones where the data has labels that the vocabulary can phrase."""
+    """Metrics of any CLIP on one data set; zero-shot ones where the data has labels that the vocabulary can phrase."""
 
     def __init__(self, spec: str, vocabulary: str | None, resolution: int | None):
         self.data = CaptionedData((spec,), resolution)
@@ -38,44 +37,44 @@ class CLIPEvaluation:
 
     @torch.no_grad()
     def measure(self, clip: CLIP, num: int | None = None) -> dict:
-        """Figures on the first `num` pictures (all by default); the network's mode is kept.
+        """Metrics on the first `num` images (all by default); the network's mode is kept.
 
-        "num"; "r_precision": share of pictures whose first caption beats 99 others that do not hold for them (where
-        labels tell, else 99 other sentences), over the "r_precision_num" pictures for which there are as many (left
+        "num"; "r_precision": rate of images whose first caption beats 99 others that do not hold for them (where
+        labels tell, else 99 other sentences), over the "r_precision_num" images for which there are as many (left
         out where there are none); with labels also "attributes": zero-shot balanced accuracy by attribute,
         and "rare_pairs": as metrics.attributes.rare_pair_accuracy.
         """
         was_training = clip.training
         clip.eval()
         features, captions, labels = self._encode(clip, num)
-        figures = {"num": len(features)}
+        metrics = {"num": len(features)}
         if len(features) > NUM_CANDIDATES:
-            figures |= self._r_precision(clip, features, captions, labels)
+            metrics |= self._r_precision(clip, features, captions, labels)
         if self.prompts:
             truth = labels[:, self.columns]
             verdict = verdicts(self._margins(clip, features))
             accuracy = balanced_accuracy(verdict, truth).tolist()
-            figures["attributes"] = dict(zip(self.names, accuracy, strict=True))
-            figures["rare_pairs"] = {
+            metrics["attributes"] = dict(zip(self.names, accuracy, strict=True))
+            metrics["rare_pairs"] = {
                 name: rare_pair_accuracy(verdict, truth, pair) for name, pair in self.pairs.items()
             }
         clip.train(was_training)
-        return figures
+        return metrics
 
     def summary(self, clip: CLIP, num: int | None = None) -> dict[str, float]:
         """`measure` as flat numbers for a log line."""
-        figures = self.measure(clip, num)
-        flat = {"r_precision": figures["r_precision"]} if "r_precision" in figures else {}
+        metrics = self.measure(clip, num)
+        flat = {"r_precision": metrics["r_precision"]} if "r_precision" in metrics else {}
         if self.prompts:
-            pairs = {name: pair["balanced"] for name, pair in figures["rare_pairs"].items()}
-            flat["worst_attribute"] = min(figures["attributes"].values())
+            pairs = {name: pair["balanced"] for name, pair in metrics["rare_pairs"].items()}
+            flat["worst_attribute"] = min(metrics["attributes"].values())
             flat["worst_pair"] = min(pairs.values(), default=math.nan)
-            flat.update({f"zero_shot/{name}": value for name, value in {**figures["attributes"], **pairs}.items()})
+            flat.update({f"zero_shot/{name}": value for name, value in {**metrics["attributes"], **pairs}.items()})
         return flat
 
     @torch.no_grad()
     def nearest_u8(self, clip: CLIP, num: int | None = None, num_shown: int = 8) -> torch.Tensor:
-        """A grid [3, H, W] uint8: a row for each attribute, the pictures surest to have it by CLIP first."""
+        """A grid [3, H, W] uint8: a row for each attribute, the images surest to have it by CLIP first."""
         was_training = clip.training
         clip.eval()
         margins = self._margins(clip, self._encode(clip, num)[0])
@@ -96,12 +95,11 @@ class CLIPEvaluation:
     def _r_precision(self, clip, features, captions, labels):
         also_true = captions_true_of(labels, self.reader(captions)) if self.reader else None
         meanings = [normal_caption(caption) for caption in captions]
-        rows = rankable(meanings, NUM_CANDIDATES, also_true)
-        if not rows:
+        ranking = Ranking(meanings, generator("clip evaluation"), also_true)
+        if not len(ranking):
             return {}
-        candidates = draw_candidates(meanings, NUM_CANDIDATES, generator("clip evaluation"), also_true, rows)
-        found = r_precision(features[rows], encode_texts(clip, captions), candidates)
-        return {"r_precision": float(found.mean()), "r_precision_num": len(rows)}
+        found = ranking.found(features, encode_texts(clip, captions))
+        return {"r_precision": float(found.mean()), "r_precision_num": len(ranking)}
 
     def _margins(self, clip, features):
         true_features, false_features = (

@@ -114,8 +114,3 @@ def resized(image: torch.Tensor, resolution: int) -> torch.Tensor:
     if side > resolution:
         return F.interpolate(image, size=(resolution, resolution), mode="area")
     return F.interpolate(image, size=(resolution, resolution), mode="bicubic").clamp(-1, 1)
-
-
-def drop_rows(num: int, rate: float, rng: torch.Generator) -> torch.Tensor:
-    """Which rows of a batch are kept, each dropped at `rate` on its own: bool [num]."""
-    return torch.rand(num, generator=rng) >= rate

@@ -1,10 +1,10 @@
-"""What a judge is held to: accuracy on unseen pictures, inside rare pairs, on softened pictures; and its mistakes."""
+"""Accuracy of a judge on unseen images, inside rare pairs and on softened images; its mistakes as a grid."""
 
 from __future__ import annotations
 
 import torch
 
-from styleT2I.data.degrade import blur
+from styleT2I.data.augment import blur
 from styleT2I.data.labelled import LabelledData
 from styleT2I.data.minifaces.compositions import rare_pairs as minifaces_pairs
 from styleT2I.data.portraits.scenes.compositions import rare_pairs as portraits_pairs
@@ -26,11 +26,11 @@ def judged_pairs(attribute_names: tuple[str, ...]) -> dict[str, list[tuple[int, 
 
 @torch.no_grad()
 def measure_judge(network: AttributeClassifier, data: LabelledData, pairs: dict, num: int | None = None) -> dict:
-    """A judge's figures on the first `num` labelled images (all by default); the network's mode is kept.
+    """A judge's metrics on the first `num` labelled images (all by default); the network's mode is kept.
 
-    Returns "num"; "attributes": balanced accuracy by attribute; "rare_pairs": figures by pair, as
+    Returns "num"; "attributes": balanced accuracy by attribute; "rare_pairs": metrics by pair, as
     `metrics.attributes.rare_pair_accuracy`; "softened": balanced accuracy by attribute on the same images blurred
-    twice with noise of 0.04, a stand-in for a generator's softness; "nuisances": share of variance explained.
+    twice with noise of 0.04, a stand-in for a generator's softness; "nuisances": rate of variance explained.
     """
     was_training = network.training
     network.eval()
@@ -45,17 +45,17 @@ def measure_judge(network: AttributeClassifier, data: LabelledData, pairs: dict,
     network.train(was_training)
     logits, softened, truth = (torch.cat(column) for column in list(zip(*rows, strict=True))[:3])
     verdict = verdicts(logits)
-    figures = {
+    metrics = {
         "num": len(truth),
         "attributes": _by_name(data.names, balanced_accuracy(verdict, truth)),
         "rare_pairs": {name: rare_pair_accuracy(verdict, truth, pair) for name, pair in pairs.items()},
         "softened": _by_name(data.names, balanced_accuracy(verdicts(softened), truth)),
     }
     if network.nuisance_names:
-        said, true = (torch.cat([row[column] for row in rows]).double() for column in (3, 4))
-        unexplained = (said - true).square().mean(dim=0) / true.var(dim=0, unbiased=False).clamp_min(1e-12)
-        figures["nuisances"] = _by_name(network.nuisance_names, 1 - unexplained)
-    return figures
+        predicted, true = (torch.cat([row[column] for row in rows]).double() for column in (3, 4))
+        unexplained = (predicted - true).square().mean(dim=0) / true.var(dim=0, unbiased=False).clamp_min(1e-12)
+        metrics["nuisances"] = _by_name(network.nuisance_names, 1 - unexplained)
+    return metrics
 
 
 def _by_name(names, values) -> dict[str, float]:
@@ -67,13 +67,13 @@ def mistakes_u8(network: AttributeClassifier, data: LabelledData, num: int, num_
     """A grid [3, H, W] uint8 of the images with the largest wrong logits; None where every verdict is right."""
     was_training = network.training
     network.eval()
-    found = []
+    mistakes = []
     for image, truth, _ in data.in_order(128, num):
         logits = network(image.to(network.nuisance_mean.device)).cpu()
         wrongness = (logits * (1 - 2 * truth.float())).amax(dim=1)  # above 0: some verdict is wrong
-        found += [(value, picture) for value, picture in zip(wrongness.tolist(), image, strict=True) if value > 0]
+        mistakes += [(value, wrong) for value, wrong in zip(wrongness.tolist(), image, strict=True) if value > 0]
     network.train(was_training)
-    if not found:
+    if not mistakes:
         return None
-    found.sort(key=lambda item: -item[0])
-    return make_grid_u8(to_uint8(torch.stack([picture for _, picture in found[:num_shown]])), ncol=8, scale=2)
+    mistakes.sort(key=lambda item: -item[0])
+    return make_grid_u8(to_uint8(torch.stack([wrong for _, wrong in mistakes[:num_shown]])), ncol=8, scale=2)

@@ -1,4 +1,4 @@
-"""The held-out judge as an onlooker: verdicts, features, and what should stay when an attribute changes."""
+"""The held-out judge as an observer: verdicts, features, and nuisances that should stay when an attribute changes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from styleT2I.metrics.attributes import Requests, encode_requests, verdicts
 MIN_READABILITY = 0.5  # R^2 from which on a nuisance that the judge regresses is reported
 
 
-class Look(NamedTuple):
-    """What the held-out judge sees in N images."""
+class Observation(NamedTuple):
+    """The held-out judge's observation of N images."""
 
     verdict: torch.Tensor  # int8 [N, A], on the CPU
     features: torch.Tensor  # [N, F]
@@ -22,7 +22,7 @@ class Look(NamedTuple):
 
 
 class HeldOutJudge:
-    """Looks at images for a measurement; trains nothing, calibrates nothing."""
+    """Observes images for a measurement; it trains nothing and calibrates nothing."""
 
     def __init__(self, model: Model):
         self.network = model.network("judges.heldout")
@@ -36,21 +36,21 @@ class HeldOutJudge:
         self._groups = [group.attributes for group in model.vocabulary.exclusive if group.exactly_one]
 
     @torch.no_grad()
-    def look(self, images: Iterable[torch.Tensor]) -> Look:
-        """What is seen in batches of images [B, 3, H, W] in [-1, 1]."""
+    def observe(self, images: Iterable[torch.Tensor]) -> Observation:
+        """The observation of batches of images [B, 3, H, W] in [-1, 1]."""
         verdict, features, nuisances = [], [], []
         for image in images:
             rows = self.network.features(image)
             features.append(rows)
             verdict.append(verdicts(self.network.logits_of(rows)).cpu())
             nuisances.append(self.network.nuisances_of(rows)[:, self._columns].cpu())
-        return Look(torch.cat(verdict), torch.cat(features), torch.cat(nuisances))
+        return Observation(torch.cat(verdict), torch.cat(features), torch.cat(nuisances))
 
     def requests(self, asked: Sequence[Mapping[str, bool]]) -> Requests:
         """What N sentences ask for, over the judge's attributes."""
         return encode_requests(asked, self.attribute_names, self._groups)
 
-    def changes(self, before: Look, after: Look) -> dict[str, float]:
+    def changes(self, before: Observation, after: Observation) -> dict[str, float]:
         """Mean absolute change of every readable nuisance, in units of its spread over the images before."""
         if not self.readability:
             return {}

@@ -12,7 +12,7 @@ from styleT2I.errors import CheckpointError, DependencyError
 from styleT2I.formats.pickles.torch_files import read_torch_file
 from styleT2I.torch_utils.files import sha256_file
 
-__all__ = ["InceptionEyes", "inception_path"]
+__all__ = ["InceptionObserver", "inception_path"]
 
 FILE = "weights-inception-2015-12-05-6726825d.pth"
 URL = f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{FILE}"
@@ -24,7 +24,7 @@ def inception_path() -> Path:
     return Path(torch.hub.get_dir()) / "checkpoints" / FILE
 
 
-class InceptionEyes:
+class InceptionObserver:
     """Inception-v3 of 2015: "features" [N, 2048] and "probabilities" [N, 1008] of its classes.
 
     Raises CheckpointError where the weights are missing or are not the standard ones, DependencyError without
@@ -32,7 +32,7 @@ class InceptionEyes:
     """
 
     classes = "1008 classes of ImageNet's kind"
-    size = 299  # pictures of this size pass torch-fidelity's own resizing, which does not antialias, unchanged
+    size = 299  # images of this size pass torch-fidelity's own resizing, which does not antialias, unchanged
 
     def __init__(self, device: torch.device | str = "cpu"):
         path = inception_path()

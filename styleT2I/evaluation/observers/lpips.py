@@ -1,4 +1,4 @@
-"""LPIPS, a distance of two pictures that follows human judgements (Zhang et al. 2018, arXiv 1801.03924)."""
+"""LPIPS, a distance of two images that follows human judgements (Zhang et al. 2018, arXiv 1801.03924)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def trunk_path(trunk: str) -> Path:
 
 
 class Lpips:
-    """Distance of pictures, linear heads (version 0.1) from the package lpips, trunk from the user's file.
+    """Distance of images, linear heads (version 0.1) from the package lpips, trunk from the user's file.
 
     Raises CheckpointError where the trunk's weights are missing, or are not torchvision's. Downloads nothing.
     """
@@ -55,7 +55,7 @@ class Lpips:
 
     @torch.no_grad()
     def __call__(self, first_u8: torch.Tensor, second_u8: torch.Tensor) -> torch.Tensor:
-        """Distances [N] of pictures [N, 3, size, size] uint8."""
+        """Distances [N] of images [N, 3, size, size] uint8."""
         return self._network(*(from_uint8(images).to(self._device) for images in (first_u8, second_u8))).flatten()
 
 

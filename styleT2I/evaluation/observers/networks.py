@@ -1,4 +1,4 @@
-"""The networks that look at pictures for the suite "quality", each with its name and hash, and one pass of all."""
+"""Observers of the suite "quality": networks with name and hash, and one pass of all over a set of images."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from typing import Protocol
 import torch
 from tqdm import tqdm
 
-from styleT2I.evaluation.image_sources import PictureSource, resized
+from styleT2I.evaluation.image_sources import ImageSource, resized
 from styleT2I.evaluation.measurement import judge_name
 from styleT2I.generation.model import Model
 from styleT2I.torch_utils.images import from_uint8
 
-__all__ = ["ClipEyes", "JudgeEyes", "Network", "PictureKeeper", "look_through"]
+__all__ = ["ClipObserver", "JudgeObserver", "ImageObserver", "ImageCollector", "observe_all"]
 
 _BATCH_SIZE = 64
-_MAX_KEPT = 2000  # pictures that are compared with each other
+_MAX_COLLECTED = 2000  # images that are compared with each other
 
 
-class Network(Protocol):
+class ImageObserver(Protocol):
     """What a metric asks of a network."""
 
     name: str  # what a report calls it
     sha256: str | None  # of its weights
-    size: int  # side of the pictures that it is given
+    size: int  # side of the images that it is given
     versions: Mapping[str, str]  # of packages that it needs beside ours
 
     def __call__(self, images_u8: torch.Tensor) -> dict[str, torch.Tensor]:
-        """What it sees in [N, 3, size, size] uint8, on the CPU: "features" [N, F], and what else the class says."""
+        """Its observations of [N, 3, size, size] uint8, on the CPU: "features" [N, F], and what else the class says."""
         ...
 
 
-class JudgeEyes:
+class JudgeObserver:
     """The held-out judge: "features", "logits" [N, A], and "probabilities" [N, A, 2], yes and no of each attribute."""
 
     versions: Mapping[str, str] = {}
@@ -51,7 +51,7 @@ class JudgeEyes:
         return {"features": features.cpu(), "logits": logits.cpu(), "probabilities": probabilities.cpu()}
 
 
-class ClipEyes:
+class ClipObserver:
     """The CLIP that did not train the model: "features" in the space of its sentences."""
 
     versions: Mapping[str, str] = {}
@@ -66,32 +66,35 @@ class ClipEyes:
         return {"features": self.clip.encode_image(from_uint8(images_u8).to(self._device)).cpu()}
 
 
-class PictureKeeper:
-    """Keeps "pictures" as they are, for what compares them with each other: the first _MAX_KEPT of one set."""
+class ImageCollector:
+    """Keeps "images" as they are, for what compares them with each other: the first _MAX_COLLECTED of one set."""
 
     name, sha256, versions = "no network", None, {}
 
     def __init__(self, size: int):
-        self.size, self._num_kept = size, 0
+        self.size, self._num_collected = size, 0
 
     def __call__(self, images_u8):
-        kept = images_u8[: _MAX_KEPT - self._num_kept]
-        self._num_kept += len(kept)
-        return {"pictures": kept}
+        first = images_u8[: _MAX_COLLECTED - self._num_collected]
+        self._num_collected += len(first)
+        return {"images": first}
 
 
-def look_through(
-    pictures: PictureSource, networks: Mapping[str, Network], num: int, title: str
+def observe_all(
+    images: ImageSource, networks: Mapping[str, ImageObserver], num: int, title: str
 ) -> dict[str, dict[str, torch.Tensor]]:
-    """What every network sees in the first `num` pictures, which are read or drawn once: name -> key -> [N, ...]."""
-    seen = {name: [] for name in networks}
+    """Every network's observations of the first `num` images, each read or drawn once: name -> key -> [N, ...]."""
+    observations = {name: [] for name in networks}
     for start in tqdm(range(0, num, _BATCH_SIZE), title, unit="batch", disable=None):
-        batch = pictures.batch(start, min(start + _BATCH_SIZE, num))
-        at_size = {size: torch.stack([resized(one, size) for one in batch]) for size in _sizes(networks)}
-        found = {network: network(at_size[network.size]) for network in dict.fromkeys(networks.values())}
+        batch = images.batch(start, min(start + _BATCH_SIZE, num))
+        at_size = {size: torch.stack([resized(image, size) for image in batch]) for size in _sizes(networks)}
+        observed = {network: network(at_size[network.size]) for network in dict.fromkeys(networks.values())}
         for name, network in networks.items():  # of which two may be the same
-            seen[name].append(found[network])
-    return {name: {key: torch.cat([part[key] for part in parts]) for key in parts[0]} for name, parts in seen.items()}
+            observations[name].append(observed[network])
+    return {
+        name: {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
+        for name, parts in observations.items()
+    }
 
 
 def _sizes(networks):

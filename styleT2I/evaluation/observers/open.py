@@ -1,4 +1,4 @@
-"""Who looks at the pictures of the suite "quality": networks opened once, and a reason for each that is missing."""
+"""The observers of the suite "quality", opened once, with a reason for each that is missing."""
 
 from __future__ import annotations
 
@@ -8,21 +8,27 @@ import torch
 
 from styleT2I.config import suggestion
 from styleT2I.errors import ConfigError, StyleT2IError
-from styleT2I.evaluation.image_sources import PictureSource
-from styleT2I.evaluation.observers.face_embedder import EmbedderEyes
-from styleT2I.evaluation.observers.inception import InceptionEyes
+from styleT2I.evaluation.image_sources import ImageSource
+from styleT2I.evaluation.observers.face_embedder import EmbedderObserver
+from styleT2I.evaluation.observers.inception import InceptionObserver
 from styleT2I.evaluation.observers.lpips import TRUNKS, Lpips
-from styleT2I.evaluation.observers.networks import ClipEyes, JudgeEyes, Network, PictureKeeper, look_through
+from styleT2I.evaluation.observers.networks import (
+    ClipObserver,
+    ImageCollector,
+    ImageObserver,
+    JudgeObserver,
+    observe_all,
+)
 from styleT2I.generation.model import Model
 
-__all__ = ["FEATURES", "Onlookers", "QualityConfig", "Sight"]
+__all__ = ["FEATURES", "Observers", "QualityConfig", "ObservedSet"]
 
 FEATURES = ("auto", "inception", "judge")
 
 
 @dataclass(frozen=True)
 class QualityConfig:
-    """Which networks look."""
+    """Which networks observe."""
 
     features: str = "auto"  # of the distances; auto: Inception where its weights are, else the held-out judge
     lpips: str | None = None  # trunk of LPIPS, a key of TRUNKS; None: the first whose weights are there, or none
@@ -31,63 +37,63 @@ class QualityConfig:
     def __post_init__(self):
         for name, value, known in (("features", self.features, FEATURES), ("lpips", self.lpips, (None, *TRUNKS))):
             if value not in known:
-                known = [one for one in known if one]
+                known = [name for name in known if name]
                 raise ConfigError(f"unknown {name} {value!r}; one of {', '.join(known)}{suggestion(value, known)}")
 
 
 @dataclass
-class Sight:
-    """What the onlookers saw in one set of pictures."""
+class ObservedSet:
+    """One set of images and the observations of it."""
 
-    pictures: PictureSource
+    images: ImageSource
     num: int
-    seen: dict[str, dict[str, torch.Tensor]]  # by network
+    observations: dict[str, dict[str, torch.Tensor]]  # by network
 
 
-class Onlookers:
-    """The networks of one run, opened once; "left_out" has the reason for each figure that cannot be measured.
+class Observers:
+    """The networks of one run, opened once; `left_out` has the reason for each metric that cannot be measured.
 
-    What was asked for by name and is missing raises the error that says what to put where.
+    A network asked for by name and missing raises its error; optional ones are listed in `left_out`.
     """
 
     def __init__(self, model: Model, config: QualityConfig, side: int):
         self.left_out = {}
-        found = None
+        features = None
         if config.features != "judge":
             is_wanted = config.features == "inception"
-            found = self._try("Inception's features", lambda: InceptionEyes(model.device), is_wanted)
-        self.networks: dict[str, Network] = {"features": found or JudgeEyes(model)}
+            features = self._try("Inception's features", lambda: InceptionObserver(model.device), is_wanted)
+        self.networks: dict[str, ImageObserver] = {"features": features or JudgeObserver(model)}
         trunks = (config.lpips,) if config.lpips else tuple(TRUNKS)
         for trunk in trunks:
             self.lpips = self._try("lpips", lambda trunk=trunk: Lpips(trunk, side, model.device), bool(config.lpips))
             if self.lpips is not None:
                 break
-        self.clip = self._try("clip_score", lambda: ClipEyes(model), False)
+        self.clip = self._try("clip_score", lambda: ClipObserver(model), False)
         if self.clip is not None:
             self.networks["clip"] = self.clip
         if config.embedder is not None:
-            self.networks["identity"] = EmbedderEyes(config.embedder)
+            self.networks["identity"] = EmbedderObserver(config.embedder)
 
     def add_judge(self, model: Model) -> None:
-        """Let the held-out judge look for itself, as "judge", where the model has one."""
+        """Let the held-out judge observe for itself, as "judge", where the model has one."""
         features = self.networks["features"]
-        is_judge = isinstance(features, JudgeEyes)
-        judge = features if is_judge else self._try("attributes", lambda: JudgeEyes(model), False)
+        is_judge = isinstance(features, JudgeObserver)
+        judge = features if is_judge else self._try("attributes", lambda: JudgeObserver(model), False)
         if judge is not None:
             self.networks["judge"] = judge
 
-    def look(self, pictures: PictureSource, num: int, title: str) -> Sight:
-        """What all see in the first `num` pictures."""
+    def observe(self, images: ImageSource, num: int, title: str) -> ObservedSet:
+        """The observations of the first `num` images by all."""
         networks = dict(self.networks)
         if self.lpips is not None:
-            networks["pictures"] = PictureKeeper(self.lpips.size)
-        return Sight(pictures, num, look_through(pictures, networks, num, title))
+            networks["images"] = ImageCollector(self.lpips.size)
+        return ObservedSet(images, num, observe_all(images, networks, num, title))
 
-    def _try(self, figure, build, is_wanted):
+    def _try(self, metric, build, is_wanted):
         try:
             return build()
         except StyleT2IError as error:
             if is_wanted:
                 raise
-            self.left_out.setdefault(figure, str(error))
+            self.left_out.setdefault(metric, str(error))
             return None

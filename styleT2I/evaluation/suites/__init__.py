@@ -1,1 +1,104 @@
-"""One file or folder per suite of `python -m styleT2I.evaluate`."""
+"""The suites of `python -m styleT2I.evaluate` as a table: what each runs, on how much of which data."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from styleT2I.generation.adjustment import AdjustmentConfig
+    from styleT2I.generation.model import Model
+
+__all__ = ["MIN_RANKED", "SUITES", "SYSTEMS", "Request", "Suite", "load"]
+
+MIN_RANKED = 101  # images from which on R-precision can rank 1 in 100
+SYSTEMS = ("gan_int_cls", "stackgan", "attngan", "dfgan", "minifaces")  # that the suite systems compares unless told
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a suite is asked to measure; a suite reads the fields that concern it."""
+
+    model: Model
+    data: str | None = None  # spec of a data set
+    num: int | None = None  # images, or latents per composition; None: the suite decides
+    psi: float = 0.7  # of truncation
+    adjustments: Sequence[AdjustmentConfig] = ()
+    cells_dir: str | Path | None = None  # where finished parts are cached; None: nowhere
+    options: Mapping[str, object] = field(default_factory=dict)  # the suite's own options, and what it prepared
+
+
+@dataclass(frozen=True)
+class Suite:
+    """One entry of the table; functions stand as "module:name" below `evaluation` and are imported when used."""
+
+    run: str  # Request -> metrics, ready for JSON
+    num: int | None  # Request.num unless given
+    data: str | None = None  # Request.data unless given; None: the suite reads no data of the user's
+    min_num: int = 2
+    by_default: bool = True  # False: runs only where it is named, since it needs other systems' weights
+    options: tuple[str, ...] = ()  # options of the command that only this suite reads
+    is_adjusted: bool = False  # it measures Request.adjustments
+    is_data_reported: bool = True  # the report names Request.data; False: every value names its own data
+    prepare: str | None = None  # Request -> further Request.options; opens what the suite needs, before anything runs
+    grid: str | None = None  # Request -> an image [3, H, W] uint8 for --grid
+    table: str | None = None  # metrics -> text; None: names and values, nested as they are
+
+
+SUITES = {
+    "judges": Suite("suites.judges:evaluate_judges", 4000, "minifaces:balanced/test:4000", MIN_RANKED),
+    "clip": Suite("suites.judges:evaluate_clip", 4000, "minifaces:balanced/test:4000", MIN_RANKED),
+    "wordings": Suite("suites.wordings:evaluate_wordings", 800, "minifaces:balanced/test:800", MIN_RANKED),
+    "generator": Suite("suites.generator:evaluate_generator", 4000, "minifaces:biased/train:4000", MIN_RANKED),
+    "t2d": Suite("suites.t2d:evaluate_captions", 1000, "minifaces:biased/test:1000", MIN_RANKED),
+    "quality": Suite(
+        "suites.quality:evaluate_quality",
+        None,
+        "minifaces:biased/test:1000",
+        options=("real", "fake", "features", "lpips", "embedder"),
+        is_data_reported=False,
+        prepare="suites.quality:check_options",
+        table="tables:quality_table",
+    ),
+    "compositions": Suite(
+        "suites.compositions.suite:evaluate_compositions",
+        200,
+        is_adjusted=True,
+        grid="suites.compositions.suite:compositions_grid",
+    ),
+    "regions": Suite("suites.regions:evaluate_regions", 200),
+    "edits": Suite("suites.edits:evaluate_edits", 200),
+    "systems": Suite(
+        "suites.systems.suite:evaluate_systems",
+        500,
+        "minifaces:biased/test:4000",
+        by_default=False,
+        is_adjusted=True,
+        prepare="suites.systems.candidates:open_requested",
+        grid="suites.systems.grid:systems_grid",
+        table="tables:systems_tables",
+    ),
+    "style": Suite(
+        "suites.style:evaluate_style",
+        500,
+        "minifaces:biased/test:4000",
+        by_default=False,
+        prepare="suites.style:open_requested",
+    ),
+    "unclip": Suite(
+        "suites.unclip:evaluate_unclip",
+        500,
+        "minifaces:biased/test:1000",
+        by_default=False,
+        prepare="suites.unclip:open_requested",
+    ),
+}
+
+
+def load(address: str) -> Callable:
+    """The function that an address of the table stands for."""
+    module, _, name = address.partition(":")
+    return getattr(importlib.import_module(f"styleT2I.evaluation.{module}"), name)

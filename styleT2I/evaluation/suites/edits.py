@@ -6,7 +6,7 @@ import torch
 
 from styleT2I.errors import ConfigError
 from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge
-from styleT2I.generation.model import Model
+from styleT2I.evaluation.suites import Request
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.metrics.attributes import drift_rates, success
 from styleT2I.metrics.fidelity import structural_similarity
@@ -17,7 +17,7 @@ _BATCH_SIZE = 64
 
 
 @torch.no_grad()
-def evaluate_edits(model: Model, num: int, psi: float) -> dict:
+def evaluate_edits(request: Request) -> dict:
     """Every attribute stepped by strength 1 towards "true" and "false" on the latents of seeds 0 ... num - 1.
 
     Strength 1 is what the component's calibration found (the guide judge agreed on 95 %); the held-out judge says here
@@ -25,6 +25,7 @@ def evaluate_edits(model: Model, num: int, psi: float) -> dict:
     and how far nuisances moved, in units of their spread. "similarity" is the mean structural similarity of the edited
     and the unedited image: 1 where nothing moves. ConfigError for a component without calibrated strengths.
     """
+    model, num, psi = request.model, request.num, request.psi
     strengths = model.info("a2d").get("strengths")
     if not strengths:
         raise ConfigError("the a2d component has no calibrated strengths; train it with --judge")
@@ -32,20 +33,20 @@ def evaluate_edits(model: Model, num: int, psi: float) -> dict:
     names = tuple(name for name in strengths if name in judge.attribute_names)
     ws = G.mapping(latents_of_seeds(range(num), G.z_dim).to(model.device), truncation_psi=psi)
     unedited = torch.cat(list(_images(G, ws)))
-    plain = judge.look(unedited.split(_BATCH_SIZE))
-    figures = {}
+    plain = judge.observe(unedited.split(_BATCH_SIZE))
+    metrics = {}
     for name in names:
         a = pipeline.attribute_directions(ws[:, 0], (name,))[:, 0]  # [N, num_ws, w_dim]
         unit = a / a.flatten(1).norm(dim=1)[:, None, None].clamp_min(1e-8)
-        figures[name] = {}
+        metrics[name] = {}
         for side, value in (("true", True), ("false", False)):
             step = strengths[name][side] * (1 if value else -1)
             edited = torch.cat(list(_images(G, ws + step * unit)))
-            after = judge.look(edited.split(_BATCH_SIZE))
+            after = judge.observe(edited.split(_BATCH_SIZE))
             requests = judge.requests([{name: value}] * num)
             right = int(success(after.verdict, requests).sum())
             drift = judge.by_name(drift_rates(plain.verdict, after.verdict, requests))
-            figures[name][side] = {
+            metrics[name][side] = {
                 "strength": strengths[name][side],
                 "turned": right / num,
                 "turned_interval": wilson_interval(right, num),
@@ -55,7 +56,7 @@ def evaluate_edits(model: Model, num: int, psi: float) -> dict:
                 "similarity": structural_similarity(unedited, edited).mean().item(),
                 "nuisances": judge.changes(plain, after),
             }
-    sides = [side for figure in figures.values() for side in figure.values()]
+    sides = [side for sides_of in metrics.values() for side in sides_of.values()]
     moved = [value for side in sides for value in side["nuisances"].values()]
     return {
         "num": num,
@@ -66,7 +67,7 @@ def evaluate_edits(model: Model, num: int, psi: float) -> dict:
         "drift_worst": max(side["drift_worst"] for side in sides),
         "nuisances_mean": sum(moved) / max(len(moved), 1),
         "similarity_mean": sum(side["similarity"] for side in sides) / len(sides),
-        "attributes": figures,
+        "attributes": metrics,
     }
 
 

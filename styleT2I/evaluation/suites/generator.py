@@ -6,11 +6,12 @@ import torch
 
 from styleT2I.data.dataset import Dataset, open_dataset
 from styleT2I.evaluation.measurement import judge_basis
+from styleT2I.evaluation.suites import Request
 from styleT2I.generation.model import Model
 from styleT2I.metrics.attributes import YES, judge_agreement, verdicts
 from styleT2I.metrics.frechet import frechet_distance
 from styleT2I.metrics.precision_recall import density_coverage, precision_recall
-from styleT2I.torch_utils.images import from_uint8
+from styleT2I.torch_utils.images import from_uint8, make_grid_u8, to_uint8
 from styleT2I.torch_utils.seeding import latents_of_seeds
 
 _BATCH_SIZE = 64
@@ -18,13 +19,14 @@ _NUM_NEIGHBOUR_ROWS = 2000  # precision, recall, density and coverage compare ev
 
 
 @torch.no_grad()
-def evaluate_generator(model: Model, data: str, num: int, psi: float) -> dict:
+def evaluate_generator(request: Request) -> dict:
     """Samples of seeds 0 ... num - 1 beside the first `num` images of the data the generator stands for.
 
-    "agreement": share of samples on which both judges agree, by attribute; "rates": share that the held-out judge sees,
+    "agreement": rate of samples on which both judges agree, by attribute; "rates": rate that the held-out judge sees,
     with the data's labels beside it; distances in the held-out judge's features, with that of the data's validation
     split as the floor below which no difference can be seen.
     """
+    model, data, num, psi = request.model, request.data, request.num, request.psi
     heldout, guide = model.network("judges.heldout"), model.network("judges.guide")
     features, samples, others = [], [], []
     for image in plain_samples(model, num, psi):
@@ -69,14 +71,20 @@ def plain_samples(model: Model, num: int, psi: float):
         yield G.synthesis(G.mapping(z, truncation_psi=psi)).clamp(-1, 1)
 
 
+def samples_grid(request: Request) -> torch.Tensor:
+    """One image [3, H, W] uint8 of the first `request.num` unprompted samples, at most 64, in rows of 8."""
+    image = next(plain_samples(request.model, request.num, request.psi))
+    return make_grid_u8(to_uint8(image), ncol=8, scale=max(1, 128 // image.shape[-1]))
+
+
 def data_features(judge, spec: str, num: int, resolution: int):
     """A judge's features [N, F] of the first images of a data set, and their labels bool [N, A]."""
     data = open_dataset(spec, resolution, with_masks=False)
-    return picture_features(judge, data, range(min(num, len(data))))
+    return features_of(judge, data, range(min(num, len(data))))
 
 
 @torch.no_grad()
-def picture_features(judge, data: Dataset, rows: Sequence[int]):
+def features_of(judge, data: Dataset, rows: Sequence[int]):
     """A judge's features [N, F] of the given images of a data set, and their labels bool [N, A]."""
     features, labels = [], []
     for start in range(0, len(rows), _BATCH_SIZE):

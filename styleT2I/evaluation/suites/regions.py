@@ -1,4 +1,4 @@
-"""Suite "regions": what share of an attribute's edit lies inside its region, by the true parts of the scene."""
+"""Suite "regions": how much of an attribute's edit lies inside its region, by the true parts of the scene."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 from styleT2I.data.minifaces.renderer import REGIONS, render
 from styleT2I.data.minifaces.scene import Z_DIM, scenes_from_latents
 from styleT2I.errors import ConfigError
-from styleT2I.generation.model import Model
+from styleT2I.evaluation.suites import Request
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.metrics.pairwise import energy_inside
 from styleT2I.networks.faces.regions import region_masks
@@ -19,18 +19,20 @@ _MIN_PSNR = 18  # dB between G(z) and the scene of z; the embedded generator has
 
 
 @torch.no_grad()
-def evaluate_regions(model: Model, num: int) -> dict:
-    """Energy share of G(w + a) - G(w - a) inside the attribute's region, mean over the latents of seeds 0 ... num - 1.
+def evaluate_regions(request: Request) -> dict:
+    """Proportion of the energy of G(w + a) - G(w - a) inside the attribute's region, mean over seeds 0 ... num - 1.
 
     The embedded generator was fitted so that G(z), not truncated, draws the scene of z; so the scene's own parts say
-    where everything is, and no segmenter is asked. "area" is the region's share of the image: what an edit has that is
-    spread evenly. Attributes without a region are left out. Raises ConfigError for a generator that draws other things.
+    where everything is, and no segmenter is asked. "area" is the region's proportion of the image: what an edit has
+    that is spread evenly. Attributes without a region are left out. Raises ConfigError for a generator that draws
+    other things.
     """
+    model, num = request.model, request.num
     G, pipeline = model.network("generator"), StyleT2I(model)
     names = [attribute.name for attribute in model.vocabulary if attribute.region is not None]
     if G.z_dim != Z_DIM:
         raise ConfigError(f"suite regions needs a generator that draws MiniFaces scenes; this one's z has {G.z_dim}")
-    shares, areas, fidelity = [], [], []
+    inside, areas, fidelity = [], [], []
     for start in range(0, num, _BATCH_SIZE):
         z = latents_of_seeds(range(start, min(start + _BATCH_SIZE, num)), Z_DIM)
         scene, parts = render(scenes_from_latents(z, "biased"), G.resolution, with_masks=True)
@@ -39,23 +41,23 @@ def evaluate_regions(model: Model, num: int) -> dict:
         directions = pipeline.attribute_directions(ws[:, 0], names)  # [B, A, num_ws, w_dim]
         masks = [region_masks(parts, REGIONS, [model.vocabulary[name].region] * len(z)) for name in names]
         areas.append(torch.stack([mask.mean(dim=(1, 2)) for mask in masks], dim=1))
-        shares.append(torch.stack([
+        inside.append(torch.stack([
             energy_inside(*(G.synthesis(ws + sign * a).clamp(-1, 1).cpu() for sign in (1, -1)), mask)
             for a, mask in zip(directions.unbind(1), masks, strict=True)
         ], dim=1))  # fmt: skip
         _check_fidelity(torch.cat(fidelity))
-    shares, areas = torch.cat(shares), torch.cat(areas)  # [N, A]
-    figures = {
-        name: {"inside": share.mean().item(), "interval": _interval(share), "area": area.mean().item()}
-        for name, share, area in zip(names, shares.unbind(1), areas.unbind(1), strict=True)
+    inside, areas = torch.cat(inside), torch.cat(areas)  # [N, A]
+    metrics = {
+        name: {"inside": values.mean().item(), "interval": _interval(values), "area": area.mean().item()}
+        for name, values, area in zip(names, inside.unbind(1), areas.unbind(1), strict=True)
     }
     return {
         "num": num,
         "truncation_psi": 1.0,
-        "inside": shares.mean().item(),
-        "inside_interval": _interval(shares),
+        "inside": inside.mean().item(),
+        "inside_interval": _interval(inside),
         "area": areas.mean().item(),
-        "attributes": figures,
+        "attributes": metrics,
         "psnr": torch.cat(fidelity).mean().item(),
     }
 

@@ -12,19 +12,27 @@ from styleT2I.attributes.prompt import Prompt
 from styleT2I.baselines.gan_int_cls import transfer_style
 from styleT2I.data.dataset import open_dataset
 from styleT2I.errors import CheckpointError, DataError
+from styleT2I.evaluation.measures.ranking import NUM_CANDIDATES, Ranking
 from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge
+from styleT2I.evaluation.suites import SYSTEMS, Request
 from styleT2I.evaluation.suites.systems.task import readable_scenes
-from styleT2I.generation.model import Model
 from styleT2I.generation.systems import TextGAN, open_text_gan
 from styleT2I.metrics.attributes import success
-from styleT2I.metrics.r_precision import draw_candidates, r_precision
 from styleT2I.statistics.intervals import bootstrap_spread, wilson_interval
 from styleT2I.torch_utils.batching import rows_alone
-from styleT2I.torch_utils.images import from_uint8, to_uint8
+from styleT2I.torch_utils.images import (
+    centre_crop_resize,
+    from_uint8,
+    load_image,
+    make_grid_u8,
+    text_strip_u8,
+    to_uint8,
+)
 from styleT2I.torch_utils.seeding import generator, latents_of_seeds
 
-_NUM_CANDIDATES = 100
 _BATCH_SIZE = 64
+_FACE_SIZE = 128  # pixels, at least: small faces are enlarged
+_STRIP_HEIGHT = 16  # narrow columns: a sentence should fit
 
 
 class StyleReader:
@@ -51,13 +59,13 @@ class StyleReader:
 
     @torch.no_grad()
     def read(self, image: torch.Tensor) -> torch.Tensor:
-        """The z [N, z_dim] of pictures [N, 3, R, R] in [-1, 1], on the CPU."""
+        """The z [N, z_dim] of images [N, 3, R, R] in [-1, 1], on the CPU."""
         device = self.system.model.device
         return rows_alone(lambda rows: self.encoder(rows).cpu(), _BATCH_SIZE, image.to(device))
 
     @torch.no_grad()
     def transfer(self, image: torch.Tensor, prompts: Sequence[Prompt]) -> torch.Tensor:
-        """Sentence k in the style of picture k: [N, 3, R, R] in [-1, 1], on the CPU; no row depends on another."""
+        """Sentence k in the style of image k: [N, 3, R, R] in [-1, 1], on the CPU; no row depends on another."""
         (features,) = self.system.features([prompt.text for prompt in prompts])
         return rows_alone(self._transfer, _BATCH_SIZE, image.to(self.system.model.device), features)
 
@@ -65,29 +73,35 @@ class StyleReader:
         return transfer_style(self.system.network, self.encoder, image, features).cpu()
 
 
+def open_requested(request: Request) -> dict:
+    """The GAN-INT-CLS that a request names, as its option "reader"."""
+    source = (request.options["systems"] or SYSTEMS)[0]
+    return {"reader": StyleReader.open(source, str(request.model.device))}
+
+
 @torch.no_grad()
-def evaluate_style(reader: StyleReader, model: Model, data: str, num: int) -> dict:
+def evaluate_style(request: Request) -> dict:
     """Captions of unseen scenes on the z of seeds 0 ... num - 1, rounded to 8 bits, read back and drawn anew.
 
     "correlation": of true and recovered z, mean over z's dimensions; "shuffled": the same with z permuted; "explained":
-    share of z's variance that the recovered z accounts for; "found": share of pictures whose recovered z is nearer (by
-    cosine) to its own z than to 99 others'. "transfer": every picture's style with another picture's caption: success
-    of that caption beside "drawn", that of the first pictures; "kept": mean correlation between picture and transfer of
+    rate of z's variance that the recovered z accounts for; "found": rate of images whose recovered z is nearer (by
+    cosine) to its own z than to 99 others'. "transfer": every image's style with another image's caption: success
+    of that caption beside "drawn", that of the first images; "kept": mean correlation between image and transfer of
     what the held-out judge reads of pose, light and colours, beside that of shuffled pairs. 95 % intervals.
     """
-    pictures, system = open_dataset(data, reader.system.resolution, with_masks=False), reader.system
-    scenes = readable_scenes(pictures, num, [system.understand])
+    data, reader = request.data, request.options["reader"]
+    dataset, system = open_dataset(data, reader.system.resolution, with_masks=False), reader.system
+    scenes = readable_scenes(dataset, request.num, [system.understand])
     num = len(scenes)
-    if num < _NUM_CANDIDATES:
-        raise DataError(f"{data}: the suite style needs {_NUM_CANDIDATES} captions that are read; raise --num")
-    prompts = [system.understand(pictures.captions_of(scene)[0]) for scene in scenes]
+    if num < NUM_CANDIDATES:
+        raise DataError(f"{data}: the suite style needs {NUM_CANDIDATES} captions that are read; raise --num")
+    prompts = [system.understand(dataset.captions_of(scene)[0]) for scene in scenes]
     z = latents_of_seeds(range(num), system.network.noise_dim)
     image = from_uint8(to_uint8(system.sample(prompts, range(num))))
     recovered = reader.read(image)
     order = torch.randperm(num, generator=generator("evaluate", "style", "shuffled"))
     each = correlations(z, recovered)
-    candidates = draw_candidates(range(num), _NUM_CANDIDATES, generator("evaluate", "style", "candidates"))
-    found = r_precision(recovered, z, candidates)
+    found = Ranking(range(num), generator("evaluate", "style", "candidates")).found(recovered, z)
     others = prompts[1:] + prompts[:1]
     transferred = from_uint8(to_uint8(reader.transfer(image, others)))
     return {
@@ -101,8 +115,8 @@ def evaluate_style(reader: StyleReader, model: Model, data: str, num: int) -> di
         "explained": 1 - ((z - recovered).square().mean() / z.var()).item(),
         "found": found.mean().item(),
         "found_interval": wilson_interval(int(found.sum()), num),
-        "found_by_chance": 1 / _NUM_CANDIDATES,
-        "transfer": _transfer(model, (image, prompts), (transferred, others), order),
+        "found_by_chance": 1 / NUM_CANDIDATES,
+        "transfer": _transfer(request.model, (image, prompts), (transferred, others), order),
     }
 
 
@@ -121,19 +135,46 @@ def _correlation(name, first, second):
 
 
 def _transfer(model, drawn, transferred, order):
-    """Figures of pairs (pictures, the sentences that they should show) before and after the transfer."""
-    judge, figures, looks = HeldOutJudge(model), {}, []
+    """Metrics of pairs (images, the sentences that they should show) before and after the transfer."""
+    judge, metrics, observations = HeldOutJudge(model), {}, []
     for name, (image, prompts) in (("drawn", drawn), ("success", transferred)):
-        looks.append(judge.look(part.to(model.device) for part in image.split(_BATCH_SIZE)))
+        observations.append(judge.observe(part.to(model.device) for part in image.split(_BATCH_SIZE)))
         asked = [parse(prompt.text, model.vocabulary).attributes for prompt in prompts]
-        right = success(looks[-1].verdict, judge.requests(asked))
-        figures[name] = right.double().mean().item()
-        figures[f"{name}_interval"] = wilson_interval(int(right.sum()), len(right))
-    before, after = looks
+        right = success(observations[-1].verdict, judge.requests(asked))
+        metrics[name] = right.double().mean().item()
+        metrics[f"{name}_interval"] = wilson_interval(int(right.sum()), len(right))
+    before, after = observations
     if not judge.readability:
-        return figures
+        return metrics
     return {
-        **figures,
+        **metrics,
         **_correlation("kept", before.nuisances, after.nuisances),
         **_correlation("kept_shuffled", before.nuisances[order], after.nuisances),
     }
+
+
+def load_images(paths: Sequence[str | Path], resolution: int) -> torch.Tensor:
+    """The centre squares of image files, resized: [N, 3, R, R] uint8; DataError for what is no image."""
+    arrays = (load_image(path).permute(1, 2, 0).numpy() for path in paths)
+    return torch.stack([torch.from_numpy(centre_crop_resize(array, resolution)).permute(2, 0, 1) for array in arrays])
+
+
+def transfer_grid_u8(styles_u8: torch.Tensor, columns: Sequence[torch.Tensor], texts: Sequence[str]) -> torch.Tensor:
+    """One image [3, H, W] uint8: a row for every style image [N, 3, R, R], which stands at its left, a column for
+    every sentence with its N transfers."""
+    scale = -(-_FACE_SIZE // styles_u8.shape[-1])
+    parts = []
+    for title, images_u8 in zip(("style of", *texts), (styles_u8, *columns), strict=True):
+        column = make_grid_u8(images_u8, 1, scale=scale)
+        parts.append(torch.cat([_title(title, column.shape[2]), column], dim=1))
+    return torch.cat(parts, dim=2)
+
+
+def _title(text, width):
+    """A sentence over as many lines as three, each as wide as a column."""
+    lines, size = [""], width // 6  # characters that fit
+    for word in text.split():
+        if lines[-1] and len(lines[-1]) + 1 + len(word) > size:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    return torch.cat([text_strip_u8(line, width, _STRIP_HEIGHT) for line in (lines + ["", ""])[:3]], dim=1)

@@ -7,53 +7,50 @@ from styleT2I.attributes.prompt import Prompt
 from styleT2I.data.dataset import open_dataset
 from styleT2I.evaluation.measurement import judge_basis
 from styleT2I.evaluation.measures.clip import encode_texts
+from styleT2I.evaluation.measures.ranking import Ranking, agreeing_captions
+from styleT2I.evaluation.suites import Request
 from styleT2I.evaluation.suites.generator import data_features, plain_samples
-from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.metrics.attributes import attribute_rates, drift_rates, encode_requests, success, verdicts
 from styleT2I.metrics.frechet import frechet_distance
-from styleT2I.metrics.r_precision import draw_candidates, r_precision
 from styleT2I.statistics.intervals import wilson_interval
 from styleT2I.torch_utils.images import from_uint8
 from styleT2I.torch_utils.seeding import generator
 
 _BATCH_SIZE = 64
-_NUM_CANDIDATES = 100
 
 
 @torch.no_grad()
-def evaluate_captions(model: Model, data: str, num: int, psi: float) -> dict:
+def evaluate_captions(request: Request) -> dict:
     """Caption i of the data on the latent of seed i, judged by the held-out judge and the second CLIP.
 
-    "success": share of images with every requested attribute right (with a 95 % Wilson interval), "unedited": the same
-    share before the edit, "attributes": by attribute, "drift": changed although nobody asked; "r_precision" (1 in 100,
-    against captions that contradict the own one, for those that at least 99 do) beside what real pictures of the same
-    captions get; "frechet" to those pictures beside the plain samples' distance
-    to the same number of training pictures, both in the held-out judge's features.
+    "success": rate of images with every requested attribute right (with a 95 % Wilson interval), "unedited": the same
+    rate before the edit, "attributes": by attribute, "drift": changed although nobody asked; "r_precision" (1 in 100,
+    against captions that contradict the own one, for those that at least 99 do) beside what real images of the same
+    captions get; "frechet" to those images beside the plain samples' distance
+    to the same number of training images, both in the held-out judge's features.
     """
-    pictures = open_dataset(data, model.network("generator").resolution, with_masks=False)
-    num = min(num, len(pictures))
-    captions = [pictures.captions_of(i)[0] for i in range(num)]
+    model, data, psi = request.model, request.data, request.psi
+    dataset = open_dataset(data, model.network("generator").resolution, with_masks=False)
+    num = min(request.num, len(dataset))
+    captions = [dataset.captions_of(i)[0] for i in range(num)]
     judge, clip_eval = model.network("judges.heldout"), model.network("clip_eval")
     groups = [group.attributes for group in model.vocabulary.exclusive if group.exactly_one]
     asked = [parse(caption, model.vocabulary).attributes for caption in captions]
     requests = encode_requests(asked, judge.attribute_names, groups)
-    before, _, _ = look(judge, clip_eval, plain_samples(model, num, psi))
+    before, _, _ = observe_with_clip(judge, clip_eval, plain_samples(model, num, psi))
     prompts = [Prompt(caption, attributes, ()) for caption, attributes in zip(captions, asked, strict=True)]
-    after, features, seen = look(judge, clip_eval, _edits(model, prompts, psi))
+    after, features, clip_edited = observe_with_clip(judge, clip_eval, _edits(model, prompts, psi))
     right = success(after, requests)
-    meanings = [frozenset(one.items()) for one in asked]
-    agreeing = agreeing_captions(requests)
-    ranked = torch.nonzero((~agreeing).sum(dim=1) >= _NUM_CANDIDATES - 1).flatten()
-    draw = generator("evaluate", "t2d")
-    candidates = draw_candidates(meanings, _NUM_CANDIDATES, draw, agreeing, ranked.tolist())
+    meanings = [frozenset(request.items()) for request in asked]
+    ranking = Ranking(meanings, generator("evaluate", "t2d"), agreeing_captions(requests))
     texts = encode_texts(clip_eval, captions)
-    _, _, real_seen = look(judge, clip_eval, real_pictures(pictures, range(num), model.device))
-    real, _ = data_features(judge, data, num, pictures.resolution)
+    _, _, clip_real = observe_with_clip(judge, clip_eval, dataset_images(dataset, range(num), model.device))
+    real, _ = data_features(judge, data, num, dataset.resolution)
     plain = torch.cat([judge.features(image) for image in plain_samples(model, num, psi)])
-    training, _ = data_features(judge, data.replace("/test", "/train"), num, pictures.resolution)
+    training, _ = data_features(judge, data.replace("/test", "/train"), num, dataset.resolution)
     names = judge.attribute_names
-    figures = {
+    metrics = {
         "num": num,
         "truncation_psi": psi,
         "success": float(right.double().mean()),
@@ -61,9 +58,9 @@ def evaluate_captions(model: Model, data: str, num: int, psi: float) -> dict:
         "unedited": float(success(before, requests).double().mean()),
         "attributes": dict(zip(names, attribute_rates(after, requests).tolist(), strict=True)),
         "drift": dict(zip(names, drift_rates(before, after, requests).tolist(), strict=True)),
-        "r_precision": float(r_precision(seen[ranked], texts, candidates).mean()),
-        "r_precision_real": float(r_precision(real_seen[ranked], texts, candidates).mean()),
-        "r_precision_num": len(ranked),
+        "r_precision": float(ranking.found(clip_edited, texts).mean()),
+        "r_precision_real": float(ranking.found(clip_real, texts).mean()),
+        "r_precision_num": len(ranking),
         "frechet": frechet_distance(features, real),
         "frechet_plain": frechet_distance(plain, training),
         "features": judge_basis(
@@ -75,27 +72,20 @@ def evaluate_captions(model: Model, data: str, num: int, psi: float) -> dict:
             num_real=num,
         ),
     }
-    figures["r_precision_ratio"] = figures["r_precision"] / figures["r_precision_real"]
-    figures["frechet_ratio"] = figures["frechet"] / figures["frechet_plain"]
-    return figures
+    metrics["r_precision_ratio"] = metrics["r_precision"] / metrics["r_precision_real"]
+    metrics["frechet_ratio"] = metrics["frechet"] / metrics["frechet_plain"]
+    return metrics
 
 
-def agreeing_captions(requests):
-    """[N, N] bool: captions i and j contradict each other nowhere, so one picture may be true of both."""
-    settled = (~requests.free).float()  # asked, or decided by an asked one of the same group
-    says = settled * (2 * requests.values.float() - 1)  # [N, A] in {-1, 0, 1}
-    return says @ says.t() >= settled @ settled.t()
-
-
-def look(judge, clip_eval, images):
+def observe_with_clip(judge, clip_eval, images):
     """Verdicts int8 [N, A] on the CPU, judge features [N, F], CLIP image features [N, D] on the CPU."""
-    verdict, features, seen = [], [], []
+    verdict, features, clip = [], [], []
     for image in images:
         rows = judge.features(image)
         features.append(rows)
         verdict.append(verdicts(judge.logits_of(rows)).cpu())
-        seen.append(clip_eval.encode_image(image).cpu())
-    return torch.cat(verdict), torch.cat(features), torch.cat(seen)
+        clip.append(clip_eval.encode_image(image).cpu())
+    return torch.cat(verdict), torch.cat(features), torch.cat(clip)
 
 
 def _edits(model, prompts, psi):
@@ -107,7 +97,7 @@ def _edits(model, prompts, psi):
         yield G.synthesis(ws + pipeline.directions(ws, batch, adjustment=None).s_adjusted).clamp(-1, 1)
 
 
-def real_pictures(pictures, rows, device):
-    """Yield the given pictures of a data set as image batches in [-1, 1] on the device."""
+def dataset_images(dataset, rows, device):
+    """Yield the given images of a data set as image batches in [-1, 1] on the device."""
     for start in range(0, len(rows), _BATCH_SIZE):
-        yield from_uint8(pictures.batch(rows[start : start + _BATCH_SIZE]).images_u8).to(device)
+        yield from_uint8(dataset.batch(rows[start : start + _BATCH_SIZE]).images_u8).to(device)

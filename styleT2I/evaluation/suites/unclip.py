@@ -11,10 +11,10 @@ from styleT2I.attributes.wording.sentences import sentence
 from styleT2I.baselines.unclip.prior import Caption
 from styleT2I.config import override
 from styleT2I.evaluation.measures.embedded_data import EmbeddedData
-from styleT2I.evaluation.measures.unclip_prior import BATCH_SIZE, EmbeddingEvaluation
+from styleT2I.evaluation.measures.embeddings import BATCH_SIZE, EmbeddingEvaluation
 from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge
+from styleT2I.evaluation.suites import Request
 from styleT2I.evaluation.suites.compositions.cells import composition_cells
-from styleT2I.generation.model import Model
 from styleT2I.generation.unclip_edits import ImageEdits, Latent
 from styleT2I.generation.unclip_system import PRIORS, UnclipSettings, UnclipSystem
 from styleT2I.metrics.attributes import encode_requests, success, verdicts
@@ -47,33 +47,40 @@ def prior_settings(system: UnclipSystem) -> dict[str, UnclipSettings]:
     return ways
 
 
+def open_requested(request: Request) -> dict:
+    """The unCLIP that a request names, as its option "system"."""
+    source = (request.options["systems"] or ["unclip"])[0]
+    return {"system": ImageEdits.open(source, str(request.model.device)).system}
+
+
 @torch.no_grad()
-def evaluate_unclip(system: UnclipSystem, model: Model, data: str, num: int) -> dict:
-    """On captions and images of unseen scenes; `model` lends the held-out judge.
+def evaluate_unclip(request: Request) -> dict:
+    """The unCLIP of options["system"] on captions and images of unseen scenes; the model lends the held-out judge.
 
     "explained_by_labels": rate of the embeddings' variance that follows linearly from the labels.
     "priors": by way of drawing, metrics as EmbeddingEvaluation's with the rates of requests on rare compositions and
     their frequent twins, read off the embeddings. "decoder": images of the true embeddings, which bounds every prior.
     "edits": what inversions, variations and text diffs keep. Intervals are 95 %.
     """
-    pictures = EmbeddedData(data, system.encoder, system.device, keep_images=True)
+    system, num = request.options["system"], request.num
+    dataset = EmbeddedData(request.data, system.encoder, system.device, keep_images=True)
     known = EmbeddedData(PROBE_DATA, system.encoder, system.device)
     probe = fit_linear_probe(known.embeddings, known.labels)
-    evaluation = EmbeddingEvaluation(pictures, num, probe)
+    evaluation = EmbeddingEvaluation(dataset, num, probe)
     cells = composition_cells(NUM_LATENTS)
-    priors = {"true embeddings": evaluation.measure(lambda caption, seeds: pictures.embeddings[list(seeds)])}
+    priors = {"true embeddings": evaluation.measure(lambda caption, seeds: dataset.embeddings[list(seeds)])}
     for name, settings in prior_settings(system).items():
-        one = system.with_settings(settings)
-        priors[name] = {**evaluation.measure(one.embeddings), **_composed(one, cells, probe, pictures.names)}
-    judge = HeldOutJudge(model)
+        variant = system.with_settings(settings)
+        priors[name] = {**evaluation.measure(variant.embeddings), **_composed(variant, cells, probe, dataset.names)}
+    judge = HeldOutJudge(request.model)
     return {
         "num": evaluation.num,
         "num_latents": NUM_LATENTS,
         "probe": PROBE_DATA,
         "explained_by_labels": variance_explained(known.embeddings, known.labels),
         "priors": priors,
-        "decoder": _decoded(system, pictures, judge, min(num, NUM_DECODED)),
-        "edits": _edited(system, pictures, judge, min(num, NUM_EDITED)),
+        "decoder": _decoded(system, dataset, judge, min(num, NUM_DECODED)),
+        "edits": _edited(system, dataset, judge, min(num, NUM_EDITED)),
         "model_drawn": system.describe(),
     }
 
@@ -89,20 +96,20 @@ def _composed(system, cells, probe: LinearProbe, names) -> dict:
             for start in range(0, NUM_LATENTS, BATCH_SIZE)
         ]).cpu()  # fmt: skip
         rates[cell.kind].append(success(verdicts(probe(z)), encode_requests(cell.requests, names)).double())
-    figures = {}
+    metrics = {}
     for kind, columns in rates.items():
         values = torch.stack(columns, dim=1)
-        figures[kind] = values.mean().item()
-        figures[f"{kind}_interval"] = bootstrap_interval(values, generator("evaluate", "unclip", kind))
-    return figures
+        metrics[kind] = values.mean().item()
+        metrics[f"{kind}_interval"] = bootstrap_interval(values, generator("evaluate", "unclip", kind))
+    return metrics
 
 
-def _decoded(system, pictures, judge, num):
+def _decoded(system, dataset, judge, num):
     """The decoder on true embeddings with their captions: requests right, and all labels of the scene."""
-    prompts = [captions[0] for captions in pictures.captions[:num]]
-    given = from_uint8(pictures.images_u8[:num])
+    prompts = [captions[0] for captions in dataset.captions[:num]]
+    given = from_uint8(dataset.images_u8[:num])
     images = system.redraw(given, prompts, range(num))
-    verdict, truth = _verdict(judge, images), _labels(pictures, judge, range(num))
+    verdict, truth = _verdict(judge, images), _labels(dataset, judge, range(num))
     renders = _verdict(judge, given)
     requests = judge.requests([system.understand(text).attributes for text in prompts])
     right = success(verdict, requests)
@@ -115,10 +122,10 @@ def _decoded(system, pictures, judge, num):
     }
 
 
-def _edited(system, pictures, judge, num):
+def _edited(system, dataset, judge, num):
     edits = ImageEdits(system)
-    images = from_uint8(pictures.images_u8[:num])
-    latent, truth = edits.encode(images), _labels(pictures, judge, range(num))
+    images = from_uint8(dataset.images_u8[:num])
+    latent, truth = edits.encode(images), _labels(dataset, judge, range(num))
     variations = {}
     for eta in ETAS:
         made = edits.decode(latent, range(num), eta)
@@ -128,7 +135,7 @@ def _edited(system, pictures, judge, num):
 
 def _diffs(edits, latent: Latent, truth, judge, system):
     """Text diffs to each of DIFFS on the images without it: how often it then shows, how many other labels change."""
-    figures = {}
+    metrics = {}
     before = _verdict(judge, edits.decode(latent, range(len(truth))))
     vocabulary = system.model.vocabulary
     for theta in THETAS:
@@ -136,33 +143,33 @@ def _diffs(edits, latent: Latent, truth, judge, system):
         for name in DIFFS:
             column = judge.attribute_names.index(name)
             for row in torch.nonzero(~truth[:, column]).flatten().tolist():
-                one = Latent(*(part[row : row + 1] for part in latent))
+                own = Latent(*(part[row : row + 1] for part in latent))
                 texts = (sentence({name: value}, vocabulary) for value in (True, False))
-                after = _verdict(judge, edits.text_diff(one, *texts, [theta]))[0]
+                after = _verdict(judge, edits.text_diff(own, *texts, [theta]))[0]
                 turned.append(float(after[column] == 1))
                 others = [k for k in range(len(after)) if k != column]
                 changed.append((after[others] != before[row, others]).double().mean().item())
         draw = generator("evaluate", "unclip", "diffs")
-        figures[f"theta {theta:g}"] = {
+        metrics[f"theta {theta:g}"] = {
             "num": len(turned),
             "turned": sum(turned) / max(len(turned), 1),
             "turned_interval": wilson_interval(int(sum(turned)), len(turned)),
             "others_changed": sum(changed) / max(len(changed), 1),
             "others_changed_interval": bootstrap_interval(torch.tensor(changed, dtype=torch.float64), draw),
         }
-    return figures
+    return metrics
 
 
 def _verdict(judge, images):
     """int8 [N, A] of images rounded to 8 bits."""
     device = next(judge.network.parameters()).device
-    return judge.look(from_uint8(to_uint8(part)).to(device) for part in images.split(BATCH_SIZE)).verdict
+    return judge.observe(from_uint8(to_uint8(part)).to(device) for part in images.split(BATCH_SIZE)).verdict
 
 
-def _labels(pictures, judge, rows: Sequence[int]):
+def _labels(dataset, judge, rows: Sequence[int]):
     """What the scenes show, bool [N, A] over the judge's attributes."""
-    columns = [pictures.names.index(name) for name in judge.attribute_names]
-    return pictures.labels[list(rows)][:, columns]
+    columns = [dataset.names.index(name) for name in judge.attribute_names]
+    return dataset.labels[list(rows)][:, columns]
 
 
 def _agreement(verdict, truth):

@@ -14,17 +14,16 @@ from styleT2I.baselines.matching import damsm_losses
 from styleT2I.config import to_dict
 from styleT2I.data.captioned import CaptionedData, CaptionReader, captions_true_of, equal_captions, normal_caption
 from styleT2I.errors import DataError
+from styleT2I.evaluation.measures.ranking import NUM_CANDIDATES, Ranking
 from styleT2I.formats.component import write_component
 from styleT2I.formats.foreign.attngan import inception_trunk
 from styleT2I.formats.pickles.torch_files import read_torch_file
-from styleT2I.metrics.r_precision import draw_candidates, r_precision
 from styleT2I.networks.registry import load_strict
 from styleT2I.torch_utils.seeding import generator
 from styleT2I.training.baselines.attngan_config import DAMSMTraining
 from styleT2I.training.directions.setup import load_frozen
 
 ADAM_BETAS = (0.5, 0.999)
-NUM_CANDIDATES = 100  # captions that a picture chooses from when it is measured
 EVAL_BATCH = 64
 
 
@@ -98,8 +97,8 @@ class DAMSMTask:
         self.text.train(), self.image.train()
         meanings = [normal_caption(caption) for caption in captions]
         num = min(NUM_CANDIDATES, len(set(meanings)))
-        candidates = draw_candidates(meanings, num, generator("damsm candidates"))
-        return {f"r_precision_{num}": r_precision(torch.cat(images), torch.cat(sentences), candidates).mean().item()}
+        ranking = Ranking(meanings, generator("damsm candidates"), num_candidates=num)
+        return {f"r_precision_{num}": ranking.found(torch.cat(images), torch.cat(sentences)).mean().item()}
 
     def snapshot(self, step: int, outdir: Path) -> None:
         """Nothing to draw."""

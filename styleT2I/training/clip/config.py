@@ -6,7 +6,7 @@ import copy
 from dataclasses import dataclass, field
 
 from styleT2I.config import from_dict, suggestion
-from styleT2I.data.degrade import DegradeConfig
+from styleT2I.data.augment import DegradeConfig
 from styleT2I.errors import ConfigError
 from styleT2I.training.clip.word_list import is_minifaces
 

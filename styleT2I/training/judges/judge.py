@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from styleT2I.config import from_dict, suggestion, to_dict
-from styleT2I.data.degrade import DegradeConfig, random_degrade, random_shift
+from styleT2I.data.augment import DegradeConfig, random_degrade, random_shift
 from styleT2I.data.labelled import LabelledData
 from styleT2I.errors import ConfigError
 from styleT2I.evaluation.measures.judge import judged_pairs, measure_judge, mistakes_u8

@@ -6,7 +6,7 @@ import torch
 
 from styleT2I.baselines.unclip.ar_prior import UnclipARPrior, smoothed_targets
 from styleT2I.config import override
-from styleT2I.evaluation.measures.unclip_prior import evaluation_of
+from styleT2I.evaluation.measures.embeddings import evaluation_of
 from styleT2I.torch_utils.seeding import SeedNoise
 from styleT2I.training.unclip.task import UnclipTask
 

@@ -17,8 +17,9 @@ from styleT2I.baselines.unclip.diffusion import (
     x0_of,
 )
 from styleT2I.baselines.unclip.upsampler import UnclipUpsampler, blurred, enlarge
+from styleT2I.data.augment import drop_rows
 from styleT2I.errors import ConfigError
-from styleT2I.evaluation.measures.embedded_data import drop_rows, resized
+from styleT2I.evaluation.measures.embedded_data import resized
 from styleT2I.torch_utils.images import make_grid_u8, save_png, to_uint8
 from styleT2I.torch_utils.seeding import SeedNoise, generator
 from styleT2I.training.unclip.task import UnclipTask, write_stack

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from styleT2I.baselines.unclip.diffusion import NUM_TRAIN_STEPS, abar_table, add_noise
 from styleT2I.baselines.unclip.prior import UnclipPrior
 from styleT2I.config import override
-from styleT2I.evaluation.measures.unclip_prior import evaluation_of
+from styleT2I.evaluation.measures.embeddings import evaluation_of
 from styleT2I.torch_utils.seeding import SeedNoise
 from styleT2I.training.unclip.task import UnclipTask
 

@@ -10,7 +10,8 @@ import torch
 from styleT2I.baselines.unclip.captions import CaptionEncoder
 from styleT2I.baselines.unclip.prior import Caption
 from styleT2I.config import override, to_dict
-from styleT2I.evaluation.measures.embedded_data import EmbeddedData, drop_rows
+from styleT2I.data.augment import drop_rows
+from styleT2I.evaluation.measures.embedded_data import EmbeddedData
 from styleT2I.formats.component import write_component
 from styleT2I.formats.model_folder import write_model_manifest
 from styleT2I.training.baselines.damsm import round_to_half

@@ -5,6 +5,7 @@ import torch
 
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.data import captioned as captioned_data
+from styleT2I.data import joined
 from styleT2I.data.captioned import CaptionedData, CaptionReader, captions_true_of, equal_captions
 from styleT2I.data.dataset import Batch
 from styleT2I.errors import DataError
@@ -88,7 +89,7 @@ class FakeData:
 
 def test_data_sets_are_mixed_in_proportion_to_their_sizes(monkeypatch):
     parts = {"large": FakeData(9, NAMES), "small": FakeData(3, NAMES)}
-    monkeypatch.setattr(captioned_data, "open_dataset", lambda spec, resolution, with_masks: parts[spec])
+    monkeypatch.setattr(joined, "open_dataset", lambda spec, resolution, with_masks: parts[spec])
     data = CaptionedData(("large", "small"), 4)
     seen = []
     for step in range(3):
@@ -99,7 +100,7 @@ def test_data_sets_are_mixed_in_proportion_to_their_sizes(monkeypatch):
 
 def test_labels_are_used_only_where_all_data_sets_have_the_same(monkeypatch):
     parts = {"a": FakeData(2, NAMES), "b": FakeData(2, ()), "c": FakeData(2, NAMES, captions=())}
-    monkeypatch.setattr(captioned_data, "open_dataset", lambda spec, resolution, with_masks: parts[spec])
+    monkeypatch.setattr(joined, "open_dataset", lambda spec, resolution, with_masks: parts[spec])
     mixed = CaptionedData(("a", "b"), 4)
     assert mixed.names == () and mixed.batch([0, 3]).labels is None
     with pytest.raises(DataError, match="c: has no captions"):

@@ -127,14 +127,14 @@ def test_unusable_samples_are_counted_named_and_skipped_up_to_a_limit(tmp_path):
     (folder / "masks/a/000005.png").unlink()
     table = (folder / "attributes.csv").read_text().splitlines()
     (folder / "attributes.csv").write_text("\n".join(line for line in table if "000006" not in line))
-    with pytest.warns(UserWarning, match="8 of 22 pictures cannot be used, the first: .*000000.jpg: the file is empty"):
+    with pytest.warns(UserWarning, match="8 of 22 images cannot be used, the first: .*000000.jpg: the file is empty"):
         read = FolderDataset(folder, 12)
     reasons = {name.removeprefix("a/"): text for name, text in read.skipped.items()}
     expected = {
         "000000.jpg": "the file is empty",
         "000001.jpg": "cut off",
         "Thumbs.db": "not a picture",
-        "000002.png": "another picture has the same name",
+        "000002.png": "another image has the same name",
         "000003.jpg": "no caption",
         "000004.jpg": "no caption",
         "000005.jpg": "no mask",
@@ -151,7 +151,7 @@ def test_unusable_samples_are_counted_named_and_skipped_up_to_a_limit(tmp_path):
 def test_an_empty_or_missing_data_set_is_named(tmp_path):
     with pytest.raises(DataError, match="no data set 'gone'; name a folder"):
         open_dataset("gone")
-    with pytest.raises(DataError, match="no pictures; a data set keeps them in images/"):
+    with pytest.raises(DataError, match="no images; a data set keeps them in images/"):
         open_dataset(str(tmp_path), 8)
 
 

@@ -8,7 +8,8 @@ import torch
 from styleT2I.attributes.parsing.parser import parse
 from styleT2I.data.dataset import open_dataset
 from styleT2I.errors import CheckpointError, ConfigError
-from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge, Look
+from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge, Observation
+from styleT2I.evaluation.suites import Request
 from styleT2I.evaluation.suites.compositions import suite as compositions
 from styleT2I.evaluation.suites.compositions.cells import composition_cells, count_cells
 from styleT2I.evaluation.suites.compositions.measure import CellMeasure
@@ -129,15 +130,15 @@ def test_adjusted_shares_are_those_of_the_pipelines_cosines(files):
 def test_the_judge_counts_changes_in_spreads_of_the_images_before(files):
     judge = HeldOutJudge(model_of(files))
     verdict, features = torch.full((3, 14), YES, dtype=torch.int8), torch.zeros(3, 5)
-    before = Look(verdict, features, torch.tensor([[0.0], [1.0], [2.0]]))  # spread 1
-    after = Look(verdict, features, torch.tensor([[0.0], [2.5], [1.0]]))
+    before = Observation(verdict, features, torch.tensor([[0.0], [1.0], [2.0]]))  # spread 1
+    after = Observation(verdict, features, torch.tensor([[0.0], [2.5], [1.0]]))
     assert judge.changes(before, after) == pytest.approx({"roll": 2.5 / 3})
 
 
 def test_a_stopped_run_measures_no_cell_twice_and_ends_like_an_uninterrupted_one(
     files, tmp_path, monkeypatch, fewer_cells
 ):
-    whole = evaluate_compositions(model_of(files), NUM, 0.7, [NONE, PAPER])
+    whole = evaluate_compositions(Request(model_of(files), None, NUM, 0.7, [NONE, PAPER]))
     measured, measure = [], CellMeasure.measure
 
     def stops_at_the_fourth(self, cell, config):
@@ -148,7 +149,7 @@ def test_a_stopped_run_measures_no_cell_twice_and_ends_like_an_uninterrupted_one
 
     monkeypatch.setattr(CellMeasure, "measure", stops_at_the_fourth)
     with pytest.raises(KeyboardInterrupt):
-        evaluate_compositions(model_of(files), NUM, 0.7, [NONE, PAPER], tmp_path / "cells")
+        evaluate_compositions(Request(model_of(files), None, NUM, 0.7, [NONE, PAPER], tmp_path / "cells"))
     kept = sorted((tmp_path / "cells").iterdir())
     assert len(kept) == 3
     kept[0].write_text("{", encoding="utf-8")  # cut off by a full disk: measured again
@@ -156,7 +157,7 @@ def test_a_stopped_run_measures_no_cell_twice_and_ends_like_an_uninterrupted_one
     monkeypatch.setattr(
         CellMeasure, "measure", lambda self, cell, config: again.append(cell.name) or measure(self, cell, config)
     )
-    resumed = evaluate_compositions(model_of(files), NUM, 0.7, [NONE, PAPER], tmp_path / "cells")
+    resumed = evaluate_compositions(Request(model_of(files), None, NUM, 0.7, [NONE, PAPER], tmp_path / "cells"))
     assert len(again) == 10 - 3 + 1
     assert json.loads(json.dumps(resumed)) == json.loads(json.dumps(whole))
 
@@ -166,7 +167,7 @@ def test_kept_cells_of_other_weights_or_settings_are_not_taken(files, tmp_path, 
         count, measure = [], CellMeasure.measure
         with monkeypatch.context() as patch:
             patch.setattr(CellMeasure, "measure", lambda *args: count.append(1) or measure(*args))
-            evaluate_compositions(model_of(files), NUM, psi, adjustments, tmp_path / "cells")
+            evaluate_compositions(Request(model_of(files), None, NUM, psi, adjustments, tmp_path / "cells"))
         return len(count)
 
     assert measured(files, 0.7, NONE, PAPER) == 10
@@ -182,7 +183,7 @@ def test_kept_cells_of_other_weights_or_settings_are_not_taken(files, tmp_path, 
 
 
 def test_the_grid_has_a_strip_and_a_row_for_every_composition(files, fewer_cells):
-    grid = compositions_grid(model_of(files), 0.7, [NONE, PAPER])
+    grid = compositions_grid(Request(model_of(files), psi=0.7, adjustments=[NONE, PAPER]))
     assert grid.shape == (3, 4 * (20 + 96 + 4), 3 * (4 * 98 + 2))
     rows = grid[:, 20:120].float().split(4 * 98 + 2, dim=2)
     assert (rows[0] != rows[1]).any()  # unedited, then edited
@@ -198,10 +199,10 @@ def test_the_grid_has_a_strip_and_a_row_for_every_composition(files, fewer_cells
 )
 def test_what_cannot_be_measured_is_refused_before_the_first_cell(files, changes, adjustments, error, named):
     with pytest.raises(error, match=named):
-        evaluate_compositions(model_of({**files, **changes}), NUM, 0.7, adjustments)
+        evaluate_compositions(Request(model_of({**files, **changes}), None, NUM, 0.7, adjustments))
 
 
 def test_another_vocabulary_is_refused(files):
     model = Model({role: files[role] for role in ("generator", "clip")}, vocabulary="celeba", device="cpu")
     with pytest.raises(ConfigError, match="vocabulary is minifaces"):
-        evaluate_compositions(model, NUM, 0.7, [NONE])
+        evaluate_compositions(Request(model, None, NUM, 0.7, [NONE]))

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from styleT2I.evaluation.suites import Request
 from styleT2I.evaluation.suites.generator import evaluate_generator
 from styleT2I.evaluation.suites.judges import evaluate_clip, evaluate_judges
 from styleT2I.evaluation.suites.t2d import evaluate_captions
@@ -26,23 +27,23 @@ def test_every_component_is_there_and_the_folder_stays_under_24_megabytes():
 
 
 def test_the_judges_see_what_renders_show(model):
-    for figures in evaluate_judges(model, "minifaces:balanced/test:256", 256).values():
+    for figures in evaluate_judges(Request(model, "minifaces:balanced/test:256", 256)).values():
         assert min(figures["attributes"].values()) >= 0.98
 
 
 def test_the_clips_know_every_attribute_without_training_on_it_as_a_class(model):
-    for figures in evaluate_clip(model, "minifaces:balanced/test:256", 256).values():
+    for figures in evaluate_clip(Request(model, "minifaces:balanced/test:256", 256)).values():
         assert min(figures["attributes"].values()) >= 0.95
 
 
 def test_plain_samples_are_legible_and_distributed_like_the_data(model):
-    figures = evaluate_generator(model, "minifaces:biased/train:400", 400, 1.0)
+    figures = evaluate_generator(Request(model, "minifaces:biased/train:400", 400, 1.0))
     assert min(figures["agreement"].values()) >= 0.95
     assert figures["worst_rate_difference"] <= 0.12  # of 400 samples; docs/results.md has 4,000
 
 
 def test_edits_show_what_unseen_captions_ask_for(model):
-    figures = evaluate_captions(model, "minifaces:biased/test:200", 200, 0.7)
+    figures = evaluate_captions(Request(model, "minifaces:biased/test:200", 200))
     assert figures["success"] >= 0.75 > figures["unedited"] + 0.2
     assert figures["r_precision_ratio"] >= 0.8
 

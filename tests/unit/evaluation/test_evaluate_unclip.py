@@ -8,7 +8,7 @@ import torch
 from click.testing import CliRunner
 
 from styleT2I.evaluate import main
-from styleT2I.evaluation.suites import unclip
+from styleT2I.evaluation.suites import Request, unclip
 from styleT2I.evaluation.suites.systems.candidates import open_rows
 from styleT2I.evaluation.suites.systems.suite import evaluate_systems
 from styleT2I.evaluation.suites.systems.table import systems_tables
@@ -38,7 +38,7 @@ def folder(tmp_path_factory):
 def test_every_way_of_drawing_is_measured(few, folder):
     system = open_text_gan(folder, device="cpu", unclip=FAST)
     model = Model({"judges.heldout": tiny_judge()}, vocabulary="minifaces", device="cpu")
-    figures = unclip.evaluate_unclip(system, model, "minifaces:biased/test:8", 6)
+    figures = unclip.evaluate_unclip(Request(model, "minifaces:biased/test:8", 6, options={"system": system}))
     assert json.dumps(figures) and figures["num"] == 6
     ways = set(figures["priors"])
     assert {"true embeddings", "the caption's embedding", "diffusion prior, best of 2", "diffusion prior, 1 step",
@@ -79,8 +79,8 @@ def test_a_redrawn_image_is_the_decoders_of_its_own_embedding_and_caption(folder
 
 def test_the_comparison_bounds_an_unclip_by_its_decoder_on_true_embeddings(folder, monkeypatch):
     """A decoder that gives back what it is shown scores as the renders do; a blind one as a blind system."""
-    onlookers = Model.from_pretrained("minifaces", device="cpu")
-    task = ComparisonTask(onlookers, "minifaces:biased/test:40", 12)
+    observers = Model.from_pretrained("minifaces", device="cpu")
+    task = ComparisonTask(observers, "minifaces:biased/test:40", 12)
     seen = task.redraw(lambda images, texts, seeds: images, "same")
     renders, _ = task.renders()
     assert torch.equal(seen.verdict, renders.verdict) and len(seen.verdict) == len(task.sentences)

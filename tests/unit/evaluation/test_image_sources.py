@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from styleT2I.errors import DataError
-from styleT2I.evaluation.image_sources import enough, open_pictures, resized, side_of
+from styleT2I.evaluation.image_sources import enough, open_images, resized, side_of
 from styleT2I.torch_utils.images import save_png
 
 
@@ -25,34 +25,34 @@ def test_a_folder_is_read_in_order_whatever_the_kinds_and_sizes(tmp_path):
     (tmp_path / "notes.txt").write_text("no picture")
     array = np.full((24, 16, 3), 9, np.uint8)
     PIL.Image.fromarray(array).save(tmp_path / "a.jpg")
-    pictures = open_pictures(str(tmp_path))
-    assert [one.shape for one in pictures.batch(0, 9)] == [(24, 16, 3), (20, 30, 3), (20, 20, 3)]
-    assert side_of(pictures) == 16 and pictures.captions is None and pictures.seeds is None
-    with pytest.raises(DataError, match="3 pictures are too few"):
-        enough(pictures, None)
+    images = open_images(str(tmp_path))
+    assert [image.shape for image in images.batch(0, 9)] == [(24, 16, 3), (20, 30, 3), (20, 20, 3)]
+    assert side_of(images) == 16 and images.captions is None and images.seeds is None
+    with pytest.raises(DataError, match="3 images are too few"):
+        enough(images, None)
 
 
 def test_sheets_that_generate_writes_are_passed_over_and_its_sentence_is_the_caption(tmp_path):
     for name in ("seed0000.png", "seed0001.png", "grid.png", "explain.png"):
         write(tmp_path / name)
-    assert len(open_pictures(str(tmp_path))) == 4
+    assert len(open_images(str(tmp_path))) == 4
     (tmp_path / "generate.json").write_text(json.dumps({"text": "he is smiling"}))
-    pictures = open_pictures(str(tmp_path))
-    assert len(pictures) == 2 and pictures.captions == ["he is smiling"] * 2
+    images = open_images(str(tmp_path))
+    assert len(images) == 2 and images.captions == ["he is smiling"] * 2
 
 
 def test_a_data_set_folder_lends_its_captions_by_name(tmp_path):
     for name in ("x", "y/z"):
         write(tmp_path / "images" / f"{name}.png")
     (tmp_path / "captions.json").write_text(json.dumps({"y/z": ["a hat", "more"], "x": ["no hat"]}))
-    pictures = open_pictures(str(tmp_path))
-    assert len(pictures) == 2 and list(pictures.captions) == ["no hat", "a hat"]
+    images = open_images(str(tmp_path))
+    assert len(images) == 2 and list(images.captions) == ["no hat", "a hat"]
 
 
 def test_a_split_of_minifaces_is_read_with_its_captions():
-    pictures = open_pictures("minifaces:biased/test:30")
-    assert enough(pictures, 25) == 25 and pictures.batch(0, 2)[1].shape == (64, 64, 3)
-    assert isinstance(pictures.captions[29], str) and len(pictures.captions) == 30
+    images = open_images("minifaces:biased/test:30")
+    assert enough(images, 25) == 25 and images.batch(0, 2)[1].shape == (64, 64, 3)
+    assert isinstance(images.captions[29], str) and len(images.captions) == 30
 
 
 @pytest.mark.parametrize("height, width, size", [(50, 40, 16), (9, 9, 24)])
@@ -62,7 +62,7 @@ def test_resizing_is_pillows_antialiased_bicubic_of_the_central_square(height, w
     box = ((width - side) / 2, (height - side) / 2, (width + side) / 2, (height + side) / 2)
     theirs = PIL.Image.fromarray(picture).crop(box).resize((size, size), PIL.Image.Resampling.BICUBIC)
     ours = resized(picture, size).permute(1, 2, 0).numpy()
-    # Pillow rounds 8-bit pictures after each of its two passes, ours is rounded once.
+    # Pillow rounds 8-bit images after each of its two passes, ours is rounded once.
     assert np.abs(ours.astype(int) - np.asarray(theirs).astype(int)).max() <= 2
     assert np.abs(ours.astype(int) - np.asarray(theirs).astype(int)).mean() < 0.5
 
@@ -77,11 +77,11 @@ def test_shrinking_a_checkerboard_gives_grey_and_the_right_size_is_left_alone():
 
 def test_what_is_no_picture_is_named(tmp_path):
     with pytest.raises(DataError, match="no such folder"):
-        open_pictures(str(tmp_path / "missing"))
-    with pytest.raises(DataError, match="no pictures in it"):
-        open_pictures(str(tmp_path))
+        open_images(str(tmp_path / "missing"))
+    with pytest.raises(DataError, match="no images in it"):
+        open_images(str(tmp_path))
     (tmp_path / "a.png").write_bytes(b"no picture")
     with pytest.raises(DataError, match="a.png"):
-        open_pictures(str(tmp_path)).batch(0, 1)
+        open_images(str(tmp_path)).batch(0, 1)
     with pytest.raises(DataError, match="minifaces"):
-        open_pictures("minifaces:nonsense")
+        open_images("minifaces:nonsense")

@@ -7,9 +7,8 @@ import pytest
 import torch
 
 from styleT2I.errors import CheckpointError, UnsafeFileError
-from styleT2I.evaluation.observers import inception as inception
-from styleT2I.evaluation.observers import lpips as quality_lpips
-from styleT2I.evaluation.observers.face_embedder import EmbedderEyes
+from styleT2I.evaluation.observers import inception, lpips
+from styleT2I.evaluation.observers.face_embedder import EmbedderObserver
 from styleT2I.torch_utils.images import from_uint8
 from styleT2I.torch_utils.seeding import generator
 from tests.onnx_file import mean_colour_network
@@ -31,7 +30,7 @@ def pictures_u8(num, size, seed=0):
 def lpips_alex():
     """The package's network over a random trunk."""
     torch.manual_seed(0)
-    return quality_lpips.build_lpips("alex", None)
+    return lpips.build_lpips("alex", None)
 
 
 def trunk_state(network):
@@ -65,8 +64,8 @@ def test_a_trunk_is_read_from_torchvisions_file_by_its_names_and_hash(lpips_alex
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     name = f"alexnet-owt-{digest[:8]}.pth"
     path.rename(torch_home / name)
-    monkeypatch.setitem(quality_lpips.TRUNKS, "alex", name)
-    found = quality_lpips.Lpips("alex", side=40)
+    monkeypatch.setitem(lpips.TRUNKS, "alex", name)
+    found = lpips.Lpips("alex", side=40)
     first, second = pictures_u8(2, 64, 5), pictures_u8(2, 64, 6)
     assert found.size == 64 and found.trunk_sha256 == digest and len(found.sha256) == 64
     with torch.no_grad():
@@ -74,19 +73,19 @@ def test_a_trunk_is_read_from_torchvisions_file_by_its_names_and_hash(lpips_alex
     torch.testing.assert_close(found(first, second), expected)
     torch.save({"features.0.weight": torch.zeros(1)}, torch_home / name)
     with pytest.raises(CheckpointError, match="not the published weights"):
-        quality_lpips.Lpips("alex", side=64)
+        lpips.Lpips("alex", side=64)
 
 
 @pytest.mark.parametrize("state", [{}, {"features.0.weight": torch.zeros(2)}])
 def test_a_file_without_the_trunk_is_refused(state):
     with pytest.raises(CheckpointError, match="file: holds no trunk 'alex'"):
-        quality_lpips.build_lpips("alex", state, "file")
+        lpips.build_lpips("alex", state, "file")
 
 
 @pytest.mark.parametrize("trunk, file", [("alex", "alexnet-owt-7be5be79.pth"), ("vgg", "vgg16-397923af.pth")])
 def test_a_missing_trunk_says_which_file_from_where_and_where_to(trunk, file, torch_home):
     with pytest.raises(CheckpointError) as error:
-        quality_lpips.Lpips(trunk, side=64)
+        lpips.Lpips(trunk, side=64)
     assert str(torch_home / file) in str(error.value)
     assert f"https://download.pytorch.org/models/{file}" in str(error.value)
     torchvision = pytest.importorskip("torchvision")
@@ -96,11 +95,11 @@ def test_a_missing_trunk_says_which_file_from_where_and_where_to(trunk, file, to
 
 def test_missing_inception_weights_say_which_file_from_where_and_where_to(torch_home):
     with pytest.raises(CheckpointError) as error:
-        inception.InceptionEyes()
+        inception.InceptionObserver()
     assert str(torch_home / inception.FILE) in str(error.value) and inception.URL in str(error.value)
     (torch_home / inception.FILE).write_bytes(b"something else")
     with pytest.raises(CheckpointError, match="not the published weights"):
-        inception.InceptionEyes()
+        inception.InceptionObserver()
 
 
 @pytest.fixture
@@ -122,7 +121,7 @@ def random_inception(torch_home, monkeypatch):
 
 
 def test_inception_gives_torch_fidelitys_features_from_a_file_that_is_never_unpickled(random_inception, torch_home):
-    found, images = inception.InceptionEyes(), pictures_u8(2, 299)
+    found, images = inception.InceptionObserver(), pictures_u8(2, 299)
     seen = found(images)
     features, logits = random_inception(images)
     assert torch.equal(seen["features"], features) and features.shape == (2, 2048)
@@ -137,7 +136,7 @@ def test_inception_gives_torch_fidelitys_features_from_a_file_that_is_never_unpi
     digest = hashlib.sha256((torch_home / inception.FILE).read_bytes()).hexdigest()
     with pytest.MonkeyPatch.context() as patch, pytest.raises(UnsafeFileError):
         patch.setattr(inception, "SHA256_START", digest[:8])
-        inception.InceptionEyes()
+        inception.InceptionObserver()
 
 
 @pytest.mark.parametrize("batch", [None, 4])
@@ -145,7 +144,7 @@ def test_an_embedder_is_given_rgb_in_minus_one_to_one(batch, tmp_path):
     pytest.importorskip("onnxruntime", reason="the extra 'onnx' is not installed")
     path = tmp_path / "face.onnx"
     path.write_bytes(mean_colour_network(size=12, batch=batch))
-    found, images = EmbedderEyes(path), pictures_u8(6, 12)
+    found, images = EmbedderObserver(path), pictures_u8(6, 12)
     assert found.size == 12 and found.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     expected = (images.double() / 127.5 - 1).mean(dim=(2, 3))
     np.testing.assert_allclose(found(images)["features"].numpy(), expected.numpy(), atol=1e-6)
@@ -154,10 +153,10 @@ def test_an_embedder_is_given_rgb_in_minus_one_to_one(batch, tmp_path):
 def test_an_embedder_that_is_none_is_one_line(tmp_path):
     pytest.importorskip("onnxruntime", reason="the extra 'onnx' is not installed")
     with pytest.raises(CheckpointError, match="no such file"):
-        EmbedderEyes(tmp_path / "missing.onnx")
+        EmbedderObserver(tmp_path / "missing.onnx")
     (tmp_path / "text.onnx").write_text("no network")
     with pytest.raises(CheckpointError, match="not an ONNX file"):
-        EmbedderEyes(tmp_path / "text.onnx")
+        EmbedderObserver(tmp_path / "text.onnx")
     (tmp_path / "grey.onnx").write_bytes(mean_colour_network(size=12, channels=1))
     with pytest.raises(CheckpointError, match="not one input"):
-        EmbedderEyes(tmp_path / "grey.onnx")
+        EmbedderObserver(tmp_path / "grey.onnx")

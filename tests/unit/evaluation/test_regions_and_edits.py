@@ -6,6 +6,7 @@ import torch
 from styleT2I.data.minifaces.renderer import REGIONS, render
 from styleT2I.data.minifaces.scene import scenes_from_latents
 from styleT2I.errors import ConfigError
+from styleT2I.evaluation.suites import Request
 from styleT2I.evaluation.suites.edits import evaluate_edits
 from styleT2I.evaluation.suites.regions import evaluate_regions
 from styleT2I.generation.model import Model
@@ -40,7 +41,7 @@ def embedded():
 
 
 def test_shares_are_taken_in_the_true_regions_of_the_scene_that_the_latent_draws(embedded):
-    figures = evaluate_regions(embedded, 3)
+    figures = evaluate_regions(Request(embedded, num=3))
     assert figures["psnr"] > 24
     assert "lipstick" in figures["attributes"] and "he" not in figures["attributes"]
     z = latents_of_seeds(range(3), 64)
@@ -62,7 +63,7 @@ def test_shares_are_taken_in_the_true_regions_of_the_scene_that_the_latent_draws
 def test_a_generator_that_draws_other_things_has_no_true_regions(z_dim, named):
     parts = {"generator": tiny_generator(z_dim=z_dim), "clip": tiny_clip(), "a2d": tiny_a2d()}
     with pytest.raises(ConfigError, match=named):
-        evaluate_regions(Model(parts, vocabulary="minifaces", device="cpu"), 2)
+        evaluate_regions(Request(Model(parts, vocabulary="minifaces", device="cpu"), num=2))
 
 
 def test_edits_step_by_the_calibrated_strength_along_the_unit_direction(tmp_path):
@@ -74,7 +75,7 @@ def test_edits_step_by_the_calibrated_strength_along_the_unit_direction(tmp_path
         "judges.heldout": write_tiny(tmp_path, "judge", tiny_judge(nuisances=("roll",)), measured={"nuisances": {}}),
     }
     model = Model(parts, vocabulary="minifaces", device="cpu")
-    figures = evaluate_edits(model, 6, 0.7)
+    figures = evaluate_edits(Request(model, num=6))
     G, judge = model.network("generator"), model.network("judges.heldout")
     with torch.no_grad():
         ws = G.mapping(latents_of_seeds(range(6), 8), truncation_psi=0.7)
@@ -90,4 +91,4 @@ def test_edits_step_by_the_calibrated_strength_along_the_unit_direction(tmp_path
     assert "black_hair" not in hair and "smiling" in hair  # another colour has to give way
     without = Model({**parts, "a2d": tiny_a2d()}, vocabulary="minifaces", device="cpu")
     with pytest.raises(ConfigError, match="calibrated strengths"):
-        evaluate_edits(without, 6, 0.7)
+        evaluate_edits(Request(without, num=6))

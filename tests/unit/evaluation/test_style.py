@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from styleT2I.attributes.prompt import Prompt
 from styleT2I.baselines.gan_int_cls import GanIntClsConfig, GanIntClsGenerator, StyleEncoder, StyleEncoderConfig
 from styleT2I.errors import CheckpointError, DataError
+from styleT2I.evaluation.suites import Request
 from styleT2I.evaluation.suites.style import StyleReader, correlations, evaluate_style
 from styleT2I.formats.model_folder import write_model_manifest
 from styleT2I.generation.model import Model
@@ -64,16 +65,16 @@ class System:
 
 
 @pytest.fixture(scope="module")
-def onlookers():
+def observers():
     judge = tiny_judge(seed=5, nuisances=("roll",))
     return Model({"judges.heldout": judge}, vocabulary="minifaces", device="cpu")
 
 
 @pytest.mark.parametrize("channel, low, high", [(0, 0.99, 1.0), (1, -0.05, 0.05)])
 def test_an_encoder_that_reads_z_correlates_fully_and_one_that_looks_elsewhere_not_at_all(
-    onlookers, channel, low, high
+    observers, channel, low, high
 ):
-    figures = evaluate_style(StyleReader(System(Reads(channel))), onlookers, DATA, 120)
+    figures = evaluate_style(Request(observers, DATA, 120, options={"reader": StyleReader(System(Reads(channel)))}))
     assert low <= figures["correlation"] <= high
     assert figures["correlation_interval"][0] <= figures["correlation"] <= figures["correlation_interval"][1]
     assert abs(figures["shuffled"]) < 0.1
@@ -90,9 +91,9 @@ def test_correlations_are_numpys_and_zero_where_nothing_varies():
     assert correlations(first, torch.ones(30, 3)).tolist() == [0, 0, 0]
 
 
-def test_too_few_pictures_are_refused(onlookers):
+def test_too_few_pictures_are_refused(observers):
     with pytest.raises(DataError, match="needs 100 captions"):
-        evaluate_style(StyleReader(System(Reads(0))), onlookers, DATA, 50)
+        evaluate_style(Request(observers, DATA, 50, options={"reader": StyleReader(System(Reads(0)))}))
 
 
 @pytest.fixture(scope="module")

@@ -8,13 +8,14 @@ from styleT2I.attributes.prompt import Prompt
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.data.minifaces.dataset import MiniFaces
 from styleT2I.errors import ConfigError, PromptError
+from styleT2I.evaluation.suites import Request
 from styleT2I.evaluation.suites.systems import suite as systems
 from styleT2I.evaluation.suites.systems.candidates import Row, open_rows, untrained_gan, untrained_pipeline
-from styleT2I.evaluation.suites.systems.figures import over_untrained, paired_success
 from styleT2I.evaluation.suites.systems.grid import systems_grid
+from styleT2I.evaluation.suites.systems.metrics import over_untrained, paired_success
 from styleT2I.evaluation.suites.systems.suite import evaluate_systems
-from styleT2I.evaluation.suites.systems.table import systems_tables
-from styleT2I.evaluation.suites.systems.task import ComparisonTask, Outcomes, Scores, Seen, readable_scenes
+from styleT2I.evaluation.suites.systems.task import ComparisonTask, Observation, Outcomes, Scores, readable_scenes
+from styleT2I.evaluation.tables import systems_tables
 from styleT2I.formats.model_folder import SYSTEMS
 from styleT2I.generation.adjustment import AdjustmentConfig
 from styleT2I.generation.model import Model
@@ -72,18 +73,18 @@ class Constant(Blind):
 
 
 @pytest.fixture(scope="module")
-def onlookers():
+def observers():
     return Model.from_pretrained("minifaces", device="cpu")
 
 
 @pytest.fixture(scope="module")
-def report(onlookers):
+def report(observers):
     rows = [
         Row("perfect", Renderer(), lambda sentences: Blind(), {"kind": "stylet2i"}),
         Row("blind", Blind()),
         Row("constant", Constant()),
     ]
-    return evaluate_systems(onlookers, rows, DATA, NUM)
+    return evaluate_systems(Request(observers, DATA, NUM, options={"rows": rows}))
 
 
 def record_of(report, name):
@@ -145,10 +146,10 @@ def test_the_table_has_a_row_a_system_a_line_a_control_and_says_whom_it_favours(
     assert "favours StyleT2I" in text and "no FIDs" in text
 
 
-def test_figures_are_those_of_a_loop_over_pictures(onlookers):
-    task, system = ComparisonTask(onlookers, DATA, 8), Blind()
+def test_figures_are_those_of_a_loop_over_pictures(observers):
+    task, system = ComparisonTask(observers, DATA, 8), Blind()
     outcomes = task.outcomes(task.draw(system, "blind"))
-    judge = onlookers.network("judges.heldout")
+    judge = observers.network("judges.heldout")
     for row, text in enumerate(task.sentences[:8]):
         logits = judge(system.sample([system.understand(text)], [row]))[0].tolist()
         said = {name: logit > 0 for name, logit in zip(judge.attribute_names, logits, strict=True)}
@@ -198,7 +199,7 @@ def test_the_nearer_of_two_sets_beats_the_other_by_the_difference_of_their_dista
 def test_finished_systems_are_not_drawn_again(tmp_path, monkeypatch):
     def renders(task):
         num = len(task.seeds)
-        return Seen(torch.zeros(num, 14, dtype=torch.int8), torch.zeros(num, 5), torch.zeros(num, 8)), None
+        return Observation(torch.zeros(num, 14, dtype=torch.int8), torch.zeros(num, 5), torch.zeros(num, 8)), None
 
     monkeypatch.setattr(ComparisonTask, "renders", renders)
     judge, clip = (
@@ -208,8 +209,10 @@ def test_finished_systems_are_not_drawn_again(tmp_path, monkeypatch):
 
     def run(sha256):
         system, parts = Constant(sha256), {"judges.heldout": judge, "clip_eval": clip}
-        onlookers = Model(parts, vocabulary="minifaces", device="cpu")
-        evaluate_systems(onlookers, [Row("one", system)], DATA, 2, tmp_path / "kept")
+        observers = Model(parts, vocabulary="minifaces", device="cpu")
+        evaluate_systems(
+            Request(observers, DATA, 2, cells_dir=tmp_path / "kept", options={"rows": [Row("one", system)]})
+        )
         return system.num_drawn
 
     assert run("1" * 64) == 2 + 2 * 26
@@ -258,7 +261,7 @@ def test_a_stylet2i_model_has_a_row_a_method_and_names_do_not_repeat(tmp_path):
 
 
 def test_the_grid_has_a_row_a_sentence_and_a_column_a_system():
-    grid = systems_grid([Row("perfect", Renderer()), Row("blind", Blind())])
+    grid = systems_grid(Request(None, options={"rows": [Row("perfect", Renderer()), Row("blind", Blind())]}))
     assert grid.shape == (3, 20 + 10 * (20 + 132), 2 * 262)
     left, right = grid[:, 20:].split(262, dim=2)
     assert (left != right).any()

@@ -15,7 +15,7 @@ from styleT2I.formats.foreign.registry import read_network
 from styleT2I.formats.model_folder import ROLES, cache_dir, find_model
 from styleT2I.sources import resolve as resolve_module
 from styleT2I.sources.hub import HubSource
-from styleT2I.sources.registry import Entry, entry_of_hash, registry
+from styleT2I.sources.registry import Entry, registry
 from styleT2I.sources.resolve import cached_path, resolve
 from tests.conftest import ROOT
 from tests.tiny_model import write_tiny_model
@@ -275,11 +275,6 @@ def test_the_registry_claims_only_what_it_can_know():
         assert entry.size is None or entry.sha256 is not None
     assert len({entry.url or name for name, entry in registry().items()}) == len(registry())
     assert {"clip-vit-b-32", "stylegan2-ffhq-1024", "stylegan2-ada-celebahq-256"} <= set(registry())
-
-
-def test_a_file_is_recognised_by_its_hash():
-    entry = registry()["clip-vit-b-32"]
-    assert entry_of_hash(entry.sha256) is entry and entry_of_hash("0" * 64) is None
 
 
 # the Hub

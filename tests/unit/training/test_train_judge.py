@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from styleT2I.data import labelled as labelled_data
+from styleT2I.data import joined
 from styleT2I.data.dataset import Batch
 from styleT2I.data.labelled import LabelledData
 from styleT2I.errors import DataError
@@ -49,7 +49,7 @@ class Squares:
 def squares(monkeypatch):
     """Data sets "train" and "test" of squares in place of files."""
     sets = {"train": Squares(192, 0), "test": Squares(96, 1)}
-    monkeypatch.setattr(labelled_data, "open_dataset", lambda spec, resolution, with_masks: sets[spec])
+    monkeypatch.setattr(joined, "open_dataset", lambda spec, resolution, with_masks: sets[spec])
 
 
 SMALL = {"data": ("train",), "eval_data": "test", "resolution": 16, "widths": (8, 8), "batch_size": 16}
@@ -137,7 +137,7 @@ def test_data_sets_are_pooled_in_order_and_must_agree(squares, monkeypatch):
     monkeypatch.setattr(Squares, "attribute_names", ("he", "hat"))
     sets = {"train": Squares(4, 0), "test": Squares(4, 1), "bare": Squares(4, 2)}
     sets["test"].attribute_names, sets["bare"].attribute_names = ("hat", "he"), ()
-    monkeypatch.setattr(labelled_data, "open_dataset", lambda spec, resolution, with_masks: sets[spec])
+    monkeypatch.setattr(joined, "open_dataset", lambda spec, resolution, with_masks: sets[spec])
     with pytest.raises(DataError, match=r"test: its attributes \(hat, he\) are not those of train"):
         LabelledData(("train", "test"), "attributes", 16)
     with pytest.raises(DataError, match="bare: has no attributes"):

@@ -13,9 +13,10 @@ from styleT2I.baselines.unclip.diffusion import abar_table, add_noise
 from styleT2I.baselines.unclip.prior import Caption, PriorConfig, UnclipPrior
 from styleT2I.baselines.unclip.unet import UNetConfig
 from styleT2I.config import override
+from styleT2I.data.augment import drop_rows
 from styleT2I.errors import ConfigError
-from styleT2I.evaluation.measures.embedded_data import EncodedTexts, drop_rows
-from styleT2I.evaluation.measures.unclip_prior import EmbeddingEvaluation
+from styleT2I.evaluation.measures.embedded_data import EncodedTexts
+from styleT2I.evaluation.measures.embeddings import EmbeddingEvaluation
 from styleT2I.formats.model_folder import read_model_folder
 from styleT2I.generation.systems import open_text_gan
 from styleT2I.metrics.linear_probe import fit_linear_probe, variance_explained

@@ -17,19 +17,19 @@ _NUM_CAPTIONED = 4000  # images whose captions are searched for sentences, more 
 
 
 @dataclass(frozen=True)
-class Cell:
-    """Sentences for the latents of seeds 0, 1, 2 ..., what each asks for, and pictures that show just that."""
+class Prompted:
+    """Sentences for the latents of seeds 0, 1, 2 ..., what each asks for, and images that show just that."""
 
     name: str  # "she+lipstick", "3 attributes"
     kind: str  # "rare", "frequent" or "count"
     composition: str  # the rare composition that the cell is or is the twin of; "" for a count
     sentences: tuple[str, ...]  # N
     requests: tuple[Mapping[str, bool], ...]  # N
-    data: str  # where pictures of the same attributes are
+    data: str  # where images of the same attributes are
     rows: tuple[int, ...]  # N indices into the data
 
 
-def composition_cells(num: int) -> list[Cell]:
+def composition_cells(num: int) -> list[Prompted]:
     """The rare pairs and held-out compositions of MiniFaces, each followed by its frequent twin; `num` latents each."""
     vocabulary = load_vocabulary("minifaces")
     return [
@@ -39,40 +39,40 @@ def composition_cells(num: int) -> list[Cell]:
     ]
 
 
-def count_cells(num: int) -> list[Cell]:
+def count_cells(num: int) -> list[Prompted]:
     """Sentences of 1, 2 ... 5 attributes: what the first biased test captions of so many attributes state.
 
     Every latent has a sentence of its own; an image lends a count one caption at most.
     """
     vocabulary, data = load_vocabulary("minifaces"), f"minifaces:biased/test:{max(_NUM_CAPTIONED, 20 * num)}"
-    pictures = open_dataset(data, with_masks=False)
+    dataset = open_dataset(data, with_masks=False)
     stated = {count: {} for count in COUNTS}  # count -> {image: attributes}
-    for image in range(len(pictures)):
-        missing = [found for found in stated.values() if len(found) < num]
+    for image in range(len(dataset)):
+        missing = [requests for requests in stated.values() if len(requests) < num]
         if not missing:
             break
-        for caption in pictures.captions_of(image):
+        for caption in dataset.captions_of(image):
             request = parse(caption, vocabulary).attributes
-            found = stated.get(len(request), {})
-            if len(found) < num:
-                found.setdefault(image, request)
-    for count, found in stated.items():
-        if len(found) < num:
-            raise ConfigError(f"{data}: only {len(found)} images have a caption of {count} attributes; lower --num")
+            requests = stated.get(len(request), {})
+            if len(requests) < num:
+                requests.setdefault(image, request)
+    for count, requests in stated.items():
+        if len(requests) < num:
+            raise ConfigError(f"{data}: only {len(requests)} images have a caption of {count} attributes; lower --num")
     return [
-        Cell(
-            _count_name(count), "count", "", tuple(sentence(request, vocabulary) for request in found.values()),
-            tuple(found.values()), data, tuple(found),
+        Prompted(
+            _count_name(count), "count", "", tuple(sentence(request, vocabulary) for request in requests.values()),
+            tuple(requests.values()), data, tuple(requests),
         )
-        for count, found in stated.items()
+        for count, requests in stated.items()
     ]  # fmt: skip
 
 
-def _composition_cell(kind, composition, attributes, num, vocabulary: Vocabulary) -> Cell:
+def _composition_cell(kind, composition, attributes, num, vocabulary: Vocabulary) -> Prompted:
     name = "+".join(name if value else vocabulary[name].antonym for name, value in attributes.items())
     text = sentence(attributes, vocabulary)
     data = f"minifaces:composition={name}/test:{num}"
-    return Cell(name, kind, composition, (text,) * num, (dict(attributes),) * num, data, tuple(range(num)))
+    return Prompted(name, kind, composition, (text,) * num, (dict(attributes),) * num, data, tuple(range(num)))
 
 
 def _count_name(count: int) -> str:

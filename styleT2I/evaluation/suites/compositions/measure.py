@@ -1,4 +1,4 @@
-"""One cell under one method of adjustment: edits of the same latents, and what the held-out judge says of them."""
+"""One cell under one method of adjustment: edits of the same latents, and the held-out judge's verdicts."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import torch
 
 from styleT2I.data.dataset import open_dataset
 from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge
-from styleT2I.evaluation.suites.compositions.cells import Cell
-from styleT2I.evaluation.suites.generator import picture_features
+from styleT2I.evaluation.suites.compositions.cells import Prompted
+from styleT2I.evaluation.suites.generator import features_of
 from styleT2I.generation.adjustment import Adjusted, AdjustmentConfig
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.metrics.attributes import attribute_rates, drift_rates, success
@@ -19,7 +19,7 @@ BATCH_SIZE = 64
 
 
 class CellMeasure:
-    """Measures cells on the latents of seeds 0 ... num - 1; the unedited faces are drawn and looked at once."""
+    """Measures cells on the latents of seeds 0 ... num - 1; the unedited faces are drawn and observed once."""
 
     def __init__(self, pipeline: StyleT2I, num: int, psi: float):
         self.pipeline, self.num = pipeline, num
@@ -28,19 +28,19 @@ class CellMeasure:
             z = latents_of_seeds(range(num), self.generator.z_dim).to(pipeline.model.device)
             self.ws = self.generator.mapping(z, truncation_psi=psi)  # [N, num_ws, w_dim]
             parts = self.ws.split(BATCH_SIZE)
-            self.plain = self.judge.look(self.generator.synthesis(part).clamp(-1, 1) for part in parts)
+            self.plain = self.judge.observe(self.generator.synthesis(part).clamp(-1, 1) for part in parts)
         self._real = ("", None)
 
     @torch.no_grad()
-    def measure(self, cell: Cell, adjustment: AdjustmentConfig) -> dict:
-        """Figures of a cell, ready for JSON; "right" has a 1 for every latent whose picture shows all that was asked.
+    def measure(self, cell: Prompted, adjustment: AdjustmentConfig) -> dict:
+        """Metrics of a cell, ready for JSON; "right" has a 1 for every latent whose image shows all that was asked.
 
-        "attributes": share right by asked attribute; "drift": share whose verdict changed by attribute that nobody
-        asked for; "nuisances": mean change in units of the nuisance's spread over the unedited faces; "adjusted": share
+        "attributes": rate right by asked attribute; "drift": rate whose verdict changed by attribute that nobody
+        asked for; "nuisances": mean change in units of the nuisance's spread over the unedited faces; "adjusted": rate
         of the latents asking for an attribute that were stepped along it; "held": of those that leave it open.
         """
         adjusted = []
-        after = self.judge.look(_images(self.edits(cell, adjustment), adjusted))
+        after = self.judge.observe(_images(self.edits(cell, adjustment), adjusted))
         requests = self.judge.requests(cell.requests)
         right = success(after.verdict, requests)
         more = "" if len(set(cell.sentences)) == 1 else " ..."
@@ -63,7 +63,7 @@ class CellMeasure:
         }
 
     @torch.no_grad()
-    def edits(self, cell: Cell, adjustment: AdjustmentConfig):
+    def edits(self, cell: Prompted, adjustment: AdjustmentConfig):
         """Yield (image [B, 3, R, R], the pipeline's Adjusted) of the cell's latents, batch by batch."""
         prompts = {text: self.pipeline.understand(text) for text in dict.fromkeys(cell.sentences)}
         for start in range(0, self.num, BATCH_SIZE):
@@ -73,22 +73,22 @@ class CellMeasure:
             yield self.generator.synthesis(ws + adjusted.s_adjusted).clamp(-1, 1), adjusted
 
     def _real_features(self, cell):
-        """Features [N, F] of pictures of the same attributes; those of one cell are kept for its other methods."""
+        """Features [N, F] of images of the same attributes; those of one cell are cached for its other methods."""
         if self._real[0] != cell.name:
-            pictures = open_dataset(cell.data, self.generator.resolution, with_masks=False)
-            self._real = (cell.name, picture_features(self.judge.network, pictures, cell.rows)[0])
+            dataset = open_dataset(cell.data, self.generator.resolution, with_masks=False)
+            self._real = (cell.name, features_of(self.judge.network, dataset, cell.rows)[0])
         return self._real[1]
 
 
 def _images(edits, adjusted: list):
     """The images of `CellMeasure.edits` alone; what was adjusted goes into the list."""
-    for image, one in edits:
-        adjusted.append(one)
+    for image, adjustment in edits:
+        adjusted.append(adjustment)
         yield image
 
 
 def _adjustments(parts: list[Adjusted]) -> dict:
-    """What the adjustment did: shares of latents by attribute, asked for ("adjusted") or left open ("held"), and mean
+    """What the adjustment did: rates of latents by attribute, asked for ("adjusted") or left open ("held"), and mean
     norms of the sentence's direction and of what was added to it, in units of W."""
     stepped, length, added = {}, [], []  # stepped: name -> {is asked for: [n] bool}
     for part in parts:

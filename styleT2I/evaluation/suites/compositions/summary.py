@@ -1,4 +1,4 @@
-"""From cells to the figures that a method of adjustment is judged by; all comparisons are on the same latents."""
+"""From cells to the metrics that a method of adjustment is judged by; all comparisons are on the same latents."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def add_comparisons(cells: list[dict]) -> None:
 
 
 def summarise(cells: list[dict], method: str) -> dict:
-    """Figures of one method over its cells, those of `add_comparisons`, and its gain over the baseline if measured.
+    """Metrics of one method over its cells, those of `add_comparisons`, and its gain over the baseline if measured.
 
     "rare", "frequent": success, mean (95 % interval by a bootstrap over latents) and worst cell; "gap": frequent less
-    rare on the same latents; "gain": success less the baseline's; "drift": share of images in which an attribute
+    rare on the same latents; "gain": success less the baseline's; "drift": rate of images in which an attribute
     changed that nobody asked for; "nuisances": change in units of their spread; "frechet": mean over cells;
     "by_count": success by number of attributes in the sentence.
     """
@@ -129,7 +129,7 @@ def _drift(cells):
         by_attribute[name] = {"mean": mean, "worst": worst["drift"][name], "worst_cell": worst["cell"]}
     worst = max(by_attribute, key=lambda name: by_attribute[name]["mean"])
     return {
-        "mean": _mean(figures["mean"] for figures in by_attribute.values()),
+        "mean": _mean(metrics["mean"] for metrics in by_attribute.values()),
         "worst": by_attribute[worst]["mean"],
         "worst_attribute": worst,
         "attributes": by_attribute,

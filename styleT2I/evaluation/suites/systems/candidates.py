@@ -12,6 +12,7 @@ import torch
 
 from styleT2I.config import override, to_dict
 from styleT2I.errors import ConfigError
+from styleT2I.evaluation.suites import SYSTEMS, Request
 from styleT2I.generation.adjustment import AdjustmentConfig
 from styleT2I.generation.karlo_system import KarloSystem
 from styleT2I.generation.model import Model
@@ -22,11 +23,11 @@ from styleT2I.networks.registry import build_network
 from styleT2I.torch_utils.seeding import derive_seed
 
 UNADJUSTED = "none"
-_DRAWING = ("generator", "t2d", "clip", "a2d", "judges.guide")  # roles that a StyleT2I picture may depend on
+_DRAWING = ("generator", "t2d", "clip", "a2d", "judges.guide")  # roles that a StyleT2I image may depend on
 _PRIOR_TITLES = {
     "diffusion": "diffusion prior", "ar": "autoregressive prior", "none": "no prior", "text": "decoder on the caption",
 }  # fmt: skip
-_NUM_SETTLING = 64  # pictures that an untrained twin's batch norms take their statistics from
+_NUM_SETTLING = 64  # images that an untrained twin's batch norms take their statistics from
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,12 @@ class Row:
     untrained: Callable[[Sequence[str]], TextToImage] | None = None  # given sentences; None: no such control
     facts: dict = field(default_factory=dict)  # what it is, ready for JSON
     redraw: Callable | None = None  # images, texts and seeds -> images: what bounds it, from the data's own images
+
+
+def open_requested(request: Request) -> dict:
+    """The rows of the systems that a request names, as its option "rows"."""
+    sources = request.options["systems"] or SYSTEMS
+    return {"rows": open_rows(sources, request.adjustments, request.psi, str(request.model.device))}
 
 
 def open_rows(
@@ -63,7 +70,7 @@ def open_rows(
         pipeline = StyleT2I.from_pretrained(source, device=device)
         for role in filter(pipeline.model.has, _DRAWING):
             pipeline.model.network(role)  # so that `describe` names it
-        used = [one for one in adjustments if one.method == UNADJUSTED or pipeline.model.has("a2d")]
+        used = [config for config in adjustments if config.method == UNADJUSTED or pipeline.model.has("a2d")]
         rows += _rows_of_pipeline(name, pipeline, used, psi)
     names = [row.name for row in rows]
     twice = next((name for name in names if names.count(name) > 1), None)
@@ -84,16 +91,16 @@ def _rows_of_unclip(name, system):
     """A row per prior that the model has, one without a prior and one of the decoder on the caption alone."""
     training = [system.model.info(role).get("training", {}) for role in ("unclip", *filter(None, PRIORS.values()))
                 if system.model.has(role)]  # fmt: skip
-    is_control = any(one.get("shuffle_captions") for one in training)
+    is_control = any(settings.get("shuffle_captions") for settings in training)
     control = " (captions shuffled in training)" if is_control else ""
     untrained = functools.partial(untrained_gan, system)
     for prior, role in PRIORS.items():
         if role is not None and not system.model.has(role):
             continue
-        one = system.with_settings(override(system.settings, prior=prior, best_of=None))
+        variant = system.with_settings(override(system.settings, prior=prior, best_of=None))
         facts = {"kind": f"unclip {prior}", "trained_on_shuffled_captions": is_control}
-        redraw = one.redraw if prior == "none" else None
-        yield Row(f"{name}, {_PRIOR_TITLES[prior]}{control}", one, untrained, facts, redraw)
+        redraw = variant.redraw if prior == "none" else None
+        yield Row(f"{name}, {_PRIOR_TITLES[prior]}{control}", variant, untrained, facts, redraw)
 
 
 def _rows_of_pipeline(name, pipeline, adjustments, psi):
@@ -102,17 +109,17 @@ def _rows_of_pipeline(name, pipeline, adjustments, psi):
     def untrained(sentences):
         return twin()
 
-    for one in adjustments:
-        method = "T2D alone" if one.method == UNADJUSTED else one.method
-        system = StyleT2ISystem(pipeline, None if one.method == UNADJUSTED else one, psi)
-        facts = {"kind": "stylet2i", "adjustment": asdict(one), "truncation_psi": psi}
+    for config in adjustments:
+        method = "T2D alone" if config.method == UNADJUSTED else config.method
+        system = StyleT2ISystem(pipeline, None if config.method == UNADJUSTED else config, psi)
+        facts = {"kind": "stylet2i", "adjustment": asdict(config), "truncation_psi": psi}
         yield Row(f"StyleT2I {name}, {method}", system, untrained, facts)
 
 
 def untrained_gan(gan, sentences: Sequence[str]):
     """The system with its generator's weights as a seed draws them; its text encoder stays.
 
-    Batch norms, where there are any, take their statistics from pictures of the sentences, as in the first step of a
+    Batch norms, where there are any, take their statistics from images of the sentences, as in the first step of a
     training: left as built, they would let through almost nothing of noise and text.
     """
     twin = copy.copy(gan)

@@ -1,14 +1,12 @@
-"""The comparison as a picture: one row a sentence, one column a system, the same seeds everywhere."""
+"""The comparison as an image: one row a sentence, one column a system, the same seeds everywhere."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import torch
 
 from styleT2I.data.minifaces.compositions import held_out_compositions
+from styleT2I.evaluation.suites import Request
 from styleT2I.evaluation.suites.compositions.cells import composition_cells
-from styleT2I.evaluation.suites.systems.candidates import Row
 from styleT2I.torch_utils.images import make_grid_u8, text_strip_u8, to_uint8
 
 _SHOWN = ("he+lipstick", "she+beard", "young+gray_hair", "he+old+earrings", "dark_skin+blond_hair+lipstick")
@@ -16,12 +14,13 @@ _SEEDS = (0, 1)
 _FACE_SIZE = 128  # pixels, at least: small faces are enlarged
 
 
-def systems_grid(rows: Sequence[Row]) -> torch.Tensor:
-    """One picture [3, H, W] uint8: rare compositions, each below its frequent twin, by every system.
+def systems_grid(request: Request) -> torch.Tensor:
+    """One image [3, H, W] uint8: rare compositions, each below its frequent twin, by every system.
 
     Above a row stand its sentence and how often the biased training scenes show it, above each column its system.
     PromptError where a system cannot read the sentences.
     """
+    rows = request.options["rows"]
     unseen = {composition.name for composition in held_out_compositions()}
     cells = [cell for cell in composition_cells(1) if cell.composition in _SHOWN]
     cells.sort(key=lambda cell: (_SHOWN.index(cell.composition), cell.kind))  # "frequent" comes before "rare"
@@ -34,7 +33,7 @@ def systems_grid(rows: Sequence[Row]) -> torch.Tensor:
             scale = -(-_FACE_SIZE // row.system.resolution)
             column.append(make_grid_u8(to_uint8(drawn), len(_SEEDS), scale=scale))
     height = max(column[0].shape[1] for column in columns)
-    bands = [torch.cat([_padded(picture, height) for picture in band], dim=2) for band in zip(*columns, strict=True)]
+    bands = [torch.cat([_padded(image, height) for image in band], dim=2) for band in zip(*columns, strict=True)]
     titles = [text_strip_u8(row.name, column[0].shape[2]) for row, column in zip(rows, columns, strict=True)]
     parts = [torch.cat(titles, dim=2)]
     for text, band in zip(strips, bands, strict=True):
@@ -43,6 +42,6 @@ def systems_grid(rows: Sequence[Row]) -> torch.Tensor:
 
 
 def _padded(picture_u8, height):
-    """The picture on white, `height` pixels high."""
+    """The image on white, `height` pixels high."""
     white = picture_u8.new_full((3, height - picture_u8.shape[1], picture_u8.shape[2]), 255)
     return torch.cat([picture_u8, white], dim=1)

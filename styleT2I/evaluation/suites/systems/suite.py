@@ -1,28 +1,34 @@
-"""Suite "systems": StyleT2I and earlier text-to-image GANs on the same captions and seeds, by the same onlookers."""
+"""Suite "systems": StyleT2I and earlier text-to-image GANs on the same captions and seeds, by the same observers."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
-from pathlib import Path
 
-from styleT2I.evaluation.cache import KeptFigures
+from styleT2I.evaluation.cache import CachedValues
+from styleT2I.evaluation.measures.ranking import NUM_CANDIDATES
 from styleT2I.evaluation.observers import held_out_judge as held_out
+from styleT2I.evaluation.suites import Request
 from styleT2I.evaluation.suites.systems import candidates as systems_rows
-from styleT2I.evaluation.suites.systems import figures as systems_figures
+from styleT2I.evaluation.suites.systems import metrics as systems_metrics
 from styleT2I.evaluation.suites.systems import task as systems_task
-from styleT2I.evaluation.suites.systems.candidates import Row
-from styleT2I.evaluation.suites.systems.figures import figures_of, over_shuffled, over_untrained, paired_success
-from styleT2I.evaluation.suites.systems.task import NUM_CANDIDATES, ComparisonTask
+from styleT2I.evaluation.suites.systems.metrics import metrics_of, over_shuffled, over_untrained, paired_success
+from styleT2I.evaluation.suites.systems.task import ComparisonTask
 from styleT2I.generation import adjustment, pipeline, step_search, systems, unclip_system
 from styleT2I.generation import observers as margins
-from styleT2I.generation.model import Model
 from styleT2I.metrics.frechet import frechet_distance
 
 _CODE = (
-    adjustment, margins, pipeline, step_search, systems, unclip_system, held_out, systems_figures, systems_rows,
+    adjustment,
+    margins,
+    pipeline,
+    step_search,
+    systems,
+    unclip_system,
+    held_out,
+    systems_metrics,
+    systems_rows,
     systems_task,
-)  # fmt: skip
+)
 NOTES = (
     "Distances are in the held-out judge's features, not Inception's: they are no FIDs and compare at equal N only.",
     "R-precision: a picture finds its caption among 99 that contradict it, by a CLIP that trained nothing; it has "
@@ -41,37 +47,36 @@ FAVOURS = (
 )
 
 
-def evaluate_systems(
-    model: Model, rows: Sequence[Row], data: str, num: int, cells_dir: str | Path | None = None
-) -> dict:
-    """Figures, controls and margins of every row; the model lends the held-out judge and the second CLIP.
+def evaluate_systems(request: Request) -> dict:
+    """Metrics, controls and margins of every row, options["rows"]; the model lends the held-out judge and second CLIP.
 
-    "systems" has a record a row: "figures", "controls" ("shuffled", "untrained", and "shuffled training" where such a
+    "systems" has a record a row: "metrics", "controls" ("shuffled", "untrained", and "shuffled training" where such a
     twin is among the rows) and "beats_controls": success beats every control by an interval clear of 0. "bounds": an
     unCLIP's decoder on the true embeddings of the asked-for images, which no prior can beat by much. "renders": the
-    data's own pictures, what a perfect system would score. Finished records are kept in cells_dir.
+    data's own images, what a perfect system would score. Finished records are cached in cells_dir.
     """
-    task = ComparisonTask(model, data, num, [row.system.understand for row in rows])
+    model, data, rows = request.model, request.data, request.options["rows"]
+    task = ComparisonTask(model, data, request.num, [row.system.understand for row in rows])
     hashes = model.describe()["components"]
-    onlookers = {role: hashes[role] for role in ("judges.heldout", "clip_eval")}
-    kept = None
-    if cells_dir:
-        kept = KeptFigures(cells_dir, _CODE, data=data, scenes=task.scenes, onlookers=onlookers)
+    observers = {role: hashes[role] for role in ("judges.heldout", "clip_eval")}
+    cache = None
+    if request.cells_dir:
+        cache = CachedValues(request.cells_dir, _CODE, data=data, scenes=task.scenes, observers=observers)
     real, others = task.renders()
     reference = task.outcomes(real)
-    looked, records, bounds = {}, [], []
+    twins, records, bounds = {}, [], []
     for row in rows:
         origin = {"model": row.system.describe(), **row.facts}
-        measured = functools.partial(_measure, task, row, reference.features, looked)
-        records.append(_recorded(kept, row.name, origin, measured))
+        measured = functools.partial(_measure, task, row, reference.features, twins)
+        records.append(_recorded(cache, row.name, origin, measured))
         if row.redraw is not None:
             name = f"{row.name.partition(',')[0]}, true embeddings"
-            bounds.append(_recorded(kept, name, origin, functools.partial(_bound, task, row, reference.features)))
+            bounds.append(_recorded(cache, name, origin, functools.partial(_bound, task, row, reference.features)))
     _add_comparisons(records)
     return {
         "num": task.num,
         "num_latents": task.num_latents,
-        "num_ranked": len(task.ranked),
+        "num_ranked": len(task.ranking),
         "num_passed_over": task.scenes[-1] + 1 - task.num,
         "judge": "held-out judge",
         "r_precision_by": f"second CLIP, 1 in {NUM_CANDIDATES}",
@@ -89,38 +94,38 @@ def _is_known(described):
     return bool(hashes) and None not in hashes.values()
 
 
-def _measure(task, row, real, looked):
-    """A row's figures and controls; `looked` keeps the outcomes of twins that several rows share."""
+def _measure(task, row, real, twins):
+    """A row's metrics and controls; `twins` keeps the outcomes of twins that several rows share."""
     outcomes = task.outcomes(task.draw(row.system, row.name))
     record = {
-        "figures": figures_of(outcomes, real, task.cells),
+        "figures": metrics_of(outcomes, real, task.cells),
         "controls": {"shuffled": over_shuffled(outcomes)},
         "images_per_second": task.images_per_second[row.name],
         "right": "".join(str(int(one)) for one in outcomes.own.right.tolist()),
     }
     if row.untrained is not None:
-        if row.untrained not in looked:
+        if row.untrained not in twins:
             twin = row.untrained(task.sentences[: task.num])
-            looked[row.untrained] = task.outcomes(task.draw(twin, f"{row.name}, untrained"))
-        twin = looked[row.untrained]
-        record["untrained"] = figures_of(twin, real, task.cells)
+            twins[row.untrained] = task.outcomes(task.draw(twin, f"{row.name}, untrained"))
+        twin = twins[row.untrained]
+        record["untrained"] = metrics_of(twin, real, task.cells)
         record["controls"]["untrained"] = over_untrained(outcomes, twin, real)
     return record
 
 
 def _bound(task, row, real):
-    """Figures of a row's system on the true embeddings of the data's images, where a prior would draw them."""
-    return {"figures": figures_of(task.outcomes(task.redraw(row.redraw, f"bound of {row.name}")), real, task.cells)}
+    """Metrics of a row's system on the true embeddings of the data's images, where a prior would draw them."""
+    return {"figures": metrics_of(task.outcomes(task.redraw(row.redraw, f"bound of {row.name}")), real, task.cells)}
 
 
-def _recorded(kept, name, origin, measure):
-    """The record of that name, kept of an earlier run or measured now and then kept, where hashes tell the weights."""
+def _recorded(cache, name, origin, measure):
+    """The record of that name, cached by an earlier run or measured now and then cached, where hashes tell the weights."""
     file, is_known = name.replace(" ", "-").replace("/", "-"), _is_known(origin["model"])
-    record = kept.read(file, origin) if kept and is_known else None
+    record = cache.read(file, origin) if cache and is_known else None
     if record is None:
         record = {"name": name, **origin, **measure()}
-        if kept and is_known:
-            kept.write(file, origin, record)
+        if cache and is_known:
+            cache.write(file, origin, record)
     return record
 
 
@@ -139,6 +144,6 @@ def _add_comparisons(records):
 
 
 def _reference_figures(task, reference, others):
-    figures = figures_of(reference, reference.features, task.cells)
+    metrics = metrics_of(reference, reference.features, task.cells)
     distance = frechet_distance(others, reference.features) if others is not None else None
-    return {**figures, "frechet": distance, "frechet_interval": None}
+    return {**metrics, "frechet": distance, "frechet_interval": None}

@@ -1,4 +1,4 @@
-"""Where the files of a data set lie: in a folder, or in a zip of one; pictures in images/, or all that are there."""
+"""Where the files of a data set lie: in a folder, or in a zip of one; images in images/, or all that are there."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from styleT2I.errors import DataError, guarded
 from styleT2I.torch_utils.images import SUFFIXES
 
 IMAGES = "images"
-MAX_FILE = 1 << 28  # bytes of a picture or a table
-_BESIDE = ("masks", "text")  # folders of a data set that hold no pictures of its own
+MAX_FILE = 1 << 28  # bytes of an image or a table
+_BESIDE = ("masks", "text")  # folders of a data set that hold no images of its own
 _SHEETS = {"grid.png", "explain.png"}  # that generate writes beside its faces
 _RECORD = "generate.json"
 
 
-class PictureFiles:
-    """Files by their paths below a data set, with slashes; `pictures` are those of pictures, in order, below `root`.
+class ImageFiles:
+    """Files by their paths below a data set, with slashes; `images` are those of images, in order, below `root`.
 
-    root: "images" where there is such a folder, whose every file is taken for a picture; else "": every file with a
-    picture's extension, sub-folders included, but for those that belong to other pictures.
+    root: "images" where there is such a folder, whose every file is taken for an image; else "": every file with an
+    image's extension, sub-folders included, but for those that belong to other images.
     """
 
     def __init__(self, where: Path):
@@ -29,22 +29,22 @@ class PictureFiles:
         names = sorted(PurePosixPath(name) for name in self._names(self.root))
         names = [name for name in names if not any(p.startswith((".", "__MACOSX")) for p in name.parts)]
         if not self.root:
-            kept = set(names)
-            names = [name for name in names if _is_own_picture(name, kept)]
-        self.pictures = [name.as_posix() for name in names]
+            others = set(names)
+            names = [name for name in names if _is_own_image(name, others)]
+        self.images = [name.as_posix() for name in names]
         self.has_texts = self._has_folder("text")
 
     def path(self, name: str) -> Path:
         """What messages call a file."""
         return self.where / name
 
-    def read_picture(self, picture: str) -> bytes:
-        """The bytes of one of `pictures`; DataError."""
-        return self.read(f"{self.root}/{picture}" if self.root else picture)
+    def read_image(self, image: str) -> bytes:
+        """The bytes of one of `images`; DataError."""
+        return self.read(f"{self.root}/{image}" if self.root else image)
 
-    def picture_path(self, picture: str) -> Path:
-        """What messages call one of `pictures`."""
-        return self.where / self.root / picture
+    def image_path(self, image: str) -> Path:
+        """What messages call one of `images`."""
+        return self.where / self.root / image
 
     def has(self, name: str) -> bool:
         """Whether there is a regular file of this name."""
@@ -66,7 +66,7 @@ class PictureFiles:
         raise NotImplementedError
 
 
-def open_picture_files(where: str | Path) -> PictureFiles:
+def open_image_files(where: str | Path) -> ImageFiles:
     """The files of a data set: a folder or a zip; DataError where it is neither."""
     where = Path(where)
     with guarded(where, "cannot be read; check the path", DataError):
@@ -74,10 +74,10 @@ def open_picture_files(where: str | Path) -> PictureFiles:
             return _Folder(where)
         if where.is_file() and zipfile.is_zipfile(where):
             return _Zip(where)
-    raise DataError(f"{str(where)[:300]}: no folder and no zip of pictures; check the path")
+    raise DataError(f"{str(where)[:300]}: no folder and no zip of images; check the path")
 
 
-class _Folder(PictureFiles):
+class _Folder(ImageFiles):
     def has(self, name):
         return (self.where / name).is_file()
 
@@ -92,7 +92,7 @@ class _Folder(PictureFiles):
         return (self.where / name).is_dir()
 
 
-class _Zip(PictureFiles):
+class _Zip(ImageFiles):
     """A zip of a folder; if all of it lies in one folder, this one is meant."""
 
     def __init__(self, where):
@@ -125,6 +125,6 @@ class _Zip(PictureFiles):
         return any(entry.startswith(f"{name}/") for entry in self._entries)
 
 
-def _is_own_picture(name, kept):
-    is_picture = name.suffix.lower() in SUFFIXES and name.parts[0] not in _BESIDE
-    return is_picture and not (name.name in _SHEETS and name.with_name(_RECORD) in kept)
+def _is_own_image(name, others):
+    is_image = name.suffix.lower() in SUFFIXES and name.parts[0] not in _BESIDE
+    return is_image and not (name.name in _SHEETS and name.with_name(_RECORD) in others)
