@@ -72,7 +72,7 @@ def main(outdir, preset, resolution, init, kimg, eval_kimg, checkpoint_kimg, res
     check_precision(config.precision, device)
     build_kernels(device, num_steps)
     run(
-        StyleGAN2Task(config, seed),
+        StyleGAN2Task(config, num_steps, seed),
         RunConfig(
             outdir=outdir, steps=num_steps, seed=seed, device=str(device),
             log_every=max(every // 10, 1), eval_every=every, snapshot_every=every,

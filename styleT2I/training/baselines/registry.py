@@ -14,12 +14,10 @@ from styleT2I.training.baselines.damsm import DAMSMTask
 from styleT2I.training.baselines.dfgan import DFGANTask
 from styleT2I.training.baselines.gan_int_cls import GanIntClsTask
 from styleT2I.training.baselines.stackgan import StackGANTask
-from styleT2I.training.baselines.task import BaselineTask
 from styleT2I.training.unclip import config as unclip_config
 from styleT2I.training.unclip.ar_prior import UnclipARPriorTask
 from styleT2I.training.unclip.decoder import UnclipDecoderTask, UnclipUpsamplerTask
 from styleT2I.training.unclip.prior import UnclipPriorTask
-from styleT2I.training.unclip.task import UnclipTask
 
 TASKS = {
     task.name: task
@@ -73,6 +71,4 @@ def _part(folder, role):
 
 def new_task(system: str, config, num_steps: int, seed: int = 0):
     """The task, for training.engine.run, of `task_config`'s settings."""
-    task = TASKS[system]
-    counts = issubclass(task, (BaselineTask, UnclipTask))
-    return task(config, num_steps, seed) if counts else task(config, seed)
+    return TASKS[system](config, num_steps, seed)

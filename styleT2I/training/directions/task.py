@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
 
 import torch
@@ -11,10 +10,11 @@ import torch
 from styleT2I.attributes.wording.word_list import grammar_words
 from styleT2I.training.directions.estimate import Estimate, measure
 from styleT2I.training.directions.micro_batches import accumulate_gradients
-from styleT2I.training.optimisation import descend_by
+from styleT2I.training.network_task import NetworkTask
+from styleT2I.training.optimisation import descend, schedule
 
 
-class DirectionTask:
+class DirectionTask(NetworkTask):
     """The part of T2DTask and A2DTask that does not know what the direction is read from.
 
     A subclass has `setup`, which makes .network and .optimizer and ends with `_ready`; `_forward(batch, rows)`,
@@ -24,18 +24,12 @@ class DirectionTask:
 
     def __init__(self, config, num_steps: int, seed: int = 0, on_ready: Callable[[Estimate], None] | None = None):
         """config: a T2DConfig or A2DConfig. on_ready: told what the training takes once its networks are loaded."""
-        self.config, self.num_steps, self.seed, self.on_ready = config, num_steps, seed, on_ready
+        super().__init__(config, num_steps, seed)
+        self.on_ready = on_ready
 
     def estimate(self) -> Estimate:
         """What the whole training takes on this machine, from a few rows that are computed once."""
         return measure(self._probe, self.network, steps=self.num_steps, batch_size=self.config.batch_size)
-
-    def state_dict(self) -> dict:
-        return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
-
-    def load_state_dict(self, state: dict) -> None:
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
 
     def _ready(self):
         if self.on_ready is not None:
@@ -46,11 +40,9 @@ class DirectionTask:
         config, figures = self.config, {}
         forward, loss = functools.partial(self._forward, batch), functools.partial(self._loss, batch, figures)
         backward = functools.partial(accumulate_gradients, forward, loss, num, config.micro_batch)
-        total = descend_by(self.optimizer, backward, config.lr * self._lr_factor(step))
+        factor = schedule("cosine" if config.lr_decay else "constant", step, self.num_steps)
+        total = descend(self.optimizer, backward, config.lr * factor)
         return {"loss": total.item(), **figures}
-
-    def _lr_factor(self, step):
-        return 0.5 * (1 + math.cos(math.pi * step / self.num_steps)) if self.config.lr_decay else 1.0
 
     def _further_words(self):
         """What users say of attributes, whether or not a caption of the training does; for frozen word vectors."""

@@ -18,7 +18,8 @@ from styleT2I.formats.component import write_component
 from styleT2I.networks.faces.attribute_classifier import AttributeClassifier, ClassifierConfig
 from styleT2I.torch_utils.images import save_png
 from styleT2I.torch_utils.seeding import derive_seed
-from styleT2I.training.optimisation import descend, warmup_cosine
+from styleT2I.training.network_task import NetworkTask
+from styleT2I.training.optimisation import descend, schedule
 
 NUM_STATISTICS = 1024  # images that the nuisances' mean and spread are taken from
 
@@ -78,13 +79,10 @@ def judge_config(preset: str, **changes) -> tuple[int, JudgeConfig]:
     return steps, from_dict(JudgeConfig, {**settings, **changes})
 
 
-class JudgeTask:
+class JudgeTask(NetworkTask):
     """A judge as a task of training.engine."""
 
     name = "judge"
-
-    def __init__(self, config: JudgeConfig, num_steps: int, seed: int = 0):
-        self.config, self.num_steps, self.seed = config, num_steps, seed
 
     def setup(self, device: torch.device) -> None:
         """Open the data and build the network; DataError where the data lacks attributes or sets disagree."""
@@ -113,15 +111,8 @@ class JudgeTask:
             nuisance_loss = F.mse_loss(self.network.nuisances_of(features, standardised=True), wanted)
             loss = loss + config.nuisance_weight * nuisance_loss
             figures["loss_nuisances"] = nuisance_loss.item()
-        descend(self.optimizer, loss, config.lr * warmup_cosine(step, self.num_steps))
+        descend(self.optimizer, loss, config.lr * schedule("warmup-cosine", step, self.num_steps))
         return {"loss": loss.item(), **figures}
-
-    def state_dict(self) -> dict:
-        return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
-
-    def load_state_dict(self, state: dict) -> None:
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
 
     def evaluate(self, step: int) -> dict[str, float]:
         """Balanced accuracies on unseen images, as `measure_judge`, without the single attributes' names."""

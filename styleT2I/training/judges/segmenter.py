@@ -16,7 +16,8 @@ from styleT2I.formats.component import write_component
 from styleT2I.networks.faces.segmenter import Segmenter, SegmenterConfig
 from styleT2I.torch_utils.images import make_grid_u8, save_png, to_uint8
 from styleT2I.torch_utils.seeding import derive_seed
-from styleT2I.training.optimisation import descend, warmup_cosine
+from styleT2I.training.network_task import NetworkTask
+from styleT2I.training.optimisation import descend, schedule
 
 
 @dataclass(frozen=True)
@@ -63,13 +64,10 @@ def segmenter_config(preset: str, **changes) -> tuple[int, SegmenterTrainingConf
     return steps, from_dict(SegmenterTrainingConfig, {**settings, **changes})
 
 
-class SegmenterTask:
+class SegmenterTask(NetworkTask):
     """A segmenter as a task of training.engine."""
 
     name = "segmenter"
-
-    def __init__(self, config: SegmenterTrainingConfig, num_steps: int, seed: int = 0):
-        self.config, self.num_steps, self.seed = config, num_steps, seed
 
     def setup(self, device: torch.device) -> None:
         """Open the data and build the network; DataError where the data lacks masks or sets disagree."""
@@ -95,15 +93,8 @@ class SegmenterTask:
         cross_entropy = F.binary_cross_entropy_with_logits(logits, target)
         overlap = dice_loss(logits, target)
         loss = cross_entropy + config.overlap_weight * overlap
-        descend(self.optimizer, loss, config.lr * warmup_cosine(step, self.num_steps))
+        descend(self.optimizer, loss, config.lr * schedule("warmup-cosine", step, self.num_steps))
         return {"loss": loss.item(), "loss_cross_entropy": cross_entropy.item(), "loss_overlap": overlap.item()}
-
-    def state_dict(self) -> dict:
-        return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
-
-    def load_state_dict(self, state: dict) -> None:
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
 
     def evaluate(self, step: int) -> dict[str, float]:
         """Intersection over union of every region on unseen images, and their mean."""

@@ -31,7 +31,7 @@ def train(task, outdir, steps, **settings):
 
 def damsm_task(**changes):
     settings = {**DATA, "vocabulary_num": 24, "embedding_dim": 6, "image": TINY_IMAGE, **changes}
-    return DAMSMTask(attngan_config("damsm", "minifaces", **settings)[1])
+    return DAMSMTask(attngan_config("damsm", "minifaces", **settings)[1], num_steps=8)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def encoders(tmp_path_factory):
 
 def attngan_task(encoders, **changes):
     settings = {**DATA, **encoders, "generator": TINY_GENERATOR, "d_width": 2, "eval_num": 12, **changes}
-    return AttnGANTask(attngan_config("attngan", "minifaces", **settings)[1])
+    return AttnGANTask(attngan_config("attngan", "minifaces", **settings)[1], num_steps=8)
 
 
 def assert_same_end(whole, parts):

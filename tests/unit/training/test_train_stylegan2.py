@@ -34,7 +34,7 @@ CONFIG = StyleGAN2Config(
 
 def set_up(config=CONFIG):
     torch.manual_seed(derive_seed("setup", 1))  # as the engine does
-    task = StyleGAN2Task(config, seed=1)
+    task = StyleGAN2Task(config, 8, seed=1)
     task.setup(torch.device("cpu"))
     return task
 
@@ -46,7 +46,7 @@ def steps(task, numbers):
 def train(outdir, steps=6, task=None, **settings):
     config = RunConfig(str(outdir), steps, seed=1, device="cpu", checkpoint_every=2, eval_every=3, snapshot_every=6,
                        log_every=1, **settings)  # fmt: skip
-    run(task or StyleGAN2Task(CONFIG, seed=1), config)
+    run(task or StyleGAN2Task(CONFIG, config.steps, seed=1), config)
 
 
 def assert_same_state(first, second):
@@ -68,7 +68,7 @@ def test_resume_after_kill_matches_uninterrupted_run(tmp_path):
     train(tmp_path / "whole")
     child = os.fork()
     if child == 0:
-        train(tmp_path / "killed", task=KilledTask(CONFIG, seed=1))
+        train(tmp_path / "killed", task=KilledTask(CONFIG, 4, seed=1))
         os._exit(0)
     _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status) and newest_checkpoint(tmp_path / "killed").step == 2
