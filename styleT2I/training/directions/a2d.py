@@ -18,7 +18,7 @@ from styleT2I.generation.observers import ZeroShotLogits
 from styleT2I.networks.directions import AttributeToDirection
 from styleT2I.torch_utils.images import save_png
 from styleT2I.torch_utils.seeding import generator
-from styleT2I.training.directions.a2d_evaluation import A2DEvaluation, calibrate_strengths, direction_grid
+from styleT2I.training.directions.evaluation import A2DEvaluation, calibrate_strengths, direction_grid
 from styleT2I.training.directions.setup import (
     build_direction_network,
     free_norm,

@@ -17,6 +17,7 @@ from styleT2I.generation.observers import ZeroShotLogits
 from styleT2I.networks.directions import TextToDirection
 from styleT2I.torch_utils.images import save_png
 from styleT2I.torch_utils.seeding import generator
+from styleT2I.training.directions.evaluation import T2DEvaluation, sample_grid
 from styleT2I.training.directions.rival_captions import RivalCaptions
 from styleT2I.training.directions.setup import (
     build_direction_network,
@@ -25,7 +26,6 @@ from styleT2I.training.directions.setup import (
     sample_w,
     unedited_features,
 )
-from styleT2I.training.directions.t2d_evaluation import T2DEvaluation, sample_grid
 from styleT2I.training.directions.task import DirectionTask, weighted
 from styleT2I.training.losses import attribute_flip_loss, clip_contrastive_loss, norm_penalty_loss, verdict_keep_loss
 

@@ -21,9 +21,7 @@ from styleT2I.torch_utils.seeding import generator as seeded
 from styleT2I.training.losses import pixel_fit_loss
 from styleT2I.training.network_task import NetworkTask
 from styleT2I.training.optimisation import descend
-from styleT2I.training.stylegan2.renderer_fit_config import RendererFitConfig, fit_config
-
-__all__ = ["RendererFit", "fit_config"]
+from styleT2I.training.stylegan2.renderer_fit_config import RendererFitConfig
 
 _PIXEL_WEIGHTS = {"mouth": 5.0, "eyes": 2.0, "glasses": 2.0, "earrings": 2.0, "beard": 1.0, "hat": 1.0, "ears": 1.0}
 _SCENE_DIM = len(ATTRIBUTES) + len(NUISANCES)

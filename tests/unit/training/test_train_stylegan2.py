@@ -14,10 +14,9 @@ from styleT2I.errors import CheckpointError, ConfigError
 from styleT2I.formats.component import read_component, write_component
 from styleT2I.networks.registry import load_network_component
 from styleT2I.networks.stylegan2.config import DiscriminatorConfig, GeneratorConfig
-from styleT2I.torch_utils.nested import flatten_state
 from styleT2I.torch_utils.seeding import derive_seed, generator
 from styleT2I.torch_utils.stats import read_stats
-from styleT2I.training.checkpoints import newest_checkpoint
+from styleT2I.training.checkpoints import flatten_state, newest_checkpoint
 from styleT2I.training.engine import RunConfig, run
 from styleT2I.training.stylegan2.config import StyleGAN2Config, stylegan2_config
 from styleT2I.training.stylegan2.task import StyleGAN2Task
