@@ -20,7 +20,7 @@ def _defaults():
 @click.option("--data", metavar="SPEC", help="Rendered portraits, portraits:DISTRIBUTION/SPLIT[:NUM].")
 @click.option("--eval-data", metavar="SPEC", help="Rendered portraits to measure on.")
 @click.option("--judge", metavar="FILE", help="Judge of Portraits whose features are compared beside pixels.")
-@click.option("--batch", type=click.IntRange(1), help="Scenes a step at the final resolution.")
+@click.option("--batch", type=click.IntRange(1), help="Scenes per step at the final resolution.")
 @click.option("--resolution", type=click.Choice(["32", "64", "128", "256"]), help="Side of the images.")
 @run_options(every=1000, first=10, steps_text="Optimisation steps.  [default: by preset]",
              every_text="Steps between evaluations and checkpoints.")  # fmt: skip

@@ -30,7 +30,7 @@ class BaselineConfig:
     )
     shuffle_captions: bool = setting(False, "Control: every picture is shown with another one's sentence.")
     num_mean: int = 1  # features of one picture that are averaged for every showing of it
-    batch_size: int = setting(64, "Images a step.", flag="--batch", low=4)
+    batch_size: int = setting(64, "Images per step.", flag="--batch", low=4)
     g_lr: float = setting(2e-4, "Learning rate of the generator.", flag="--glr")
     d_lr: float = setting(2e-4, "Learning rate of the discriminator.", flag="--dlr")
     betas: tuple[float, float] = (0.5, 0.999)

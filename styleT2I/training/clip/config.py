@@ -62,7 +62,7 @@ class CLIPTrainConfig:
         choices=TUNES,
     )
 
-    batch_size: int = setting(128, "Pairs a step.", flag="--batch")
+    batch_size: int = setting(128, "Pairs per step.", flag="--batch")
     epochs: int | None = setting(None, "Passes over the data, where --steps is not given.", low=1)
     lr: float = setting(2e-3, "Peak learning rate of AdamW.")
     beta2: float = 0.98  # of AdamW

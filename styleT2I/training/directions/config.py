@@ -23,7 +23,7 @@ class DirectionTrainingConfig:
     )
     vocabulary: str = "minifaces"  # in which requested attributes are named
 
-    batch_size: int = setting(40, "Captions a step.", flag="--batch")
+    batch_size: int = setting(40, "Captions per step.", flag="--batch")
     micro_batch: int | None = setting(
         None,
         "Rows of the batch whose graph is held at a time: less memory and the same gradients, for a third more time. "
@@ -129,7 +129,7 @@ class A2DConfig(DirectionTrainingConfig):
     segmenter: str | None = setting(
         None, "Source of regions for the spatial constraint (docs/regions.md).", metavar="SOURCE"
     )
-    batch_size: int = setting(40, "Latents a step.", flag="--batch")
+    batch_size: int = setting(40, "Latents per step.", flag="--batch")
     alpha: float = setting(  # of w + a and w - a; the paper's value is not known to us
         0.2, "Margin of the semantic matching loss, in cosine.", low=0
     )

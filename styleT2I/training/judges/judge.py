@@ -40,7 +40,7 @@ class JudgeConfig:
     resolution: int = setting(64, "Side that pictures are resized to.", low=16)
     widths: tuple[int, ...] = (24, 32, 64, 128)
     feature_dim: int = 128
-    batch_size: int = setting(64, "Pictures a step.", flag="--batch", low=2)
+    batch_size: int = setting(64, "Pictures per step.", flag="--batch", low=2)
     lr: float = setting(3e-3, "Peak learning rate of AdamW.")  # warmed up over 5 % of the steps, then cosine to 0
     weight_decay: float = 0.02
     nuisance_weight: float = setting(0.5, "Weight of the nuisances' regression.", low=0)

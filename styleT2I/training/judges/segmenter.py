@@ -37,7 +37,7 @@ class SegmenterTrainingConfig:
     name: str = setting("segmenter", "Name of the exported component.")
     resolution: int = setting(64, "Side that pictures are resized to.", low=16)
     widths: tuple[int, ...] = (16, 32, 48, 64)
-    batch_size: int = setting(16, "Pictures a step.", flag="--batch", low=2)
+    batch_size: int = setting(16, "Pictures per step.", flag="--batch", low=2)
     lr: float = setting(6e-3, "Peak learning rate of AdamW.")  # warmed up over 5 % of the steps, then cosine to 0
     weight_decay: float = 0.01
     overlap_weight: float = 0.5  # of the Dice loss beside the cross-entropy: it counts small regions like large ones

@@ -30,7 +30,7 @@ class StyleGAN2Config:
     init_discriminator: str | None = None
     use_labels: bool = setting(False, "Condition both networks on the attributes.", flag="--labels/--no-labels")
 
-    batch_size: int = setting(32, "Images a step.", flag="--batch", low=1)
+    batch_size: int = setting(32, "Images per step.", flag="--batch", low=1)
     micro_batch: int | None = setting(  # None: batch_size
         None, "Images computed at a time, gradients summed to --batch.", low=1
     )
