@@ -19,6 +19,16 @@ MAX_SEED = 2**63 - 1  # of whatever is drawn: commands, Python and plans take th
 _MAX_LISTED = 12  # known words in a message
 _KINDS = {float: "a number", int: "a whole number", str: "a text", bool: "true or false", Path: "a path"}
 
+
+def setting(default=dataclasses.MISSING, help: str | None = None, **option):
+    """A field of a configuration dataclass that its command offers as an option with this help text.
+
+    option: what training_options.options_of reads besides: flag (where it is not the field's name), metavar, choices,
+    separator (of a list that is one text), and the bounds low, high and above.
+    """
+    return dataclasses.field(default=default, metadata={"help": help, **option})
+
+
 def from_dict(cls, mapping: typing.Mapping, where: str = ""):
     """Build the configuration dataclass `cls` from a mapping of its fields.
 
@@ -50,6 +60,15 @@ def to_dict(config) -> dict:
 
 def load_config(cls, path: str | Path):
     """Read the configuration dataclass `cls` from a .json or .yaml file; ConfigError names the file."""
+    mapping = read_mapping(path)
+    try:
+        return from_dict(cls, mapping)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def read_mapping(path: str | Path) -> dict:
+    """The mapping that a .json or .yaml file of settings holds, {} for an empty one; ConfigError names the file."""
     path = Path(path)
     if path.suffix.lower() not in (".json", ".yaml", ".yml"):
         raise ConfigError(f"{path}: a configuration is a .json or .yaml file")
@@ -58,10 +77,9 @@ def load_config(cls, path: str | Path):
         mapping = json.loads(text) if path.suffix.lower() == ".json" else _read_yaml(text)
     except (ValueError, RecursionError) as error:  # the latter: brackets within brackets without end
         raise ConfigError(f"{path}: not a valid configuration file: {str(error).splitlines()[0]}") from error
-    try:
-        return from_dict(cls, {} if mapping is None else mapping)
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
+    if mapping is not None and not isinstance(mapping, dict):
+        raise ConfigError(f"{path}: a configuration takes a mapping of settings, got {mapping!r}")
+    return mapping or {}
 
 
 def read_bytes(path: str | Path, error: type[StyleT2IError] = ConfigError, limit: int = MAX_TEXT) -> bytes:
@@ -140,8 +158,13 @@ def suggestion(word: str, known: typing.Iterable, *, lists_all: bool = True) -> 
 def _read_yaml(text):
     import yaml
 
+    class Loader(yaml.SafeLoader):
+        """Reads 1e-4 as a number, as YAML 1.2 has it."""
+
+    exponent = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$", re.ASCII)
+    Loader.add_implicit_resolver("tag:yaml.org,2002:float", exponent, list("-+0123456789"))
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, Loader)
     except yaml.YAMLError as error:
         raise ValueError(" ".join(str(error).split())) from error
 

@@ -94,7 +94,7 @@ def toy_run(outdir, steps=NUM_STEPS, task=None, **settings):
 
 def final_tensors(outdir):
     """The state at the newest checkpoint as {path: tensor}, numbers included."""
-    from styleT2I.torch_utils.nested import flatten_state
+    from styleT2I.training.checkpoints import flatten_state
 
     state = newest_checkpoint(Path(outdir)).state
     return {**flatten_state(state)[1], "mean_loss": torch.tensor(state["mean_loss"], dtype=torch.float64)}

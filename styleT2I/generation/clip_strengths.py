@@ -13,7 +13,7 @@ from styleT2I.formats.model_folder import cache_dir
 from styleT2I.generation.model import Model
 from styleT2I.generation.observers import ZeroShotLogits
 from styleT2I.torch_utils.files import check_writable_dir, write_json_atomic
-from styleT2I.training.directions.a2d_evaluation import A2DEvaluation, smallest_step
+from styleT2I.training.directions.evaluation import A2DEvaluation, smallest_step
 
 NUM_LATENTS = 12  # few, for each is drawn six times while the user waits
 PSI = 0.7  # truncation of these latents

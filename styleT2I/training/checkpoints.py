@@ -1,8 +1,13 @@
-"""Training states on disk: ckpt-STEP.safetensors and ckpt-STEP.json, the manifest, written last."""
+"""Training states on disk: ckpt-STEP.safetensors and ckpt-STEP.json, the manifest, written last.
+
+Also whether a finished training's folder has all that it was to make, so that the same command has nothing left to do.
+"""
 
 import contextlib
+import json
 import re
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,11 +19,11 @@ from styleT2I.formats.component import read_manifest, sibling
 from styleT2I.formats.seal import SEAL, sealed
 from styleT2I.formats.weights import AGAIN, read_safetensors
 from styleT2I.torch_utils.files import save_safetensors_atomic, sha256_file, write_json_atomic
-from styleT2I.torch_utils.nested import flatten_state, restore_state
 from styleT2I.training.interval import Interval
 
 FORMAT_VERSION = 2
 KIND = "training-state"
+OPTIONS = "options.json"  # of a run, in its folder
 LARGE = 1 << 28  # bytes of a state from which on the newest checkpoint alone is kept
 _MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError)
 
@@ -138,3 +143,65 @@ def _remove_older(outdir, newest, keep):
 def checkpoint_step(path: Path) -> int:
     """Return the number of steps done at a checkpoint, from its file name."""
     return int(path.stem.removeprefix("ckpt-"))
+
+
+def flatten_state(state) -> tuple[object, dict[str, torch.Tensor]]:
+    """Split nested dicts, lists and tuples of tensors, numbers, strings, booleans and None into (JSON tree, tensors).
+
+    Dict keys may be strings or integers, as optimizers have them. Raises TypeError on anything else, naming its place.
+    """
+    tensors = {}
+    return _flatten(state, "", tensors), tensors
+
+
+def restore_state(tree, tensors: dict[str, torch.Tensor]):
+    """Return the state that `flatten_state` split; raises KeyError when a tensor is missing."""
+    if not isinstance(tree, dict):
+        return tree
+    ((kind, content),) = tree.items()
+    if kind == "tensor":
+        return tensors[content]
+    if kind == "dict":
+        return {key: restore_state(value, tensors) for key, value in content}
+    values = [restore_state(value, tensors) for value in content]
+    return tuple(values) if kind == "tuple" else values
+
+
+def _flatten(value, path, tensors):
+    if isinstance(value, torch.Tensor):
+        while path in tensors:  # keys may hold slashes
+            path += "_"
+        tensors[path] = value
+        return {"tensor": path}
+    if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, (str, int)) or isinstance(key, bool):
+                raise TypeError(f"state{path} has a key of type {type(key).__name__}")
+        return {"dict": [[key, _flatten(item, f"{path}/{key}", tensors)] for key, item in value.items()]}
+    if isinstance(value, (list, tuple)):
+        kind = "tuple" if isinstance(value, tuple) else "list"
+        return {kind: [_flatten(item, f"{path}/{i}", tensors) for i, item in enumerate(value)]}
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise TypeError(f"state{path} is a {type(value).__name__}, which cannot be saved")
+
+
+def export_and_note(export: Callable[[], None], outdir: Path, options: dict) -> None:
+    """Call export, which writes into `outdir`, and note in options.json which files it wrote."""
+    before = _times(outdir)
+    export()
+    files = sorted(name for name, time in _times(outdir).items() if before.get(name) != time)
+    write_json_atomic(outdir / OPTIONS, {**options, "exported": {"step": options["run"]["steps"], "files": files}})
+
+
+def is_exported(outdir: Path, step: int) -> bool:
+    """Whether what `export_and_note` noted after `step` steps is still there."""
+    try:
+        noted = json.loads((outdir / OPTIONS).read_text(encoding="utf-8"))["exported"]
+        return noted["step"] == step and all((outdir / name).is_file() for name in noted["files"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return False
+
+
+def _times(folder):
+    return {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}

@@ -22,13 +22,15 @@ from styleT2I.torch_utils.records import without_secrets
 from styleT2I.torch_utils.seeding import derive_seed, generator
 from styleT2I.torch_utils.stats import RunLog
 from styleT2I.training.checkpoints import (
+    OPTIONS,
     checkpoint_step,
+    export_and_note,
+    is_exported,
     list_checkpoints,
     newest_checkpoint,
     read_checkpoint,
     write_checkpoint,
 )
-from styleT2I.training.finished import OPTIONS, export_and_note, is_exported
 from styleT2I.training.interval import Interval
 
 MAX_BAD_STEPS = 5

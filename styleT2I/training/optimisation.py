@@ -1,35 +1,60 @@
-"""A step down a loss, and the learning rate it takes."""
+"""Steps down a loss, the learning rates they take, and moving averages of weights."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
+from torch import nn
+
+SCHEDULES = ("constant", "cosine", "warmup-cosine")
 
 
-def warmup_cosine(step: int, num_steps: int) -> float:
-    """Learning rate factor: linear to 1 over the first 5 % of the steps, then half a cosine towards 0."""
-    warmup = max(1, num_steps // 20)
+def schedule(name: str, step: int, num_steps: int) -> float:
+    """The learning rate factor of step `step` of `num_steps`.
+
+    "constant": 1; "cosine": half a cosine from 1 towards 0; "warmup-cosine": linear to 1 over the first 5 % of the
+    steps, then half a cosine towards 0.
+    """
+    if name not in SCHEDULES:
+        raise ValueError(f"unknown schedule {name!r}; known: {', '.join(SCHEDULES)}")
+    if name == "constant":
+        return 1.0
+    warmup = max(1, num_steps // 20) if name == "warmup-cosine" else 0
     if step < warmup:
         return (step + 1) / warmup
     return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, num_steps - warmup)))
 
 
-def descend(optimizer: torch.optim.Optimizer, loss: torch.Tensor, lr: float) -> None:
-    """One step of the optimizer down the loss at this learning rate."""
-    descend_by(optimizer, loss.backward, lr)
+def descend(
+    optimizer: torch.optim.Optimizer,
+    loss: torch.Tensor | Callable[[], object],
+    lr: float | Sequence[float],
+    *,
+    clipped: Iterable[nn.Parameter] = (),
+    max_norm: float = 0.0,
+):
+    """One step of the optimizer down the loss; the gradients are dropped at its end, for they need much memory.
 
-
-def descend_by(optimizer: torch.optim.Optimizer, backward: Callable[[], object], lr: float):
-    """One step of the optimizer at this learning rate down the gradients that `backward` adds; its result is passed on.
-
-    The gradients are dropped at the end: what follows, say a picture or a checkpoint, need not find room beside them.
+    loss: a scalar, or a function that adds the gradients itself and whose result is passed on. lr: the learning rate,
+    or one for each parameter group. max_norm: above 0, the gradients of `clipped` are shortened to this norm.
     """
-    for group in optimizer.param_groups:
-        group["lr"] = lr
+    rates = lr if isinstance(lr, Sequence) else [lr] * len(optimizer.param_groups)
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        group["lr"] = rate
     optimizer.zero_grad(set_to_none=True)
-    result = backward()
+    result = loss.backward() if isinstance(loss, torch.Tensor) else loss()
+    if max_norm:
+        nn.utils.clip_grad_norm_(clipped, max_norm)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     return result
+
+
+@torch.no_grad()
+def move_average(average: nn.Module, network: nn.Module, keep: float) -> None:
+    """Move the averaged network, its statistics included, towards the network; `keep` is the part of it that stays."""
+    current = network.state_dict()
+    for name, tensor in average.state_dict().items():
+        tensor.copy_(current[name].lerp(tensor, keep) if tensor.is_floating_point() else current[name])

@@ -8,9 +8,7 @@ from click.testing import CliRunner
 from styleT2I.generate import main as generate
 from styleT2I.package_model import main as package_model
 from styleT2I.torch_utils.stats import read_stats
-from styleT2I.train_t2d import PRESETS as OFFERED
 from styleT2I.train_t2d import main as train_t2d
-from styleT2I.training.directions.t2d_config import PRESETS
 from tests.tiny_model import write_tiny_model
 
 DATA = ("--data", "minifaces:biased/train:12", "--eval-data", "minifaces:biased/test:8")
@@ -77,10 +75,6 @@ def test_without_a_judge_the_log_has_losses_and_says_so_once(folder, tmp_path):
     assert result.exit_code == 0, result.output
     assert result.stderr.count("no --judge") == 1
     assert all("success" not in line for line in read_stats(tmp_path / "stats.jsonl"))
-
-
-def test_the_command_offers_every_preset():
-    assert set(OFFERED) == set(PRESETS)
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,7 @@ from click.testing import CliRunner
 
 from styleT2I.formats.component import read_component
 from styleT2I.torch_utils.stats import read_stats
-from styleT2I.train_stylegan2 import PRESETS, main
-from styleT2I.training.stylegan2 import config as stylegan2_config
+from styleT2I.train_stylegan2 import main
 
 
 def test_command_trains_and_resumes(tmp_path):
@@ -32,7 +31,3 @@ def test_mistakes_are_one_line(tmp_path):
         result = CliRunner().invoke(main, ["--outdir", str(tmp_path / "run"), *arguments])
         assert result.exit_code == 2 and text in result.stderr.splitlines()[-1], result.stderr
         assert "Traceback" not in result.stderr
-
-
-def test_command_offers_every_preset():
-    assert set(PRESETS) == set(stylegan2_config.PRESETS)

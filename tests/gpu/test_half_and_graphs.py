@@ -74,7 +74,7 @@ def test_training_in_half_precision_stays_finite_and_learns(precision):
     results = {}
     for name in ("fp32", precision):
         torch.manual_seed(0)
-        task = StyleGAN2Task(replace(config, precision=name), seed=0)
+        task = StyleGAN2Task(replace(config, precision=name), 8, seed=0)
         task.setup(torch.device("cuda"))
         before = [p.clone() for p in task.G.parameters()]
         results[name] = [task.step(step, generator("step", 0, step)) for step in range(20)]

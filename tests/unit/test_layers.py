@@ -29,7 +29,8 @@ ALLOWED = {  # a layer is a folder, or a folder within one that is named here; a
     "evaluation.measures": PARTS | {"generation"},
     "evaluation": PARTS | {"generation", "evaluation.measures"},
     "fairness": PARTS | {"generation"},
-    "training": PARTS | {"generation", "evaluation.measures"},
+    "recipes": {"errors", "config"},
+    "training": PARTS | {"recipes", "generation", "evaluation.measures"},
     "systems": {"generation"},  # an address that older model cards name
     "checkpoints": set(),
 }

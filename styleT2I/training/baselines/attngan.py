@@ -23,10 +23,12 @@ from styleT2I.metrics.frechet import frechet_distance
 from styleT2I.networks.registry import load_network, load_network_component
 from styleT2I.torch_utils.images import make_grid_u8, save_png, to_uint8
 from styleT2I.torch_utils.seeding import latents_of_seeds
-from styleT2I.training.baselines.attngan_config import AttnGANTraining, discriminator_configs
+from styleT2I.training.baselines.attngan_config import discriminator_configs
 from styleT2I.training.baselines.damsm import pick_captions, round_to_half
 from styleT2I.training.baselines.losses import kl_to_standard_normal, two_headed_discriminator_loss
 from styleT2I.training.baselines.text import copy_network
+from styleT2I.training.network_task import NetworkTask
+from styleT2I.training.optimisation import descend, move_average
 from styleT2I.training.stylegan2.evaluation import JudgeFeatures, PixelFeatures
 from styleT2I.training.stylegan2.losses import nonsaturating_generator_loss
 
@@ -34,13 +36,11 @@ NUM_SAMPLES = 32  # of a picture of samples
 EVAL_BATCH = 32
 
 
-class AttnGANTask:
+class AttnGANTask(NetworkTask):
     """Generator G, one discriminator a stage, and the averaged generator G_ema, which is what a run is for."""
 
     name = "attngan"
-
-    def __init__(self, config: AttnGANTraining, seed: int = 0):
-        self.config, self.seed = config, seed
+    parts = ("G", "Ds", "G_ema", "G_optimizer", "D_optimizer")
 
     def setup(self, device: torch.device) -> None:
         """Open the data, load the encoders, build the networks; ConfigError where they do not fit each other."""
@@ -78,16 +78,8 @@ class AttnGANTask:
         made = self.G(noise, *_arguments(text))
         figures = self._update_discriminators(batch.image.to(self.device), made.images, text.sentence)
         figures.update(self._update_generator(made, text, equal_captions(captions).to(self.device)))
-        self._average_generator()
+        move_average(self.G_ema, self.G, config.ema)
         return figures
-
-    def state_dict(self) -> dict:
-        names = ("G", "Ds", "G_ema", "G_optimizer", "D_optimizer")
-        return {name: getattr(self, name).state_dict() for name in names}
-
-    def load_state_dict(self, state: dict) -> None:
-        for name in ("G", "Ds", "G_ema", "G_optimizer", "D_optimizer"):
-            getattr(self, name).load_state_dict(state[name])
 
     @torch.no_grad()
     def evaluate(self, step: int) -> dict[str, float]:
@@ -160,9 +152,7 @@ class AttnGANTask:
             )  # fmt: skip
             total = total + loss
             figures[f"loss_d{stage}"] = loss.item()
-        self.D_optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        self.D_optimizer.step()
+        descend(self.D_optimizer, total, self.config.d_lr)
         return figures
 
     def _update_generator(self, made, text, also_true):
@@ -176,21 +166,12 @@ class AttnGANTask:
         words, sentences = damsm_losses(text, self.image(made.images[-1]), also_true)
         kl = kl_to_standard_normal(made.mu, made.logvar)
         loss = adversarial + config.damsm_weight * (words + sentences) + config.kl_weight * kl
-        self.G_optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.G_optimizer.step()
+        descend(self.G_optimizer, loss, config.g_lr)
         self.Ds.requires_grad_(True)
         return {
             "loss_g": adversarial.item(), "loss_words": words.item(), "loss_sentences": sentences.item(),
             "loss_kl": kl.item(),
         }  # fmt: skip
-
-    @torch.no_grad()
-    def _average_generator(self):
-        current = self.G.state_dict()
-        for name, average in self.G_ema.state_dict().items():
-            is_number = average.is_floating_point()
-            average.copy_(current[name].lerp(average, self.config.ema) if is_number else current[name])
 
 
 def _arguments(text):

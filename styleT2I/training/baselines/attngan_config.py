@@ -1,4 +1,4 @@
-"""Settings of the trainings of DAMSM and AttnGAN, and their presets."""
+"""Settings of the trainings of DAMSM and AttnGAN; their presets are recipes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from styleT2I.baselines.attngan import AttnGANConfig
 from styleT2I.baselines.damsm import ImageEncoderConfig
 from styleT2I.baselines.stackgan import StackGANDiscriminatorConfig
-from styleT2I.config import from_dict, suggestion
 from styleT2I.errors import ConfigError
 
 
@@ -89,39 +88,4 @@ def discriminator_configs(generator: AttnGANConfig, width: int, text_dim: int) -
     return configs
 
 
-_FACES = {"data": ("minifaces:biased/train:20000",), "eval_data": "minifaces:biased/val:512", "max_words": 32}
-# Thousands of images shown in all, and settings. The papers' 600 epochs on the 8,855 training birds of CUB.
-PRESETS = {
-    "damsm": {
-        "paper": (5_313, {}),
-        "minifaces": (
-            192,
-            {
-                **_FACES, "vocabulary": "minifaces", "vocabulary_num": 2000, "embedding_dim": 64, "batch_size": 64,
-                "dropout": 0.2,
-                "image": {"trunk": "small", "text_dim": 64, "resolution": 64, "widths": (16, 32, 64, 96)},
-                "half": True,
-            },
-        ),
-    },
-    "attngan": {
-        "paper": (5_313, {}),
-        "minifaces": (
-            64,  # as many as the other baselines see
-            {
-                **_FACES, "batch_size": 32, "d_width": 16, "ema": 0.99, "half": True,
-                "generator": {"z_dim": 64, "cond_dim": 32, "width": 24, "first_resolution": 16, "num_residual": 1},
-            },
-        ),
-    },
-}  # fmt: skip
 CONFIGS = {"damsm": DAMSMTraining, "attngan": AttnGANTraining}
-
-
-def attngan_config(model: str, preset: str, **changes) -> tuple[float, DAMSMTraining | AttnGANTraining]:
-    """Thousands of images and the settings of a preset of "damsm" or "attngan", with the changes that are not None."""
-    if preset not in PRESETS[model]:
-        raise ConfigError(f"unknown preset {preset!r}{suggestion(preset, PRESETS[model])}")
-    kimg, settings = PRESETS[model][preset]
-    settings = {**settings, **{key: value for key, value in changes.items() if value is not None}}
-    return kimg, from_dict(CONFIGS[model], settings)

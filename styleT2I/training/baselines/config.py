@@ -1,4 +1,4 @@
-"""Settings of the baselines' trainings, one class a system, and their presets."""
+"""Settings of the baselines' trainings, one class per system; their presets are recipes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from styleT2I.baselines.dfgan import DFGANConfig, DFGANDiscriminatorConfig
 from styleT2I.baselines.gan_int_cls import GanIntClsConfig, GanIntClsDiscriminatorConfig, StyleEncoderConfig
 from styleT2I.baselines.stackgan import StackGANConfig, StackGANDiscriminatorConfig
-from styleT2I.config import from_dict, suggestion
+from styleT2I.config import setting
 from styleT2I.errors import ConfigError
 
 
@@ -15,21 +15,34 @@ from styleT2I.errors import ConfigError
 class BaselineConfig:
     """What the trainings share. Sentences are read by a CLIP or a DAMSM, or their features come from a file."""
 
-    data: str  # captioned pictures, as data.dataset.open_dataset reads it
-    clip: str | None = None  # component of the frozen CLIP; its features are standardised over the captions
+    data: str = setting(help="Captioned pictures: a folder, or minifaces:DISTRIBUTION/SPLIT[:NUM].", metavar="SPEC")
+    clip: str | None = setting(  # its features are standardised over the captions
+        None,
+        "Component of the frozen CLIP that reads the sentences; the embedded model's unless --damsm or --embeddings is "
+        "given.",
+        metavar="FILE",
+    )
     text_encoder: str | None = None  # DAMSM's, a component or a file of its authors
-    embeddings: str | None = None  # file of sentence features, the rows of a picture by its place in the data
-    shuffle_captions: bool = False  # control: every picture is shown with the sentence of another one
+    embeddings: str | None = setting(
+        None,
+        "Sentence features in place of a CLIP's: .npy, .npz or .pickle, the rows of each picture in the data's order.",
+        metavar="FILE",
+    )
+    shuffle_captions: bool = setting(False, "Control: every picture is shown with another one's sentence.")
     num_mean: int = 1  # features of one picture that are averaged for every showing of it
-    batch_size: int = 64
-    g_lr: float = 2e-4
-    d_lr: float = 2e-4
+    batch_size: int = setting(64, "Images per step.", flag="--batch", low=4)
+    g_lr: float = setting(2e-4, "Learning rate of the generator.", flag="--glr")
+    d_lr: float = setting(2e-4, "Learning rate of the discriminator.", flag="--dlr")
     betas: tuple[float, float] = (0.5, 0.999)
     halving_kimg: float | None = None  # thousands of images after which learning rates halve; None: never
-    ema_kimg: float = 0.0  # half-life of the averaged generator, thousands of images; 0: the generator itself
-    judge: str | None = None  # attribute classifier of the log's distances; it trains nothing
-    eval_data: str | None = None  # pictures and captions of the log's distances; None: data
-    eval_num: int = 256
+    ema_kimg: float = setting(  # 0: the generator itself
+        0.0, "Half-life of the averaged generator, thousands of images.", low=0
+    )
+    judge: str | None = setting(
+        None, "Attribute classifier for the log's distances; it never trains anything.", metavar="FILE"
+    )
+    eval_data: str | None = setting(None, "Pictures and captions of the log's distances.", metavar="SPEC")  # None: data
+    eval_num: int = setting(256, "Images of either kind in an evaluation.", low=8)
 
     def __post_init__(self):
         if sum(given is not None for given in (self.clip, self.text_encoder, self.embeddings)) != 1:
@@ -86,76 +99,7 @@ class DFGANTraining(BaselineConfig):
     penalty_power: float = 6.0
 
 
-@dataclass(frozen=True)
-class Preset:
-    """A starting point: thousands of real images shown in all, and settings."""
-
-    kimg: float
-    settings: dict
-
-
 CONFIGS = {"gan_int_cls": GanIntClsTraining, "stackgan": StackGANTraining, "dfgan": DFGANTraining}
-_FACES = {
-    "data": "minifaces:biased/train:20000", "eval_data": "minifaces:biased/val:256", "batch_size": 32,
-    "ema_kimg": 2.0,
-}  # fmt: skip
-# Epochs of the papers on the 8,855 training birds of CUB, in thousands of images.
-PRESETS = {
-    "gan_int_cls": {
-        "paper": Preset(5_313, {"num_mean": 4, "halving_kimg": 885.5}),
-        "minifaces": Preset(
-            128,  # 64 for the generator, as for the others, then as many of its own pictures for the style encoder
-            {
-                **_FACES, "style_share": 0.5, "style_lr": 1e-3,
-                # Few numbers of noise: pictures change little with it, and the encoder has to find every one of them.
-                "generator": {"z_dim": 8, "cond_dim": 32, "widths": (128, 96, 64, 32), "num_residual": 1},
-                "discriminator": {"cond_dim": 32, "widths": (32, 64, 96, 128)},
-                "style_encoder": {"z_dim": 8, "widths": (24, 48, 96, 128)},
-            },
-        ),
-    },
-    "stackgan": {
-        "paper": Preset(10_626, {"batch_size": 64, "halving_kimg": 885.5}),
-        "minifaces": Preset(
-            64,
-            {
-                **_FACES,
-                "generator": {
-                    "z_dim": 64, "cond_dim": 32, "widths": (128, 96, 64),
-                    "stage2": {"encoder_widths": (48, 64), "num_residual": 2, "widths": (96, 64, 32, 24)},
-                },
-                "discriminator1": {"cond_dim": 32, "widths": (48, 96)},
-                "discriminator2": {"cond_dim": 32, "widths": (24, 48, 96, 128), "is_unconditional": True},
-            },
-        ),
-    },
-    "dfgan": {
-        "paper": Preset(
-            11_520, {"batch_size": 32, "g_lr": 1e-4, "d_lr": 4e-4, "betas": (0.0, 0.9), "ema_kimg": 20.0}
-        ),
-        "minifaces": Preset(
-            64,
-            {
-                **_FACES, "g_lr": 2e-4, "d_lr": 4e-4, "betas": (0.0, 0.9),
-                "generator": {"z_dim": 64, "widths": (96, 64, 48, 32, 16)},
-                "discriminator": {"widths": (8, 16, 32, 64, 96), "head_width": 48},
-            },
-        ),
-    },
-}  # fmt: skip
-
-
-def baseline_config(model: str, preset: str, **changes) -> tuple[float, BaselineConfig]:
-    """Thousands of images and the settings of a system's preset, with the changes that are not None; ConfigError."""
-    if model not in PRESETS:
-        raise ConfigError(f"unknown system {model!r}{suggestion(model, PRESETS)}")
-    if preset not in PRESETS[model]:
-        raise ConfigError(f"unknown preset {preset!r}{suggestion(preset, PRESETS[model])}")
-    chosen = PRESETS[model][preset]
-    settings = {**chosen.settings, **{key: value for key, value in changes.items() if value is not None}}
-    if "data" not in settings:
-        raise ConfigError(f"the preset {preset} has no data of its own; add --data SPEC")
-    return chosen.kimg, from_dict(CONFIGS[model], settings)
 
 
 def _check_share(value, name):

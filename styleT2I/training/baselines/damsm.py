@@ -20,20 +20,18 @@ from styleT2I.formats.foreign.attngan import inception_trunk
 from styleT2I.formats.pickles.torch_files import read_torch_file
 from styleT2I.networks.registry import load_strict
 from styleT2I.torch_utils.seeding import generator
-from styleT2I.training.baselines.attngan_config import DAMSMTraining
 from styleT2I.training.directions.setup import load_frozen
+from styleT2I.training.network_task import NetworkTask
+from styleT2I.training.optimisation import descend
 
 ADAM_BETAS = (0.5, 0.999)
 EVAL_BATCH = 64
 
 
-class DAMSMTask:
+class DAMSMTask(NetworkTask):
     """Text and image encoder, trained together by the word- and the sentence-level loss."""
 
-    name = "damsm"
-
-    def __init__(self, config: DAMSMTraining, seed: int = 0):
-        self.config, self.seed = config, seed
+    name, parts = "damsm", ("text", "image", "optimizer")
 
     def setup(self, device: torch.device) -> None:
         """Open the data and build the encoders; DataError or CheckpointError where something does not fit."""
@@ -62,24 +60,10 @@ class DAMSMTask:
         image = self.image(batch.image.to(self.device))
         words, sentences = damsm_losses(text, image, self._also_true(captions, batch.labels))
         epoch = step * config.batch_size // len(self.data)
-        for group in self.optimizer.param_groups:
-            group["lr"] = config.lr * max(config.lr_decay**epoch, 0.1)
-        self.optimizer.zero_grad(set_to_none=True)
-        (words + sentences).backward()
-        nn.utils.clip_grad_norm_(self.text.parameters(), config.max_grad_norm)
-        self.optimizer.step()
+        rate = config.lr * max(config.lr_decay**epoch, 0.1)
+        read = self.text.parameters()
+        descend(self.optimizer, words + sentences, rate, clipped=read, max_norm=config.max_grad_norm)
         return {"loss_words": words.item(), "loss_sentences": sentences.item()}
-
-    def state_dict(self) -> dict:
-        return {
-            "text": self.text.state_dict(),
-            "image": self.image.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-        }
-
-    def load_state_dict(self, state: dict) -> None:
-        for name in ("text", "image", "optimizer"):
-            getattr(self, name).load_state_dict(state[name])
 
     @torch.no_grad()
     def evaluate(self, step: int) -> dict[str, float]:
@@ -99,9 +83,6 @@ class DAMSMTask:
         num = min(NUM_CANDIDATES, len(set(meanings)))
         ranking = Ranking(meanings, generator("damsm candidates"), num_candidates=num)
         return {f"r_precision_{num}": ranking.found(torch.cat(images), torch.cat(sentences)).mean().item()}
-
-    def snapshot(self, step: int, outdir: Path) -> None:
-        """Nothing to draw."""
 
     def export(self, outdir: Path, step: int) -> None:
         """Write the components text_encoder and image_encoder, with the figures measured on what is written."""

@@ -5,62 +5,76 @@ from __future__ import annotations
 from dataclasses import fields
 from pathlib import Path
 
-from styleT2I.config import suggestion
+from styleT2I.config import from_dict, suggestion
 from styleT2I.errors import ConfigError
+from styleT2I.recipes import given, read_recipe
 from styleT2I.training.baselines import attngan_config
-from styleT2I.training.baselines import config as baseline_config
+from styleT2I.training.baselines import config as gan_config
 from styleT2I.training.baselines.attngan import AttnGANTask
 from styleT2I.training.baselines.damsm import DAMSMTask
 from styleT2I.training.baselines.dfgan import DFGANTask
 from styleT2I.training.baselines.gan_int_cls import GanIntClsTask
 from styleT2I.training.baselines.stackgan import StackGANTask
-from styleT2I.training.baselines.task import BaselineTask
 from styleT2I.training.unclip import config as unclip_config
 from styleT2I.training.unclip.ar_prior import UnclipARPriorTask
 from styleT2I.training.unclip.decoder import UnclipDecoderTask, UnclipUpsamplerTask
 from styleT2I.training.unclip.prior import UnclipPriorTask
-from styleT2I.training.unclip.task import UnclipTask
 
 TASKS = {
     task.name: task
     for task in (
-        GanIntClsTask, StackGANTask, DFGANTask, DAMSMTask, AttnGANTask,
-        UnclipPriorTask, UnclipARPriorTask, UnclipDecoderTask, UnclipUpsamplerTask,
+        GanIntClsTask,
+        StackGANTask,
+        DFGANTask,
+        DAMSMTask,
+        AttnGANTask,
+        UnclipPriorTask,
+        UnclipARPriorTask,
+        UnclipDecoderTask,
+        UnclipUpsamplerTask,
     )
 }
 _PARTS = {"prior": "unclip_prior", "ar_prior": "unclip_ar_prior", "upsampler": "unclip_upsampler"}
-_CONFIGS = {**baseline_config.CONFIGS, **attngan_config.CONFIGS, **unclip_config.CONFIGS}
+CONFIGS = {**gan_config.CONFIGS, **attngan_config.CONFIGS, **unclip_config.CONFIGS}
 
 
-def task_config(system: str, preset: str, damsm: str | Path | None = None, **options):
-    """Thousands of images and the settings of a system's preset, with those options that are not None.
+def baseline_config(system: str, recipe: str | Path, **changes):
+    """Thousands of images and the settings of a system's preset, or of a file of one's own, with the changes not None.
 
-    damsm: folder with the components text_encoder and image_encoder that a training of "damsm" wrote. prior, ar_prior,
-    upsampler: folders of the trainings of unCLIP's other networks. ConfigError for an option that
-    the system has no use for, and where settings contradict each other.
+    ConfigError where settings contradict each other or there is no data.
     """
     if system not in TASKS:
         raise ConfigError(f"unknown system {system!r}{suggestion(system, TASKS)}")
-    known = {field.name for field in fields(_CONFIGS[system])}
-    given = {name: value for name, value in options.items() if value is not None}
+    kimg, written = read_recipe(f"baselines/{system}", recipe, CONFIGS[system])
+    settings = {**written, **given(changes)}
+    if "data" not in settings:
+        raise ConfigError(f"the preset {recipe} has no data of its own; add --data SPEC")
+    return kimg, from_dict(CONFIGS[system], settings)
+
+
+def task_config(system: str, recipe: str | Path, damsm: str | Path | None = None, **options):
+    """As `baseline_config`, with a command's options: those that are not None.
+
+    damsm: folder with the components text_encoder and image_encoder that a training of "damsm" wrote. prior, ar_prior,
+    upsampler: folders of the trainings of unCLIP's other networks. ConfigError besides for an option that the system
+    has no use for.
+    """
+    if system not in TASKS:
+        raise ConfigError(f"unknown system {system!r}{suggestion(system, TASKS)}")
+    known = {field.name for field in fields(CONFIGS[system])}
+    changes = given(options)
     if damsm is not None:
-        given |= {name: str(Path(damsm) / f"{name}.json") for name in ("text_encoder", "image_encoder")}
+        changes |= {name: str(Path(damsm) / f"{name}.json") for name in ("text_encoder", "image_encoder")}
         if "image_encoder" not in known:
-            del given["image_encoder"]
-    given |= {name: _part(given[name], role) for name, role in _PARTS.items() if name in given}
-    if unused := sorted(given.keys() - known):
+            del changes["image_encoder"]
+    changes |= {name: _part(changes[name], role) for name, role in _PARTS.items() if name in changes}
+    if unused := sorted(changes.keys() - known):
         raise ConfigError(f"{unused[0]} does not go with {system}; leave it out")
-    if system in unclip_config.CONFIGS:
-        return unclip_config.unclip_config(system, preset, **given)
-    if system not in attngan_config.CONFIGS:
-        return baseline_config.baseline_config(system, preset, **given)
-    if system == "attngan" and "text_encoder" not in given:
-        raise ConfigError(
-            "AttnGAN learns from DAMSM's encoders: train --system damsm and name its folder with --damsm"
-        )
-    if "data" in given:
-        given["data"] = (given["data"],)
-    return attngan_config.attngan_config(system, preset, **given)
+    if system == "attngan" and "text_encoder" not in changes and not isinstance(recipe, Path):
+        raise ConfigError("AttnGAN learns from DAMSM's encoders: train --system damsm and name its folder with --damsm")
+    if system in attngan_config.CONFIGS and "data" in changes:
+        changes["data"] = (changes["data"],)
+    return baseline_config(system, recipe, **changes)
 
 
 def _part(folder, role):
@@ -73,6 +87,4 @@ def _part(folder, role):
 
 def new_task(system: str, config, num_steps: int, seed: int = 0):
     """The task, for training.engine.run, of `task_config`'s settings."""
-    task = TASKS[system]
-    counts = issubclass(task, (BaselineTask, UnclipTask))
-    return task(config, num_steps, seed) if counts else task(config, seed)
+    return TASKS[system](config, num_steps, seed)

@@ -16,9 +16,10 @@ from styleT2I.formats.model_folder import write_model_manifest
 from styleT2I.networks.registry import load_network_component
 from styleT2I.torch_utils.images import from_uint8, make_grid_u8, save_png, to_uint8
 from styleT2I.torch_utils.seeding import generator, latents_of_seeds
-from styleT2I.training.baselines.config import BaselineConfig
 from styleT2I.training.baselines.text import ClipFeatures, DamsmFeatures, FileFeatures, copy_network
 from styleT2I.training.directions.setup import load_frozen
+from styleT2I.training.network_task import NetworkTask
+from styleT2I.training.optimisation import descend, move_average
 from styleT2I.training.stylegan2.evaluation import JudgeFeatures, PixelFeatures, SampleEvaluation
 
 GRID_TEXTS, GRID_SEEDS = 6, 6
@@ -32,13 +33,10 @@ class TextBatch(NamedTuple):
     wrong: torch.Tensor  # [N, text_dim]: the next picture's
 
 
-class BaselineTask:
+class BaselineTask(NetworkTask):
     """Networks and optimizers by name, "G" and its average "G_ema" among them; a system adds `build` and `update`."""
 
     name = ""  # the system's, which is also its role in a model folder
-
-    def __init__(self, config: BaselineConfig, num_steps: int, seed: int = 0):
-        self.config, self.num_steps, self.seed = config, num_steps, seed
 
     def build(self, text_dim: int) -> dict[str, torch.nn.Module]:
         """New networks by name, "G" among them, for sentence features of this width."""
@@ -78,10 +76,9 @@ class BaselineTask:
         return {kind: {name: part.state_dict() for name, part in held.items()} for kind, held in parts.items()}
 
     def load_state_dict(self, state: dict) -> None:
-        for name, network in self.networks.items():
-            network.load_state_dict(state["networks"][name])
-        for name, optimizer in self.optimizers.items():
-            optimizer.load_state_dict(state["optimizers"][name])
+        for kind in ("networks", "optimizers"):
+            for name, part in getattr(self, kind).items():
+                part.load_state_dict(state[kind][name])
 
     def evaluate(self, step: int) -> dict[str, float]:
         """Distances of the averaged generator's pictures of the evaluation's captions to its real ones."""
@@ -136,22 +133,13 @@ class BaselineTask:
         if self.config.halving_kimg is not None:
             rate *= 0.5 ** (step * self.config.batch_size // round(self.config.halving_kimg * 1000))
         learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
-        gradients = torch.autograd.grad(loss, learning, allow_unused=True)
-        for parameter, gradient in zip(learning, gradients, strict=True):
-            parameter.grad = gradient
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        descend(optimizer, lambda: loss.backward(inputs=learning), rate)
 
-    @torch.no_grad()
     def average(self) -> None:
         """Move G_ema, its statistics included, towards G so that an image's weight halves every ema_kimg thousand."""
         half_life = self.config.ema_kimg * 1000
         beta = 0.5 ** (self.config.batch_size / half_life) if half_life else 0.0
-        current = self.networks["G"].state_dict()
-        for name, average in self.networks["G_ema"].state_dict().items():
-            average.copy_(current[name].lerp(average, beta) if average.is_floating_point() else current[name])
+        move_average(self.networks["G_ema"], self.networks["G"], beta)
 
     def _open_text(self):
         config = self.config

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from styleT2I.config import from_dict, suggestion
+from styleT2I.config import from_dict, setting, suggestion
 from styleT2I.data.augment import DegradeConfig
 from styleT2I.errors import ConfigError
+from styleT2I.recipes import read_recipe
 from styleT2I.training.clip.word_list import is_minifaces
 
 TUNES = ("all", "paper", "release")  # which tensors train; see training.clip_tuning
@@ -37,25 +39,43 @@ ARCHITECTURES |= {
 class CLIPTrainConfig:
     """What a CLIP is trained on and how; the defaults are those of training from scratch."""
 
-    data: tuple[str, ...]  # training data, as data.dataset.open_dataset reads it; mixed in proportion to their sizes
-    eval_data: str | None = None  # captioned pictures to measure on, never trained on
-    name: str = "clip"  # file name of the exported component, and what models trained against it must agree on
-    vocabulary: str | None = None  # attributes of the captions; None: captions are only known to be equal or not
+    data: tuple[str, ...] = setting(  # mixed in proportion to their sizes
+        help="Captioned pictures: a data set's folder, or minifaces:DISTRIBUTION/SPLIT[:NUM]; give it several times to "
+        "mix.",
+        metavar="SPEC",
+    )
+    eval_data: str | None = setting(None, "Captioned pictures to measure on.", metavar="SPEC")
+    name: str = setting("clip", "Name of the exported component.")  # models trained against it must agree on it
+    vocabulary: str | None = setting(  # None: captions are only known to be equal or not
+        None,
+        "Attributes that captions speak of: minifaces, portraits, celeba, cub, or none.",
+        metavar="NAME|FILE",
+    )
 
-    clip: str | None = None  # component or OpenAI state-dict file to fine-tune; None: from scratch
-    architecture: str = "strided"  # from scratch only: a key of ARCHITECTURES
-    tune: str = "all"
+    clip: str | None = setting(  # None: from scratch
+        None, "Weights to start from: a clip component or any CLIP file.", metavar="FILE"
+    )
+    architecture: str = setting("strided", "Image tower of a CLIP from scratch.", choices=tuple(ARCHITECTURES))
+    tune: str = setting(
+        "all",
+        "Tensors to train: all; those the paper names; the three that the released script trains by mistake.",
+        choices=TUNES,
+    )
 
-    batch_size: int = 128
-    epochs: int | None = None  # passes over the data, where the number of steps is not given
-    lr: float = 2e-3  # of AdamW at its peak
+    batch_size: int = setting(128, "Pairs per step.", flag="--batch")
+    epochs: int | None = setting(None, "Passes over the data, where --steps is not given.", low=1)
+    lr: float = setting(2e-3, "Peak learning rate of AdamW.")
     beta2: float = 0.98  # of AdamW
     weight_decay: float = 0.05
     schedule: str = "cosine"  # "cosine": warmed up over 5 % of the steps, then down to 0; "constant": neither
     max_grad_norm: float = 1.0  # longer gradients are shortened to this; 0: never
-    attribute_weight: float = 8.0  # of the attributes' cross-entropy on both towers; needs labels and a vocabulary
-    paraphrase: float = 0.3  # share of captions said in other words of the vocabulary; needs one
-    augment: str = "light"  # "light": shifts and training.degrade; "crop": RandomResizedCrop, scale 0.9 to 1
+    attribute_weight: float = setting(  # on both towers; needs labels and a vocabulary
+        8.0, "Weight of the attributes' cross-entropy.", low=0
+    )
+    paraphrase: float = setting(0.3, "Share of captions said in other words.", low=0, high=1)  # needs a vocabulary
+    augment: str = setting(  # "light": shifts and data.degrade; "crop": RandomResizedCrop, scale 0.9 to 1
+        "light", "Random changes of training pictures.", choices=AUGMENTS
+    )
     degrade: DegradeConfig = field(default_factory=DegradeConfig)  # of "light"
     eval_num: int = 1000  # images of eval_data in evaluations during the run; all of them at its end
     half: bool = True  # store the result as fp16
@@ -79,50 +99,12 @@ class CLIPTrainConfig:
             raise ConfigError(f"--tune {self.tune} trains a part of given weights; add --clip FILE")
 
 
-# The paper's fine-tuning (papers' released ft_clip_text.py): AdamW lr 5e-4, torch's default weight decay, no schedule.
-_PAPER = {
-    "tune": "paper", "lr": 5e-4, "beta2": 0.999, "weight_decay": 0.01, "schedule": "constant", "max_grad_norm": 0.0,
-    "attribute_weight": 0.0, "paraphrase": 0.0, "augment": "crop", "half": False,
-}  # fmt: skip
-PRESETS = {
-    "minifaces": {
-        "data": ("minifaces:balanced/train:60000",),
-        "eval_data": "minifaces:balanced/test:4000",
-        "name": "minifaces-clip",
-        "vocabulary": "minifaces",
-    },
-    "minifaces-eval": {
-        "data": ("minifaces:balanced/train:60000",),
-        "eval_data": "minifaces:balanced/test:4000",
-        "name": "minifaces-clip-eval",
-        "vocabulary": "minifaces",
-        "architecture": "pooled",
-    },
-    "portraits": {
-        "data": ("portraits:balanced/train", "portraits:biased/train"),
-        "eval_data": "portraits:balanced/test",
-        "name": "portraits-clip",
-        "vocabulary": "portraits",
-        "architecture": "strided128",
-    },
-    "portraits-eval": {
-        "data": ("portraits:balanced/train", "portraits:biased/train"),
-        "eval_data": "portraits:balanced/test",
-        "name": "portraits-clip-eval",
-        "vocabulary": "portraits",
-        "architecture": "pooled128",
-    },
-    "celebahq": {**_PAPER, "name": "celebahq-clip", "batch_size": 192, "epochs": 1000, "vocabulary": "celeba"},
-    "cub": {**_PAPER, "name": "cub-clip", "batch_size": 256, "epochs": 100},
-}
-
-
-def preset_config(preset: str, **changes) -> CLIPTrainConfig:
-    """The settings of a preset with some replaced; ConfigError names the nearest known preset or setting."""
-    if preset not in PRESETS:
-        raise ConfigError(f"unknown CLIP preset {preset!r}{suggestion(preset, PRESETS)}")
-    settings = {**PRESETS[preset], **changes}
-    if "name" not in changes and not settings.get("clip") and not is_minifaces(settings.get("data", ())):
+def preset_config(recipe: str | Path, **changes) -> CLIPTrainConfig:
+    """The settings of a preset, or of a file of one's own, with some replaced; ConfigError names the nearest known."""
+    _, written = read_recipe("clip", recipe, CLIPTrainConfig, what="CLIP preset")
+    settings = {**written, **changes}
+    is_preset = isinstance(recipe, str) and "name" not in changes
+    if is_preset and not settings.get("clip") and not is_minifaces(settings.get("data", ())):
         settings["name"] = "clip"  # the presets' own name is MiniFaces'
     return from_dict(CLIPTrainConfig, settings)
 

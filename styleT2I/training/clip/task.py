@@ -29,18 +29,19 @@ from styleT2I.training.clip.config import CLIPTrainConfig, scratch_model
 from styleT2I.training.clip.tuning import train_only
 from styleT2I.training.clip.word_list import word_list
 from styleT2I.training.losses import clip_contrastive_loss
-from styleT2I.training.optimisation import warmup_cosine
+from styleT2I.training.network_task import NetworkTask
+from styleT2I.training.optimisation import descend, schedule
 
 MAX_LOGIT_SCALE = math.log(100)  # of CLIP's own training and of the paper's fine-tuning
 
 
-class CLIPTask:
+class CLIPTask(NetworkTask):
     """CLIP as a task of training.engine: symmetric cross-entropy between a batch's pictures and captions."""
 
-    name = "clip"
+    name, parts = "clip", ("clip", "heads", "optimizer")
 
     def __init__(self, config: CLIPTrainConfig, num_steps: int, seed: int = 0):
-        self.config, self.num_steps, self.seed = config, num_steps, seed
+        super().__init__(config, num_steps, seed)
         self.word_list = None  # of a CLIP from scratch, once it is set up
 
     def setup(self, device: torch.device) -> None:
@@ -81,18 +82,6 @@ class CLIPTask:
             figures.update(loss_image_attributes=image_loss.item(), loss_text_attributes=text_loss.item())
         self._descend(loss, step)
         return {"loss": loss.item(), **figures, "temperature_scale": self.clip.temperature_scale.item()}
-
-    def state_dict(self) -> dict:
-        return {
-            "clip": self.clip.state_dict(),
-            "heads": self.heads.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-        }
-
-    def load_state_dict(self, state: dict) -> None:
-        self.clip.load_state_dict(state["clip"])
-        self.heads.load_state_dict(state["heads"])
-        self.optimizer.load_state_dict(state["optimizer"])
 
     def evaluate(self, step: int) -> dict[str, float]:
         """Zero-shot and retrieval figures on unseen pictures; {} without eval_data."""
@@ -188,15 +177,9 @@ class CLIPTask:
 
     def _descend(self, loss, step):
         config = self.config
-        factor = warmup_cosine(step, self.num_steps) if config.schedule == "cosine" else 1.0
-        for group in self.optimizer.param_groups:
-            group["lr"] = config.lr * factor
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        if config.max_grad_norm:
-            trained = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
-            nn.utils.clip_grad_norm_(trained, config.max_grad_norm)
-        self.optimizer.step()
+        factor = schedule("warmup-cosine" if config.schedule == "cosine" else "constant", step, self.num_steps)
+        trained = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+        descend(self.optimizer, loss, config.lr * factor, clipped=trained, max_norm=config.max_grad_norm)
         with torch.no_grad():
             self.clip.model.logit_scale.clamp_(0, MAX_LOGIT_SCALE)
 

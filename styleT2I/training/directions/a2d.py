@@ -9,21 +9,16 @@ import torch
 
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.attributes.wording.sentences import phrase
-from styleT2I.config import to_dict
 from styleT2I.data.augment import ClipAugmentation, draw_augmentation
 from styleT2I.errors import ConfigError
-from styleT2I.formats.component import write_component
 from styleT2I.generation.loading import open_segmenter
 from styleT2I.generation.observers import ZeroShotLogits
 from styleT2I.networks.directions import AttributeToDirection
 from styleT2I.torch_utils.images import save_png
 from styleT2I.torch_utils.seeding import generator
-from styleT2I.training.directions.a2d_evaluation import A2DEvaluation, calibrate_strengths, direction_grid
+from styleT2I.training.directions.evaluation import A2DEvaluation, calibrate_strengths, direction_grid
 from styleT2I.training.directions.setup import (
-    build_direction_network,
-    free_norm,
     load_frozen,
-    sample_w,
     unedited_features,
 )
 from styleT2I.training.directions.task import DirectionTask, weighted
@@ -51,9 +46,7 @@ class A2DTask(DirectionTask):
     def setup(self, device: torch.device) -> None:
         """Load what stays frozen and build the network; CheckpointError or ConfigError where something does not fit."""
         config = self.config
-        self.device = device
-        self.generator, self.generator_sha256 = load_frozen(config.generator, "stylegan2-generator", device)
-        self.clip, _ = load_frozen(config.clip, "clip", device)
+        self._load_frozen(device)
         self.vocabulary = load_vocabulary(config.vocabulary)
         self.attributes = tuple(self.vocabulary[name].name for name in config.attributes or self.vocabulary.names)
         self.phrases = [phrase(name, True, self.vocabulary) for name in self.attributes]
@@ -62,13 +55,7 @@ class A2DTask(DirectionTask):
             self.phrase_features = self.clip.encode_text(self.phrases)  # [A, D]
         self.kept = self._kept().to(device)
         self.verdicts = ZeroShotLogits(self.clip, self.vocabulary)
-        w = sample_w(self.generator, device)
-        self.theta = free_norm(config.theta, config.theta_rel, w, self.generator.num_ws)
-        self.network = build_direction_network(
-            AttributeToDirection, config, self.generator, self.clip, w, self.phrases, self.seed, self._further_words()
-        ).to(device)
-        trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
-        self.optimizer = torch.optim.Adam(trained, lr=config.lr, fused=True)
+        self._build_network(AttributeToDirection, self.phrases)
         judge = load_frozen(config.judge, "judge", device)[0] if config.judge else None
         self.evaluation = judge and A2DEvaluation(
             self.generator, self.clip, judge, self.regions, self.vocabulary, self.attributes, psi=config.eval_psi
@@ -99,26 +86,12 @@ class A2DTask(DirectionTask):
 
     def export(self, outdir: Path, step: int) -> None:
         """Write the component a2d.json and a2d.safetensors, with the calibrated strengths of edits inside."""
-        info = {
-            "clip_name": self.clip.config.name,
-            "generator_sha256": self.generator_sha256,
-            "theta": self.theta,
-            "vocabulary": self.vocabulary.name,
-            "attributes": list(self.attributes),
-            "training": {**to_dict(self.config), **self._frozen_names()},
-        }
+        info = {"attributes": list(self.attributes)}
         if self.evaluation:
             info["measured"] = self.evaluation.measure(self.network, self.config.eval_num)
             if self.config.calibration_num:
                 info["strengths"] = calibrate_strengths(self.evaluation, self.network, self.config.calibration_num)
-        state = self.network.state_dict()
-        kind, shape = AttributeToDirection.kind, to_dict(self.network.config)
-        write_component(outdir, "a2d", kind, shape, state, step=step, info=info)
-
-    def _frozen_names(self):
-        """File names of the frozen parts: their folders say nothing elsewhere."""
-        parts = {role: getattr(self.config, role) for role in ("generator", "clip", "segmenter", "judge")}
-        return {role: Path(path).name for role, path in parts.items() if path}
+        self._write(outdir, step, self.vocabulary, info)
 
     def _text_features(self, columns):
         """Features [B, text_dim] of the phrases that the batch's rows stand for."""

@@ -9,23 +9,18 @@ from typing import NamedTuple
 import torch
 
 from styleT2I.attributes.vocabulary import load_vocabulary
-from styleT2I.config import to_dict
 from styleT2I.data.augment import ClipAugmentation, draw_augmentation
 from styleT2I.data.dataset import index_order, open_dataset
-from styleT2I.formats.component import write_component
 from styleT2I.generation.observers import ZeroShotLogits
 from styleT2I.networks.directions import TextToDirection
 from styleT2I.torch_utils.images import save_png
 from styleT2I.torch_utils.seeding import generator
+from styleT2I.training.directions.evaluation import T2DEvaluation, sample_grid
 from styleT2I.training.directions.rival_captions import RivalCaptions
 from styleT2I.training.directions.setup import (
-    build_direction_network,
-    free_norm,
     load_frozen,
-    sample_w,
     unedited_features,
 )
-from styleT2I.training.directions.t2d_evaluation import T2DEvaluation, sample_grid
 from styleT2I.training.directions.task import DirectionTask, weighted
 from styleT2I.training.losses import attribute_flip_loss, clip_contrastive_loss, norm_penalty_loss, verdict_keep_loss
 
@@ -47,19 +42,11 @@ class T2DTask(DirectionTask):
     def setup(self, device: torch.device) -> None:
         """Load what stays frozen and build the network; CheckpointError or DataError where something does not fit."""
         config = self.config
-        self.device = device
-        self.generator, self.generator_sha256 = load_frozen(config.generator, "stylegan2-generator", device)
-        self.clip, _ = load_frozen(config.clip, "clip", device)
+        self._load_frozen(device)
         self.data = open_dataset(config.data, self.generator.resolution, with_masks=False)
         self.captions_of = functools.cache(self.data.captions_of)
-        w = sample_w(self.generator, device)
-        self.theta = free_norm(config.theta, config.theta_rel, w, self.generator.num_ws)
         captions = (caption for i in range(len(self.data)) for caption in self.captions_of(i))
-        self.network = build_direction_network(
-            TextToDirection, config, self.generator, self.clip, w, captions, self.seed, self._further_words()
-        ).to(device)
-        trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
-        self.optimizer = torch.optim.Adam(trained, lr=config.lr, fused=True)
+        self._build_network(TextToDirection, captions)
         self.evaluation = self._build_evaluation()
         self.rivals = RivalCaptions(load_vocabulary(config.vocabulary))
         self.verdicts = ZeroShotLogits(self.clip, self.rivals.vocabulary) if config.keep_weight else None
@@ -89,20 +76,7 @@ class T2DTask(DirectionTask):
 
     def export(self, outdir: Path, step: int) -> None:
         """Write the component t2d.json and t2d.safetensors."""
-        info = {
-            "clip_name": self.clip.config.name,
-            "generator_sha256": self.generator_sha256,
-            "theta": self.theta,
-            "vocabulary": self.rivals.vocabulary.name,
-            "training": {**to_dict(self.config), **self._frozen_names()},
-        }
-        state = self.network.state_dict()
-        write_component(outdir, "t2d", TextToDirection.kind, to_dict(self.network.config), state, step=step, info=info)
-
-    def _frozen_names(self):
-        """File names of the frozen parts: their folders say nothing elsewhere."""
-        parts = {role: getattr(self.config, role) for role in ("generator", "clip", "judge")}
-        return {role: Path(path).name for role, path in parts.items() if path}
+        self._write(outdir, step, self.rivals.vocabulary, {})
 
     def _captions(self, step, rng):
         """One caption of each of the batch's faces, drawn anew every epoch."""

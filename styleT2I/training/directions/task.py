@@ -3,39 +3,71 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 
 from styleT2I.attributes.wording.word_list import grammar_words
+from styleT2I.config import to_dict
+from styleT2I.formats.component import write_component
 from styleT2I.training.directions.estimate import Estimate, measure
 from styleT2I.training.directions.micro_batches import accumulate_gradients
-from styleT2I.training.optimisation import descend_by
+from styleT2I.training.directions.setup import build_direction_network, free_norm, load_frozen, sample_w
+from styleT2I.training.network_task import NetworkTask
+from styleT2I.training.optimisation import descend, schedule
 
 
-class DirectionTask:
+class DirectionTask(NetworkTask):
     """The part of T2DTask and A2DTask that does not know what the direction is read from.
 
-    A subclass has `setup`, which makes .network and .optimizer and ends with `_ready`; `_forward(batch, rows)`,
-    what the loss reads of some rows of a batch; `_loss(batch, figures, *outputs)`, the loss of all of them, which fills
-    the figures of the log; and `_probe(num)`, the forward pass of rows of no step, for the estimate.
+    A subclass has `setup`, which begins with `_load_frozen`, calls `_build_network` and ends with `_ready`;
+    `_forward(batch, rows)`, what the loss reads of some rows of a batch; `_loss(batch, figures, *outputs)`, the loss of
+    all of them, which fills the figures of the log; and `_probe(num)`, the forward pass of rows of no step, for the
+    estimate.
     """
 
     def __init__(self, config, num_steps: int, seed: int = 0, on_ready: Callable[[Estimate], None] | None = None):
         """config: a T2DConfig or A2DConfig. on_ready: told what the training takes once its networks are loaded."""
-        self.config, self.num_steps, self.seed, self.on_ready = config, num_steps, seed, on_ready
+        super().__init__(config, num_steps, seed)
+        self.on_ready = on_ready
 
     def estimate(self) -> Estimate:
         """What the whole training takes on this machine, from a few rows that are computed once."""
         return measure(self._probe, self.network, steps=self.num_steps, batch_size=self.config.batch_size)
 
-    def state_dict(self) -> dict:
-        return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
+    def _load_frozen(self, device):
+        """Load the generator and the CLIP, which stay as they are."""
+        self.device = device
+        self.generator, self.generator_sha256 = load_frozen(self.config.generator, "stylegan2-generator", device)
+        self.clip, _ = load_frozen(self.config.clip, "clip", device)
 
-    def load_state_dict(self, state: dict) -> None:
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
+    def _build_network(self, cls, texts):
+        """Make the free norm, a fresh network of class `cls`, which knows the words of the texts, and its optimizer."""
+        config, G = self.config, self.generator
+        w = sample_w(G, self.device)
+        self.theta = free_norm(config.theta, config.theta_rel, w, G.num_ws)
+        network = build_direction_network(cls, config, G, self.clip, w, texts, self.seed, self._further_words())
+        self.network = network.to(self.device)
+        trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        self.optimizer = torch.optim.Adam(trained, lr=config.lr, fused=True)
+
+    def _write(self, outdir, step, vocabulary, info):
+        """Write the network as the component NAME.json with what edits need to know, and `info` besides.
+
+        Of the frozen parts file names alone: their folders say nothing elsewhere.
+        """
+        parts = {role: getattr(self.config, role, None) for role in ("generator", "clip", "segmenter", "judge")}
+        names = {role: Path(path).name for role, path in parts.items() if path}
+        told = {
+            "clip_name": self.clip.config.name,
+            "generator_sha256": self.generator_sha256,
+            "theta": self.theta,
+            "vocabulary": vocabulary.name,
+            "training": {**to_dict(self.config), **names},
+        }
+        network, config = self.network, to_dict(self.network.config)
+        write_component(outdir, self.name, network.kind, config, network.state_dict(), step=step, info=told | info)
 
     def _ready(self):
         if self.on_ready is not None:
@@ -46,11 +78,9 @@ class DirectionTask:
         config, figures = self.config, {}
         forward, loss = functools.partial(self._forward, batch), functools.partial(self._loss, batch, figures)
         backward = functools.partial(accumulate_gradients, forward, loss, num, config.micro_batch)
-        total = descend_by(self.optimizer, backward, config.lr * self._lr_factor(step))
+        factor = schedule("cosine" if config.lr_decay else "constant", step, self.num_steps)
+        total = descend(self.optimizer, backward, config.lr * factor)
         return {"loss": total.item(), **figures}
-
-    def _lr_factor(self, step):
-        return 0.5 * (1 + math.cos(math.pi * step / self.num_steps)) if self.config.lr_decay else 1.0
 
     def _further_words(self):
         """What users say of attributes, whether or not a caption of the training does; for frozen word vectors."""

@@ -9,16 +9,18 @@ from pathlib import Path
 import torch
 from torch.nn import functional as F
 
-from styleT2I.config import from_dict, suggestion, to_dict
+from styleT2I.config import setting, to_dict
 from styleT2I.data.augment import DegradeConfig, random_degrade, random_shift
 from styleT2I.data.labelled import LabelledData
 from styleT2I.errors import ConfigError
 from styleT2I.evaluation.measures.judge import judged_pairs, measure_judge, mistakes_u8
 from styleT2I.formats.component import write_component
 from styleT2I.networks.faces.attribute_classifier import AttributeClassifier, ClassifierConfig
+from styleT2I.recipes import configured
 from styleT2I.torch_utils.images import save_png
 from styleT2I.torch_utils.seeding import derive_seed
-from styleT2I.training.optimisation import descend, warmup_cosine
+from styleT2I.training.network_task import NetworkTask
+from styleT2I.training.optimisation import descend, schedule
 
 NUM_STATISTICS = 1024  # images that the nuisances' mean and spread are taken from
 
@@ -27,20 +29,24 @@ NUM_STATISTICS = 1024  # images that the nuisances' mean and spread are taken fr
 class JudgeConfig:
     """What a judge is trained on and how."""
 
-    data: tuple[str, ...] = ("minifaces:balanced/judge-train:40000",)  # as data.dataset.open_dataset reads it
-    eval_data: str = "minifaces:balanced/test:4000"  # measured on, never trained on
-    name: str = "judge"  # file name of the exported component
-    architecture: str = "resnet"  # see networks.classifier
-    resolution: int = 64
+    data: tuple[str, ...] = setting(
+        ("minifaces:balanced/judge-train:40000",),
+        "Labelled pictures: a data set's folder, or minifaces:DISTRIBUTION/SPLIT[:NUM]; give it several times to pool.",
+        metavar="SPEC",
+    )
+    eval_data: str = setting("minifaces:balanced/test:4000", "Labelled pictures to measure on.", metavar="SPEC")
+    name: str = setting("judge", "Name of the exported component.")
+    architecture: str = setting("resnet", "Shape of the network.", choices=("resnet", "plain"))
+    resolution: int = setting(64, "Side that pictures are resized to.", low=16)
     widths: tuple[int, ...] = (24, 32, 64, 128)
     feature_dim: int = 128
-    batch_size: int = 64
-    lr: float = 3e-3  # of AdamW at its peak; warmed up over 5 % of the steps, then cosine to 0
+    batch_size: int = setting(64, "Pictures per step.", flag="--batch", low=2)
+    lr: float = setting(3e-3, "Peak learning rate of AdamW.")  # warmed up over 5 % of the steps, then cosine to 0
     weight_decay: float = 0.02
-    nuisance_weight: float = 0.5  # of the regression beside the attributes' cross-entropy
+    nuisance_weight: float = setting(0.5, "Weight of the nuisances' regression.", low=0)
     label_smoothing: float = 0.02  # share of every label moved to 1/2, which keeps sure logits near +-4.6, not endless
     degrade: DegradeConfig = field(default_factory=DegradeConfig)
-    eval_num: int = 1000  # images of eval_data in evaluations during the run; all of them at its end
+    eval_num: int = setting(1000, "How many of them in evaluations before the last.", low=1)
 
     def __post_init__(self):
         for name in ("batch_size", "lr", "eval_num"):
@@ -48,43 +54,15 @@ class JudgeConfig:
                 raise ConfigError(f"{name} of judge training must be above 0, not {getattr(self, name)}")
 
 
-_PORTRAITS = {
-    "data": ("portraits:balanced/judge-train",),
-    "eval_data": "portraits:balanced/test",
-    "resolution": 128,
-    "feature_dim": 256,
-    "batch_size": 32,
-    "nuisance_weight": 0.2,
-}
-PRESETS = {  # (optimisation steps, settings)
-    "guide": (2000, {"name": "judge-guide", "architecture": "resnet", "widths": (24, 32, 64, 128)}),
-    "heldout": (2400, {"name": "judge-heldout", "architecture": "plain", "widths": (16, 32, 64, 96)}),
-    "portraits-guide": (
-        4000,
-        {**_PORTRAITS, "name": "judge-guide", "architecture": "resnet", "widths": (16, 24, 48, 96, 128)},
-    ),
-    "portraits-heldout": (
-        4500,
-        {**_PORTRAITS, "name": "judge-heldout", "architecture": "plain", "widths": (12, 24, 48, 96, 128)},
-    ),
-}
+def judge_config(recipe: str | Path, **changes) -> tuple[int, JudgeConfig]:
+    """Steps and settings of a preset, or of a file of one's own, some replaced; ConfigError names the nearest known."""
+    return configured("judge", recipe, JudgeConfig, what="judge preset", **changes)
 
 
-def judge_config(preset: str, **changes) -> tuple[int, JudgeConfig]:
-    """A preset's steps and its settings, some replaced; ConfigError names the nearest known preset or setting."""
-    if preset not in PRESETS:
-        raise ConfigError(f"unknown judge preset {preset!r}{suggestion(preset, PRESETS)}")
-    steps, settings = PRESETS[preset]
-    return steps, from_dict(JudgeConfig, {**settings, **changes})
-
-
-class JudgeTask:
+class JudgeTask(NetworkTask):
     """A judge as a task of training.engine."""
 
     name = "judge"
-
-    def __init__(self, config: JudgeConfig, num_steps: int, seed: int = 0):
-        self.config, self.num_steps, self.seed = config, num_steps, seed
 
     def setup(self, device: torch.device) -> None:
         """Open the data and build the network; DataError where the data lacks attributes or sets disagree."""
@@ -113,15 +91,8 @@ class JudgeTask:
             nuisance_loss = F.mse_loss(self.network.nuisances_of(features, standardised=True), wanted)
             loss = loss + config.nuisance_weight * nuisance_loss
             figures["loss_nuisances"] = nuisance_loss.item()
-        descend(self.optimizer, loss, config.lr * warmup_cosine(step, self.num_steps))
+        descend(self.optimizer, loss, config.lr * schedule("warmup-cosine", step, self.num_steps))
         return {"loss": loss.item(), **figures}
-
-    def state_dict(self) -> dict:
-        return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
-
-    def load_state_dict(self, state: dict) -> None:
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
 
     def evaluate(self, step: int) -> dict[str, float]:
         """Balanced accuracies on unseen images, as `measure_judge`, without the single attributes' names."""

@@ -8,32 +8,41 @@ from pathlib import Path
 import torch
 from torch.nn import functional as F
 
-from styleT2I.config import from_dict, suggestion, to_dict
+from styleT2I.config import setting, to_dict
 from styleT2I.data.augment import DegradeConfig, random_degrade, random_shift
 from styleT2I.data.labelled import LabelledData
 from styleT2I.errors import ConfigError
 from styleT2I.formats.component import write_component
 from styleT2I.networks.faces.segmenter import Segmenter, SegmenterConfig
+from styleT2I.recipes import configured
 from styleT2I.torch_utils.images import make_grid_u8, save_png, to_uint8
 from styleT2I.torch_utils.seeding import derive_seed
-from styleT2I.training.optimisation import descend, warmup_cosine
+from styleT2I.training.network_task import NetworkTask
+from styleT2I.training.optimisation import descend, schedule
 
 
 @dataclass(frozen=True)
 class SegmenterTrainingConfig:
     """What a segmenter is trained on and how."""
 
-    data: tuple[str, ...] = ("minifaces:balanced/judge-train:16000",)  # as data.dataset.open_dataset reads it
-    eval_data: str = "minifaces:balanced/test:1000"  # measured on, never trained on
-    name: str = "segmenter"  # file name of the exported component
-    resolution: int = 64
+    data: tuple[str, ...] = setting(
+        ("minifaces:balanced/judge-train:16000",),
+        "Pictures with region masks: a data set's folder, or minifaces:DISTRIBUTION/SPLIT[:NUM]; give it several times "
+        "to pool.",
+        metavar="SPEC",
+    )
+    eval_data: str = setting(
+        "minifaces:balanced/test:1000", "Pictures with region masks to measure on.", metavar="SPEC"
+    )
+    name: str = setting("segmenter", "Name of the exported component.")
+    resolution: int = setting(64, "Side that pictures are resized to.", low=16)
     widths: tuple[int, ...] = (16, 32, 48, 64)
-    batch_size: int = 16
-    lr: float = 6e-3  # of AdamW at its peak; warmed up over 5 % of the steps, then cosine to 0
+    batch_size: int = setting(16, "Pictures per step.", flag="--batch", low=2)
+    lr: float = setting(6e-3, "Peak learning rate of AdamW.")  # warmed up over 5 % of the steps, then cosine to 0
     weight_decay: float = 0.01
     overlap_weight: float = 0.5  # of the Dice loss beside the cross-entropy: it counts small regions like large ones
     degrade: DegradeConfig = field(default_factory=DegradeConfig)
-    eval_num: int = 256  # images of eval_data in evaluations during the run; all of them at its end
+    eval_num: int = setting(256, "How many of them in evaluations before the last.", low=1)
 
     def __post_init__(self):
         for name in ("batch_size", "lr", "eval_num"):
@@ -41,35 +50,15 @@ class SegmenterTrainingConfig:
                 raise ConfigError(f"{name} of segmenter training must be above 0, not {getattr(self, name)}")
 
 
-PRESETS = {  # (optimisation steps, settings)
-    "minifaces": (2000, {}),
-    "portraits": (
-        3000,
-        {
-            "data": ("portraits:balanced/judge-train",),
-            "eval_data": "portraits:balanced/test",
-            "resolution": 128,
-            "widths": (12, 24, 32, 48, 64),
-        },
-    ),
-}
+def segmenter_config(recipe: str | Path, **changes) -> tuple[int, SegmenterTrainingConfig]:
+    """Steps and settings of a preset, or of a file of one's own, some replaced; ConfigError names the nearest known."""
+    return configured("segmenter", recipe, SegmenterTrainingConfig, what="segmenter preset", **changes)
 
 
-def segmenter_config(preset: str, **changes) -> tuple[int, SegmenterTrainingConfig]:
-    """A preset's steps and its settings, some replaced; ConfigError names the nearest known preset or setting."""
-    if preset not in PRESETS:
-        raise ConfigError(f"unknown segmenter preset {preset!r}{suggestion(preset, PRESETS)}")
-    steps, settings = PRESETS[preset]
-    return steps, from_dict(SegmenterTrainingConfig, {**settings, **changes})
-
-
-class SegmenterTask:
+class SegmenterTask(NetworkTask):
     """A segmenter as a task of training.engine."""
 
     name = "segmenter"
-
-    def __init__(self, config: SegmenterTrainingConfig, num_steps: int, seed: int = 0):
-        self.config, self.num_steps, self.seed = config, num_steps, seed
 
     def setup(self, device: torch.device) -> None:
         """Open the data and build the network; DataError where the data lacks masks or sets disagree."""
@@ -95,15 +84,8 @@ class SegmenterTask:
         cross_entropy = F.binary_cross_entropy_with_logits(logits, target)
         overlap = dice_loss(logits, target)
         loss = cross_entropy + config.overlap_weight * overlap
-        descend(self.optimizer, loss, config.lr * warmup_cosine(step, self.num_steps))
+        descend(self.optimizer, loss, config.lr * schedule("warmup-cosine", step, self.num_steps))
         return {"loss": loss.item(), "loss_cross_entropy": cross_entropy.item(), "loss_overlap": overlap.item()}
-
-    def state_dict(self) -> dict:
-        return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
-
-    def load_state_dict(self, state: dict) -> None:
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
 
     def evaluate(self, step: int) -> dict[str, float]:
         """Intersection over union of every region on unseen images, and their mean."""

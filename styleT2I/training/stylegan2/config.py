@@ -6,47 +6,58 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from styleT2I.config import from_dict, override, suggestion
+from styleT2I.config import from_dict, override, setting
 from styleT2I.data.dataset import open_dataset
 from styleT2I.errors import CheckpointError, ConfigError
 from styleT2I.formats.foreign.registry import is_component, read_network
 from styleT2I.networks.stylegan2.config import DiscriminatorConfig, GeneratorConfig
 from styleT2I.networks.stylegan2.precision import CLAMP, NUM_RES, half_dtype
+from styleT2I.recipes import given, read_recipe
 
 
 @dataclass(frozen=True)
 class StyleGAN2Config:
     """What a StyleGAN2 run trains and how; the defaults are those of StyleGAN2's config F."""
 
-    data: str  # real images, as data.dataset.open_dataset reads it
+    data: str = setting(help="Real images: a data set's folder, or minifaces:DISTRIBUTION/SPLIT[:NUM].", metavar="SPEC")
     generator: GeneratorConfig  # c_dim of both networks follows from use_labels
     discriminator: DiscriminatorConfig
-    eval_data: str | None = None  # reals of the log's distances; None: data
-    judge: str | None = None  # attribute classifier whose features distances are taken in; None: 8x8 pixels
+    eval_data: str | None = setting(None, "Reals of the log's distances; by default the training data.", metavar="SPEC")
+    judge: str | None = setting(  # distances are taken in its features; None: 8x8 pixels
+        None, "Attribute classifier for the log's distances; it never trains anything.", metavar="FILE"
+    )
     init_generator: str | None = None  # file to start from, of any format of ours or others'; None: random weights
     init_discriminator: str | None = None
-    use_labels: bool = False  # condition both networks on the data's attributes
+    use_labels: bool = setting(False, "Condition both networks on the attributes.", flag="--labels/--no-labels")
 
-    batch_size: int = 32
-    micro_batch: int | None = None  # samples computed at a time, gradients summed; None: batch_size
-    g_lr: float = 0.002  # of Adam, before the correction for lazy regularisation
-    d_lr: float = 0.002
-    r1_gamma: float = 10.0
+    batch_size: int = setting(32, "Images per step.", flag="--batch", low=1)
+    micro_batch: int | None = setting(  # None: batch_size
+        None, "Images computed at a time, gradients summed to --batch.", low=1
+    )
+    g_lr: float = setting(  # of Adam, before the correction for lazy regularisation
+        0.002, "Learning rate of the generator.", flag="--glr"
+    )
+    d_lr: float = setting(0.002, "Learning rate of the discriminator.", flag="--dlr")
+    r1_gamma: float = setting(10.0, "Weight of R1; 0: off.", flag="--gamma", low=0)
     r1_interval: int = 16  # steps between R1 penalties
-    pl_weight: float = 2.0  # of path-length regularisation; 0: off
+    pl_weight: float = setting(2.0, "Weight of path-length regularisation; 0: off.", low=0)
     pl_interval: int = 4
     pl_decay: float = 0.01
     pl_batch_shrink: int = 2  # path lengths are taken on this fraction of the batch
-    style_mixing: float = 0.9  # probability that a sample mixes the styles of two latents
-    ema_kimg: float = 10.0  # half-life of the averaged generator, in thousands of images
+    style_mixing: float = setting(0.9, "Probability of style mixing.", flag="--mixing", low=0, high=1)
+    ema_kimg: float = setting(10.0, "Half-life of the averaged generator, thousands of images.", low=0)
     ema_rampup: float | None = None  # the half-life is at most this share of the images seen so far; None: no ramp
-    precision: str = "fp32"  # of the highest resolutions, on a GPU also "fp16" or "bf16" (networks.stylegan2_precision)
-    d_warmup_kimg: float = 0.0  # thousands of images that the discriminator alone learns from at the start
-    mirror: bool = False  # show each real image mirrored with probability 1/2
-    jitter: float = 0.0  # colour jitter of reals and fakes before the discriminator, as a share of the range; 0: off
-    translate: float = 0.0  # random shift of both, as a share of the side; 0: off
+    precision: str = setting(
+        "fp32",
+        "Of StyleGAN2's highest resolutions: fp32, or on a CUDA device fp16 or bf16.",
+        choices=("fp32", "fp16", "bf16"),
+    )
+    d_warmup_kimg: float = setting(0.0, "Thousands of images for D alone at the start.", low=0)
+    mirror: bool = setting(False, "Mirror real images at random.", flag="--mirror/--no-mirror")
+    jitter: float = setting(0.0, "Colour jitter before the discriminator, share of the range.", low=0)
+    translate: float = setting(0.0, "Random shift before the discriminator, share of the side.", low=0)
 
-    eval_num: int = 2000  # images of either kind in every evaluation
+    eval_num: int = setting(2000, "Images of either kind in an evaluation.", low=8)
 
     def __post_init__(self):
         for name in ("batch_size", "r1_interval", "pl_interval", "pl_batch_shrink"):
@@ -65,62 +76,20 @@ class StyleGAN2Config:
             raise ConfigError(f"the generator draws {resolutions[0]} px, the discriminator takes {resolutions[1]} px")
 
 
-@dataclass(frozen=True)
-class Preset:
-    """A starting point: how long, on which settings, with which networks."""
-
-    kimg: int  # thousands of real images shown in all
-    settings: dict
-    resolution: int | None  # None: the data's own
-    generator: dict
-    discriminator: dict
-
-
-_FACES = {
-    "data": "minifaces:biased/train",
-    "eval_data": "minifaces:biased/val:2000",
-    "batch_size": 16,
-    "g_lr": 0.0025,
-    "d_lr": 0.0025,
-    "ema_kimg": 5.0,
-    "ema_rampup": 0.05,
-}
-_FACES_GENERATOR = {"z_dim": 128, "w_dim": 128, "mapping_layers": 4}
-_CHANNELS_64 = {4: 128, 8: 128, 16: 96, 32: 48, 64: 24}
-_CHANNELS_128 = {4: 128, 8: 128, 16: 128, 32: 96, 64: 48, 128: 24}
-_CHANNELS_PORTRAITS = {4: 192, 8: 192, 16: 192, 32: 128, 64: 64, 128: 32}
-PRESETS = {
-    "stylegan2-config-f": Preset(25_000, {}, None, {}, {}),
-    "minifaces64": Preset(
-        600, {**_FACES, "r1_gamma": 0.3}, 64,
-        {**_FACES_GENERATOR, "channels": _CHANNELS_64}, {"channels": _CHANNELS_64},
-    ),
-    "minifaces128": Preset(
-        1200, {**_FACES, "r1_gamma": 0.6}, 128,
-        {**_FACES_GENERATOR, "channels": _CHANNELS_128}, {"channels": _CHANNELS_128},
-    ),
-    "portraits128": Preset(
-        4000, {**_FACES, "data": "portraits:biased/train", "eval_data": "portraits:biased/val", "r1_gamma": 1.0}, 128,
-        {"z_dim": 192, "w_dim": 256, "mapping_layers": 4, "channels": _CHANNELS_PORTRAITS},
-        {"channels": _CHANNELS_PORTRAITS},
-    ),
-}  # fmt: skip
-
-
-def stylegan2_config(preset: str, *, resolution: int | None = None, init: str | None = None, **changes):
-    """Return (kimg, StyleGAN2Config) of a preset, with the changes that are not None applied.
+def stylegan2_config(recipe: str | Path, *, resolution: int | None = None, init: str | None = None, **changes):
+    """Return (kimg, StyleGAN2Config) of a preset or a file of one's own, with the changes that are not None applied.
 
     resolution: replaces the preset's. init: what to start from: a folder with generator.json and perhaps
     discriminator.json, the generator's component alone, or another code's file of a generator and perhaps a
     discriminator; its networks then replace the preset's.
     Raises ConfigError on settings that do not fit, CheckpointError on files that do not.
     """
-    if preset not in PRESETS:
-        raise ConfigError(f"unknown preset {preset!r}{suggestion(preset, PRESETS)}")
-    chosen = PRESETS[preset]
-    settings = {**chosen.settings, **{key: value for key, value in changes.items() if value is not None}}
+    kimg, written = read_recipe("stylegan2", recipe, StyleGAN2Config, also=("resolution",))
+    shapes = {name: written.pop(name, {}) for name in ("generator", "discriminator")}
+    own_resolution = written.pop("resolution", None)
+    settings = {**written, **given(changes)}
     if "data" not in settings:
-        raise ConfigError(f"the preset {preset} has no data of its own; add --data SPEC")
+        raise ConfigError(f"the preset {recipe} has no data of its own; add --data SPEC")
     generator = discriminator = None
     if init is not None:
         files = _init_files(Path(init))
@@ -135,14 +104,14 @@ def stylegan2_config(preset: str, *, resolution: int | None = None, init: str | 
             raise ConfigError(f"{files['generator']}: draws {generator.resolution} px, not {resolution}; "
                               "leave --resolution out")  # fmt: skip
         resolution = generator.resolution
-    resolution = resolution or chosen.resolution or open_dataset(settings["data"], with_masks=False).resolution
-    settings["generator"] = generator or from_dict(GeneratorConfig, {"resolution": resolution, **chosen.generator})
+    resolution = resolution or own_resolution or open_dataset(settings["data"], with_masks=False).resolution
+    settings["generator"] = generator or from_dict(GeneratorConfig, {"resolution": resolution, **shapes["generator"]})
     if discriminator is None:
-        discriminator = from_dict(DiscriminatorConfig, {"resolution": resolution, **chosen.discriminator})
+        discriminator = from_dict(DiscriminatorConfig, {"resolution": resolution, **shapes["discriminator"]})
     settings["discriminator"] = discriminator
     if settings.get("precision", "fp32") != "fp32":
         settings.update({name: _for_half(settings[name]) for name in ("generator", "discriminator")})
-    return chosen.kimg, from_dict(StyleGAN2Config, settings)
+    return kimg, from_dict(StyleGAN2Config, settings)
 
 
 def _for_half(config):

@@ -19,9 +19,9 @@ from styleT2I.networks.stylegan2.layers import FullyConnected
 from styleT2I.torch_utils.images import make_grid_u8, save_png, to_uint8
 from styleT2I.torch_utils.seeding import generator as seeded
 from styleT2I.training.losses import pixel_fit_loss
-from styleT2I.training.stylegan2.renderer_fit_config import RendererFitConfig, fit_config
-
-__all__ = ["RendererFit", "fit_config"]
+from styleT2I.training.network_task import NetworkTask
+from styleT2I.training.optimisation import descend
+from styleT2I.training.stylegan2.renderer_fit_config import RendererFitConfig
 
 _PIXEL_WEIGHTS = {"mouth": 5.0, "eyes": 2.0, "glasses": 2.0, "earrings": 2.0, "beard": 1.0, "hat": 1.0, "ears": 1.0}
 _SCENE_DIM = len(ATTRIBUTES) + len(NUISANCES)
@@ -30,12 +30,15 @@ _BETAS = (0.9, 0.99)  # of every Adam
 _STAGE_SIZES = {"draw-16": 16, "draw-32": 32}
 
 
-class RendererFit:
+class RendererFit(NetworkTask):
     """The training task: `step` draws scenes from a seeded generator, renders them and takes one optimisation step."""
 
     name = "renderer-fit"
+    parts = ("generator", "encoder", "draw_optimizer", "map_optimizer", "joint_optimizer")
+
     def __init__(self, config: RendererFitConfig):
-        self.config, total_steps = config, config.steps
+        super().__init__(config, config.steps)
+        total_steps = config.steps
         first = int(config.share_16 * total_steps)
         second = first + int(config.share_32 * total_steps)
         mapping = int((1 - config.share_joint - config.share_mapping) * total_steps)
@@ -95,7 +98,7 @@ class RendererFit:
         image, weight = self._target(scenes, resolution)
         drawn = self._synthesize(self._encode(vector), resolution)
         loss = pixel_fit_loss(drawn, image, weight)
-        descend(self.draw_optimizer, loss, [cosine(progress) * self.config.lr])
+        descend(self.draw_optimizer, loss, cosine(progress) * self.config.lr)
         return {"loss": loss.item(), "psnr": psnr(drawn, image)}
 
     def _map(self, generator, progress):
@@ -109,7 +112,7 @@ class RendererFit:
         error = self.generator.mapping(z)[:, 0] - target  # [N, w_dim]
         attribute_error = (error @ inverse.t())[:, : len(ATTRIBUTES)]  # in units of the logits
         loss = error.square().mean() + 2 * attribute_error.square().mean()
-        descend(self.map_optimizer, loss, [cosine(progress) * self.config.mapping_lr * self.mapping_lr_scale])
+        descend(self.map_optimizer, loss, cosine(progress) * self.config.mapping_lr * self.mapping_lr_scale)
         unexplained = error.square().sum() / (target - target.mean(0)).square().sum()
         return {"loss": loss.item(), "unexplained": unexplained.item()}
 
@@ -155,25 +158,6 @@ class RendererFit:
                 block = getattr(synthesis, f"b{size}")
                 x, image = block(x, image, ws[:, : block.num_convs + 1], "none", None)
         return image
-
-    def modules(self):
-        """The networks and optimisers whose state is the run's state."""
-        return {
-            "generator": self.generator,
-            "encoder": self.encoder,
-            "draw_optimizer": self.draw_optimizer,
-            "map_optimizer": self.map_optimizer,
-            "joint_optimizer": self.joint_optimizer,
-        }
-
-    def state_dict(self):
-        """States of all modules, by name."""
-        return {name: module.state_dict() for name, module in self.modules().items()}
-
-    def load_state_dict(self, state):
-        """Take up the states that `state_dict` gave."""
-        for name, module in self.modules().items():
-            module.load_state_dict(state[name])
 
     @torch.no_grad()
     def evaluate(self, step):
@@ -222,17 +206,8 @@ def _draw_psi(num, low, generator):
 
 
 def cosine(progress):
-    """Learning rate factor: half a cosine from 1 to a small rest, over progress 0 ... 1."""
+    """Learning rate factor: half a cosine from 1 to a small rest, over progress 0 ... 1, in single precision."""
     return 0.5 * (1 + torch.cos(torch.tensor(progress * torch.pi)).item()) + 0.002
-
-
-def descend(optimizer, loss, rates):
-    """One step of the optimizer down the loss, with a learning rate for each of its parameter groups."""
-    for group, rate in zip(optimizer.param_groups, rates, strict=True):
-        group["lr"] = rate
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    optimizer.step()
 
 
 def psnr(drawn, image):

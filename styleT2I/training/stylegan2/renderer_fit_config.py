@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from styleT2I.config import from_dict
 from styleT2I.errors import ConfigError
+from styleT2I.recipes import given, read_recipe
 
 _RENDERED_CHANNELS = {4: 192, 8: 192, 16: 192, 32: 128, 64: 64, 128: 32, 256: 16}
 _CHANNELS = {4: 128, 8: 128, 16: 128, 32: 64, 64: 16, 128: 8}  # of the synthesis network, by resolution
@@ -69,15 +72,22 @@ class RenderedFitConfig:
             raise ConfigError("the shares of the stages leave no step for the final resolution; make them smaller")
 
 
-def rendered_fit_config(**settings) -> RenderedFitConfig:
-    """The configuration with the given settings replaced (None: left as it is); channels follow from the resolution."""
-    settings = {name: value for name, value in settings.items() if value is not None}
-    resolution = settings["resolution"] = int(settings.get("resolution", 128))
-    return RenderedFitConfig(channels={r: n for r, n in _RENDERED_CHANNELS.items() if r <= resolution}, **settings)
+def fit_config(file: Path | None = None, **changes) -> RendererFitConfig:
+    """The settings of a fit to MiniFaces; see `_fitted`."""
+    return _fitted(RendererFitConfig, _CHANNELS, file, changes)
 
 
-def fit_config(**settings) -> RendererFitConfig:
-    """The configuration with the given settings replaced (None: left as it is); channels follow from the resolution."""
-    settings = {name: value for name, value in settings.items() if value is not None}
-    resolution = settings["resolution"] = int(settings.get("resolution", 64))
-    return RendererFitConfig(channels={r: n for r, n in _CHANNELS.items() if r <= resolution}, **settings)
+def rendered_fit_config(file: Path | None = None, **changes) -> RenderedFitConfig:
+    """The settings of a fit to Portraits; see `_fitted`."""
+    return _fitted(RenderedFitConfig, _RENDERED_CHANNELS, file, changes)
+
+
+def _fitted(cls, channels, file, changes):
+    """The defaults, replaced by what a file of one's own says, then by the changes that are not None.
+
+    Channels that nobody names are those of the resolution.
+    """
+    steps, written = read_recipe("fit", file, cls) if file is not None else (None, {})
+    settings = {**written, **given({"steps": steps}), **given(changes)}
+    resolution = settings["resolution"] = int(settings.get("resolution", cls.resolution))
+    return from_dict(cls, {"channels": {r: n for r, n in channels.items() if r <= resolution}, **settings})

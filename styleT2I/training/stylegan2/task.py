@@ -23,7 +23,7 @@ from styleT2I.networks.stylegan2.discriminator import Discriminator
 from styleT2I.networks.stylegan2.generator import Generator, mix_styles
 from styleT2I.networks.stylegan2.precision import half_dtype, set_precision
 from styleT2I.torch_utils.images import from_uint8, make_grid_u8, save_png
-from styleT2I.training.stylegan2.config import StyleGAN2Config
+from styleT2I.training.network_task import NetworkTask
 from styleT2I.training.stylegan2.evaluation import JudgeFeatures, PixelFeatures, SampleEvaluation, seeds_grid
 from styleT2I.training.stylegan2.losses import (
     logistic_discriminator_loss,
@@ -36,13 +36,11 @@ from styleT2I.training.stylegan2.losses import (
 ADAM_BETAS = (0.0, 0.99)
 
 
-class StyleGAN2Task:
+class StyleGAN2Task(NetworkTask):
     """Generator G, discriminator D and the averaged generator G_ema, which is what a run is for."""
 
     name = "stylegan2"
-
-    def __init__(self, config: StyleGAN2Config, seed: int = 0):
-        self.config, self.seed = config, seed
+    parts = ("G", "D", "G_ema", "G_optimizer", "D_optimizer")
 
     def setup(self, device: torch.device) -> None:
         """Open the data and build the networks; DataError or ConfigError where something does not fit."""
@@ -81,18 +79,10 @@ class StyleGAN2Task:
         return figures
 
     def state_dict(self) -> dict:
-        return {
-            "G": self.G.state_dict(),
-            "D": self.D.state_dict(),
-            "G_ema": self.G_ema.state_dict(),
-            "G_optimizer": self.G_optimizer.state_dict(),
-            "D_optimizer": self.D_optimizer.state_dict(),
-            "mean_path_length": self.mean_path_length,
-        }
+        return super().state_dict() | {"mean_path_length": self.mean_path_length}
 
     def load_state_dict(self, state: dict) -> None:
-        for name in ("G", "D", "G_ema", "G_optimizer", "D_optimizer"):
-            getattr(self, name).load_state_dict(state[name])
+        super().load_state_dict(state)
         self.mean_path_length = state["mean_path_length"].to(self.device)
 
     def evaluate(self, step: int) -> dict[str, float]:
@@ -174,7 +164,7 @@ class StyleGAN2Task:
             optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
-    def _judge(self, image, c, rng):
+    def _discriminate(self, image, c, rng):
         image = augment_for_clip(image, rng, jitter=self.config.jitter, translate=self.config.translate)
         return self.D(image, c)
 
@@ -185,7 +175,7 @@ class StyleGAN2Task:
         for part in self._parts(num):
             size, labels = part.stop - part.start, None if c is None else c[part]
             _, image = self._draw(size, labels, rng, update_w_avg=True)
-            fake_logits = self._judge(image, labels, rng)
+            fake_logits = self._discriminate(image, labels, rng)
             loss = nonsaturating_generator_loss(fake_logits) * (size / num)
             loss.backward()
             total, logits = total + loss.item(), logits + fake_logits.mean().item() * size / num
@@ -215,8 +205,8 @@ class StyleGAN2Task:
             size, labels = part.stop - part.start, None if c is None else c[part]
             with torch.no_grad():
                 _, fake = self._draw(size, labels, rng)
-            fake_logits = self._judge(fake, labels, rng)
-            real_logits = self._judge(image[part], labels, rng)
+            fake_logits = self._discriminate(fake, labels, rng)
+            real_logits = self._discriminate(image[part], labels, rng)
             loss = logistic_discriminator_loss(real_logits, fake_logits) * (size / num)
             loss.backward()
             total, logits = total + loss.item(), logits + real_logits.mean().item() * size / num

@@ -17,18 +17,16 @@ from styleT2I.formats.model_folder import write_model_manifest
 from styleT2I.training.baselines.damsm import round_to_half
 from styleT2I.training.baselines.text import copy_network
 from styleT2I.training.directions.setup import load_frozen
-from styleT2I.training.optimisation import descend, warmup_cosine
-from styleT2I.training.unclip.config import UnclipTraining
+from styleT2I.training.network_task import NetworkTask
+from styleT2I.training.optimisation import descend, move_average, schedule
 
 
-class UnclipTask:
+class UnclipTask(NetworkTask):
     """One network, its optimizer and its average; a subclass says what it is and what its loss is."""
 
     name = ""  # also the role in a model folder
+    parts = ("network", "average", "optimizer")
     keeps_images, keeps_embeddings = False, True
-
-    def __init__(self, config: UnclipTraining, num_steps: int, seed: int = 0):
-        self.config, self.num_steps, self.seed = config, num_steps, seed
 
     def build(self) -> torch.nn.Module:
         """A new network that fits the CLIP, with what it keeps of the data."""
@@ -58,9 +56,10 @@ class UnclipTask:
         config = self.config
         indices = self.data.training_indices(self.seed, config.batch_size, step)
         loss, metrics = self.loss(indices, rng)
-        factor = warmup_cosine(step, self.num_steps) if config.decay_lr else 1.0
+        factor = schedule("warmup-cosine" if config.decay_lr else "constant", step, self.num_steps)
         descend(self.optimizer, loss, config.lr * factor)
-        self._average(step)
+        # faster in the first steps, which the average would else hold on to
+        move_average(self.average, self.network, min(config.ema, (1 + step) / (10 + step)))
         return {"loss": loss.item(), **metrics}
 
     def captions(self, indices: list[int], rng: torch.Generator) -> tuple[Caption, torch.Tensor]:
@@ -74,19 +73,9 @@ class UnclipTask:
         keep = drop_rows(len(indices), self.config.text_drop, rng).to(self.device)
         return said.where(keep, self.null.trimmed(said.num_tokens)), said.embedding
 
-    def state_dict(self) -> dict:
-        return {name: getattr(self, name).state_dict() for name in ("network", "average", "optimizer")}
-
-    def load_state_dict(self, state: dict) -> None:
-        for name in ("network", "average", "optimizer"):
-            getattr(self, name).load_state_dict(state[name])
-
     def evaluate(self, step: int) -> dict[str, float]:
         """Metrics on the unseen data; {} without."""
         return {"kimg": step * self.config.batch_size / 1000}
-
-    def snapshot(self, step: int, outdir: Path) -> None:
-        """Nothing to draw."""
 
     def export(self, outdir: Path, step: int) -> None:
         """Write the averaged network as a component named by its role, with the metrics of what is written."""
@@ -108,14 +97,6 @@ class UnclipTask:
         """A network's configuration with the sizes of the CLIP."""
         encoder = self.encoder
         return override(network_config, embed_dim=self.clip.embed_dim, text_width=encoder.text_width)
-
-    @torch.no_grad()
-    def _average(self, step):
-        """Move the average towards the network, faster in the first steps, which it would else hold on to."""
-        rate = min(self.config.ema, (1 + step) / (10 + step))
-        current = self.network.state_dict()
-        for name, average in self.average.state_dict().items():
-            average.copy_(current[name].lerp(average, rate) if average.is_floating_point() else current[name])
 
 
 def write_stack(outdir: Path, name: str, parts: dict[str, str], clip: str, data: str) -> None:

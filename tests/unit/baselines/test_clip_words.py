@@ -13,8 +13,8 @@ from styleT2I.networks.clip.model import CLIP, CLIPConfig
 from styleT2I.networks.clip.tokenizers import BPETokenizer
 from styleT2I.networks.registry import load_network
 from styleT2I.training.baselines.attngan import AttnGANTask
-from styleT2I.training.baselines.attngan_config import attngan_config
 from styleT2I.training.baselines.damsm import DAMSMTask
+from styleT2I.training.baselines.registry import baseline_config
 from styleT2I.training.engine import RunConfig, run
 from tests.tiny_model import CONTEXT_LENGTH, tiny_clip, write_tiny
 
@@ -70,7 +70,9 @@ def test_a_clip_of_another_layout_is_one_line():
 
 def test_damsm_trains_the_projections_and_attngan_draws_by_them(clip, tmp_path):
     path = write_tiny(tmp_path, "clip", clip)
-    task = DAMSMTask(attngan_config("damsm", "minifaces", clip=str(path), image=IMAGE, vocabulary=None, **DATA)[1])
+    task = DAMSMTask(
+        baseline_config("damsm", "minifaces", clip=str(path), image=IMAGE, vocabulary=None, **DATA)[1], num_steps=8
+    )
     run(task, RunConfig(str(tmp_path / "damsm"), 1, device="cpu", eval_every=0, snapshot_every=0))
     trained = load_network(tmp_path / "damsm" / "text_encoder.json").state_dict()
     fresh = ClipWords.of_clip(clip, 6).state_dict()
@@ -79,7 +81,7 @@ def test_damsm_trains_the_projections_and_attngan_draws_by_them(clip, tmp_path):
     assert {name for name in fresh if name.startswith("tower.")} == kept
     encoders = {name: str(tmp_path / "damsm" / f"{name}.json") for name in ("text_encoder", "image_encoder")}
     settings = {**DATA, **encoders, "generator": GENERATOR, "d_width": 2}
-    gan_task = AttnGANTask(attngan_config("attngan", "minifaces", **settings)[1])
+    gan_task = AttnGANTask(baseline_config("attngan", "minifaces", **settings)[1], num_steps=8)
     run(gan_task, RunConfig(str(tmp_path / "gan"), 1, device="cpu", eval_every=0, snapshot_every=1))
     assert set(read_model_folder(tmp_path / "gan").files) == {"attngan", "clip_words"}
     assert json.loads((tmp_path / "gan" / "model.json").read_text())["agreement"]["text_dim"] == 6

@@ -7,7 +7,8 @@ from torch.nn import functional as F
 from styleT2I.errors import ConfigError
 from styleT2I.networks.conv_norm import ConvNorm
 from styleT2I.networks.faces.attribute_classifier import ARCHITECTURES, AttributeClassifier, ClassifierConfig
-from styleT2I.training.judges.judge import PRESETS, judge_config
+from styleT2I.recipes import recipe_names
+from styleT2I.training.judges.judge import judge_config
 
 
 def tiny(architecture, **changes):
@@ -61,7 +62,7 @@ def test_an_image_is_judged_the_same_in_any_company(architecture):
     assert torch.allclose(network(image)[2:3], network(image[2:3]), atol=1e-5)
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", recipe_names("judge"))
 def test_presets_stay_small_in_half_precision(preset):
     """The models that ship hold two of them: 8 MB in all for MiniFaces, 20 MB for Portraits."""
     _, config = judge_config(preset)

@@ -16,8 +16,10 @@ def test_every_stage_uses_options_that_its_command_has_and_files_of_stages_befor
     for module, arguments, result in stages("runs/x", "cpu", world).values():
         command = importlib.import_module(f"styleT2I.{module}" + (".__main__" if "." in module else "")).main
         context = command.make_context(module, list(arguments))
-        assert context.params.get("preset") in (None, world, f"{world}-eval", "portraits128", "guide", "heldout",
-                                                "portraits-guide", "portraits-heldout")  # fmt: skip
+        preset = context.params.get("recipe", context.params.get("preset"))
+        assert preset in (
+            None, world, f"{world}-eval", "portraits128", "guide", "heldout", "portraits-guide", "portraits-heldout",
+        )  # fmt: skip
         used = {word for word in arguments if word.startswith("runs/x/") and word.endswith(".json")} - {result}
         assert used <= made, module
         made.add(result)
@@ -25,15 +27,15 @@ def test_every_stage_uses_options_that_its_command_has_and_files_of_stages_befor
 
 
 def test_the_renders_hold_what_the_presets_read():
-    from styleT2I.training.clip.config import PRESETS as CLIPS
-    from styleT2I.training.judges.judge import PRESETS as JUDGES
+    from styleT2I.training.clip.config import preset_config
+    from styleT2I.training.judges.judge import judge_config
     from styleT2I.training.stylegan2.renderer_fit_config import rendered_fit_config
 
     _, arguments, _ = stages("x", "cpu", "portraits")["renders"]
     rendered = dict((recipe.name, num) for recipe, num in map(read_spec, arguments[: arguments.index("--workers")]))
     fit = rendered_fit_config()
-    wanted = [fit.data, fit.eval_data, CLIPS["portraits"]["eval_data"], *CLIPS["portraits"]["data"],
-              *JUDGES["portraits-guide"][1]["data"]]  # fmt: skip
+    clip, judge = preset_config("portraits"), judge_config("portraits-guide")[1]
+    wanted = [fit.data, fit.eval_data, clip.eval_data, *clip.data, *judge.data]
     for spec in wanted:
         recipe, num = read_spec(spec.removeprefix("portraits:"))
         assert rendered[recipe.name] >= num, spec

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from styleT2I.errors import ConfigError
-from styleT2I.torch_utils.nested import flatten_state, restore_state
 from styleT2I.torch_utils.stats import RunLog, read_stats
+from styleT2I.training.checkpoints import flatten_state, restore_state
 from styleT2I.training.engine import RunConfig
 from tests.toy_training import toy_run
 

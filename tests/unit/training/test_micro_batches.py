@@ -7,10 +7,9 @@ from styleT2I.errors import ConfigError
 from styleT2I.networks.faces.segmenter import Segmenter, SegmenterConfig
 from styleT2I.torch_utils.seeding import generator
 from styleT2I.training.directions.a2d import A2DTask
-from styleT2I.training.directions.a2d_config import A2DConfig
+from styleT2I.training.directions.config import A2DConfig, T2DConfig
 from styleT2I.training.directions.micro_batches import accumulate_gradients
 from styleT2I.training.directions.t2d import T2DTask
-from styleT2I.training.directions.t2d_config import T2DConfig
 from tests.tiny_model import write_tiny, write_tiny_model
 
 SHARED = {"batch_size": 7, "theta": 0.1, "hidden_dim": 16, "num_hidden": 1, "keep_weight": 1.0, "jitter": 0.1,

@@ -8,10 +8,11 @@ from styleT2I.errors import CheckpointError, ConfigError
 from styleT2I.formats.component import read_component
 from styleT2I.networks.faces.segmenter import Segmenter, SegmenterConfig
 from styleT2I.networks.registry import load_network_component
+from styleT2I.recipes import recipe_names
 from styleT2I.torch_utils.seeding import generator
 from styleT2I.torch_utils.stats import read_stats
 from styleT2I.training.directions.a2d import A2DTask
-from styleT2I.training.directions.a2d_config import PRESETS, A2DConfig, preset_config
+from styleT2I.training.directions.config import A2DConfig, direction_config
 from styleT2I.training.engine import RunConfig, run
 from tests.tiny_model import write_tiny, write_tiny_model
 
@@ -169,9 +170,9 @@ def test_a_component_of_another_kind_is_refused(folder):
 
 def test_presets_hold_the_papers_settings():
     for name, theta in (("celebahq", 8), ("cub", 8), ("ffhq", 10), ("nabirds", 15)):
-        _, settings = preset_config(name, generator="g", clip="c", segmenter="s")
+        _, settings = direction_config("a2d", name, generator="g", clip="c", segmenter="s")
         assert (settings.theta, settings.batch_size, settings.lr, settings.truncation_psi) == (theta, 40, 1e-4, 0.5)
-    assert set(PRESETS) == {"minifaces", "portraits", "celebahq", "cub", "ffhq", "nabirds"}
+    assert set(recipe_names("a2d")) == {"minifaces", "portraits", "celebahq", "cub", "ffhq", "nabirds"}
 
 
 @pytest.mark.parametrize("changes", [{"theta": None}, {"theta_rel": 1.0}, {"alpha": -1.0}, {"batch_size": 0}])

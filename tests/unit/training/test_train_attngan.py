@@ -11,11 +11,11 @@ from styleT2I.errors import ConfigError
 from styleT2I.formats.foreign.registry import read_network
 from styleT2I.formats.model_folder import read_model_folder
 from styleT2I.networks.registry import load_network
-from styleT2I.torch_utils.nested import flatten_state
 from styleT2I.training.baselines.attngan import AttnGANTask
-from styleT2I.training.baselines.attngan_config import attngan_config, discriminator_configs
+from styleT2I.training.baselines.attngan_config import discriminator_configs
 from styleT2I.training.baselines.damsm import DAMSMTask
-from styleT2I.training.checkpoints import newest_checkpoint
+from styleT2I.training.baselines.registry import baseline_config
+from styleT2I.training.checkpoints import flatten_state, newest_checkpoint
 from styleT2I.training.engine import RunConfig, run
 
 DATA = {"data": ("minifaces:biased/train:24",), "eval_data": "minifaces:biased/val:12", "batch_size": 6}
@@ -31,7 +31,7 @@ def train(task, outdir, steps, **settings):
 
 def damsm_task(**changes):
     settings = {**DATA, "vocabulary_num": 24, "embedding_dim": 6, "image": TINY_IMAGE, **changes}
-    return DAMSMTask(attngan_config("damsm", "minifaces", **settings)[1])
+    return DAMSMTask(baseline_config("damsm", "minifaces", **settings)[1], num_steps=8)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def encoders(tmp_path_factory):
 
 def attngan_task(encoders, **changes):
     settings = {**DATA, **encoders, "generator": TINY_GENERATOR, "d_width": 2, "eval_num": 12, **changes}
-    return AttnGANTask(attngan_config("attngan", "minifaces", **settings)[1])
+    return AttnGANTask(baseline_config("attngan", "minifaces", **settings)[1], num_steps=8)
 
 
 def assert_same_end(whole, parts):
@@ -118,7 +118,7 @@ def test_discriminators_have_the_sizes_of_the_published_files(shared_dir):
 
 def test_encoders_that_do_not_fit_and_missing_weights_are_one_line(encoders):
     with pytest.raises(ConfigError, match="inception"):
-        attngan_config("damsm", "paper", data=("minifaces:biased/train:24",))
+        baseline_config("damsm", "paper", data=("minifaces:biased/train:24",))
     task = attngan_task({**encoders, "image_encoder": encoders["text_encoder"]})
     with pytest.raises(ConfigError, match="is a damsm-text, not a damsm-image"):
         task.setup(torch.device("cpu"))

@@ -13,9 +13,8 @@ from styleT2I.errors import ConfigError
 from styleT2I.formats.model_folder import read_model_folder
 from styleT2I.generation.systems import open_text_gan
 from styleT2I.networks.registry import load_network
-from styleT2I.training.baselines.config import baseline_config
 from styleT2I.training.baselines.damsm import caption_words
-from styleT2I.training.baselines.registry import TASKS, new_task, task_config
+from styleT2I.training.baselines.registry import TASKS, baseline_config, new_task, task_config
 from styleT2I.training.engine import RunConfig, run
 from tests.tiny_model import tiny_clip, write_tiny
 

@@ -22,12 +22,12 @@ from styleT2I.evaluation.measures.clip import CLIPEvaluation
 from styleT2I.formats.component import write_component
 from styleT2I.networks.clip.model import CLIP
 from styleT2I.networks.registry import load_network_component
-from styleT2I.torch_utils.nested import flatten_state
+from styleT2I.recipes import read_recipe, recipe_names
 from styleT2I.torch_utils.stats import read_stats
-from styleT2I.train_clip import DEFAULT_STEPS, PRESETS, main
-from styleT2I.training.checkpoints import newest_checkpoint
+from styleT2I.train_clip import main
+from styleT2I.training.checkpoints import flatten_state, newest_checkpoint
 from styleT2I.training.clip import config as clip_config
-from styleT2I.training.clip.config import preset_config, scratch_model
+from styleT2I.training.clip.config import CLIPTrainConfig, preset_config, scratch_model
 from styleT2I.training.clip.task import MAX_LOGIT_SCALE, CLIPTask, load_clip, steps_of_epochs
 from styleT2I.training.clip.tuning import tuned_names
 from styleT2I.training.clip.word_list import word_list
@@ -206,8 +206,9 @@ def test_presets_hold_the_papers_numbers():
         config = preset_config(name, clip="ViT-B-32.pt", data=(DATA,))
         assert (config.batch_size, config.epochs, config.lr, config.tune) == (batch_size, epochs, 5e-4, "paper")
         assert (config.weight_decay, config.schedule, config.augment) == (0.01, "constant", "crop")
-    assert set(PRESETS) == set(clip_config.PRESETS)
-    assert {name for name in PRESETS if clip_config.PRESETS[name].get("epochs") is None} == set(DEFAULT_STEPS)
+    for name in recipe_names("clip"):
+        steps, settings = read_recipe("clip", name, CLIPTrainConfig)
+        assert (steps is None) == ("epochs" in settings)
     assert steps_of_epochs(preset_config("cub", clip="x.pt", data=(DATA,), batch_size=6)) == 267  # 1600 / 6 rounded up
 
 

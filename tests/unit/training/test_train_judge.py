@@ -17,7 +17,7 @@ from styleT2I.training.checkpoints import newest_checkpoint
 from styleT2I.training.engine import RunConfig, run
 from styleT2I.training.judges.judge import JudgeConfig, JudgeTask
 from styleT2I.training.judges.segmenter import SegmenterTask, SegmenterTrainingConfig
-from styleT2I.training.optimisation import warmup_cosine
+from styleT2I.training.optimisation import schedule
 
 
 class Squares:
@@ -149,7 +149,7 @@ def test_data_sets_are_pooled_in_order_and_must_agree(squares, monkeypatch):
 
 
 def test_learning_rate_warms_up_and_ends_near_zero():
-    factors = [warmup_cosine(step, 100) for step in range(100)]
+    factors = [schedule("warmup-cosine", step, 100) for step in range(100)]
     assert factors[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
     assert factors[5] == 1.0 and factors[52] == pytest.approx(0.5, abs=0.02) and factors[99] < 0.001
     assert factors[5:] == sorted(factors[5:], reverse=True)

@@ -14,10 +14,9 @@ from styleT2I.errors import CheckpointError, ConfigError
 from styleT2I.formats.component import read_component, write_component
 from styleT2I.networks.registry import load_network_component
 from styleT2I.networks.stylegan2.config import DiscriminatorConfig, GeneratorConfig
-from styleT2I.torch_utils.nested import flatten_state
 from styleT2I.torch_utils.seeding import derive_seed, generator
 from styleT2I.torch_utils.stats import read_stats
-from styleT2I.training.checkpoints import newest_checkpoint
+from styleT2I.training.checkpoints import flatten_state, newest_checkpoint
 from styleT2I.training.engine import RunConfig, run
 from styleT2I.training.stylegan2.config import StyleGAN2Config, stylegan2_config
 from styleT2I.training.stylegan2.task import StyleGAN2Task
@@ -34,7 +33,7 @@ CONFIG = StyleGAN2Config(
 
 def set_up(config=CONFIG):
     torch.manual_seed(derive_seed("setup", 1))  # as the engine does
-    task = StyleGAN2Task(config, seed=1)
+    task = StyleGAN2Task(config, 8, seed=1)
     task.setup(torch.device("cpu"))
     return task
 
@@ -46,7 +45,7 @@ def steps(task, numbers):
 def train(outdir, steps=6, task=None, **settings):
     config = RunConfig(str(outdir), steps, seed=1, device="cpu", checkpoint_every=2, eval_every=3, snapshot_every=6,
                        log_every=1, **settings)  # fmt: skip
-    run(task or StyleGAN2Task(CONFIG, seed=1), config)
+    run(task or StyleGAN2Task(CONFIG, config.steps, seed=1), config)
 
 
 def assert_same_state(first, second):
@@ -68,7 +67,7 @@ def test_resume_after_kill_matches_uninterrupted_run(tmp_path):
     train(tmp_path / "whole")
     child = os.fork()
     if child == 0:
-        train(tmp_path / "killed", task=KilledTask(CONFIG, seed=1))
+        train(tmp_path / "killed", task=KilledTask(CONFIG, 4, seed=1))
         os._exit(0)
     _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status) and newest_checkpoint(tmp_path / "killed").step == 2

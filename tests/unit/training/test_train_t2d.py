@@ -14,9 +14,9 @@ from styleT2I.formats.component import read_component
 from styleT2I.formats.glove import read_glove
 from styleT2I.torch_utils.seeding import generator
 from styleT2I.torch_utils.stats import read_stats
+from styleT2I.training.directions.config import T2DConfig, direction_config
 from styleT2I.training.directions.rival_captions import RivalCaptions
 from styleT2I.training.directions.t2d import T2DTask
-from styleT2I.training.directions.t2d_config import PRESETS, T2DConfig, preset_config
 from styleT2I.training.engine import RunConfig, run
 from tests.tiny_model import write_tiny_model
 
@@ -165,7 +165,7 @@ def test_presets_hold_the_papers_settings():
         ("ffhq", 10, 60_001),
         ("nabirds", 15, 80_001),
     ):
-        found, settings = preset_config(name, generator="g", clip="c", data="d")
+        found, settings = direction_config("t2d", name, generator="g", clip="c", data="d")
         assert (found, settings.theta, settings.batch_size, settings.lr) == (steps, theta, 40, 1e-4)
         assert (settings.truncation_psi, settings.norm_weight, settings.symmetric) == (0.5, 1.0, False)
         assert (settings.text_encoder, settings.space, settings.num_hidden, settings.hidden_dim) == (
@@ -174,11 +174,10 @@ def test_presets_hold_the_papers_settings():
             2,
             None,
         )
-    assert "minifaces" in PRESETS
 
 
 def test_a_given_theta_replaces_the_presets_relative_one():
-    assert preset_config("minifaces", generator="g", clip="c", theta=3.0)[1].theta_rel is None
+    assert direction_config("t2d", "minifaces", generator="g", clip="c", theta=3.0)[1].theta_rel is None
 
 
 def test_the_flip_loss_is_logged_and_trains(folder):
@@ -202,7 +201,7 @@ def test_the_flip_loss_is_logged_and_trains(folder):
 )
 def test_settings_that_cannot_work_are_refused_by_name(preset, changes, named):
     with pytest.raises(ConfigError, match=named):
-        preset_config(preset, generator="g", clip="c", **changes)
+        direction_config("t2d", preset, generator="g", clip="c", **changes)
 
 
 def test_a_component_of_another_kind_is_refused(folder):

@@ -21,12 +21,11 @@ from styleT2I.formats.model_folder import read_model_folder
 from styleT2I.generation.systems import open_text_gan
 from styleT2I.metrics.linear_probe import fit_linear_probe, variance_explained
 from styleT2I.networks.registry import load_network, network_class
-from styleT2I.torch_utils.nested import flatten_state
+from styleT2I.recipes import recipe_names
 from styleT2I.torch_utils.seeding import SeedNoise, generator
-from styleT2I.training.baselines.registry import new_task, task_config
-from styleT2I.training.checkpoints import newest_checkpoint
+from styleT2I.training.baselines.registry import baseline_config, new_task, task_config
+from styleT2I.training.checkpoints import flatten_state, newest_checkpoint
 from styleT2I.training.engine import RunConfig, run
-from styleT2I.training.unclip.config import PRESETS, unclip_config
 from tests.tiny_model import tiny_clip, write_tiny
 
 TRUNK = {"width": 8, "num_heads": 2, "num_layers": 1}
@@ -111,14 +110,14 @@ def test_a_folder_of_all_four_draws_a_sentence_and_the_command_names_what_is_mis
 @pytest.mark.parametrize("system", list(SIZES))
 def test_the_presets_are_settings_of_networks_that_can_be_built(system):
     """The papers' sizes, and MiniFaces' of which all four fit into eight megabytes of fp16."""
-    kimg, paper = unclip_config(system, "paper", data="faces", clip="clip.json")
+    kimg, paper = baseline_config(system, "paper", data="faces", clip="clip.json")
     assert kimg * 1000 / paper.batch_size in (600_000, 1_000_000, 800_000) and paper.eps in (1e-6, 1e-10, 1e-8)
     with pytest.raises(ConfigError, match="has no data of its own; add --data"):
-        unclip_config(system, "paper", clip="clip.json")
+        baseline_config(system, "paper", clip="clip.json")
     changes = {} if system == "unclip_upsampler" else {"embed_dim": 64, "text_width": 64}
     kind = {"unclip": "unclip-decoder"}.get(system, system.replace("_", "-"))
-    for preset in PRESETS[system].keys() - {"paper"}:
-        network = network_class(kind)(override(unclip_config(system, preset, clip="x")[1].network, **changes))
+    for preset in set(recipe_names(f"baselines/{system}")) - {"paper"}:
+        network = network_class(kind)(override(baseline_config(system, preset, clip="x")[1].network, **changes))
         assert 50_000 < sum(value.numel() for value in network.parameters()) < 2_600_000
 
 
@@ -128,7 +127,7 @@ def test_settings_that_no_training_can_have_are_one_line(clip):
         ("unclip_prior", {"text_drop": -0.1}, "text_drop are rates"),
         ("unclip_ar_prior", {"smoothing": -1.0}, "smoothing is at least 0"),
         ("unclip_upsampler", {"blur_rate": 2.0}, "blur_rate is a rate"),
-        ("unclip_prior", {"g_lr": 1.0}, "no use for g_lr"),
+        ("unclip_prior", {"g_lr": 1.0}, "g_lr does not go with"),
     ):
         with pytest.raises(ConfigError, match=line):
             tiny_task(system, clip, **changes)

@@ -119,7 +119,7 @@ def _bound(task, row, real):
 
 
 def _recorded(cache, name, origin, measure):
-    """The record of that name, cached by an earlier run or measured now and then cached, where hashes tell the weights."""
+    """The record of that name, from the cache or measured now and then cached, where hashes tell the weights."""
     file, is_known = name.replace(" ", "-").replace("/", "-"), _is_known(origin["model"])
     record = cache.read(file, origin) if cache and is_known else None
     if record is None:

@@ -18,7 +18,7 @@ from styleT2I.training.clip.task import CLIPTask
 from styleT2I.training.engine import RunConfig, run
 from styleT2I.training.judges.judge import JudgeTask, judge_config
 from styleT2I.training.judges.segmenter import SegmenterTask, segmenter_config
-from styleT2I.training.rendered_fit import RenderedFit, feature_distance, scenes_without_pictures
+from styleT2I.training.stylegan2.rendered_fit import RenderedFit, feature_distance, scenes_without_pictures
 from styleT2I.training.stylegan2.renderer_fit_config import RenderedFitConfig, rendered_fit_config
 from tests.stub_portraits import stub_renderer
 

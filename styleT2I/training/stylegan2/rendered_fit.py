@@ -24,7 +24,9 @@ from styleT2I.networks.stylegan2.layers import FullyConnected
 from styleT2I.torch_utils.images import from_uint8
 from styleT2I.torch_utils.seeding import derive_seed
 from styleT2I.training.losses import pixel_fit_loss
-from styleT2I.training.stylegan2.renderer_fit import RendererFit, cosine, descend, psnr
+from styleT2I.training.network_task import NetworkTask
+from styleT2I.training.optimisation import descend
+from styleT2I.training.stylegan2.renderer_fit import RendererFit, cosine, psnr
 from styleT2I.training.stylegan2.renderer_fit_config import RenderedFitConfig
 
 _PART_WEIGHTS = {  # what pixels of a part count more than others
@@ -53,7 +55,7 @@ class RenderedFit(RendererFit):
     name = "rendered-fit"
 
     def __init__(self, config: RenderedFitConfig):
-        self.config = config
+        NetworkTask.__init__(self, config, config.steps)
         sizes = [size for size in (16, 32, 64) if size < config.resolution]
         names = [*(f"draw-{size}" for size in sizes), "draw", "mapping", "joint"]
         shares = [*(getattr(config, f"share_{size}") for size in sizes), 0.0, config.share_mapping, config.share_joint]
@@ -117,7 +119,7 @@ class RenderedFit(RendererFit):
         image, weight = (torch.where(is_mirrored.view(-1, 1, 1, 1), x.flip(3), x) for x in (image, weight))
         drawn = self._synthesize(self._encode(vector), resolution)
         loss, figures = self._loss(drawn, image, weight)
-        self._descend(self.draw_optimizer, loss, step / self.draw_end, [self.config.lr])
+        descend(self.draw_optimizer, loss, cosine(step / self.draw_end) * self.config.lr)
         return figures
 
     def _map(self, generator, progress):
@@ -129,7 +131,7 @@ class RenderedFit(RendererFit):
             target = self._encode(vector)
         error = self.generator.mapping(z)[:, 0] - target
         loss = error.square().mean()
-        self._descend(self.map_optimizer, loss, progress, [self.config.mapping_lr * self.mapping_lr_scale])
+        descend(self.map_optimizer, loss, cosine(progress) * (self.config.mapping_lr * self.mapping_lr_scale))
         unexplained = error.square().sum() / (target - target.mean(0)).square().sum()
         return {"loss": loss.item(), "unexplained": unexplained.item()}
 
@@ -138,12 +140,9 @@ class RenderedFit(RendererFit):
         image, weight = self._pictures(self.data, indices, self.config.resolution)
         w = self.generator.mapping(self.data.latents(indices).to(self.device))[:, 0]
         loss, figures = self._loss(self._synthesize(w, self.config.resolution), image, weight)
-        rates = [group["base_lr"] for group in self.joint_optimizer.param_groups]
-        self._descend(self.joint_optimizer, loss, progress, rates)
+        rates = [cosine(progress) * group["base_lr"] for group in self.joint_optimizer.param_groups]
+        descend(self.joint_optimizer, loss, rates)
         return figures
-
-    def _descend(self, optimizer, loss, progress, rates):
-        descend(optimizer, loss, [cosine(progress) * rate for rate in rates])
 
     def _loss(self, drawn, image, weight):
         loss = pixel_fit_loss(drawn, image, weight)

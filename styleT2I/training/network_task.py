@@ -1,0 +1,42 @@
+"""NetworkTask: what every training task does alike, so that a task says only what it trains and by which loss."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+
+
+class NetworkTask:
+    """A task of training.engine whose state is that of some networks and optimizers; see `engine.Task`.
+
+    A subclass has `setup`, `step` and `export`; `parts` names the attributes that `setup` makes and a checkpoint holds.
+    """
+
+    name: ClassVar[str] = ""
+    parts: ClassVar[tuple[str, ...]] = ("network", "optimizer")
+
+    def __init__(self, config, num_steps: int, seed: int = 0):
+        """config: a dataclass of settings. num_steps: of the whole run, which schedules count by."""
+        self.config, self.num_steps, self.seed = config, num_steps, seed
+
+    def modules(self) -> dict[str, torch.nn.Module | torch.optim.Optimizer]:
+        """The networks and optimizers whose state is the run's state, by their names in checkpoints."""
+        return {name: getattr(self, name) for name in self.parts}
+
+    def state_dict(self) -> dict:
+        """States of all modules, by name."""
+        return {name: module.state_dict() for name, module in self.modules().items()}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Take over what `state_dict` returned."""
+        for name, module in self.modules().items():
+            module.load_state_dict(state[name])
+
+    def evaluate(self, step: int) -> dict[str, float]:
+        """Nothing to measure."""
+        return {}
+
+    def snapshot(self, step: int, outdir: Path) -> None:
+        """Nothing to draw."""
