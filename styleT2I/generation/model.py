@@ -10,8 +10,7 @@ from styleT2I.attributes.vocabulary import BUILT_IN, Vocabulary, load_vocabulary
 from styleT2I.config import suggestion, to_dict
 from styleT2I.errors import CheckpointError, ConfigError
 from styleT2I.formats.component import Component, write_component
-from styleT2I.formats.foreign.registry import network_sha256, read_network
-from styleT2I.formats.model_card import has_other_card, write_model_card
+from styleT2I.formats.foreign.registry import is_component, network_sha256, read_network
 from styleT2I.formats.model_folder import (
     MANIFEST,
     ROLES,
@@ -20,15 +19,12 @@ from styleT2I.formats.model_folder import (
     read_model_folder,
     write_model_manifest,
 )
-from styleT2I.networks.clip.loading import clip_of_object
 from styleT2I.networks.registry import load_network_component
 from styleT2I.networks.stylegan2.config import check_draws_faces
 from styleT2I.networks.stylegan2.precision import check_precision, set_precision
-from styleT2I.sources.provenance import info_with_origin
 from styleT2I.sources.resolve import MODEL, resolve
 from styleT2I.torch_utils.devices import resolve_device
 from styleT2I.torch_utils.files import write_bytes_atomic
-from styleT2I.torch_utils.staging import staged_folder
 
 STEERING_ROLES = ("t2d", "a2d")  # networks that write into one generator's latent space
 
@@ -123,6 +119,9 @@ class Model:
         half stores the weights as fp16. licence: of the model, for its card; a README.md of another's hand is left as
         it is. Raises OutputError, or CheckpointError where components do not fit.
         """
+        from styleT2I.formats.model_card import has_other_card, write_model_card
+        from styleT2I.torch_utils.staging import staged_folder
+
         for role in self.sources:
             self.network(role)  # all must load and agree before the first is written
         with staged_folder(folder, MANIFEST) as staging:
@@ -141,14 +140,13 @@ class Model:
 
     def _load(self, role, source):
         if isinstance(source, torch.nn.Module):
-            network = clip_of_object(source) if ROLES[role] == "clip" else source
-            return network.to(self.device).eval(), None, None, {}
+            return _unwrapped(role, source).to(self.device).eval(), None, None, {}
         is_read = isinstance(source, Component)
         component = source if is_read else read_network(resolve(source, role, offline=self.offline))
         if component.kind != ROLES[role]:
             raise CheckpointError(f"{component.path}: is a {component.kind!r}, but the {role} is a {ROLES[role]!r}")
         network = load_network_component(component, self.device)
-        return network, component.sha256, component.step, info_with_origin(component)
+        return network, component.sha256, component.step, _info(component)
 
     def _hash(self, role):
         source = self.sources[role]
@@ -189,6 +187,24 @@ class Model:
             raise ConfigError("a vocabulary built in memory cannot be saved; give the path of its JSON file instead")
         write_bytes_atomic(folder / "vocabulary.json", Path(self._vocabulary_file).read_bytes())
         return "vocabulary.json"
+
+
+def _info(component):
+    """What a component says of its making, and of a foreign file also where that came from."""
+    if is_component(component.path):
+        return component.info
+    from styleT2I.sources.provenance import info_with_origin
+
+    return info_with_origin(component)
+
+
+def _unwrapped(role, network):
+    """The network itself, or of a CLIP the one that another package's object stands for."""
+    if ROLES[role] != "clip":
+        return network
+    from styleT2I.networks.clip.loading import clip_of_object
+
+    return clip_of_object(network)
 
 
 def _vocabulary_of(folder):

@@ -6,7 +6,6 @@ seed -> z -> mapping -> w ----------------------------------> w + s' -> synthesi
 
 from __future__ import annotations
 
-import tempfile
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -21,13 +20,10 @@ from styleT2I.errors import ConfigError
 from styleT2I.formats.model_folder import SYSTEMS
 from styleT2I.generation.adjustment import Adjusted, AdjustmentConfig, adjust
 from styleT2I.generation.arguments import checked_adjustment, checked_noise_mode, checked_psi, prompt_of
-from styleT2I.generation.clip_strengths import clip_strength
-from styleT2I.generation.edit_arguments import calibrated_steps, given_latents, named_strengths
 from styleT2I.generation.model import Model
 from styleT2I.generation.observers import open_observer
 from styleT2I.generation.results import EditResult, Result, attributes_found
 from styleT2I.metrics.attributes import encode_requests
-from styleT2I.sources.hub import upload
 from styleT2I.torch_utils.batching import each_alone, rows_alone
 from styleT2I.torch_utils.images import to_uint8
 from styleT2I.torch_utils.seeding import checked_seeds, generator, latents_of_seeds
@@ -94,6 +90,10 @@ class StyleT2I:
         The repository is made where there is none; `from_pretrained("hf://owner/name")` opens it. token: None is that
         of `hf auth login`. Raises DownloadError when the Hub refuses, otherwise as `save_pretrained`.
         """
+        import tempfile
+
+        from styleT2I.sources.hub import upload
+
         with tempfile.TemporaryDirectory() as folder:
             self.save_pretrained(folder, repo_id.rpartition("/")[2], half=half, licence=licence)
             return upload(folder, repo_id, private=private, revision=revision, message=message, token=token)
@@ -231,6 +231,8 @@ class StyleT2I:
         terms of the vocabulary: {"young": 1} is {"old": -1}; of those that exclude each other one may be turned on.
         ConfigError, CheckpointError.
         """
+        from styleT2I.generation.edit_arguments import calibrated_steps, given_latents, named_strengths
+
         checked_psi(truncation_psi), checked_noise_mode(noise_mode)
         strengths = named_strengths(attributes, self.model)
         steps = calibrated_steps(strengths, self.model, self._clip_step if self.model.has("clip") else None)
@@ -252,6 +254,8 @@ class StyleT2I:
         return ws + (torch.tensor(list(steps.values()), device=ws.device)[:, None, None] * units).sum(dim=1)
 
     def _clip_step(self, name, value):
+        from styleT2I.generation.clip_strengths import clip_strength
+
         if (name, value) not in self._steps:
             self._steps[name, value] = clip_strength(self.model, name, value)
         return self._steps[name, value]
