@@ -16,6 +16,7 @@ from styleT2I.generation.step_search import Goals, search_steps
 
 __all__ = ["METHODS", "Adjusted", "AdjustmentConfig", "adjust"]
 
+
 @dataclass(frozen=True)
 class Adjusted:
     """Directions of N latents before and after the adjustment, over the A attributes `names`."""

@@ -14,6 +14,7 @@ from styleT2I.formats.foreign.registry import is_component, network_sha256, read
 from styleT2I.formats.model_folder import (
     MANIFEST,
     ROLES,
+    ModelFolder,
     check_agreement,
     facts_of,
     read_model_folder,
@@ -65,13 +66,29 @@ class Model:
         space.
         """
         folder = read_model_folder(resolve(model, MODEL, offline=offline))
+        settings = {"vocabulary": vocabulary, "device": device, "offline": offline, "precision": precision}
+        return cls.from_folder(folder, str(model), **settings, **replacements)
+
+    @classmethod
+    def from_folder(
+        cls,
+        folder: ModelFolder,
+        source: str,
+        *,
+        vocabulary=None,
+        device="auto",
+        offline=None,
+        precision="fp32",
+        **replacements,
+    ) -> Model:
+        """As `from_pretrained`, of a folder that has been read; source: how the user names it."""
         kept = dict(folder.files)
         if replacements.get("generator") is not None:
             kept = {role: file for role, file in kept.items() if role not in STEERING_ROLES}
         given = {role: source for role, source in replacements.items() if source is not None}
         settings = {"device": device, "offline": offline, "precision": precision}
         opened = cls(kept | given, vocabulary=vocabulary or _vocabulary_of(folder), name=folder.name, **settings)
-        opened.left_out = {role: str(model) for role in folder.files if role not in opened.sources}
+        opened.left_out = {role: source for role in folder.files if role not in opened.sources}
         return opened
 
     def use_vocabulary(self, vocabulary: Vocabulary | None, source: str | Path | None = None) -> None:

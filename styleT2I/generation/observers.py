@@ -83,9 +83,7 @@ class ZeroShotLogits:
         rivals = {mate for name in names for mate in _rivals(vocabulary, name)}  # they count, asked about or not
         known = (*names, *(name for name in vocabulary.names if name in rivals and name not in names))
         self.num, self.scale = len(names), clip.temperature_scale
-        self.sides = [
-            prompt_features(encode_prompts(clip, side, sha256)) for side in fixed_prompts(vocabulary, known)
-        ]
+        self.sides = [prompt_features(encode_prompts(clip, side, sha256)) for side in fixed_prompts(vocabulary, known)]
         self.groups = exclusive_columns(vocabulary, known)
 
     def __call__(self, image_features: torch.Tensor) -> torch.Tensor:

@@ -52,7 +52,7 @@ class StyleT2I:
         if not opened.has("generator") and any(opened.has(role) for role in SYSTEMS):
             raise ConfigError(
                 f"{opened.name!r} is an earlier text-to-image GAN, without directions to edit or adjust; draw with "
-                f"python -m styleT2I.generate --model {model}, or generation.systems.open_text_gan({str(model)!r})"
+                f"python -m styleT2I.generate --model {model}, or styleT2I.open_system({str(model)!r})"
             )
         return cls(opened)
 

@@ -50,10 +50,10 @@ def test_generate_draws_by_a_prior_and_records_the_settings(folder, tmp_path):
     [
         (("--prior", "dfusion"), "did you mean 'diffusion'"),
         (("--prior", "text", "--best-of", "2"), "draws no embeddings to choose from"),
-        (("--trunc", "0.5"), "is no StyleT2I model and has no --trunc"),
-        (("--explain",), "has no --explain"),
+        (("--trunc", "0.5"), "does not take --trunc; leave it out"),
+        (("--explain",), "does not take --explain"),
         (("--embeddings", "said.npy"), "said.npy"),
-        (("--captions", "captions.pickle"), "--text-encoder"),
+        (("--dictionary", "captions.pickle"), "--text-encoder"),
     ],
 )
 def test_what_generate_cannot_do_is_one_line_and_leaves_nothing(folder, tmp_path, options, line):

@@ -12,8 +12,8 @@ from styleT2I.baselines.unclip.prior import Caption
 from styleT2I.config import override, to_dict
 from styleT2I.formats.component import write_component
 from styleT2I.formats.model_folder import write_model_manifest
+from styleT2I.generation.sentence_encoders import copy_network
 from styleT2I.training.baselines.damsm import round_to_half
-from styleT2I.training.baselines.text import copy_network
 from styleT2I.training.directions.setup import load_frozen
 from styleT2I.training.optimisation import descend, warmup_cosine
 from styleT2I.training.unclip.config import UnclipTraining
