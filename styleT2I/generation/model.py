@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -53,8 +54,11 @@ class Model:
         self.precision = precision
         self.offline = offline
         self.sources = {role: source for role, source in sources.items() if source is not None}
-        self.left_out = {}  # role -> model that has it, of direction networks whose generator was replaced
-        self._networks, self._hashes, self._steps, self._infos = {}, {}, {}, {}
+        self.left_out: dict[str, str] = {}  # role -> model, of direction networks left behind
+        self._networks: dict[str, torch.nn.Module] = {}
+        self._hashes: dict[str, str | None] = {}
+        self._steps: dict[str, int | None] = {}
+        self._infos: dict[str, dict] = {}
 
     @classmethod
     def from_pretrained(
@@ -95,8 +99,8 @@ class Model:
         """Name attributes in a vocabulary, or in none; source: its name or file, which `save` needs."""
         self.vocabulary, self._vocabulary_file = vocabulary, source
 
-    def network(self, role: str) -> torch.nn.Module:
-        """The network of a role; CheckpointError when there is none, or it contradicts those loaded before."""
+    def network(self, role: str) -> Any:
+        """The module of a role; CheckpointError when there is none, or it contradicts those loaded before."""
         if role not in self._networks:
             if role not in self.sources:
                 raise CheckpointError(self._missing(role))
@@ -144,10 +148,11 @@ class Model:
         with staged_folder(folder, MANIFEST) as staging:
             files = {}
             for role, network in self._networks.items():
+                kind = str(network.kind)
                 stem = role.replace(".", "_")
                 config, state = to_dict(network.config), network.state_dict()
                 made = {"step": self._steps[role], "info": self._infos[role]}
-                write_component(staging, stem, network.kind, config, state, half=half, **made)
+                write_component(staging, stem, kind, config, state, half=half, **made)
                 files[role] = f"{stem}.json"
             name, vocabulary = name or self.name, self._saved_vocabulary(staging)
             if not has_other_card(Path(folder)):

@@ -23,6 +23,20 @@ class Images:
     """What every result offers over its `images_u8` [N, 3, R, R], `seeds`, `grid_u8()` and `to_dict()`."""
 
     record = "generate.json"  # the file of what `to_dict` returns
+    images_u8: torch.Tensor  # [N, 3, R, R] uint8, on the CPU
+    seeds: tuple[int, ...] | None  # None: of latents that were given
+
+    def to_dict(self) -> dict:
+        """Everything needed to make the images again, ready for JSON."""
+        raise NotImplementedError
+
+    def grid_u8(self, ncol: int = 8) -> torch.Tensor:
+        """One image [3, H, W] uint8 of all images, in rows of `ncol`."""
+        raise NotImplementedError
+
+    def _title(self) -> str:
+        """What the images show, in a few words."""
+        raise NotImplementedError
 
     @property
     def images(self) -> list:
@@ -177,18 +191,22 @@ def attributes_found(
     asked = [name for name in vocabulary.names if name in prompt.attributes]
     found = []
     for name in [*asked, *(name for name in stepped if name not in asked)]:
-        value, column, margins = prompt.attributes.get(name), columns.get(name), {}
+        value, column = prompt.attributes.get(name), columns.get(name)
+        margins: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
         if clip_margins is not None:
-            margins["clip"] = tuple(values[:, vocabulary.index(name)].cpu() for values in clip_margins)
-        if column is not None and adjusted.before is not None and adjusted.observer != "clip":
-            both = (adjusted.before, adjusted.after)
-            margins[adjusted.observer] = tuple(values[:, column].cpu() for values in both)
+            margins["clip"] = _column(*clip_margins, vocabulary.index(name))
+        if column is not None and adjusted.observer not in (None, "clip"):
+            margins[str(adjusted.observer)] = _column(adjusted.before, adjusted.after, column)
         cosine = None if column is None else adjusted.cosines[:, column].cpu()
         step = torch.zeros(num) if column is None else adjusted.steps[:, column].cpu()
         attribute = vocabulary[name]
-        said = attribute.side(value is not False).phrase
-        found.append(AttributeFound(name, value, said, attribute.region, cosine, step, margins))
+        phrase = attribute.side(value is not False).phrase
+        found.append(AttributeFound(name, value, phrase, attribute.region, cosine, step, margins))
     return tuple(found)
+
+
+def _column(before, after, column) -> tuple[torch.Tensor, torch.Tensor]:
+    return before[:, column].cpu(), after[:, column].cpu()
 
 
 def before_after_grid_u8(before_u8: torch.Tensor, after_u8: torch.Tensor, ncol: int) -> torch.Tensor:

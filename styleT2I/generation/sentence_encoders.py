@@ -202,6 +202,6 @@ def padded(features: TextFeatures, num_words: int) -> TextFeatures:
     )
 
 
-def _choose(items: list, num: int, rng: torch.Generator) -> list:
+def _choose(items: Sequence, num: int, rng: torch.Generator) -> list:
     """`num` of the items in random order, all where there are fewer."""
     return [items[i] for i in torch.randperm(len(items), generator=rng)[:num].tolist()]

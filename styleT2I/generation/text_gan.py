@@ -60,6 +60,7 @@ class TextGAN(DrawsSentences):
     @torch.no_grad()
     def features(self, texts: Sequence[str]) -> tuple[torch.Tensor, ...]:
         """What the network's forward takes after the noise, one row per text, on the model's device."""
+        assert self.encoder is not None, "understand() refuses every sentence"
         encoded = {text: self.encoder.inputs(text) for text in dict.fromkeys(texts)}  # each alone
         kinds = zip(*(encoded[text] for text in texts), strict=True)
         return tuple(torch.cat(rows).to(self.model.device) for rows in kinds)
@@ -95,6 +96,7 @@ class TextGAN(DrawsSentences):
         made = self.network(noise, *self.features([prompt.text]))
         if not isinstance(made, AttnGANOutput) or not made.attention:
             raise ConfigError(f"{self.name}: does not attend to words, so there are no attention maps to draw")
+        assert isinstance(self.encoder, DamsmEncoder)
         words = self.encoder.known_words(prompt.text)
         return attention_picture_u8(made.images[-1][0], made.attention[-1][0], words)
 
