@@ -80,7 +80,7 @@ class ZeroShotLogits:
         sha256: str | None = None,
     ):
         """names: the attributes, in the order of the logits; None: all of the vocabulary. sha256: of the CLIP's file,
-        by which the features of a large CLIP's prompts are kept in the user's cache (zero_shot_prompts)."""
+        by which the features of a large CLIP's prompts are cached (zero_shot_prompts)."""
         names = vocabulary.names if names is None else tuple(names)
         rivals = {mate for name in names for mate in _rivals(vocabulary, name)}  # they count, asked about or not
         known = (*names, *(name for name in vocabulary.names if name in rivals and name not in names))

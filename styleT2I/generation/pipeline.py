@@ -460,7 +460,7 @@ class StyleT2I:
         return self.model.info("a2d").get("attributes", self.model.vocabulary.names)
 
     def _adjustable(self, prompts, adjustment):
-        """The attributes to find directions of, in the vocabulary's order: all if pictures are looked at (what is clear
+        """The attributes to find directions of, in the vocabulary's order: all if images are observed (what is clear
         there is measured by all), else those asked for."""
         asked = set().union(*(prompt.attributes for prompt in prompts))
         if adjustment is None or not asked or (adjustment.method == "none" and not self.model.has("a2d")):
@@ -563,5 +563,5 @@ def _check_generator(G, truncation_psi) -> None:
 
 
 def _exact_convolutions():
-    """cuDNN at full fp32 and with repeatable algorithms, so that devices agree and a seed keeps its picture."""
+    """cuDNN at full fp32 and with repeatable algorithms, so that devices agree and a seed keeps its image."""
     return torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)

@@ -1,4 +1,4 @@
-"""What generating and editing return: pictures, latents, and everything needed to make them again."""
+"""What generating and editing return: images, latents, and everything needed to make them again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from styleT2I.torch_utils.images import make_grid_u8, save_png
 
 _REQUEST = ("text", "strengths", "seeds", "truncation_psi", "noise_mode", "adjustment")  # what a result answers
 
-GRID_FACE_SIZE = 192  # pixels a face should take in a grid, so that 64 px pictures can be read
+GRID_FACE_SIZE = 192  # pixels a face should take in a grid, so that 64 px images can be read
 
 
 class Images:
@@ -102,7 +102,7 @@ class AttributeFound:
 
 @dataclass(frozen=True, repr=False)
 class Result(Images):
-    """Pictures of one sentence, one a seed, beside what the same seeds show without it."""
+    """Images of one sentence, one per seed, beside what the same seeds show without it."""
 
     prompt: Prompt
     seeds: tuple[int, ...]
@@ -115,7 +115,7 @@ class Result(Images):
     model: dict  # name and hashes of the components
 
     def to_dict(self) -> dict:
-        """Everything needed to make the pictures again, ready for JSON."""
+        """Everything needed to make the images again, ready for JSON."""
         asked = [found for found in self.attributes if found.value is not None]
         held = [found for found in self.attributes if found.value is None]
         return {
@@ -139,7 +139,7 @@ class Result(Images):
         }
 
     def grid_u8(self, ncol: int = 8) -> torch.Tensor:
-        """One picture [3, H, W] uint8: rows of `ncol` unedited faces, each row above its edits, enlarged if small."""
+        """One image [3, H, W] uint8: rows of `ncol` unedited faces, each row above its edits, enlarged if small."""
         return before_after_grid_u8(self.unedited_u8, self.images_u8, ncol)
 
     def _title(self):
@@ -161,7 +161,7 @@ class EditResult(Images):
     record = "edit.json"
 
     def to_dict(self) -> dict:
-        """Everything needed to make the pictures again, ready for JSON (of latents given, all but the latents)."""
+        """Everything needed to make the images again, ready for JSON (of latents given, all but the latents)."""
         return {
             "seeds": self.seeds and list(self.seeds),
             "strengths": self.strengths,
@@ -172,7 +172,7 @@ class EditResult(Images):
         }
 
     def grid_u8(self, ncol: int = 8, num: int | None = None) -> torch.Tensor:
-        """One picture [3, H, W] uint8 of the first `num`, as `Result.grid_u8`."""
+        """One image [3, H, W] uint8 of the first `num`, as `Result.grid_u8`."""
         return before_after_grid_u8(self.unedited_u8[:num], self.images_u8[:num], ncol)
 
     def _title(self):
@@ -210,7 +210,7 @@ def _column(before, after, column) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def before_after_grid_u8(before_u8: torch.Tensor, after_u8: torch.Tensor, ncol: int) -> torch.Tensor:
-    """Two sets of pictures [N, 3, R, R] as one [3, H, W]: rows of `ncol` from the first, each above the second's."""
+    """Two sets of images [N, 3, R, R] as one [3, H, W]: rows of `ncol` from the first, each above the second's."""
     ncol = min(ncol, len(before_u8))
     rows = []
     for start in range(0, len(before_u8), ncol):
@@ -221,5 +221,5 @@ def before_after_grid_u8(before_u8: torch.Tensor, after_u8: torch.Tensor, ncol: 
 
 
 def versions() -> dict[str, str]:
-    """The versions that a record of pictures names."""
+    """The versions that a record of images names."""
     return {"styleT2I": styleT2I.__version__, "torch": torch.__version__, "python": platform.python_version()}

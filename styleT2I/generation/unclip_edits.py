@@ -134,7 +134,7 @@ class ImageEdits:
 
 
 def edits_grid_u8(images_u8: torch.Tensor, made_u8: torch.Tensor, titles: Sequence[str]) -> torch.Tensor:
-    """One picture [3, H, W] uint8: rows of made images [rows, columns, 3, R, R] below their titles.
+    """One image [3, H, W] uint8: rows of made images [rows, columns, 3, R, R] below their titles.
 
     images_u8 [N, 3, S, S]: those started from, left of the rows; of two in one row the second ends it.
     """
