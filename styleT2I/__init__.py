@@ -15,8 +15,9 @@ _PUBLIC = {
     "load_network": "styleT2I.generation.loading",
     "load_vocabulary": "styleT2I.attributes.vocabulary",
     "open_dataset": "styleT2I.data.dataset",
+    "open_system": "styleT2I.generation.systems",
 }
-__all__ = ["StyleT2I", "StyleT2IError", "__version__", "load_clip", "load_network", "load_vocabulary", "open_dataset"]
+__all__ = ["__version__", *_PUBLIC]
 
 # In a checkout `ops`, `torch_utils` and `checkpoints` stand beside this folder, not in it (setup.py maps them when
 # installed). Appending the root here lets `styleT2I.ops` resolve with no install, and with a wheel installed as well.

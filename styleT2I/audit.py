@@ -221,10 +221,10 @@ def _subject(model, images, prompts, function, num, device):
 
 
 def _opened(model, device):
-    from styleT2I.generation.model import Model
-    from styleT2I.generation.systems import open_text_gan
+    from styleT2I.generation.systems import StyleT2ISystem, open_system
 
-    return open_text_gan(model, device=device) or Model.from_pretrained(model, device=device)
+    system = open_system(model, device=device)
+    return system.pipeline.model if isinstance(system, StyleT2ISystem) else system
 
 
 def _read_calibration(path, plan, vocabulary):

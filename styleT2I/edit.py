@@ -19,7 +19,7 @@ from styleT2I.cli import (
 )
 from styleT2I.torch_utils.words import counted
 
-NUM_IN_GRID, NUM_IN_STRIP = 64, 8  # faces that the pictures show, of many
+NUM_IN_GRID, NUM_IN_STRIP = 64, 8  # faces that the images show, of many
 
 
 class Setting(click.ParamType):

@@ -25,14 +25,19 @@ from styleT2I.errors import PromptError
 from styleT2I.torch_utils.words import counted
 
 RECORD = "generate.json"
+OPENING_OPTIONS = ("generator", "clip", "t2d", "a2d", "text_encoder", "captions", "embeddings")
 UNCLIP_OPTIONS = ("prior", "best_of", "prior_guidance", "guidance", "steps", "eta")
+SETTINGS = {  # option -> the setting that a system must accept (TextToImage.accepts)
+    "trunc": "truncation_psi", "noise_mode": "noise_mode", "explain": "explain",
+    **dict.fromkeys(("adjust", "method", "strength", "threshold", "by"), "adjustment"),
+}  # fmt: skip
 CHUNK = 64  # seeds drawn before their PNG are written, which bounds the memory; the grid shows as many
-SLOW_CHUNK, LARGE = 8, 128  # the same of images of more pixels a side than LARGE, so that progress is seen
+SLOW_CHUNK, LARGE = 8, 128  # the same for images with sides longer than LARGE, so that progress is seen
 
 
 @command(renamed={"--grid": "--columns", "--captions": "--dictionary"})
 @click.option("--text", help="The sentence, for example 'he is wearing lipstick'.")
-@click.option("--text-file", type=click.Path(dir_okay=False), metavar="FILE", help="Many sentences, one a line.")
+@click.option("--text-file", type=click.Path(dir_okay=False), metavar="FILE", help="Many sentences, one per line.")
 @model_option
 @click.option("--generator", metavar="FILE", help="Component used in place of the model's generator.")
 @click.option("--clip", metavar="FILE", help="Component used in place of the model's CLIP.")
@@ -76,43 +81,32 @@ def main(text, text_file, model, seeds, trunc, noise_mode, explain, columns, dev
          **options):  # fmt: skip
     """Draw faces that match a sentence: a PNG per seed, grid.png (each face above its edit) and generate.json."""
     texts = _texts(text, text_file)
-    replaced = {role: options.pop(role) for role in ("generator", "clip", "t2d", "a2d")}
-    of_text_gans = {name: options.pop(name) for name in ("text_encoder", "captions", "embeddings")}
-    of_unclip = {name: options.pop(name) for name in UNCLIP_OPTIONS}
-    of_unclip = {name: value for name, value in of_unclip.items() if value is not None}
     precision = options.pop("precision")
-    adjustment = _adjustment(**options)
-    is_plain = all(value is None for value in (*replaced.values(), *of_text_gans.values()))
-    _refuse_early(texts, model if is_plain else None, strict, text_file)
-    from styleT2I.generation.pipeline import StyleT2I
-    from styleT2I.generation.systems import open_text_gan
+    opening = {name: options.pop(name) for name in OPENING_OPTIONS}
+    unclip = {name: value for name in UNCLIP_OPTIONS if (value := options.pop(name)) is not None}
+    settings = {"truncation_psi": trunc, "noise_mode": noise_mode, "adjustment": _adjustment(**options)}
+    is_plain = all(value is None for value in opening.values())
+    folder = _refuse_early(texts, model if is_plain else None, strict, text_file)
+    from styleT2I.generation.systems import open_system
 
-    text_gan = open_text_gan(model, device=device, clip=replaced["clip"], unclip=of_unclip, **of_text_gans)
-    pipeline = text_gan or StyleT2I.from_pretrained(model, device=device, precision=precision, **replaced)
-    settings = {"truncation_psi": trunc, "noise_mode": noise_mode, "adjustment": adjustment}
-    if text_gan is not None:
-        settings = _settings_of_text_gan(text_gan)
-    elif given := [name for name, value in of_text_gans.items() if value is not None]:
-        flag = {"text_encoder": "--text-encoder", "captions": "--dictionary", "embeddings": "--embeddings"}[given[0]]
-        raise click.UsageError(f"{model} reads its sentences itself; leave out {flag}")
-    elif of_unclip:
-        flag = next(iter(of_unclip)).replace("_", "-")
-        raise click.UsageError(f"--{flag} works with unCLIP only, and {model} is not one; leave it out")
-    prompts = [_understood(pipeline, one, strict, text_file) for one in texts]  # all before the first picture
+    system = open_system(folder or model, device=device, precision=precision, unclip=unclip, **opening)
+    _refuse_settings(system)
+    settings = {name: value for name, value in settings.items() if name in system.accepts}
+    prompts = [_understood(system, sentence, strict, text_file) for sentence in texts]  # all before the first image
     for warning in dict.fromkeys(warning for prompt in prompts for warning in prompt.warnings):
         click.echo(f"warning: {warning}", err=True)
-    draw = partial(_draw, pipeline, seeds=seeds, settings=settings, ncol=columns, explain=explain, overwrite=overwrite)
+    draw = partial(_draw, system, seeds=seeds, settings=settings, ncol=columns, explain=explain, overwrite=overwrite)
     from styleT2I.torch_utils.progress import Progress
 
     if text is not None:
         with Progress(len(seeds), "generate", "image") as progress:
             draw(prompts[0], Path(outdir), progress)
-        _say_what_is_next(outdir, len(seeds), explain, text_gan)
+        _say_what_is_next(outdir, len(seeds), explain, system)
         return
     from styleT2I.torch_utils.result_folder import indexed_folders
 
     folders = {f"prompt{number:04d}": prompt for number, prompt in enumerate(prompts)}
-    requests = {folder: _request(pipeline, prompt, seeds, settings) for folder, prompt in folders.items()}
+    requests = {folder: _request(system, prompt, seeds, settings) for folder, prompt in folders.items()}
     with (
         indexed_folders(outdir, RECORD, requests, overwrite=overwrite),
         Progress(len(prompts) * len(seeds), "generate", "image") as progress,
@@ -123,11 +117,11 @@ def main(text, text_file, model, seeds, trunc, noise_mode, explain, columns, dev
     done(f"{counted(len(prompts), 'sentence')} in {outdir}, {each}", f"look at {outdir}/{next(iter(folders))}/grid.png")
 
 
-def _say_what_is_next(outdir, num, explain, text_gan):
+def _say_what_is_next(outdir, num, explain, system):
     made = f"{counted(num, 'image')} and grid.png in {outdir}"
     if explain:
         done(made, f"look at {Path(outdir) / 'explain.png'}")
-    elif text_gan is None:
+    elif "adjustment" in system.accepts:
         done(made, f"look at {Path(outdir) / 'grid.png'}; --explain shows what each attribute's step did")
     else:
         done(made, f"look at {Path(outdir) / 'grid.png'}")
@@ -147,18 +141,13 @@ def _adjustment(adjust, **options):
     return AdjustmentConfig(**given)
 
 
-def _settings_of_text_gan(text_gan) -> dict:
-    """No settings: click.UsageError for an option that only StyleT2I has."""
+def _refuse_settings(system) -> None:
+    """click.UsageError for a setting on the command line that the system does not accept."""
     context = click.get_current_context()
-    own = set("trunc noise_mode precision adjust method strength threshold by generator t2d a2d".split())
-    own |= set() if text_gan.role == "attngan" else {"explain"}
     for option in context.command.params:
-        if option.name in own and context.get_parameter_source(option.name).name == "COMMANDLINE":
-            works = "StyleT2I models" + (" and AttnGAN" if option.name == "explain" else "")
-            raise click.UsageError(
-                f"{option.opts[0]} works with {works} only, and {text_gan.name} is not one; leave it out"
-            )
-    return {}
+        is_refused = SETTINGS.get(option.name, "") not in {"", *system.accepts}
+        if is_refused and context.get_parameter_source(option.name).name == "COMMANDLINE":
+            raise click.UsageError(f"{system.name} does not take {option.opts[0]}; leave it out")
 
 
 def _texts(text, text_file) -> list[str]:
@@ -175,13 +164,14 @@ def _texts(text, text_file) -> list[str]:
         raise PromptError(f"{text_file}: not a UTF-8 text file; save the sentences as UTF-8") from error
     texts = [line for line in lines if line.strip()]
     if not texts:
-        raise PromptError(f"{text_file}: the file has no sentences; write one a line")
+        raise PromptError(f"{text_file}: the file has no sentences; write one per line")
     return texts
 
 
 def _refuse_early(texts, model, strict, text_file):
     """PromptError for a text that cannot be drawn, as far as it is known before torch is imported: what any model
-    refuses, and for a folder of a StyleT2I model whose files tell its words what that model does."""
+    refuses, and for a folder of a StyleT2I model whose files tell its words what that model does. Returns the folder
+    where it was read."""
     from styleT2I.attributes.prompt import check_text, understand
     from styleT2I.attributes.vocabulary import load_vocabulary
     from styleT2I.formats.known_words import known_words, local_folder
@@ -195,6 +185,7 @@ def _refuse_early(texts, model, strict, text_file):
             vocabulary = folder.vocabulary and load_vocabulary(folder.vocabulary)
             for text in texts:
                 understand(text, words, vocabulary, strict=strict)
+    return folder
 
 
 @contextlib.contextmanager
@@ -208,48 +199,44 @@ def _named(text_file):
         raise PromptError(f"{text_file}: {error}") from error
 
 
-def _understood(pipeline, text, strict, text_file):
+def _understood(system, text, strict, text_file):
     with _named(text_file):
-        return pipeline.understand(text, strict=strict)
+        return system.understand(text, strict=strict)
 
 
-def _request(pipeline, prompt, seeds, settings) -> dict:
+def _request(system, prompt, seeds, settings) -> dict:
     """Entries of generate.json that say what was asked for, and of whom."""
     asked = dict(settings)
     if "adjustment" in asked:
         adjustment = asked.pop("adjustment")
         asked["adjustment_asked"] = asdict(adjustment) if is_dataclass(adjustment) else adjustment
-    return {"text": prompt.text, "seeds": seeds, **asked, "asked_of": pipeline.model.name}
+    return {"text": prompt.text, "seeds": seeds, **asked, "asked_of": system.name}
 
 
-def _draw(pipeline, prompt, outdir, progress, *, seeds, settings, ncol, explain, overwrite) -> None:
-    """Write the PNG of every seed, the pictures of the first ones and the JSON; all of them or none."""
+def _draw(system, prompt, outdir, progress, *, seeds, settings, ncol, explain, overwrite) -> None:
+    """Write the PNG of every seed, the grid of the first ones and the JSON; all of them or none."""
     from styleT2I.torch_utils.images import save_png
     from styleT2I.torch_utils.records import recorded_command
     from styleT2I.torch_utils.result_folder import result_folder
 
-    request = _request(pipeline, prompt, seeds, settings)
+    request = _request(system, prompt, seeds, settings)
     names = ["grid.png", *(f"seed{seed:04d}.png" for seed in seeds)]
     with result_folder(outdir, RECORD, request, names=names, overwrite=overwrite) as staging:
         records, shown = [], []
-        chunk = CHUNK if _resolution(pipeline) <= LARGE else SLOW_CHUNK
+        chunk = CHUNK if system.resolution <= LARGE else SLOW_CHUNK
         for start in range(0, len(seeds), chunk):
-            result = pipeline.generate(prompt, seeds[start : start + chunk], **settings)
+            result = system.generate(prompt, seeds[start : start + chunk], **settings)
             for name, image in zip(result.names, result.images_u8, strict=True):
                 save_png(staging / f"{name}.png", image)
             if start < CHUNK:
                 shown.append(result)
             if start == 0 and explain:
-                save_png(staging / "explain.png", _explanation_u8(pipeline, result))
+                save_png(staging / "explain.png", system.explain_u8(result))
             records.append(result.to_dict())
             progress.update(len(result.seeds))
         save_png(staging / "grid.png", _grid_u8(shown, ncol))
         images = [image for record in records for image in record["images"]]
         staging.write_record({**records[0], **request, "images": images, "command": recorded_command("generate")})
-
-
-def _resolution(pipeline):
-    return getattr(pipeline, "resolution", None) or pipeline.model.network("generator").resolution
 
 
 def _grid_u8(results, ncol):
@@ -260,15 +247,6 @@ def _grid_u8(results, ncol):
     joined = {name: torch.cat([getattr(result, name) for result in results]) for name in names}
     seeds = tuple(seed for result in results for seed in result.seeds)
     return replace(results[0], seeds=seeds, **joined).grid_u8(ncol)
-
-
-def _explanation_u8(pipeline, result):
-    from styleT2I.generation.explain import explain_u8
-    from styleT2I.generation.systems import TextGAN
-
-    if isinstance(pipeline, TextGAN):
-        return pipeline.attention_u8(result.prompt, result.seeds[0])
-    return explain_u8(pipeline, result)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Draw sentences in a picture's style: `python -m styleT2I.transfer_style --image A.png --text TEXT --outdir out`."""
+"""Draw sentences in an image's style: `python -m styleT2I.transfer_style --image A.png --text TEXT --outdir out`."""
 
 from pathlib import Path
 
@@ -10,19 +10,19 @@ from styleT2I.torch_utils.words import counted
 
 @command()
 @click.option("--model", default="gan_int_cls", help="A GAN-INT-CLS with its style encoder: a folder or a name.")
-@click.option("--image", "images", multiple=True, type=click.Path(dir_okay=False), metavar="FILE", help="Picture whose "
+@click.option("--image", "images", multiple=True, type=click.Path(dir_okay=False), metavar="FILE", help="Image whose "
               "style is taken; repeatable. Its centre square is used.")  # fmt: skip
 @click.option("--text", "texts", multiple=True, required=True, help="Sentence to draw; repeatable.")
 @click.option("--style-text", default="she is smiling", help="Without --image: the sentence that the model's own "
-              "pictures of --seeds show.")  # fmt: skip
+              "images of --seeds show.")  # fmt: skip
 @seeds_option("0-3")
 @outdir_option
 @overwrite_option
 @device_option
 def main(model, images, texts, style_text, seeds, outdir, overwrite, device):
-    """Read a style (all that the sentence does not say) from pictures and draw other sentences with it.
+    """Read a style (all that the sentence does not say) from images and draw other sentences with it.
 
-    OUTDIR gets grid.png, a row a picture and a column a sentence, imageROW_textCOLUMN.png and transfer.json.
+    OUTDIR gets grid.png, one row per image and one column per sentence, imageROW_textCOLUMN.png and transfer.json.
     """
     from styleT2I.evaluation.suites.style import StyleReader, load_images, transfer_grid_u8
     from styleT2I.torch_utils.images import from_uint8, save_png, to_uint8
@@ -41,8 +41,8 @@ def main(model, images, texts, style_text, seeds, outdir, overwrite, device):
         styles = from_uint8(styles_u8)
         columns = [to_uint8(reader.transfer(styles, [prompt] * len(styles))) for prompt in prompts]
         for column, drawn in enumerate(columns):
-            for row, picture in enumerate(drawn):
-                save_png(staging / f"image{row}_text{column}.png", picture)
+            for row, image in enumerate(drawn):
+                save_png(staging / f"image{row}_text{column}.png", image)
         save_png(staging / "grid.png", transfer_grid_u8(styles_u8, columns, [prompt.text for prompt in prompts]))
         record = {**request, "model": reader.system.describe(), "command": recorded_command("transfer_style")}
         staging.write_record(record)

@@ -1,4 +1,4 @@
-"""A sentence before it becomes a picture: refused, warned about or accepted, with the attributes it asks for."""
+"""A sentence before it becomes an image: refused, warned about or accepted, with the attributes it asks for."""
 
 from __future__ import annotations
 
@@ -23,11 +23,21 @@ class Prompt:
 
 
 def understand(text: str, text_encoder, vocabulary: Vocabulary | None, *, strict: bool = False) -> Prompt:
-    """Check a sentence against the words a model knows.
+    """Check a sentence against the words that a model knows.
 
-    text_encoder: has unknown_words(text) -> [(word, nearest known or None)] and overlong(text) -> tokens too many.
-    strict: a word that the model does not know is an error and no warning.
-    PromptError for what is no string, empty, too long, or of which nothing is understood.
+    Args:
+        text: One sentence.
+        text_encoder: Has unknown_words(text) -> [(word, nearest known or None)] and overlong(text) -> tokens too many.
+        vocabulary: In which attributes are read; None: none are.
+        strict: Make a word that the model does not know an error, not a warning.
+
+    Raises:
+        PromptError: The text is not a string, empty or too long, or nothing in it is understood.
+
+    Example:
+        >>> from styleT2I import load_clip, load_vocabulary
+        >>> understand("she is smiling", load_clip("minifaces"), load_vocabulary("minifaces")).attributes
+        {'he': False, 'smiling': True}
     """
     text = check_text(text)
     words = plain_words(text)

@@ -169,9 +169,19 @@ def normalise(term: str) -> str:
 
 
 def load_vocabulary(name_or_path: str | Path) -> Vocabulary:
-    """Load a built-in vocabulary ("portraits", "minifaces", "celeba", "cub") or a user's JSON file.
+    """Load a vocabulary of attributes.
 
-    ConfigError in one line when the name is unknown or the file is not a vocabulary (docs/attributes.md: format).
+    Args:
+        name_or_path: A built-in one ("portraits", "minifaces", "celeba", "cub") or a JSON file (docs/attributes.md).
+
+    Raises:
+        ConfigError: The name is unknown, or the file is not a vocabulary.
+
+    Example:
+        >>> from styleT2I import load_vocabulary
+        >>> vocabulary = load_vocabulary("minifaces")
+        >>> len(vocabulary), vocabulary.resolve("she")
+        (14, ('he', False))
     """
     name = str(name_or_path)
     if name in BUILT_IN:

@@ -47,11 +47,22 @@ class Dataset(Protocol):
 
 
 def open_dataset(spec: str, resolution: int | None = None, *, with_masks: bool = True) -> Dataset:
-    """Open a folder or a zip of images (data.folder), or a world of faces: "minifaces:...", "portraits:...".
+    """Open a data set: a folder or a zip of images (`data.folder`), or a world of drawn or rendered faces.
 
-    "minifaces:biased/train:20000" is painted when asked for, "portraits:biased/train:10000" read from the user's cache.
-    `resolution` None takes the data set's own. A caller that reads no masks says so with `with_masks=False`: MiniFaces
-    then paints none (half the time, a fifth of the memory). Raises DataError when there is no such data set.
+    Args:
+        spec: A path, "minifaces:biased/train:20000" (painted when asked for) or "portraits:biased/train:10000" (read
+            from the user's cache).
+        resolution: Side of the images in pixels; None: the data set's own.
+        with_masks: False where no masks are read: MiniFaces then paints none (half the time, a fifth of the memory).
+
+    Raises:
+        DataError: There is no such data set.
+
+    Example:
+        >>> from styleT2I import open_dataset
+        >>> data = open_dataset("minifaces:balanced/test:4", with_masks=False)
+        >>> len(data), data.resolution
+        (4, 64)
     """
     kind, _, rest = str(spec).partition(":")
     if kind == "portraits":

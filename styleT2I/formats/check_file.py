@@ -1,9 +1,10 @@
 """The first look at a file that should hold weights; needs no torch."""
 
+import os
+import stat
 from pathlib import Path
 
 from styleT2I.errors import CheckpointError
-from styleT2I.formats.pickles.blobs import check_regular
 
 AGAIN = "fetch or write it again"
 # How files begin that people take for weights; a tar archive says what it is at byte 257.
@@ -20,12 +21,7 @@ _TORCH7 = (b"\4\0\0\0\1\0\0\0\3\0\0\0v ", b"\3\0\0\0\1\0\0\0", b"4\n1\n3\nv ")
 
 def check_file(path: Path) -> None:
     """Raise CheckpointError when `path` is missing, no regular file, empty or of a kind that never holds weights."""
-    check_regular(path)
-    try:
-        with open(path, "rb") as f:
-            start = f.read(4096)
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}; check the path") from error
+    start = read_start(path, 4096)
     if not start.strip():
         raise CheckpointError(f"{path}: the file is empty; {AGAIN}")
     start = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
@@ -45,3 +41,26 @@ def check_file(path: Path) -> None:
             raise CheckpointError(f"{path}: {kind}, which holds no weights itself; name the file of weights")
     if start[257:262] == _TAR:
         raise CheckpointError(f"{path}: a tar archive, which holds no weights itself; name the file of weights")
+
+
+def read_start(path: Path, size: int) -> bytes:
+    """The first `size` bytes of a regular file; CheckpointError as `check_regular`, and where it cannot be read."""
+    check_regular(path)
+    try:
+        with open(path, "rb") as file:
+            return file.read(size)
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}; check the path") from error
+
+
+def check_regular(path: str | Path) -> None:
+    """Raise CheckpointError unless `path` is a regular file: reading a pipe or a device may never end."""
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CheckpointError(f"{str(path)[:300]}: cannot be read: {reason}; check the path") from error
+    if stat.S_ISDIR(mode):
+        raise CheckpointError(f"{path}: is a folder; name a file in it")
+    if not stat.S_ISREG(mode):
+        raise CheckpointError(f"{path}: is a pipe or a device, not a file; save its content to a file first")

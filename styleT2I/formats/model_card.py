@@ -123,8 +123,8 @@ def _use_code(is_whole, is_baseline=False):
     source = '"PATH_OR_hf://OWNER/NAME"'
     draw = '\nmodel.generate("he is wearing lipstick", seeds=range(8)).images_u8' if is_whole or is_baseline else ""
     if is_baseline:
-        imported = "from styleT2I.generation.systems import open_text_gan"
-        return f"```python\n{imported}\n\nmodel = open_text_gan({source}){draw}\n```"
+        imported = "from styleT2I import open_system"
+        return f"```python\n{imported}\n\nmodel = open_system({source}){draw}\n```"
     return f"```python\nfrom styleT2I import StyleT2I\n\nmodel = StyleT2I.from_pretrained({source}){draw}\n```"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 
@@ -15,6 +16,7 @@ from styleT2I.generation.adjustment_config import METHODS, AdjustmentConfig
 from styleT2I.generation.step_search import Goals, search_steps
 
 __all__ = ["METHODS", "Adjusted", "AdjustmentConfig", "adjust"]
+
 
 @dataclass(frozen=True)
 class Adjusted:
@@ -26,9 +28,9 @@ class Adjusted:
     signs: torch.Tensor  # [N, A]: 1 asserted, -1 denied, 0 not asked for
     cosines: torch.Tensor  # [N, A] of sign * a and s (of a and s where not asked for)
     steps: torch.Tensor  # [N, A] along a / ||a||, in units of W; 0: untouched
-    before: torch.Tensor | None  # [N, A] margins in G(w + s): above 0 the attribute is there; None: nobody looked
+    before: torch.Tensor | None  # [N, A] margins in G(w + s): above 0 the attribute is there; None: not observed
     after: torch.Tensor | None  # [N, A] margins in G(w + s_adjusted)
-    observer: str | None = None  # who looked: "judge" or "clip"
+    observer: str | None = None  # "judge" or "clip", which gave the margins
 
     @classmethod
     def untouched(cls, s: torch.Tensor) -> Adjusted:
@@ -39,7 +41,7 @@ class Adjusted:
     @classmethod
     def join(cls, parts: Sequence[Adjusted]) -> Adjusted:
         """One of several over the same attributes, row after row."""
-        values = {}
+        values: dict[str, Any] = {}
         for field in fields(cls):
             first = getattr(parts[0], field.name)
             is_rows = isinstance(first, torch.Tensor)
@@ -61,8 +63,8 @@ def adjust(
     """Adjust the directions s [N, num_ws, w_dim] of N sentences, every row by itself.
 
     directions [N, A, num_ws, w_dim] belong to the affirmative phrases of `names`; signs [N, A] as in `Adjusted`;
-    is_free bool [N, A]: left open, for "hold". margins(s' [M, num_ws, w_dim], rows [M]) -> [M, A] looks at G(w + s') of
-    those rows, for the methods that look.
+    is_free bool [N, A]: left open, for "hold". margins(s' [M, num_ws, w_dim], rows [M]) -> [M, A] observes G(w + s')
+    of those rows, for the methods that observe images.
     """
     norms = directions.flatten(2).norm(dim=2).clamp_min(1e-8)  # [N, A]
     units = directions / norms[:, :, None, None]
@@ -78,11 +80,13 @@ def adjust(
         is_stepped = is_weak if config.method == "paper" else torch.zeros_like(is_weak)
         steps = config.strength * signs * is_stepped
         return Adjusted(names, s, moved(steps, rows), signs, cosines, steps, None, None)
+    assert margins is not None, f"method {config.method!r} observes images, and margins are not given"
     before = margins(s, rows)
     wanted = signs * is_weak if config.method == "calibrated" else signs
     clear = config.clarity * before.abs().mean(dim=1, keepdim=True)  # [N, 1]
     targets = clear.expand_as(before)
     if config.method == "hold":
+        assert is_free is not None, "method 'hold' needs is_free"
         unedited = margins(torch.zeros_like(s), rows)
         wanted = torch.where(is_free, unedited.sign(), wanted)
         targets = torch.where(is_free, torch.minimum(0.9 * unedited.abs(), clear), clear)

@@ -1,9 +1,11 @@
-"""What `StyleT2I.generate` and its like are told in Python, checked as the commands check their options."""
+"""Check the arguments of `StyleT2I.generate` and its like in Python as the commands check their options."""
 
 from __future__ import annotations
 
 import warnings
-from numbers import Real
+from typing import Any
+
+import numpy as np
 
 from styleT2I.attributes.prompt import Prompt
 from styleT2I.errors import ConfigError
@@ -37,9 +39,10 @@ def checked_adjustment(adjustment) -> AdjustmentConfig | str | None:
     )
 
 
-def checked_psi(psi) -> float:
-    """A truncation psi; ConfigError for what is no number from 0 to 2."""
-    if isinstance(psi, bool) or not isinstance(psi, Real) or not 0 <= psi <= MAX_PSI:
+def checked_psi(psi: Any) -> float:
+    """A truncation psi; ConfigError unless it is a number from 0 to 2."""
+    is_number = isinstance(psi, (int, float, np.integer, np.floating)) and not isinstance(psi, bool)
+    if not is_number or not 0 <= psi <= MAX_PSI:
         raise ConfigError(f"truncation_psi is {psi!r}; it is a number from 0 (the mean face) to {MAX_PSI:g}; 1 is off")
     return psi
 

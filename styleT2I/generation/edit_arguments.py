@@ -1,4 +1,4 @@
-"""What `StyleT2I.edit` is told: named strengths, the steps they stand for, and latents that are no seeds."""
+"""Validate the arguments of `StyleT2I.edit`: strengths by attribute name, calibrated step lengths, explicit latents."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ MAX_STRENGTH = 2.0  # beyond it, either way, edits often leave no face
 
 
 def named_strengths(attributes: Mapping[str, float], model: Model) -> dict[str, float]:
-    """Strengths by the vocabulary's own names: {"young": 1} -> {"old": -1}; a warning of any beyond MAX_STRENGTH.
+    """Strengths by the vocabulary's own names: {"young": 1} -> {"old": -1}; a warning for any beyond MAX_STRENGTH.
 
-    ConfigError for a model without a vocabulary, an unknown or repeated name, what is no number, and two attributes
-    turned on that exclude each other.
+    ConfigError for a model without a vocabulary, an unknown or repeated name, a strength that is not a number, and two
+    attributes turned on that exclude each other.
     """
     if model.vocabulary is None:
         raise ConfigError(f"model {model.name!r} has no vocabulary, so attributes have no names")
@@ -69,7 +69,7 @@ def calibrated_steps(
     info = model.info("a2d")
     known, steps = info.get("strengths") or {}, {}
     for name, value in strengths.items():
-        if name not in info.get("attributes", model.vocabulary.names):
+        if name not in info.get("attributes", strengths if model.vocabulary is None else model.vocabulary.names):
             raise ConfigError(f"the a2d of model {model.name!r} was not trained on {name!r}; train it again with it")
         if name not in known and measure is None:
             raise ConfigError(
@@ -79,20 +79,23 @@ def calibrated_steps(
         damage = "damaged, its strengths are not numbers; fetch or train it again"
         with guarded(f"the a2d of model {model.name!r}", damage):
             label = "true" if value > 0 else "false"
-            step = float(known[name][label]) if name in known else measure(name, value > 0) if value else 0.0
+            if name in known:
+                step = float(known[name][label])
+            else:
+                step = measure(name, value > 0) if measure is not None and value else 0.0
         steps[name] = value * step
     return steps
 
 
 def given_latents(latents: torch.Tensor | np.ndarray, model: Model) -> torch.Tensor:
     """ws [N, num_ws, w_dim] on the model's device, of w [w_dim] or ws [num_ws, w_dim] or many ws; ConfigError."""
-    G, latents = model.network("generator"), torch.as_tensor(latents, dtype=torch.float32)
+    G, ws = model.network("generator"), torch.as_tensor(latents, dtype=torch.float32)
     full = (G.num_ws, G.w_dim)
-    if tuple(latents.shape) == (G.w_dim,):
-        latents = latents.expand(1, *full)
-    elif tuple(latents.shape) == full:
-        latents = latents.unsqueeze(0)
-    elif tuple(latents.shape[1:]) != full or not len(latents):
-        shape = list(latents.shape)
+    if tuple(ws.shape) == (G.w_dim,):
+        ws = ws.expand(1, *full)
+    elif tuple(ws.shape) == full:
+        ws = ws.unsqueeze(0)
+    elif tuple(ws.shape[1:]) != full or not len(ws):
+        shape = list(ws.shape)
         raise ConfigError(f"latents of shape {shape} do not fit: w has shape [{G.w_dim}], ws [{G.num_ws}, {G.w_dim}]")
-    return latents.to(model.device)
+    return ws.to(model.device)

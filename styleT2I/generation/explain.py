@@ -1,4 +1,4 @@
-"""Pictures that explain: what each attribute's step did to a face, and one attribute from weak to strong."""
+"""Explanatory images: what each attribute's step did to a face, and one attribute from weak to strong."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _OUTLINE = (0, 255, 255)
 
 @torch.no_grad()
 def explain_u8(pipeline: StyleT2I, result: Result, num_seeds: int = 4) -> torch.Tensor:
-    """One picture [3, H, W] uint8 of `num_seeds` seeds side by side: the first whose face was stepped, else the first.
+    """One image [3, H, W] uint8 of `num_seeds` seeds side by side: the first whose face was stepped, else the first.
 
     Above: the unedited face, the sentence alone (w + s), the adjusted one (w + s') and what the adjustment changed. For
     every attribute: w + s' without its step, with it, the difference (brightest where most changed) and its region.
@@ -29,16 +29,20 @@ def explain_u8(pipeline: StyleT2I, result: Result, num_seeds: int = 4) -> torch.
     rows = _telling_rows(result, num_seeds)
     seeds = [result.seeds[row] for row in rows]
     found = [
-        one for one in result.attributes if one.cosine is not None and (one.value is not None or one.step[rows].any())
+        attribute
+        for attribute in result.attributes
+        if attribute.cosine is not None and (attribute.value is not None or attribute.step[rows].any())
     ]
     if not found:
         raise ConfigError("there is nothing to explain: the model has no a2d, or the sentence names no attribute")
     edited = result.ws[rows].to(pipeline.model.device)
     w = pipeline.latents(seeds, result.settings["truncation_psi"])[:, 0]
-    directions = pipeline.attribute_directions(w, [one.name for one in found])  # [N, A, num_ws, w_dim]
+    directions = pipeline.attribute_directions(w, [attribute.name for attribute in found])  # [N, A, num_ws, w_dim]
     norms = directions.flatten(2).norm(dim=2)
-    shown = torch.stack([_shown_step(one, rows, norm) for one, norm in zip(found, norms.t().cpu(), strict=True)], dim=1)
-    steps = torch.stack([one.step[rows] for one in found], dim=1)
+    shown = torch.stack(
+        [_shown_step(attribute, rows, norm) for attribute, norm in zip(found, norms.t().cpu(), strict=True)], dim=1
+    )
+    steps = torch.stack([attribute.step[rows] for attribute in found], dim=1)
     units = directions / norms[:, :, None, None].clamp_min(1e-8)
     along = {name: values.to(w.device)[:, :, None, None] * units for name, values in (("is", steps), ("shown", shown))}
 
@@ -53,10 +57,15 @@ def explain_u8(pipeline: StyleT2I, result: Result, num_seeds: int = 4) -> torch.
         _panels([result.unedited_u8[rows], alone, images, _difference_u8(alone, images)]),
         _labels(["without it", "with it", "difference", "its region"] * len(seeds), side),
     ]
-    for column, one in enumerate(found):
+    for column, attribute in enumerate(found):
         without = draw(edited - along["shown"][:, column])
-        panels = [without, images, _difference_u8(without, images), _region_u8(pipeline.model, images, one.region)]
-        strips += [_labels([_caption(one, row) for row in rows], 4 * side), _panels(panels)]
+        panels = [
+            without,
+            images,
+            _difference_u8(without, images),
+            _region_u8(pipeline.model, images, attribute.region),
+        ]
+        strips += [_labels([_caption(attribute, row) for row in rows], 4 * side), _panels(panels)]
     return torch.cat(strips, dim=1)
 
 
@@ -64,7 +73,7 @@ def explain_u8(pipeline: StyleT2I, result: Result, num_seeds: int = 4) -> torch.
 def strip_u8(
     pipeline: StyleT2I, latents, name: str, strengths: Sequence[float] | None = None, **settings
 ) -> torch.Tensor:
-    """One picture [3, H, W] uint8: each latent a row, each strength of one attribute a column with its number above.
+    """One image [3, H, W] uint8: one row per latent, one column per strength of an attribute, its number above.
 
     strengths: nine from -2 to 2 where None. latents and settings (truncation_psi, noise_mode) as `StyleT2I.edit` takes
     them.
@@ -72,8 +81,8 @@ def strip_u8(
     strengths = strip_strengths() if strengths is None else strengths
     columns = [pipeline.edit(latents, {name: strength}, **settings).images_u8 for strength in strengths]
     images = torch.stack(columns, dim=1).flatten(0, 1)  # [N * strengths, 3, R, R]
-    said = [f"{name} {strength:+g}" if strength else "unedited (0)" for strength in strengths]
-    labels = _labels(said, images.shape[-1] * _scale(images))
+    captions = [f"{name} {strength:+g}" if strength else "unedited (0)" for strength in strengths]
+    labels = _labels(captions, images.shape[-1] * _scale(images))
     return torch.cat([labels, make_grid_u8(images, len(strengths), pad=0, scale=_scale(images))], dim=1)
 
 
@@ -85,37 +94,41 @@ def strip_strengths(low: float = -2.0, high: float = 2.0, num: int = 9) -> list[
 def _telling_rows(result: Result, num: int) -> list[int]:
     """Which rows of a result are explained: the first that the adjustment stepped, in order, filled up with others."""
     is_stepped = torch.zeros(len(result.seeds), dtype=torch.bool)
-    for one in result.attributes:
-        is_stepped |= one.step != 0
+    for attribute in result.attributes:
+        is_stepped |= attribute.step != 0
     return sorted(sorted(range(len(is_stepped)), key=lambda row: not is_stepped[row])[:num])
 
 
-def _shown_step(one: AttributeFound, rows: list[int], norm: torch.Tensor) -> torch.Tensor:
-    """The step that the picture takes back, [N]: that made, or all of a where an attribute asked for needed none."""
-    made = one.step[rows]
-    if one.value is None:
+def _shown_step(attribute: AttributeFound, rows: list[int], norm: torch.Tensor) -> torch.Tensor:
+    """The step that the image takes back, [N]: that made, or all of a where an attribute asked for needed none."""
+    made = attribute.step[rows]
+    if attribute.value is None:
         return made
-    return torch.where(made != 0, made, norm if one.value else -norm)
+    return torch.where(made != 0, made, norm if attribute.value else -norm)
 
 
-def _caption(one: AttributeFound, row: int) -> str:
-    name = one.name if one.value is not False else f"not {one.name}"
-    if one.step[row] == 0:
-        return f"{name}: no step needed, against -a" if one.value is not None else f"{name}: left open, kept itself"
-    what = "" if one.value is not None else " (left open)"
-    who, (before, after) = list(one.margins.items())[-1] if one.margins else ("", (None, None))
-    seen = f", {who} {before[row]:+.1f} > {after[row]:+.1f}" if who else ""
-    return f"{name}{what}: step {one.step[row]:+.1f}{seen}"
+def _caption(attribute: AttributeFound, row: int) -> str:
+    name = attribute.name if attribute.value is not False else f"not {attribute.name}"
+    if attribute.step[row] == 0:
+        return (
+            f"{name}: no step needed, against -a" if attribute.value is not None else f"{name}: left open, kept itself"
+        )
+    what = "" if attribute.value is not None else " (left open)"
+    observed = ""
+    if attribute.margins:
+        observer, (before, after) = list(attribute.margins.items())[-1]
+        observed = f", {observer} {before[row]:+.1f} > {after[row]:+.1f}"
+    return f"{name}{what}: step {attribute.step[row]:+.1f}{observed}"
 
 
 def _difference_u8(before_u8, after_u8):
-    """Where two sets of pictures differ, summed over the channels, each picture's largest difference brightest."""
+    """Where two sets of images differ, summed over the channels, each image's largest difference brightest."""
     difference = (before_u8.float() - after_u8.float()).abs().sum(dim=1)  # [N, R, R]
     return heat_u8(difference / difference.amax(dim=(1, 2), keepdim=True).clamp_min(1))
 
 
 def _region_u8(model, images_u8, region):
-    """The pictures with the outline of an attribute's region; white where there is none."""
+    """The images with the outline of an attribute's region; white where there is none."""
     if region is None or not model.has("segmenter"):
         return torch.full_like(images_u8, 255)
     image = from_uint8(images_u8).to(model.device)
@@ -128,7 +141,7 @@ def _region_u8(model, images_u8, region):
 
 
 def _panels(columns):
-    """Sets of pictures [N, 3, ., .] as one row [3, H, W]: the first picture of every set, then the second ..."""
+    """Sets of images [N, 3, ., .] as one row [3, H, W]: the first image of every set, then the second ..."""
     rows = zip(*(column.split(1) for column in columns), strict=True)
     return torch.cat([make_grid_u8(one, 1, pad=0, scale=_scale(one)) for row in rows for one in row], dim=2)
 

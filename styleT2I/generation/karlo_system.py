@@ -11,17 +11,17 @@ import torch
 
 from styleT2I.attributes.prompt import MAX_CHARACTERS, Prompt
 from styleT2I.errors import CheckpointError, PromptError
-from styleT2I.generation.systems import DrawsSentences
+from styleT2I.generation.systems import KARLO_INDEX, DrawsSentences
 from styleT2I.torch_utils.devices import resolve_device
 
-INDEX, PIPELINE = "model_index.json", "UnCLIPPipeline"
+PIPELINE = "UnCLIPPipeline"
 REMEDY = "pip install 'styleT2I[karlo]'"
 
 
 def is_karlo_folder(path: Path) -> bool:
     """Whether a folder is an unCLIP of diffusers'."""
     try:
-        index = json.loads((path / INDEX).read_text(encoding="utf-8"))
+        index = json.loads((path / KARLO_INDEX).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     return isinstance(index, dict) and index.get("_class_name") == PIPELINE

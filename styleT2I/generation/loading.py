@@ -24,18 +24,51 @@ __all__ = ["load_clip", "load_network", "open_segmenter"]
 
 
 def load_network(source, which: str = "G_ema", *, offline: bool | None = None) -> torch.nn.Module:
-    """Return a network out of any source (sources.resolve), on the CPU, in eval mode with gradients off.
+    """Load a network from any source (`sources.resolve`). Nothing in a file is executed.
 
-    source: a file of NVIDIA's (PyTorch or TensorFlow), of rosinality's or of another known format, a component or a
-    model of ours (its generator), an address, hf://owner/name or a well-known checkpoint's name.
-    which: of a file with several networks "G_ema" (the averaged generator), "G" or "D". Nothing in it is executed.
-    offline: True downloads nothing, None as the environment says. Raises CheckpointError or DownloadError, one line.
+    Args:
+        source: A file of NVIDIA's (PyTorch or TensorFlow), of rosinality's or of another known format, a component or
+            a model of ours (its generator), an address, hf://owner/name or a well-known checkpoint's name.
+        which: Of a file with several networks: "G_ema" (the averaged generator), "G" or "D".
+        offline: True downloads nothing; None asks the environment.
+
+    Returns:
+        The network on the CPU, in eval mode with gradients off.
+
+    Raises:
+        CheckpointError: The file is damaged, or of no known format.
+        DownloadError: The source is elsewhere and cannot be fetched.
+
+    Example:
+        >>> from styleT2I import load_network
+        >>> G = load_network("minifaces")
+        >>> G.resolution, G.num_ws, G.w_dim
+        (64, 10, 128)
     """
     return registry.load_network(resolve(source, offline=offline), which)
 
 
 def load_clip(source, *, architecture: str | None = None, offline: bool | None = None) -> CLIP:
-    """The CLIP of any source (sources.resolve) or of another package's object: `networks.clip_loading.load_clip`."""
+    """Load a CLIP from any source (`sources.resolve`), or from another package's object.
+
+    Args:
+        source: As for `load_network`; also an architecture's name of OpenAI's package, or a CLIP in memory.
+        architecture: An architecture of open_clip's, for a file that does not tell.
+        offline: True downloads nothing; None asks the environment.
+
+    Returns:
+        The CLIP; `encode_image` takes images [N, 3, H, W] in [-1, 1], `encode_text` a list of N sentences. Both give
+        features [N, D] of length 1.
+
+    Raises:
+        CheckpointError: The source holds no CLIP.
+        DownloadError: The source is elsewhere and cannot be fetched.
+
+    Example:
+        >>> from styleT2I import load_clip
+        >>> load_clip("minifaces").encode_text(["she is smiling"]).shape
+        torch.Size([1, 64])
+    """
     is_named = isinstance(source, (str, os.PathLike)) and not clip_loading.is_openai_name(source)
     return clip_loading.load_clip(
         resolve(source, "clip", offline=offline) if is_named else source, architecture=architecture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -10,25 +11,22 @@ from styleT2I.attributes.vocabulary import BUILT_IN, Vocabulary, load_vocabulary
 from styleT2I.config import suggestion, to_dict
 from styleT2I.errors import CheckpointError, ConfigError
 from styleT2I.formats.component import Component, write_component
-from styleT2I.formats.foreign.registry import network_sha256, read_network
-from styleT2I.formats.model_card import has_other_card, write_model_card
+from styleT2I.formats.foreign.registry import is_component, network_sha256, read_network
 from styleT2I.formats.model_folder import (
     MANIFEST,
     ROLES,
+    ModelFolder,
     check_agreement,
     facts_of,
     read_model_folder,
     write_model_manifest,
 )
-from styleT2I.networks.clip.loading import clip_of_object
 from styleT2I.networks.registry import load_network_component
 from styleT2I.networks.stylegan2.config import check_draws_faces
 from styleT2I.networks.stylegan2.precision import check_precision, set_precision
-from styleT2I.sources.provenance import info_with_origin
 from styleT2I.sources.resolve import MODEL, resolve
 from styleT2I.torch_utils.devices import resolve_device
 from styleT2I.torch_utils.files import write_bytes_atomic
-from styleT2I.torch_utils.staging import staged_folder
 
 STEERING_ROLES = ("t2d", "a2d")  # networks that write into one generator's latent space
 
@@ -56,8 +54,11 @@ class Model:
         self.precision = precision
         self.offline = offline
         self.sources = {role: source for role, source in sources.items() if source is not None}
-        self.left_out = {}  # role -> model that has it, of direction networks whose generator was replaced
-        self._networks, self._hashes, self._steps, self._infos = {}, {}, {}, {}
+        self.left_out: dict[str, str] = {}  # role -> model, of direction networks left behind
+        self._networks: dict[str, torch.nn.Module] = {}
+        self._hashes: dict[str, str | None] = {}
+        self._steps: dict[str, int | None] = {}
+        self._infos: dict[str, dict] = {}
 
     @classmethod
     def from_pretrained(
@@ -69,21 +70,37 @@ class Model:
         space.
         """
         folder = read_model_folder(resolve(model, MODEL, offline=offline))
+        settings = {"vocabulary": vocabulary, "device": device, "offline": offline, "precision": precision}
+        return cls.from_folder(folder, str(model), **settings, **replacements)
+
+    @classmethod
+    def from_folder(
+        cls,
+        folder: ModelFolder,
+        source: str,
+        *,
+        vocabulary=None,
+        device="auto",
+        offline=None,
+        precision="fp32",
+        **replacements,
+    ) -> Model:
+        """As `from_pretrained`, of a folder that has been read; source: how the user names it."""
         kept = dict(folder.files)
         if replacements.get("generator") is not None:
             kept = {role: file for role, file in kept.items() if role not in STEERING_ROLES}
         given = {role: source for role, source in replacements.items() if source is not None}
         settings = {"device": device, "offline": offline, "precision": precision}
         opened = cls(kept | given, vocabulary=vocabulary or _vocabulary_of(folder), name=folder.name, **settings)
-        opened.left_out = {role: str(model) for role in folder.files if role not in opened.sources}
+        opened.left_out = {role: source for role in folder.files if role not in opened.sources}
         return opened
 
     def use_vocabulary(self, vocabulary: Vocabulary | None, source: str | Path | None = None) -> None:
         """Name attributes in a vocabulary, or in none; source: its name or file, which `save` needs."""
         self.vocabulary, self._vocabulary_file = vocabulary, source
 
-    def network(self, role: str) -> torch.nn.Module:
-        """The network of a role; CheckpointError when there is none, or it contradicts those loaded before."""
+    def network(self, role: str) -> Any:
+        """The module of a role; CheckpointError when there is none, or it contradicts those loaded before."""
         if role not in self._networks:
             if role not in self.sources:
                 raise CheckpointError(self._missing(role))
@@ -123,15 +140,19 @@ class Model:
         half stores the weights as fp16. licence: of the model, for its card; a README.md of another's hand is left as
         it is. Raises OutputError, or CheckpointError where components do not fit.
         """
+        from styleT2I.formats.model_card import has_other_card, write_model_card
+        from styleT2I.torch_utils.staging import staged_folder
+
         for role in self.sources:
             self.network(role)  # all must load and agree before the first is written
         with staged_folder(folder, MANIFEST) as staging:
             files = {}
             for role, network in self._networks.items():
+                kind = str(network.kind)
                 stem = role.replace(".", "_")
                 config, state = to_dict(network.config), network.state_dict()
                 made = {"step": self._steps[role], "info": self._infos[role]}
-                write_component(staging, stem, network.kind, config, state, half=half, **made)
+                write_component(staging, stem, kind, config, state, half=half, **made)
                 files[role] = f"{stem}.json"
             name, vocabulary = name or self.name, self._saved_vocabulary(staging)
             if not has_other_card(Path(folder)):
@@ -141,14 +162,13 @@ class Model:
 
     def _load(self, role, source):
         if isinstance(source, torch.nn.Module):
-            network = clip_of_object(source) if ROLES[role] == "clip" else source
-            return network.to(self.device).eval(), None, None, {}
+            return _unwrapped(role, source).to(self.device).eval(), None, None, {}
         is_read = isinstance(source, Component)
         component = source if is_read else read_network(resolve(source, role, offline=self.offline))
         if component.kind != ROLES[role]:
             raise CheckpointError(f"{component.path}: is a {component.kind!r}, but the {role} is a {ROLES[role]!r}")
         network = load_network_component(component, self.device)
-        return network, component.sha256, component.step, info_with_origin(component)
+        return network, component.sha256, component.step, _info(component)
 
     def _hash(self, role):
         source = self.sources[role]
@@ -189,6 +209,24 @@ class Model:
             raise ConfigError("a vocabulary built in memory cannot be saved; give the path of its JSON file instead")
         write_bytes_atomic(folder / "vocabulary.json", Path(self._vocabulary_file).read_bytes())
         return "vocabulary.json"
+
+
+def _info(component):
+    """What a component says of its making, and of a foreign file also where that came from."""
+    if is_component(component.path):
+        return component.info
+    from styleT2I.sources.provenance import info_with_origin
+
+    return info_with_origin(component)
+
+
+def _unwrapped(role, network):
+    """The network itself, or of a CLIP the one that another package's object stands for."""
+    if ROLES[role] != "clip":
+        return network
+    from styleT2I.networks.clip.loading import clip_of_object
+
+    return clip_of_object(network)
 
 
 def _vocabulary_of(folder):

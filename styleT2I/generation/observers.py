@@ -1,6 +1,6 @@
-"""By how much a picture shows an attribute, and whose eyes decide that during generation: the guide judge's or CLIP's.
+"""Observers used during generation: they score how strongly an image shows each attribute (guide judge or CLIP).
 
-Neither the held-out judge nor the scoring CLIP can be asked here: what measures the model must not steer it.
+The held-out judge and the scoring CLIP are not among them: what measures the model must not steer it.
 """
 
 from __future__ import annotations
@@ -43,9 +43,10 @@ def open_observer(model: Model, names: Sequence[str], by: str = "auto") -> Obser
         raise ConfigError(f"unknown observer {by!r}; choose one of {', '.join(OBSERVERS)}")
     if by == "judge" or (by == "auto" and model.has("judges.guide")):
         judge = model.network("judges.guide")
-        unknown = [name for name in names if name not in judge.attribute_names]
+        known = tuple(judge.attribute_names)
+        unknown = [name for name in names if name not in known]
         if not unknown:
-            columns = [judge.attribute_names.index(name) for name in names]
+            columns = [known.index(name) for name in names]
             return Observer("judge", tuple(names), lambda image: judge(image)[:, columns])
         if by == "judge":
             raise ConfigError(f"the guide judge does not know {unknown[0]!r}; let CLIP look: --adjust-by clip")
@@ -60,10 +61,11 @@ def _clip_margins(model, names):
 
 def fixed_prompts(vocabulary: Vocabulary, names) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """Two wordings of "yes" and two of "no" for every attribute: its phrase and the sentence about a person."""
-    return tuple(
-        [(vocabulary[name].side(value).phrase, sentence({name: value}, vocabulary)) for name in names]
-        for value in (True, False)
-    )
+
+    def wordings(value):
+        return [(vocabulary[name].side(value).phrase, sentence({name: value}, vocabulary)) for name in names]
+
+    return wordings(True), wordings(False)
 
 
 class ZeroShotLogits:
@@ -78,18 +80,17 @@ class ZeroShotLogits:
         sha256: str | None = None,
     ):
         """names: the attributes, in the order of the logits; None: all of the vocabulary. sha256: of the CLIP's file,
-        by which the features of a large CLIP's prompts are kept in the user's cache (zero_shot_prompts)."""
+        by which the features of a large CLIP's prompts are cached (zero_shot_prompts)."""
         names = vocabulary.names if names is None else tuple(names)
         rivals = {mate for name in names for mate in _rivals(vocabulary, name)}  # they count, asked about or not
         known = (*names, *(name for name in vocabulary.names if name in rivals and name not in names))
         self.num, self.scale = len(names), clip.temperature_scale
-        self.sides = [
-            prompt_features(encode_prompts(clip, side, sha256)) for side in fixed_prompts(vocabulary, known)
-        ]
+        self.sides = [prompt_features(encode_prompts(clip, side, sha256)) for side in fixed_prompts(vocabulary, known)]
         self.groups = exclusive_columns(vocabulary, known)
 
     def __call__(self, image_features: torch.Tensor) -> torch.Tensor:
-        return self.scale * zero_shot_margins(image_features, *self.sides, self.groups)[:, : self.num]
+        present, absent = self.sides
+        return self.scale * zero_shot_margins(image_features, present, absent, self.groups)[:, : self.num]
 
 
 def _rivals(vocabulary, name):

@@ -6,7 +6,6 @@ seed -> z -> mapping -> w ----------------------------------> w + s' -> synthesi
 
 from __future__ import annotations
 
-import tempfile
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -21,13 +20,10 @@ from styleT2I.errors import ConfigError
 from styleT2I.formats.model_folder import SYSTEMS
 from styleT2I.generation.adjustment import Adjusted, AdjustmentConfig, adjust
 from styleT2I.generation.arguments import checked_adjustment, checked_noise_mode, checked_psi, prompt_of
-from styleT2I.generation.clip_strengths import clip_strength
-from styleT2I.generation.edit_arguments import calibrated_steps, given_latents, named_strengths
 from styleT2I.generation.model import Model
-from styleT2I.generation.observers import open_observer
+from styleT2I.generation.observers import Observer, open_observer
 from styleT2I.generation.results import EditResult, Result, attributes_found
 from styleT2I.metrics.attributes import encode_requests
-from styleT2I.sources.hub import upload
 from styleT2I.torch_utils.batching import each_alone, rows_alone
 from styleT2I.torch_utils.images import to_uint8
 from styleT2I.torch_utils.seeding import checked_seeds, generator, latents_of_seeds
@@ -40,23 +36,43 @@ class StyleT2I:
 
     def __init__(self, model: Model):
         self.model = model
-        self._observers, self._encoded_phrases, self._steps = {}, {}, {}
-        self._drawn = None  # images by (noise mode, bytes of ws) while a block is drawn on a CPU
+        self._observers: dict[tuple, Observer] = {}
+        self._encoded_phrases: dict[tuple, tuple] = {}
+        self._steps: dict[tuple[str, bool], float] = {}
+        self._drawn: dict[tuple, torch.Tensor] | None = (
+            None  # images by (noise mode, bytes of ws) while a block is drawn on a CPU
+        )
 
     @classmethod
     def from_pretrained(
         cls, model: str | Path = "minifaces", *, device="auto", precision="fp32", **replacements
     ) -> StyleT2I:
-        """Open a model: a folder, a name, https://HOST/FOLDER or hf://owner/name; as `Model.from_pretrained`.
+        """Open a model.
 
-        precision: on a CUDA device also "fp16" or "bf16", which the generator's highest resolutions then compute in.
-        replacements: t2d= and other roles, each a network or any source of one. offline=True downloads nothing.
+        Args:
+            model: A folder, a name, https://HOST/FOLDER or hf://owner/name.
+            device: "auto", "cpu", "cuda" or "cuda:N".
+            precision: Of the generator's highest resolutions: "fp32", on a CUDA device also "fp16" or "bf16".
+            **replacements: `t2d=` and other roles, each a network or any source of one; `vocabulary=`; `offline=True`
+                downloads nothing.
+
+        Returns:
+            The pipeline. Its networks are loaded when they are first used.
+
+        Raises:
+            CheckpointError: The model is not there, damaged, or its parts do not fit each other.
+            ConfigError: It is not a StyleT2I model, or an option is wrong.
+
+        Example:
+            >>> from styleT2I import StyleT2I
+            >>> StyleT2I.from_pretrained("minifaces", device="cpu").model.name
+            'minifaces'
         """
         opened = Model.from_pretrained(model, device=device, precision=precision, **replacements)
         if not opened.has("generator") and any(opened.has(role) for role in SYSTEMS):
             raise ConfigError(
                 f"{opened.name!r} is an earlier text-to-image GAN, without directions to edit or adjust; draw with "
-                f"python -m styleT2I.generate --model {model}, or generation.systems.open_text_gan({str(model)!r})"
+                f"python -m styleT2I.generate --model {model}, or styleT2I.open_system({str(model)!r})"
             )
         return cls(opened)
 
@@ -68,14 +84,51 @@ class StyleT2I:
     def from_components(
         cls, *, vocabulary=None, device="auto", name: str = "custom", offline=None, precision="fp32", **components
     ) -> StyleT2I:
-        """Build from parts: generator=, clip=, t2d= and other roles of `Model`, each a network or any source of one."""
+        """Build a pipeline from parts.
+
+        Args:
+            vocabulary: A Vocabulary, the name of an embedded one or a path; None: attributes are not read.
+            device: As in `from_pretrained`.
+            name: Of the model, for records and model cards.
+            offline: True downloads nothing; None asks the environment.
+            precision: As in `from_pretrained`.
+            **components: `generator=`, `clip=`, `t2d=` and other roles, each a network or any source of one.
+
+        Raises:
+            CheckpointError: A component cannot be read, or contradicts another.
+            ConfigError: A role, the vocabulary or an option is unknown.
+
+        Example:
+            >>> parts = {role: pipeline.model.network(role) for role in ("generator", "clip", "t2d")}
+            >>> StyleT2I.from_components(**parts, device="cpu", name="mine").model.name
+            'mine'
+        """
         settings = {"device": device, "name": name, "offline": offline, "precision": precision}
         return cls(Model(components, vocabulary=vocabulary, **settings))
 
     def save_pretrained(
         self, folder: str | Path, name: str | None = None, *, half: bool = False, licence: str | None = None
     ) -> Path:
-        """Write the model, with a model card, as a folder that `from_pretrained` opens, as `Model.save`."""
+        """Write the model, with a model card, as a folder that `from_pretrained` opens.
+
+        Args:
+            folder: Where; it is made if need be.
+            name: Of the model; None: as it is.
+            half: Store the weights as fp16, half the size.
+            licence: Of the model, for its card.
+
+        Returns:
+            The path of the manifest, model.json.
+
+        Raises:
+            OutputError: The folder cannot be written.
+
+        Example:
+            >>> import tempfile
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     pipeline.save_pretrained(folder, "copy").name
+            'model.json'
+        """
         return self.model.save(folder, name, half=half, licence=licence)
 
     def push_to_hub(
@@ -94,18 +147,49 @@ class StyleT2I:
         The repository is made where there is none; `from_pretrained("hf://owner/name")` opens it. token: None is that
         of `hf auth login`. Raises DownloadError when the Hub refuses, otherwise as `save_pretrained`.
         """
+        import tempfile
+
+        from styleT2I.sources.hub import upload
+
         with tempfile.TemporaryDirectory() as folder:
             self.save_pretrained(folder, repo_id.rpartition("/")[2], half=half, licence=licence)
             return upload(folder, repo_id, private=private, revision=revision, message=message, token=token)
 
     def understand(self, text: str, *, strict: bool = False) -> Prompt:
-        """What the model makes of a sentence, its attributes and warnings; PromptError as attributes.prompt has it."""
+        """Read a sentence: the attributes it asks for, and warnings of what is not understood.
+
+        Args:
+            text: One English sentence, at most 1,000 characters.
+            strict: Make words that the model does not know an error.
+
+        Raises:
+            PromptError: The text is empty, too long, or nothing in it is understood.
+
+        Example:
+            >>> pipeline.understand("he is wearing lipstick").attributes
+            {'he': True, 'lipstick': True}
+        """
         text_encoder = self.model.network("t2d").text_encoder or self.model.network("clip")
         return understand(text, text_encoder, self.model.vocabulary, strict=strict)
 
     @torch.no_grad()
     def latents(self, seeds: Iterable[int], truncation_psi: float = 0.7) -> torch.Tensor:
-        """ws [N, num_ws, w_dim] of seeds on the model's device, each from its seed alone."""
+        """Latents of seeds, each from its seed alone.
+
+        Args:
+            seeds: N integers from 0 to 2**63 - 1.
+            truncation_psi: From 0 (the mean face) to 2; 1 is no truncation.
+
+        Returns:
+            ws [N, num_ws, w_dim] on the model's device.
+
+        Raises:
+            ConfigError: There are no seeds, or a value is out of range.
+
+        Example:
+            >>> pipeline.latents([0, 1]).shape
+            torch.Size([2, 10, 128])
+        """
         G, seeds = self.model.network("generator"), checked_seeds(seeds)
         _check_generator(G, truncation_psi)
         z = latents_of_seeds(seeds, G.z_dim).to(self.model.device)
@@ -116,10 +200,20 @@ class StyleT2I:
     def directions(
         self, ws: torch.Tensor, prompts: Sequence[Prompt], adjustment: AdjustmentConfig | None = None
     ) -> Adjusted:
-        """The direction of each latent's sentence, adjusted or, with None, as Text-to-Direction has it.
+        """The direction of each latent's sentence; `images_u8(ws + result.s_adjusted, seeds)` draws it.
 
-        ws [N, num_ws, w_dim] on the model's device, one Prompt each (they may differ). What is drawn is
-        `ws + result.s_adjusted`. A row does not depend on the others. CheckpointError where the model lacks a network.
+        Args:
+            ws: Latents [N, num_ws, w_dim] on the model's device.
+            prompts: N Prompts, one per latent; they may differ. No row depends on another.
+            adjustment: How attributes are adjusted; None leaves the directions as Text-to-Direction has them.
+
+        Raises:
+            CheckpointError: The model lacks a network.
+
+        Example:
+            >>> ws, prompt = pipeline.latents([0]), pipeline.understand("she is smiling")
+            >>> pipeline.directions(ws, [prompt]).s_adjusted.shape
+            torch.Size([1, 10, 128])
         """
         for line in self._unadjusted(prompts, adjustment):
             warnings.warn(line, stacklevel=3)
@@ -141,10 +235,24 @@ class StyleT2I:
 
     @torch.no_grad()
     def attribute_directions(self, w: torch.Tensor, names: Sequence[str]) -> torch.Tensor:
-        """a_i of every attribute's affirmative phrase: w [N, w_dim] -> [N, A, num_ws, w_dim].
+        """The directions of attributes, each that of the attribute's affirmative phrase.
 
         A latent's batch has a place for each attribute that A2D was trained on, filled or not, so that no direction
         depends on which others are asked for.
+
+        Args:
+            w: Latents [N, w_dim].
+            names: A names of the vocabulary.
+
+        Returns:
+            Directions [N, A, num_ws, w_dim], not normalised.
+
+        Raises:
+            CheckpointError: The model has no Attribute-to-Direction network.
+
+        Example:
+            >>> pipeline.attribute_directions(pipeline.latents([0])[:, 0], ["smiling", "lipstick"]).shape
+            torch.Size([1, 2, 10, 128])
         """
         a2d = self.model.network("a2d")
         places, features = self._phrases(tuple(names))
@@ -158,7 +266,20 @@ class StyleT2I:
 
     @torch.no_grad()
     def images_u8(self, ws: torch.Tensor, seeds: Sequence[int], noise_mode: str = "const") -> torch.Tensor:
-        """Pictures uint8 [N, 3, R, R] of ws [N, num_ws, w_dim] on the CPU; random noise follows from the seeds."""
+        """Draw latents.
+
+        Args:
+            ws: Latents [N, num_ws, w_dim] on the model's device.
+            seeds: N seeds, from which random noise follows.
+            noise_mode: "const", "random" or "none".
+
+        Returns:
+            Images [N, 3, R, R], uint8, on the CPU.
+
+        Example:
+            >>> pipeline.images_u8(pipeline.latents([0]), [0]).shape
+            torch.Size([1, 3, 64, 64])
+        """
         G = self.model.network("generator")
 
         def draw(ws, seeds):
@@ -181,26 +302,43 @@ class StyleT2I:
         strict: bool = False,
         adjustment: AdjustmentConfig | str | None = "auto",
     ) -> Result:
-        """Draw one face a seed that matches the text, and the face of the same seed without it.
+        """Draw one face per seed that matches the text, and the face of the same seed without it.
 
-        On a CPU the picture of a seed is the same byte for byte whatever the other seeds, as long as processor, torch
-        and the number of threads are; elsewhere, and between these, it differs by rounding. strict makes words that
-        the model does not know an error; else each is a Python warning, as is all that is doubtful in a text (of a
-        Prompt, whoever made it has them). adjustment: "auto" adjusts by default where the model has an
-        Attribute-to-Direction network; None is Text-to-Direction alone; a method's name or a configuration on a model
-        without the network is a warning. truncation_psi: from 0 to 2. Raises PromptError, ConfigError or
-        CheckpointError.
+        On one CPU, with one version of torch and one number of threads, the image of a seed is the same byte for byte
+        whatever the other seeds; elsewhere it differs by rounding.
+
+        Args:
+            text: A sentence, or the Prompt of one (`understand`). What is doubtful in a text is a Python warning.
+            seeds: N integers from 0 to 2**63 - 1.
+            truncation_psi: From 0 (the mean face) to 2; 1 is no truncation.
+            noise_mode: "const", "random" or "none".
+            strict: Make words that the model does not know an error.
+            adjustment: "auto" (adjust where the model has an Attribute-to-Direction network), None (Text-to-Direction
+                alone), a method's name or an AdjustmentConfig; a warning where the model lacks the network.
+
+        Returns:
+            The Result: `images_u8` and `unedited_u8` [N, 3, R, R], the latents, and what each attribute's step did.
+
+        Raises:
+            PromptError: The text cannot be drawn.
+            ConfigError: An argument is out of range.
+            CheckpointError: The model lacks a network, or its weights are damaged.
+
+        Example:
+            >>> result = pipeline.generate("he is wearing lipstick", seeds=[0])
+            >>> result.images_u8.shape, result.names
+            (torch.Size([1, 3, 64, 64]), ['seed0000'])
         """
-        seeds, adjustment = checked_seeds(seeds), checked_adjustment(adjustment)
+        numbers, asked = checked_seeds(seeds), checked_adjustment(adjustment)
         checked_psi(truncation_psi), checked_noise_mode(noise_mode)
         prompt = prompt_of(self, text, strict)
-        adjustment = self._possible(adjustment)
+        adjustment = self._possible(asked)
         unadjusted = self._unadjusted([prompt], adjustment)
         for line in unadjusted:
             warnings.warn(line, stacklevel=3)
         prompt = replace(prompt, warnings=(*prompt.warnings, *unadjusted))
         size = 1 if self.model.device.type == "cpu" else BLOCK
-        blocks = [seeds[start : start + size] for start in range(0, len(seeds), size)]
+        blocks = [numbers[start : start + size] for start in range(0, len(numbers), size)]
         encoded = {prompt.text: self._encode("t2d", prompt.text)}
         parts = [self._draw(prompt, encoded, block, truncation_psi, noise_mode, adjustment) for block in blocks]
         adjusted = Adjusted.join([part.pop("adjusted") for part in parts])
@@ -210,7 +348,7 @@ class StyleT2I:
         found = attributes_found(adjusted, prompt, vocabulary, clip_margins) if vocabulary else ()
         settings = {"truncation_psi": truncation_psi, "noise_mode": noise_mode, **self._machine()}
         return Result(
-            prompt, seeds, **drawn, adjustment=adjustment, attributes=found, settings=settings,
+            prompt, numbers, **drawn, adjustment=adjustment, attributes=found, settings=settings,
             model=self.model.describe(),
         )  # fmt: skip
 
@@ -223,26 +361,45 @@ class StyleT2I:
         truncation_psi: float = 0.7,
         noise_mode: str = "const",
     ) -> EditResult:
-        """Move faces along attribute directions, say {"lipstick": 1, "smiling": -0.5}, all taken at the unmoved latent.
+        """Move faces along attribute directions, all taken at the unmoved latent.
 
-        latents: seeds, or w [w_dim], ws [num_ws, w_dim] or [N, num_ws, w_dim]. Strength 1 is the smallest step at which
-        the guide judge saw the attribute on 95 % of latents, -1 that at which it saw it no more; A2D training measures
-        both, and where it had no judge CLIP does now (clip_strengths); beyond 2 either way is a warning. Names are any
-        terms of the vocabulary: {"young": 1} is {"old": -1}; of those that exclude each other one may be turned on.
-        ConfigError, CheckpointError.
+        Args:
+            latents: Seeds, or latents: w [w_dim], ws [num_ws, w_dim] or [N, num_ws, w_dim].
+            attributes: Strengths by name. 1 is the smallest step at which the guide judge observed the attribute on
+                95 % of latents, -1 that at which it no longer did; beyond 2 either way is a warning. The training of
+                A2D measures both steps; where it had no judge, CLIP does now (`clip_strengths`). Names are any terms
+                of the vocabulary: {"young": 1} is {"old": -1}.
+            truncation_psi: Of the seeds' latents, from 0 to 2.
+            noise_mode: "const", "random" or "none".
+
+        Returns:
+            The EditResult: `images_u8` and `unedited_u8` [N, 3, R, R], and the moved latents.
+
+        Raises:
+            ConfigError: A name is unknown, two attributes exclude each other, or a value is out of range.
+            CheckpointError: The model has no Attribute-to-Direction network.
+
+        Example:
+            >>> pipeline.edit([0], {"lipstick": 1, "smiling": -0.5}).images_u8.shape
+            torch.Size([1, 3, 64, 64])
         """
+        from styleT2I.generation.edit_arguments import calibrated_steps, given_latents, named_strengths
+
         checked_psi(truncation_psi), checked_noise_mode(noise_mode)
         strengths = named_strengths(attributes, self.model)
         steps = calibrated_steps(strengths, self.model, self._clip_step if self.model.has("clip") else None)
-        is_given = isinstance(latents, (torch.Tensor, np.ndarray))
-        seeds = None if is_given else checked_seeds(latents)
-        ws = given_latents(latents, self.model) if is_given else self.latents(seeds, truncation_psi)
+        seeds: tuple[int, ...] | None
+        if isinstance(latents, (torch.Tensor, np.ndarray)):
+            seeds, ws = None, given_latents(latents, self.model)
+        else:
+            seeds = checked_seeds(latents)
+            ws = self.latents(seeds, truncation_psi)
         with _exact_convolutions():
             moved = rows_alone(lambda ws: self._moved(ws, steps), self._batch_size, ws)
         images, unedited = (
             self.images_u8(styles, seeds or range(len(ws)), noise_mode) for styles in (moved, ws)
         )  # fmt: skip
-        psi = None if is_given else truncation_psi
+        psi = None if seeds is None else truncation_psi
         settings = {"truncation_psi": psi, "noise_mode": noise_mode, **self._machine()}
         return EditResult(seeds, images, unedited, moved.cpu(), strengths, steps, settings, self.model.describe())
 
@@ -252,6 +409,8 @@ class StyleT2I:
         return ws + (torch.tensor(list(steps.values()), device=ws.device)[:, None, None] * units).sum(dim=1)
 
     def _clip_step(self, name, value):
+        from styleT2I.generation.clip_strengths import clip_strength
+
         if (name, value) not in self._steps:
             self._steps[name, value] = clip_strength(self.model, name, value)
         return self._steps[name, value]
@@ -271,10 +430,10 @@ class StyleT2I:
         network = self.model.network(role)
         return network.encode_text([text], None if network.text_encoder else self.model.network("clip"))
 
-    def _possible(self, adjustment):
+    def _possible(self, adjustment: AdjustmentConfig | str | None) -> AdjustmentConfig | None:
         """The adjustment that the model is able to, None for none."""
         can_adjust = self.model.has("a2d") and self.model.vocabulary is not None
-        if adjustment == "auto":
+        if isinstance(adjustment, str):  # "auto", the only name that is left
             return AdjustmentConfig() if can_adjust else None
         if adjustment is not None and not can_adjust:
             reason = "Attribute-to-Direction network" if self.model.vocabulary is not None else "vocabulary"
@@ -285,7 +444,7 @@ class StyleT2I:
     def _unadjusted(self, prompts, adjustment) -> tuple[str, ...]:
         """A warning where prompts ask for attributes that the Attribute-to-Direction network was not trained on."""
         asked = set().union(*(prompt.attributes for prompt in prompts))
-        if adjustment is None or adjustment.method == "none" or not asked:
+        if adjustment is None or adjustment.method == "none" or not asked or self.model.vocabulary is None:
             return ()
         trained = self._trained_attributes()
         unknown = [name for name in self.model.vocabulary.names if name in asked and name not in trained]
@@ -301,7 +460,7 @@ class StyleT2I:
         return self.model.info("a2d").get("attributes", self.model.vocabulary.names)
 
     def _adjustable(self, prompts, adjustment):
-        """The attributes to find directions of, in the vocabulary's order: all if pictures are looked at (what is clear
+        """The attributes to find directions of, in the vocabulary's order: all if images are observed (what is clear
         there is measured by all), else those asked for."""
         asked = set().union(*(prompt.attributes for prompt in prompts))
         if adjustment is None or not asked or (adjustment.method == "none" and not self.model.has("a2d")):
@@ -404,5 +563,5 @@ def _check_generator(G, truncation_psi) -> None:
 
 
 def _exact_convolutions():
-    """cuDNN at full fp32 and with repeatable algorithms, so that devices agree and a seed keeps its picture."""
+    """cuDNN at full fp32 and with repeatable algorithms, so that devices agree and a seed keeps its image."""
     return torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)

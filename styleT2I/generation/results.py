@@ -1,4 +1,4 @@
-"""What generating and editing return: pictures, latents, and everything needed to make them again."""
+"""What generating and editing return: images, latents, and everything needed to make them again."""
 
 from __future__ import annotations
 
@@ -13,17 +13,30 @@ from styleT2I.attributes.prompt import Prompt
 from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.generation.adjustment import Adjusted, AdjustmentConfig
 from styleT2I.torch_utils.images import make_grid_u8, save_png
-from styleT2I.torch_utils.result_folder import result_folder
 
 _REQUEST = ("text", "strengths", "seeds", "truncation_psi", "noise_mode", "adjustment")  # what a result answers
 
-GRID_FACE_SIZE = 192  # pixels a face should take in a grid, so that 64 px pictures can be read
+GRID_FACE_SIZE = 192  # pixels a face should take in a grid, so that 64 px images can be read
 
 
 class Images:
     """What every result offers over its `images_u8` [N, 3, R, R], `seeds`, `grid_u8()` and `to_dict()`."""
 
     record = "generate.json"  # the file of what `to_dict` returns
+    images_u8: torch.Tensor  # [N, 3, R, R] uint8, on the CPU
+    seeds: tuple[int, ...] | None  # None: of latents that were given
+
+    def to_dict(self) -> dict:
+        """Everything needed to make the images again, ready for JSON."""
+        raise NotImplementedError
+
+    def grid_u8(self, ncol: int = 8) -> torch.Tensor:
+        """One image [3, H, W] uint8 of all images, in rows of `ncol`."""
+        raise NotImplementedError
+
+    def _title(self) -> str:
+        """What the images show, in a few words."""
+        raise NotImplementedError
 
     @property
     def images(self) -> list:
@@ -47,6 +60,8 @@ class Images:
         record = self.to_dict()
         request = {key: record[key] for key in _REQUEST if key in record}
         names = ["grid.png", *(f"{name}.png" for name in self.names)]
+        from styleT2I.torch_utils.result_folder import result_folder
+
         with result_folder(folder, self.record, request, names=names, overwrite=overwrite) as staging:
             for name, image in zip(self.names, self.images_u8, strict=True):
                 save_png(staging / f"{name}.png", image)
@@ -87,7 +102,7 @@ class AttributeFound:
 
 @dataclass(frozen=True, repr=False)
 class Result(Images):
-    """Pictures of one sentence, one a seed, beside what the same seeds show without it."""
+    """Images of one sentence, one per seed, beside what the same seeds show without it."""
 
     prompt: Prompt
     seeds: tuple[int, ...]
@@ -100,7 +115,7 @@ class Result(Images):
     model: dict  # name and hashes of the components
 
     def to_dict(self) -> dict:
-        """Everything needed to make the pictures again, ready for JSON."""
+        """Everything needed to make the images again, ready for JSON."""
         asked = [found for found in self.attributes if found.value is not None]
         held = [found for found in self.attributes if found.value is None]
         return {
@@ -124,7 +139,7 @@ class Result(Images):
         }
 
     def grid_u8(self, ncol: int = 8) -> torch.Tensor:
-        """One picture [3, H, W] uint8: rows of `ncol` unedited faces, each row above its edits, enlarged if small."""
+        """One image [3, H, W] uint8: rows of `ncol` unedited faces, each row above its edits, enlarged if small."""
         return before_after_grid_u8(self.unedited_u8, self.images_u8, ncol)
 
     def _title(self):
@@ -146,7 +161,7 @@ class EditResult(Images):
     record = "edit.json"
 
     def to_dict(self) -> dict:
-        """Everything needed to make the pictures again, ready for JSON (of latents given, all but the latents)."""
+        """Everything needed to make the images again, ready for JSON (of latents given, all but the latents)."""
         return {
             "seeds": self.seeds and list(self.seeds),
             "strengths": self.strengths,
@@ -157,7 +172,7 @@ class EditResult(Images):
         }
 
     def grid_u8(self, ncol: int = 8, num: int | None = None) -> torch.Tensor:
-        """One picture [3, H, W] uint8 of the first `num`, as `Result.grid_u8`."""
+        """One image [3, H, W] uint8 of the first `num`, as `Result.grid_u8`."""
         return before_after_grid_u8(self.unedited_u8[:num], self.images_u8[:num], ncol)
 
     def _title(self):
@@ -176,22 +191,26 @@ def attributes_found(
     asked = [name for name in vocabulary.names if name in prompt.attributes]
     found = []
     for name in [*asked, *(name for name in stepped if name not in asked)]:
-        value, column, margins = prompt.attributes.get(name), columns.get(name), {}
+        value, column = prompt.attributes.get(name), columns.get(name)
+        margins: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
         if clip_margins is not None:
-            margins["clip"] = tuple(values[:, vocabulary.index(name)].cpu() for values in clip_margins)
-        if column is not None and adjusted.before is not None and adjusted.observer != "clip":
-            both = (adjusted.before, adjusted.after)
-            margins[adjusted.observer] = tuple(values[:, column].cpu() for values in both)
+            margins["clip"] = _column(*clip_margins, vocabulary.index(name))
+        if column is not None and adjusted.observer not in (None, "clip"):
+            margins[str(adjusted.observer)] = _column(adjusted.before, adjusted.after, column)
         cosine = None if column is None else adjusted.cosines[:, column].cpu()
         step = torch.zeros(num) if column is None else adjusted.steps[:, column].cpu()
         attribute = vocabulary[name]
-        said = attribute.side(value is not False).phrase
-        found.append(AttributeFound(name, value, said, attribute.region, cosine, step, margins))
+        phrase = attribute.side(value is not False).phrase
+        found.append(AttributeFound(name, value, phrase, attribute.region, cosine, step, margins))
     return tuple(found)
 
 
+def _column(before, after, column) -> tuple[torch.Tensor, torch.Tensor]:
+    return before[:, column].cpu(), after[:, column].cpu()
+
+
 def before_after_grid_u8(before_u8: torch.Tensor, after_u8: torch.Tensor, ncol: int) -> torch.Tensor:
-    """Two sets of pictures [N, 3, R, R] as one [3, H, W]: rows of `ncol` from the first, each above the second's."""
+    """Two sets of images [N, 3, R, R] as one [3, H, W]: rows of `ncol` from the first, each above the second's."""
     ncol = min(ncol, len(before_u8))
     rows = []
     for start in range(0, len(before_u8), ncol):
@@ -202,5 +221,5 @@ def before_after_grid_u8(before_u8: torch.Tensor, after_u8: torch.Tensor, ncol: 
 
 
 def versions() -> dict[str, str]:
-    """The versions that a record of pictures names."""
+    """The versions that a record of images names."""
     return {"styleT2I": styleT2I.__version__, "torch": torch.__version__, "python": platform.python_version()}

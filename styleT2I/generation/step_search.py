@@ -1,4 +1,4 @@
-"""The steps along given directions that turn wrong verdicts right, found by looking at a few pictures."""
+"""Broyden search for the steps along given directions that turn wrong verdicts right, observing few images."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import torch
 
 __all__ = ["Found", "Goals", "search_steps"]
 
-REACH = 3.0  # a step of ||a|| is first taken to move a margin by this many times a clear margin, then measured
-TRUST = 0.5  # in units of ||a||: no look goes further than this from the last
-ACCEPTED = 0.9  # share of its target from which a margin counts as there: the last bit costs most looks
-NEAR = 1.3  # a firm margin below this many targets is held where it is while others move
+REACH = 3.0  # initial guess: a step of ||a|| changes its margin by this multiple of a clear margin; corrected later
+TRUST = 0.5  # in units of ||a||: no observation is further than this from the last
+ACCEPTED = 0.9  # share of its target from which a margin counts as there: the last bit costs most observations
+NEAR = 1.3  # a hard margin below this many targets is held where it is while others move
 RIDGE = 0.02  # of the least-norm solution, relative to the largest squared slope
 
 
@@ -21,11 +21,11 @@ class Goals(NamedTuple):
 
     wanted: torch.Tensor  # [N, A]: 1 the margin shall be positive, -1 negative, 0 whatever (and no step along it)
     targets: torch.Tensor  # [N, A] > 0: wanted * margin shall reach this
-    is_firm: torch.Tensor  # bool [N, A]: gives way to none of the others where not all can be right
+    is_firm: torch.Tensor  # bool [N, A]: hard goals; satisfied before soft ones when both cannot be met
 
     @property
     def weights(self) -> torch.Tensor:
-        """What a wrong verdict counts, [N, A]: one that is firm more than all that are not."""
+        """What a wrong verdict counts, [N, A]: a hard one more than all soft ones together."""
         return torch.where(self.is_firm, 1.0 + (self.wanted != 0).sum(dim=1, keepdim=True), 1.0)
 
     def shortfalls(self, margins: torch.Tensor) -> torch.Tensor:
@@ -99,14 +99,14 @@ def search_steps(
 
 
 def _least_change(slopes, goal, margins):
-    """The change of the steps [M, A] of least norm that the slopes say ends every shortfall and lowers no firm margin
-    that is but just there."""
+    """The change of the steps [M, A] of least norm that by the slopes ends every shortfall, without lowering a hard
+    margin that is only just above its target."""
     short, may_move = goal.shortfalls(margins), goal.wanted != 0
     is_bound = (short > 0) | (goal.is_firm & may_move & (goal.wanted * margins < NEAR * goal.targets))
     rise = goal.wanted.unsqueeze(2) * slopes * is_bound.unsqueeze(2) * may_move.unsqueeze(1)  # [M, bound, moved]
     gram = rise @ rise.transpose(1, 2)
     ridge = RIDGE * gram.diagonal(dim1=1, dim2=2).amax(dim=1, keepdim=True).clamp_min(1e-6)
-    gram = gram + torch.diag_embed(torch.where(is_bound, ridge / goal.weights, 1.0))  # the firm give way least
+    gram = gram + torch.diag_embed(torch.where(is_bound, ridge / goal.weights, 1.0))  # hard goals give way least
     return (rise.transpose(1, 2) @ torch.linalg.solve(gram, short.unsqueeze(2))).squeeze(2)
 
 

@@ -2,61 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 
 from styleT2I.attributes.prompt import Prompt
-from styleT2I.baselines.attention_maps import attention_picture_u8
-from styleT2I.baselines.attngan import AttnGANOutput
-from styleT2I.errors import CheckpointError, ConfigError, PromptError
-from styleT2I.formats.embeddings import Embeddings, read_embeddings
-from styleT2I.formats.foreign.attngan import with_dictionary
+from styleT2I.errors import ConfigError
+from styleT2I.formats.component import Component
 from styleT2I.formats.foreign.registry import read_network
-from styleT2I.formats.model_folder import MANIFEST, ROLES, SYSTEMS, read_model_folder
+from styleT2I.formats.model_folder import MANIFEST, ROLES, SYSTEMS, ModelFolder, read_model_folder
 from styleT2I.generation.adjustment import AdjustmentConfig
 from styleT2I.generation.arguments import prompt_of
 from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.generation.results import GRID_FACE_SIZE, Images, versions
-from styleT2I.generation.sentence_encoders import ClipReader, DamsmReader, FileReader, WordReader
 from styleT2I.sources.resolve import MODEL, resolve
-from styleT2I.torch_utils.batching import in_micro_batches, rows_alone
 from styleT2I.torch_utils.images import from_uint8, make_grid_u8, to_uint8
-from styleT2I.torch_utils.seeding import checked_seeds, latents_of_seeds
+from styleT2I.torch_utils.seeding import checked_seeds
 
 BATCH_SIZE = 8
+KARLO_INDEX = "model_index.json"  # in a folder that diffusers draws from
 
 
 class TextToImage(Protocol):
-    """What generation and evaluation ask of a system, whatever it is made of."""
+    """What generation, evaluation and audit ask of a system, whatever it is made of."""
 
     name: str
-    resolution: int
+    role: str  # "stylet2i", "karlo" or the role of the network that draws (formats.model_folder.SYSTEMS)
+
+    @property
+    def resolution(self) -> int:
+        """Side of the images in pixels."""
+
+    @property
+    def accepts(self) -> frozenset[str]:
+        """Names of the settings of `generate`; "explain" where `explain_u8` has something to show."""
 
     def understand(self, text: str, *, strict: bool = False) -> Prompt:
         """The sentence as the system takes it; PromptError when it cannot be drawn."""
 
     def sample(self, prompts: Sequence[Prompt], seeds: Sequence[int]) -> torch.Tensor:
-        """Images [N, 3, R, R] in [-1, 1] on the CPU, one prompt and one seed a row; no row depends on another.
+        """Images [N, 3, R, R] in [-1, 1] on the CPU, one prompt and one seed per row; no row depends on another.
 
-        On one CPU with one number of threads a row is the same to the bit in any company; on a GPU up to rounding.
+        On one CPU with one number of threads a row is the same to the bit whatever the others; on a GPU up to rounding.
         """
+
+    @property
+    def generate(self) -> Callable[..., Any]:
+        """generate(text or Prompt, seeds, **settings): one image per seed, as `images_u8` and for JSON as `to_dict`."""
+
+    def explain_u8(self, result: Any) -> torch.Tensor:
+        """One image [3, H, W] uint8 that explains a result of `generate`; ConfigError where there is no explanation."""
 
     def describe(self) -> dict:
         """Name of the model and hashes of the components in use."""
 
 
 class StyleT2ISystem:
-    """A StyleT2I pipeline as a system; adjustment None is Text-to-Direction alone."""
+    """A StyleT2I pipeline as a system; `sample` draws with `adjustment`, None is Text-to-Direction alone."""
+
+    role = "stylet2i"
+    accepts = frozenset({"truncation_psi", "noise_mode", "adjustment", "explain"})
 
     def __init__(self, pipeline: StyleT2I, adjustment: AdjustmentConfig | None = None, truncation_psi: float = 0.7):
         self.pipeline, self.adjustment, self.truncation_psi = pipeline, adjustment, truncation_psi
         self.name = pipeline.model.name
-        self.resolution = pipeline.model.network("generator").resolution
+
+    @property
+    def resolution(self) -> int:
+        return self.pipeline.model.network("generator").resolution
+
+    @property
+    def generate(self) -> Callable[..., Any]:
+        """`StyleT2I.generate`."""
+        return self.pipeline.generate
 
     def understand(self, text: str, *, strict: bool = False) -> Prompt:
         return self.pipeline.understand(text, strict=strict)
@@ -66,13 +88,19 @@ class StyleT2ISystem:
         s = self.pipeline.directions(ws, prompts, self.adjustment).s_adjusted
         return from_uint8(self.pipeline.images_u8(ws + s, seeds))
 
+    def explain_u8(self, result: Any) -> torch.Tensor:
+        """What each attribute's step did to the first faces: `generation.explain.explain_u8`."""
+        from styleT2I.generation.explain import explain_u8
+
+        return explain_u8(self.pipeline, result)
+
     def describe(self) -> dict:
         return self.pipeline.model.describe()
 
 
 @dataclass(frozen=True, repr=False)
 class Drawing(Images):
-    """Pictures of one sentence by a TextGAN, one a seed."""
+    """Images of one sentence by another system than StyleT2I, one per seed."""
 
     prompt: Prompt
     seeds: tuple[int, ...]
@@ -81,7 +109,7 @@ class Drawing(Images):
     model: dict  # name and hashes of the components
 
     def to_dict(self) -> dict:
-        """Everything needed to make the pictures again, ready for JSON."""
+        """Everything needed to make the images again, ready for JSON."""
         return {
             "text": self.prompt.text,
             "attributes": self.prompt.attributes,
@@ -95,7 +123,7 @@ class Drawing(Images):
         }
 
     def grid_u8(self, ncol: int = 8) -> torch.Tensor:
-        """One picture [3, H, W] uint8: rows of `ncol` pictures, enlarged if small."""
+        """One image [3, H, W] uint8: rows of `ncol` images, enlarged if small."""
         return make_grid_u8(self.images_u8, min(ncol, len(self.seeds)), scale=-(-GRID_FACE_SIZE // self.resolution))
 
     @property
@@ -107,179 +135,158 @@ class Drawing(Images):
 
 
 class DrawsSentences:
-    """What a system of one model does with `understand` and `sample`, its `model` and `resolution`."""
+    """What a system of one model does with its own `understand`, `sample` and `model`. It accepts no settings."""
+
+    model: Any
+    name: str
+    role: str
+
+    @property
+    def accepts(self) -> frozenset[str]:
+        return frozenset()
+
+    def understand(self, text: str, *, strict: bool = False) -> Prompt:
+        """The sentence as the system takes it; PromptError when it cannot be drawn."""
+        raise NotImplementedError
+
+    def sample(self, prompts: Sequence[Prompt], seeds: Sequence[int]) -> torch.Tensor:
+        """Images [N, 3, R, R] in [-1, 1] on the CPU, one prompt and one seed per row."""
+        raise NotImplementedError
 
     def generate(self, text: str | Prompt, seeds: Iterable[int] = range(8), *, strict: bool = False) -> Drawing:
-        """Draw the sentence, one picture a seed; PromptError, CheckpointError."""
-        prompt, seeds = prompt_of(self, text, strict, stacklevel=3), checked_seeds(seeds)
-        images_u8 = to_uint8(self.sample([prompt] * len(seeds), seeds))
-        return Drawing(prompt, seeds, images_u8, str(self.model.device), self.describe())
+        """Draw the sentence, one image per seed; PromptError, CheckpointError."""
+        prompt, numbers = prompt_of(self, text, strict, stacklevel=3), checked_seeds(seeds)
+        images_u8 = to_uint8(self.sample([prompt] * len(numbers), numbers))
+        return Drawing(prompt, numbers, images_u8, str(self.model.device), self.describe())
+
+    def explain_u8(self, result: Drawing) -> torch.Tensor:
+        """No explanation: ConfigError."""
+        raise ConfigError(f"{self.name}: does not show how it came to an image; leave the explanation out")
 
     def describe(self) -> dict:
         return self.model.describe()
 
 
-class TextGAN(DrawsSentences):
-    """A network that draws noise and the features of a sentence, and the reader that makes these (sentence_readers)."""
-
-    def __init__(self, model: Model, role: str, embeddings: Embeddings | None = None):
-        self.model, self.role, self.name = model, role, model.name
-        self.network = model.network(role)
-        self.resolution = self.network.resolution
-        self.reader = _reader(model, role, embeddings)
-        text_dim = self.network.config.text_dim
-        if self.reader is not None and self.reader.dim != text_dim:
-            raise CheckpointError(
-                f"{model.name}: reads {text_dim} numbers a sentence, but is given {self.reader.dim}; "
-                "use the text encoder that it was trained with"
-            )
-
-    def understand(self, text: str, *, strict: bool = False) -> Prompt:
-        """The sentence, checked; PromptError also where the model has nothing that reads it."""
-        if self.reader is None:
-            encoder, remedy = _LACKING[self.role]
-            raise PromptError(
-                f"{self.name}: draws features of a text encoder ({encoder}) that is not in its weights, so it cannot "
-                f"answer a free sentence; give {remedy}"
-            )
-        return self.reader.understand(text, strict=strict)
-
-    @torch.no_grad()
-    def features(self, texts: Sequence[str]) -> tuple[torch.Tensor, ...]:
-        """What the network's forward takes after the noise, a row a text, on the model's device."""
-        encoded = {text: self.reader.encode(text) for text in dict.fromkeys(texts)}  # each alone, whatever the others
-        kinds = zip(*(encoded[text] for text in texts), strict=True)
-        return tuple(torch.cat(rows).to(self.model.device) for rows in kinds)
-
-    def sample(self, prompts: Sequence[Prompt], seeds: Sequence[int]) -> torch.Tensor:
-        """Images [N, 3, R, R] in [-1, 1] on the CPU, one prompt and one seed a row.
-
-        An AttnGAN configured with `legacy_mask` draws all rows as one batch, and they depend on each other.
-        """
-        if getattr(self.network.config, "legacy_mask", False):
-            return self.sample_together(prompts, seeds, len(seeds))
-        return self._sample(rows_alone, prompts, seeds, BATCH_SIZE)
-
-    def sample_together(self, prompts: Sequence[Prompt], seeds: Sequence[int], size: int = BATCH_SIZE) -> torch.Tensor:
-        """As `sample`, but in batches of `size` rows: for networks that look at a batch as a whole."""
-        return self._sample(in_micro_batches, prompts, seeds, size)
-
-    @torch.no_grad()
-    def _sample(self, run, prompts, seeds, size):
-        noise = latents_of_seeds(seeds, self.network.noise_dim).to(self.model.device)
-        with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
-            features = self.features([prompt.text for prompt in prompts])
-            return run(lambda *rows: _image(self.network(*rows)).cpu(), size, noise, *features)
-
-    @torch.no_grad()
-    def attention_u8(self, prompt: Prompt, seed: int) -> torch.Tensor:
-        """The picture of a seed and where in it each word was read by the last stage: one picture [3, H, W] uint8."""
-        noise = latents_of_seeds([seed], self.network.noise_dim).to(self.model.device)
-        made = self.network(noise, *self.features([prompt.text]))
-        if not isinstance(made, AttnGANOutput) or not made.attention:
-            raise ConfigError(f"{self.name}: does not attend to words, so there are no attention maps to draw")
-        words = self.reader.known_words(prompt.text)
-        return attention_picture_u8(made.images[-1][0], made.attention[-1][0], words)
-
-
-_FILE = "a file of such embeddings with --embeddings"
-_DAMSM = "DAMSM's with --text-encoder"
-_LACKING = {  # role -> the encoder that published weights were trained with, and what to give
-    "gan_int_cls": ("char-CNN-RNN", _FILE),
-    "stackgan": ("char-CNN-RNN", _FILE),
-    "attngan": ("DAMSM", _DAMSM),
-    "dfgan": ("DAMSM", f"{_DAMSM}, or {_FILE}"),
-}
-
-
-def open_text_gan(
-    model: str | Path,
+def open_system(
+    source: str | Path | ModelFolder,
     *,
     device="auto",
-    clip=None,
+    precision: str = "fp32",
+    offline: bool | None = None,
     text_encoder=None,
     captions: str | Path | None = None,
     embeddings: str | Path | None = None,
     unclip: Mapping | None = None,
-    offline=None,
-) -> DrawsSentences | None:
-    """The text GAN or unCLIP of a model folder, a component or a file of its authors; None where it is none of these.
+    **replacements,
+) -> TextToImage:
+    """Open whatever draws a sentence: a StyleT2I model, an earlier text-to-image GAN, an unCLIP or a whole Karlo.
 
-    clip, text_encoder: sources of a CLIP or of DAMSM's text encoder, which take the folder's place. captions: the word
-    dictionary of a text encoder of its authors, captions.pickle. embeddings: a file of sentence features
-    (formats.embeddings). unclip: settings of an unCLIP that are not its defaults (unclip_system.UnclipSettings).
+    Args:
+        source: A model's name or folder, a file of a text GAN (a component of ours or its authors' own), an address,
+            `hf://owner/name`, or a folder that has been read.
+        device: "auto", "cpu", "cuda" or "cuda:N".
+        precision: Of a StyleT2I generator's highest resolutions on a CUDA device, also "fp16" or "bf16".
+        offline: True downloads nothing; None asks the environment.
+        text_encoder: Source of DAMSM's text encoder, which takes the folder's place.
+        captions: The word dictionary of a text encoder of DAMSM's authors, captions.pickle.
+        embeddings: A file of sentence features, for a text GAN without an encoder (`formats.embeddings`).
+        unclip: Settings of an unCLIP that differ from its defaults (`unclip_system.UnclipSettings`).
+        **replacements: Networks, or sources of them, that take the places of the model's own, by role: `clip=`, and of
+            a StyleT2I model also `generator=`, `t2d=` and the others.
+
+    Returns:
+        The system. `system.generate(text, seeds)` draws; `system.accepts` names the settings it takes.
+
+    Raises:
+        CheckpointError: The source cannot be opened, or its parts do not fit each other.
+        ConfigError: The system does not take an option that is given.
+        DownloadError: The source is elsewhere and cannot be fetched.
+
+    Example:
+        >>> from styleT2I import open_system
+        >>> system = open_system("minifaces", device="cpu")
+        >>> system.generate("she is smiling", seeds=[0]).images_u8.shape
+        torch.Size([1, 3, 64, 64])
+        >>> "truncation_psi" in system.accepts
+        True
     """
-    path = resolve(model, MODEL, offline=offline)
-    table = None if embeddings is None else read_embeddings(embeddings)
-    given = {"clip": clip, "text_encoder": text_encoder}
-    if captions is not None:
-        if text_encoder is None:
-            raise ConfigError("--dictionary has the words of a text encoder; name that too, with --text-encoder")
-        read = read_network(resolve(text_encoder, "text_encoder", offline=offline))
-        given["text_encoder"] = with_dictionary(read, Path(captions))
-    settings = {"device": device, "offline": offline}
-    if (karlo := _open_karlo(path, device, {**given, "embeddings": embeddings}, unclip)) is not None:
+    encoders = _given(text_encoder=text_encoder, captions=captions, embeddings=embeddings)
+    networks, settings = _given(**replacements), {"device": device, "offline": offline}
+    if "captions" in encoders and "text_encoder" not in encoders:
+        raise ConfigError("--dictionary has the words of a text encoder; name that too, with --text-encoder")
+    path = source.path if isinstance(source, ModelFolder) else resolve(source, MODEL, offline=offline)
+    if (path / KARLO_INDEX).is_file() and (
+        karlo := _open_karlo(path, device, {**networks, **encoders, **(unclip or {})})
+    ):
         return karlo
-    if path.name == MANIFEST or (path / MANIFEST).is_file():
-        files = read_model_folder(path).files
-        role = next((role for role in SYSTEMS if role in files and "generator" not in files), None)
-        opened = role and Model.from_pretrained(path, **settings, **given)
-    else:
-        component = read_network(path) if path.is_file() else None
-        role = next((role for role in SYSTEMS if component and ROLES[role] == component.kind), None)
-        opened = role and Model({role: component, **given}, name=path.stem, **settings)
+    opened = source if isinstance(source, ModelFolder) else _read(path)
+    role = _role_of(opened)
     if role is None:
-        return None
+        assert isinstance(opened, ModelFolder)
+        _refuse(opened.name, encoders, "reads its sentences itself and does not take the {} given")
+        _refuse(opened.name, unclip, "is no unCLIP, whose {} is asked for")
+        where = str(path if isinstance(source, ModelFolder) else source)
+        model = Model.from_folder(opened, where, precision=precision, **settings, **networks)
+        return StyleT2ISystem(StyleT2I(model))
+    clip = networks.pop("clip", None)
+    name = opened.name if isinstance(opened, ModelFolder) else path.stem
+    _refuse(name, networks, "is no StyleT2I model, whose {} is given")
+    _refuse(
+        name,
+        _given(precision=None if precision == "fp32" else precision),
+        "draws in fp32 and does not take the {} given",
+    )
     if role == "unclip":
-        return _open_unclip(opened, {"text_encoder": text_encoder, "embeddings": embeddings}, unclip)
-    if unclip:
-        raise ConfigError(f"{opened.name}: is no unCLIP, whose {next(iter(unclip))} is asked for; drop it")
-    gan = TextGAN(opened, role, table)
-    for option, reader in (("clip", ClipReader), ("text_encoder", DamsmReader)):
-        if given[option] is not None and not isinstance(gan.reader, reader):
-            raise ConfigError(f"{gan.name}: does not read its sentences by the {option} given; leave it out")
-    return gan
+        _refuse(name, encoders, "does not read its sentences by the {} given")
+        from styleT2I.generation.unclip_system import open_unclip
+
+        return open_unclip(_model(opened, role, path, {"clip": clip}, settings), unclip or {})
+    _refuse(name, unclip, "is no unCLIP, whose {} is asked for")
+    from styleT2I.generation.text_gan import open_text_gan
+
+    return open_text_gan(
+        lambda parts: _model(opened, role, path, parts, settings), role, clip=clip, offline=offline, **encoders
+    )
 
 
-def _open_karlo(path, device, readers, settings):
-    """The system of a whole Karlo folder; None for any other path."""
+def _read(path: Path) -> ModelFolder | Component:
+    """A model folder, or the network of a text GAN alone; CheckpointError for anything else."""
+    if path.is_file() and path.name != MANIFEST:
+        component = read_network(path)
+        if component.kind in {ROLES[role] for role in SYSTEMS}:
+            return component
+    return read_model_folder(path)
+
+
+def _role_of(opened: ModelFolder | Component) -> str | None:
+    """The role of the network that draws by itself; None of a StyleT2I model."""
+    if isinstance(opened, Component):
+        return next(role for role in SYSTEMS if ROLES[role] == opened.kind)
+    return next((role for role in SYSTEMS if role in opened.files and "generator" not in opened.files), None)
+
+
+def _model(opened: ModelFolder | Component, role: str, path: Path, parts: Mapping, settings: Mapping) -> Model:
+    """The model of a text GAN's folder or of its network alone, with other `parts` in its parts' places."""
+    if isinstance(opened, ModelFolder):
+        return Model.from_folder(opened, str(path), **settings, **parts)
+    return Model({role: opened, **parts}, name=path.stem, **settings)
+
+
+def _open_karlo(path, device, given) -> TextToImage | None:
+    """The system of a whole Karlo folder; None for another folder of diffusers'."""
     from styleT2I.generation.karlo_system import KarloSystem, is_karlo_folder
 
     if not is_karlo_folder(path):
         return None
-    for option, value in {**readers, **(settings or {})}.items():
-        if value is not None:
-            raise ConfigError(f"{path}: is a whole Karlo and takes no {option}; drop it")
+    _refuse(path, given, "is a whole Karlo and takes no {}")
     return KarloSystem(path, device)
 
 
-def _open_unclip(model, readers, settings):
-    from styleT2I.generation.unclip_system import open_unclip
-
-    for option, given in readers.items():
-        if given is not None:
-            raise ConfigError(f"{model.name}: does not read its sentences by the {option} given; drop it")
-    return open_unclip(model, settings or {})
+def _given(**options) -> dict[str, Any]:
+    return {option: value for option, value in options.items() if value is not None}
 
 
-def _reader(model, role, embeddings):
-    """What reads a text GAN's sentences; None where it has nothing that does."""
-    if embeddings is not None:
-        if role == "attngan":
-            raise CheckpointError(f"{model.name}: reads features of every word, {embeddings.path} has sentences alone; "
-                                  f"give {_DAMSM}")  # fmt: skip
-        return FileReader(embeddings)
-    facts = model.info(role).get("text", {})
-    if model.has("text_encoder") and facts.get("encoder") != "clip":
-        reader = WordReader if role == "attngan" else DamsmReader
-        return reader(model.network("text_encoder"), facts, model.vocabulary)
-    if role == "attngan" and model.has("clip_words"):
-        return WordReader(model.network("clip_words"), facts, model.vocabulary)
-    if model.has("clip") and facts.get("encoder") != "damsm" and role != "attngan":
-        return ClipReader(model.network("clip"), facts, model.vocabulary)
-    return None
-
-
-def _image(made):
-    """The picture that a network made, of several stages the last one's."""
-    return made.images[-1] if isinstance(made, AttnGANOutput) else made
+def _refuse(name: object, options: Mapping | None, reason: str) -> None:
+    """ConfigError that names the first of the options, if there is one."""
+    if options:
+        raise ConfigError(f"{name}: {reason.format(next(iter(options)))}; leave it out")

@@ -33,7 +33,7 @@ def take_vocabulary(model: Model, asked: str | Path | None = None) -> None:
         model.use_vocabulary(load_vocabulary(chosen), chosen)
     _check_a2d(model)
     for role, found in trained.items():
-        if found.name != model.vocabulary.name:
+        if model.vocabulary is not None and found.name != model.vocabulary.name:
             warnings.warn(
                 f"the {role} was trained with the vocabulary {found.name!r}, the model gets {model.vocabulary.name!r}",
                 stacklevel=2,

@@ -16,7 +16,7 @@ from styleT2I.baselines.unclip.ar_prior import PCA
 from styleT2I.baselines.unclip.diffusion import invert, slerp, step_grid
 from styleT2I.baselines.unclip.prior import Caption
 from styleT2I.errors import CheckpointError, ConfigError
-from styleT2I.generation.systems import open_text_gan
+from styleT2I.generation.systems import open_system
 from styleT2I.generation.unclip_system import UnclipSystem
 from styleT2I.torch_utils.images import centre_crop_resize, make_grid_u8, text_strip_u8
 from styleT2I.torch_utils.seeding import SeedNoise
@@ -44,7 +44,7 @@ class ImageEdits:
     @classmethod
     def open(cls, model: str | Path, device: str = "auto", num_steps: int = NUM_STEPS) -> ImageEdits:
         """The unCLIP of a folder, or by its name; CheckpointError for another model. It needs no prior."""
-        system = open_text_gan(model, device=device, unclip={"prior": "none"})
+        system = open_system(model, device=device, unclip={"prior": "none"})
         if not isinstance(system, UnclipSystem):
             raise CheckpointError(
                 f"{model}: is no unCLIP; train one: python -m styleT2I.train_baseline --model unclip --outdir DIR"
@@ -134,7 +134,7 @@ class ImageEdits:
 
 
 def edits_grid_u8(images_u8: torch.Tensor, made_u8: torch.Tensor, titles: Sequence[str]) -> torch.Tensor:
-    """One picture [3, H, W] uint8: rows of made images [rows, columns, 3, R, R] below their titles.
+    """One image [3, H, W] uint8: rows of made images [rows, columns, 3, R, R] below their titles.
 
     images_u8 [N, 3, S, S]: those started from, left of the rows; of two in one row the second ends it.
     """

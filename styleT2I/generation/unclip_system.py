@@ -139,8 +139,13 @@ class UnclipSystem(DrawsSentences):
 
     @torch.no_grad()
     def decode(
-        self, embeddings: torch.Tensor | None, caption: Caption, seeds: Sequence[int],
-        start: torch.Tensor | None = None, eta: float | None = None, guidance: float | None = None,
+        self,
+        embeddings: torch.Tensor | None,
+        caption: Caption,
+        seeds: Sequence[int],
+        start: torch.Tensor | None = None,
+        eta: float | None = None,
+        guidance: float | None = None,
     ) -> torch.Tensor:
         """Images [N, 3, R, R] of image embeddings [N, D], or of the captions alone.
 

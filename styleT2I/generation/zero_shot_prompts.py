@@ -1,6 +1,6 @@
-"""Features of the fixed prompts of zero-shot verdicts: encoded once for a large CLIP, then kept in the user's cache.
+"""Features of the fixed prompts of zero-shot verdicts: encoded once for a large CLIP, then cached.
 
-The 160 prompts of CelebA's 40 attributes take a ViT-B/32 seconds, in every process that looks at a picture.
+The 160 prompts of CelebA's 40 attributes take a ViT-B/32 seconds, in every process that observes an image.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from styleT2I.formats.weights import read_safetensors
 from styleT2I.networks.clip.model import CLIP
 from styleT2I.torch_utils.files import check_writable_dir, save_safetensors_atomic
 
-LARGE = 20_000_000  # weights from which on a CLIP's features are kept
+LARGE = 20_000_000  # weights from which on a CLIP's features are cached
 
 
 def encode_prompts(clip: CLIP, prompts: Sequence[Sequence[str]], sha256: str | None = None) -> torch.Tensor:
     """Features [A, P, D] of P wordings of each of A prompts.
 
-    sha256: of the file that the CLIP was read from; None: nothing is kept. What is kept belongs to that file, the
+    sha256: of the file that the CLIP was read from; None: nothing is cached. What is cached belongs to that file, the
     words, the kind of device and the version of torch. Each prompt is encoded alone, so that no other matters.
     """
     if sha256 is None or sum(p.numel() for p in clip.parameters()) < LARGE:
@@ -71,6 +71,6 @@ class _Table:
 
 
 def _digest(texts, features):
-    """[32] uint8: the SHA-256 of what is kept."""
+    """[32] uint8: the SHA-256 of what is cached."""
     content = hashlib.sha256(texts.numpy().tobytes() + features.numpy().tobytes())
     return torch.tensor(list(content.digest()), dtype=torch.uint8)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from styleT2I.formats.component import Component
 from styleT2I.formats.foreign.registry import is_component
-from styleT2I.sources.registry import registry
-from styleT2I.sources.resolve import cached_path
 
 
 def licence_of(component: Component) -> str | None:
     """The licence of a well-known file, told by its hash or by where it was downloaded to; None where none is known."""
+    from styleT2I.sources.registry import registry
+    from styleT2I.sources.resolve import cached_path
+
     for entry in registry().values():
         is_download = entry.url is not None and component.path == cached_path(entry.url)
         if is_download or entry.sha256 == component.sha256:

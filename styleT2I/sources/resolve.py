@@ -1,4 +1,7 @@
-"""One place to ask for weights: a path, an address, hf://owner/name or a registry name becomes a file on this disk."""
+"""One place to ask for weights: a path, an address, hf://owner/name or a registry name becomes a file on this disk.
+
+What fetches files is imported when there is something to fetch.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,6 @@ from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
 from styleT2I.config import suggestion
 from styleT2I.errors import CheckpointError, DownloadError
 from styleT2I.formats.model_folder import MANIFEST, downloads_dir, find_model, read_model_folder
-from styleT2I.sources import hub
-from styleT2I.sources.download import by_hand, check_known, download
-from styleT2I.sources.manifest_files import gather
-from styleT2I.sources.registry import registry
-from styleT2I.sources.web import check_url
 
 MODEL = "model"  # the kind of a whole model folder; the others are the roles of formats.model_folder
 
@@ -31,6 +29,8 @@ def resolve(source: str | Path, kind: str | None = None, *, offline: bool | None
     text = str(source)
     offline = is_offline() if offline is None else offline
     if text.startswith("hf://"):
+        from styleT2I.sources import hub
+
         return hub.fetch(text, kind, offline)
     if "://" in text:
         return _fetch_address(text, kind, offline)
@@ -45,6 +45,8 @@ def resolve(source: str | Path, kind: str | None = None, *, offline: bool | None
         raise CheckpointError(f"{text[:300]}: cannot be read: {_why_missing(path)}; check the path")
     if kind == MODEL:
         return find_model(text)
+    from styleT2I.sources.registry import registry
+
     if text in registry():
         return _fetch_entry(registry()[text], kind, offline)
     try:
@@ -91,6 +93,9 @@ def cached_path(url: str) -> Path:
 
 
 def _fetch_address(text, kind, offline):
+    from styleT2I.sources.manifest_files import gather
+    from styleT2I.sources.web import check_url
+
     url, fragment = urldefrag(text)
     parts = urlsplit(url)
     if kind == MODEL and not parts.path.endswith(".json"):
@@ -127,6 +132,8 @@ def _fetch_entry(entry, kind, offline):
 
 
 def _fetch(url, path, offline, *, size=None, sha256=None):
+    from styleT2I.sources.download import by_hand, check_known, download
+
     if offline and not path.is_file():
         raise DownloadError(f"{url}: not in the cache, and --offline is set; leave it out, {by_hand(path)}")
     if offline:

@@ -12,9 +12,8 @@ from styleT2I.formats.component import read_component
 from styleT2I.networks.registry import load_network
 from styleT2I.networks.stylegan2.config import DiscriminatorConfig
 from styleT2I.networks.stylegan2.discriminator import Discriminator
-from styleT2I.sources import provenance
-from styleT2I.sources import resolve as resolve_module
 from styleT2I.sources.registry import Entry
+from styleT2I.sources.resolve import cached_path
 from tests.foreign_files import write_nvidia
 from tests.tiny_model import tiny_generator, write_tiny, write_tiny_model
 
@@ -73,7 +72,7 @@ def test_a_file_is_described_with_size_hash_and_licence_if_known(component, tmp_
     assert facts["bytes"] == (tmp_path / "g.pt").stat().st_size and list(facts["networks"]) == ["G_ema"]
     assert "licence                 unknown" in convert(tmp_path / "g.pt", "--describe").output
     entry = Entry("tiny", "generator", "https://example.org/g.pt", None, digest, 16, "CC0", "", True)
-    monkeypatch.setattr(provenance, "registry", lambda: {"tiny": entry})
+    monkeypatch.setattr("styleT2I.sources.registry.registry", lambda: {"tiny": entry})
     assert json.loads(convert(tmp_path / "g.pt", "--describe", "--json").output)["licence"] == "CC0"
     convert(tmp_path / "g.pt", tmp_path / "ours")
     assert json.loads(convert(tmp_path / "ours", "--describe", "--json").output)["licence"] == "CC0"
@@ -120,10 +119,9 @@ def test_an_unknown_name_points_to_the_list():
 def test_a_well_known_name_is_converted_offline_from_the_cache(component, tmp_path, monkeypatch):
     monkeypatch.setenv("STYLET2I_CACHE", str(tmp_path / "cache"))
     entry = Entry("tiny", "generator", "https://example.org/tiny.pt", None, None, 16, "CC0", "", True)
-    for module in (provenance, resolve_module):
-        monkeypatch.setattr(module, "registry", lambda: {"tiny": entry})
+    monkeypatch.setattr("styleT2I.sources.registry.registry", lambda: {"tiny": entry})
     assert_one_line_error(convert("tiny", tmp_path / "out", "--offline"), "example.org/tiny.pt")
-    convert(component, resolve_module.cached_path(entry.url), "--to", "rosinality")
+    convert(component, cached_path(entry.url), "--to", "rosinality")
     assert convert("tiny", tmp_path / "out", "--offline").exit_code == 0
     assert read_component(tmp_path / "out/generator.json").info["converted_from"]["licence"] == "CC0"
 

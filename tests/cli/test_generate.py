@@ -292,7 +292,7 @@ def test_a_folder_where_another_run_is_writing_is_refused(folder, tmp_path):
 
 @pytest.mark.parametrize("flag", ["--text", "--outdir", "--model", "--t2d", "--text-file"])
 def test_bytes_that_are_no_utf8_are_refused_before_anything_is_drawn(folder, tmp_path, flag, monkeypatch):
-    opened = "styleT2I.generation.pipeline.StyleT2I.from_pretrained"
+    opened = "styleT2I.generation.systems.open_system"
     monkeypatch.setattr(opened, lambda *_, **__: pytest.fail("too late"))
     latin = os.fsdecode(os.fsencode(tmp_path / "smiling ") + b"\xe9")
     given = {"--text": "she is smiling", "--outdir": str(tmp_path / "out"), flag: latin}

@@ -90,10 +90,10 @@ def test_a_torch7_file_is_called_what_it_is(content, tmp_path):
     [
         ((), "free sentence; give DAMSM's with --text-encoder, or a file of such embeddings with --embeddings"),
         (("--embeddings", "said.npz"), "has no embedding of 'he smiles'; write a sentence of the file, or #0 to #1"),
-        (("--embeddings", "wide.npy"), "reads 5 numbers a sentence, but is given 7"),
-        (("--embeddings", "said.npz", "--trunc", "0.5"), "--trunc works with StyleT2I models only"),
+        (("--embeddings", "wide.npy"), "reads 5 numbers per sentence, but is given 7"),
+        (("--embeddings", "said.npz", "--trunc", "0.5"), "does not take --trunc; leave it out"),
         (("--embeddings", "gan.json"), "gan.json"),
-        (("--explain",), "--explain works with StyleT2I models and AttnGAN only"),
+        (("--explain",), "does not take --explain; leave it out"),
         (("--dictionary", "said.npz"), "name that too, with --text-encoder"),
         (("--text-encoder", "gan.json"), "is a 'dfgan-generator', but the text_encoder is a 'damsm-text'"),
     ],

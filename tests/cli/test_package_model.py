@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from styleT2I.formats.component import read_component
 from styleT2I.formats.model_folder import SYSTEMS, read_model_folder
-from styleT2I.generation.systems import open_text_gan
+from styleT2I.generation.systems import open_system
 from styleT2I.package_model import main
 from tests.tiny_model import tiny_generator, write_tiny, write_tiny_model
 from tests.tiny_systems import FURTHER, write_system
@@ -35,13 +35,13 @@ def test_a_trainings_folder_becomes_a_smaller_one_that_draws_the_same(role, tmp_
     assert not (tmp_path / role / "discriminator.json").exists() and f"{len(parts)} components" in result.output
     size = [sum(path.stat().st_size for path in folder.glob("*.safetensors")) for folder in (trained, packaged.path)]
     assert size[1] < 0.75 * size[0]
-    before, after = (open_text_gan(folder, device="cpu") for folder in (trained, packaged.path))
+    before, after = (open_system(folder, device="cpu") for folder in (trained, packaged.path))
     prompt = after.understand("she is smiling")
     assert (before.sample([prompt], [3]) - after.sample([prompt], [3])).abs().max() < 0.02
     assert after.model.info(role).get("text") == before.model.info(role).get("text")
     card = (packaged.path / "README.md").read_text()
     assert f"not StyleT2I: {TITLES[role]}" in card and "trained by styleT2I" in card and "control" not in card
-    assert "open_text_gan" in card and "StyleGAN2, CLIP and networks" not in card and "- stylegan2" not in card
+    assert "open_system" in card and "StyleGAN2, CLIP and networks" not in card and "- stylegan2" not in card
 
 
 def test_a_control_is_called_one_and_a_part_can_be_replaced(tmp_path):

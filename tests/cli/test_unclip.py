@@ -50,9 +50,9 @@ def test_generate_draws_by_a_prior_and_records_the_settings(folder, tmp_path):
     [
         (("--prior", "dfusion"), "did you mean 'diffusion'"),
         (("--prior", "text", "--best-of", "2"), "draws no embeddings to choose from"),
-        (("--trunc", "0.5"), "--trunc works with StyleT2I models only"),
-        (("--explain",), "--explain works with StyleT2I models and AttnGAN only"),
-        (("--embeddings", "said.npy"), "said.npy"),
+        (("--trunc", "0.5"), "does not take --trunc; leave it out"),
+        (("--explain",), "does not take --explain"),
+        (("--embeddings", "said.npy"), "does not read its sentences by the embeddings given"),
         (("--dictionary", "captions.pickle"), "--text-encoder"),
     ],
 )

@@ -10,7 +10,7 @@ import torch
 
 from styleT2I.errors import ConfigError
 from styleT2I.formats.foreign.registry import read_network
-from styleT2I.generation.systems import open_text_gan
+from styleT2I.generation.systems import open_system
 from styleT2I.networks.registry import load_network, load_network_component
 from styleT2I.torch_utils.seeding import latents_of_seeds
 
@@ -104,7 +104,7 @@ def test_without_its_dictionary_the_text_encoder_says_where_to_put_it(folder):
 def test_generate_draws_a_sentence_with_the_authors_files_as_their_networks_do(folder, generator, tmp_path):
     words = ["<end>", *map("".join, itertools.product("abcdefg", "hijklmn"))]
     (tmp_path / "words.pickle").write_bytes(pickle.dumps([[], [], dict(enumerate(words)), {}]))
-    gan = open_text_gan(
+    gan = open_system(
         folder / "netG_epoch_600.pth", device="cpu", text_encoder=folder / "text_encoder200.pth",
         captions=tmp_path / "words.pickle",
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The examples in docstrings run and give what they say."""
+"""The examples of the public functions' docstrings run, and print what they say."""
 
 import doctest
 import importlib
@@ -6,6 +6,15 @@ import importlib
 import pytest
 
 MODULES = (
+    "styleT2I.attributes.parsing.parser",
+    "styleT2I.attributes.prompt",
+    "styleT2I.attributes.vocabulary",
+    "styleT2I.attributes.wording.captions",
+    "styleT2I.attributes.wording.sentences",
+    "styleT2I.data.dataset",
+    "styleT2I.generation.loading",
+    "styleT2I.generation.pipeline",
+    "styleT2I.generation.systems",
     "styleT2I.fairness.judges.calibration",
     "styleT2I.fairness.plan",
     "styleT2I.fairness.report.page",
@@ -26,8 +35,17 @@ MODULES = (
 )
 
 
+@pytest.fixture(scope="module")
+def names():
+    """What every example may use: `pipeline`, the embedded model, loaded once."""
+    from styleT2I import StyleT2I
+
+    return {"pipeline": StyleT2I.from_pretrained(device="cpu")}
+
+
 @pytest.mark.parametrize("name", MODULES)
-def test_examples_of_a_module_give_what_they_say(name, tmp_path, monkeypatch):
+def test_the_examples_of_a_module_hold(name, names, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # an example may write files
-    failed, tried = doctest.testmod(importlib.import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE)
-    assert tried and not failed
+    flags = doctest.NORMALIZE_WHITESPACE
+    result = doctest.testmod(importlib.import_module(name), extraglobs=names, optionflags=flags)
+    assert result.attempted and not result.failed

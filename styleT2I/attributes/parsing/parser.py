@@ -47,9 +47,21 @@ class Parsed:
 
 
 def parse(text: str, vocabulary: str | Vocabulary = "minifaces") -> Parsed:
-    """Return what an English text states about the attributes of a vocabulary, and every word not understood.
+    """Read what an English text states about the attributes of a vocabulary.
 
-    PromptError when the text is empty or has no words.
+    Args:
+        text: One or more sentences.
+        vocabulary: A Vocabulary, the name of a built-in one or the path of a JSON file.
+
+    Returns:
+        The attributes, where each is stated, every word not understood, and contradictions.
+
+    Raises:
+        PromptError: The text is empty or has no words.
+
+    Example:
+        >>> parse("a woman who is not smiling").attributes
+        {'he': False, 'smiling': False}
     """
     vocabulary = vocabulary if isinstance(vocabulary, Vocabulary) else load_vocabulary(vocabulary)
     if not re.search(r"\w", text):
@@ -85,10 +97,10 @@ def _settle(mentions, vocabulary) -> tuple[dict[str, bool], list[str]]:
             sides = f'"{first[name, True]}" against "{first[name, False]}"'
             contradictions.append(f"contradicts itself about {name}: {sides}")
     for group in vocabulary.exclusive:
-        said = [name for name in group.attributes if (name, True) in first and name not in disputed]
-        if len(said) > 1:
-            sides = " against ".join(f'"{first[name, True]}"' for name in said)
+        asserted = [name for name in group.attributes if (name, True) in first and name not in disputed]
+        if len(asserted) > 1:
+            sides = " against ".join(f'"{first[name, True]}"' for name in asserted)
             contradictions.append(f"contradicts itself about {group.name}: {sides}")
-            disputed.update(said)
+            disputed.update(asserted)
     stated = {name: value for name, value in first if name not in disputed}
     return {name: stated[name] for name in vocabulary.names if name in stated}, contradictions

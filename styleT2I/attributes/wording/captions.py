@@ -40,7 +40,22 @@ def caption(attributes, generator, form: str | None = None) -> str:
 
 
 def captions(attributes, generator, num: int = 5, form: str | None = None) -> list[str]:
-    """Return `num` random truthful captions of one face; arguments as for `caption`."""
+    """Return `num` random truthful captions of one MiniFaces face.
+
+    Args:
+        attributes: Value by name for all of the vocabulary's attributes, or 14 values in its order.
+        generator: A torch.Generator on the CPU.
+        num: How many.
+        form: One of `FORMS`; None: a random one for each.
+
+    Raises:
+        ConfigError: Attributes are missing, or the form is unknown.
+
+    Example:
+        >>> import torch
+        >>> len(captions([0] * 14, torch.Generator().manual_seed(0), num=3))
+        3
+    """
     import torch
 
     if form is not None and form not in FORMS:

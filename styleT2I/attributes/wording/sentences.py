@@ -19,8 +19,19 @@ def phrase(name: str, value: bool = True, vocabulary: str | Vocabulary = "minifa
 def sentence(attributes: Mapping[str, bool], vocabulary: str | Vocabulary = "minifaces") -> str:
     """Return one fixed sentence that states exactly these attributes.
 
-    Names are any terms of the vocabulary ("young": True is "old": False). Denials follow affirmations, so that no
-    "no" reaches further than its noun. PromptError when there are no attributes.
+    Denials follow affirmations, so that no "no" reaches further than its noun.
+
+    Args:
+        attributes: Value by name; names are any terms of the vocabulary ("young": True is "old": False).
+        vocabulary: A Vocabulary, the name of a built-in one or the path of a JSON file.
+
+    Raises:
+        PromptError: There are no attributes.
+        ConfigError: A name is unknown.
+
+    Example:
+        >>> sentence({"she": True, "smiling": False})
+        'a woman who is not smiling'
     """
     vocabulary = _vocabulary(vocabulary)
     if not attributes:
@@ -29,16 +40,16 @@ def sentence(attributes: Mapping[str, bool], vocabulary: str | Vocabulary = "min
     for term, value in attributes.items():
         name, is_positive = vocabulary.resolve(term)
         values[name] = bool(value) == is_positive
-    said = {verb: [] for verb in ("noun", "adjective", "is", "has", "wears")}
+    objects = {verb: [] for verb in ("noun", "adjective", "is", "has", "wears")}
     for is_denial in (False, True):
         for attribute in vocabulary:
             if attribute.name in values:
                 side = attribute.side(values[attribute.name])
                 if _is_denial(side) == is_denial:
-                    said[side.verb].append(side.object)
-    noun = " ".join([*said["adjective"], *(said["noun"] or [vocabulary.subject["noun"]])])
-    predicates = [f"is {item}" for item in said["is"]]
-    predicates += [f"{verb} {_join(said[verb])}" for verb in ("has", "wears") if said[verb]]
+                    objects[side.verb].append(side.object)
+    noun = " ".join([*objects["adjective"], *(objects["noun"] or [vocabulary.subject["noun"]])])
+    predicates = [f"is {item}" for item in objects["is"]]
+    predicates += [f"{verb} {_join(objects[verb])}" for verb in ("has", "wears") if objects[verb]]
     article, relative = "an" if noun[0] in "aeiou" else "a", "that" if vocabulary.subject["pronoun"] == "it" else "who"
     return f"{article} {noun}" + (f" {relative} {_join(predicates)}" if predicates else "")
 

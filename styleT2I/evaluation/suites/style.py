@@ -16,7 +16,8 @@ from styleT2I.evaluation.measures.ranking import NUM_CANDIDATES, Ranking
 from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge
 from styleT2I.evaluation.suites import SYSTEMS, Request
 from styleT2I.evaluation.suites.systems.task import readable_scenes
-from styleT2I.generation.systems import TextGAN, open_text_gan
+from styleT2I.generation.systems import open_system
+from styleT2I.generation.text_gan import TextGAN
 from styleT2I.metrics.attributes import success
 from styleT2I.statistics.intervals import bootstrap_spread, wilson_interval
 from styleT2I.torch_utils.batching import rows_alone
@@ -49,8 +50,8 @@ class StyleReader:
     @classmethod
     def open(cls, model: str | Path, device: str = "auto") -> StyleReader:
         """Open a model folder, or a name, that has both."""
-        system = open_text_gan(model, device=device)
-        if system is None or system.role != "gan_int_cls" or not system.model.has("style_encoder"):
+        system = open_system(model, device=device)
+        if system.role != "gan_int_cls" or not system.model.has("style_encoder"):
             raise CheckpointError(
                 f"{model}: is no GAN-INT-CLS with a style encoder; train one: "
                 "python -m styleT2I.train_baseline --system gan_int_cls --outdir DIR"

@@ -1,72 +1,65 @@
 """Any file of weights, told by its content: one table of formats, one function that reads a network.
 
-A format is a name, a test of a file's content and a reader of it. To add one, write both in a module of its own and
-add a line to FORMATS.
+A format is a name, a test of a file's content (is_NAME) and a reader of it (read_NAME). To add one, write both in a
+module of its own and add a line to FORMATS. Formats are imported when a foreign file is read, not before.
 """
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from styleT2I.errors import CheckpointError, StyleT2IError, guarded
+from styleT2I.formats.check_file import read_start
 from styleT2I.formats.component import Component, manifest_path, read_component
-from styleT2I.formats.foreign.attngan import (
-    is_attngan,
-    is_damsm_image,
-    is_damsm_text,
-    read_attngan,
-    read_damsm_image,
-    read_damsm_text,
-)
-from styleT2I.formats.foreign.dfgan import is_dfgan, read_dfgan
-from styleT2I.formats.foreign.huggingface_clip import is_huggingface_clip, read_huggingface_clip
-from styleT2I.formats.foreign.imported import Reading
-from styleT2I.formats.foreign.karlo import is_karlo_prior, read_karlo_prior
-from styleT2I.formats.foreign.open_clip import is_open_clip, read_open_clip
-from styleT2I.formats.foreign.openai_clip import is_openai_clip, read_openai_clip
-from styleT2I.formats.foreign.stackgan import is_stackgan, read_stackgan
-from styleT2I.formats.foreign.stylegan2_nvidia import is_nvidia, is_nvidia_state, read_nvidia, read_nvidia_state
-from styleT2I.formats.foreign.stylegan2_rosinality import is_rosinality, read_rosinality
-from styleT2I.formats.foreign.stylegan2_tensorflow import is_tensorflow, read_tensorflow
-from styleT2I.formats.foreign.stylet2i_t2d import is_stylet2i_t2d, read_stylet2i_t2d
-from styleT2I.formats.foreign.written_config import with_written_config
 from styleT2I.formats.model_folder import MANIFEST, read_model_folder, told_where_from
-from styleT2I.formats.pickles.blobs import AGAIN, open_blob
-from styleT2I.formats.pickles.torch_files import Content, open_checkpoint
 from styleT2I.formats.weights import check_finite
 from styleT2I.torch_utils.files import sha256_file
+
+if TYPE_CHECKING:
+    from styleT2I.formats.foreign.imported import Reading
+    from styleT2I.formats.pickles.torch_files import Content
 
 
 @dataclass(frozen=True)
 class Format:
-    """One layout of weights: `sniff` tells it by the tree of a file's content, `read` makes a Reading of the content.
-
-    `read` takes the Content, whose tensors lie in the file until they are loaded, and which network of it is wanted.
-    """
+    """One layout of weights. Its address "MODULE:NAME" stands for is_NAME and read_NAME of a module in this folder."""
 
     name: str
     title: str
-    sniff: Callable[[object], bool]
-    read: Callable[[Content, str], Reading]
+    address: str
+
+    def sniff(self, tree: object) -> bool:
+        """Whether a file's content, given as a tree, has this layout."""
+        return self._function("is")(tree)
+
+    def read(self, content: Content, which: str) -> Reading:
+        """The network `which` of a file of this layout, whose tensors lie in the file until they are loaded."""
+        return self._function("read")(content, which)
+
+    def _function(self, verb: str) -> Callable:
+        module, _, name = self.address.partition(":")
+        return getattr(importlib.import_module(f"styleT2I.formats.foreign.{module}"), f"{verb}_{name}")
 
 
 FORMATS = (
-    Format("nvidia-pickle", "NVIDIA stylegan2-ada-pytorch or stylegan3 pickle", is_nvidia, read_nvidia),
-    Format("tensorflow-pickle", "NVIDIA StyleGAN2 pickle of TensorFlow", is_tensorflow, read_tensorflow),
-    Format("rosinality", "rosinality stylegan2-pytorch checkpoint", is_rosinality, read_rosinality),
-    Format("nvidia-state-dict", "StyleGAN2-ADA state dict", is_nvidia_state, read_nvidia_state),
-    Format("openai-clip", "CLIP of OpenAI's", is_openai_clip, read_openai_clip),
-    Format("open-clip", "CLIP of open_clip's", is_open_clip, read_open_clip),
-    Format("huggingface-clip", "CLIP of Hugging Face's transformers", is_huggingface_clip, read_huggingface_clip),
-    Format("stylet2i-t2d", "text network of the StyleT2I authors' code", is_stylet2i_t2d, read_stylet2i_t2d),
-    Format("attngan", "AttnGAN network of its authors' code", is_attngan, read_attngan),
-    Format("damsm-text", "DAMSM text encoder of AttnGAN's authors", is_damsm_text, read_damsm_text),
-    Format("damsm-image", "DAMSM image encoder of AttnGAN's authors", is_damsm_image, read_damsm_image),
-    Format("stackgan", "StackGAN network of its authors' code", is_stackgan, read_stackgan),
-    Format("dfgan", "DF-GAN checkpoint of its authors' code", is_dfgan, read_dfgan),
-    Format("karlo-prior", "prior of unCLIP of Karlo's or diffusers'", is_karlo_prior, read_karlo_prior),
+    Format("nvidia-pickle", "NVIDIA stylegan2-ada-pytorch or stylegan3 pickle", "stylegan2_nvidia:nvidia"),
+    Format("tensorflow-pickle", "NVIDIA StyleGAN2 pickle of TensorFlow", "stylegan2_tensorflow:tensorflow"),
+    Format("rosinality", "rosinality stylegan2-pytorch checkpoint", "stylegan2_rosinality:rosinality"),
+    Format("nvidia-state-dict", "StyleGAN2-ADA state dict", "stylegan2_nvidia:nvidia_state"),
+    Format("openai-clip", "CLIP of OpenAI's", "openai_clip:openai_clip"),
+    Format("open-clip", "CLIP of open_clip's", "open_clip:open_clip"),
+    Format("huggingface-clip", "CLIP of Hugging Face's transformers", "huggingface_clip:huggingface_clip"),
+    Format("stylet2i-t2d", "text network of the StyleT2I authors' code", "stylet2i_t2d:stylet2i_t2d"),
+    Format("attngan", "AttnGAN network of its authors' code", "attngan:attngan"),
+    Format("damsm-text", "DAMSM text encoder of AttnGAN's authors", "attngan:damsm_text"),
+    Format("damsm-image", "DAMSM image encoder of AttnGAN's authors", "attngan:damsm_image"),
+    Format("stackgan", "StackGAN network of its authors' code", "stackgan:stackgan"),
+    Format("dfgan", "DF-GAN checkpoint of its authors' code", "dfgan:dfgan"),
+    Format("karlo-prior", "prior of unCLIP of Karlo's or diffusers'", "karlo:karlo_prior"),
 )
 
 
@@ -83,6 +76,9 @@ def read_network(path: str | Path, which: str = "G_ema") -> Component:
 
 
 def _read_foreign(path, which):
+    from styleT2I.formats.foreign.written_config import with_written_config
+    from styleT2I.formats.pickles.torch_files import open_checkpoint
+
     with open_checkpoint(path) as content:
         known = format_of(content.tree)
         if known is None:
@@ -92,7 +88,7 @@ def _read_foreign(path, which):
         except StyleT2IError as error:
             raise _located(path, error) from error
         except Exception as error:  # the values of a damaged file can be of any type
-            raise CheckpointError(f"{path}: a damaged {known.title}; {AGAIN}") from error
+            raise CheckpointError(f"{path}: a damaged {known.title}; fetch it again") from error
     check_finite(reading.state_dict, path)
     info = {"format": known.name, **reading.info}
     return Component(reading.kind, reading.config, reading.state_dict, None, info, path, sha256_file(path))
@@ -118,12 +114,11 @@ def is_component(path: Path) -> bool:
         return True
     if not path.is_file():
         return path.is_dir()
-    with open_blob(path) as blob:
-        return blob.read(0, min(blob.size, 64)).lstrip().startswith(b"{")
+    return read_start(path, 64).lstrip().startswith(b"{")
 
 
 def _read_component(path):
-    with guarded(path, f"damaged, its manifest says what no manifest does; {AGAIN}"):
+    with guarded(path, "damaged, its manifest says what no manifest does; fetch it again"):
         return read_component(read_model_folder(path).file("generator") if (path / MANIFEST).is_file() else path)
 
 

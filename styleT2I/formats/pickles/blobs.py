@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from styleT2I.errors import CheckpointError
+from styleT2I.formats.check_file import check_regular
 
 AGAIN = "fetch it again"
 TRUST = "nothing was run, get the file from a source you trust"
@@ -60,16 +60,3 @@ def open_blob(path: str | Path) -> Iterator[Blob]:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}; check the path") from error
     with file:
         yield Blob(file, 0, os.fstat(file.fileno()).st_size, str(path))
-
-
-def check_regular(path: str | Path) -> None:
-    """Raise CheckpointError unless `path` is a regular file: reading a pipe or a device may never end."""
-    try:
-        mode = os.stat(path).st_mode
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise CheckpointError(f"{str(path)[:300]}: cannot be read: {reason}; check the path") from error
-    if stat.S_ISDIR(mode):
-        raise CheckpointError(f"{path}: is a folder; name a file in it")
-    if not stat.S_ISREG(mode):
-        raise CheckpointError(f"{path}: is a pipe or a device, not a file; save its content to a file first")

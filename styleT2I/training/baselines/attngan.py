@@ -19,6 +19,7 @@ from styleT2I.data.captioned import CaptionedData, equal_captions
 from styleT2I.errors import ConfigError
 from styleT2I.formats.component import write_component
 from styleT2I.formats.model_folder import write_model_manifest
+from styleT2I.generation.sentence_encoders import copy_network
 from styleT2I.metrics.frechet import frechet_distance
 from styleT2I.networks.registry import load_network, load_network_component
 from styleT2I.torch_utils.images import make_grid_u8, save_png, to_uint8
@@ -26,7 +27,6 @@ from styleT2I.torch_utils.seeding import latents_of_seeds
 from styleT2I.training.baselines.attngan_config import discriminator_configs
 from styleT2I.training.baselines.damsm import pick_captions, round_to_half
 from styleT2I.training.baselines.losses import kl_to_standard_normal, two_headed_discriminator_loss
-from styleT2I.training.baselines.text import copy_network
 from styleT2I.training.network_task import NetworkTask
 from styleT2I.training.optimisation import descend, move_average
 from styleT2I.training.stylegan2.evaluation import JudgeFeatures, PixelFeatures

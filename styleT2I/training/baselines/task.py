@@ -13,10 +13,10 @@ from styleT2I.data.dataset import index_order, open_dataset
 from styleT2I.formats.component import read_component, write_component
 from styleT2I.formats.foreign.registry import read_network
 from styleT2I.formats.model_folder import write_model_manifest
+from styleT2I.generation.sentence_encoders import ClipEncoder, DamsmEncoder, FileEncoder, copy_network
 from styleT2I.networks.registry import load_network_component
 from styleT2I.torch_utils.images import from_uint8, make_grid_u8, save_png, to_uint8
 from styleT2I.torch_utils.seeding import generator, latents_of_seeds
-from styleT2I.training.baselines.text import ClipFeatures, DamsmFeatures, FileFeatures, copy_network
 from styleT2I.training.directions.setup import load_frozen
 from styleT2I.training.network_task import NetworkTask
 from styleT2I.training.optimisation import descend, move_average
@@ -144,12 +144,13 @@ class BaselineTask(NetworkTask):
     def _open_text(self):
         config = self.config
         if config.embeddings is not None:
-            return FileFeatures(config.embeddings, self.data, self.device, config.num_mean)
+            return FileEncoder.of_data(config.embeddings, self.data, self.device, config.num_mean)
         if config.clip is not None:
-            return ClipFeatures(load_frozen(config.clip, "clip", self.device)[0], self.data, config.num_mean)
+            clip, _ = load_frozen(config.clip, "clip", self.device)
+            return ClipEncoder.standardised_on(clip, self.data, config.num_mean)
         training = read_network(config.text_encoder).info.get("training", {})
         encoder, _ = load_frozen(config.text_encoder, "damsm-text", self.device)
-        return DamsmFeatures(encoder, training, config.num_mean)
+        return DamsmEncoder(encoder, training, num_mean=config.num_mean)
 
     def _settings(self):
         names = {role: getattr(self.config, role) for role in ("clip", "text_encoder", "judge", "embeddings")}

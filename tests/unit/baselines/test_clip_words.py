@@ -8,7 +8,7 @@ import torch
 from styleT2I.baselines.clip_words import ClipWords
 from styleT2I.errors import ConfigError
 from styleT2I.formats.model_folder import read_model_folder
-from styleT2I.generation.systems import open_text_gan
+from styleT2I.generation.systems import open_system
 from styleT2I.networks.clip.model import CLIP, CLIPConfig
 from styleT2I.networks.clip.tokenizers import BPETokenizer
 from styleT2I.networks.registry import load_network
@@ -85,7 +85,7 @@ def test_damsm_trains_the_projections_and_attngan_draws_by_them(clip, tmp_path):
     run(gan_task, RunConfig(str(tmp_path / "gan"), 1, device="cpu", eval_every=0, snapshot_every=1))
     assert set(read_model_folder(tmp_path / "gan").files) == {"attngan", "clip_words"}
     assert json.loads((tmp_path / "gan" / "model.json").read_text())["agreement"]["text_dim"] == 6
-    gan = open_text_gan(tmp_path / "gan", device="cpu")
+    gan = open_system(tmp_path / "gan", device="cpu")
     prompts = [gan.understand(text) for text in ("she is smiling", "he is wearing a hat and glasses")]
     both = gan.sample(prompts, [0, 1])
     assert torch.equal(gan.sample(prompts[1:], [1])[0], both[1]) and both.abs().max() <= 1

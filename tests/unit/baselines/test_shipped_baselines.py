@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from styleT2I.formats.model_folder import SYSTEMS, read_model_folder
-from styleT2I.generation.systems import open_text_gan
+from styleT2I.generation.systems import open_system
 from tests.tiny_systems import FURTHER
 
 CHECKPOINTS = Path(__file__).resolve().parents[3] / "checkpoints"
@@ -36,7 +36,7 @@ def test_it_saw_the_biased_captions_and_each_with_its_own_picture(folder):
 
 
 def test_it_draws_a_sentence_at_64_pixels_and_sentences_differ(folder):
-    gan = open_text_gan(folder.name, device="cpu")
+    gan = open_system(folder.name, device="cpu")
     prompts = [gan.understand(text) for text in ("he has a beard and black hair", "she is wearing lipstick and a hat")]
     first, second = gan.sample(prompts, [0, 0])
     assert first.shape == (3, 64, 64) and (first - second).abs().mean() > 0.05

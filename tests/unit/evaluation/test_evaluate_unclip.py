@@ -14,7 +14,7 @@ from styleT2I.evaluation.suites.systems.suite import evaluate_systems
 from styleT2I.evaluation.suites.systems.table import systems_tables
 from styleT2I.evaluation.suites.systems.task import ComparisonTask
 from styleT2I.generation.model import Model
-from styleT2I.generation.systems import open_text_gan
+from styleT2I.generation.systems import open_system
 from tests.tiny_model import tiny_judge, write_tiny_model
 from tests.tiny_systems import write_system, write_unclip
 
@@ -36,7 +36,7 @@ def folder(tmp_path_factory):
 
 
 def test_every_way_of_drawing_is_measured(few, folder):
-    system = open_text_gan(folder, device="cpu", unclip=FAST)
+    system = open_system(folder, device="cpu", unclip=FAST)
     model = Model({"judges.heldout": tiny_judge()}, vocabulary="minifaces", device="cpu")
     figures = unclip.evaluate_unclip(Request(model, "minifaces:biased/test:8", 6, options={"system": system}))
     assert json.dumps(figures) and figures["num"] == 6
@@ -54,7 +54,7 @@ def test_every_way_of_drawing_is_measured(few, folder):
 
 def test_a_decoder_that_returns_the_scene_has_every_label_that_the_judge_sees_in_it(few, folder, monkeypatch):
     """The judge's own verdict on renders takes the labels' place: whatever it sees, the same image has all of it."""
-    system = open_text_gan(folder, device="cpu", unclip=FAST)
+    system = open_system(folder, device="cpu", unclip=FAST)
     judge = unclip.HeldOutJudge(Model({"judges.heldout": tiny_judge()}, vocabulary="minifaces", device="cpu"))
     pictures = unclip.EmbeddedData("minifaces:biased/test:4", system.encoder, system.device, keep_images=True)
     images = unclip.from_uint8(pictures.images_u8)
@@ -67,7 +67,7 @@ def test_a_decoder_that_returns_the_scene_has_every_label_that_the_judge_sees_in
 
 
 def test_a_redrawn_image_is_the_decoders_of_its_own_embedding_and_caption(folder):
-    system = open_text_gan(folder, device="cpu", unclip=FAST)
+    system = open_system(folder, device="cpu", unclip=FAST)
     images = torch.rand(3, 3, 40, 40, generator=torch.Generator().manual_seed(0)) * 2 - 1
     texts = ["she is smiling", "he is wearing a hat", "she is smiling"]
     made = system.redraw(images, texts, [4, 5, 6])

@@ -20,7 +20,7 @@ from styleT2I.formats.model_folder import SYSTEMS
 from styleT2I.generation.adjustment import AdjustmentConfig
 from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I
-from styleT2I.generation.systems import open_text_gan
+from styleT2I.generation.systems import open_system
 from styleT2I.metrics.frechet import frechet_distance
 from styleT2I.statistics.intervals import newcombe_paired_interval
 from styleT2I.torch_utils.images import from_uint8
@@ -225,7 +225,7 @@ def test_finished_systems_are_not_drawn_again(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("role", SYSTEMS)
 def test_an_untrained_twin_has_other_weights_sees_noise_and_text_and_leaves_the_system_alone(role, tmp_path):
-    gan = open_text_gan(write_system(tmp_path, role), device="cpu")
+    gan = open_system(write_system(tmp_path, role), device="cpu")
     before = {name: value.clone() for name, value in gan.network.state_dict().items()}
     sentences = ["she is smiling", "he is wearing glasses", "she is wearing a hat"]
     twins = [untrained_gan(gan, sentences) for _ in range(2)]

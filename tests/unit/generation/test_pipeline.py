@@ -315,7 +315,7 @@ def test_a_setting_of_the_adjustment_that_is_no_number_is_refused():
 
 
 def test_a_gan_of_another_kind_points_to_what_draws_with_it():
-    with pytest.raises(ConfigError, match="open_text_gan.'dfgan'"):
+    with pytest.raises(ConfigError, match="open_system.'dfgan'"):
         StyleT2I.from_pretrained("dfgan", device="cpu")
 
 

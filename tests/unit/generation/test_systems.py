@@ -10,7 +10,8 @@ from styleT2I.formats.model_folder import SYSTEMS
 from styleT2I.generation.adjustment import AdjustmentConfig
 from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I
-from styleT2I.generation.systems import StyleT2ISystem, TextGAN, open_text_gan
+from styleT2I.generation.systems import StyleT2ISystem, open_system
+from styleT2I.generation.text_gan import TextGAN
 from tests.foreign_files import write_rosinality
 from tests.tiny_model import tiny_clip, tiny_generator, write_tiny, write_tiny_model
 from tests.tiny_systems import MAX_WORDS, WORDS, tiny_network, write_system
@@ -25,7 +26,7 @@ def system(request, tmp_path_factory):
         pipeline = StyleT2I.from_pretrained(write_tiny_model(folder), device="cpu")
         return StyleT2ISystem(pipeline, AdjustmentConfig("paper") if "adjusted" in request.param else None)
     role, _, reader = request.param.partition(" by ")
-    return open_text_gan(write_system(folder, role, reader), device="cpu")
+    return open_system(write_system(folder, role, reader), device="cpu")
 
 
 def test_images_are_in_range_and_of_the_systems_size(system):
@@ -82,7 +83,7 @@ def test_a_drawing_is_the_sample_and_has_a_grid(system):
 
 
 def test_every_word_of_a_sentence_reaches_attngan_and_has_a_map(tmp_path):
-    gan = open_text_gan(write_system(tmp_path, "attngan"), device="cpu")
+    gan = open_system(write_system(tmp_path, "attngan"), device="cpu")
     _, words, mask = gan.features(SENTENCES)
     assert words.shape == (2, 8, MAX_WORDS) and (~mask).sum(dim=1).tolist() == [3, 7]
     assert not words.transpose(1, 2)[mask].any()
@@ -95,7 +96,7 @@ def test_the_legacy_mask_makes_rows_depend_on_each_other_as_released(tmp_path):
     pictures = {}
     for is_legacy in (False, True):
         folder = write_system(tmp_path / str(is_legacy), "attngan", legacy_mask=is_legacy)
-        gan = open_text_gan(folder, device="cpu")
+        gan = open_system(folder, device="cpu")
         prompts = [gan.understand(sentence) for sentence in SENTENCES]
         pictures[is_legacy] = (gan.sample(prompts, [0, 1]), gan.sample(prompts[:1], [0]))
     assert torch.equal(pictures[False][0][:1], pictures[False][1])
@@ -107,16 +108,16 @@ def test_readers_that_do_not_fit_are_one_line(tmp_path):
     folder = write_system(tmp_path / "dfgan", "dfgan")
     clip = write_tiny(tmp_path, "clip", tiny_clip())
     with pytest.raises(ConfigError, match="does not read its sentences by the clip given; leave it out"):
-        open_text_gan(folder, device="cpu", clip=clip)
+        open_system(folder, device="cpu", clip=clip)
     with pytest.raises(ConfigError, match="name that too, with --text-encoder"):
-        open_text_gan(folder, device="cpu", captions="captions.pickle")
+        open_system(folder, device="cpu", captions="captions.pickle")
     attngan = write_tiny(tmp_path, "attngan", tiny_network("attngan"))
     np.save(tmp_path / "said.npy", np.zeros((2, 8)))
     with pytest.raises(CheckpointError, match="features of every word.*--text-encoder"):
-        open_text_gan(attngan, device="cpu", embeddings=tmp_path / "said.npy")
+        open_system(attngan, device="cpu", embeddings=tmp_path / "said.npy")
     with pytest.raises(PromptError, match="cannot answer a free sentence; give DAMSM's with --text-encoder"):
-        open_text_gan(attngan, device="cpu").understand("she is smiling")
-    drawn = open_text_gan(attngan, device="cpu", text_encoder=folder)  # the model's own
+        open_system(attngan, device="cpu").understand("she is smiling")
+    drawn = open_system(attngan, device="cpu", text_encoder=folder)  # the model's own
     assert drawn.sample([drawn.understand("she is smiling")], [0]).isfinite().all()
 
 

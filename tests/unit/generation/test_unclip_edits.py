@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from styleT2I.errors import CheckpointError, ConfigError
-from styleT2I.generation.systems import open_text_gan
+from styleT2I.generation.systems import open_system
 from styleT2I.generation.unclip_edits import ImageEdits, Latent
 from styleT2I.generation.unclip_system import UnclipSettings
 from styleT2I.torch_utils.seeding import SeedNoise
@@ -32,7 +32,7 @@ def one(latent, row):
 
 
 def opened(folder, **settings):
-    return open_text_gan(folder, device="cpu", unclip={"steps": 2, "prior_steps": 2, "upsampler_steps": 1, **settings})
+    return open_system(folder, device="cpu", unclip={"steps": 2, "prior_steps": 2, "upsampler_steps": 1, **settings})
 
 
 def test_every_prior_draws_other_images_and_best_of_two_is_nearer_the_caption(folder):
@@ -72,7 +72,7 @@ def test_settings_change_the_image_and_wrong_ones_are_one_line(folder):
 def test_a_model_says_what_it_lacks_and_does_without_an_upsampler(tmp_path):
     lone = write_unclip(tmp_path / "lone", without=("unclip_prior", "unclip_ar_prior", "unclip_upsampler"))
     with pytest.raises(CheckpointError, match="has no prior; train one with .*unclip_prior"):
-        open_text_gan(lone, device="cpu")
+        open_system(lone, device="cpu")
     with pytest.raises(CheckpointError, match="has no unclip_ar_prior; train it with"):
         opened(lone, prior="ar")
     assert opened(lone, prior="none").resolution == 8
@@ -80,11 +80,11 @@ def test_a_model_says_what_it_lacks_and_does_without_an_upsampler(tmp_path):
         edits = ImageEdits.open(lone, "cpu", 2)
         edits.reconstructions(edits.encode(torch.zeros(1, 3, 8, 8)), [1], 0)
     only_ar = write_unclip(tmp_path / "ar", without=("unclip_prior",))
-    assert open_text_gan(only_ar, device="cpu").settings == UnclipSettings(prior="ar")
+    assert open_system(only_ar, device="cpu").settings == UnclipSettings(prior="ar")
     with pytest.raises(CheckpointError, match="upsampler enlarges 8 px, its decoder draws 16"):
-        open_text_gan(write_unclip(tmp_path / "sizes", resolution=16), device="cpu")
-    with pytest.raises(ConfigError, match="is no unCLIP, whose prior is asked for; drop it"):
-        open_text_gan(write_system(tmp_path / "dfgan", "dfgan"), device="cpu", unclip={"prior": "ar"})
+        open_system(write_unclip(tmp_path / "sizes", resolution=16), device="cpu")
+    with pytest.raises(ConfigError, match="is no unCLIP, whose prior is asked for; leave it out"):
+        open_system(write_system(tmp_path / "dfgan", "dfgan"), device="cpu", unclip={"prior": "ar"})
 
 
 def test_the_embedding_is_clips_and_the_noise_is_of_the_decoders_side(edits, latent):

@@ -13,7 +13,6 @@ import pytest
 from styleT2I.errors import CheckpointError, DownloadError
 from styleT2I.formats.foreign.registry import read_network
 from styleT2I.formats.model_folder import ROLES, cache_dir, find_model
-from styleT2I.sources import resolve as resolve_module
 from styleT2I.sources.hub import HubSource
 from styleT2I.sources.registry import Entry, registry
 from styleT2I.sources.resolve import cached_path, resolve
@@ -247,7 +246,7 @@ def test_offline_uses_the_cache_and_else_says_what_to_put_where(server, monkeypa
 def test_a_name_fetches_what_the_registry_says_and_verifies_it(server, monkeypatch):
     body = b"weights"
     entry = Entry("tiny-clip", "clip", f"{server.url}/t.pt", 7, hashlib.sha256(body).hexdigest(), 32, "MIT", "", True)
-    monkeypatch.setattr(resolve_module, "registry", lambda: {"tiny-clip": entry})
+    monkeypatch.setattr("styleT2I.sources.registry.registry", lambda: {"tiny-clip": entry})
     server.answers["/t.pt"] = Answer(b"another")
     assert "SHA-256" in error_of("tiny-clip", "clip")
     server.answers["/t.pt"] = Answer(body)

@@ -14,7 +14,7 @@ from styleT2I.evaluation.suites.style import StyleReader
 from styleT2I.formats.model_folder import ROLES
 from styleT2I.generation.adjustment import AdjustmentConfig
 from styleT2I.generation.pipeline import StyleT2I
-from styleT2I.generation.systems import StyleT2ISystem, open_text_gan
+from styleT2I.generation.systems import StyleT2ISystem, open_system
 from styleT2I.networks.registry import network_class
 from styleT2I.torch_utils.batching import rows_alone
 from tests.tiny_model import tiny_a2d, tiny_clip, tiny_generator, tiny_judge, tiny_strengths, tiny_t2d
@@ -69,7 +69,7 @@ def check_rows(draw):
 
 @pytest.mark.parametrize("role, changes", CASES, ids=[f"{role} {number}" for number, (role, _) in enumerate(CASES)])
 def test_a_text_gans_row_is_the_same_in_any_company(tmp_path, role, changes):
-    gan = open_text_gan(write_system(tmp_path, role, **changes), device="cpu")
+    gan = open_system(write_system(tmp_path, role, **changes), device="cpu")
     prompts = [gan.understand(SENTENCES[row % 3]) for row in range(NUM)]
     for num_threads in (1, 2) if role == "dfgan" else (1,):
         with threads(num_threads):
@@ -132,7 +132,7 @@ def test_an_edited_seed_is_the_same_in_any_company():
 @pytest.mark.parametrize("z_dim, widths", [(7, (5, 3)), (13, (9, 6))])
 def test_a_transferred_style_is_the_same_in_any_company(tmp_path, z_dim, widths):
     torch.manual_seed(0)
-    gan = open_text_gan(write_system(tmp_path, "gan_int_cls", z_dim=z_dim, widths=widths), device="cpu")
+    gan = open_system(write_system(tmp_path, "gan_int_cls", z_dim=z_dim, widths=widths), device="cpu")
     gan.network = GanIntClsGenerator(GanIntClsConfig(8, z_dim, 3, widths, 1)).eval()
     gan.model._networks["style_encoder"] = StyleEncoder(StyleEncoderConfig(z_dim, widths)).eval()
     reader = StyleReader(gan)

@@ -11,7 +11,7 @@ from styleT2I.config import override
 from styleT2I.data.captioned import CaptionedData
 from styleT2I.errors import ConfigError
 from styleT2I.formats.model_folder import read_model_folder
-from styleT2I.generation.systems import open_text_gan
+from styleT2I.generation.systems import open_system
 from styleT2I.networks.registry import load_network
 from styleT2I.training.baselines.damsm import caption_words
 from styleT2I.training.baselines.registry import TASKS, baseline_config, new_task, task_config
@@ -99,7 +99,7 @@ def test_a_run_leaves_a_model_that_draws_sentences_and_resumes_as_if_never_stopp
     for name, network in whole.networks.items():
         assert not changed(state(network), resumed.networks[name]), name
     assert (tmp_path / "whole" / "samples-000004.png").is_file()
-    gan = open_text_gan(tmp_path / "whole", device="cpu")
+    gan = open_system(tmp_path / "whole", device="cpu")
     assert gan.role == system and gan.resolution == 16 and gan.model.has("style_encoder") == (system == "gan_int_cls")
     captions = ["she is smiling", "he is wearing glasses"]
     prompts = [gan.understand(caption) for caption in captions]

@@ -18,7 +18,7 @@ from styleT2I.errors import ConfigError
 from styleT2I.evaluation.measures.embedded_data import EncodedTexts
 from styleT2I.evaluation.measures.embeddings import EmbeddingEvaluation
 from styleT2I.formats.model_folder import read_model_folder
-from styleT2I.generation.systems import open_text_gan
+from styleT2I.generation.systems import open_system
 from styleT2I.metrics.linear_probe import fit_linear_probe, variance_explained
 from styleT2I.networks.registry import load_network, network_class
 from styleT2I.recipes import recipe_names
@@ -101,7 +101,7 @@ def test_a_folder_of_all_four_draws_a_sentence_and_the_command_names_what_is_mis
     assert set(folder.files) == {"unclip", "unclip_prior", "unclip_ar_prior", "clip"}
     assert folder.vocabulary == "minifaces" and (tmp_path / "unclip" / "samples-000001.png").is_file()
     assert (tmp_path / "unclip_upsampler" / "samples-000001.png").is_file()
-    drawing = open_text_gan(tmp_path / "unclip", device="cpu", unclip={"prior": "ar", "steps": 2}).generate(
+    drawing = open_system(tmp_path / "unclip", device="cpu", unclip={"prior": "ar", "steps": 2}).generate(
         "she is smiling", seeds=[0]
     )
     assert drawing.images_u8.shape == (1, 3, 8, 8) and drawing.model["settings"]["prior"] == "ar"

@@ -17,7 +17,7 @@ from styleT2I.generation.adjustment import AdjustmentConfig
 from styleT2I.generation.karlo_system import KarloSystem
 from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I
-from styleT2I.generation.systems import StyleT2ISystem, TextToImage, open_text_gan
+from styleT2I.generation.systems import StyleT2ISystem, TextToImage, open_system
 from styleT2I.generation.unclip_system import PRIORS, UnclipSystem
 from styleT2I.networks.registry import build_network
 from styleT2I.torch_utils.seeding import derive_seed
@@ -58,16 +58,16 @@ def open_rows(
     rows = []
     for source in sources:
         name = Path(source).name
-        gan = open_text_gan(source, device=device)
-        if isinstance(gan, UnclipSystem):
-            rows += _rows_of_unclip(name, gan)
+        system = open_system(source, device=device)
+        if isinstance(system, UnclipSystem):
+            rows += _rows_of_unclip(name, system)
             continue
-        if isinstance(gan, KarloSystem):
+        if isinstance(system, KarloSystem):
             raise ConfigError(f"{source}: is a whole Karlo, which the comparison does not draw; leave it out")
-        if gan is not None:
-            rows.append(_row_of_gan(name, gan))
+        if not isinstance(system, StyleT2ISystem):
+            rows.append(_row_of_gan(name, system))
             continue
-        pipeline = StyleT2I.from_pretrained(source, device=device)
+        pipeline = system.pipeline
         for role in filter(pipeline.model.has, _DRAWING):
             pipeline.model.network(role)  # so that `describe` names it
         used = [config for config in adjustments if config.method == UNADJUSTED or pipeline.model.has("a2d")]
