@@ -17,6 +17,7 @@ from styleT2I.generation.model import Model
 from styleT2I.generation.zero_shot_prompts import encode_prompts
 from styleT2I.metrics.zero_shot import prompt_features, zero_shot_margins
 from styleT2I.networks.clip.model import CLIP
+from styleT2I.torch_utils.cuda_graphs import replayed
 
 OBSERVERS = ("auto", "judge", "clip")
 
@@ -46,7 +47,7 @@ def open_observer(model: Model, names: Sequence[str], by: str = "auto") -> Obser
         unknown = [name for name in names if name not in judge.attribute_names]
         if not unknown:
             columns = [judge.attribute_names.index(name) for name in names]
-            return Observer("judge", tuple(names), lambda image: judge(image)[:, columns])
+            return Observer("judge", tuple(names), lambda image: replayed(judge, image)[:, columns])
         if by == "judge":
             raise ConfigError(f"the guide judge does not know {unknown[0]!r}; let CLIP look: --adjust-by clip")
     return Observer("clip", tuple(names), _clip_margins(model, names))
@@ -55,7 +56,7 @@ def open_observer(model: Model, names: Sequence[str], by: str = "auto") -> Obser
 def _clip_margins(model, names):
     clip = model.network("clip")
     logits = ZeroShotLogits(clip, model.vocabulary, names, sha256=model.describe()["components"]["clip"])
-    return lambda image: logits(clip.encode_image(image))
+    return lambda image: logits(replayed(clip.encode_image, image))
 
 
 def fixed_prompts(vocabulary: Vocabulary, names) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
@@ -83,9 +84,7 @@ class ZeroShotLogits:
         rivals = {mate for name in names for mate in _rivals(vocabulary, name)}  # they count, asked about or not
         known = (*names, *(name for name in vocabulary.names if name in rivals and name not in names))
         self.num, self.scale = len(names), clip.temperature_scale
-        self.sides = [
-            prompt_features(encode_prompts(clip, side, sha256)) for side in fixed_prompts(vocabulary, known)
-        ]
+        self.sides = [prompt_features(encode_prompts(clip, side, sha256)) for side in fixed_prompts(vocabulary, known)]
         self.groups = exclusive_columns(vocabulary, known)
 
     def __call__(self, image_features: torch.Tensor) -> torch.Tensor:
