@@ -1,8 +1,8 @@
 // The CUDA operators: checks and the current stream; the kernels themselves are in the .cu files.
 //
 // Operands come checked and results allocated (ops/cuda_ops.py), and an operator answers with a number: 0 when its kernel
-// was started, CUDA's error, or WRONG_OPERANDS. So no exception is thrown here or passes through: one that was ended the
-// process where the library had been linked with another C++ runtime than torch's.
+// was started, CUDA's error, or WRONG_OPERANDS. So no exception is thrown here: on one machine, whose compiler stood behind
+// a wrapper, an exception ended the process; the cause is not known.
 #include <ATen/core/Tensor.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
