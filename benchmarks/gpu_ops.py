@@ -1,15 +1,17 @@
 """Speed and error of StyleGAN2 on a GPU: CUDA kernels, half precision, CUDA graphs, and the ops as published ("twin").
 
 Run `python benchmarks/gpu_ops.py --json FILE` in a checkout, after `python -m styleT2I.doctor --build`. Three --parts:
-synthesis and the way back to W+ with the weights frozen, at each --resolutions and --batches, of config-f's widths with
-random weights; one Text-to-Direction training step; the kernels' share of the memory bandwidth, which a copy sets.
-Variants take turns, medians of CUDA events are compared; errors are max |d| / max |twin in float32|. TF32 is off.
-`--against PATH` adds a clone of NVlabs/stylegan2-ada-pytorch or rosinality/stylegan2-pytorch with the same weights.
+synthesis and the way back to W+ with the weights frozen, at each of --sizes, of config-f's widths with random weights;
+the kernels' share of the memory bandwidth, which a copy sets; one Text-to-Direction training step. A row is printed and
+FILE written as soon as it is measured; together they take about --seconds, and what no time was left for is named. A
+row has the median of CUDA events; errors are max |d| / max |twin in float32|. TF32 is off.
+`--against PATH` adds a clone of NVlabs/stylegan2-ada-pytorch, whose CUDA ops are compiled before the clock starts (a
+minute, once), or of rosinality/stylegan2-pytorch, with the same weights.
 `--device cpu` runs the same without the kernels, only to try the script.
 """
 
 import argparse
-import itertools
+import functools
 import statistics
 import sys
 import time
@@ -25,7 +27,9 @@ VARIANTS = {  # name -> implementation of the ops, precision
     "kernels fp16": ("auto", "fp16"),
     "kernels bf16": ("auto", "bf16"),
 }
-PARTS = ("synthesis", "step", "kernels")
+PARTS = ("synthesis", "kernels", "step")
+SIZES = ((256, 1), (256, 16), (1024, 1))  # resolution, batch
+GRAPHS = ("kernels", "kernels fp16")  # recorded as well
 COPY_ELEMENTS = 1 << 28
 
 
@@ -45,15 +49,71 @@ def seconds_of(function, device):
     return start.elapsed_time(end) / 1000
 
 
-def medians(functions, repeats, device):
-    """name -> median seconds of functions that take turns, after two calls each to warm up."""
-    runs = {name: [] for name in functions}
-    for i in range(repeats + 2):
-        for name, function in functions.items():
-            seconds = seconds_of(function, device)
-            if i >= 2:
-                runs[name].append(seconds)
-    return {name: statistics.median(values) for name, values in runs.items()}
+class Report:
+    """The rows measured so far, each printed and written at once, and the time that is left for others."""
+
+    def __init__(self, machine, seconds, num_rows, path):
+        self.end, self.num_rows, self.path = time.monotonic() + seconds, num_rows, path
+        self.result = {"machine": machine, "seconds": seconds, "rows": []}
+        print(machine, flush=True)
+
+    def share(self):
+        """Seconds that the next of the rows to come may take."""
+        self.num_rows -= 1
+        return (self.end - time.monotonic()) / (self.num_rows + 1)
+
+    def add(self, **row):
+        """Print a row and write all; where it has `left_out` that is the reason why there are no figures."""
+        from styleT2I.torch_utils.files import write_json_atomic
+
+        self.result["rows"].append(row)
+        print(line_of(row), flush=True)
+        if self.path:
+            write_json_atomic(self.path, self.result)
+
+
+def line_of(row):
+    size = f"{row['resolution']:>5} px x {row['batch']:<3}" if "resolution" in row else ""
+    text = f"{row['what']:<22}{size:<13}{row['variant']:<22}"
+    if "left_out" in row:
+        return f"{text}left out: {row['left_out']}"
+    if "share_of_copy" in row:
+        return f"{text}{row['share_of_copy']:>8.2f} of a copy"
+    speedup = f"{row['speedup']:>7.2f}x" if row["speedup"] else " " * 8
+    error = f"  error {row['error']:.1e}" if "error" in row else ""
+    return f"{text}{1000 * row['seconds'] / row['batch']:>10.3f} ms/image{speedup}{error}"
+
+
+def median(function, device, seconds, repeats):
+    """Median seconds of a function that was called before, over at most `repeats` calls and about `seconds`."""
+    runs, start = [], time.monotonic()
+    while not runs or (len(runs) < repeats and time.monotonic() - start < seconds):
+        runs.append(seconds_of(function, device))
+    return statistics.median(runs)
+
+
+def measure(report, functions, error_of, arguments, device, **row):
+    """Add a row for every function of a name; the speed-ups are over the first.
+
+    error_of: from what a function returns to further entries of its row.
+    """
+    import torch
+
+    base = None
+    for name, function in functions.items():
+        seconds = report.share()
+        if seconds <= 0:
+            report.add(**row, variant=name, left_out="no time left")
+            continue
+        start = time.monotonic()
+        try:
+            figures = error_of(function())
+            seconds_each = median(function, device, seconds - (time.monotonic() - start), arguments.repeats)
+        except torch.OutOfMemoryError:
+            report.add(**row, variant=name, left_out="out of memory")
+            continue
+        base = seconds_each if name == next(iter(functions)) else base
+        report.add(**row, variant=name, seconds=seconds_each, speedup=base and base / seconds_each, **figures)
 
 
 def draw_with(G, impl, precision):
@@ -76,78 +136,95 @@ def relative(ours, exact):
     return ((ours - exact).abs().max() / exact.abs().max()).item()
 
 
-def measure_synthesis(resolution, batch, arguments, device):
-    """Rows of forward, and of forward and backward to W+, for one resolution and batch."""
+def draws_of(G, clone):
+    """name -> synthesis ws -> image, the twin first; a clone of NVIDIA's code has two."""
+    draws = {name: draw_with(G, *variant) for name, variant in VARIANTS.items()}
+    if clone:
+        from clones import clone_synthesis, has_half
+
+        draws["clone"] = clone_synthesis(clone, G)
+        if has_half(clone):
+            draws["clone fp16"] = clone_synthesis(clone, G, is_half=True)
+    return draws
+
+
+def forward(draw, ws):
+    import torch
+
+    with torch.no_grad():
+        return draw(ws)
+
+
+def backward(draw, ws):
+    import torch
+
+    ws = ws.clone().requires_grad_()
+    return torch.autograd.grad(draw(ws).square().sum(), ws)[0]
+
+
+def measure_synthesis(report, arguments, device):
+    """Rows of forward, and of forward and backward to W+, for each size."""
     import torch
     from synthesis import build_generator
 
     from styleT2I.torch_utils.cuda_graphs import Graphed
 
-    G = build_generator(resolution, arguments.channel_base, False)
-    draws = {name: draw_with(G, *variant) for name, variant in VARIANTS.items()}
-    if arguments.against:
-        from clones import clone_synthesis
-
-        draws["clone"] = clone_synthesis(arguments.against, G)
-    recorded = {f"{name}, graph": Graphed(draws[name]) for name in ("kernels", "kernels fp16")}  # has no way back
-    with torch.no_grad():
-        ws = G.mapping(torch.randn(batch, G.z_dim))
-
-    def forward(draw, ws):
-        with torch.no_grad():
-            return draw(ws)
-
-    def backward(draw, ws):
-        ws = ws.clone().requires_grad_()
-        return torch.autograd.grad(draw(ws).square().sum(), ws)[0]
-
-    def row(what, run, variants):
-        exact = torch.cat([run(draws["twin"], one) for one in ws.split(1)])
-        errors, left_out = {}, []
-        for name, draw in variants.items():
-            try:
-                errors[name] = relative(run(draw, ws), exact)
-            except torch.OutOfMemoryError:
-                left_out.append(name)
-        calls = {name: lambda d=variants[name]: run(d, ws) for name in errors}
-        times = medians(calls, arguments.repeats, device)
-        speedups = {name: times["twin"] / seconds for name, seconds in times.items() if "twin" in times}
-        return {"what": what, "resolution": resolution, "batch": batch, "seconds": times, "speedups": speedups,
-                "errors": errors, "out_of_memory": left_out}  # fmt: skip
-
-    return [row("forward", forward, draws | recorded), row("forward and backward", backward, draws)]
+    for resolution, batch in arguments.sizes:
+        G = build_generator(resolution, arguments.channel_base, False)
+        ws = forward(G.mapping, torch.randn(batch, G.z_dim))
+        draws = draws_of(G, arguments.against)
+        recorded = {f"{name}, graph": Graphed(draws[name]) for name in GRAPHS}  # have no way back
+        runs = [("forward", forward, draws | recorded), ("forward and backward", backward, draws)]
+        for what, run, variants in runs:
+            exact = torch.cat([run(draws["twin"], row) for row in ws.split(1)])
+            functions = {name: functools.partial(run, draw, ws) for name, draw in variants.items()}
+            row = {"what": what, "resolution": resolution, "batch": batch}
+            measure(report, functions, functools.partial(error_from, exact), arguments, device, **row)
 
 
-def measure_step(arguments, device):
-    """Seconds of one Text-to-Direction training step by variant of the generator."""
+def error_from(exact, ours):
+    return {"error": relative(ours, exact)}
+
+
+def measure_step(report, arguments, device):
+    """Rows of one Text-to-Direction training step by variant of the generator."""
     from t2d_step import Step
 
     step = Step(arguments.step_resolution, arguments.step_batch)
     draws = {name: draw_with(step.G, *variant) for name, variant in VARIANTS.items()}
-    times = medians({name: lambda n=name: step.run(n, draws[n]) for name in draws}, arguments.repeats, device)
-    return {"resolution": arguments.step_resolution, "batch": arguments.step_batch, "seconds": times,
-            "speedups": {name: times["twin"] / seconds for name, seconds in times.items()}}  # fmt: skip
+    runs = {name: lambda name=name: step.run(name, draws[name]) for name in draws}
+    size = {"resolution": arguments.step_resolution, "batch": arguments.step_batch}
+    measure(report, runs, lambda nothing: {}, arguments, device, what="T2D step", **size)
 
 
-def measure_kernels(arguments, device):
-    """Bytes a second of each kernel, every number read and written once, as a share of a copy's."""
+def measure_kernels(report, arguments, device):
+    """Rows of each kernel's bytes a second, every number read and written once, as a share of a copy's."""
     import torch
 
     num = arguments.copy_elements
     source, place = torch.zeros(num), torch.zeros(num)
-    limit = 2 * num * 4 / medians({"copy": lambda: place.copy_(source)}, arguments.repeats, device)["copy"]
-    rows = []
+    place.copy_(source)
+    limit = 2 * num * 4 / median(lambda: place.copy_(source), device, 1, arguments.repeats)
+    report.result["copy_bytes_per_second"] = limit
     for dtype in (torch.float32, torch.float16, torch.bfloat16):
         for memory_format in (torch.contiguous_format, torch.channels_last):
-            with torch.no_grad():
-                rates = kernel_rates(num, dtype, memory_format, arguments.repeats, device)
-            shares = {name: rate / limit for name, rate in rates.items()}
-            rows.append({"dtype": str(dtype), "memory_format": str(memory_format), "share_of_copy": shares})
-    return {"copy_bytes_per_second": limit, "rows": rows}
+            row = {
+                "what": str(dtype).removeprefix("torch."),
+                "memory_format": str(memory_format).removeprefix("torch."),
+            }
+            for name, passes, nbytes, call in kernel_calls(num, dtype, memory_format):
+                variant, seconds = f"{name} {row['memory_format']}", report.share()
+                if seconds <= 0:
+                    report.add(**row, variant=variant, left_out="no time left")
+                    continue
+                with torch.no_grad():
+                    call()
+                    rate = passes * nbytes / median(call, device, seconds, arguments.repeats)
+                report.add(**row, variant=variant, share_of_copy=rate / limit)
 
 
-def kernel_rates(num, dtype, memory_format, repeats, device):
-    """name -> bytes a second on eight samples of 32 channels, together about `num` numbers."""
+def kernel_calls(num, dtype, memory_format):
+    """(name, passes over the large image, its bytes, call) on eight samples of 32 channels, about `num` numbers."""
     import torch
 
     from styleT2I.ops.bias_act import bias_act
@@ -157,14 +234,19 @@ def kernel_rates(num, dtype, memory_format, repeats, device):
     x = torch.randn(8, 32, side, side, dtype=dtype).contiguous(memory_format=memory_format)
     small = x[:, :, : side // 2, : side // 2].contiguous(memory_format=memory_format)
     f, b, scale, noise = setup_filter([1, 3, 3, 1]), torch.randn(32), torch.randn(8, 32), torch.randn(side, side)
-    calls = {
-        "bias_act": (2, lambda: bias_act(x, b, scale=scale, noise=noise, act="lrelu", clamp=256)),
-        "filter": (2, lambda: upfirdn2d(x, f, padding=(2, 1, 2, 1))),
-        "up": (1.25, lambda: upfirdn2d(small, f, up=2, padding=(2, 1, 2, 1), gain=4)),
-        "down": (1.25, lambda: upfirdn2d(x, f, down=2, padding=1)),
-    }
-    times = medians({name: call for name, (_, call) in calls.items()}, repeats, device)
-    return {name: passes * x.nbytes / times[name] for name, (passes, _) in calls.items()}
+    return [
+        ("bias_act", 2, x.nbytes, lambda: bias_act(x, b, scale=scale, noise=noise, act="lrelu", clamp=256)),
+        ("filter", 2, x.nbytes, lambda: upfirdn2d(x, f, padding=(2, 1, 2, 1))),
+        ("up", 1.25, x.nbytes, lambda: upfirdn2d(small, f, up=2, padding=(2, 1, 2, 1), gain=4)),
+        ("down", 1.25, x.nbytes, lambda: upfirdn2d(x, f, down=2, padding=1)),
+    ]
+
+
+def number_of_rows(arguments):
+    """How many rows each part will have, by which the time is shared."""
+    each = 2 * len(VARIANTS) + len(GRAPHS) + (4 if arguments.against else 0)
+    numbers = {"synthesis": len(arguments.sizes) * each, "kernels": 3 * 2 * 4, "step": len(VARIANTS)}
+    return sum(numbers[part] for part in arguments.parts)
 
 
 def machine(device):
@@ -182,32 +264,30 @@ def machine(device):
     }
 
 
-def print_rows(result):
-    print(result["machine"])
-    for row in result.get("synthesis", ()):
-        print(f"{row['what']}, {row['resolution']} px, batch {row['batch']}")
-        for name, seconds in row["seconds"].items():
-            each, speedup = 1000 * seconds / row["batch"], row["speedups"].get(name, float("nan"))
-            print(f"  {name:<22}{each:>10.3f} ms/image{speedup:>8.2f}x  error {row['errors'][name]:.1e}")
-        for name in row["out_of_memory"]:
-            print(f"  {name:<22}out of memory")
-    if step := result.get("step"):
-        print(f"T2D step, {step['resolution']} px, batch {step['batch']}")
-        for name, seconds in step["seconds"].items():
-            print(f"  {name:<22}{1000 * seconds:>10.1f} ms{step['speedups'][name]:>8.2f}x")
-    if kernels := result.get("kernels"):
-        print(f"share of a copy's {kernels['copy_bytes_per_second'] / 1e12:.3f} TB/s")
-        for row in kernels["rows"]:
-            shares = ", ".join(f"{name} {share:.2f}" for name, share in row["share_of_copy"].items())
-            print(f"  {row['dtype']:<16}{row['memory_format']:<26}{shares}")
+def compile_clone(path, device):
+    """Draw one small image with a clone, which compiles its CUDA ops; return which of them it then has."""
+    import torch
+    from clones import clone_synthesis, compiled_ops
+    from synthesis import build_generator
+
+    G = build_generator(16, 32768, False)
+    with torch.no_grad():
+        clone_synthesis(path, G)(torch.zeros(1, G.num_ws, G.w_dim, device=device))
+    return compiled_ops()
+
+
+def size_of(text):
+    """256x16 -> (256, 16): resolution and batch."""
+    resolution, _, batch = text.partition("x")
+    return int(resolution), int(batch)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS)
-    parser.add_argument("--resolutions", type=int, nargs="+", default=[256, 1024])
-    parser.add_argument("--batches", type=int, nargs="+", default=[1, 16])
+    parser.add_argument("--sizes", type=size_of, nargs="+", default=SIZES, metavar="RESOLUTIONxBATCH")
+    parser.add_argument("--seconds", type=float, default=110, help="for all rows together")
     parser.add_argument("--channel-base", type=int, default=32768)
     parser.add_argument("--step-resolution", type=int, default=256)
     parser.add_argument("--step-batch", type=int, default=16)
@@ -218,22 +298,22 @@ def main():
     arguments = parser.parse_args()
     import torch
 
+    from styleT2I.errors import StyleT2IError
     from styleT2I.torch_utils.devices import resolve_device
-    from styleT2I.torch_utils.files import write_json_atomic
 
     device = resolve_device(arguments.device)
     torch.manual_seed(0)
-    sizes = itertools.product(arguments.resolutions, arguments.batches)
-    parts = {
-        "synthesis": lambda: [row for size in sizes for row in measure_synthesis(*size, arguments, device)],
-        "step": lambda: measure_step(arguments, device),
-        "kernels": lambda: measure_kernels(arguments, device),
-    }
-    with device, torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False):
-        result = {"machine": machine(device)} | {part: parts[part]() for part in arguments.parts}
-    print_rows(result)
-    if arguments.json_file:
-        write_json_atomic(arguments.json_file, result)
+    parts = {"synthesis": measure_synthesis, "kernels": measure_kernels, "step": measure_step}
+    with device, torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        about = machine(device)
+        try:
+            about |= {"clone_ops": compile_clone(arguments.against, device)} if arguments.against else {}
+        except StyleT2IError as error:
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(2)
+        report = Report(about, arguments.seconds, number_of_rows(arguments), arguments.json_file)
+        for part in arguments.parts:
+            parts[part](report, arguments, device)
 
 
 if __name__ == "__main__":

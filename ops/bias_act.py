@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from styleT2I.errors import ConfigError
+from styleT2I.ops.broadcast import in_type_of
 from styleT2I.ops.cuda_ops import bias_act_cuda, takes_cuda
 from styleT2I.ops.impl import resolve_impl
 
@@ -85,15 +86,15 @@ def bias_act(
     terms = [t for t in (noise, b) if t is not None]
     if impl == "ref":
         return _by_definition(x, scale, terms, next_styles, spec, alpha, gain, clamp).to(x.dtype)
-    scale, terms = None if scale is None else scale.to(x.dtype), [t.to(x.dtype) for t in terms]
     if spec.is_homogeneous and gain > 0 and (scale is not None or terms):
         # act(gain * x) = gain * act(x): the small operands take the gain, which saves a pass over x.
         scale = gain if scale is None else scale * gain
         terms = [t * gain for t in terms]
         gain = 1
+    terms = [in_type_of(x, t) for t in terms]
     is_own = False  # x is a tensor of this call, so it may be overwritten: passes that allocate cost several times more
     if scale is not None:
-        x, is_own = x * scale, True
+        x, is_own = x * (in_type_of(x, scale) if torch.is_tensor(scale) else scale), True
     for t in terms:
         x, is_own = x.add_(t) if is_own else x + t, True
     x = spec.function(x, alpha, is_own)
@@ -101,7 +102,7 @@ def bias_act(
         x = x * gain
     if clamp is not None:
         x = x.clamp(-clamp, clamp)
-    return x if next_styles is None else x * next_styles.to(x.dtype)
+    return x if next_styles is None else x * in_type_of(x, next_styles)
 
 
 def _by_definition(x, scale, terms, next_styles, spec, alpha, gain, clamp):

@@ -5,10 +5,12 @@ import warnings
 import torch
 
 from styleT2I.errors import ExtensionError
+from styleT2I.ops.cuda_operands import check_bias_act, check_upfirdn2d, size_after_upfirdn2d
 from styleT2I.ops.kernels import cuda_extension, cuda_kernels
 from styleT2I.torch_utils.extensions import why_not_loaded
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+WRONG_OPERANDS = -1  # as in csrc/cuda/operators.cpp
 _has_warned = False
 PIECEWISE_LINEAR = ("linear", "relu", "lrelu")  # whose second derivative is zero
 ACTS = ("linear", "relu", "lrelu", "tanh", "sigmoid", "elu", "selu", "softplus", "swish")  # as in csrc/cuda/kernels.h
@@ -39,10 +41,11 @@ def _warn_once(text):
 def bias_act_cuda(x, b, scale, noise, next_styles, act, alpha, gain, clamp):
     """Compute bias_act for x [N,C] or [N,C,H,W] on a GPU.
 
-    b: [C]. scale, next_styles: [N,C]. noise: [H,W] or [N,1,H,W]. Each may be None.
+    b: [C]. scale, next_styles: [N,C]. noise: [H,W] or [N,1,H,W]. Each may be None. ConfigError for other shapes.
     """
     if x.ndim == 2:
         return bias_act_cuda(x[:, :, None, None], b, scale, noise, next_styles, act, alpha, gain, clamp).flatten(1)
+    check_bias_act(x, b, scale, noise, next_styles)
     if noise is not None:
         noise = noise.expand(len(noise) if noise.ndim == 4 else 1, 1, *x.shape[2:])
     settings = (ACTS.index(act), float(alpha), float(gain), None if clamp is None else float(clamp))
@@ -50,7 +53,11 @@ def bias_act_cuda(x, b, scale, noise, next_styles, act, alpha, gain, clamp):
 
 
 def upfirdn2d_cuda(x, correlation, up, down, padding):
-    """Correlate zero-inserted, padded x [N,C,H,W] with float32 [kh,kw] and decimate; up and down are (y, x)."""
+    """Correlate zero-inserted, padded x [N,C,H,W] with float32 [kh,kw] and decimate; up and down are (y, x).
+
+    padding: (left, right, top, bottom). ConfigError for operands that do not fit each other.
+    """
+    check_upfirdn2d(x, correlation, up, down, padding)
     return _Upfirdn2d.apply(x, correlation, up, down, padding)
 
 
@@ -101,7 +108,9 @@ class _BiasActGradient(torch.autograd.Function):
 def _run(x, b, scale, noise, next_styles, grad, grad2, order, settings):
     operands = [None if t is None else t.float().contiguous() for t in (b, scale, noise, next_styles)]
     grads = [None if t is None else t.to(x.dtype).contiguous(memory_format=_format(x)) for t in (grad, grad2)]
-    return cuda_kernels().bias_act(x, *operands, *grads, order, *settings)
+    y = torch.empty_like(x)
+    _must_start(cuda_kernels().bias_act(x, y, *operands, *grads, order, *settings), "bias_act")
+    return y
 
 
 def _sum_of_products(grad, unscaled, next_styles):
@@ -129,7 +138,11 @@ class _Upfirdn2d(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, correlation, up, down, padding):
         x = x.contiguous(memory_format=_format(x))
-        y = cuda_kernels().upfirdn2d(x, correlation.contiguous(), up, down, padding)
+        height, width = size_after_upfirdn2d(x, correlation, up, down, padding)
+        shape = *x.shape[:2], height, width
+        y = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=_format(x))
+        before = padding[2], padding[0]
+        _must_start(cuda_kernels().upfirdn2d(x, y, correlation.contiguous(), up, down, before), "upfirdn2d")
         ctx.arguments = correlation, up, down, _padding_of_gradient(x, y, correlation, up, down, padding)
         return y
 
@@ -147,6 +160,14 @@ def _padding_of_gradient(x, y, correlation, up, down, padding):
         wanted = (x.shape[2 + axis] - 1) * up[axis] + correlation.shape[axis]
         result += [before, wanted - y.shape[2 + axis] * down[axis] - before]
     return tuple(result)
+
+
+def _must_start(answer, name):
+    """Raise for an operator's answer but 0, which says that its kernel was started."""
+    if answer == WRONG_OPERANDS:
+        raise ExtensionError(f"the CUDA operator {name} refuses its operands; build it anew with doctor --build")
+    if answer:
+        raise torch.cuda.CudaError(answer)
 
 
 def _format(x):

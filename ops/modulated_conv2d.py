@@ -7,10 +7,9 @@ import torch.nn.functional as F
 
 from styleT2I.errors import ConfigError
 from styleT2I.ops.bias_act import bias_act
+from styleT2I.ops.broadcast import HALF_DTYPES, in_type_of
 from styleT2I.ops.impl import resolve_impl
 from styleT2I.ops.upfirdn2d import downsample2d, filter_size, upfirdn2d, upsample2d
-
-HALF_DTYPES = (torch.float16, torch.bfloat16)
 
 
 def tap_squares(weight):
@@ -72,7 +71,7 @@ def modulated_conv2d(x, weight, styles, *, demodulate=True, up=1, resample_filte
         return torch.bmm(w.to(x.dtype), x.flatten(2)).unflatten(2, x.shape[2:])
     resampling = {"up": up, "resample_filter": resample_filter, "impl": impl}
     x, factors = _scale_and_convolve(x, weight, styles, demodulation, **resampling)
-    return x if factors is None else x * factors.to(x.dtype)[:, :, None, None]
+    return x if factors is None else x * in_type_of(x, factors[:, :, None, None])
 
 
 def modulated_layer(
@@ -110,7 +109,7 @@ def modulated_layer(
 
 
 def normalized_for_half(weight, styles, dtype):
-    """Return weight and styles scaled and cast for half precision, and the factors [N,O] that undo the scaling.
+    """Return weight and styles scaled for half precision, weight cast too, and the factors [N,O] that undo the scaling.
 
     weight: [O,I,k,k] to at most 1 / sqrt(I k^2) for each output. styles: [N,I] to at most 1 for each sample. With |x|
     up to 256 no sum of theirs exceeds 256 sqrt(I k^2), which float16 holds for every I up to 7000 and k = 3.
@@ -121,7 +120,7 @@ def normalized_for_half(weight, styles, dtype):
     weight_peaks = weight.detach().abs().amax(dim=[1, 2, 3]).clamp_min(tiny) * math.sqrt(weight[0].numel())  # [O]
     style_peaks = _style_peaks(styles)
     weight = (weight / weight_peaks[:, None, None, None]).to(dtype)
-    return weight, (styles / style_peaks).to(dtype), style_peaks * weight_peaks
+    return weight, styles / style_peaks, style_peaks * weight_peaks
 
 
 def _style_peaks(styles):
@@ -134,7 +133,7 @@ def _scale_and_convolve(x, weight, styles, demodulation, is_scaled=False, **resa
     if x.dtype in HALF_DTYPES:
         weight, styles, factors = normalized_for_half(weight, styles, x.dtype)
         demodulation = factors if demodulation is None else demodulation * factors
-    x = x if is_scaled else x * styles[:, :, None, None]
+    x = x if is_scaled else x * in_type_of(x, styles[:, :, None, None])
     return conv2d_resample(x, weight, **resampling), demodulation
 
 

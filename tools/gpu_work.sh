@@ -9,7 +9,7 @@
 #   baselines  DAMSM and the four earlier GANs on MiniFaces, an equal number of images each (BASELINE_KIMG), and their comparison
 #   unclip   unCLIP's priors and its decoder at 64 pixels on MiniFaces (UNCLIP_KIMG images for the decoder), and its figures
 #
-# Each stage takes under ten minutes on one large GPU; set KIMG to change the length of the adversarial runs, and CLONE to the folder
+# Each stage takes under ten minutes on one large GPU; set KIMG to change the length of the adversarial runs, SPEED_SECONDS that of the benchmark, and CLONE to the folder
 # of a clone of NVlabs/stylegan2-ada-pytorch to measure it too. Figures and weights land in OUTDIR (fp16, a few megabytes each);
 # checkpoints stay in OUTDIR/runs, from which the same command goes on.
 set -euo pipefail
@@ -49,7 +49,7 @@ for stage in "${stages[@]}"; do
   tests) "$python" -m pytest -m gpu -q | tee "$out/tests-gpu.log" ;;
   speed)
     "$python" -m styleT2I.doctor --build
-    "$python" benchmarks/gpu_ops.py --json "$out/gpu_ops.json" ${CLONE:+--against "$CLONE"} | tee "$out/gpu_ops.log"
+    "$python" benchmarks/gpu_ops.py --seconds "${SPEED_SECONDS:-110}" --json "$out/gpu_ops.json" ${CLONE:+--against "$CLONE"} | tee "$out/gpu_ops.log"
     ;;
   finish)
     "$python" -m styleT2I.evaluate --suite generator --trunc 1 --out "$out/fitted.json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -21,13 +22,15 @@ def check_device_name(name: str) -> str:
 def resolve_device(name: str | torch.device = "auto") -> torch.device:
     """Return the torch.device for "auto" (cuda, then mps, then cpu), "cpu", "cuda", "cuda:INDEX" or "mps".
 
-    Raises DeviceError when the name is unknown or the machine has no such device.
+    A CUDA device is returned with TF32 decided (`decide_tf32`). Raises DeviceError when the name is unknown or the
+    machine has no such device.
     """
     import torch
 
     name = check_device_name(str(name))
     if name == "auto":
         if torch.cuda.is_available():
+            decide_tf32()
             return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     kind, _, index = name.partition(":")
@@ -37,4 +40,19 @@ def resolve_device(name: str | torch.device = "auto") -> torch.device:
         raise DeviceError(f"device {name!r} asked for, but there are only {torch.cuda.device_count()} CUDA devices")
     if kind == "mps" and not torch.backends.mps.is_available():
         raise DeviceError("device 'mps' asked for, but this machine has no Metal device; use cpu or auto")
+    if kind == "cuda":
+        decide_tf32()
     return torch.device(name)
+
+
+def decide_tf32() -> bool:
+    """Set for the whole process whether float32 products on a GPU may round to TF32's 10 bits, and return it.
+
+    They may not, though torch's own default lets convolutions; STYLET2I_TF32=1 in the environment trades exactness for
+    speed. Pictures of seeds are drawn exactly either way.
+    """
+    import torch
+
+    is_allowed = os.environ.get("STYLET2I_TF32", "").lower() in ("1", "true", "yes", "on")
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = is_allowed
+    return is_allowed

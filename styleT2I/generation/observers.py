@@ -17,6 +17,7 @@ from styleT2I.generation.model import Model
 from styleT2I.generation.zero_shot_prompts import encode_prompts
 from styleT2I.metrics.zero_shot import prompt_features, zero_shot_margins
 from styleT2I.networks.clip.model import CLIP
+from styleT2I.torch_utils.cuda_graphs import replayed
 
 OBSERVERS = ("auto", "judge", "clip")
 
@@ -47,7 +48,7 @@ def open_observer(model: Model, names: Sequence[str], by: str = "auto") -> Obser
         unknown = [name for name in names if name not in known]
         if not unknown:
             columns = [known.index(name) for name in names]
-            return Observer("judge", tuple(names), lambda image: judge(image)[:, columns])
+            return Observer("judge", tuple(names), lambda image: replayed(judge, image)[:, columns])
         if by == "judge":
             raise ConfigError(f"the guide judge does not know {unknown[0]!r}; let CLIP look: --adjust-by clip")
     return Observer("clip", tuple(names), _clip_margins(model, names))
@@ -56,7 +57,7 @@ def open_observer(model: Model, names: Sequence[str], by: str = "auto") -> Obser
 def _clip_margins(model, names):
     clip = model.network("clip")
     logits = ZeroShotLogits(clip, model.vocabulary, names, sha256=model.describe()["components"]["clip"])
-    return lambda image: logits(clip.encode_image(image))
+    return lambda image: logits(replayed(clip.encode_image, image))
 
 
 def fixed_prompts(vocabulary: Vocabulary, names) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:

@@ -25,6 +25,7 @@ from styleT2I.generation.observers import Observer, open_observer
 from styleT2I.generation.results import EditResult, Result, attributes_found
 from styleT2I.metrics.attributes import encode_requests
 from styleT2I.torch_utils.batching import each_alone, rows_alone
+from styleT2I.torch_utils.cuda_graphs import replayed
 from styleT2I.torch_utils.images import to_uint8
 from styleT2I.torch_utils.seeding import checked_seeds, generator, latents_of_seeds
 
@@ -194,7 +195,7 @@ class StyleT2I:
         _check_generator(G, truncation_psi)
         z = latents_of_seeds(seeds, G.z_dim).to(self.model.device)
         with _exact_convolutions():
-            return rows_alone(lambda z: G.mapping(z, truncation_psi=truncation_psi), self._batch_size, z)
+            return rows_alone(lambda z: replayed(G.mapping, z, truncation_psi=truncation_psi), self._batch_size, z)
 
     @torch.no_grad()
     def directions(
@@ -512,7 +513,7 @@ class StyleT2I:
         """The generator's image of ws; within `_draw` a latent that was looked at is not drawn a second time."""
         G = self.model.network("generator")
         if self._drawn is None or ws.device.type != "cpu":
-            return G.synthesis(ws, noise_mode=noise_mode)
+            return replayed(G.synthesis, ws, noise_mode=noise_mode)
         key = (noise_mode, ws.numpy().tobytes())
         if key not in self._drawn:
             self._drawn[key] = G.synthesis(ws, noise_mode=noise_mode)

@@ -1,6 +1,10 @@
 """The speed benchmarks on tiny generators: what they write, and clones of other code (fakes in their layout)."""
 
+import importlib
 import json
+import os
+import sys
+import types
 
 import pytest
 
@@ -89,14 +93,68 @@ def test_without_a_compiler_the_pytorch_form_is_ours(run_python, tmp_path, monke
     assert result["speedup"] == result["speedup_pytorch"] and result["error"] < 1e-5
 
 
-def test_a_clone_in_nvidias_layout_gets_the_same_weights(run_python, tmp_path, needs_kernels):
-    clone = tmp_path / "clone"
+@pytest.fixture
+def nvidia_clone(tmp_path):
+    """Its layout, and imports that need requests installed or made do without."""
     for path, text in {"training/networks.py": ADA, "training/__init__.py": "", "torch_utils/misc.py": "",
-                       "torch_utils/__init__.py": "", "dnnlib/__init__.py": ""}.items():  # fmt: skip
-        (clone / path).parent.mkdir(parents=True, exist_ok=True)
-        (clone / path).write_text(text)
-    result, _ = measure(run_python, tmp_path, "synthesis.py", *TINY, "--against", clone)
+                       "torch_utils/__init__.py": "", "dnnlib/__init__.py": "import requests"}.items():  # fmt: skip
+        (tmp_path / "clone" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "clone" / path).write_text(text)
+    return tmp_path / "clone"
+
+
+def test_a_clone_in_nvidias_layout_gets_the_same_weights(run_python, tmp_path, nvidia_clone, needs_kernels):
+    result, _ = measure(run_python, tmp_path, "synthesis.py", *TINY, "--against", nvidia_clone)
     assert result["errors"]["clone"] < 1e-5 and result["times"]["clone"]["seconds"] > 0
+
+
+GPU_OPS = [
+    "gpu_ops.py",
+    "--device",
+    "cpu",
+    "--sizes",
+    "16x2",
+    "--channel-base",
+    512,
+    "--copy-elements",
+    65536,
+    "--repeats",
+    1,
+]
+
+
+def test_gpu_ops_prints_and_writes_each_row_beside_a_clone(run_python, tmp_path, nvidia_clone):
+    parts = ["--parts", "synthesis", "kernels"]
+    result, text = measure(run_python, tmp_path, *GPU_OPS, *parts, "--seconds", 100, "--against", nvidia_clone)
+    assert result["machine"]["clone_ops"] == {"bias_act": False, "upfirdn2d": False}
+    rows = {(row["what"], row["variant"]): row for row in result["rows"]}
+    assert len(rows) == len(result["rows"]) == 7 + 5 + 2 * 2 + 24
+    for what in ("forward", "forward and backward"):
+        assert rows[what, "twin"]["speedup"] == 1 and rows[what, "twin"]["resolution"] == 16
+        assert all(rows[what, name]["error"] < 1e-4 for name in ("twin", "pytorch", "kernels", "clone", "clone fp16"))
+        assert rows[what, "kernels fp16"]["error"] < 0.02
+    assert ("forward", "kernels fp16, graph") in rows and ("forward and backward", "kernels, graph") not in rows
+    assert rows["float16", "up channels_last"]["share_of_copy"] > 0
+    assert len(text.splitlines()) == 1 + len(rows) and "of a copy" in text
+
+
+def test_gpu_ops_names_what_no_time_was_left_for(run_python, tmp_path):
+    result, text = measure(run_python, tmp_path, *GPU_OPS, "--parts", "synthesis", "--seconds", 0)
+    assert [row["left_out"] for row in result["rows"]] == ["no time left"] * 12 and text.count("left out:") == 12
+
+
+def test_what_torch_compiles_for_a_clone_is_found_by_name_and_pips_headers_too(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    clones = importlib.import_module("clones")
+    monkeypatch.setattr(clones.cpp_extension, "load", lambda name, sources=(): types.ModuleType(name))
+    monkeypatch.setattr(clones.torch, "__file__", str(tmp_path / "torch/__init__.py"))
+    monkeypatch.setenv("CPATH", "/own")
+    (tmp_path / "nvidia/cusparse/include").mkdir(parents=True)
+    for _ in range(2):  # wrapped once, named once
+        clones._let_its_ops_compile()
+    assert os.environ["CPATH"] == f"/own{os.pathsep}{tmp_path / 'nvidia/cusparse/include'}"
+    module = clones.cpp_extension.load("a_plugin_of_a_clone", sources=["a.cu"])
+    assert importlib.import_module("a_plugin_of_a_clone") is module is sys.modules.pop("a_plugin_of_a_clone")
 
 
 def test_a_clone_in_rosinalitys_layout_compiles_nothing_and_gets_weights(run_python, tmp_path, needs_kernels):

@@ -8,7 +8,7 @@ import shutil
 import pytest
 import torch
 
-from styleT2I.errors import ExtensionError
+from styleT2I.errors import ConfigError, ExtensionError
 from styleT2I.networks.stylegan2.config import GeneratorConfig
 from styleT2I.networks.stylegan2.generator import Generator
 from styleT2I.networks.stylegan2.precision import set_precision
@@ -31,7 +31,8 @@ def device(request, tmp_path_factory):
     """Where the kernels run; on a processor impl 'cuda' is made to take them."""
     if request.param == "cuda":
         build(cuda_extension())
-        yield "cuda"
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):  # errors of 1e-5 are looked for
+            yield "cuda"
         return
     kernels = host_kernels(tmp_path_factory.mktemp("host_cuda"))
     with pytest.MonkeyPatch.context() as patch:
@@ -232,22 +233,79 @@ def test_sums_of_half_precision_are_taken_in_float32(device):
     assert (y == torch.tensor(49 * 100.25).half().to(device)).all()
 
 
-def test_wrong_operands_are_refused(device):
+@pytest.mark.parametrize(
+    "operands, message",
+    [
+        ({"b": (5,)}, r"b of bias_act is \[4\] beside x \[3, 4, 6, 10\], got \[5\]"),
+        ({"scale": (3, 5)}, r"scale of bias_act is \[3, 4\]"),
+        ({"next_styles": (4,)}, r"next_styles of bias_act is \[3, 4\]"),
+        ({"noise": (2, 1, 6, 10)}, "noise of bias_act does not fit"),
+        ({"noise": (3, 4, 6, 10)}, "noise of bias_act does not fit"),
+        ({"noise": (6, 9)}, "noise of bias_act does not fit"),
+    ],
+)
+def test_wrong_operands_of_bias_act_are_refused_before_the_call(device, monkeypatch, operands, message):
+    monkeypatch.setattr(cuda_ops, "cuda_kernels", None)  # not reached
+    operands = {name: torch.zeros(shape, device=device) for name, shape in operands.items()}
+    b = operands.pop("b", None)
+    named = {name: operands.get(name) for name in ("scale", "noise", "next_styles")}
+    with pytest.raises(ConfigError, match=message):
+        cuda_ops.bias_act_cuda(image(device, 4, torch.float32), b, **named, act="lrelu", alpha=0.2, gain=1, clamp=None)
+
+
+@pytest.mark.parametrize(
+    "shape, taps, up, down, padding, message",
+    [
+        ((4, 6, 10), (3, 3), (1, 1), (1, 1), (0,) * 4, r"takes \[N,C,H,W\]"),
+        ((3, 4, 6, 10), (3,), (1, 1), (1, 1), (0,) * 4, "filter of upfirdn2d is"),
+        ((3, 4, 6, 10), (3, 3), (1, 0), (1, 1), (0,) * 4, "start at 1"),
+        ((3, 4, 6, 10), (3, 3), (1, 1), (1, 1), (-8, 0, 0, 0), "smaller than the filter"),
+        ((3, 4, 6, 10), (3, 3), (1, 1), (1, 1), (2**31, 0, 0, 0), "too long"),
+        ((3, 4, 6, 10), (3, 3), (1, 1), (1, 1), (2**31, -(2**31), 0, 0), "too long"),
+        ((3, 4, 6, 10), (3, 3), (2**30, 1), (1, 1), (0,) * 4, "too long"),
+    ],
+)
+def test_wrong_operands_of_upfirdn2d_are_refused_before_the_call(
+    device, monkeypatch, shape, taps, up, down, padding, message
+):
+    monkeypatch.setattr(cuda_ops, "cuda_kernels", None)  # not reached
+    x, f = torch.zeros(shape, device=device), torch.ones(taps, device=device)
+    with pytest.raises(ConfigError, match=message):
+        cuda_ops.upfirdn2d_cuda(x, f, up, down, padding)
+
+
+def test_operands_elsewhere_are_refused(device):
+    x, far = image(device, 4, torch.float32), torch.zeros(4, device="meta")
+    with pytest.raises(ConfigError, match="b lies on meta, and x on"):
+        cuda_ops.bias_act_cuda(x, far, None, None, None, "lrelu", 0.2, 1, None)
+
+
+def test_an_operator_answers_wrong_operands_with_a_number(device):
+    """Of what Python lets pass nothing is wrong; the operators look again, and throw nothing."""
     kernels = cuda_ops.cuda_kernels()
-    x, f = image(device, 4, torch.float32), torch.ones(3, 3, device=device)
-    for call, message in [
-        (lambda: kernels.upfirdn2d(x.double(), f, (1, 1), (1, 1), (0,) * 4), "float32, float16 or bfloat16"),
-        (lambda: kernels.upfirdn2d(x[0], f, (1, 1), (1, 1), (0,) * 4), r"\[N, C, H, W\]"),
-        (lambda: kernels.upfirdn2d(x, f.half(), (1, 1), (1, 1), (0,) * 4), "filter must be"),
-        (lambda: kernels.upfirdn2d(x, f, (1, 1), (1, 1), (-8, 0, 0, 0)), "smaller than the filter"),
-        (lambda: kernels.upfirdn2d(x, f, (1, 1), (1, 1), (2**31, 0, 0, 0)), "too long"),
-        (lambda: kernels.bias_act(x, f, *[None] * 5, 0, 0, 0.0, 1.0, None), "bias must be"),
-        (lambda: kernels.bias_act(x, *[None] * 3, f, None, None, 0, 0, 0.0, 1.0, None), "next_styles must be"),
-        (lambda: kernels.bias_act(x, *[None] * 6, 1, 0, 0.0, 1.0, None), "grad is missing"),
-        (lambda: kernels.bias_act(x, *[None] * 4, x[:2], None, 1, 0, 0.0, 1.0, None), "must be like x"),
-    ]:
-        with pytest.raises(RuntimeError, match=message):
-            call()
+    x, f, ones, none = image(device, 4, torch.float32), torch.ones(3, 3, device=device), (1, 1), [None] * 6
+    y, small = torch.empty_like(x), torch.empty(3, 4, 4, 8, device=device)
+    alone = 0, 0, 0.0, 1.0, None  # order, activation, alpha, gain, clamp
+    assert kernels.bias_act(x, y, *none, *alone) == kernels.upfirdn2d(x, small, f, ones, ones, (0, 0)) == 0
+    wrong = [
+        lambda: kernels.upfirdn2d(x.double(), small, f, ones, ones, (0, 0)),
+        lambda: kernels.upfirdn2d(x, small.half(), f, ones, ones, (0, 0)),
+        lambda: kernels.upfirdn2d(x[0], small, f, ones, ones, (0, 0)),
+        lambda: kernels.upfirdn2d(x, small, f.half(), ones, ones, (0, 0)),
+        lambda: kernels.upfirdn2d(x, small, f, (1, 0), ones, (0, 0)),
+        lambda: kernels.upfirdn2d(x, small, f, ones, ones, (2**31, 0)),
+        lambda: kernels.upfirdn2d(x[:, ::2], small, f, ones, ones, (0, 0)),
+        lambda: kernels.bias_act(x, y[:2], *none, *alone),
+        lambda: kernels.bias_act(x, y, f, *none[1:], *alone),
+        lambda: kernels.bias_act(x, y, *none[:3], f, None, None, *alone),
+        lambda: kernels.bias_act(x, y, *none, 1, *alone[1:]),
+        lambda: kernels.bias_act(x, y, *none[:4], x, None, *alone),
+        lambda: kernels.bias_act(x, y, *none[:4], x[:2], None, 1, *alone[1:]),
+        lambda: kernels.bias_act(x, y, *none, 0, 99, *alone[2:]),
+    ]
+    assert [call() for call in wrong] == [cuda_ops.WRONG_OPERANDS] * len(wrong)
+    with pytest.raises(ExtensionError, match="bias_act refuses its operands"):
+        cuda_ops._must_start(wrong[-1](), "bias_act")
 
 
 def test_double_precision_is_not_theirs():

@@ -97,6 +97,24 @@ def test_a_recorded_synthesis_draws_the_same_images_and_sees_changed_weights(G, 
         assert relative_error(draw(ws), half.synthesis(ws)) < 1e-3 and not torch.equal(first, draw(ws))
 
 
+def test_recorded_pictures_are_the_eager_ones_bit_for_bit(monkeypatch):
+    pictures = []
+    for value in ("1", "0"):
+        monkeypatch.setenv("STYLET2I_GRAPHS", value)
+        pipeline = StyleT2I.from_pretrained("minifaces", device="cuda")
+        pictures.append(pipeline.generate("he is wearing lipstick", seeds=range(5)).images_u8)
+    assert torch.equal(*pictures)
+
+
+@pytest.mark.parametrize("loss", [1e-8, 1.0, 1e8])
+def test_no_gradient_overflows_in_float16(G, loss):
+    half = set_precision(copy.deepcopy(G), "fp16")
+    ws = G.mapping(torch.randn(4, 512, device="cuda")).requires_grad_()
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        grads = [torch.autograd.grad(loss * g.synthesis(ws).square().sum(), ws)[0] for g in (G, half)]
+    assert (grads[1] - grads[0]).norm() < 0.1 * grads[0].norm()
+
+
 def test_recordings_are_few():
     draw = Graphed(lambda x: x * 2, max_shapes=2)
     for num in (1, 2, 3, 4):

@@ -1,15 +1,14 @@
-// The CUDA operators: checks, memory and the current stream; the kernels themselves are in the .cu files.
+// The CUDA operators: checks and the current stream; the kernels themselves are in the .cu files.
+//
+// Operands come checked and results allocated (ops/cuda_ops.py), and an operator answers with a number: 0 when its kernel
+// was started, CUDA's error, or WRONG_OPERANDS. So no exception is thrown here: on one machine, whose compiler stood behind
+// a wrapper, an exception ended the process; the cause is not known.
 #include <ATen/core/Tensor.h>
-#include <ATen/ops/empty.h>
-#include <ATen/ops/empty_like.h>
-#include <c10/cuda/CUDAException.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 #include <torch/library.h>
 
-#include <algorithm>
 #include <climits>
-#include <cstdlib>
 #include <limits>
 
 #include "kernels.h"
@@ -18,90 +17,96 @@ namespace {
 
 using at::Tensor;
 
+constexpr int64_t WRONG_OPERANDS = -1;
+
+bool has_type(const Tensor& t) {
+    return t.scalar_type() == at::kFloat || t.scalar_type() == at::kHalf || t.scalar_type() == at::kBFloat16;
+}
+
 Type type_of(const Tensor& t) {
-    TORCH_CHECK(t.scalar_type() == at::kFloat || t.scalar_type() == at::kHalf || t.scalar_type() == at::kBFloat16,
-                "float32, float16 or bfloat16 wanted, got ", t.scalar_type());
     return t.scalar_type() == at::kFloat ? Type::FLOAT : t.scalar_type() == at::kHalf ? Type::HALF : Type::BFLOAT16;
 }
 
-// Whether x lies in memory with its channels last; x must be dense either way.
-bool has_channels_last(const Tensor& x) {
-    TORCH_CHECK(x.is_cuda() && x.dim() == 4, "a CUDA tensor [N, C, H, W] wanted, got ", x.sizes(), " on ", x.device());
-    const bool is_contiguous = x.is_contiguous();
-    TORCH_CHECK(is_contiguous || x.is_contiguous(at::MemoryFormat::ChannelsLast), "a dense tensor wanted");
-    return !is_contiguous;
+at::MemoryFormat format_of(const Tensor& t) {
+    return t.is_contiguous() ? at::MemoryFormat::Contiguous : at::MemoryFormat::ChannelsLast;
 }
 
-const float* floats(const std::optional<Tensor>& t, const Tensor& x, long long size, const char* name) {
-    if (!t) return nullptr;
-    TORCH_CHECK(t->device() == x.device() && t->scalar_type() == at::kFloat && t->is_contiguous() && t->numel() == size,
-                name, " must be a contiguous float32 tensor of ", size, " values on ", x.device(), ", got ", t->sizes());
-    return t->const_data_ptr<float>();
+// Whether x is a dense image tensor [N, C, H, W] of a known type on a GPU.
+bool is_image(const Tensor& x) {
+    return x.is_cuda() && x.dim() == 4 && has_type(x) && x.is_contiguous(format_of(x));
 }
 
-const void* like(const std::optional<Tensor>& t, const Tensor& x, bool is_wanted, const char* name) {
-    TORCH_CHECK(t.has_value() == is_wanted, name, is_wanted ? " is missing" : " is of no use here");
-    if (!t) return nullptr;
-    const auto format = has_channels_last(x) ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
-    TORCH_CHECK(t->device() == x.device() && t->scalar_type() == x.scalar_type() && t->sizes() == x.sizes() &&
-                t->is_contiguous(format), name, " must be like x");
-    return t->const_data_ptr();
+// Whether t is missing or holds `size` float32 values in order.
+bool are_floats(const std::optional<Tensor>& t, const Tensor& x, int64_t size) {
+    return !t || (t->device() == x.device() && t->scalar_type() == at::kFloat && t->is_contiguous() &&
+                  t->numel() == size);
 }
 
-// x: [N, C, H, W]; a matrix [N, C] comes as [N, C, 1, 1].
-Tensor bias_act(const Tensor& x, const std::optional<Tensor>& bias, const std::optional<Tensor>& scale,
-                const std::optional<Tensor>& noise, const std::optional<Tensor>& next_styles,
-                const std::optional<Tensor>& grad, const std::optional<Tensor>& grad2, int64_t order, int64_t act,
-                double alpha, double gain, std::optional<double> clamp) {
+// Whether t has x's place, type, and memory format.
+bool is_alike(const Tensor& t, const Tensor& x) {
+    return t.device() == x.device() && t.scalar_type() == x.scalar_type() && t.dim() == 4 &&
+           t.is_contiguous(format_of(x));
+}
+
+bool is_like(const std::optional<Tensor>& t, const Tensor& x, bool is_wanted) {
+    return t.has_value() == is_wanted && (!t || (t->sizes() == x.sizes() && is_alike(*t, x)));
+}
+
+const float* floats(const std::optional<Tensor>& t) { return t ? t->const_data_ptr<float>() : nullptr; }
+
+const void* data(const std::optional<Tensor>& t) { return t ? t->const_data_ptr() : nullptr; }
+
+// x and y: [N, C, H, W]; a matrix [N, C] comes as [N, C, 1, 1].
+int64_t bias_act(const Tensor& x, const Tensor& y, const std::optional<Tensor>& bias, const std::optional<Tensor>& scale,
+                 const std::optional<Tensor>& noise, const std::optional<Tensor>& next_styles,
+                 const std::optional<Tensor>& grad, const std::optional<Tensor>& grad2, int64_t order, int64_t act,
+                 double alpha, double gain, std::optional<double> clamp) {
+    if (!is_image(x) || !is_like(y, x, true)) return WRONG_OPERANDS;
+    const int64_t num = x.size(0), channels = x.size(1), pixels = x.size(2) * x.size(3);
+    const bool is_shared = noise && noise->numel() == pixels;
+    if (order < 0 || order > 2 || act < 0 || act > int64_t(Act::SWISH) || !is_like(grad, x, order >= 1) ||
+        !is_like(grad2, x, order == 2) || !are_floats(bias, x, channels) || !are_floats(scale, x, num * channels) ||
+        !are_floats(next_styles, x, num * channels) || !are_floats(noise, x, is_shared ? pixels : num * pixels))
+        return WRONG_OPERANDS;
     const c10::cuda::CUDAGuard guard(x.device());
     BiasAct p{};
-    p.layout = {x.size(0), x.size(1), x.size(2) * x.size(3), has_channels_last(x)};
-    TORCH_CHECK(order >= 0 && order <= 2 && act >= 0 && act <= int64_t(Act::SWISH), "unknown order or activation");
-    p.x = x.const_data_ptr(), p.grad = like(grad, x, order >= 1, "grad"), p.grad2 = like(grad2, x, order == 2, "grad2");
-    p.bias = floats(bias, x, x.size(1), "bias"), p.scale = floats(scale, x, x.size(0) * x.size(1), "scale");
-    p.next_styles = floats(next_styles, x, x.size(0) * x.size(1), "next_styles");
-    const bool is_shared = noise && noise->numel() == p.layout.pixels;
-    p.noise = floats(noise, x, is_shared ? p.layout.pixels : x.size(0) * p.layout.pixels, "noise");
-    p.noise_step = is_shared ? 0 : p.layout.pixels;
+    p.layout = {num, channels, pixels, format_of(x) == at::MemoryFormat::ChannelsLast};
+    p.x = x.const_data_ptr(), p.grad = data(grad), p.grad2 = data(grad2), p.y = y.mutable_data_ptr();
+    p.bias = floats(bias), p.scale = floats(scale), p.noise = floats(noise), p.next_styles = floats(next_styles);
+    p.noise_step = is_shared ? 0 : pixels;
     p.type = type_of(x), p.act = Act(act), p.order = int(order), p.alpha = alpha, p.gain = gain;
     p.clamp = clamp ? float(*clamp) : std::numeric_limits<float>::infinity();
-    Tensor y = at::empty_like(x);
-    p.y = y.mutable_data_ptr();
     launch_bias_act(p, c10::cuda::getCurrentCUDAStream());
-    C10_CUDA_KERNEL_LAUNCH_CHECK();
-    return y;
+    return cudaGetLastError();
 }
 
-// filter: [kh, kw] float32 in correlation order. up, down: (y, x). padding: (left, right, top, bottom).
-Tensor upfirdn2d(const Tensor& x, const Tensor& filter, at::IntArrayRef up, at::IntArrayRef down,
-                 at::IntArrayRef padding) {
+// filter: [kh, kw] float32 in correlation order. up, down: (y, x). before: zeros (above, to the left), negative to crop.
+int64_t upfirdn2d(const Tensor& x, const Tensor& y, const Tensor& filter, at::IntArrayRef up, at::IntArrayRef down,
+                  at::IntArrayRef before) {
+    if (!is_image(x) || !is_alike(y, x) || y.size(0) != x.size(0) || y.size(1) != x.size(1) || filter.dim() != 2 ||
+        !are_floats(filter, x, filter.numel()) || up.size() != 2 || down.size() != 2 || before.size() != 2)
+        return WRONG_OPERANDS;
     const c10::cuda::CUDAGuard guard(x.device());
-    TORCH_CHECK(filter.dim() == 2 && up.size() == 2 && down.size() == 2 && padding.size() == 4, "malformed arguments");
-    TORCH_CHECK(up[0] > 0 && up[1] > 0 && down[0] > 0 && down[1] > 0, "up and down start at 1");
-    auto axis = [&](int i, int64_t before, int64_t after) {
-        const int64_t in = x.size(2 + i), taps = filter.size(i);
-        const int64_t padded = in * up[i] + before + after, out = (padded - taps) / down[i] + 1;
-        TORCH_CHECK(padded >= taps, "the padded image is smaller than the filter");
-        TORCH_CHECK(std::max({padded, in * up[i], std::abs(before)}) < INT_MAX / 2, "an image side is too long");
-        return Axis{int(in), int(out), int(up[i]), int(down[i]), int(before), int(taps)};
-    };
     Upfirdn p{};
-    p.is_channels_last = has_channels_last(x);
-    p.y_axis = axis(0, padding[2], padding[3]), p.x_axis = axis(1, padding[0], padding[1]);
+    Axis* axes[] = {&p.y_axis, &p.x_axis};
+    for (int i = 0; i < 2; i++) {
+        const int64_t in = x.size(2 + i), out = y.size(2 + i), most = INT_MAX / 2;
+        if (up[i] < 1 || up[i] > most || down[i] < 1 || down[i] > most || in > most / up[i] || out > most / down[i] ||
+            before[i] > most || before[i] < -most)
+            return WRONG_OPERANDS;
+        *axes[i] = {int(in), int(out), int(up[i]), int(down[i]), int(before[i]), int(filter.size(i))};
+    }
+    p.is_channels_last = format_of(x) == at::MemoryFormat::ChannelsLast;
     p.num = x.size(0), p.channels = x.size(1), p.type = type_of(x);
-    p.x = x.const_data_ptr(), p.filter = floats(filter, x, filter.numel(), "filter");
-    Tensor y = at::empty({p.num, p.channels, p.y_axis.out, p.x_axis.out}, x.options(),
-                         p.is_channels_last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous);
-    p.y = y.mutable_data_ptr();
+    p.x = x.const_data_ptr(), p.filter = floats(filter), p.y = y.mutable_data_ptr();
     launch_upfirdn2d(p, c10::cuda::getCurrentCUDAStream());
-    C10_CUDA_KERNEL_LAUNCH_CHECK();
-    return y;
+    return cudaGetLastError();
 }
 
 }  // namespace
 
 TORCH_LIBRARY(stylet2i_cuda, m) {
-    m.def("bias_act(Tensor x, Tensor? bias, Tensor? scale, Tensor? noise, Tensor? next_styles, Tensor? grad, "
-          "Tensor? grad2, int order, int act, float alpha, float gain, float? clamp) -> Tensor", &bias_act);
-    m.def("upfirdn2d(Tensor x, Tensor filter, int[] up, int[] down, int[] padding) -> Tensor", &upfirdn2d);
+    m.def("bias_act(Tensor x, Tensor(a!) y, Tensor? bias, Tensor? scale, Tensor? noise, Tensor? next_styles, "
+          "Tensor? grad, Tensor? grad2, int order, int act, float alpha, float gain, float? clamp) -> int", &bias_act);
+    m.def("upfirdn2d(Tensor x, Tensor(a!) y, Tensor filter, int[] up, int[] down, int[] before) -> int", &upfirdn2d);
 }

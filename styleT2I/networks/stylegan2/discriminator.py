@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from styleT2I.networks.stylegan2.config import DiscriminatorConfig
+from styleT2I.networks.stylegan2.gradient_scale import scaled_way_back
 from styleT2I.networks.stylegan2.layers import Conv2d, FullyConnected, MappingNetwork
 from styleT2I.ops.upfirdn2d import downsample2d, setup_filter
 
@@ -105,9 +106,20 @@ class Discriminator(nn.Module):
 
     def forward(self, image, c=None):
         x, image = None, image.contiguous(memory_format=torch.channels_last)
-        for resolution in self.block_resolutions:
+        half = [r for r in self.block_resolutions if getattr(self, f"b{r}").half_dtype == torch.float16]
+        if half:
+            parameters = (p for r in half for p in getattr(self, f"b{r}").parameters())
+            x, image = scaled_way_back(lambda image: self._half_blocks(half, image), (image,), parameters)
+        for resolution in self.block_resolutions[len(half) :]:
             x, image = getattr(self, f"b{resolution}")(x, image)
         return self.b4(x, image, self.mapping(None, c) if self.c_dim > 0 else None)
+
+    def _half_blocks(self, resolutions, image):
+        """Return the features, in float32, and the image after the largest resolutions, which compute in float16."""
+        x = None
+        for resolution in resolutions:
+            x, image = getattr(self, f"b{resolution}")(x, image)
+        return x.float(), image
 
 
 def append_minibatch_std(x, group_size, num_channels):

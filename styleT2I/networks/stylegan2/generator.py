@@ -11,6 +11,7 @@ from torch import nn
 from styleT2I.errors import ConfigError
 from styleT2I.networks.stylegan2.config import GeneratorConfig
 from styleT2I.networks.stylegan2.frozen import compiled_form
+from styleT2I.networks.stylegan2.gradient_scale import scaled_way_back
 from styleT2I.networks.stylegan2.layers import Conv2d, FullyConnected, MappingNetwork, clamp_in
 from styleT2I.ops.bias_act import activation, bias_act, is_one_pass
 from styleT2I.ops.modulated_conv2d import modulated_conv2d, modulated_layer
@@ -151,13 +152,28 @@ class SynthesisNetwork(nn.Module):
         compiled = compiled_form(self, ws)
         if compiled is not None:
             return compiled.draw(ws, noise_mode, generator)
-        x = image = None
-        start = 0
-        for resolution in self.resolutions:
+        num_plain = next((i for i, r in enumerate(self.resolutions) if self._is_fp16(r)), len(self.resolutions))
+        plain, half = self.resolutions[:num_plain], self.resolutions[num_plain:]
+        x, image = self._draw_blocks(plain, None, None, ws, noise_mode, generator)
+        if not half:
+            return image
+        parameters = (p for r in half for p in getattr(self, f"b{r}").parameters())
+        return scaled_way_back(
+            lambda x, image, ws: self._draw_blocks(half, x, image, ws, noise_mode, generator)[1:],
+            (x, image, ws),
+            parameters,
+        )[0]
+
+    def _is_fp16(self, resolution):
+        return getattr(self, f"b{resolution}").half_dtype == torch.float16
+
+    def _draw_blocks(self, resolutions, x, image, ws, noise_mode, generator):
+        """Return the features and the image after blocks that follow each other; ws [N,num_ws,w_dim] is all blocks'."""
+        for resolution in resolutions:
             block = getattr(self, f"b{resolution}")
+            start = max(2 * self.resolutions.index(resolution) - 1, 0)
             x, image = block(x, image, ws[:, start : start + block.num_convs + 1], noise_mode, generator)
-            start += block.num_convs
-        return image
+        return x, image
 
 
 class Generator(nn.Module):
