@@ -410,7 +410,7 @@ class StyleT2I:
         return ws + (torch.tensor(list(steps.values()), device=ws.device)[:, None, None] * units).sum(dim=1)
 
     def _clip_step(self, name, value):
-        from styleT2I.generation.clip_strengths import clip_strength
+        from styleT2I.generation.strengths import clip_strength
 
         if (name, value) not in self._steps:
             self._steps[name, value] = clip_strength(self.model, name, value)

@@ -37,7 +37,6 @@ ALLOWED = {  # a layer is a folder, or a folder within one that is named here; a
 EXCEPTIONS = {  # they load what a file holds into the class that they build
     ("networks.registry", "formats"),
     ("networks.clip.loading", "formats"),
-    ("generation.clip_strengths", "training"),
 }
 
 

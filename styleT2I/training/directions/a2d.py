@@ -13,10 +13,11 @@ from styleT2I.data.augment import ClipAugmentation, draw_augmentation
 from styleT2I.errors import ConfigError
 from styleT2I.generation.loading import open_segmenter
 from styleT2I.generation.observers import ZeroShotLogits
+from styleT2I.generation.strengths import A2DEvaluation, calibrate_strengths
 from styleT2I.networks.directions import AttributeToDirection
 from styleT2I.torch_utils.images import save_png
 from styleT2I.torch_utils.seeding import generator
-from styleT2I.training.directions.evaluation import A2DEvaluation, calibrate_strengths, direction_grid
+from styleT2I.training.directions.evaluation import direction_grid
 from styleT2I.training.directions.setup import (
     load_frozen,
     unedited_features,
