@@ -15,10 +15,25 @@ class Word(NamedTuple):
 
 _TOKEN = re.compile(r"\bw/o?(?=\s)|[^\W_]+(?:'[^\W_]+)*|[,.;:!?()/&]|(?<=\s)[-\u2013\u2014]+(?=\s)|\u2014", re.UNICODE)
 _QUOTES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u02bc": "'", "`": "'"})
-_WHOLE = {"can't": ("can", "not"), "cannot": ("can", "not"), "won't": ("will", "not"), "ain't": ("is", "not"),
-          "isnt": ("is", "not"), "doesnt": ("does", "not"), "dont": ("do", "not"), "hasnt": ("has", "not"),
-          "havent": ("have", "not"), "arent": ("are", "not"), "wasnt": ("was", "not"), "werent": ("were", "not"),
-          "didnt": ("did", "not"), "gonna": ("going", "to"), "w/": ("with",), "&": ("and",), "w/o": ("without",)}
+_WHOLE = {
+    "can't": ("can", "not"),
+    "cannot": ("can", "not"),
+    "won't": ("will", "not"),
+    "ain't": ("is", "not"),
+    "isnt": ("is", "not"),
+    "doesnt": ("does", "not"),
+    "dont": ("do", "not"),
+    "hasnt": ("has", "not"),
+    "havent": ("have", "not"),
+    "arent": ("are", "not"),
+    "wasnt": ("was", "not"),
+    "werent": ("were", "not"),
+    "didnt": ("did", "not"),
+    "gonna": ("going", "to"),
+    "w/": ("with",),
+    "&": ("and",),
+    "w/o": ("without",),
+}
 _TAILS = {"n't": "not", "'re": "are", "'m": "am", "'ve": "have", "'ll": "will", "'d": "had"}
 # after these "'s" is a verb; after any other word it marks a possessive
 _VERB_S = ("he", "she", "it", "there", "who", "that", "this", "what", "here")
@@ -42,7 +57,7 @@ def _parts(word, start, end):
     for tail, full in _TAILS.items():
         if word.endswith(tail) and len(word) > len(tail):
             cut = end - len(tail)
-            return [(word[:-len(tail)], (start, cut)), (full, (cut, end))]
+            return [(word[: -len(tail)], (start, cut)), (full, (cut, end))]
     if word.endswith("'s") and len(word) > 2:
         return [(word[:-2], (start, end - 2)), ("is" if word[:-2] in _VERB_S else "'s", (end - 2, end))]
     if word[0] in "-\u2013\u2014":

@@ -67,8 +67,7 @@ def _build(data: dict, heard: dict) -> Vocabulary:
         for part, forms in lexicon.get("parts", {}).items()
     }
     parts = {
-        part: {kind: tuple(words) for kind, words in forms.items()}
-        for part, forms in {**parts, **own_parts}.items()
+        part: {kind: tuple(words) for kind, words in forms.items()} for part, forms in {**parts, **own_parts}.items()
     }
     entries = list(data.get("attributes", []))
     for i, family in enumerate(data.get("families", [])):

@@ -9,14 +9,26 @@ def run(run_python, *arguments):
     return run_python("-m", "styleT2I.attributes", *arguments)
 
 
-@pytest.mark.parametrize("sentence, vocabulary, expected", [
-    ("he is wearing lipstik and has no beard", "minifaces",
-     {"attributes": {"he": True, "beard": False}, "unknown": ["lipstik"], "contradictions": []}),
-    ("She is clean-shaven", "celeba",
-     {"attributes": {"Male": False, "No_Beard": True}, "unknown": [], "contradictions": []}),
-    ("a bird with a red crown", "cub",
-     {"attributes": {"has_crown_color::red": True}, "unknown": [], "contradictions": []}),
-])
+@pytest.mark.parametrize(
+    "sentence, vocabulary, expected",
+    [
+        (
+            "he is wearing lipstik and has no beard",
+            "minifaces",
+            {"attributes": {"he": True, "beard": False}, "unknown": ["lipstik"], "contradictions": []},
+        ),
+        (
+            "She is clean-shaven",
+            "celeba",
+            {"attributes": {"Male": False, "No_Beard": True}, "unknown": [], "contradictions": []},
+        ),
+        (
+            "a bird with a red crown",
+            "cub",
+            {"attributes": {"has_crown_color::red": True}, "unknown": [], "contradictions": []},
+        ),
+    ],
+)
 def test_json_holds_attributes_unknown_words_and_contradictions(run_python, sentence, vocabulary, expected):
     result = run(run_python, sentence, "--vocabulary", vocabulary, "--json")
     assert result.returncode == 0, result.stderr
@@ -31,13 +43,16 @@ def test_readable_form_names_phrase_place_and_nearest_word(run_python):
     assert 'the text contradicts itself about he: "man" against "she"' in result.stdout
 
 
-@pytest.mark.parametrize("arguments, message", [
-    ([""], "the text is empty"),
-    (["  "], "the text is empty"),
-    (["?!"], "has no words"),
-    (["he", "--vocabulary", "celebA"], "unknown vocabulary 'celebA'; did you mean 'celeba'?"),
-    ([], "Missing argument"),
-])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ([""], "the text is empty"),
+        (["  "], "the text is empty"),
+        (["?!"], "has no words"),
+        (["he", "--vocabulary", "celebA"], "unknown vocabulary 'celebA'; did you mean 'celeba'?"),
+        ([], "Missing argument"),
+    ],
+)
 def test_errors_are_one_line_with_exit_status_two(run_python, arguments, message):
     result = run(run_python, *arguments)
     assert result.returncode == 2 and result.stdout == ""

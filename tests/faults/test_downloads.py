@@ -205,7 +205,7 @@ def test_a_git_lfs_pointer_and_an_empty_file_are_recognised(server, tmp_path):
     [
         b'{"error": "no such file"}',
         b'["not found"]',
-        b'\xef\xbb\xbf<!DOCTYPE html><p>please log in',
+        b"\xef\xbb\xbf<!DOCTYPE html><p>please log in",
         b"<!-- a comment --> <!-- another -->\n<html><p>please log in",
         b"<Error><Code>AccessDenied</Code></Error>",
     ],

@@ -148,8 +148,13 @@ class UnclipARPrior(nn.Module):
         return first + (uniform_of(noise) * (num - first)).floor().long().clamp(max=num - first - 1)
 
     def draw(
-        self, caption: Caption, null: Caption, draw: Callable[[Sequence[int]], torch.Tensor], guidance: float = 1.0,
-        temperature: float = 1.0, top: float = 0.5,
+        self,
+        caption: Caption,
+        null: Caption,
+        draw: Callable[[Sequence[int]], torch.Tensor],
+        guidance: float = 1.0,
+        temperature: float = 1.0,
+        top: float = 0.5,
     ) -> torch.Tensor:
         """Image embeddings [N, embed_dim] of length 1, one per caption, code after code by the inverse of its
         distribution's sum at the seed's own noise."""  # fmt: skip

@@ -45,9 +45,7 @@ class DecoderConfig:
 def check_diffusion(config) -> None:
     """ConfigError unless a UNet fits its resolution and its prediction is known."""
     if config.resolution < 1 or config.resolution % config.unet.divisor:
-        raise ConfigError(
-            f"resolution {config.resolution} is no multiple of {config.unet.divisor}, as the UNet needs"
-        )
+        raise ConfigError(f"resolution {config.resolution} is no multiple of {config.unet.divisor}, as the UNet needs")
     if config.prediction not in PREDICTIONS:
         raise ConfigError(f"unknown prediction {config.prediction!r}{suggestion(config.prediction, PREDICTIONS)}")
 
@@ -97,8 +95,16 @@ class UnclipDecoder(nn.Module):
         return self.unet(x, cond, context, hidden)
 
     def draw(
-        self, start: torch.Tensor, image: torch.Tensor | None, caption: Caption, null: Caption, abar: torch.Tensor,
-        draw: Callable[[Sequence[int]], torch.Tensor], num_steps: int, eta: float | None, guidance: float,
+        self,
+        start: torch.Tensor,
+        image: torch.Tensor | None,
+        caption: Caption,
+        null: Caption,
+        abar: torch.Tensor,
+        draw: Callable[[Sequence[int]], torch.Tensor],
+        num_steps: int,
+        eta: float | None,
+        guidance: float,
     ) -> torch.Tensor:
         """Images [N, 3, R, R] in [-1, 1] of noise `start` of their shape.
 

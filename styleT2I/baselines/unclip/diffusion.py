@@ -124,7 +124,11 @@ def learned_log_variance(output: torch.Tensor, smallest: torch.Tensor, largest: 
 
 
 def learned_range_loss(
-    x0: torch.Tensor, xt: torch.Tensor, mean_x0: torch.Tensor, variance_output: torch.Tensor, step: torch.Tensor,
+    x0: torch.Tensor,
+    xt: torch.Tensor,
+    mean_x0: torch.Tensor,
+    variance_output: torch.Tensor,
+    step: torch.Tensor,
     abar: torch.Tensor,
 ) -> torch.Tensor:
     """The variational bound's term in bits per number, mean over everything; its gradient reaches variance_output only.
@@ -179,7 +183,11 @@ def ddim_step(
 
 
 def ddpm_step(
-    x0: torch.Tensor, xt: torch.Tensor, abar: float, abar_next: float, log_variance: torch.Tensor | None,
+    x0: torch.Tensor,
+    xt: torch.Tensor,
+    abar: float,
+    abar_next: float,
+    log_variance: torch.Tensor | None,
     noise: torch.Tensor,
 ) -> torch.Tensor:
     """From x_t to a draw at abar_next; log_variance [N, ...] of the network's, None: the posterior's."""  # fmt: skip
@@ -190,8 +198,13 @@ def ddpm_step(
 
 
 def sample(
-    predict: Callable, x: torch.Tensor, abar: torch.Tensor, grid: Sequence[int], eta: float | None,
-    draw: Callable[[Sequence[int]], torch.Tensor], clip: float | None = None,
+    predict: Callable,
+    x: torch.Tensor,
+    abar: torch.Tensor,
+    grid: Sequence[int],
+    eta: float | None,
+    draw: Callable[[Sequence[int]], torch.Tensor],
+    clip: float | None = None,
 ) -> torch.Tensor:
     """x_0 from pure noise x [N, ...] over the steps of grid, noisiest first.
 

@@ -126,8 +126,14 @@ class UnclipPrior(nn.Module):
         return F.normalize(x0 * self.std + self.mean, dim=1)
 
     def draw(
-        self, caption: Caption, null: Caption, abar: torch.Tensor, draw: Callable[[Sequence[int]], torch.Tensor],
-        num_steps: int, eta: float, guidance: float,
+        self,
+        caption: Caption,
+        null: Caption,
+        abar: torch.Tensor,
+        draw: Callable[[Sequence[int]], torch.Tensor],
+        num_steps: int,
+        eta: float,
+        guidance: float,
     ) -> torch.Tensor:
         """Image embeddings [N, embed_dim] of length 1, one per caption; null: the empty caption, for guidance.
 

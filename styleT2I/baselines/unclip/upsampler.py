@@ -66,7 +66,11 @@ class UnclipUpsampler(nn.Module):
         return self.unet(torch.cat([x, enlarged], dim=1), self.step_in(step_features(step, self.config.cond_dim)))
 
     def draw(
-        self, low: torch.Tensor, abar: torch.Tensor, draw: Callable[[Sequence[int]], torch.Tensor], num_steps: int,
+        self,
+        low: torch.Tensor,
+        abar: torch.Tensor,
+        draw: Callable[[Sequence[int]], torch.Tensor],
+        num_steps: int,
         eta: float,
     ) -> torch.Tensor:
         """Images [N, 3, resolution, resolution] of smaller ones [N, 3, r, r], both in [-1, 1]."""  # fmt: skip

@@ -48,12 +48,39 @@ def test_captions_vary_in_form_length_words_and_negation():
     texts = [text for row in labels for text in captions(row, generator, 4)]
     assert len(set(texts)) > 0.85 * len(texts)
     words = set(re.findall(r"[a-z]+", " ".join(texts).lower()))
-    assert {"he", "she", "him", "her", "his", "man", "lady", "spectacles", "glasses", "fringe", "bangs", "grinning",
-            "cap", "fair", "silver", "grey", "blonde", "without", "no", "person", "who", "and", "boy"} <= words
+    assert {
+        "he",
+        "she",
+        "him",
+        "her",
+        "his",
+        "man",
+        "lady",
+        "spectacles",
+        "glasses",
+        "fringe",
+        "bangs",
+        "grinning",
+        "cap",
+        "fair",
+        "silver",
+        "grey",
+        "blonde",
+        "without",
+        "no",
+        "person",
+        "who",
+        "and",
+        "boy",
+    } <= words
     sizes = {len(parse(text).attributes) for text in texts}
     assert sizes == {1, 2, 3, 4, 5, 6}
-    denying = sum(not value for text in texts for name, value in parse(text).attributes.items()
-                  if name not in ("he", "old", "dark_skin"))
+    denying = sum(
+        not value
+        for text in texts
+        for name, value in parse(text).attributes.items()
+        if name not in ("he", "old", "dark_skin")
+    )
     stated = sum(len(parse(text).attributes) for text in texts)
     assert 0.02 < denying / stated < 0.3
 
@@ -77,8 +104,10 @@ def test_boys_and_girls_are_young_and_grandparents_old():
 
 def test_same_generator_state_same_captions():
     labels, _ = faces(3, seed=6)
-    once, again = ([captions(row, g, 5) for row in labels] for g in (torch.Generator().manual_seed(9),
-                                                                    torch.Generator().manual_seed(9)))
+    once, again = (
+        [captions(row, g, 5) for row in labels]
+        for g in (torch.Generator().manual_seed(9), torch.Generator().manual_seed(9))
+    )
     assert once == again
     as_mapping = dict(zip(NAMES, labels[0].tolist(), strict=True))
     assert captions(as_mapping, torch.Generator().manual_seed(9)) == once[0]

@@ -8,15 +8,25 @@ import pytest
 from styleT2I.attributes.vocabulary import load_vocabulary, vocabulary_from_dict
 from styleT2I.errors import ConfigError
 
-MINIFACES = ("he lipstick smiling eyeglasses beard bangs hat earrings old dark_skin "
-             "black_hair brown_hair blond_hair gray_hair").split()
+MINIFACES = (
+    "he lipstick smiling eyeglasses beard bangs hat earrings old dark_skin black_hair brown_hair blond_hair gray_hair"
+).split()
 
 
 def small(**changes):
-    data = {"format_version": 1, "name": "tiny",
-            "attributes": [{"name": "tall", "antonym": "short", "region": None,
-                            "true": {"phrase": "tall", "verb": "adjective"},
-                            "false": {"phrase": "short", "verb": "adjective"}}]}
+    data = {
+        "format_version": 1,
+        "name": "tiny",
+        "attributes": [
+            {
+                "name": "tall",
+                "antonym": "short",
+                "region": None,
+                "true": {"phrase": "tall", "verb": "adjective"},
+                "false": {"phrase": "short", "verb": "adjective"},
+            }
+        ],
+    }
     return {**data, **changes}
 
 
@@ -27,13 +37,26 @@ def test_minifaces_attributes_stand_in_canonical_order():
     assert vocabulary.index("hat") == 6
 
 
-@pytest.mark.parametrize("term, expected", [
-    ("he", ("he", True)), ("she", ("he", False)), ("She", ("he", False)), ("a woman", ("he", False)),
-    ("young", ("old", False)), ("old", ("old", True)), ("pale_skin", ("dark_skin", False)),
-    ("pale skin", ("dark_skin", False)), ("glasses", ("eyeglasses", True)), ("wearing a hat", ("hat", True)),
-    ("no beard", ("beard", False)), ("clean-shaven", ("beard", False)), ("grey hair", ("gray_hair", True)),
-    ("a fringe", ("bangs", True)), ("without earrings", ("earrings", False)),
-])
+@pytest.mark.parametrize(
+    "term, expected",
+    [
+        ("he", ("he", True)),
+        ("she", ("he", False)),
+        ("She", ("he", False)),
+        ("a woman", ("he", False)),
+        ("young", ("old", False)),
+        ("old", ("old", True)),
+        ("pale_skin", ("dark_skin", False)),
+        ("pale skin", ("dark_skin", False)),
+        ("glasses", ("eyeglasses", True)),
+        ("wearing a hat", ("hat", True)),
+        ("no beard", ("beard", False)),
+        ("clean-shaven", ("beard", False)),
+        ("grey hair", ("gray_hair", True)),
+        ("a fringe", ("bangs", True)),
+        ("without earrings", ("earrings", False)),
+    ],
+)
 def test_every_kind_of_term_resolves_to_name_and_value(term, expected):
     assert load_vocabulary("minifaces").resolve(term) == expected
 
@@ -68,36 +91,44 @@ def test_user_vocabulary_is_read_from_a_path(tmp_path):
     assert vocabulary.names == ("tall",) and vocabulary.resolve("short") == ("tall", False)
 
 
-@pytest.mark.parametrize("change, message", [
-    ({"format_version": 2}, "format_version is 2; this version reads 1"),
-    ({"atributes": []}, "unknown key 'atributes'.*did you mean 'attributes'"),
-    ({"attributes": []}, "has no attributes"),
-    ({"attributes": [{"name": "x", "true": {"phrase": "x"}}]}, "attribute 'x'.false must be a dict"),
-    ({"attributes": [{"name": "x", "true": {"phrase": " "}, "false": {"phrase": "no x"}}]}, "phrase is empty"),
-    ({"attributes": [{"name": "x", "true": {"phrase": "x", "verb": "eats"}, "false": {"phrase": "no x"}}]},
-     "verb is 'eats'; choose one of"),
-    ({"attributes": small()["attributes"] * 2}, "the name 'tall' is used twice"),
-    ({"exclusive": [{"name": "g", "attributes": ["tal"]}]}, "unknown attribute 'tal'; did you mean 'tall'"),
-    ({"lexicon": "fase"}, "unknown lexicon 'fase'; did you mean 'face'"),
-    ({"lexicon": ["face"]}, "lexicon must be a str, got list"),
-    ({"subject": "person"}, "subject must be a dict, got str"),
-    ({"subject": {"noun": 3}}, "subject.noun must be a str, got int"),
-    ({"subject": {"noun": " "}}, "subject.noun: ' ' has no word in it"),
-    ({"attributes": {"tall": {}}}, "attributes must be a list, got dict"),
-    ({"attributes": [{**small()["attributes"][0], "antonym": ["short"]}]}, "antonym must be a str, got list"),
-    ({"attributes": [{**small()["attributes"][0], "region": {}}]}, "region must be a str, got dict"),
-    ({"attributes": [{**small()["attributes"][0], "true": {"phrase": "x", "object": 1}}]}, "object must be a str"),
-    ({"attributes": [{**small()["attributes"][0], "true": {"phrase": "x", "synonyms": ["--"]}}]}, "has no word in it"),
-    ({"exclusive": {"g": ["tall"]}}, "exclusive must be a list, got dict"),
-    ({"exclusive": [{"attributes": "tall"}]}, r"exclusive\[0\].attributes must be a list, got str"),
-    ({"exclusive": [{"attributes": [["tall"]]}]}, r"exclusive\[0\].attributes must be a str, got list"),
-    ({"exclusive": [{"attributes": ["tall"], "exactly_one": "no"}]}, "exactly_one must be a bool, got str"),
-    ({"lists": []}, "lists must be a dict, got list"),
-    ({"parts": {"hair": ["hair"]}}, "parts.hair must be a dict, got list"),
-    ({"degree": "very"}, "degree must be a list, got str"),
-    ({"families": [{"name": "colour", "values": {"red": ["red"]}}]}, r"families\[0\].phrase must be a str"),
-    ({"families": [{"name": "c", "phrase": "{}", "parts": 1, "values": {}}]}, "parts must be a list, got int"),
-])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"format_version": 2}, "format_version is 2; this version reads 1"),
+        ({"atributes": []}, "unknown key 'atributes'.*did you mean 'attributes'"),
+        ({"attributes": []}, "has no attributes"),
+        ({"attributes": [{"name": "x", "true": {"phrase": "x"}}]}, "attribute 'x'.false must be a dict"),
+        ({"attributes": [{"name": "x", "true": {"phrase": " "}, "false": {"phrase": "no x"}}]}, "phrase is empty"),
+        (
+            {"attributes": [{"name": "x", "true": {"phrase": "x", "verb": "eats"}, "false": {"phrase": "no x"}}]},
+            "verb is 'eats'; choose one of",
+        ),
+        ({"attributes": small()["attributes"] * 2}, "the name 'tall' is used twice"),
+        ({"exclusive": [{"name": "g", "attributes": ["tal"]}]}, "unknown attribute 'tal'; did you mean 'tall'"),
+        ({"lexicon": "fase"}, "unknown lexicon 'fase'; did you mean 'face'"),
+        ({"lexicon": ["face"]}, "lexicon must be a str, got list"),
+        ({"subject": "person"}, "subject must be a dict, got str"),
+        ({"subject": {"noun": 3}}, "subject.noun must be a str, got int"),
+        ({"subject": {"noun": " "}}, "subject.noun: ' ' has no word in it"),
+        ({"attributes": {"tall": {}}}, "attributes must be a list, got dict"),
+        ({"attributes": [{**small()["attributes"][0], "antonym": ["short"]}]}, "antonym must be a str, got list"),
+        ({"attributes": [{**small()["attributes"][0], "region": {}}]}, "region must be a str, got dict"),
+        ({"attributes": [{**small()["attributes"][0], "true": {"phrase": "x", "object": 1}}]}, "object must be a str"),
+        (
+            {"attributes": [{**small()["attributes"][0], "true": {"phrase": "x", "synonyms": ["--"]}}]},
+            "has no word in it",
+        ),
+        ({"exclusive": {"g": ["tall"]}}, "exclusive must be a list, got dict"),
+        ({"exclusive": [{"attributes": "tall"}]}, r"exclusive\[0\].attributes must be a list, got str"),
+        ({"exclusive": [{"attributes": [["tall"]]}]}, r"exclusive\[0\].attributes must be a str, got list"),
+        ({"exclusive": [{"attributes": ["tall"], "exactly_one": "no"}]}, "exactly_one must be a bool, got str"),
+        ({"lists": []}, "lists must be a dict, got list"),
+        ({"parts": {"hair": ["hair"]}}, "parts.hair must be a dict, got list"),
+        ({"degree": "very"}, "degree must be a list, got str"),
+        ({"families": [{"name": "colour", "values": {"red": ["red"]}}]}, r"families\[0\].phrase must be a str"),
+        ({"families": [{"name": "c", "phrase": "{}", "parts": 1, "values": {}}]}, "parts must be a list, got int"),
+    ],
+)
 def test_wrong_vocabulary_is_refused_in_one_line(change, message):
     with pytest.raises(ConfigError, match=message) as caught:
         vocabulary_from_dict(small(**change))

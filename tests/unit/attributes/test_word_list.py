@@ -14,7 +14,10 @@ from styleT2I.networks.clip.word_tokenizer import WordTokenizer
 def test_ids_follow_the_word_list_and_the_end_mark_is_the_highest():
     tokenizer = WordTokenizer(["he", "is", "not", "smiling"], context_length=8)
     assert tokenizer(["He isn't SMILING!", "", "he grins"]).tolist() == [
-        [6, 2, 3, 4, 5, 7, 0, 0], [6, 7, 0, 0, 0, 0, 0, 0], [6, 2, 1, 7, 0, 0, 0, 0]]
+        [6, 2, 3, 4, 5, 7, 0, 0],
+        [6, 7, 0, 0, 0, 0, 0, 0],
+        [6, 2, 1, 7, 0, 0, 0, 0],
+    ]
     assert tokenizer.vocab_size == 8 and tokenizer(["x"]).dtype == torch.int64
 
 
@@ -28,7 +31,10 @@ def test_too_long_sentences_keep_the_end_mark_and_are_reported():
 def test_unknown_words_come_once_with_the_nearest_known_one():
     tokenizer = WordTokenizer(["wearing", "lipstick"])
     assert tokenizer.unknown_words("Wearing lipstik, lipstik and zzz") == [
-        ("lipstik", "lipstick"), ("and", None), ("zzz", None)]
+        ("lipstik", "lipstick"),
+        ("and", None),
+        ("zzz", None),
+    ]
 
 
 def test_hyphens_curly_quotes_and_possessives():

@@ -108,6 +108,7 @@ def test_the_command_refuses_what_is_no_unclip_in_one_line(tmp_path):
         result = CliRunner().invoke(main, ["--suite", "unclip", "--model", model, "--systems", str(source)])
         assert result.exit_code == 2 and result.output.count("\n") == 1 and source.name in result.output
 
+
 def test_a_bound_is_measured_on_the_datas_own_images_and_kept(folder, tmp_path, monkeypatch):
     onlookers = Model.from_pretrained("minifaces", device="cpu")
     row = next(row for row in open_rows([str(folder)], [], 0.7, "cpu") if row.redraw is not None)
