@@ -57,10 +57,10 @@ class A2DEvaluation:
             ]
             drift.append(torch.stack([(one != before)[:, others].double().mean() for one in after]).mean())
             inside += self._inside(images, name)
-        turned, drift = torch.stack(turned), torch.stack(drift)
+        turned_rates, drift_rates = torch.stack(turned), torch.stack(drift)
         figures = {
-            "turned_mean": turned.mean().item(), "turned_worst": turned.min().item(),
-            "drift_mean": drift.mean().item(), "drift_worst": drift.max().item(),
+            "turned_mean": turned_rates.mean().item(), "turned_worst": turned_rates.min().item(),
+            "drift_mean": drift_rates.mean().item(), "drift_worst": drift_rates.max().item(),
         }  # fmt: skip
         return figures | ({"inside_mean": torch.stack(inside).mean().item()} if inside else {})
 
