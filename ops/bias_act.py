@@ -7,11 +7,11 @@ import torch
 import torch.nn.functional as F
 
 from styleT2I.errors import ConfigError
-from styleT2I.ops.broadcast import in_type_of
 from styleT2I.ops.cuda_ops import bias_act_cuda, takes_cuda
 from styleT2I.ops.impl import resolve_impl
 
 SQRT2 = 2.0**0.5
+HALF_DTYPES = (torch.float16, torch.bfloat16)
 
 
 @dataclass(frozen=True)
@@ -112,3 +112,24 @@ def _by_definition(x, scale, terms, next_styles, spec, alpha, gain, clamp):
     x = spec.function(x, alpha, False) * gain
     x = x if clamp is None else x.clamp(-clamp, clamp)
     return x if next_styles is None else x * next_styles
+
+
+def in_type_of(x, t):
+    """Return t, which broadcasts to x, in x's type; where x is in half precision t's gradient is summed in float32."""
+    if x.dtype not in HALF_DTYPES or t.dtype != torch.float32 or not (t.requires_grad and torch.is_grad_enabled()):
+        return t.to(x.dtype)
+    return _Spread.apply(t, x.dtype, x.shape)
+
+
+class _Spread(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, t, dtype, shape):
+        ctx.shape = t.shape
+        return t.to(dtype).expand(shape)
+
+    @staticmethod
+    def backward(ctx, grad):
+        shape = (1,) * (grad.ndim - len(ctx.shape)) + tuple(ctx.shape)
+        summed = [i for i, (n, total) in enumerate(zip(shape, grad.shape, strict=True)) if n != total]
+        grad = grad.sum(summed, keepdim=True, dtype=torch.float32) if summed else grad.float()
+        return grad.reshape(ctx.shape), None, None

@@ -5,7 +5,6 @@ import warnings
 import torch
 
 from styleT2I.errors import ExtensionError
-from styleT2I.ops.cuda_operands import check_bias_act, check_upfirdn2d, size_after_upfirdn2d
 from styleT2I.ops.kernels import cuda_extension, cuda_kernels
 from styleT2I.torch_utils.extensions import why_not_loaded
 
@@ -45,6 +44,8 @@ def bias_act_cuda(x, b, scale, noise, next_styles, act, alpha, gain, clamp):
     """
     if x.ndim == 2:
         return bias_act_cuda(x[:, :, None, None], b, scale, noise, next_styles, act, alpha, gain, clamp).flatten(1)
+    from styleT2I.ops.cuda_operands import check_bias_act
+
     check_bias_act(x, b, scale, noise, next_styles)
     if noise is not None:
         noise = noise.expand(len(noise) if noise.ndim == 4 else 1, 1, *x.shape[2:])
@@ -57,6 +58,8 @@ def upfirdn2d_cuda(x, correlation, up, down, padding):
 
     padding: (left, right, top, bottom). ConfigError for operands that do not fit each other.
     """
+    from styleT2I.ops.cuda_operands import check_upfirdn2d
+
     check_upfirdn2d(x, correlation, up, down, padding)
     return _Upfirdn2d.apply(x, correlation, up, down, padding)
 
@@ -138,6 +141,8 @@ class _Upfirdn2d(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, correlation, up, down, padding):
         x = x.contiguous(memory_format=_format(x))
+        from styleT2I.ops.cuda_operands import size_after_upfirdn2d
+
         height, width = size_after_upfirdn2d(x, correlation, up, down, padding)
         shape = *x.shape[:2], height, width
         y = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=_format(x))

@@ -11,7 +11,6 @@ from torch import nn
 from styleT2I.errors import ConfigError
 from styleT2I.networks.stylegan2.config import GeneratorConfig
 from styleT2I.networks.stylegan2.frozen import compiled_form
-from styleT2I.networks.stylegan2.gradient_scale import scaled_way_back
 from styleT2I.networks.stylegan2.layers import Conv2d, FullyConnected, MappingNetwork, clamp_in
 from styleT2I.ops.bias_act import activation, bias_act, is_one_pass
 from styleT2I.ops.modulated_conv2d import modulated_conv2d, modulated_layer
@@ -157,6 +156,8 @@ class SynthesisNetwork(nn.Module):
         x, image = self._draw_blocks(plain, None, None, ws, noise_mode, generator)
         if not half:
             return image
+        from styleT2I.networks.stylegan2.gradient_scale import scaled_way_back  # what a face in float32 does not need
+
         parameters = (p for r in half for p in getattr(self, f"b{r}").parameters())
         return scaled_way_back(
             lambda x, image, ws: self._draw_blocks(half, x, image, ws, noise_mode, generator)[1:],

@@ -11,8 +11,8 @@ from styleT2I.evaluate import main
 from styleT2I.evaluation.suites import Request, unclip
 from styleT2I.evaluation.suites.systems.candidates import open_rows
 from styleT2I.evaluation.suites.systems.suite import evaluate_systems
-from styleT2I.evaluation.suites.systems.table import systems_tables
 from styleT2I.evaluation.suites.systems.task import ComparisonTask
+from styleT2I.evaluation.tables import systems_tables
 from styleT2I.generation.model import Model
 from styleT2I.generation.systems import open_system
 from tests.tiny_model import tiny_judge, write_tiny_model

@@ -10,7 +10,7 @@ from styleT2I.networks.stylegan2.discriminator import Discriminator
 from styleT2I.networks.stylegan2.generator import Generator
 from styleT2I.networks.stylegan2.gradient_scale import scaled_way_back
 from styleT2I.networks.stylegan2.precision import set_precision
-from styleT2I.ops.broadcast import in_type_of
+from styleT2I.ops.bias_act import in_type_of
 
 LOSSES = [1e-8, 1.0, 1e8]
 TOLERANCE = 0.04  # leaky ReLU turns a rounding near 0 into another slope, so gradients agree in the mean alone

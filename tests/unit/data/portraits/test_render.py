@@ -256,7 +256,9 @@ def test_with_an_old_llvm_portraits_are_rendered_without_it_and_nothing_aborts(t
     old = tmp_path / "libLLVM-14.so.1"
     old.touch()
     code = (
-        "from styleT2I.data.portraits import engine, render, sampling\n"
+        "from styleT2I.data.portraits import render\n"
+        "from styleT2I.data.portraits.scenes import sampling\n"
+        "from styleT2I.data.portraits.tracing import engine\n"
         "picture = render.render(sampling.sample_scene(3), 32)\n"
         "assert not engine.is_llvm() and picture.image.shape == (32, 32, 3) and picture.image.std() > 10\n"
         "assert (picture.parts == 1).sum() > 50\n"
