@@ -110,7 +110,7 @@ def test_the_command_refuses_what_is_no_unclip_in_one_line(tmp_path):
 
 
 def test_a_bound_is_measured_on_the_datas_own_images_and_kept(folder, tmp_path, monkeypatch):
-    onlookers = Model.from_pretrained("minifaces", device="cpu")
+    observers = Model.from_pretrained("minifaces", device="cpu")
     row = next(row for row in open_rows([str(folder)], [], 0.7, "cpu") if row.redraw is not None)
     asked = []
 
@@ -126,7 +126,8 @@ def test_a_bound_is_measured_on_the_datas_own_images_and_kept(folder, tmp_path, 
 
     row = dataclasses.replace(row, system=Still(), untrained=None, redraw=redraw)
     for _ in range(2):
-        report = evaluate_systems(onlookers, [row], "minifaces:biased/test:40", 12, tmp_path / "kept")
+        settings = {"cells_dir": tmp_path / "cached", "options": {"rows": [row]}}
+        report = evaluate_systems(Request(observers, "minifaces:biased/test:40", 12, **settings))
     assert sum(asked) == 12 + 2 * 26  # once: the second report's is kept
     (bound,) = report["bounds"]
     assert bound["name"].endswith(", true embeddings") and bound["figures"]["success"] == report["renders"]["success"]
