@@ -56,3 +56,12 @@ def decide_tf32() -> bool:
     is_allowed = os.environ.get("STYLET2I_TF32", "").lower() in ("1", "true", "yes", "on")
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = is_allowed
     return is_allowed
+
+
+def replayed(function, *inputs: torch.Tensor, **settings) -> torch.Tensor:
+    """function(*inputs, **settings), on a CUDA device as `cuda_graphs.replayed` replays it; elsewhere just called."""
+    if not any(tensor.is_cuda for tensor in inputs):
+        return function(*inputs, **settings)
+    from styleT2I.torch_utils import cuda_graphs
+
+    return cuda_graphs.replayed(function, *inputs, **settings)

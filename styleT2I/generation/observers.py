@@ -17,7 +17,7 @@ from styleT2I.generation.model import Model
 from styleT2I.generation.zero_shot_prompts import encode_prompts
 from styleT2I.metrics.zero_shot import prompt_features, zero_shot_margins
 from styleT2I.networks.clip.model import CLIP
-from styleT2I.torch_utils.cuda_graphs import replayed
+from styleT2I.torch_utils.devices import replayed
 
 OBSERVERS = ("auto", "judge", "clip")
 

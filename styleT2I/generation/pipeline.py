@@ -25,7 +25,7 @@ from styleT2I.generation.observers import Observer, open_observer
 from styleT2I.generation.results import EditResult, Result, attributes_found
 from styleT2I.metrics.attributes import encode_requests
 from styleT2I.torch_utils.batching import each_alone, rows_alone
-from styleT2I.torch_utils.cuda_graphs import replayed
+from styleT2I.torch_utils.devices import replayed
 from styleT2I.torch_utils.images import to_uint8
 from styleT2I.torch_utils.seeding import checked_seeds, generator, latents_of_seeds
 
