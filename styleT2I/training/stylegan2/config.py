@@ -54,6 +54,17 @@ class StyleGAN2Config:
     )
     d_warmup_kimg: float = setting(0.0, "Thousands of images for D alone at the start.", low=0)
     mirror: bool = setting(False, "Mirror real images at random.", flag="--mirror/--no-mirror")
+    augment: str = setting(
+        "none",
+        "What D is shown of every image: itself; or changed, with a probability that follows how surely D tells the "
+        "training images (StyleGAN2-ADA, for small data sets), or a fixed one.",
+        choices=("none", "adaptive", "fixed"),
+    )
+    augment_p: float = setting(0.2, "The probability of every change with --augment fixed.", low=0, high=1)
+    augment_target: float = setting(  # -1 ... 1
+        0.6, "Mean sign of D on training images at which --augment adaptive rests.", low=0, high=1
+    )
+    augment_kimg: float = 500.0  # thousands of images that take the adaptive probability from 0 to 1
     jitter: float = setting(0.0, "Colour jitter before the discriminator, share of the range.", low=0)
     translate: float = setting(0.0, "Random shift before the discriminator, share of the side.", low=0)
 
@@ -67,6 +78,8 @@ class StyleGAN2Config:
             raise ConfigError(f"eval_num is {self.eval_num}; distances need at least 8 images")
         if not 0 <= self.style_mixing <= 1:
             raise ConfigError(f"style_mixing is a probability, got {self.style_mixing}")
+        if self.augment not in ("none", "adaptive", "fixed"):
+            raise ConfigError(f"augment is none, adaptive or fixed, got {self.augment!r}")
         micro_batch = self.micro_batch
         if micro_batch is not None and (micro_batch < 1 or self.batch_size % micro_batch):
             raise ConfigError(f"micro_batch {micro_batch} does not divide the batch of {self.batch_size}")
