@@ -25,6 +25,7 @@ KINDS = {
     "t2d": "styleT2I.networks.directions:TextToDirection",
     "a2d": "styleT2I.networks.directions:AttributeToDirection",
     "segmenter": "styleT2I.networks.faces.segmenter:Segmenter",
+    "landmarks": "styleT2I.networks.faces.landmark_network:LandmarkNetwork",
     "judge": "styleT2I.networks.faces.attribute_classifier:AttributeClassifier",
     "attngan-generator": "styleT2I.baselines.attngan:AttnGANGenerator",
     "damsm-text": "styleT2I.baselines.damsm:TextEncoder",

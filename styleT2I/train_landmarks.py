@@ -1,0 +1,27 @@
+"""Train a landmark network: `python -m styleT2I.train_landmarks --outdir runs/landmarks`."""
+
+from styleT2I.cli import command, defaults_of, trained
+from styleT2I.training.judges.landmarks import LandmarkTask, LandmarkTrainingConfig, landmark_config
+from styleT2I.training_options import options_of, recipe_options, run_options, run_steps, steps_or_open
+
+
+def _defaults():
+    return defaults_of(None, LandmarkTrainingConfig())
+
+
+@command(preset_defaults=_defaults, has_offline=True)
+@recipe_options("landmarks", default="portraits")
+@options_of(LandmarkTrainingConfig)
+@run_options(every=500, steps_text="Optimisation steps.  [default: by preset]")
+def main(outdir, recipe, steps, eval_every, resume, seed, device, **settings):
+    """Train a network that finds faces and their landmarks; the result is OUTDIR/NAME.json, its errors inside."""
+    recipe_steps, config = landmark_config(recipe, **settings)
+    num_steps = steps_or_open(steps, recipe_steps)
+    task = LandmarkTask(config, num_steps, seed)
+    run_steps(task, num_steps, outdir=outdir, eval_every=eval_every, resume=resume, seed=seed, device=device)
+    component = f"{outdir}/{config.name}.json"
+    trained(component, "styleT2I.generate", "--image", "photo.jpg", "--text", "she is smiling", "--outdir", "out")
+
+
+if __name__ == "__main__":
+    main()
