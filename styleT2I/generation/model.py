@@ -141,7 +141,7 @@ class Model:
         it is. Raises OutputError, or CheckpointError where components do not fit.
         """
         from styleT2I.formats.model_card import has_other_card, write_model_card
-        from styleT2I.torch_utils.staging import staged_folder
+        from styleT2I.torch_utils.folders.staging import staged_folder
 
         for role in self.sources:
             self.network(role)  # all must load and agree before the first is written

@@ -18,7 +18,7 @@ from styleT2I.attributes.prompt import Prompt, understand
 from styleT2I.attributes.wording.sentences import phrase
 from styleT2I.errors import ConfigError
 from styleT2I.formats.model_folder import SYSTEMS
-from styleT2I.generation.adjustment import Adjusted, AdjustmentConfig, adjust
+from styleT2I.generation.adjustment.compositional import Adjusted, AdjustmentConfig, adjust
 from styleT2I.generation.arguments import checked_adjustment, checked_noise_mode, checked_psi, prompt_of
 from styleT2I.generation.model import Model
 from styleT2I.generation.observers import Observer, open_observer
@@ -384,7 +384,7 @@ class StyleT2I:
             >>> pipeline.edit([0], {"lipstick": 1, "smiling": -0.5}).images_u8.shape
             torch.Size([1, 3, 64, 64])
         """
-        from styleT2I.generation.edit_arguments import calibrated_steps, given_latents, named_strengths
+        from styleT2I.generation.editing.arguments import calibrated_steps, given_latents, named_strengths
 
         checked_psi(truncation_psi), checked_noise_mode(noise_mode)
         strengths = named_strengths(attributes, self.model)
@@ -410,7 +410,7 @@ class StyleT2I:
         return ws + (torch.tensor(list(steps.values()), device=ws.device)[:, None, None] * units).sum(dim=1)
 
     def _clip_step(self, name, value):
-        from styleT2I.generation.strengths import clip_strength
+        from styleT2I.generation.editing.strengths import clip_strength
 
         if (name, value) not in self._steps:
             self._steps[name, value] = clip_strength(self.model, name, value)

@@ -16,8 +16,8 @@ from styleT2I.attributes.prompt import Prompt, understand
 from styleT2I.baselines.damsm import RELEASED_MAX_WORDS, TextFeatures
 from styleT2I.errors import DataError, PromptError
 from styleT2I.formats.component import write_component
-from styleT2I.formats.embeddings import Embeddings, read_embeddings
 from styleT2I.formats.foreign.registry import read_network
+from styleT2I.formats.texts.embeddings import Embeddings, read_embeddings
 
 if TYPE_CHECKING:
     from styleT2I.data.dataset import Dataset

@@ -1,6 +1,6 @@
 """Our generator in the layout of rosinality's stylegan2-pytorch: {"g_ema": state dict, "latent_avg": mean of w}.
 
-The names are those that formats/stylegan2_rosinality.py reads. That code's class has one width for z, w and the
+The names are those that rosinality.py reads. That code's class has one width for z, w and the
 mapping network, so that others are refused, and a fixed table of channels: others load there only into a changed class.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from styleT2I.errors import CheckpointError
-from styleT2I.formats.foreign.export_ada import channels_of, filter_kernel
+from styleT2I.formats.foreign.stylegan2.export_ada import channels_of, filter_kernel
 
 _LAYER = {
     "weight": "conv.weight", "affine.weight": "conv.modulation.weight", "affine.bias": "conv.modulation.bias",

@@ -12,7 +12,7 @@ import warnings
 import torch
 
 from styleT2I.errors import CheckpointError
-from styleT2I.formats.foreign.clip_layout import clip_model, name_of, tokenizer_of, unwrap
+from styleT2I.formats.foreign.clip.layout import clip_model, name_of, tokenizer_of, unwrap
 from styleT2I.formats.foreign.imported import Reading, load_state
 from styleT2I.formats.pickles.torch_files import Content
 

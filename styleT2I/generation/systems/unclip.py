@@ -14,7 +14,7 @@ from styleT2I.baselines.unclip.prior import Caption, best_of
 from styleT2I.config import from_dict, override, suggestion
 from styleT2I.errors import CheckpointError, ConfigError
 from styleT2I.generation.model import Model
-from styleT2I.generation.systems import BATCH_SIZE, DrawsSentences
+from styleT2I.generation.systems.interface import BATCH_SIZE, DrawsSentences
 from styleT2I.torch_utils.batching import in_micro_batches
 from styleT2I.torch_utils.seeding import SeedNoise
 

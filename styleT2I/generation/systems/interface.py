@@ -14,7 +14,7 @@ from styleT2I.errors import ConfigError
 from styleT2I.formats.component import Component
 from styleT2I.formats.foreign.registry import read_network
 from styleT2I.formats.model_folder import MANIFEST, ROLES, SYSTEMS, ModelFolder, read_model_folder
-from styleT2I.generation.adjustment import AdjustmentConfig
+from styleT2I.generation.adjustment.compositional import AdjustmentConfig
 from styleT2I.generation.arguments import prompt_of
 from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I
@@ -189,8 +189,8 @@ def open_system(
         offline: True downloads nothing; None asks the environment.
         text_encoder: Source of DAMSM's text encoder, which takes the folder's place.
         captions: The word dictionary of a text encoder of DAMSM's authors, captions.pickle.
-        embeddings: A file of sentence features, for a text GAN without an encoder (`formats.embeddings`).
-        unclip: Settings of an unCLIP that differ from its defaults (`unclip_system.UnclipSettings`).
+        embeddings: A file of sentence features, for a text GAN without an encoder (`formats.texts.embeddings`).
+        unclip: Settings of an unCLIP that differ from its defaults (`unclip.UnclipSettings`).
         **replacements: Networks, or sources of them, that take the places of the model's own, by role: `clip=`, and of
             a StyleT2I model also `generator=`, `t2d=` and the others.
 
@@ -238,11 +238,11 @@ def open_system(
     )
     if role == "unclip":
         _refuse(name, encoders, "does not read its sentences by the {} given")
-        from styleT2I.generation.unclip_system import open_unclip
+        from styleT2I.generation.systems.unclip import open_unclip
 
         return open_unclip(_model(opened, role, path, {"clip": clip}, settings), unclip or {})
     _refuse(name, unclip, "is no unCLIP, whose {} is asked for")
-    from styleT2I.generation.text_gan import open_text_gan
+    from styleT2I.generation.systems.text_gan import open_text_gan
 
     return open_text_gan(
         lambda parts: _model(opened, role, path, parts, settings), role, clip=clip, offline=offline, **encoders
@@ -274,7 +274,7 @@ def _model(opened: ModelFolder | Component, role: str, path: Path, parts: Mappin
 
 def _open_karlo(path, device, given) -> TextToImage | None:
     """The system of a whole Karlo folder; None for another folder of diffusers'."""
-    from styleT2I.generation.karlo_system import KarloSystem, is_karlo_folder
+    from styleT2I.generation.systems.karlo import KarloSystem, is_karlo_folder
 
     if not is_karlo_folder(path):
         return None

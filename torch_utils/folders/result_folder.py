@@ -9,8 +9,8 @@ from pathlib import Path
 
 from styleT2I.errors import OutputError
 from styleT2I.torch_utils.files import check_writable_dir, one_line_os_errors, write_json_atomic
-from styleT2I.torch_utils.locking import locked_folder
-from styleT2I.torch_utils.staging import staged_folder
+from styleT2I.torch_utils.folders.locking import locked_folder
+from styleT2I.torch_utils.folders.staging import staged_folder
 
 INDEX = "prompts.json"  # of a folder of result folders: [{"folder": NAME, ...}]
 RECORDS = ("generate.json", "edit.json", "transfer.json")  # whose "files" are the pictures that belong to them

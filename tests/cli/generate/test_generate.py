@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from styleT2I.edit import main as edit
 from styleT2I.generate import main
-from styleT2I.torch_utils.locking import locked_folder
+from styleT2I.torch_utils.folders.locking import locked_folder
 from tests.tiny_model import write_tiny_model
 
 
@@ -292,7 +292,7 @@ def test_a_folder_where_another_run_is_writing_is_refused(folder, tmp_path):
 
 @pytest.mark.parametrize("flag", ["--text", "--outdir", "--model", "--t2d", "--text-file"])
 def test_bytes_that_are_no_utf8_are_refused_before_anything_is_drawn(folder, tmp_path, flag, monkeypatch):
-    opened = "styleT2I.generation.systems.open_system"
+    opened = "styleT2I.generation.systems.interface.open_system"
     monkeypatch.setattr(opened, lambda *_, **__: pytest.fail("too late"))
     latin = os.fsdecode(os.fsencode(tmp_path / "smiling ") + b"\xe9")
     given = {"--text": "she is smiling", "--outdir": str(tmp_path / "out"), flag: latin}

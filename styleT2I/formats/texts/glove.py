@@ -9,13 +9,13 @@ from pathlib import Path
 import torch
 
 from styleT2I.errors import DataError
-from styleT2I.formats.glove_index import MAX_LINE_BYTES, glove_index, split_line, word_hash
+from styleT2I.formats.texts.glove_index import MAX_LINE_BYTES, glove_index, split_line, word_hash
 
 
 class Glove:
     """The vectors of a GloVe text file by word; only the lines that are asked for are read.
 
-    The file is gone through once, to index it (formats.glove_index). DataError names the file and the line of what is
+    The file is gone through once, to index it (glove_index). DataError names the file and the line of what is
     not GloVe's format.
     """
 

@@ -16,8 +16,8 @@ from styleT2I.baselines.unclip.ar_prior import PCA
 from styleT2I.baselines.unclip.diffusion import invert, slerp, step_grid
 from styleT2I.baselines.unclip.prior import Caption
 from styleT2I.errors import CheckpointError, ConfigError
-from styleT2I.generation.systems import open_system
-from styleT2I.generation.unclip_system import UnclipSystem
+from styleT2I.generation.systems.interface import open_system
+from styleT2I.generation.systems.unclip import UnclipSystem
 from styleT2I.torch_utils.images import centre_crop_resize, make_grid_u8, text_strip_u8
 from styleT2I.torch_utils.seeding import SeedNoise
 

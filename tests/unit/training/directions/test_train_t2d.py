@@ -11,7 +11,7 @@ from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.data.augment import augment_for_clip
 from styleT2I.errors import CheckpointError, ConfigError, DataError
 from styleT2I.formats.component import read_component
-from styleT2I.formats.glove import read_glove
+from styleT2I.formats.texts.glove import read_glove
 from styleT2I.torch_utils.seeding import generator
 from styleT2I.torch_utils.stats import read_stats
 from styleT2I.training.directions.config import T2DConfig, direction_config

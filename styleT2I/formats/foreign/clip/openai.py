@@ -6,7 +6,7 @@ them says that OpenAI trained with QuickGELU, x * sigmoid(1.702 x), in place of 
 
 from __future__ import annotations
 
-from styleT2I.formats.foreign.clip_layout import SCALARS, clip_model, has_clip_names, name_of, tokenizer_of, unwrap
+from styleT2I.formats.foreign.clip.layout import SCALARS, clip_model, has_clip_names, name_of, tokenizer_of, unwrap
 from styleT2I.formats.foreign.imported import Reading, load_state
 from styleT2I.formats.pickles.torch_files import Content
 

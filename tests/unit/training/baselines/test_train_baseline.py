@@ -11,7 +11,7 @@ from styleT2I.config import override
 from styleT2I.data.captioned import CaptionedData
 from styleT2I.errors import ConfigError
 from styleT2I.formats.model_folder import read_model_folder
-from styleT2I.generation.systems import open_system
+from styleT2I.generation.systems.interface import open_system
 from styleT2I.networks.registry import load_network
 from styleT2I.training.baselines.damsm import caption_words
 from styleT2I.training.baselines.registry import TASKS, baseline_config, new_task, task_config

@@ -18,7 +18,7 @@ from styleT2I.errors import ConfigError
 from styleT2I.evaluation.measures.embedded_data import EncodedTexts
 from styleT2I.evaluation.measures.embeddings import EmbeddingEvaluation
 from styleT2I.formats.model_folder import read_model_folder
-from styleT2I.generation.systems import open_system
+from styleT2I.generation.systems.interface import open_system
 from styleT2I.metrics.linear_probe import fit_linear_probe, variance_explained
 from styleT2I.networks.registry import load_network, network_class
 from styleT2I.recipes import recipe_names

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from styleT2I.errors import CheckpointError
-from styleT2I.formats.foreign import export_ada, export_rosinality
+from styleT2I.formats.foreign.stylegan2 import export_ada, export_rosinality
 from styleT2I.formats.foreign.written_config import KEY, config_tensor
 from styleT2I.torch_utils.files import atomic_path
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from styleT2I.torch_utils.files import check_writable_dir, one_line_os_errors, remove_leftovers
-from styleT2I.torch_utils.locking import locked_folder
+from styleT2I.torch_utils.folders.locking import locked_folder
 
 _PREFIX = "tmp.styleT2I-result-"
 _FINISHED = ".finished"  # marks a folder whose files are all there, and names the record

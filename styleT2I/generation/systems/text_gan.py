@@ -11,18 +11,18 @@ from styleT2I.attributes.prompt import Prompt
 from styleT2I.baselines.attention_maps import attention_picture_u8
 from styleT2I.baselines.attngan import AttnGANOutput
 from styleT2I.errors import CheckpointError, ConfigError, PromptError
-from styleT2I.formats.embeddings import Embeddings, read_embeddings
 from styleT2I.formats.foreign.attngan import with_dictionary
 from styleT2I.formats.foreign.registry import read_network
+from styleT2I.formats.texts.embeddings import Embeddings, read_embeddings
 from styleT2I.generation.model import Model
-from styleT2I.generation.sentence_encoders import (
+from styleT2I.generation.systems.interface import BATCH_SIZE, Drawing, DrawsSentences
+from styleT2I.generation.systems.sentence_encoders import (
     ClipEncoder,
     DamsmEncoder,
     DamsmWordEncoder,
     FileEncoder,
     SentenceEncoder,
 )
-from styleT2I.generation.systems import BATCH_SIZE, Drawing, DrawsSentences
 from styleT2I.sources.resolve import resolve
 from styleT2I.torch_utils.batching import in_micro_batches, rows_alone
 from styleT2I.torch_utils.seeding import latents_of_seeds

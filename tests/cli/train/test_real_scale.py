@@ -1,7 +1,7 @@
 """The whole way at the size of real weights, from files to an audit: a 256-px config-f generator, a ViT-B/32, random.
 
-`python -m pytest -m slow -s tests/cli/test_real_scale.py` prints seconds and memory of each command; about ten minutes
-on two cores, 6 GB of memory and 9 GB of disk.
+`python -m pytest -m slow -s tests/cli/train/test_real_scale.py` prints seconds and memory of each command; about ten
+minutes on two cores, 6 GB of memory and 9 GB of disk.
 """
 
 import json

@@ -10,7 +10,7 @@ import json
 import warnings
 
 from styleT2I.errors import CheckpointError
-from styleT2I.formats.foreign.clip_layout import clip_model, has_clip_names, name_of, tokenizer_of, unwrap
+from styleT2I.formats.foreign.clip.layout import clip_model, has_clip_names, name_of, tokenizer_of, unwrap
 from styleT2I.formats.foreign.imported import Reading, load_state
 from styleT2I.formats.pickles.torch_files import SAFETENSORS, Content
 

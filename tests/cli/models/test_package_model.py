@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from styleT2I.formats.component import read_component
 from styleT2I.formats.model_folder import SYSTEMS, read_model_folder
-from styleT2I.generation.systems import open_system
+from styleT2I.generation.systems.interface import open_system
 from styleT2I.package_model import main
 from tests.tiny_model import tiny_generator, write_tiny, write_tiny_model
 from tests.tiny_systems import FURTHER, write_system

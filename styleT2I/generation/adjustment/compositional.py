@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
-from styleT2I.generation.adjustment_config import METHODS, AdjustmentConfig
-from styleT2I.generation.step_search import Goals, search_steps
+from styleT2I.generation.adjustment.config import METHODS, AdjustmentConfig
+from styleT2I.generation.adjustment.step_search import Goals, search_steps
 
 __all__ = ["METHODS", "Adjusted", "AdjustmentConfig", "adjust"]
 
