@@ -134,6 +134,11 @@ class Model:
             hashes = {role: hashes[role] if role in hashes else self._hash(role) for role in self.sources}
         return {"name": self.name, "components": hashes}
 
+    def machine(self) -> dict:
+        """What images follow from beside the model: the device, torch's number of threads, the precision."""
+        threads = torch.get_num_threads()
+        return {"device": str(self.device), "threads": threads, "precision": self.precision}
+
     def save(self, folder: str | Path, name: str | None = None, *, half: bool = False, licence=None) -> Path:
         """Write every component, a model card and a model.json, which is returned; `from_pretrained` opens the folder.
 

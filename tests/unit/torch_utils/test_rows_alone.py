@@ -94,8 +94,9 @@ def test_what_the_record_says_of_a_seed_is_the_same_too(w_dim, z_dim, hidden_dim
 
 def test_many_seeds_need_no_more_texts_encoded_than_one(monkeypatch):
     pipeline, encoded = nasty_pipeline(), []
-    encode = pipeline._encode
-    monkeypatch.setattr(pipeline, "_encode", lambda role, text: encoded.append((role, text)) or encode(role, text))
+    directions = pipeline._directions
+    encode = directions._encode
+    monkeypatch.setattr(directions, "_encode", lambda role, text: encoded.append((role, text)) or encode(role, text))
     pipeline.generate(SENTENCES[1], seeds=[0])
     num = len(encoded)
     pipeline.generate(SENTENCES[1], seeds=range(5))
