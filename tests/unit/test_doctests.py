@@ -14,7 +14,7 @@ MODULES = (
     "styleT2I.data.dataset",
     "styleT2I.generation.loading",
     "styleT2I.generation.pipeline",
-    "styleT2I.generation.systems",
+    "styleT2I.generation.systems.interface",
     "styleT2I.fairness.judges.calibration",
     "styleT2I.fairness.plan",
     "styleT2I.fairness.report.page",
