@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from styleT2I.config import from_dict, setting, suggestion
-from styleT2I.data.augment import DegradeConfig
+from styleT2I.data.degrade_config import DegradeConfig
 from styleT2I.errors import ConfigError
 from styleT2I.recipes import read_recipe
 from styleT2I.training.clip.word_list import is_minifaces

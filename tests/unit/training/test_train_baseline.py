@@ -6,7 +6,8 @@ import json
 import pytest
 import torch
 
-from styleT2I.baselines.damsm import TextEncoder, TextEncoderConfig
+from styleT2I.baselines.config import TextEncoderConfig
+from styleT2I.baselines.damsm import TextEncoder
 from styleT2I.config import override
 from styleT2I.data.captioned import CaptionedData
 from styleT2I.errors import ConfigError
