@@ -10,8 +10,29 @@ from styleT2I.errors import ConfigError
 TRUNKS = ("small", "inception")  # of DAMSM's image encoder
 
 
+class _WidthPerHalving:
+    """A network with one width per halving of its image down to 4 px, or per doubling up from there."""
+
+    @property
+    def resolution(self) -> int:
+        return 4 << len(self.widths)
+
+
+class _WidthPerSide:
+    """A network with one width per side of its image, of which 4 px is the smallest."""
+
+    @property
+    def resolution(self) -> int:
+        return 4 << (len(self.widths) - 1)
+
+
+def _check_layers(config, network):
+    if not config.widths:
+        raise ConfigError(f"{network} needs widths of at least one layer")
+
+
 @dataclass(frozen=True)
-class GanIntClsConfig:
+class GanIntClsConfig(_WidthPerHalving):
     """Sizes of GAN-INT-CLS's generator; the defaults are the paper's."""
 
     text_dim: int = 1024
@@ -24,13 +45,9 @@ class GanIntClsConfig:
         if not 0 <= self.num_residual <= len(self.widths) or not self.widths:
             raise ConfigError(f"GAN-INT-CLS needs widths, and residuals at no more than their {len(self.widths)} sizes")
 
-    @property
-    def resolution(self) -> int:
-        return 4 << len(self.widths)
-
 
 @dataclass(frozen=True)
-class GanIntClsDiscriminatorConfig:
+class GanIntClsDiscriminatorConfig(_WidthPerHalving):
     """Sizes of GAN-INT-CLS's discriminator; the defaults are the paper's."""
 
     text_dim: int = 1024
@@ -38,28 +55,18 @@ class GanIntClsDiscriminatorConfig:
     widths: tuple[int, ...] = (64, 128, 256, 512)  # after each halving, down to 4 px
 
     def __post_init__(self):
-        if not self.widths:
-            raise ConfigError("a discriminator needs widths of at least one layer")
-
-    @property
-    def resolution(self) -> int:
-        return 4 << len(self.widths)
+        _check_layers(self, "a discriminator")
 
 
 @dataclass(frozen=True)
-class StyleEncoderConfig:
+class StyleEncoderConfig(_WidthPerHalving):
     """Sizes of the style encoder, which inverts GAN-INT-CLS's generator."""
 
     z_dim: int = 100
     widths: tuple[int, ...] = (64, 128, 256, 512)  # after each halving, down to 4 px
 
     def __post_init__(self):
-        if not self.widths:
-            raise ConfigError("a style encoder needs widths of at least one layer")
-
-    @property
-    def resolution(self) -> int:
-        return 4 << len(self.widths)
+        _check_layers(self, "a style encoder")
 
 
 @dataclass(frozen=True)
@@ -86,8 +93,7 @@ class StackGANConfig:
     stage2: StageTwoConfig | None = StageTwoConfig()  # None: Stage-I alone
 
     def __post_init__(self):
-        if not self.widths:
-            raise ConfigError("Stage-I needs widths of at least one layer")
+        _check_layers(self, "Stage-I")
         if self.stage2 and self.stage1_resolution % 2 ** (len(self.stage2.encoder_widths) - 1):
             raise ConfigError(f"Stage-I's {self.stage1_resolution} px cannot be halved by all of Stage-II's encoder")
 
@@ -104,7 +110,7 @@ class StackGANConfig:
 
 
 @dataclass(frozen=True)
-class StackGANDiscriminatorConfig:
+class StackGANDiscriminatorConfig(_WidthPerHalving):
     """Sizes of the discriminator of one of StackGAN's stages; the defaults are those of the published Stage-I."""
 
     cond_dim: int = 128
@@ -113,12 +119,7 @@ class StackGANDiscriminatorConfig:
     is_unconditional: bool = False  # whether it also judges the image without the sentence (Stage-II)
 
     def __post_init__(self):
-        if not self.widths:
-            raise ConfigError("a discriminator needs widths of at least one layer")
-
-    @property
-    def resolution(self) -> int:
-        return 4 << len(self.widths)
+        _check_layers(self, "a discriminator")
 
 
 @dataclass(frozen=True)
@@ -184,7 +185,7 @@ class AttnGANConfig:
 
 
 @dataclass(frozen=True)
-class DFGANConfig:
+class DFGANConfig(_WidthPerSide):
     """Sizes of DF-GAN's generator; the defaults are those of the published weights."""
 
     text_dim: int = 256
@@ -192,16 +193,11 @@ class DFGANConfig:
     widths: tuple[int, ...] = (256, 256, 256, 256, 128, 64, 32)  # at 4 px, then after each UpBlock, which doubles
 
     def __post_init__(self):
-        if not self.widths:
-            raise ConfigError("DF-GAN needs widths of at least one layer")
-
-    @property
-    def resolution(self) -> int:
-        return 4 << (len(self.widths) - 1)
+        _check_layers(self, "DF-GAN")
 
 
 @dataclass(frozen=True)
-class DFGANDiscriminatorConfig:
+class DFGANDiscriminatorConfig(_WidthPerSide):
     """Sizes of DF-GAN's discriminator; the defaults are those of the published weights."""
 
     text_dim: int = 256
@@ -209,9 +205,4 @@ class DFGANDiscriminatorConfig:
     head_width: int = 64
 
     def __post_init__(self):
-        if not self.widths:
-            raise ConfigError("DF-GAN's discriminator needs widths of at least one layer")
-
-    @property
-    def resolution(self) -> int:
-        return 4 << (len(self.widths) - 1)
+        _check_layers(self, "DF-GAN's discriminator")

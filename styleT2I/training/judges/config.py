@@ -35,9 +35,7 @@ class JudgeConfig:
     eval_num: int = setting(1000, "How many of them in evaluations before the last.", low=1)
 
     def __post_init__(self):
-        for name in ("batch_size", "lr", "eval_num"):
-            if getattr(self, name) <= 0:
-                raise ConfigError(f"{name} of judge training must be above 0, not {getattr(self, name)}")
+        _check_above_zero(self, "judge")
 
 
 def judge_config(recipe: str | Path, **changes) -> tuple[int, JudgeConfig]:
@@ -69,11 +67,15 @@ class SegmenterTrainingConfig:
     eval_num: int = setting(256, "How many of them in evaluations before the last.", low=1)
 
     def __post_init__(self):
-        for name in ("batch_size", "lr", "eval_num"):
-            if getattr(self, name) <= 0:
-                raise ConfigError(f"{name} of segmenter training must be above 0, not {getattr(self, name)}")
+        _check_above_zero(self, "segmenter")
 
 
 def segmenter_config(recipe: str | Path, **changes) -> tuple[int, SegmenterTrainingConfig]:
     """Steps and settings of a preset, or of a file of one's own, some replaced; ConfigError names the nearest known."""
     return configured("segmenter", recipe, SegmenterTrainingConfig, what="segmenter preset", **changes)
+
+
+def _check_above_zero(config, network):
+    for name in ("batch_size", "lr", "eval_num"):
+        if getattr(config, name) <= 0:
+            raise ConfigError(f"{name} of {network} training must be above 0, not {getattr(config, name)}")
