@@ -7,10 +7,12 @@ from typing import NamedTuple
 
 import click
 
-from styleT2I.cli import build_kernels, command, defaults_of, parts_of_model, report_costs, trained
+from styleT2I.cli import build_kernels, defaults_of, parts_of_model, report_costs, trained
 from styleT2I.recipes import read_recipe
 from styleT2I.training.directions.config import CONFIGS, DirectionTrainingConfig, direction_config
 from styleT2I.training_options import options_of, recipe_options, run_options, run_steps, steps_or_open
+
+RENAMED = {"--text-encoder": "--text-features"}  # old spellings of these options
 
 
 class DirectionTraining(NamedTuple):
@@ -22,11 +24,8 @@ class DirectionTraining(NamedTuple):
     is_embedded: bool  # whether its generator and CLIP are the embedded model's
 
 
-def direction_command(network: str, model_text: str):
-    """Make a function the command that trains "t2d" or "a2d", with all its options; `main(**options)` gets them.
-
-    model_text: help of `--model`.
-    """
+def direction_options(network: str, model_text: str):
+    """Add the options of a training of "t2d" or "a2d"; model_text: help of `--model`."""
 
     def decorate(function):
         for add in (
@@ -36,13 +35,13 @@ def direction_command(network: str, model_text: str):
             run_options(every=250),
         )[::-1]:
             function = add(function)
-        defaults = functools.partial(_direction_defaults, network)
-        return command(preset_defaults=defaults, renamed={"--text-encoder": "--text-features"})(function)
+        return function
 
     return decorate
 
 
-def _direction_defaults(network):
+def direction_defaults(network: str) -> dict[str, str]:
+    """For `command(preset_defaults=...)`: the defaults of MiniFaces' preset."""
     steps, config = direction_config(network, "minifaces", generator="", clip="")
     shown = defaults_of("minifaces", config, steps=steps, text_features=config.text_encoder)
     return {name: text for name, text in shown.items() if name not in ("generator", "clip")}
@@ -51,7 +50,10 @@ def _direction_defaults(network):
 def direction_training(
     network: str, roles: dict[str, str], recipe, model: str | None, steps: int | None, text_features, **settings
 ) -> DirectionTraining:
-    """The training that the options ask for; what no option names of `roles` (option -> role) is the model's."""
+    """The training that the options ask for; what no option names of `roles` (option -> role) is the model's.
+
+    click.UsageError where the generator, the CLIP or the steps are still open, ConfigError where settings do not fit.
+    """
     _, written = read_recipe(network, recipe, CONFIGS[network])
     given = {option: settings.pop(option) or written.get(option) for option in roles}
     is_minifaces = written.get("vocabulary", "minifaces") == "minifaces"

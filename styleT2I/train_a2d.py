@@ -1,13 +1,17 @@
 """Train Attribute-to-Direction: `python -m styleT2I.train_a2d --outdir runs/a2d` (on the embedded model)."""
 
+import functools
+
 import click
 
-from styleT2I.direction_options import direction_command, direction_training, run_direction
+from styleT2I.cli import command
+from styleT2I.direction_options import RENAMED, direction_defaults, direction_options, direction_training, run_direction
 
 ROLES = {"generator": "generator", "clip": "clip", "segmenter": "segmenter", "judge": "judges.guide"}
 
 
-@direction_command("a2d", "Model whose generator, CLIP, segmenter and guide judge serve where none is named.")
+@command(preset_defaults=functools.partial(direction_defaults, "a2d"), renamed=RENAMED)
+@direction_options("a2d", "Model whose generator, CLIP, segmenter and guide judge serve where none is named.")
 def main(outdir, eval_every, resume, seed, device, **options):
     """Train the network that turns a latent and an attribute's phrase into a direction: OUTDIR/a2d.json."""
     training = direction_training("a2d", ROLES, **options)

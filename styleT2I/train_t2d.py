@@ -1,13 +1,17 @@
 """Train Text-to-Direction: `python -m styleT2I.train_t2d --outdir runs/t2d` (on the embedded generator and CLIP)."""
 
+import functools
+
 import click
 
-from styleT2I.direction_options import direction_command, direction_training, run_direction
+from styleT2I.cli import command
+from styleT2I.direction_options import RENAMED, direction_defaults, direction_options, direction_training, run_direction
 
 ROLES = {"generator": "generator", "clip": "clip", "judge": "judges.guide"}
 
 
-@direction_command("t2d", "Model whose generator, CLIP and guide judge serve where none is named.")
+@command(preset_defaults=functools.partial(direction_defaults, "t2d"), renamed=RENAMED)
+@direction_options("t2d", "Model whose generator, CLIP and guide judge serve where none is named.")
 def main(outdir, eval_every, resume, seed, device, **options):
     """Train the network that turns a latent and a sentence into a direction; the result is OUTDIR/t2d.json."""
     training = direction_training("t2d", ROLES, **options)
