@@ -21,7 +21,7 @@ from styleT2I.training.stylegan2.augmentation import (
     warp,
 )
 from styleT2I.training.stylegan2.task import StyleGAN2Task
-from tests.unit.training.test_train_stylegan2 import CONFIG, assert_same_state, set_up, steps, train
+from tests.unit.training.stylegan2.test_train_stylegan2 import CONFIG, assert_same_state, set_up, steps, train
 
 
 def seeded(seed=0):
