@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from styleT2I.errors import CheckpointError
+from styleT2I.formats.component import check_finite, read_safetensors
 from styleT2I.formats.numpy_files import read_arrays
-from styleT2I.formats.weights import check_finite, read_safetensors
 
 
 def read_latents(path: str | Path) -> torch.Tensor:

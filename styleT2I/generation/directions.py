@@ -9,8 +9,8 @@ import torch
 
 from styleT2I.attributes.prompt import Prompt
 from styleT2I.attributes.wording.sentences import phrase
-from styleT2I.generation.adjustment.compositional import Adjusted, adjust
-from styleT2I.generation.adjustment.config import AdjustmentConfig
+from styleT2I.generation.adjustment import Adjusted, adjust
+from styleT2I.generation.arguments import AdjustmentConfig
 from styleT2I.generation.model import Model
 from styleT2I.generation.observers import Observer, open_observer
 from styleT2I.generation.synthesis import Synthesis, exact_convolutions

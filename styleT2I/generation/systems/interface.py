@@ -12,9 +12,8 @@ import torch
 from styleT2I.attributes.prompt import Prompt
 from styleT2I.errors import ConfigError
 from styleT2I.formats.component import Component
-from styleT2I.formats.foreign.registry import read_network
 from styleT2I.formats.model_folder import MANIFEST, ROLES, SYSTEMS, ModelFolder, read_model_folder
-from styleT2I.generation.adjustment.compositional import AdjustmentConfig
+from styleT2I.generation.adjustment import AdjustmentConfig
 from styleT2I.generation.arguments import prompt_of
 from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I
@@ -252,6 +251,8 @@ def open_system(
 def _read(path: Path) -> ModelFolder | Component:
     """A model folder, or the network of a text GAN alone; CheckpointError for anything else."""
     if path.is_file() and path.name != MANIFEST:
+        from styleT2I.formats.foreign.registry import read_network
+
         component = read_network(path)
         if component.kind in {ROLES[role] for role in SYSTEMS}:
             return component

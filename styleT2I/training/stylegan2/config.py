@@ -9,7 +9,8 @@ from pathlib import Path
 from styleT2I.config import from_dict, override, setting
 from styleT2I.data.dataset import open_dataset
 from styleT2I.errors import CheckpointError, ConfigError
-from styleT2I.formats.foreign.registry import is_component, read_network
+from styleT2I.formats.component import is_component
+from styleT2I.formats.foreign.registry import read_network
 from styleT2I.networks.stylegan2.config import DiscriminatorConfig, GeneratorConfig
 from styleT2I.networks.stylegan2.precision import CLAMP, NUM_RES, half_dtype
 from styleT2I.recipes import given, read_recipe
