@@ -74,7 +74,7 @@ def main(settings, seeds, latents, strip, strip_range, strip_steps, model, gener
     if strip_range[0] >= strip_range[1]:
         raise click.UsageError(f"--strip-range {strip_range[0]:g} {strip_range[1]:g} runs backwards; turn it round")
     _check_names(model, [*strengths, *([strip] if strip else [])])
-    from styleT2I.formats.latents import read_latents
+    from styleT2I.formats.numpy_files import read_latents
     from styleT2I.generation.explain import strip_strengths, strip_u8
     from styleT2I.generation.pipeline import StyleT2I
     from styleT2I.torch_utils.folders import recorded_command, result_folder

@@ -20,7 +20,7 @@ __all__ = ["METHODS", "Adjusted", "AdjustmentConfig", "Found", "Goals", "adjust"
 # Of the search:
 REACH = 3.0  # initial guess: a step of ||a|| changes its margin by this multiple of a clear margin; corrected later
 TRUST = 0.5  # in units of ||a||: no observation is further than this from the last
-ACCEPTED = 0.9  # share of its target from which a margin counts as there: the last bit costs most observations
+ACCEPTED = 0.9  # proportion of its target from which a margin counts as there: the last bit costs most observations
 NEAR = 1.3  # a hard margin below this many targets is held where it is while others move
 RIDGE = 0.02  # of the least-norm solution, relative to the largest squared slope
 
@@ -115,7 +115,7 @@ def _cosines(units, s):
 class Goals(NamedTuple):
     """What N rows want of A margins."""
 
-    wanted: torch.Tensor  # [N, A]: 1 the margin shall be positive, -1 negative, 0 whatever (and no step along it)
+    wanted: torch.Tensor  # [N, A]: 1 the margin shall be positive, -1 negative, 0 either (and no step along it)
     targets: torch.Tensor  # [N, A] > 0: wanted * margin shall reach this
     is_firm: torch.Tensor  # bool [N, A]: hard goals; satisfied before soft ones when both cannot be met
 
@@ -145,7 +145,7 @@ class Goals(NamedTuple):
 
 
 class Found(NamedTuple):
-    """The best steps that were looked at, and the margins there."""
+    """The best steps that were observed, and the margins there."""
 
     steps: torch.Tensor  # [N, A]
     margins: torch.Tensor  # [N, A]
@@ -168,7 +168,7 @@ def search_steps(
     A quasi-Newton method: slopes[i, j], by how much margin i grows along direction j, start diagonal and are corrected
     after every look by what was seen (Broyden 1965), so that it learns how attributes disturb each other. Each round
     takes the shortest change of the steps that, by the slopes, lifts all short margins to their targets at once and
-    lowers no firm one. A row whose targets are reached is not looked at again; the rest end with the best steps seen.
+    lowers no firm one. A row whose targets are reached is not observed again; the rest end with the best steps seen.
     """
     clear = margins.abs().mean(dim=1, keepdim=True).clamp_min(1e-3)  # [N, 1]
     slopes = torch.diag_embed(REACH * clear / norms)  # [N, A, A]

@@ -22,8 +22,8 @@ class AdjustmentConfig:
     "none": no step.
     "paper": a step of `strength` along every a_i asked for with cos(a_i, s) <= threshold.
     "calibrated": for the same attributes the smallest step at which the margin in the image is right, times strength.
-    "recheck": the same for every attribute asked for whose margin in the picture is not right, whatever its cosine;
-        looked at again after every step, because steps disturb each other.
+    "recheck": the same for every attribute asked for whose margin in the image is not right, whatever its cosine;
+        observed again after every step, because steps disturb each other.
     "hold": as "recheck", and what the sentence leaves open keeps the verdict it has without the sentence: such an
         attribute is stepped back along its own direction. Attributes that another one asked for decides (the other
         hair colours) are not open.

@@ -86,12 +86,12 @@ class Model:
         **replacements,
     ) -> Model:
         """As `from_pretrained`, of a folder that has been read; source: how the user names it."""
-        kept = dict(folder.files)
+        files = dict(folder.files)
         if replacements.get("generator") is not None:
-            kept = {role: file for role, file in kept.items() if role not in STEERING_ROLES}
+            files = {role: file for role, file in files.items() if role not in STEERING_ROLES}
         given = {role: source for role, source in replacements.items() if source is not None}
         settings = {"device": device, "offline": offline, "precision": precision}
-        opened = cls(kept | given, vocabulary=vocabulary or _vocabulary_of(folder), name=folder.name, **settings)
+        opened = cls(files | given, vocabulary=vocabulary or _vocabulary_of(folder), name=folder.name, **settings)
         opened.left_out = {role: source for role in folder.files if role not in opened.sources}
         return opened
 

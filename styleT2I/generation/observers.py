@@ -86,7 +86,7 @@ class ZeroShotLogits:
         sha256: str | None = None,
     ):
         """names: the attributes, in the order of the logits; None: all of the vocabulary. sha256: of the CLIP's file,
-        by which the features of a large CLIP's prompts are cached (zero_shot_prompts)."""
+        by which the features of a large CLIP's prompts are cached (encode_prompts)."""
         names = vocabulary.names if names is None else tuple(names)
         rivals = {mate for name in names for mate in _rivals(vocabulary, name)}  # they count, asked about or not
         known = (*names, *(name for name in vocabulary.names if name in rivals and name not in names))
@@ -145,7 +145,7 @@ class _Table:
         self.path = cache_dir() / "prompts" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.safetensors"
 
     def read(self):
-        """Features by text; {} where there are none, or a file that is damaged, which is nobody's loss."""
+        """Features by text; {} where there are none, or a file that is damaged, which are encoded again."""
         try:
             held = read_safetensors(self.path) if self.path.is_file() else None
             if held is None or not torch.equal(held["digest"], _digest(held["texts"], held["features"])):
@@ -156,7 +156,7 @@ class _Table:
             return {}
 
     def write(self, features):
-        """Keep the features of all texts; a warning where that is not possible."""
+        """Cache the features of all texts; a warning where that is not possible."""
         texts = torch.tensor(list(json.dumps(list(features)).encode()), dtype=torch.uint8)
         rows = torch.stack(list(features.values())).cpu()
         try:

@@ -148,7 +148,7 @@ class Result(Images):
 
 @dataclass(frozen=True, repr=False)
 class EditResult(Images):
-    """Pictures of latents moved along attribute directions, beside the same latents unmoved."""
+    """Images of latents moved along attribute directions, beside the same latents unmoved."""
 
     seeds: tuple[int, ...] | None  # None: the latents were given
     images_u8: torch.Tensor  # [N, 3, R, R] uint8, on the CPU
