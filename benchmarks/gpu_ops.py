@@ -121,7 +121,7 @@ def draw_with(G, impl, precision):
     import copy
 
     from styleT2I.networks.stylegan2.precision import set_precision
-    from styleT2I.ops.impl import default_impl
+    from styleT2I.ops.kernels import default_impl
 
     synthesis = set_precision(copy.deepcopy(G), precision).synthesis
 

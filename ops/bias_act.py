@@ -5,8 +5,7 @@ import torch.nn.functional as F
 
 from styleT2I.errors import ConfigError
 from styleT2I.ops.activations import activation
-from styleT2I.ops.cuda_ops import bias_act_cuda, takes_cuda
-from styleT2I.ops.impl import resolve_impl
+from styleT2I.ops.kernels import resolve_impl, takes_cuda
 
 HALF_DTYPES = (torch.float16, torch.bfloat16)
 FUNCTIONS = {  # of (x, alpha, may x be overwritten), by a key of ACTIVATIONS
@@ -54,6 +53,8 @@ def bias_act(
     alpha = spec.alpha if alpha is None else alpha
     gain = spec.gain if gain is None else gain
     if dim == 1 and x.ndim in (2, 4) and takes_cuda(x, impl):
+        from styleT2I.ops.cuda_ops import bias_act_cuda
+
         return bias_act_cuda(x, b, scale, noise, next_styles, act, alpha, gain, clamp)
     if impl == "cuda":
         raise ConfigError(f"impl 'cuda' of bias_act takes [N,C] or [N,C,H,W], got {list(x.shape)} with dim {dim}")

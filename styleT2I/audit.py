@@ -236,7 +236,7 @@ def _read_calibration(path, plan, vocabulary):
 def _save_options(outdir):
     """Save the options of a run beside its cells, for the command in the report, except those that shards differ in."""
     from styleT2I.torch_utils.files import write_json_atomic
-    from styleT2I.torch_utils.records import without_secrets
+    from styleT2I.torch_utils.folders import without_secrets
 
     context = click.get_current_context()
     is_elsewhere = context.params["images"] or context.params["function"]

@@ -136,7 +136,7 @@ def _write(settings, images_u8, titles, made, record, edits):
     """The grid of rows of made images [rows, columns, 3, R, R], the given ones in the first column, and the record."""
     from styleT2I.generation.systems.unclip_edits import edits_grid_u8
     from styleT2I.torch_utils.files import write_json_atomic
-    from styleT2I.torch_utils.folders.staging import staged_folder
+    from styleT2I.torch_utils.folders import staged_folder
     from styleT2I.torch_utils.images import save_png, to_uint8
 
     made_u8 = to_uint8(made)

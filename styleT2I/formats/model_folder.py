@@ -20,7 +20,7 @@ from pathlib import Path
 import styleT2I
 from styleT2I.config import read_json, suggestion
 from styleT2I.errors import CheckpointError, guarded
-from styleT2I.formats.seal import check_seal, sealed
+from styleT2I.formats.check_file import check_seal, sealed
 from styleT2I.torch_utils.files import sha256_file, write_json_atomic
 
 MANIFEST = "model.json"
@@ -136,6 +136,13 @@ def read_model_folder(name: str | Path) -> ModelFolder:
         folder = find_model(name)
     with told_where_from(folder / MANIFEST), guarded(folder / MANIFEST, _WRONG):
         return _verified_folder(folder)
+
+
+def local_folder(model: str | Path) -> ModelFolder | None:
+    """The model folder at a path, None where it is something else; CheckpointError as read_model_folder."""
+    path = Path(model)
+    is_folder = path.name == MANIFEST or (path / MANIFEST).is_file()
+    return read_model_folder(path) if is_folder else None
 
 
 def _verified_folder(folder):

@@ -9,8 +9,8 @@ import torch
 
 from styleT2I.attributes.prompt import Prompt
 from styleT2I.attributes.wording.sentences import phrase
-from styleT2I.generation.adjustment.compositional import Adjusted, adjust
-from styleT2I.generation.adjustment.config import AdjustmentConfig
+from styleT2I.generation.adjustment import Adjusted, adjust
+from styleT2I.generation.arguments import AdjustmentConfig
 from styleT2I.generation.model import Model
 from styleT2I.generation.observers import Observer, open_observer
 from styleT2I.generation.synthesis import Synthesis, exact_convolutions
@@ -139,7 +139,7 @@ class Directions:
         return tuple(name for name in self.model.vocabulary.names if name in trained and name in needed)
 
     def _phrases(self, names):
-        """Places of the names in a batch, and that batch's text features [places, text_dim], zeros where nobody is."""
+        """Places of the names in a batch, and that batch's text features [places, text_dim], zeros elsewhere."""
         if names not in self._encoded_phrases:
             known, vocabulary = self._trained_attributes(), self.model.vocabulary
             known = known if set(names) <= set(known) else vocabulary.names

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 
 from styleT2I.attributes.prompt import Prompt
-from styleT2I.generation.adjustment.compositional import Adjusted
-from styleT2I.generation.adjustment.config import AdjustmentConfig
+from styleT2I.generation.adjustment import Adjusted
+from styleT2I.generation.arguments import AdjustmentConfig
 from styleT2I.generation.directions import Directions
 
 BLOCK = 64  # latents adjusted and drawn at a time; one on a CPU, where rows are run alone

@@ -17,8 +17,7 @@ import torch
 from styleT2I.attributes.prompt import Prompt, understand
 from styleT2I.errors import ConfigError
 from styleT2I.formats.model_folder import SYSTEMS
-from styleT2I.generation.adjustment.compositional import Adjusted
-from styleT2I.generation.adjustment.config import AdjustmentConfig
+from styleT2I.generation.adjustment import Adjusted, AdjustmentConfig
 from styleT2I.generation.arguments import checked_adjustment, checked_noise_mode, checked_psi, prompt_of
 from styleT2I.generation.directions import Directions
 from styleT2I.generation.drawing import draw

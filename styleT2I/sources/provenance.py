@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from styleT2I.formats.component import Component
-from styleT2I.formats.foreign.registry import is_component
+from styleT2I.formats.component import Component, is_component
 
 
 def licence_of(component: Component) -> str | None:

@@ -15,9 +15,8 @@ import torch
 
 import styleT2I
 from styleT2I.errors import CheckpointError
-from styleT2I.formats.component import read_manifest, sibling
-from styleT2I.formats.seal import SEAL, sealed
-from styleT2I.formats.weights import AGAIN, read_safetensors
+from styleT2I.formats.check_file import SEAL, sealed
+from styleT2I.formats.component import AGAIN, read_manifest, read_safetensors, sibling
 from styleT2I.torch_utils.files import save_safetensors_atomic, sha256_file, write_json_atomic
 from styleT2I.training.interval import Interval
 

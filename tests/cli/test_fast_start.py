@@ -102,10 +102,10 @@ def test_every_training_command_has_a_refusal_above():
 
 @pytest.mark.parametrize("strict", [False, True])
 def test_words_told_by_a_folder_are_those_of_its_networks(tmp_path, strict):
-    from styleT2I.attributes.prompt import understand
+    from styleT2I.attributes.prompt import known_words, understand
     from styleT2I.attributes.vocabulary import load_vocabulary
     from styleT2I.errors import PromptError
-    from styleT2I.formats.texts.known_words import known_words, local_folder
+    from styleT2I.formats.model_folder import local_folder
     from styleT2I.generation.pipeline import StyleT2I
     from tests.tiny_model import write_tiny_model
 
@@ -124,7 +124,8 @@ def test_words_told_by_a_folder_are_those_of_its_networks(tmp_path, strict):
 
 
 def test_a_folder_that_does_not_tell_its_words_is_left_to_the_networks(tmp_path):
-    from styleT2I.formats.texts.known_words import known_words, local_folder
+    from styleT2I.attributes.prompt import known_words
+    from styleT2I.formats.model_folder import local_folder
     from tests.tiny_model import write_tiny_model
 
     assert known_words(local_folder(write_tiny_model(tmp_path, without=("t2d",)))) is None

@@ -8,7 +8,7 @@ import warnings
 import pytest
 
 from styleT2I.errors import CheckpointError
-from styleT2I.formats.seal import SEAL, sealed
+from styleT2I.formats.check_file import SEAL, sealed
 from styleT2I.training import checkpoints
 from styleT2I.training.checkpoints import read_checkpoint
 from tests.toy_training import ToyTask, toy_run

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from styleT2I.errors import CheckpointError
+from styleT2I.formats.check_file import SEAL
 from styleT2I.formats.model_folder import MANIFEST, ROLES, read_model_manifest
-from styleT2I.formats.seal import SEAL
 from styleT2I.generation.model import Model
 from styleT2I.torch_utils.files import save_safetensors_atomic, sha256_file
 from tests.tiny_model import write_tiny_model

@@ -25,14 +25,13 @@ MODULES = (
     "styleT2I.statistics.intervals",
     "styleT2I.statistics.misclassification",
     "styleT2I.statistics.power",
-    "styleT2I.metrics.attributes",
     "styleT2I.metrics.fidelity",
     "styleT2I.metrics.frechet",
     "styleT2I.metrics.kernel_distance",
     "styleT2I.metrics.pairwise",
     "styleT2I.metrics.precision_recall",
     "styleT2I.metrics.r_precision",
-    "styleT2I.metrics.zero_shot",
+    "styleT2I.metrics.attributes",
 )
 
 

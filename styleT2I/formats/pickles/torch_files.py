@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from styleT2I.errors import CheckpointError, StyleT2IError, UnsafeFileError
+from styleT2I.formats.component import check_file, read_safetensors
 from styleT2I.formats.pickles.blobs import AGAIN, TRUST, open_blob
 from styleT2I.formats.pickles.limits import LIMITS, Limits
 from styleT2I.formats.pickles.machine import read_pickle
@@ -20,7 +21,6 @@ from styleT2I.formats.pickles.names import STORAGES, checkpoint_names
 from styleT2I.formats.pickles.records import Name, Record
 from styleT2I.formats.pickles.tensors import Storage, load_tensors
 from styleT2I.formats.pickles.zip_archive import read_zip
-from styleT2I.formats.weights import check_file, read_safetensors
 
 ZIP, LEGACY, PICKLE, SAFETENSORS = "zip", "legacy", "pickle", "safetensors"
 _MAGIC = 0x1950A86A20F9469CFC6C

@@ -14,9 +14,9 @@ import torch
 
 from styleT2I.errors import CheckpointError, guarded
 from styleT2I.formats.check_file import AGAIN, check_file
+from styleT2I.formats.component import check_finite
 from styleT2I.formats.numpy_files import read_arrays
 from styleT2I.formats.pickles.torch_files import read_torch_file
-from styleT2I.formats.weights import check_finite
 
 
 @dataclass(frozen=True)

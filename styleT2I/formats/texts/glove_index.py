@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 
 from styleT2I.errors import CheckpointError, DataError, OutputError
+from styleT2I.formats.component import check_file, read_safetensors
 from styleT2I.formats.model_folder import cache_dir
-from styleT2I.formats.weights import check_file, read_safetensors
 from styleT2I.torch_utils.files import check_writable_dir, save_safetensors_atomic
 
 MIN_CACHED_BYTES = 16 << 20  # smaller files are indexed again in less time than it takes to care

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from styleT2I.errors import ConfigError
-from styleT2I.networks.clip.towers import SmallTower
+from styleT2I.networks.towers import SmallTower
 
 _TEXT_SETTINGS = {"context_length", "vocab_size", "width", "heads", "layers", "mlp_ratio"}
 _PARTS = {"embed_dim", "vision_cfg", "text_cfg"}

@@ -6,8 +6,7 @@ import weakref
 import torch
 
 from styleT2I.errors import ExtensionError
-from styleT2I.ops.impl import resolve_impl
-from styleT2I.ops.kernels import CPU, cpu_kernels
+from styleT2I.ops.kernels import CPU, cpu_kernels, resolve_impl
 from styleT2I.ops.modulated_conv2d import demodulation_coefficients, tap_squares
 from styleT2I.ops.synthesis import CHANNEL_BLOCK, FrozenSynthesis, Layer, Operands, synthesize
 from styleT2I.torch_utils.extensions import why_not_loaded

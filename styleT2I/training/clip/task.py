@@ -21,7 +21,7 @@ from styleT2I.evaluation.measures.clip import CLIPEvaluation
 from styleT2I.formats.component import write_component
 from styleT2I.networks.clip.loading import load_clip
 from styleT2I.networks.clip.model import CLIP, CLIPConfig
-from styleT2I.networks.clip.word_tokenizer import WordTokenizer
+from styleT2I.networks.clip.tokenizers import WordTokenizer
 from styleT2I.networks.registry import build_network, load_strict
 from styleT2I.torch_utils.images import save_png
 from styleT2I.torch_utils.seeding import derive_seed

@@ -142,7 +142,8 @@ def _for_half(config):
 
 def _init_files(path):
     """Return {"generator": file, "discriminator": file if there is one} of what --init names."""
-    from styleT2I.formats.foreign.registry import is_component, read_network
+    from styleT2I.formats.component import is_component
+    from styleT2I.formats.foreign.registry import read_network
 
     if path.is_dir():
         files = {role: path / f"{role}.json" for role in ("generator", "discriminator")}

@@ -64,7 +64,7 @@ def test_what_generate_cannot_do_is_one_line_and_leaves_nothing(folder, tmp_path
 
 def test_other_systems_have_no_prior(tmp_path):
     result = draw(write_system(tmp_path / "dfgan", "dfgan"), tmp_path / "out", "--prior", "ar")
-    assert result.exit_code == 2 and "is no unCLIP" in result.output and result.output.count("\n") == 1
+    assert result.exit_code == 2 and "is not an unCLIP" in result.output and result.output.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from styleT2I.baselines.config import GanIntClsConfig, StyleEncoderConfig
 from styleT2I.baselines.gan_int_cls import GanIntClsGenerator, StyleEncoder
 from styleT2I.evaluation.suites.style import StyleReader
 from styleT2I.formats.model_folder import ROLES
-from styleT2I.generation.adjustment.compositional import AdjustmentConfig
+from styleT2I.generation.adjustment import AdjustmentConfig
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.generation.systems.interface import StyleT2ISystem, open_system
 from styleT2I.networks.registry import network_class

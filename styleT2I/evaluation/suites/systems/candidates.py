@@ -13,7 +13,7 @@ import torch
 from styleT2I.config import override, to_dict
 from styleT2I.errors import ConfigError
 from styleT2I.evaluation.suites import SYSTEMS, Request
-from styleT2I.generation.adjustment.compositional import AdjustmentConfig
+from styleT2I.generation.adjustment import AdjustmentConfig
 from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.generation.systems.interface import StyleT2ISystem, TextToImage, open_system

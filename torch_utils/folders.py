@@ -1,16 +1,128 @@
-"""Folders that hold one result each: the record that describes it, its pictures, and nothing of an older one."""
+"""Folders of results: held by one run at a time, filled whole or not at all, one result and its record in each."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import os
+import re
+import shlex
+import shutil
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
+
+import filelock
 
 from styleT2I.errors import OutputError
-from styleT2I.torch_utils.files import check_writable_dir, one_line_os_errors, write_json_atomic
-from styleT2I.torch_utils.folders.locking import locked_folder
-from styleT2I.torch_utils.folders.staging import staged_folder
+from styleT2I.torch_utils.files import check_writable_dir, one_line_os_errors, remove_leftovers, write_json_atomic
+
+LOCK = ".styleT2I.lock"  # the file's name in a folder that is in use; gone when it is not, but for a killed run's
+
+
+@contextlib.contextmanager
+def locked_folder(folder: str | Path, part: str = "") -> Iterator[Path]:
+    """Hold an existing folder for this run and yield it as a Path; the next run can hold it once this one has ended.
+
+    part: of the folder, where several runs may share it and only those of one part exclude each other. Raises
+    OutputError, one line, where another run (of this process or any other) holds it. On a file system without locks
+    that is a warning, and nothing is excluded.
+    """
+    folder = Path(folder)
+    path = folder / (LOCK if not part else f"{LOCK}-{part}")
+    lock = filelock.FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout as error:
+        raise OutputError(
+            f"{folder} is in use: another run is writing there; wait until it ends, or choose another folder"
+        ) from error
+    except (OSError, NotImplementedError) as error:
+        warnings.warn(f"{folder} cannot be locked ({error}); let no other run write there", stacklevel=3)
+        yield folder
+        return
+    try:
+        yield folder
+    finally:
+        with contextlib.suppress(OSError):
+            path.unlink()  # while it is held, so that nobody's lock is taken away
+        lock.release()
+
+
+def is_in_use(folder: str | Path) -> bool:
+    """Whether a run holds the folder now, or may: a folder that cannot be locked is left alone."""
+    lock = filelock.FileLock(Path(folder) / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except (OSError, NotImplementedError):  # filelock.Timeout is an OSError
+        return True
+    lock.release()
+    return False
+
+
+_PREFIX = "tmp.styleT2I-result-"
+_FINISHED = ".finished"  # marks a folder whose files are all there, and names the record
+
+
+@contextlib.contextmanager
+def staged_folder(
+    outdir: str | Path, record: str = "", make_room: Callable[[Path], None] = lambda outdir: None
+) -> Iterator[Path]:
+    """Yield a new temporary folder inside `outdir`; on a clean exit its files are moved into `outdir`.
+
+    make_room(outdir) is called first. JSON files are moved last and `record`, the one that describes the others, at the
+    very end; older ones of the same names go before anything is moved. So a record never describes other files than
+    those that lie beside it. What a killed run left is moved if it was finished, and removed if it was not. `outdir` is
+    locked meanwhile.
+
+    On any exception the files are removed, and `outdir` too where this call created it. Raises OutputError when
+    `outdir` cannot be written or is in use.
+    """
+    outdir = Path(outdir)
+    created = [folder for folder in (outdir, *outdir.parents) if not folder.exists()]
+    try:
+        check_writable_dir(outdir)
+        with locked_folder(outdir):
+            with one_line_os_errors(outdir):
+                _finish_killed(outdir, make_room)
+                staging = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=outdir))
+            try:
+                yield staging
+                with one_line_os_errors(outdir):
+                    (staging / _FINISHED).write_text(record, encoding="utf-8")
+                    _publish(staging, outdir, make_room)
+            finally:
+                shutil.rmtree(staging, ignore_errors=True)
+    except BaseException:
+        for folder in created:
+            with contextlib.suppress(OSError):  # not empty: somebody else writes there too
+                folder.rmdir()
+        raise
+
+
+def _publish(staging, outdir, make_room):
+    make_room(outdir)
+    record = (staging / _FINISHED).read_text(encoding="utf-8")
+    paths = [path for path in staging.iterdir() if path.name != _FINISHED]
+    paths.sort(key=lambda path: (path.suffix == ".json", path.name == record, path.name))
+    for path in paths:
+        if path.suffix == ".json":
+            (outdir / path.name).unlink(missing_ok=True)
+    for path in paths:
+        os.replace(path, outdir / path.name)
+
+
+def _finish_killed(outdir, make_room):
+    """Move what a killed run had finished, remove what it had not; nobody else does, the folder is locked."""
+    for staging in sorted(outdir.glob(f"{_PREFIX}*")):
+        if (staging / _FINISHED).is_file():
+            _publish(staging, outdir, make_room)
+        shutil.rmtree(staging, ignore_errors=True)
+    remove_leftovers(outdir)
+
 
 INDEX = "prompts.json"  # of a folder of result folders: [{"folder": NAME, ...}]
 RECORDS = ("generate.json", "edit.json", "transfer.json")  # whose "files" are the pictures that belong to them
@@ -142,3 +254,35 @@ def _check_strangers(outdir, names):
             raise OutputError(
                 f"{outdir / name} exists and belongs to no result; choose another folder, or add --overwrite"
             )
+
+
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"]+")
+
+
+def recorded_command(module: str) -> str:
+    """The running command's line, `python -m styleT2I.MODULE ...`, with its addresses `without_secrets`."""
+    return shlex.join(["python", "-m", f"styleT2I.{module}", *map(without_secrets, sys.argv[1:])])
+
+
+def without_secrets(value):
+    """value with what may be a secret taken out of every address in its strings, through dicts, lists and tuples.
+
+    User name and password, query string and any fragment but #sha256=HEX go: tokens of private servers and signed
+    addresses stand there.
+    """
+    if isinstance(value, str):
+        return _ADDRESS.sub(lambda found: _public_part(found[0]), value)
+    if isinstance(value, dict):
+        return {key: without_secrets(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(without_secrets(item) for item in value)
+    return value
+
+
+def _public_part(address):
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # of a kind that no library takes apart, so what is secret in it is not known
+        return f"{address.partition('://')[0]}://..."
+    fragment = parts.fragment if re.fullmatch(r"sha256=[0-9A-Fa-f]{64}", parts.fragment) else ""
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=fragment).geturl()
