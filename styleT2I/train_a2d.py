@@ -11,7 +11,7 @@ ROLES = {"generator": "generator", "clip": "clip", "segmenter": "segmenter", "ju
 
 
 @command(preset_defaults=functools.partial(direction_defaults, "a2d"), renamed=RENAMED)
-@direction_options("a2d", "Model whose generator, CLIP, segmenter and guide judge serve where none is named.")
+@direction_options("a2d", "Model whose generator, CLIP, segmenter and guide judge are used where none is named.")
 def main(outdir, eval_every, resume, seed, device, **options):
     """Train the network that turns a latent and an attribute's phrase into a direction: OUTDIR/a2d.json."""
     training = direction_training("a2d", ROLES, **options)

@@ -11,7 +11,7 @@ ROLES = {"generator": "generator", "clip": "clip", "judge": "judges.guide"}
 
 
 @command(preset_defaults=functools.partial(direction_defaults, "t2d"), renamed=RENAMED)
-@direction_options("t2d", "Model whose generator, CLIP and guide judge serve where none is named.")
+@direction_options("t2d", "Model whose generator, CLIP and guide judge are used where none is named.")
 def main(outdir, eval_every, resume, seed, device, **options):
     """Train the network that turns a latent and a sentence into a direction; the result is OUTDIR/t2d.json."""
     training = direction_training("t2d", ROLES, **options)

@@ -37,8 +37,8 @@ class GanIntClsConfig(_WidthPerHalving):
 
     text_dim: int = 1024
     z_dim: int = 100
-    cond_dim: int = 128  # what the sentence is compressed to
-    widths: tuple[int, ...] = (1024, 512, 256, 128)  # at 4 px, then after each doubling but the last, which is RGB
+    cond_dim: int = 128  # width of the compressed sentence
+    widths: tuple[int, ...] = (1024, 512, 256, 128)  # at 4 px, then after each doubling but the last (RGB)
     num_residual: int = 2  # resolutions, from 4 px on, with a bottleneck residual
 
     def __post_init__(self):
@@ -144,7 +144,7 @@ class TextEncoderConfig:
 
 @dataclass(frozen=True)
 class ImageEncoderConfig:
-    """Which trunk of DAMSM's image encoder looks at the image, and the size of the common space."""
+    """The trunk of DAMSM's image encoder, and the size of the common space."""
 
     trunk: str = "small"  # one of TRUNKS
     text_dim: int = 256

@@ -65,7 +65,7 @@ class UNetConfig:
         if any(not 0 <= level < len(self.widths) for level in self.attention) or not 0 <= self.dropout < 1:
             raise ConfigError(f"attention names sides from 0 to {len(self.widths) - 1}, dropout is a rate below 1")
         if wrong := [self.widths[level] for level in self.attended if self.widths[level] % self.head_width]:
-            raise ConfigError(f"{wrong[0]} channels that attend are no multiple of head_width {self.head_width}")
+            raise ConfigError(f"{wrong[0]} channels that attend are not a multiple of head_width {self.head_width}")
 
     @property
     def attended(self) -> tuple[int, ...]:
@@ -133,6 +133,6 @@ def check_trunk(config) -> None:
 def check_diffusion(config) -> None:
     """ConfigError unless a UNet fits its resolution and its prediction is known."""
     if config.resolution < 1 or config.resolution % config.unet.divisor:
-        raise ConfigError(f"resolution {config.resolution} is no multiple of {config.unet.divisor}, as the UNet needs")
+        raise ConfigError(f"resolution {config.resolution} is not a multiple of the UNet's {config.unet.divisor}")
     if config.prediction not in PREDICTIONS:
         raise ConfigError(f"unknown prediction {config.prediction!r}{suggestion(config.prediction, PREDICTIONS)}")

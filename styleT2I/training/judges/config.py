@@ -13,24 +13,24 @@ from styleT2I.recipes import configured
 
 @dataclass(frozen=True)
 class JudgeConfig:
-    """What a judge is trained on and how."""
+    """Settings of a judge's training."""
 
     data: tuple[str, ...] = setting(
         ("minifaces:balanced/judge-train:40000",),
-        "Labelled pictures: a data set's folder, or minifaces:DISTRIBUTION/SPLIT[:NUM]; give it several times to pool.",
+        "Labelled images: a data set's folder, or minifaces:DISTRIBUTION/SPLIT[:NUM]; give it several times to pool.",
         metavar="SPEC",
     )
-    eval_data: str = setting("minifaces:balanced/test:4000", "Labelled pictures to measure on.", metavar="SPEC")
+    eval_data: str = setting("minifaces:balanced/test:4000", "Labelled images to measure on.", metavar="SPEC")
     name: str = setting("judge", "Name of the exported component.")
     architecture: str = setting("resnet", "Shape of the network.", choices=("resnet", "plain"))
-    resolution: int = setting(64, "Side that pictures are resized to.", low=16)
+    resolution: int = setting(64, "Side that images are resized to.", low=16)
     widths: tuple[int, ...] = (24, 32, 64, 128)
     feature_dim: int = 128
-    batch_size: int = setting(64, "Pictures per step.", flag="--batch", low=2)
+    batch_size: int = setting(64, "Images per step.", flag="--batch", low=2)
     lr: float = setting(3e-3, "Peak learning rate of AdamW.")  # warmed up over 5 % of the steps, then cosine to 0
     weight_decay: float = 0.02
     nuisance_weight: float = setting(0.5, "Weight of the nuisances' regression.", low=0)
-    label_smoothing: float = 0.02  # share of every label moved to 1/2, which keeps sure logits near +-4.6, not endless
+    label_smoothing: float = 0.02  # label smoothing towards 1/2: confident logits stay near +-4.6
     degrade: DegradeConfig = field(default_factory=DegradeConfig)
     eval_num: int = setting(1000, "How many of them in evaluations before the last.", low=1)
 
@@ -45,21 +45,19 @@ def judge_config(recipe: str | Path, **changes) -> tuple[int, JudgeConfig]:
 
 @dataclass(frozen=True)
 class SegmenterTrainingConfig:
-    """What a segmenter is trained on and how."""
+    """Settings of a segmenter's training."""
 
     data: tuple[str, ...] = setting(
         ("minifaces:balanced/judge-train:16000",),
-        "Pictures with region masks: a data set's folder, or minifaces:DISTRIBUTION/SPLIT[:NUM]; give it several times "
+        "Images with region masks: a data set's folder, or minifaces:DISTRIBUTION/SPLIT[:NUM]; give it several times "
         "to pool.",
         metavar="SPEC",
     )
-    eval_data: str = setting(
-        "minifaces:balanced/test:1000", "Pictures with region masks to measure on.", metavar="SPEC"
-    )
+    eval_data: str = setting("minifaces:balanced/test:1000", "Images with region masks to measure on.", metavar="SPEC")
     name: str = setting("segmenter", "Name of the exported component.")
-    resolution: int = setting(64, "Side that pictures are resized to.", low=16)
+    resolution: int = setting(64, "Side that images are resized to.", low=16)
     widths: tuple[int, ...] = (16, 32, 48, 64)
-    batch_size: int = setting(16, "Pictures per step.", flag="--batch", low=2)
+    batch_size: int = setting(16, "Images per step.", flag="--batch", low=2)
     lr: float = setting(6e-3, "Peak learning rate of AdamW.")  # warmed up over 5 % of the steps, then cosine to 0
     weight_decay: float = 0.01
     overlap_weight: float = 0.5  # of the Dice loss beside the cross-entropy: it counts small regions like large ones
