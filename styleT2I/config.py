@@ -14,7 +14,7 @@ from styleT2I.errors import ConfigError, StyleT2IError
 
 MAX_TEXT = 1 << 24  # bytes of a file of settings
 AGAIN = "fetch or write it again"
-MAX_SEED = 2**63 - 1  # of whatever is drawn: commands, Python and plans take the integers from 0 to this
+MAX_SEED = 2**63 - 1  # seeds in commands, Python and plans are integers from 0 to this
 
 _MAX_LISTED = 12  # known words in a message
 _KINDS = {float: "a number", int: "a whole number", str: "a text", bool: "true or false", Path: "a path"}
@@ -99,7 +99,7 @@ def read_bytes(path: str | Path, error: type[StyleT2IError] = ConfigError, limit
     except OSError as problem:
         raise error(f"{str(path)[:300]}: cannot be read: {problem.strerror or problem}; check the path") from problem
     except ValueError as problem:  # a NUL or a lone surrogate in the path
-        raise error(f"{ascii(str(path))[:300]}: no path ({problem}); check the path") from problem
+        raise error(f"{ascii(str(path))[:300]}: not a path ({problem}); check the path") from problem
     if len(data) > limit:
         raise error(f"{path}: has over {limit} bytes, more than any file of its kind; check what it is")
     return data

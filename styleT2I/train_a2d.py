@@ -22,7 +22,7 @@ def _defaults():
 @click.option(
     "--model",
     metavar="NAME|DIR",
-    help="Model whose generator, CLIP, segmenter and guide judge serve where none is named.",
+    help="Model whose generator, CLIP, segmenter and guide judge are used where none is named.",
 )
 @options_of(A2DConfig)
 @run_options(every=250)

@@ -20,7 +20,7 @@ def _defaults():
 @command(preset_defaults=_defaults, renamed={"--text-encoder": "--text-features"})
 @recipe_options("t2d", default="minifaces")
 @click.option(
-    "--model", metavar="NAME|DIR", help="Model whose generator, CLIP and guide judge serve where none is named."
+    "--model", metavar="NAME|DIR", help="Model whose generator, CLIP and guide judge are used where none is named."
 )
 @options_of(T2DConfig)
 @run_options(every=250)

@@ -3,7 +3,7 @@
     python tools/portrait_sheets.py [people] [small] [switched] [parts]
 
 `people`: 24 unselected people of `biased` at 256 pixels; `small`: the same at 128; `switched`: she and he with one
-attribute switched at a time; `parts`: pictures beside their parts maps.
+attribute switched at a time; `parts`: images beside their parts maps.
 """
 
 import sys
@@ -53,7 +53,7 @@ def switched() -> None:
 
 
 def parts() -> None:
-    """Draw pictures over their parts maps."""
+    """Draw images over their parts maps."""
     from styleT2I.data.portraits.parts import PARTS
     from styleT2I.data.portraits.render import render
     from styleT2I.data.portraits.scenes.sampling import sample_scene
@@ -65,7 +65,7 @@ def parts() -> None:
 
 
 def save(name: str, pictures: list[np.ndarray], columns: int) -> None:
-    """Save pictures of one size in rows."""
+    """Save images of one size in rows."""
     OUT.mkdir(parents=True, exist_ok=True)
     rows = [np.concatenate(pictures[i : i + columns], 1) for i in range(0, len(pictures), columns)]
     Image.fromarray(np.concatenate(rows)).save(OUT / f"{name}.jpg", quality=88)

@@ -1,4 +1,4 @@
-"""What a record may say of the command that made it: all that is needed to repeat it, and no secret."""
+"""The command line as a record holds it: complete enough to repeat it, without secrets."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """DAMSM (Xu et al. 2018, section 3.2): encoders that put words and image regions into one space.
 
-The text encoder feeds AttnGAN and DF-GAN; with the image encoder it says how well a picture matches its words.
+The text encoder feeds AttnGAN and DF-GAN; with the image encoder it scores how well an image matches its words.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from styleT2I.config import suggestion
 from styleT2I.errors import ConfigError
 from styleT2I.torch_utils.words import nearest_word
 
-INCEPTION_SIZE, INCEPTION_DIMS = 299, (768, 2048)  # side of its images; channels of its 17x17 map and of its last one
-RELEASED_MAX_WORDS = 25  # of a sentence, that the released code reads when it draws
+INCEPTION_SIZE, INCEPTION_DIMS = 299, (768, 2048)  # image side; channels of the 17x17 and the last map
+RELEASED_MAX_WORDS = 25  # words of a sentence that the released code reads when it draws
 
 
 class TextFeatures(NamedTuple):
@@ -52,7 +52,7 @@ class TextEncoderConfig:
 
 
 class TextEncoder(nn.Module):
-    """Word and sentence features by a one-layer bi-LSTM; words without an id are passed over."""
+    """Word and sentence features by a one-layer bi-LSTM; words without an id are skipped."""
 
     kind = "damsm-text"
     Config = TextEncoderConfig
@@ -78,7 +78,7 @@ class TextEncoder(nn.Module):
 
     @property
     def can_read(self) -> bool:
-        """Whether it came with the words that its ids stand for."""
+        """Whether it has the words that its ids stand for."""
         return bool(self.index)
 
     def forward(self, ids: torch.Tensor) -> TextFeatures:
@@ -117,7 +117,7 @@ class TextEncoder(nn.Module):
         return [(word, nearest_word(word, self.index)) for word in missing]
 
     def overlong(self, text: str) -> int:
-        """How many words of the text are beyond what can be read: none, whatever its length."""
+        """How many words of the text are beyond its limit: always 0, as there is no limit."""
         return 0
 
 
@@ -130,7 +130,7 @@ class ImageFeatures(NamedTuple):
 
 @dataclass(frozen=True)
 class ImageEncoderConfig:
-    """Which trunk looks at the image, and the size of the common space."""
+    """The trunk of the image encoder, and the size of the common space."""
 
     trunk: str = "small"  # a key of TRUNKS
     text_dim: int = 256
@@ -173,7 +173,7 @@ class ImageEncoder(nn.Module):
 
 
 class SmallTrunk(nn.Module):
-    """Two 3x3 convolutions a size; the regions are those of the last size but one, pooled further for the whole."""
+    """Two 3x3 convolutions per size; regions come from the last size but one, the image's features from the last."""
 
     def __init__(self, config: ImageEncoderConfig):
         super().__init__()
@@ -199,7 +199,7 @@ class SmallTrunk(nn.Module):
 class InceptionTrunk(nn.Module):
     """Inception-v3 as torchvision has it: the 17x17 map of 768 channels and the mean of the last, 2048.
 
-    Its weights come from a file; they stay as they are in training, and so does batch norm.
+    Its weights come from a file; they and the batch norm are frozen in training.
     """
 
     dims = INCEPTION_DIMS

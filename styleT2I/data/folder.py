@@ -1,7 +1,7 @@
 """An ordinary image-caption-attribute-mask data set in a folder, or in a zip of one (docs/data-folders.md).
 
     images/NAME.png|jpg|...   images of any size and kind; sub-folders are part of NAME
-    captions.json             {"NAME": ["a caption", ...]} or {"NAME": "a caption"}; or text/NAME.txt, one a line
+    captions.json             {"NAME": ["a caption", ...]} or {"NAME": "a caption"}; or text/NAME.txt, one per line
     attributes.csv            header `file,ATTRIBUTE,...`, one row per image, values 0/1 or -1/1
     masks/NAME.png            16-bit, bit k set where region k is; or an index map (grey or palette), value k = region k
     masks/regions.json        {"encoding": "bits"|"index", "regions": [...]}
@@ -104,7 +104,7 @@ class FolderDataset:
 
     def _first_side(self):
         first = self._files.images[0]
-        with guarded(self._files.image_path(first), "not a picture; replace or remove it", DataError):
+        with guarded(self._files.image_path(first), "not an image; replace or remove it", DataError):
             data = self._files.read_image(first)
             check_image(data, self._files.image_path(first))
             with PIL.Image.open(io.BytesIO(data)) as header:

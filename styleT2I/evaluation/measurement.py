@@ -59,4 +59,4 @@ def judge_basis(model: Model, **what) -> dict:
 
 def judge_name(model: Model) -> str:
     """What the held-out judge is called where its features stand in for Inception's."""
-    return f"held-out judge of {model.name}, not Inception: compare with figures of the same judge only"
+    return f"held-out judge of {model.name}, not Inception: compare with metrics of the same judge only"

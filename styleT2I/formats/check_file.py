@@ -1,4 +1,4 @@
-"""The first look at a file that should hold weights; needs no torch."""
+"""The first check of a file that should hold weights; needs no torch."""
 
 import os
 import stat
@@ -7,9 +7,9 @@ from pathlib import Path
 from styleT2I.errors import CheckpointError
 
 AGAIN = "fetch or write it again"
-# How files begin that people take for weights; a tar archive says what it is at byte 257.
+# First bytes of files that are mistaken for weights; a tar archive has its mark at byte 257.
 _OTHERS = {
-    b"\xff\xd8\xff": "a JPEG picture", b"\x89png": "a PNG picture", b"gif8": "a GIF picture", b"%pdf": "a PDF document",
+    b"\xff\xd8\xff": "a JPEG image", b"\x89png": "a PNG image", b"gif8": "a GIF image", b"%pdf": "a PDF document",
     b"\x1f\x8b": "a gzip archive", b"bzh": "a bzip2 archive", b"\xfd7zxz": "an xz archive", b"rar!": "a RAR archive",
     b"7z\xbc\xaf": "a 7-zip archive", b"\x89hdf": "an HDF5 file", b"\x7felf": "a program",
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""The words that a model reads, out of the JSON files of its folder alone: no weights, no torch."""
+"""The words that a model reads, from the JSON files of its folder alone: no weights, no torch."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def known_words(folder: ModelFolder) -> KnownWords | None:
     try:
         return _known_words(_config(folder, "t2d"), _config(folder, "clip"))
     except (KeyError, TypeError, AttributeError, ValueError):
-        return None  # without such a network, or damaged: whoever loads it says so
+        return None  # without such a network, or damaged, which loading will report
 
 
 def _known_words(t2d, clip):

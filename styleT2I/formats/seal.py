@@ -1,4 +1,4 @@
-"""A manifest's SHA-256 of itself: a digit changed in its configuration shows as a bit changed in the weights does."""
+"""A manifest's SHA-256 of itself, so that a change in its configuration is noticed like one in the weights."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def check_seal(manifest: dict, where, known: tuple[str, ...]) -> None:
         raise CheckpointError(f"{where}: unknown key {unknown[0][:80]!r}; fetch or write it again, or update styleT2I")
     if SEAL in manifest and manifest[SEAL] != _digest(manifest):
         raise CheckpointError(
-            f"{where}: changed since it was written, its SHA-256 is another; fetch or write it again (or take out "
+            f"{where}: changed since it was written, as its SHA-256 shows; fetch or write it again (or take out "
             f"{SEAL!r}, if you changed it on purpose)"
         )
 

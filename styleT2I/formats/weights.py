@@ -1,4 +1,4 @@
-"""Safetensors files read with suspicion: hash, damage and non-finite numbers are found before anything is used."""
+"""Safetensors files read with care: hash, damage and non-finite numbers are found before anything is used."""
 
 import struct
 from pathlib import Path

@@ -1,11 +1,11 @@
-"""Convolution and batch norm as one."""
+"""A convolution with its batch norm, folded into one in evaluation mode."""
 
 import torch.nn.functional as F
 from torch import nn
 
 
 class ConvNorm(nn.Sequential):
-    """A convolution without bias (key "0") and its batch norm ("1"), the size kept or divided by the stride.
+    """A convolution without bias (key "0") and its batch norm ("1"); the stride divides the size.
 
     In evaluation mode the norm is folded into the convolution's weight, which saves a pass over the map.
     """

@@ -60,14 +60,14 @@ class DirectionTrunk(nn.Module):
             layers += [nn.Linear(width, config.hidden_dim), nn.ReLU()]
             width = config.hidden_dim
         self.mlp = nn.Sequential(*layers, nn.Linear(width, num_outputs))
-        if config.space == "low-rank":  # layer coefficients start at one: the shared direction, then told apart
+        if config.space == "low-rank":  # layer coefficients start at one: the same direction in every layer
             with torch.no_grad():
                 self.mlp[-1].bias[config.rank * config.w_dim :] = 1
         self.register_buffer("w_mean", torch.zeros(config.w_dim))
         self.register_buffer("w_std", torch.ones(config.w_dim))
 
     def set_w_statistics(self, w: torch.Tensor) -> None:
-        """Take the mean and spread per coordinate of sampled w [M, w_dim]; only with config.standardize."""
+        """Set the mean and spread per coordinate from sampled w [M, w_dim]; only with config.standardize."""
         self.w_mean.copy_(w.mean(dim=0))
         self.w_std.copy_(w.std(dim=0).clamp(min=1e-6))
 
@@ -90,7 +90,7 @@ class DirectionTrunk(nn.Module):
 
 
 class _DirectionNetwork(nn.Module):
-    """Text features and a latent in, a direction over W+ out: what both networks of the paper have in common."""
+    """A direction over W+ from text features and a latent: what both networks of the paper have in common."""
 
     Config = DirectionConfig
 
@@ -106,7 +106,7 @@ class _DirectionNetwork(nn.Module):
         return cls(config), (torch.randn(2, 6), torch.randn(2, 5))
 
     def repeat_over(self, num_ws: int) -> None:
-        """Step alike in `num_ws` layers; of space "w" alone, whose one direction fits a generator of any size."""
+        """Repeat the direction in `num_ws` layers; space "w" only, whose one direction fits a generator of any size."""
         assert self.config.space == "w"
         self.config = self.trunk.config = dataclasses.replace(self.config, num_ws=num_ws)
 

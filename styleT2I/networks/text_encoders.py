@@ -57,7 +57,7 @@ class GruTextEncoder(nn.Module):
         return unknown_words(text, self.index)
 
     def overlong(self, text: str) -> int:
-        """How many words of the text are not read: none, whatever its length."""
+        """How many words of the text are beyond its limit: always 0, as there is no limit."""
         return 0
 
     def forward(self, texts: list[str]) -> torch.Tensor:

@@ -94,7 +94,7 @@ class Lexicon:
         return items
 
     def nearest(self, word: str) -> str | None:
-        """Return the known word or group that a word unknown to the table must have meant; None where none is near."""
+        """Return the known word or group that an unknown word probably meant; None where none is near."""
         if word not in self._near:
             is_known = tuple(word.split()) in self._entries
             self._near[word] = None if is_known else nearest_word(word, self._spellings)

@@ -20,7 +20,7 @@ class Mention(NamedTuple):
 
 
 class Unknown(NamedTuple):
-    """A word that was not understood, its place and the known word that it must have meant (None: none is near)."""
+    """A word that was not understood, its place and the known word that was probably meant (None: none is near)."""
 
     word: str
     span: tuple[int, int]

@@ -31,9 +31,9 @@ class Paraphraser:
         self._longest = max(len(term) for term in self._groups)
 
     def __call__(self, text: str, labels: Mapping[str, bool], dice: Dice) -> str:
-        """The caption said otherwise, or another true sentence about its picture; as it was where neither succeeds.
+        """The caption said otherwise, or another true sentence about its image; as it was where neither succeeds.
 
-        labels: the picture's attributes; a wording may come to say more ("girl" for "woman"), as long as it is true.
+        labels: the image's attributes; a wording may come to say more ("girl" for "woman"), as long as it is true.
         """
         if dice.chance(_COMPOSE_ODDS):
             wanted, make = {}, lambda: self._composed(labels, dice)
@@ -54,7 +54,7 @@ class Paraphraser:
                 yield name, value, text
 
     def _composed(self, labels, dice) -> str:
-        """A sentence about a few attributes of the picture, each in any phrase that the vocabulary has for it."""
+        """A sentence about a few attributes of the image, each in any phrase that the vocabulary has for it."""
         known = [name for name in self.vocabulary.names if name in labels]
         subject, features = "", []
         for _ in range(dice.weighted((1, 2, 3), _NUM_ODDS)):

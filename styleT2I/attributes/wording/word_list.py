@@ -32,7 +32,7 @@ def _split(texts):
 def tokenizer_spec(vocabulary: str = "minifaces") -> dict:
     """Return the entry `tokenizer` of a CLIP config: {"kind": "words", "words": [...]}, plain JSON.
 
-    `networks.clip_tokenizers.build_tokenizer` makes the tokenizer from it; a trained CLIP keeps its own copy, so
+    `networks.clip.tokenizers.build_tokenizer` makes the tokenizer from it; a trained CLIP keeps its own copy, so
     that a later vocabulary leaves its ids alone.
     """
     return {"kind": "words", "words": list(grammar_words(vocabulary))}

@@ -45,7 +45,7 @@ class DecoderConfig:
 def check_diffusion(config) -> None:
     """ConfigError unless a UNet fits its resolution and its prediction is known."""
     if config.resolution < 1 or config.resolution % config.unet.divisor:
-        raise ConfigError(f"resolution {config.resolution} is no multiple of {config.unet.divisor}, as the UNet needs")
+        raise ConfigError(f"resolution {config.resolution} is not a multiple of the UNet's {config.unet.divisor}")
     if config.prediction not in PREDICTIONS:
         raise ConfigError(f"unknown prediction {config.prediction!r}{suggestion(config.prediction, PREDICTIONS)}")
 
@@ -84,8 +84,10 @@ class UnclipDecoder(nn.Module):
         return self.config.resolution
 
     def forward(self, x, step, image, given, embedding, states, hidden) -> torch.Tensor:
-        """x [N, 3, R, R] noised, step int64 [N], image embeddings [N, embed_dim], of which given bool [N] tells those
-        that count (the others are as good as none), then a Caption's parts."""
+        """x [N, 3, R, R] noised, step int64 [N], image embeddings [N, embed_dim], then a Caption's parts.
+
+        given: bool [N], False where the row's embedding is dropped.
+        """
         image = torch.where(given.unsqueeze(1), (image - self.mean) / self.std, self.null_image)
         cond = self.step_in(step_features(step, self.config.cond_dim))
         cond = cond + self.image_cond(image) + self.text_cond(embedding)

@@ -30,7 +30,7 @@ class UNetConfig:
         if any(not 0 <= level < len(self.widths) for level in self.attention) or not 0 <= self.dropout < 1:
             raise ConfigError(f"attention names sides from 0 to {len(self.widths) - 1}, dropout is a rate below 1")
         if wrong := [self.widths[level] for level in self.attended if self.widths[level] % self.head_width]:
-            raise ConfigError(f"{wrong[0]} channels that attend are no multiple of head_width {self.head_width}")
+            raise ConfigError(f"{wrong[0]} channels that attend are not a multiple of head_width {self.head_width}")
 
     @property
     def attended(self) -> tuple[int, ...]:
@@ -137,7 +137,7 @@ class ResidualBlock(nn.Module):
 
 
 class Attention(nn.Module):
-    """Every place reads all places, and the context's vectors beside them."""
+    """Attention of every position to all positions and to the context's vectors."""
 
     def __init__(self, width: int, head_width: int, context_dim: int):
         super().__init__()
@@ -172,7 +172,7 @@ def group_norm(width: int) -> nn.GroupNorm:
 
 
 def zeroed(layer: nn.Module) -> nn.Module:
-    """The layer with its weights at 0, so that what it ends adds nothing at first."""
+    """The layer with its weights at 0, so that its branch adds nothing at first."""
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)
     return layer

@@ -61,7 +61,7 @@ class CelebAMaskHQ:
     def samples(self, indices: Sequence[int], resolution: int, captions: Path | None = None) -> Iterator[tuple]:
         """Yield the images of the given numbers as `data.writer` takes them, cropped and resized to `resolution`.
 
-        captions: folder of NUMBER.txt, one caption a line, as Multi-Modal-CelebA-HQ has them; None for none.
+        captions: folder of NUMBER.txt, one caption per line, as in Multi-Modal-CelebA-HQ; None for none.
         """
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for start in range(0, len(indices), _CHUNK):

@@ -1,4 +1,4 @@
-"""A generator of ours in the layouts of other code: the one case in which a torch file is written, tensors alone."""
+"""A generator of ours in the layouts of other code: the only torch files that are written, of tensors alone."""
 
 from __future__ import annotations
 

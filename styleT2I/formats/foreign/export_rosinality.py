@@ -15,7 +15,7 @@ _LAYER = {
     "weight": "conv.weight", "affine.weight": "conv.modulation.weight", "affine.bias": "conv.modulation.bias",
     "noise_strength": "noise.weight", "bias": "activate.bias",
 }  # fmt: skip
-_FIXED = {  # what the layout has no place for
+_FIXED = {  # what the layout cannot hold
     "c_dim": 0, "architecture": "skip", "activation": "lrelu", "use_noise": True, "mapping_lr_multiplier": 0.01,
     "mapping_activation": "lrelu",
 }  # fmt: skip
@@ -78,7 +78,7 @@ def _with_unit_dims(name, tensor):
 def _notes(config):
     notes = []
     if config["conv_clamp"] is not None:
-        notes.append(f"that code clamps nothing, this generator at {config['conv_clamp']:g}: there pictures may differ")
+        notes.append(f"that code has no clamp, this generator {config['conv_clamp']:g}: its images may differ there")
     w_dim, channels = config["w_dim"], channels_of(config)
     fitting = [m for m in (2, 1) if all(num == min(512, m * 16384 // r) for r, num in channels.items())]
     if not (fitting and config["image_channels"] == 3):

@@ -95,7 +95,7 @@ def _read_foreign(path, which):
 
 
 def network_sha256(path: str | Path) -> str:
-    """The `sha256` that `read_network` gives of a file, without a look at its tensors; errors as there."""
+    """The `sha256` that `read_network` gives of a file, without reading its tensors; errors as there."""
     path = Path(path)
     if not is_component(path):
         return sha256_file(path)
@@ -118,7 +118,7 @@ def is_component(path: Path) -> bool:
 
 
 def _read_component(path):
-    with guarded(path, "damaged, its manifest says what no manifest does; fetch it again"):
+    with guarded(path, "damaged, its manifest has invalid entries; fetch it again"):
         return read_component(read_model_folder(path).file("generator") if (path / MANIFEST).is_file() else path)
 
 

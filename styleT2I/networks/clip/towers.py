@@ -1,7 +1,7 @@
-"""Small image towers for CLIPs of small pictures.
+"""Small image towers for CLIPs of small images.
 
-open_clip's towers begin by dividing the resolution by 4 (ResNet) or 8 and more (ViT); lips and earrings of a 64-pixel
-face are a few pixels wide and are learnt late there, or never. These begin at full resolution.
+open_clip's towers begin by dividing the resolution by 4 (ResNet) or 8 and more (ViT); the lips and earrings of a
+64-pixel face are a few pixels wide and are learnt late there, or never. These begin at full resolution.
 """
 
 import torch
@@ -15,7 +15,7 @@ class SmallTower(nn.Module):
     """Convolutions from full resolution on, halved after every width; the image as a vector [N, embed_dim].
 
     What is pooled: the mean and the maximum of the last map, and a few channels that keep their place. `pool` says how
-    a map is halved, "stride" (by its convolution) or "max" (by its maximum): two towers that see a picture differently.
+    a map is halved, "stride" (by its convolution) or "max" (by its maximum): two towers that make different errors.
     """
 
     def __init__(self, embed_dim: int, image_size: int, widths: tuple[int, ...], pool: str):

@@ -38,7 +38,7 @@ class FixedRegions:
         self.masks, self.where = dict(masks), where
 
     def check(self, regions: Sequence[str | None]) -> None:
-        """Warn of regions without a mask, which count as none; ConfigError on a mask whose name means nothing."""
+        """Warn of regions without a mask, which count as none; ConfigError for a mask that is named like no region."""
         asked = set(regions) - {None}
         known = [*REGION_RULES, *asked]
         for name in self.masks:

@@ -18,7 +18,7 @@ from styleT2I.networks.faces.layout import FaceLayout, grow
 from styleT2I.networks.faces.segmenter import RegionSegmenter
 
 REGION_RULES: dict[str, Callable[[FaceLayout], Tensor]] = {}  # by the name that vocabularies use
-_MARGIN = 0.025  # share of the image's height by which a part is grown, so that its edge is inside
+_MARGIN = 0.025  # fraction of the image's height by which a part is grown, so that its edge is inside
 
 
 def region_rule(name: str):

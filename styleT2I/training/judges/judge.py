@@ -1,4 +1,4 @@
-"""Training of the judges: attributes by cross-entropy, nuisances by regression, on renders that are lightly damaged."""
+"""Training of the judges: attributes by cross-entropy, nuisances by regression, on lightly degraded renders."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ class JudgeConfig:
 
     data: tuple[str, ...] = setting(
         ("minifaces:balanced/judge-train:40000",),
-        "Labelled pictures: a data set's folder, or minifaces:DISTRIBUTION/SPLIT[:NUM]; give it several times to pool.",
+        "Labelled images: a data set's folder, or minifaces:DISTRIBUTION/SPLIT[:NUM]; give it several times to pool.",
         metavar="SPEC",
     )
-    eval_data: str = setting("minifaces:balanced/test:4000", "Labelled pictures to measure on.", metavar="SPEC")
+    eval_data: str = setting("minifaces:balanced/test:4000", "Labelled images to measure on.", metavar="SPEC")
     name: str = setting("judge", "Name of the exported component.")
     architecture: str = setting("resnet", "Shape of the network.", choices=("resnet", "plain"))
-    resolution: int = setting(64, "Side that pictures are resized to.", low=16)
+    resolution: int = setting(64, "Side that images are resized to.", low=16)
     widths: tuple[int, ...] = (24, 32, 64, 128)
     feature_dim: int = 128
-    batch_size: int = setting(64, "Pictures per step.", flag="--batch", low=2)
+    batch_size: int = setting(64, "Images per step.", flag="--batch", low=2)
     lr: float = setting(3e-3, "Peak learning rate of AdamW.")  # warmed up over 5 % of the steps, then cosine to 0
     weight_decay: float = 0.02
     nuisance_weight: float = setting(0.5, "Weight of the nuisances' regression.", low=0)
-    label_smoothing: float = 0.02  # share of every label moved to 1/2, which keeps sure logits near +-4.6, not endless
+    label_smoothing: float = 0.02  # label smoothing towards 1/2: confident logits stay near +-4.6
     degrade: DegradeConfig = field(default_factory=DegradeConfig)
     eval_num: int = setting(1000, "How many of them in evaluations before the last.", low=1)
 
@@ -95,7 +95,7 @@ class JudgeTask(NetworkTask):
         return {"loss": loss.item(), **figures}
 
     def evaluate(self, step: int) -> dict[str, float]:
-        """Balanced accuracies on unseen images, as `measure_judge`, without the single attributes' names."""
+        """Balanced accuracies on unseen images, from `measure_judge`, as one flat dict."""
         figures = measure_judge(self.network, self.eval_data, self.pairs, self.config.eval_num)
         return {
             "worst_attribute": min(figures["attributes"].values()),
@@ -106,13 +106,13 @@ class JudgeTask(NetworkTask):
         }
 
     def snapshot(self, step: int, outdir: Path) -> None:
-        """Write the evaluation images that the judge gets wrong, those it is surest about first."""
+        """Write the evaluation images that the judge gets wrong, the most confident errors first."""
         picture = mistakes_u8(self.network, self.eval_data, self.config.eval_num)
         if picture is not None:
             save_png(Path(outdir) / f"mistakes-{step:06d}.png", picture)
 
     def export(self, outdir: Path, step: int) -> None:
-        """Write the component NAME.json and NAME.safetensors (fp16), with figures measured on what was written."""
+        """Write the component NAME.json and NAME.safetensors (fp16), with metrics measured on what was written."""
         state = {key: tensor.half().float() if tensor.is_floating_point() else tensor
                  for key, tensor in self.network.state_dict().items()}  # fmt: skip
         stored = AttributeClassifier(self.network.config).to(self.device)

@@ -1,4 +1,4 @@
-"""Training of the part segmenter on pictures with region masks."""
+"""Training of the part segmenter on images with region masks."""
 
 from __future__ import annotations
 
@@ -27,17 +27,15 @@ class SegmenterTrainingConfig:
 
     data: tuple[str, ...] = setting(
         ("minifaces:balanced/judge-train:16000",),
-        "Pictures with region masks: a data set's folder, or minifaces:DISTRIBUTION/SPLIT[:NUM]; give it several times "
+        "Images with region masks: a data set's folder, or minifaces:DISTRIBUTION/SPLIT[:NUM]; give it several times "
         "to pool.",
         metavar="SPEC",
     )
-    eval_data: str = setting(
-        "minifaces:balanced/test:1000", "Pictures with region masks to measure on.", metavar="SPEC"
-    )
+    eval_data: str = setting("minifaces:balanced/test:1000", "Images with region masks to measure on.", metavar="SPEC")
     name: str = setting("segmenter", "Name of the exported component.")
-    resolution: int = setting(64, "Side that pictures are resized to.", low=16)
+    resolution: int = setting(64, "Side that images are resized to.", low=16)
     widths: tuple[int, ...] = (16, 32, 48, 64)
-    batch_size: int = setting(16, "Pictures per step.", flag="--batch", low=2)
+    batch_size: int = setting(16, "Images per step.", flag="--batch", low=2)
     lr: float = setting(6e-3, "Peak learning rate of AdamW.")  # warmed up over 5 % of the steps, then cosine to 0
     weight_decay: float = 0.01
     overlap_weight: float = 0.5  # of the Dice loss beside the cross-entropy: it counts small regions like large ones
@@ -102,7 +100,7 @@ class SegmenterTask(NetworkTask):
         save_png(Path(outdir) / f"regions-{step:06d}.png", make_grid_u8(rows, ncol=len(image), scale=2))
 
     def export(self, outdir: Path, step: int) -> None:
-        """Write the component NAME.json and NAME.safetensors (fp16), with figures measured on what was written."""
+        """Write the component NAME.json and NAME.safetensors (fp16), with metrics measured on what was written."""
         stored = Segmenter(self.network.config).to(self.device)
         stored.load_state_dict({key: tensor.half().float() if tensor.is_floating_point() else tensor
                                 for key, tensor in self.network.state_dict().items()})  # fmt: skip

@@ -112,7 +112,7 @@ def test_a_unet_halves_and_doubles_pixels_become_channels_and_attention_is_where
     assert sizes == [False, False, False, True, True, False, True, True] and config.divisor == 8
     with pytest.raises(ConfigError, match="no multiple of head_width 4"):
         UNetConfig((4, 6), attention=(1,), head_width=4)
-    with pytest.raises(ConfigError, match="resolution 20 is no multiple of 8"):
+    with pytest.raises(ConfigError, match="resolution 20 is not a multiple of the UNet"):
         DecoderConfig(20, unet=config)
     with pytest.raises(ConfigError, match="no attention"):
         UpsamplerConfig(unet=config)

@@ -133,7 +133,7 @@ def test_unusable_samples_are_counted_named_and_skipped_up_to_a_limit(tmp_path):
     expected = {
         "000000.jpg": "the file is empty",
         "000001.jpg": "cut off",
-        "Thumbs.db": "not a picture",
+        "Thumbs.db": "not an image",
         "000002.png": "another image has the same name",
         "000003.jpg": "no caption",
         "000004.jpg": "no caption",
@@ -211,7 +211,7 @@ def flat(folder, size=16):
     for i in range(4):
         picture = PIL.Image.new("RGB", (size, size), (50 * i, 100, 50))
         picture.save(folder / (f"{i}.png" if i < 3 else f"more/{i}.jpg"))
-    (folder / "notes.txt").write_text("not a picture")
+    (folder / "notes.txt").write_text("not an image")
     (folder / "captions.json").write_text(json.dumps({"0": "a", "1": "b", "2.png": "c", "more/3": "d"}))
     return folder
 

@@ -81,7 +81,7 @@ class BaseHead:
 
 @lru_cache(maxsize=1)
 def base_head() -> BaseHead:
-    """Return the base head, made once a process."""
+    """Return the base head, made once per process."""
     vertices, faces = head.base_head()
     vertices = vertices.astype(np.float32)
     normals = smooth_normals(vertices, faces)

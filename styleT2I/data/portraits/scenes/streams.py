@@ -1,7 +1,7 @@
 """Random numbers by name: a latent z of normal numbers, each name with places of its own in it.
 
 What one name draws does not depend on what others drew, so switching one attribute changes nothing else; and a scene is
-a function of z, so a generator can be fitted from z to pictures.
+a function of z, so a generator can be fitted from z to images.
 """
 
 from __future__ import annotations

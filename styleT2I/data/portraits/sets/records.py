@@ -1,4 +1,4 @@
-"""What is known of each rendered picture, a line each in records.jsonl, written when the picture is on the disk."""
+"""What is known of each rendered image, a line each in records.jsonl, written when the image is on the disk."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FILE = "records.jsonl"
 
 @dataclass(frozen=True)
 class Record:
-    """One picture: its place in the set, which attempt at its scene it shows, what is true of it, its landmarks."""
+    """One image: its place in the set, which attempt at its scene it shows, what is true of it, its landmarks."""
 
     index: int
     attempt: int
@@ -62,7 +62,7 @@ def append_record(folder: Path, record: Record) -> None:
 def begin_or_continue(folder: Path, recipe: Recipe) -> dict[int, Record]:
     """Prepare the folder of a set for writing and return the records it has.
 
-    OutputError where it holds anything but pictures of the same recipe.
+    OutputError where it holds anything but images of the same recipe.
     """
     refuse_foreign_folder(folder)
     for name in ("images", "masks"):

@@ -9,7 +9,7 @@ from styleT2I.data.portraits.scenes.scene import Scene
 from styleT2I.data.portraits.tracing.colours import linear, mixed, smoothstep
 from styleT2I.torch_utils.seeding import derive_seed
 
-_SIZE = 192  # painted at this size whatever the picture's, so that a scene has one background
+_SIZE = 192  # painted at this size whatever the image's, so that a scene has one background
 
 
 def background(scene: Scene, resolution: int) -> np.ndarray:
@@ -51,7 +51,7 @@ def _bokeh(x, y, first, second, rng) -> np.ndarray:
 
 
 def _indoor(x, y, first, second, rng) -> np.ndarray:
-    """A room out of focus: wall, window or pictures, shelf, a lamp."""
+    """A room out of focus: wall, window or images, shelf, a lamp."""
     picture = np.broadcast_to(first * 0.8, x.shape + (3,)).copy()
     floor = rng.uniform(0.7, 0.95)
     picture[y > floor] = second * 0.4

@@ -1,4 +1,4 @@
-"""The picture's surfaces: what each pixel shows, interpolated from the mesh's vertices."""
+"""The image's surfaces: what each pixel shows, interpolated from the mesh's vertices."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BACK = -0.35  # cosine to the camera below which a normal belongs to the back o
 
 @dataclass
 class Surfaces:
-    """Square pictures [N, N, ...] of the first surface in sight; all zero where there is none."""
+    """Square images [N, N, ...] of the first surface in sight; all zero where there is none."""
 
     seen: np.ndarray  # bool
     part: np.ndarray  # u8, index into `parts.PARTS`

@@ -1,6 +1,6 @@
-"""Light that reaches the picture's surfaces: importance-sampled directions, interleaved over pixels, no noise left.
+"""Light that reaches the image's surfaces: importance-sampled directions, interleaved over pixels, no noise left.
 
-Each pixel of a 4 x 4 tile tests its own few directions out of one well-spread set for the whole picture, and a filter
+Each pixel of a 4 x 4 tile tests its own few directions out of one well-spread set for the whole image, and a filter
 over just such a tile, kept to one surface, gives every pixel the light of all of them.
 """
 
@@ -30,9 +30,9 @@ def _morton_order() -> np.ndarray:
 
 
 def light_directions(environment: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return (unit directions [number, 3], their shares of the irradiance [number, 3]) that stand for the map.
+    """Return (unit directions [number, 3], their parts of the irradiance [number, 3]) that stand for the map.
 
-    The shares sum to the map's light over pi: an unshadowed surface gathers sum(shares * cosine).
+    The parts sum to the map's light over pi: an unshadowed surface gathers sum(parts * cosine).
     """
     order = _morton_order()
     light = (environment * solid_angles()[..., None]).reshape(-1, 3)[order]
@@ -44,7 +44,7 @@ def light_directions(environment: np.ndarray, number: int) -> tuple[np.ndarray, 
 
 
 def irradiance(engine: Engine, surfaces: Surfaces, environment: np.ndarray, lights: int) -> np.ndarray:
-    """Return the irradiance over pi f32 [N, N, 3] under an environment map; `lights` directions are tested a pixel."""
+    """Return the irradiance over pi f32 [N, N, 3] under an environment map, `lights` directions tested per pixel."""
     if not is_llvm():
         return filtered(engine.white_irradiance(len(surfaces.seen), 2 * lights, environment), surfaces)
     directions, shares = light_directions(environment, lights * TILE * TILE)
@@ -58,7 +58,7 @@ def irradiance(engine: Engine, surfaces: Surfaces, environment: np.ndarray, ligh
 
 
 def filtered(picture: np.ndarray, surfaces: Surfaces) -> np.ndarray:
-    """Return the picture f32 [N, N, 3] averaged over a tile about each pixel, over like surfaces only."""
+    """Return the image f32 [N, N, 3] averaged over a tile about each pixel, over like surfaces only."""
     for axis in (0, 1):
         picture = _filtered_along(picture, surfaces, axis)
     return picture
@@ -77,6 +77,6 @@ def _filtered_along(picture: np.ndarray, surfaces: Surfaces, axis: int) -> np.nd
 
 
 def _shifted(picture: np.ndarray, offset: int, axis: int) -> np.ndarray:
-    """Return the picture moved by `offset` pixels, its border repeated."""
+    """Return the image moved by `offset` pixels, its border repeated."""
     index = np.clip(np.arange(picture.shape[axis]) + offset, 0, picture.shape[axis] - 1)
     return np.take(picture, index, axis)

@@ -1,4 +1,4 @@
-"""The comparison as an image: one row a sentence, one column a system, the same seeds everywhere."""
+"""The comparison as an image: one row per sentence, one column per system, the same seeds everywhere."""
 
 from __future__ import annotations
 

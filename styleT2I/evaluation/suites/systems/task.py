@@ -40,7 +40,7 @@ class Observation(NamedTuple):
 
 
 class Scores(NamedTuple):
-    """Outcomes of N images, one a caption, measured against the captions they were drawn from or against others."""
+    """Outcomes of N images, one per caption, measured against the captions they were drawn from or against others."""
 
     right: torch.Tensor  # float64 [N]: 1 where every requested attribute is right
     each: torch.Tensor  # float64 [N]: rate of the requested attributes that are right
@@ -90,7 +90,7 @@ class ComparisonTask:
     def draw(self, system: TextToImage, title: str) -> Observation:
         """Have a system draw everything, rounded to 8 bits, and observe it; PromptError where it cannot read.
 
-        How many images a second it draws, the looking left out, is then in `images_per_second` by title.
+        The images per second that it draws, without their evaluation, are then in `images_per_second` by title.
         """
         prompts = {text: system.understand(text) for text in dict.fromkeys(self.sentences)}
         seconds = 0.0

@@ -123,7 +123,7 @@ def test_a_resumed_fit_equals_an_uninterrupted_one_and_its_generator_opens(tmp_p
 
 def test_data_without_scenes_are_refused_in_one_line():
     task = RenderedFit(rendered_fit_config(data="minifaces:biased/train:4", eval_data="portraits:biased/val:6"))
-    with pytest.raises(DataError, match="minifaces:biased/train:4: its pictures have no scenes"):
+    with pytest.raises(DataError, match="minifaces:biased/train:4: its images have no scenes"):
         task.setup(torch.device("cpu"))
 
 
