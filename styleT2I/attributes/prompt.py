@@ -58,8 +58,7 @@ def understand(text: str, text_encoder, vocabulary: Vocabulary | None, *, strict
 
 
 def check_text(text: str) -> str:
-    """A text with its white space tidied; PromptError where no model could draw it: it is empty, too long or has no
-    words."""
+    """A text with normalised white space; PromptError if no model could draw it (empty, too long, no words)."""
     if not isinstance(text, str):
         raise PromptError(
             f"the text is a {type(text).__name__}; draw one sentence, a string, at a time: "
@@ -70,7 +69,7 @@ def check_text(text: str) -> str:
         raise PromptError(f'the text is empty; describe a face, for example "{EXAMPLE}"')
     if len(text) > MAX_CHARACTERS:
         raise PromptError(f"the text has {len(text)} characters, more than {MAX_CHARACTERS}; shorten it")
-    if any("\ud800" <= character <= "\udfff" for character in text):  # how Python passes such bytes on
+    if any("\ud800" <= character <= "\udfff" for character in text):  # Python's mark of such bytes
         raise PromptError(f"the text {ascii(_short(text))} has bytes that are not UTF-8; type it anew")
     if not plain_words(text):
         raise PromptError(f'nothing in "{text}" is understood: it has no words; write for example "{EXAMPLE}"')

@@ -23,9 +23,9 @@ def attention_picture_u8(
     drawn = _resized(to_uint8(image.unsqueeze(0)).float(), cell)
     maps = _resized(_stretched(attention[: len(words)].float()).unsqueeze(1), cell).squeeze(1)
     mixed = SHARE * drawn + (1 - SHARE) * heat_u8(maps).to(drawn)
-    pictures = torch.cat([drawn, mixed]).round().clamp(0, 255).to(torch.uint8).cpu()
+    panels = torch.cat([drawn, mixed]).round().clamp(0, 255).to(torch.uint8).cpu()
     labels = torch.stack([text_strip_u8(word, cell, LABEL_HEIGHT) for word in ("", *words)])
-    return make_grid_u8(torch.cat([pictures, labels], dim=2), min(NUM_COLUMNS, len(pictures)))
+    return make_grid_u8(torch.cat([panels, labels], dim=2), min(NUM_COLUMNS, len(panels)))
 
 
 def _stretched(maps):

@@ -34,7 +34,7 @@ from styleT2I.torch_utils.images import centre_crop_resize, check_image, decode_
 
 ENCODINGS = ("bits", "index")
 MAX_RESOLUTION = 8192
-_REMEDY = "mend or remove it"
+_REMEDY = "repair or remove it"
 
 
 class FolderDataset:
@@ -48,7 +48,7 @@ class FolderDataset:
     def __init__(self, folder, resolution: int | None = None, *, max_skipped: int | None = None, cache_bytes=2 << 30):
         self.folder, self._files = Path(folder), open_image_files(folder)
         if not self._files.images:
-            raise DataError(f"{self.folder}: no images; a data set keeps them in images/, or has nothing else")
+            raise DataError(f"{self.folder}: no images; put them into images/, or into a folder of images alone")
         self.resolution = self._checked_resolution(resolution or _read_json(self._files, "dataset.json", {}))
         self._captions = _read_json(self._files, "captions.json", None)
         self.attribute_names, self._attributes = _read_table(self._files, "attributes.csv")
@@ -129,7 +129,7 @@ class FolderDataset:
         reasons = "; ".join(list(self.skipped.values())[:3])
         text = f"{self.folder}: {len(self.skipped)} of {len(files)} images cannot be used, the first: {reasons}"
         if len(self.skipped) > limit or not self._samples:
-            raise DataError(f"{text}; mend or remove them (at most {limit} are skipped)")
+            raise DataError(f"{text}; repair or remove them (at most {limit} are skipped)")
         warnings.warn(text, stacklevel=3)
 
     def _sample(self, image, name):
@@ -225,7 +225,7 @@ def _read_regions(files: ImageFiles, name):
     is_list = isinstance(regions, list) and all(isinstance(region, str) for region in regions)
     if encoding not in ENCODINGS or not is_list or len(set(regions)) < len(regions) or len(regions) > 32:
         raise DataError(
-            f'{files.path(name)}: wants {{"encoding": "bits" or "index", "regions": [at most 32 different names]}}'
+            f'{files.path(name)}: needs {{"encoding": "bits" or "index", "regions": [at most 32 different names]}}'
         )
     return encoding, tuple(regions)
 

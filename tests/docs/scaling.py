@@ -26,7 +26,8 @@ class Rule:
 RULES = (
     # trainings
     Rule(r"train_t2d|train_a2d", add="--steps 2 --batch 4", is_slow=True),
-    Rule(r"train_t2d|train_a2d", (("--segmenter S ", "--segmenter minifaces "),)),
+    Rule(r"train_a2d(?!.*(--attributes|celebahq))", add="--attributes lipstick"),
+    Rule(r"train_a2d.*celebahq", (("--segmenter S ", "--segmenter minifaces "),), "--attributes Smiling"),
     Rule(r"train_segmenter", (("--resolution 256", "--resolution 32"),), "--steps 2 --batch 2 --eval-num 2"),
     Rule(r"train_baseline", add=f"--kimg 0.008 --batch 4 {SMALL_DATA}", is_slow=True),
     Rule(r"data.celebahq", (("27000", "4"),), "--resolution 32"),
@@ -48,7 +49,6 @@ RULES = (
     Rule(r"benchmarks/t2d_step", add="--resolution 16"),
     Rule(r"benchmarks/", (("--resolution 256", "--resolution 16"), ("--resolution 1024", "--resolution 32")),
          is_slow=True),
-    Rule(r"hf://me/mine", (("hf://me/mine", "models/mine"),)),
 )  # fmt: skip
 
 

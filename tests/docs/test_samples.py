@@ -13,8 +13,8 @@ from tests.conftest import ROOT
 from tests.docs.commands import command_of, commands_in
 from tests.docs.pages import PAGES, samples
 from tests.docs.runner import run_line, run_python
-from tests.docs.scaling import scaled
-from tests.docs.stand_ins import put_stand_ins
+from tests.docs.scaling import RULES, scaled
+from tests.docs.stand_ins import STAND_INS, put_stand_ins
 
 WITH_SAMPLES = [page for page in PAGES if any(sample.reason is None for sample in samples(page))]
 
@@ -99,3 +99,11 @@ def test_quick_samples_run(page, work):
 @each([page for page in WITH_SAMPLES if any(parts(page))])
 def test_all_samples_run_in_order(page, work):
     run_page(page, is_slow=True)
+
+
+def test_every_rule_and_stand_in_serves_a_sample():
+    run = [sample for page in PAGES for sample in samples(page) if sample.reason is None]
+    texts = [text for sample in run for text in (sample.lines if sample.language == "bash" else [sample.text])]
+    small = "\n".join(scaled(text).code for text in texts)
+    assert not [rule.pattern for rule in RULES if not any(re.search(rule.pattern, text) for text in texts)]
+    assert not [name for name in STAND_INS if name not in small]

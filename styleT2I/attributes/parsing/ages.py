@@ -1,10 +1,10 @@
-"""Ages in figures and words: "a 70-year-old man", "in her twenties", "he is sixty"."""
+"""Ages in digits and words: "a 70-year-old man", "in her twenties", "he is sixty"."""
 
 from styleT2I.torch_utils.words import Word, is_mark
 
 OLDEST_YOUNG, YOUNGEST_OLD = 35, 50  # ages between them state neither young nor old
 _BETWEEN = (OLDEST_YOUNG + YOUNGEST_OLD) // 2
-_LEAST_BARE, _MOST = 10, 120  # "mother of two" is no age, "a 1950s portrait" neither
+_LEAST_BARE, _MOST = 10, 120  # neither "mother of two" nor "a 1950s portrait" states an age
 _NUMBERS = dict(
     zip(
         """one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen

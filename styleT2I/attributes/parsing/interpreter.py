@@ -1,7 +1,7 @@
 """The parser's reading of one text: a walk over its words that attaches adjectives to parts and follows negation.
 
-What it keeps while walking: adjectives that wait for their noun (`pending`), the parts last named (`group`), what a
-"is" speaks about (`subject`), and the negation in force (`negation`). The rules are listed in docs/attributes.md.
+What it keeps while walking: adjectives that wait for their noun (`pending`), the parts last named (`group`), what an
+"is" refers to (`subject`), and the negation in force (`negation`). The rules are listed in docs/attributes.md.
 """
 
 from styleT2I.attributes.parsing.alternatives import without_alternatives

@@ -15,7 +15,7 @@ _SKIPPED = ("a", "an", "the", "his", "her", "its", "their")  # may stand inside 
 
 @dataclass
 class Entry:
-    """What a word or fixed group of words can be: several at once, the parser chooses by the context."""
+    """What a word or fixed group of words can be: several things at once; the parser chooses by the context."""
 
     roles: set[str] = field(default_factory=set)  # classes of lexicon/english.json and heard/english.json, "mark" ...
     adjective: dict[str, Values] = field(default_factory=dict)  # part -> values it states beside that part
@@ -55,7 +55,7 @@ class Lexicon:
         self.scalar: set[tuple[str, bool]] = set()  # values whose denial does not state the other one
         self._entries: dict[tuple[str, ...], Entry] = {}
         self._longest: dict[str, int] = {}
-        self._near: dict[str, str | None] = {}  # answers of `nearest`, which compares with every entry
+        self._near: dict[str, str | None] = {}  # cached results of `nearest`, which compares with every entry
         self._parts = set(vocabulary.parts)
         for words_by_role in (read_lexicon("english"), read_heard("english") if is_heard else {}):
             for role, phrases in words_by_role.items():
@@ -88,7 +88,7 @@ class Lexicon:
                 length, skipped, entry = self._match(words, i)
             group = [word for word in words[i : i + length] if word not in skipped]
             items.append(Item(" ".join(w.text for w in group), group[0].start, group[-1].end, entry))
-            for word in skipped:  # no determiner of its own: only "her" still tells the gender
+            for word in skipped:  # not a determiner here: only "her" still states the gender
                 items.append(Item(word.text, word.start, word.end, Entry(pronoun=self._entries[(word.text,)].pronoun)))
             i += length
         return items

@@ -1,4 +1,4 @@
-"""The parser's handling of denials: words that start one, and answers that deny what was named before them."""
+"""The parser's handling of denials: words that start one, and answers that deny what was named before."""
 
 from styleT2I.attributes.parsing.adjectives import Describer
 from styleT2I.attributes.parsing.lexicon import Item
@@ -23,7 +23,7 @@ class Denier(Describer):
         self.negation = None if is_double else Negation(kind)
 
     def _is_answer(self, item: Item) -> bool:
-        """Whether a word such as "none", "gone", "no" says that what was named before is not there."""
+        """Whether a word such as "none", "gone", "no" denies what was named before."""
         roles = item.entry.roles
         if "no" in roles:
             return ends_phrase(self.items, self.position, frozenset({"mark"}))
@@ -33,7 +33,7 @@ class Denier(Describer):
         return (is_only or ends_phrase(self.items, self.position)) and (bool(self._absentees()) or bool(self.pending))
 
     def _answer(self, item: Item):
-        """Turn round what was named before: "glasses: none", "his hat is off", "smiling: no"."""
+        """Invert what was named before: "glasses: none", "his hat is off", "smiling: no"."""
         if self.pending and self.last == "adjective":
             self.pending[-1].negation = Negation("not")
         elif self.negation is not None and self.negation.is_fresh:  # "his beard is not gone"
@@ -60,7 +60,7 @@ class Denier(Describer):
         return self.group if self.last == "part" else []
 
     def _is_shaved_off(self) -> bool:
-        """Whether "shaved" is what became of a thing: "he shaved his beard", but not "he shaved his head"."""
+        """Whether "shaved" removes the thing named: "he shaved his beard", but not "he shaved his head"."""
         after = following(self.items, self.position)[:2]
         return (
             len(after) == 2

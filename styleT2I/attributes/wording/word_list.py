@@ -1,4 +1,4 @@
-"""The word lists of small CLIPs: MiniFaces' own, of its captions and vocabulary, and the words of any vocabulary."""
+"""The word lists of small CLIPs: that of MiniFaces' captions and vocabulary, and those of any vocabulary."""
 
 from styleT2I.attributes.vocabulary import load_vocabulary, read_lexicon
 from styleT2I.attributes.wording import caption_words

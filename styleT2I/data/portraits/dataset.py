@@ -101,7 +101,7 @@ class Portraits:
         return batch
 
     def _decoded(self, index: int):
-        """(image u8 [R, R, 3], parts u8 [R, R] or None) at the resolution, kept."""
+        """(image u8 [R, R, 3], parts u8 [R, R] or None) at the resolution, cached in memory."""
         from styleT2I.torch_utils.images import centre_crop_resize, decode_image
 
         if index not in self._pixels:
@@ -124,8 +124,8 @@ def captions_of(recipe: Recipe, index: int, labels: dict[str, bool]) -> tuple[st
 def open_portraits(spec: str, resolution: int | None = None, *, with_masks: bool = True) -> Portraits:
     """Open "DISTRIBUTION/SPLIT[:NUM]", for example "biased/train:10000", from the user's cache.
 
-    A smaller resolution than what is rendered is made by area. DataError if the specification is none, or if images
-    are not rendered yet: the line says how to.
+    A smaller resolution than the rendered one is made by area. DataError for an invalid specification, and where
+    images are not rendered yet, with the command that renders them.
     """
     stored = next((r for r in _STORED if r >= (resolution or 0)), None)
     if stored is None:
@@ -150,7 +150,7 @@ def _read(path: Path) -> bytes:
 
 
 def _read_parts(path: Path, resolution: int):
-    """A parts map u8 [R, R]: shrunk, a pixel is the part that most of it is."""
+    """A parts map u8 [R, R]; when shrunk, each pixel becomes its most frequent part."""
     import cv2
     import numpy as np
 

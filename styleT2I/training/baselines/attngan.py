@@ -105,8 +105,8 @@ class AttnGANTask(NetworkTask):
         save_png(Path(outdir) / f"samples-{step:07d}.png", make_grid_u8(to_uint8(made.images[-1]), 8, scale=scale))
         if made.attention:
             words = self.text.known_words(captions[0])[: self.config.max_words]
-            picture = attention_picture_u8(made.images[-1][0], made.attention[-1][0], words)
-            save_png(Path(outdir) / f"attention-{step:07d}.png", picture)
+            grid = attention_picture_u8(made.images[-1][0], made.attention[-1][0], words)
+            save_png(Path(outdir) / f"attention-{step:07d}.png", grid)
 
     def export(self, outdir: Path, step: int) -> None:
         """Write the averaged generator and its text encoder, joined by a model.json, and discriminator0, 1, ... ."""

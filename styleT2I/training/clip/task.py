@@ -90,8 +90,8 @@ class CLIPTask(NetworkTask):
     def snapshot(self, step: int, outdir: Path) -> None:
         """Write, for each of some prompts, the unseen images that CLIP finds nearest to it."""
         if self.evaluation and self.evaluation.prompts:
-            picture = self.evaluation.nearest_u8(self.clip, self.config.eval_num)
-            save_png(Path(outdir) / f"nearest-{step:06d}.png", picture)
+            grid = self.evaluation.nearest_u8(self.clip, self.config.eval_num)
+            save_png(Path(outdir) / f"nearest-{step:06d}.png", grid)
 
     def export(self, outdir: Path, step: int) -> None:
         """Write the component NAME.json and NAME.safetensors, with metrics measured on what was written."""

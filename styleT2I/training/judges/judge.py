@@ -107,9 +107,9 @@ class JudgeTask(NetworkTask):
 
     def snapshot(self, step: int, outdir: Path) -> None:
         """Write the evaluation images that the judge gets wrong, the most confident errors first."""
-        picture = mistakes_u8(self.network, self.eval_data, self.config.eval_num)
-        if picture is not None:
-            save_png(Path(outdir) / f"mistakes-{step:06d}.png", picture)
+        grid = mistakes_u8(self.network, self.eval_data, self.config.eval_num)
+        if grid is not None:
+            save_png(Path(outdir) / f"mistakes-{step:06d}.png", grid)
 
     def export(self, outdir: Path, step: int) -> None:
         """Write the component NAME.json and NAME.safetensors (fp16), with metrics measured on what was written."""

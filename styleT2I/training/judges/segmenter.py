@@ -140,7 +140,7 @@ def paint_regions_u8(masks: torch.Tensor) -> torch.Tensor:
     num_regions = masks.shape[1]
     hues = torch.arange(num_regions)[:, None] / num_regions + torch.tensor([0.0, 1 / 3, 2 / 3])
     colours = (0.5 + 0.5 * torch.cos(2 * torch.pi * hues)) * 255  # [R, 3]
-    picture = torch.zeros(len(masks), 3, *masks.shape[2:], dtype=torch.uint8)
+    painted = torch.zeros(len(masks), 3, *masks.shape[2:], dtype=torch.uint8)
     for region in range(num_regions):
-        picture = torch.where(masks[:, region, None], colours[region].round().to(torch.uint8).view(3, 1, 1), picture)
-    return picture
+        painted = torch.where(masks[:, region, None], colours[region].round().to(torch.uint8).view(3, 1, 1), painted)
+    return painted

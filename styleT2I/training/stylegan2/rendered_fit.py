@@ -112,7 +112,7 @@ class RenderedFit(RendererFit):
     def _draw_rendered(self, step, resolution, generator):
         num = self.config.batch * max(1, min(4, self.config.resolution // (2 * resolution)))
         indices = index_order(derive_seed("rendered-fit"), len(self.data), num, step)
-        image, weight = self._pictures(self.data, indices, resolution)
+        image, weight = self._images(self.data, indices, resolution)
         vector = self.data.vectors(indices).to(self.device)
         is_mirrored = (torch.rand(num, generator=generator) < 0.5).to(self.device)
         vector = torch.where(is_mirrored[:, None], vector * _signs(self.device), vector)
@@ -124,7 +124,7 @@ class RenderedFit(RendererFit):
 
     def _map(self, generator, progress):
         if self.latents is None:
-            self.latents, self.targets = scenes_without_pictures(self.config.num_latents)
+            self.latents, self.targets = scenes_without_images(self.config.num_latents)
         rows = torch.randint(len(self.latents), (self.config.mapping_batch,), generator=generator)
         z, vector = self.latents[rows].to(self.device), self.targets[rows].to(self.device)
         with torch.no_grad():
@@ -137,7 +137,7 @@ class RenderedFit(RendererFit):
 
     def _joint(self, step, progress):
         indices = index_order(derive_seed("rendered-fit", "joint"), len(self.data), self.config.batch, step)
-        image, weight = self._pictures(self.data, indices, self.config.resolution)
+        image, weight = self._images(self.data, indices, self.config.resolution)
         w = self.generator.mapping(self.data.latents(indices).to(self.device))[:, 0]
         loss, figures = self._loss(self._synthesize(w, self.config.resolution), image, weight)
         rates = [cosine(progress) * group["base_lr"] for group in self.joint_optimizer.param_groups]
@@ -152,7 +152,7 @@ class RenderedFit(RendererFit):
             loss, figures["loss_features"] = loss + self.config.feature_weight * distance, distance.item()
         return loss, {"loss": loss.item(), **figures}
 
-    def _pictures(self, data, indices, resolution):
+    def _images(self, data, indices, resolution):
         """Images [N, 3, R, R] in [-1, 1] and the weight of their pixels [N, 1, R, R]: small parts count more."""
         batch = data.batch(indices)
         image, gains = from_uint8(batch.images_u8), torch.tensor([_PART_WEIGHTS.get(n, 0.0) for n in data.region_names])
@@ -169,13 +169,13 @@ class RenderedFit(RendererFit):
     def _compare(self, num, purpose):
         """Unseen renders, what is drawn from their scenes, and from their z; [N, 3, R, R] on the CPU."""
         indices = range(min(num, len(self.eval_data)))
-        image, _ = self._pictures(self.eval_data, indices, self.config.resolution)
+        image, _ = self._images(self.eval_data, indices, self.config.resolution)
         drawn = self._synthesize(self._encode(self.eval_data.vectors(indices).to(self.device)), self.config.resolution)
         w = self.generator.mapping(self.eval_data.latents(indices).to(self.device))[:, 0]
         return image.cpu(), drawn.cpu(), self._synthesize(w, self.config.resolution).cpu()
 
 
-def scenes_without_pictures(num: int) -> tuple[Tensor, Tensor]:
+def scenes_without_images(num: int) -> tuple[Tensor, Tensor]:
     """Latents [num, Z_DIM] and the vectors [num, VECTOR_SIZE] of their scenes under the biased distribution."""
     z = torch.randn(num, Z_DIM, generator=torch.Generator().manual_seed(derive_seed("rendered-fit", "latents")))
     vectors = [torch.from_numpy(scene_vector(sample_scene(0, "biased", z=row))) for row in z.tolist()]

@@ -151,7 +151,7 @@ def test_unusable_samples_are_counted_named_and_skipped_up_to_a_limit(tmp_path):
 def test_an_empty_or_missing_data_set_is_named(tmp_path):
     with pytest.raises(DataError, match="no data set 'gone'; name a folder"):
         open_dataset("gone")
-    with pytest.raises(DataError, match="no images; a data set keeps them in images/"):
+    with pytest.raises(DataError, match="no images; put them into images/"):
         open_dataset(str(tmp_path), 8)
 
 
@@ -280,7 +280,7 @@ def test_a_damaged_zip_is_named_and_so_is_a_damaged_picture_in_one(tmp_path):
 @pytest.mark.parametrize("kind", ["nothing", "text"])
 def test_what_is_neither_a_folder_nor_a_zip_is_named(tmp_path, kind):
     (tmp_path / "text").write_text("PK")
-    with pytest.raises(DataError, match="no data set|no folder and no zip"):
+    with pytest.raises(DataError, match="no data set|neither a folder nor a zip"):
         open_dataset(str(tmp_path / kind))
 
 

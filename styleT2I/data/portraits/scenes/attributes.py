@@ -9,7 +9,7 @@ from styleT2I.data.portraits.parts import PART
 from styleT2I.data.portraits.scenes.scene import HAIR_COLOURS, LONG_STYLES, Scene
 
 ATTRIBUTES = load_vocabulary("portraits").names
-_BEARDED = ("stubble", "goatee", "circle", "full")  # a moustache alone is no beard
+_BEARDED = ("stubble", "goatee", "circle", "full")  # a moustache alone does not count as a beard
 _GOATEES, _MOUSTACHES = ("goatee", "circle"), ("moustache", "circle", "full")
 _LIPS, _BROWS = ("u_lip", "l_lip"), ("l_brow", "r_brow")
 

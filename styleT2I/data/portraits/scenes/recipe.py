@@ -81,7 +81,7 @@ class Recipe:
         )
 
     def info(self) -> dict:
-        """What dataset.json tells of the set."""
+        """The entries of dataset.json."""
         return {
             "generator": "Portraits",
             "world_version": WORLD_VERSION,

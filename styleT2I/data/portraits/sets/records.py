@@ -37,7 +37,7 @@ class Record:
 
 
 def read_records(folder: Path) -> dict[int, Record]:
-    """The records of a set by index, {} where there are none; a line that a kill cut off is no record."""
+    """The records of a set by index, {} where there are none; a line cut off by a kill is ignored."""
     path = Path(folder) / _FILE
     records = {}
     for line in path.read_bytes().splitlines() if path.exists() else ():

@@ -121,8 +121,8 @@ class Engine:
         mi = mitsuba()
         integrator = mi.load_dict({"type": "aov", "aovs": "index:prim_index,depth:depth"})
         sensor = mi.load_dict(_sensor(self._camera, resolution, 1, "rgb", "independent"))
-        picture = np.array(mi.render(self._scene, sensor=sensor, integrator=integrator, spp=1, seed=0))
-        triangle = np.where(picture[..., -1] > 0, np.rint(picture[..., -2]), -1).astype(np.int64)
+        image = np.array(mi.render(self._scene, sensor=sensor, integrator=integrator, spp=1, seed=0))
+        triangle = np.where(image[..., -1] > 0, np.rint(image[..., -2]), -1).astype(np.int64)
         return _pierced(self._mesh, self._camera, triangle)
 
 

@@ -10,10 +10,10 @@ from styleT2I.data.portraits.tracing.colours import luminance, srgb
 _MIDDLE = 0.18
 
 
-def downsampled(picture: np.ndarray, factor: int) -> np.ndarray:
+def downsampled(image: np.ndarray, factor: int) -> np.ndarray:
     """Return the image [N, N, ...] averaged over factor x factor pixels."""
-    size = len(picture) // factor
-    return picture.reshape(size, factor, size, factor, *picture.shape[2:]).mean((1, 3))
+    size = len(image) // factor
+    return image.reshape(size, factor, size, factor, *image.shape[2:]).mean((1, 3))
 
 
 def developed(light: np.ndarray, scene: Scene) -> np.ndarray:

@@ -57,17 +57,17 @@ def irradiance(engine: Engine, surfaces: Surfaces, environment: np.ndarray, ligh
     return filtered(light, surfaces)
 
 
-def filtered(picture: np.ndarray, surfaces: Surfaces) -> np.ndarray:
+def filtered(image: np.ndarray, surfaces: Surfaces) -> np.ndarray:
     """Return the image f32 [N, N, 3] averaged over a tile about each pixel, over like surfaces only."""
     for axis in (0, 1):
-        picture = _filtered_along(picture, surfaces, axis)
-    return picture
+        image = _filtered_along(image, surfaces, axis)
+    return image
 
 
-def _filtered_along(picture: np.ndarray, surfaces: Surfaces, axis: int) -> np.ndarray:
-    total, weights = np.zeros_like(picture), np.zeros(picture.shape[:2], np.float32)
+def _filtered_along(image: np.ndarray, surfaces: Surfaces, axis: int) -> np.ndarray:
+    total, weights = np.zeros_like(image), np.zeros(image.shape[:2], np.float32)
     for offset, tap in zip((-2, -1, 0, 1, 2), _TAPS, strict=True):
-        shifted = [_shifted(p, offset, axis) for p in (picture, surfaces.normal, surfaces.depth, surfaces.part)]
+        shifted = [_shifted(p, offset, axis) for p in (image, surfaces.normal, surfaces.depth, surfaces.part)]
         alike = (shifted[3] == surfaces.part) & (np.abs(shifted[2] - surfaces.depth) < 0.12) & surfaces.seen
         turned = np.clip((shifted[1] * surfaces.normal).sum(-1), 0, 1)
         weight = tap * alike * (0.02 + turned**4)
@@ -76,7 +76,7 @@ def _filtered_along(picture: np.ndarray, surfaces: Surfaces, axis: int) -> np.nd
     return total / np.maximum(weights, 1e-6)[..., None]
 
 
-def _shifted(picture: np.ndarray, offset: int, axis: int) -> np.ndarray:
+def _shifted(image: np.ndarray, offset: int, axis: int) -> np.ndarray:
     """Return the image moved by `offset` pixels, its border repeated."""
-    index = np.clip(np.arange(picture.shape[axis]) + offset, 0, picture.shape[axis] - 1)
-    return np.take(picture, index, axis)
+    index = np.clip(np.arange(image.shape[axis]) + offset, 0, image.shape[axis] - 1)
+    return np.take(image, index, axis)

@@ -27,9 +27,9 @@ def _lobes() -> np.ndarray:
     return np.stack(lobes).astype(np.float32)
 
 
-def _shrunk(picture: np.ndarray) -> np.ndarray:
+def _shrunk(image: np.ndarray) -> np.ndarray:
     """Return the sums over 2 x 2 pixels."""
-    return picture.reshape(HEIGHT // 2, 2, WIDTH // 2, 2, -1).sum((1, 3))
+    return image.reshape(HEIGHT // 2, 2, WIDTH // 2, 2, -1).sum((1, 3))
 
 
 class Reflections:
@@ -67,9 +67,9 @@ def _place(directions: np.ndarray) -> np.ndarray:
 _ROW = 8192  # remap takes images, no longer than 32767 per side
 
 
-def _looked_up(picture: np.ndarray, where: np.ndarray) -> np.ndarray:
+def _looked_up(image: np.ndarray, where: np.ndarray) -> np.ndarray:
     """Return the image [H, W, 3] at places [P, 2], bilinear, around in columns."""
-    wide = np.concatenate([picture[:, -1:], picture, picture[:, :1]], 1)
+    wide = np.concatenate([image[:, -1:], image, image[:, :1]], 1)
     padded = np.zeros((-(-len(where) // _ROW) * _ROW, 2), np.float32)
     padded[: len(where)] = where + [1, 0]
     x, y = padded.reshape(-1, _ROW, 2).transpose(2, 0, 1)

@@ -112,7 +112,7 @@ class ComparisonTask:
         """The data's own images of everything asked for, and judge features [N, F] of as many other scenes (or None,
         where the data have no validation split)."""
         observed = self._observe(dataset_images(self.dataset, self.scenes, self.device))
-        composed = self._observe(self._composed_pictures())
+        composed = self._observe(self._composed_images())
         unseen = self.data.replace("/test", "/val")
         others = None
         if unseen != self.data:
@@ -124,7 +124,7 @@ class ComparisonTask:
 
         def images():
             start = 0
-            given = itertools.chain(dataset_images(self.dataset, self.scenes, self.device), self._composed_pictures())
+            given = itertools.chain(dataset_images(self.dataset, self.scenes, self.device), self._composed_images())
             for image in tqdm(given, title, unit="batch", disable=None):
                 rows = slice(start, start + len(image))
                 start = rows.stop
@@ -147,7 +147,7 @@ class ComparisonTask:
             rights=torch.stack(rights, dim=1),
         )
 
-    def _composed_pictures(self):
+    def _composed_images(self):
         """Yield the data's images of every cell, [L, 3, R, R] in [-1, 1]."""
         for cell in self.cells:
             batch = open_dataset(cell.data, self.resolution, with_masks=False).batch(cell.rows)

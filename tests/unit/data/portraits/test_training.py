@@ -18,7 +18,7 @@ from styleT2I.training.clip.task import CLIPTask
 from styleT2I.training.engine import RunConfig, run
 from styleT2I.training.judges.judge import JudgeTask, judge_config
 from styleT2I.training.judges.segmenter import SegmenterTask, segmenter_config
-from styleT2I.training.stylegan2.rendered_fit import RenderedFit, feature_distance, scenes_without_pictures
+from styleT2I.training.stylegan2.rendered_fit import RenderedFit, feature_distance, scenes_without_images
 from styleT2I.training.stylegan2.renderer_fit_config import RenderedFitConfig, rendered_fit_config
 from tests.stub_portraits import stub_renderer
 
@@ -142,7 +142,7 @@ def test_a_mirror_turns_pose_and_light_round_and_nothing_else():
 
 
 def test_latents_without_pictures_belong_to_their_scenes():
-    z, vectors = scenes_without_pictures(3)
+    z, vectors = scenes_without_images(3)
     assert z.shape == (3, Z_DIM) and vectors.shape == (3, VECTOR_SIZE)
     expected = scene_vector(sample_scene(0, "biased", z=z[1].tolist()))
     torch.testing.assert_close(vectors[1], torch.from_numpy(expected))
