@@ -1,4 +1,4 @@
-"""What every command shares: one-line errors, exit status 2, `--debug`, old spellings, seeds, common options."""
+"""Shared by all commands: one-line errors, exit status 2, `--debug`, old spellings, seeds, common options."""
 
 import contextlib
 import functools

@@ -12,7 +12,7 @@ from styleT2I.torch_utils.words import plain_words, unknown_words
 
 @dataclass(frozen=True)
 class KnownWords:
-    """What attributes.prompt.understand asks of a text encoder, answered as the encoder itself would."""
+    """The interface of a text encoder for attributes.prompt.understand, with the encoder's own answers."""
 
     words: frozenset[str]
     num_places: int | None = None  # words of a sentence that are read; None: all

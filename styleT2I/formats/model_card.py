@@ -139,7 +139,7 @@ def _licence(manifest):
 
 
 def _history(manifest):
-    """Where a component comes from and what its training measured, in one line."""
+    """A component's origin and its training's measurements, in one line."""
     info = manifest.get("info") or {}
     facts, origin, training = [], info.get("converted_from"), info.get("training")
     if origin:

@@ -110,7 +110,7 @@ def cache_dir() -> Path:
 
 
 def downloads_dir() -> Path:
-    """Where files of the web lie in the user's cache."""
+    """The folder of downloads in the user's cache."""
     return cache_dir() / "downloads"
 
 

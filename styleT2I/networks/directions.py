@@ -17,7 +17,7 @@ SPACES = ("w+", "low-rank", "w")
 
 @dataclass(frozen=True)
 class DirectionConfig:
-    """What a direction network reads and writes; the defaults are the paper's at 256 px with GloVe + bi-GRU sizes."""
+    """Sizes of a direction network; the defaults are the paper's at 256 px with GloVe + bi-GRU sizes."""
 
     w_dim: int = 512
     num_ws: int = 14

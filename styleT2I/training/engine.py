@@ -68,7 +68,7 @@ class Task(Protocol):
 
 @dataclass(frozen=True)
 class RunConfig:
-    """How a task is run."""
+    """Settings of a run, whatever its task."""
 
     outdir: str
     steps: int  # optimisation steps in all, those before a resume included

@@ -42,8 +42,8 @@ def _component(network):
     return lambda path: write_tiny(path.parent, path.stem, network())
 
 
-def _system(role):
-    return lambda path: write_system(path, role)
+def _system(role, reader=None):
+    return lambda path: write_system(path, role, reader)
 
 
 def _nvidia(path):
@@ -159,8 +159,8 @@ STAND_INS = {
     "CelebAMask-HQ": write_release,
     "runs/gan_int_cls": _system("gan_int_cls"),
     "runs/attngan": _system("attngan"),
-    "runs/dfgan": _system("dfgan"),
-    "runs/dfgan-shuffled": _system("dfgan"),
+    "runs/dfgan": _system("dfgan", reader="clip"),
+    "runs/dfgan-shuffled": _system("dfgan", reader="clip"),
     "runs/unclip": _system("unclip"),
     "bird_AttnGAN2.json": _component(_attngan),
     "state_epoch_1220.json": _component(_dfgan),

@@ -29,7 +29,7 @@ class Unknown(NamedTuple):
 
 @dataclass(frozen=True)
 class Parsed:
-    """What a text says. An attribute that it contradicts itself about is in `contradictions`, not in `attributes`."""
+    """What a text states. An attribute that it contradicts itself about is in `contradictions`, not in `attributes`."""
 
     text: str
     attributes: dict[str, bool]  # in the vocabulary's order; only what the text states

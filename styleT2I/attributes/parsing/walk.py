@@ -1,4 +1,4 @@
-"""What the parser has read from a text so far: mentions, words not understood, problems."""
+"""The parser's results so far in a text: mentions, words not understood, problems."""
 
 from typing import NamedTuple
 

@@ -51,7 +51,7 @@ def check_diffusion(config) -> None:
 
 
 class UnclipDecoder(nn.Module):
-    """What the network predicts (3 channels, and 3 of a learned variance) of a noised image."""
+    """The network's prediction (3 channels, and 3 of a learned variance) for a noised image."""
 
     kind = "unclip-decoder"
     Config = DecoderConfig

@@ -63,7 +63,7 @@ def add_noise(x0: torch.Tensor, noise: torch.Tensor, abar: torch.Tensor | float)
 
 
 def target_of(x0: torch.Tensor, noise: torch.Tensor, abar: torch.Tensor, prediction: str) -> torch.Tensor:
-    """What a network of this prediction should answer for `add_noise(x0, noise, abar)`."""
+    """The target of a network of this prediction at `add_noise(x0, noise, abar)`."""
     if prediction == "x0":
         return x0
     if prediction == "epsilon":

@@ -38,7 +38,7 @@ class UpsamplerConfig:
 
 
 class UnclipUpsampler(nn.Module):
-    """What the network predicts of a noised image [N, 3, H, W], given the smaller one enlarged to its side."""
+    """The network's prediction for a noised image [N, 3, H, W], given the smaller one enlarged to its side."""
 
     kind = "unclip-upsampler"
     Config = UpsamplerConfig

@@ -1,4 +1,4 @@
-"""What is true of an image because it was rendered: parts, depth, normals and landmarks."""
+"""Ground truth of a rendered image: parts, depth, normals and landmarks."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ class CLIP(nn.Module):
 
     @property
     def temperature_scale(self) -> torch.Tensor:
-        """What cosines are multiplied with before a softmax: exp(logit_scale), about 100 for OpenAI's weights."""
+        """Factor on cosines before a softmax: exp(logit_scale), about 100 for OpenAI's weights."""
         return self.model.logit_scale.exp()
 
     def preprocess(self, image: torch.Tensor) -> torch.Tensor:

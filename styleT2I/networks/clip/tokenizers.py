@@ -1,4 +1,4 @@
-"""What turns sentences into CLIP's token ids: OpenAI's BPE, open_clip's own choice, or a small word list."""
+"""Tokenizers from sentences to CLIP's token ids: OpenAI's BPE, open_clip's own choice, or a small word list."""
 
 from __future__ import annotations
 

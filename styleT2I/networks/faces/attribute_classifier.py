@@ -87,7 +87,7 @@ class ResNetTrunk(nn.Module):
 
 class PlainTrunk(nn.Module):
     """Two convolutions and a maximum pooling per resolution (Simonyan and Zisserman 2015); the last map is flattened,
-    so that the head knows where a thing is."""
+    so that the head sees positions."""
 
     def __init__(self, config: ClassifierConfig):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Where the face is in an image and how large, from the masks of its parts, whichever of them are visible."""
+"""Place and size of a face in an image, from the masks of the visible parts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-# One name for each part, whoever drew the mask: MiniFaces, CelebAMask-HQ, LaPa, and the networks trained on them.
+# One name for each part in all masks: MiniFaces, CelebAMask-HQ, LaPa, and the networks trained on them.
 PARTS = {
     "hair": ("hair",),
     "skin": ("skin", "face", "face_skin", "facial_skin"),
@@ -126,7 +126,7 @@ class _Extent:
 
 
 def _ends(counts: Tensor) -> tuple[Tensor, Tensor]:
-    """Where counts [N, L] begin and end, [N] each, in pixels."""
+    """First and last non-zero place of counts [N, L], [N] each, in pixels."""
     share = counts.cumsum(dim=1) / counts.sum(dim=1, keepdim=True).clamp_min(1)
     return (share <= _TAIL).sum(dim=1).float(), (share < 1 - _TAIL).sum(dim=1).float() + 1
 

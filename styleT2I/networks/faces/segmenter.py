@@ -15,7 +15,7 @@ __all__ = ["RegionSegmenter", "Segmenter", "SegmenterConfig"]
 
 
 class RegionSegmenter(Protocol):
-    """What the spatial constraint needs of any source of regions, a network or masks read from files."""
+    """Interface of a segmenter for the spatial constraint: a network, or masks read from files."""
 
     region_names: tuple[str, ...]
 

@@ -13,7 +13,7 @@ from styleT2I.errors import ConfigError
 
 @dataclass(frozen=True)
 class DAMSMTraining:
-    """What DAMSM is trained on and how; the defaults are the paper's for birds."""
+    """Settings of DAMSM's training; the defaults are the paper's for birds."""
 
     data: tuple[str, ...]  # captioned images, as data.dataset.open_dataset reads them
     eval_data: str | None = None  # images to measure retrieval on, never trained on
@@ -44,7 +44,7 @@ class DAMSMTraining:
 
 @dataclass(frozen=True)
 class AttnGANTraining:
-    """What AttnGAN is trained on and how; the defaults are the paper's for birds."""
+    """Settings of AttnGAN's training; the defaults are the paper's for birds."""
 
     data: tuple[str, ...]
     text_encoder: str  # DAMSM's, a component or a file of its authors

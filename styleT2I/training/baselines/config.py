@@ -13,7 +13,7 @@ from styleT2I.errors import ConfigError
 
 @dataclass(frozen=True)
 class BaselineConfig:
-    """What the trainings share. Sentences are read by a CLIP or a DAMSM, or their features come from a file."""
+    """Settings of all baselines. A CLIP or a DAMSM encodes the sentences, or their features come from a file."""
 
     data: str = setting(help="Captioned images: a folder, or minifaces:DISTRIBUTION/SPLIT[:NUM].", metavar="SPEC")
     clip: str | None = setting(  # its features are standardised over the captions

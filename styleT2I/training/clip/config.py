@@ -37,7 +37,7 @@ ARCHITECTURES |= {
 
 @dataclass(frozen=True)
 class CLIPTrainConfig:
-    """What a CLIP is trained on and how; the defaults are those of training from scratch."""
+    """Settings of a CLIP's training; the defaults are those of training from scratch."""
 
     data: tuple[str, ...] = setting(  # mixed in proportion to their sizes
         help="Captioned images: a data set's folder, or minifaces:DISTRIBUTION/SPLIT[:NUM]; give it several times to "

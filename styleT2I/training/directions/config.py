@@ -77,7 +77,7 @@ class DirectionTrainingConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class T2DConfig(DirectionTrainingConfig):
-    """What a T2D run trains, on what and against what."""
+    """Settings of T2D's training."""
 
     data: str = setting(help="Captions: a data set's folder, or minifaces:DISTRIBUTION/SPLIT[:NUM].", metavar="SPEC")
     eval_data: str | None = setting(None, "Captions and images for the log's metrics.", metavar="SPEC")
@@ -115,7 +115,7 @@ class T2DConfig(DirectionTrainingConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class A2DConfig(DirectionTrainingConfig):
-    """What an A2D run trains, on what and against what; the defaults are those of T2D where the paper is silent."""
+    """Settings of A2D's training; the defaults are those of T2D where the paper is silent."""
 
     judge: str | None = setting(
         None,

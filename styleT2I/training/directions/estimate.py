@@ -60,7 +60,7 @@ class Estimate:
         return min(rows, self.batch_size) if rows >= 1 else None
 
     def lines(self, micro_batch: int | None = None, disk_left: int | None = None) -> list[str]:
-        """What a user should know: the first line always, others where the memory or the disk is too small."""
+        """Lines for the user: the first one always, others where the memory or the disk is too small."""
         seconds = self.seconds(micro_batch)
         lines = [
             f"{self.steps} steps of {self.batch_size} take about {_duration(self.steps * seconds)} here "

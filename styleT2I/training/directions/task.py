@@ -33,7 +33,7 @@ class DirectionTask(NetworkTask):
         self.on_ready = on_ready
 
     def estimate(self) -> Estimate:
-        """What the whole training takes on this machine, from a few rows that are computed once."""
+        """The Estimate of the whole training on this machine, from a few rows that are computed once."""
         return measure(self._probe, self.network, steps=self.num_steps, batch_size=self.config.batch_size)
 
     def _load_frozen(self, device):

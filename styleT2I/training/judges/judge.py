@@ -27,7 +27,7 @@ NUM_STATISTICS = 1024  # images that the nuisances' mean and spread are taken fr
 
 @dataclass(frozen=True)
 class JudgeConfig:
-    """What a judge is trained on and how."""
+    """Settings of a judge's training."""
 
     data: tuple[str, ...] = setting(
         ("minifaces:balanced/judge-train:40000",),

@@ -23,7 +23,7 @@ from styleT2I.training.optimisation import descend, schedule
 
 @dataclass(frozen=True)
 class SegmenterTrainingConfig:
-    """What a segmenter is trained on and how."""
+    """Settings of a segmenter's training."""
 
     data: tuple[str, ...] = setting(
         ("minifaces:balanced/judge-train:16000",),

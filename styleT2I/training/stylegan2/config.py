@@ -17,7 +17,7 @@ from styleT2I.recipes import given, read_recipe
 
 @dataclass(frozen=True)
 class StyleGAN2Config:
-    """What a StyleGAN2 run trains and how; the defaults are those of StyleGAN2's config F."""
+    """Settings of StyleGAN2's adversarial training; the defaults are those of StyleGAN2's config F."""
 
     data: str = setting(help="Real images: a data set's folder, or minifaces:DISTRIBUTION/SPLIT[:NUM].", metavar="SPEC")
     generator: GeneratorConfig  # c_dim of both networks follows from use_labels

@@ -15,7 +15,7 @@ _CHANNELS = {4: 128, 8: 128, 16: 128, 32: 64, 64: 16, 128: 8}  # of the synthesi
 
 @dataclass(frozen=True)
 class RendererFitConfig:
-    """How a generator is fitted; `share_*` are fractions of all steps, in the order in which the stages run."""
+    """Settings of a fit to MiniFaces; `share_*` are fractions of all steps, in the order in which the stages run."""
 
     steps: int = 37000
     resolution: int = 64
@@ -42,7 +42,7 @@ class RendererFitConfig:
 
 @dataclass(frozen=True)
 class RenderedFitConfig:
-    """How a generator is fitted to rendered portraits; `share_*` are fractions of all steps, in the stages' order."""
+    """Settings of a fit to rendered portraits; `share_*` are fractions of all steps, in the stages' order."""
 
     steps: int = 40000
     data: str = "portraits:biased/train"  # rendered, from the user's cache

@@ -1,4 +1,4 @@
-"""Where hair grows, on the base head: the hairline, how far inside it a point is, and roots drawn from it.
+"""The scalp of the base head: the hairline, the distance of a point from it, and roots of hair drawn inside it.
 
 Points are canonical (dm, on the unmorphed base head). Azimuth is the angle about a vertical axis through the ears:
 0 at the nose, 90 at an ear, 180 at the back.

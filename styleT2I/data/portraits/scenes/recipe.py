@@ -93,7 +93,7 @@ class Recipe:
         }
 
     def cache_folder(self) -> Path:
-        """Where the set lies unless another folder is named: in the user's cache."""
+        """The set's default folder, in the user's cache."""
         name = re.sub(r"[^\w+=-]+", "-", self.name) + (f"-seed{self.seed}" if self.seed else "")
         return cache_dir() / "portraits" / f"v{WORLD_VERSION}-{self.resolution}" / name
 

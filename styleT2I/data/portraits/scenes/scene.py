@@ -1,4 +1,4 @@
-"""What is in a portrait: every parameter of one image, in plain numbers and names."""
+"""A portrait's scene: every parameter of one image, in plain numbers and names."""
 
 from __future__ import annotations
 

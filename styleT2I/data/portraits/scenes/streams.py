@@ -94,7 +94,7 @@ class _Recorder(Streams):
 
 @lru_cache(maxsize=1)
 def slots() -> dict[str, tuple[int, int]]:
-    """Where in z each name has its numbers: (start, count), in the order of the names."""
+    """The place of each name's numbers in z: (start, count), in the order of the names."""
     from styleT2I.data.portraits.scenes.sampling import scene_from_streams
 
     counts: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""What is known of each rendered image, a line each in records.jsonl, written when the image is on the disk."""
+"""records.jsonl: a line of facts per rendered image, written when the image is on the disk."""
 
 from __future__ import annotations
 

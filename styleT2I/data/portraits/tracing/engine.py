@@ -20,7 +20,7 @@ _HINT = "rendering portraits needs Mitsuba: pip install styleT2I[portraits]"
 
 @dataclass(frozen=True)
 class Hits:
-    """What the ray through the middle of each pixel meets first; rows of a square image, top first."""
+    """The first hit of the ray through the middle of each pixel; rows of a square image, top first."""
 
     triangle: np.ndarray  # int [N, N], -1 where it meets nothing
     weights: np.ndarray  # f32 [N, N, 3], barycentric

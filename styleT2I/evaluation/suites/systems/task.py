@@ -1,4 +1,4 @@
-"""What the suite "systems" asks of every system, which observers score the images, and what is counted on each."""
+"""The suite "systems": the captions that every system draws, the observers of the images, and the counts on each."""
 
 from __future__ import annotations
 
