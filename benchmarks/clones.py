@@ -15,7 +15,7 @@ from torch.utils import cpp_extension
 
 from styleT2I.config import to_dict
 from styleT2I.errors import StyleT2IError
-from styleT2I.formats.foreign import export_ada, export_rosinality
+from styleT2I.formats.foreign.stylegan2 import export_ada, export_rosinality
 
 
 class CloneError(StyleT2IError):

@@ -57,7 +57,7 @@ def measure(num, method, impl, threads):
     import torch
 
     from styleT2I import StyleT2I
-    from styleT2I.generation.adjustment import AdjustmentConfig
+    from styleT2I.generation.adjustment.compositional import AdjustmentConfig
     from styleT2I.ops.impl import default_impl
 
     torch.set_num_threads(threads)

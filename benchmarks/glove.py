@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from styleT2I.formats.glove import Glove
+from styleT2I.formats.texts.glove import Glove
 
 NUM_LOOKED_UP = 2000  # words of a data set's captions
 

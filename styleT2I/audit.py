@@ -221,7 +221,7 @@ def _subject(model, images, prompts, function, num, device):
 
 
 def _opened(model, device):
-    from styleT2I.generation.systems import StyleT2ISystem, open_system
+    from styleT2I.generation.systems.interface import StyleT2ISystem, open_system
 
     system = open_system(model, device=device)
     return system.pipeline.model if isinstance(system, StyleT2ISystem) else system

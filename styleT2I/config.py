@@ -75,7 +75,7 @@ def read_mapping(path: str | Path) -> dict:
     text = read_text(path)
     try:
         mapping = json.loads(text) if path.suffix.lower() == ".json" else _read_yaml(text)
-    except (ValueError, RecursionError) as error:  # the latter: brackets within brackets without end
+    except (ValueError, RecursionError) as error:  # the latter for endless nesting
         raise ConfigError(f"{path}: not a valid configuration file: {str(error).splitlines()[0]}") from error
     if mapping is not None and not isinstance(mapping, dict):
         raise ConfigError(f"{path}: a configuration takes a mapping of settings, got {mapping!r}")
@@ -128,7 +128,7 @@ def parse_json(text: str, where, error: type[StyleT2IError] = ConfigError, *, ki
     """The value of type `kind` that a JSON text is; `error` names `where` it comes from."""
     try:
         value = json.loads(text)
-    except (ValueError, RecursionError) as problem:  # the latter: brackets within brackets without end
+    except (ValueError, RecursionError) as problem:  # the latter for endless nesting
         reason = str(problem).splitlines()[0][:200]
         raise error(f"{where}: damaged, not valid JSON ({reason}); {remedy}") from problem
     if not isinstance(value, kind):

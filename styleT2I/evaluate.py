@@ -135,7 +135,7 @@ def _systems(lists):
 
 def _adjustments(methods, settings):
     """The methods to measure, each with the given settings: those named, else no adjustment and the default one."""
-    from styleT2I.generation.adjustment import AdjustmentConfig
+    from styleT2I.generation.adjustment.compositional import AdjustmentConfig
 
     given = {name: value for name, value in settings.items() if value is not None}
     return [AdjustmentConfig(method, **given) for method in methods or ("none", AdjustmentConfig().method)]

@@ -123,7 +123,7 @@ def _opened(images, num, settings):
     if num is not None and len(images) != num:
         raise click.UsageError(f"takes {num} --image, got {len(images)}")
     from styleT2I.evaluation.suites.style import load_images
-    from styleT2I.generation.unclip_edits import ImageEdits
+    from styleT2I.generation.systems.unclip_edits import ImageEdits
     from styleT2I.torch_utils.images import from_uint8
 
     edits = ImageEdits.open(settings["model"], settings["device"], settings["steps"])
@@ -134,10 +134,10 @@ def _opened(images, num, settings):
 
 def _write(settings, images_u8, titles, made, record, edits):
     """The grid of rows of made images [rows, columns, 3, R, R], the given ones in the first column, and the record."""
-    from styleT2I.generation.unclip_edits import edits_grid_u8
+    from styleT2I.generation.systems.unclip_edits import edits_grid_u8
     from styleT2I.torch_utils.files import write_json_atomic
+    from styleT2I.torch_utils.folders.staging import staged_folder
     from styleT2I.torch_utils.images import save_png, to_uint8
-    from styleT2I.torch_utils.staging import staged_folder
 
     made_u8 = to_uint8(made)
     record = {"images": settings["images"], "rows": titles, "steps": settings["steps"], **record,

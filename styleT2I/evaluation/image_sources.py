@@ -16,7 +16,7 @@ from styleT2I.data.dataset import open_dataset
 from styleT2I.data.folder import FolderDataset
 from styleT2I.data.image_files import open_image_files
 from styleT2I.errors import DataError
-from styleT2I.generation.adjustment import AdjustmentConfig
+from styleT2I.generation.adjustment.compositional import AdjustmentConfig
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.torch_utils.images import SUFFIXES, decode_image
 

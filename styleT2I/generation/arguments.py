@@ -9,7 +9,7 @@ import numpy as np
 
 from styleT2I.attributes.prompt import Prompt
 from styleT2I.errors import ConfigError
-from styleT2I.generation.adjustment import METHODS, AdjustmentConfig
+from styleT2I.generation.adjustment.compositional import METHODS, AdjustmentConfig
 
 MAX_PSI = 2.0
 NOISE_MODES = ("const", "random", "none")

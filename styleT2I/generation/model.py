@@ -134,6 +134,11 @@ class Model:
             hashes = {role: hashes[role] if role in hashes else self._hash(role) for role in self.sources}
         return {"name": self.name, "components": hashes}
 
+    def machine(self) -> dict:
+        """What images follow from beside the model: the device, torch's number of threads, the precision."""
+        threads = torch.get_num_threads()
+        return {"device": str(self.device), "threads": threads, "precision": self.precision}
+
     def save(self, folder: str | Path, name: str | None = None, *, half: bool = False, licence=None) -> Path:
         """Write every component, a model card and a model.json, which is returned; `from_pretrained` opens the folder.
 
@@ -141,7 +146,7 @@ class Model:
         it is. Raises OutputError, or CheckpointError where components do not fit.
         """
         from styleT2I.formats.model_card import has_other_card, write_model_card
-        from styleT2I.torch_utils.staging import staged_folder
+        from styleT2I.torch_utils.folders.staging import staged_folder
 
         for role in self.sources:
             self.network(role)  # all must load and agree before the first is written

@@ -11,7 +11,7 @@ import torch
 import styleT2I
 from styleT2I.attributes.prompt import Prompt
 from styleT2I.attributes.vocabulary import Vocabulary
-from styleT2I.generation.adjustment import Adjusted, AdjustmentConfig
+from styleT2I.generation.adjustment.compositional import Adjusted, AdjustmentConfig
 from styleT2I.torch_utils.images import make_grid_u8, save_png
 
 _REQUEST = ("text", "strengths", "seeds", "truncation_psi", "noise_mode", "adjustment")  # what a result answers
@@ -60,7 +60,7 @@ class Images:
         record = self.to_dict()
         request = {key: record[key] for key in _REQUEST if key in record}
         names = ["grid.png", *(f"{name}.png" for name in self.names)]
-        from styleT2I.torch_utils.result_folder import result_folder
+        from styleT2I.torch_utils.folders.result_folder import result_folder
 
         with result_folder(folder, self.record, request, names=names, overwrite=overwrite) as staging:
             for name, image in zip(self.names, self.images_u8, strict=True):

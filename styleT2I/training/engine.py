@@ -16,7 +16,7 @@ from styleT2I.config import to_dict
 from styleT2I.errors import CheckpointError, ConfigError, OutputError, TrainingError
 from styleT2I.torch_utils.devices import resolve_device
 from styleT2I.torch_utils.files import check_writable_dir, remove_leftovers, write_json_atomic
-from styleT2I.torch_utils.locking import locked_folder
+from styleT2I.torch_utils.folders.locking import locked_folder
 from styleT2I.torch_utils.progress import Progress
 from styleT2I.torch_utils.records import without_secrets
 from styleT2I.torch_utils.seeding import derive_seed, generator

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from styleT2I.errors import CheckpointError
-from styleT2I.formats.embeddings import read_embeddings
 from styleT2I.formats.latents import read_latents
 from styleT2I.formats.numpy_files import read_arrays
+from styleT2I.formats.texts.embeddings import read_embeddings
 
 VALUES = np.arange(24, dtype=np.float32).reshape(6, 4)
 TEXTS = np.array([f"a bird of kind {n}" for n in range(6)])

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from styleT2I.generation.adjustment import AdjustmentConfig
+    from styleT2I.generation.adjustment.compositional import AdjustmentConfig
     from styleT2I.generation.model import Model
 
 __all__ = ["MIN_RANKED", "SUITES", "SYSTEMS", "Request", "Suite", "load"]

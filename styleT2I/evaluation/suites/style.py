@@ -16,8 +16,8 @@ from styleT2I.evaluation.measures.ranking import NUM_CANDIDATES, Ranking
 from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge
 from styleT2I.evaluation.suites import SYSTEMS, Request
 from styleT2I.evaluation.suites.systems.task import readable_scenes
-from styleT2I.generation.systems import open_system
-from styleT2I.generation.text_gan import TextGAN
+from styleT2I.generation.systems.interface import open_system
+from styleT2I.generation.systems.text_gan import TextGAN
 from styleT2I.metrics.attributes import success
 from styleT2I.statistics.intervals import bootstrap_spread, wilson_interval
 from styleT2I.torch_utils.batching import rows_alone

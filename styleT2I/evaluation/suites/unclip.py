@@ -15,8 +15,8 @@ from styleT2I.evaluation.measures.embeddings import BATCH_SIZE, EmbeddingEvaluat
 from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge
 from styleT2I.evaluation.suites import Request
 from styleT2I.evaluation.suites.compositions.cells import composition_cells
-from styleT2I.generation.unclip_edits import ImageEdits, Latent
-from styleT2I.generation.unclip_system import PRIORS, UnclipSettings, UnclipSystem
+from styleT2I.generation.systems.unclip import PRIORS, UnclipSettings, UnclipSystem
+from styleT2I.generation.systems.unclip_edits import ImageEdits, Latent
 from styleT2I.metrics.attributes import encode_requests, success, verdicts
 from styleT2I.metrics.linear_probe import LinearProbe, fit_linear_probe, variance_explained
 from styleT2I.statistics.intervals import bootstrap_interval, wilson_interval

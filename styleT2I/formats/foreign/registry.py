@@ -46,13 +46,13 @@ class Format:
 
 
 FORMATS = (
-    Format("nvidia-pickle", "NVIDIA stylegan2-ada-pytorch or stylegan3 pickle", "stylegan2_nvidia:nvidia"),
-    Format("tensorflow-pickle", "NVIDIA StyleGAN2 pickle of TensorFlow", "stylegan2_tensorflow:tensorflow"),
-    Format("rosinality", "rosinality stylegan2-pytorch checkpoint", "stylegan2_rosinality:rosinality"),
-    Format("nvidia-state-dict", "StyleGAN2-ADA state dict", "stylegan2_nvidia:nvidia_state"),
-    Format("openai-clip", "CLIP of OpenAI's", "openai_clip:openai_clip"),
-    Format("open-clip", "CLIP of open_clip's", "open_clip:open_clip"),
-    Format("huggingface-clip", "CLIP of Hugging Face's transformers", "huggingface_clip:huggingface_clip"),
+    Format("nvidia-pickle", "NVIDIA stylegan2-ada-pytorch or stylegan3 pickle", "stylegan2.nvidia:nvidia"),
+    Format("tensorflow-pickle", "NVIDIA StyleGAN2 pickle of TensorFlow", "stylegan2.tensorflow:tensorflow"),
+    Format("rosinality", "rosinality stylegan2-pytorch checkpoint", "stylegan2.rosinality:rosinality"),
+    Format("nvidia-state-dict", "StyleGAN2-ADA state dict", "stylegan2.nvidia:nvidia_state"),
+    Format("openai-clip", "CLIP of OpenAI's", "clip.openai:openai_clip"),
+    Format("open-clip", "CLIP of open_clip's", "clip.open_clip:open_clip"),
+    Format("huggingface-clip", "CLIP of Hugging Face's transformers", "clip.huggingface:huggingface_clip"),
     Format("stylet2i-t2d", "text network of the StyleT2I authors' code", "stylet2i_t2d:stylet2i_t2d"),
     Format("attngan", "AttnGAN network of its authors' code", "attngan:attngan"),
     Format("damsm-text", "DAMSM text encoder of AttnGAN's authors", "attngan:damsm_text"),

@@ -13,8 +13,8 @@ import torch
 from styleT2I.config import to_dict
 from styleT2I.errors import CheckpointError, ConfigError
 from styleT2I.formats.component import Component
-from styleT2I.formats.foreign.clip_layout import SCALARS, clip_model, has_clip_names, name_of, tokenizer_of, unwrap
-from styleT2I.formats.foreign.open_clip import architecture_of, open_clip_tensors
+from styleT2I.formats.foreign.clip.layout import SCALARS, clip_model, has_clip_names, name_of, tokenizer_of, unwrap
+from styleT2I.formats.foreign.clip.open_clip import architecture_of, open_clip_tensors
 from styleT2I.formats.foreign.registry import read_network
 from styleT2I.formats.model_folder import MANIFEST, read_model_folder
 from styleT2I.formats.pickles.torch_files import open_checkpoint

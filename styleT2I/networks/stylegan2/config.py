@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from styleT2I.errors import ConfigError
-from styleT2I.ops.bias_act import activation
+from styleT2I.ops.activations import activation
 
 ARCHITECTURES = ("skip", "resnet", "orig")
 MIN_RESOLUTION = 8

@@ -12,7 +12,8 @@ from styleT2I.errors import ConfigError
 from styleT2I.networks.stylegan2.config import GeneratorConfig
 from styleT2I.networks.stylegan2.frozen import compiled_form
 from styleT2I.networks.stylegan2.layers import Conv2d, FullyConnected, MappingNetwork, clamp_in
-from styleT2I.ops.bias_act import activation, bias_act, is_one_pass
+from styleT2I.ops.activations import activation
+from styleT2I.ops.bias_act import bias_act, is_one_pass
 from styleT2I.ops.modulated_conv2d import modulated_conv2d, modulated_layer
 from styleT2I.ops.upfirdn2d import setup_filter, upsample2d
 

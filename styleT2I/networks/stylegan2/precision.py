@@ -3,12 +3,10 @@
 Weights, styles, RGB images and everything at lower resolutions stay in float32; weights are cast where they are used.
 """
 
-import torch
-
 from styleT2I.config import suggestion
 from styleT2I.errors import ConfigError
 
-PRECISIONS = {"fp32": None, "fp16": torch.float16, "bf16": torch.bfloat16}
+PRECISIONS = {"fp32": None, "fp16": "float16", "bf16": "bfloat16"}  # what torch calls each
 NUM_RES = 4  # resolutions in half precision where a network's configuration names none
 CLAMP = 256.0  # limit of |activation| in a network trained in half precision
 
@@ -27,13 +25,20 @@ def set_precision(network, precision):
     return network
 
 
-def half_dtype(precision):
-    """Return the torch.dtype of "fp16" or "bf16", None for "fp32"; ConfigError for another name."""
+def check_precision_name(precision):
+    """Raise ConfigError unless `precision` is one of PRECISIONS."""
     if precision not in PRECISIONS:
         raise ConfigError(
             f"unknown precision {precision!r}; choose one of {', '.join(PRECISIONS)}{suggestion(precision, PRECISIONS)}"
         )
-    return PRECISIONS[precision]
+
+
+def half_dtype(precision):
+    """Return the torch.dtype of "fp16" or "bf16", None for "fp32"; ConfigError for another name."""
+    check_precision_name(precision)
+    import torch  # not before: settings are read without it
+
+    return getattr(torch, PRECISIONS[precision]) if PRECISIONS[precision] else None
 
 
 def check_precision(precision, device):

@@ -19,7 +19,7 @@ from styleT2I.data.captioned import CaptionedData, equal_captions
 from styleT2I.errors import ConfigError
 from styleT2I.formats.component import write_component
 from styleT2I.formats.model_folder import write_model_manifest
-from styleT2I.generation.sentence_encoders import copy_network
+from styleT2I.generation.systems.sentence_encoders import copy_network
 from styleT2I.metrics.frechet import frechet_distance
 from styleT2I.networks.registry import load_network, load_network_component
 from styleT2I.torch_utils.images import make_grid_u8, save_png, to_uint8

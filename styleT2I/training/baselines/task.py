@@ -13,7 +13,7 @@ from styleT2I.data.dataset import index_order, open_dataset
 from styleT2I.formats.component import read_component, write_component
 from styleT2I.formats.foreign.registry import read_network
 from styleT2I.formats.model_folder import write_model_manifest
-from styleT2I.generation.sentence_encoders import ClipEncoder, DamsmEncoder, FileEncoder, copy_network
+from styleT2I.generation.systems.sentence_encoders import ClipEncoder, DamsmEncoder, FileEncoder, copy_network
 from styleT2I.networks.registry import load_network_component
 from styleT2I.torch_utils.images import from_uint8, make_grid_u8, save_png, to_uint8
 from styleT2I.torch_utils.seeding import generator, latents_of_seeds

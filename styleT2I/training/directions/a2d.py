@@ -11,9 +11,9 @@ from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.attributes.wording.sentences import phrase
 from styleT2I.data.augment import ClipAugmentation, draw_augmentation
 from styleT2I.errors import ConfigError
+from styleT2I.generation.editing.strengths import A2DEvaluation, calibrate_strengths
 from styleT2I.generation.loading import open_segmenter
 from styleT2I.generation.observers import ZeroShotLogits
-from styleT2I.generation.strengths import A2DEvaluation, calibrate_strengths
 from styleT2I.networks.directions import AttributeToDirection
 from styleT2I.torch_utils.images import save_png
 from styleT2I.torch_utils.seeding import generator

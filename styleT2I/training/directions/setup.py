@@ -9,7 +9,7 @@ import torch
 
 from styleT2I.errors import CheckpointError
 from styleT2I.formats.foreign.registry import read_network
-from styleT2I.formats.glove import read_glove
+from styleT2I.formats.texts.glove import read_glove
 from styleT2I.networks.directions import DirectionConfig
 from styleT2I.networks.registry import load_network_component
 from styleT2I.networks.stylegan2.config import check_draws_faces

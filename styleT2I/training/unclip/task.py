@@ -14,7 +14,7 @@ from styleT2I.data.augment import drop_rows
 from styleT2I.evaluation.measures.embedded_data import EmbeddedData
 from styleT2I.formats.component import write_component
 from styleT2I.formats.model_folder import write_model_manifest
-from styleT2I.generation.sentence_encoders import copy_network
+from styleT2I.generation.systems.sentence_encoders import copy_network
 from styleT2I.training.baselines.damsm import round_to_half
 from styleT2I.training.directions.setup import load_frozen
 from styleT2I.training.network_task import NetworkTask

@@ -14,7 +14,7 @@ from styleT2I.evaluation.suites.compositions import suite as compositions
 from styleT2I.evaluation.suites.compositions.cells import composition_cells, count_cells
 from styleT2I.evaluation.suites.compositions.measure import CellMeasure
 from styleT2I.evaluation.suites.compositions.suite import compositions_grid, evaluate_compositions
-from styleT2I.generation.adjustment import AdjustmentConfig
+from styleT2I.generation.adjustment.compositional import AdjustmentConfig
 from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.metrics.attributes import YES

@@ -14,7 +14,7 @@ from styleT2I.evaluation.suites.systems.suite import evaluate_systems
 from styleT2I.evaluation.suites.systems.task import ComparisonTask
 from styleT2I.evaluation.tables import systems_tables
 from styleT2I.generation.model import Model
-from styleT2I.generation.systems import open_system
+from styleT2I.generation.systems.interface import open_system
 from tests.tiny_model import tiny_judge, write_tiny_model
 from tests.tiny_systems import write_system, write_unclip
 

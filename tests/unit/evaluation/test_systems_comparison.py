@@ -17,10 +17,10 @@ from styleT2I.evaluation.suites.systems.suite import evaluate_systems
 from styleT2I.evaluation.suites.systems.task import ComparisonTask, Observation, Outcomes, Scores, readable_scenes
 from styleT2I.evaluation.tables import systems_tables
 from styleT2I.formats.model_folder import SYSTEMS
-from styleT2I.generation.adjustment import AdjustmentConfig
+from styleT2I.generation.adjustment.compositional import AdjustmentConfig
 from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I
-from styleT2I.generation.systems import open_system
+from styleT2I.generation.systems.interface import open_system
 from styleT2I.metrics.frechet import frechet_distance
 from styleT2I.statistics.intervals import newcombe_paired_interval
 from styleT2I.torch_utils.images import from_uint8

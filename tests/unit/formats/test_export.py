@@ -8,8 +8,8 @@ import torch
 
 from styleT2I.config import to_dict
 from styleT2I.errors import CheckpointError
-from styleT2I.formats.foreign.export import export_generator
 from styleT2I.formats.foreign.registry import read_network
+from styleT2I.formats.foreign.stylegan2.export import export_generator
 from styleT2I.formats.foreign.written_config import KEY
 from styleT2I.formats.pickles.torch_files import open_checkpoint
 from styleT2I.networks.registry import load_network
@@ -122,7 +122,7 @@ def test_other_networks_are_not_exported(tmp_path):
     ],
 )
 def test_the_call_that_loads_a_file_elsewhere_is_told(config, call):
-    from styleT2I.formats.foreign.export_rosinality import lay_out
+    from styleT2I.formats.foreign.stylegan2.export_rosinality import lay_out
 
     notes = lay_out(to_dict(GeneratorConfig(**config)), {})[1]
     assert call in notes[0]
@@ -132,7 +132,7 @@ def test_the_call_that_loads_a_file_elsewhere_is_told(config, call):
     "taps, said", [((1, 3, 3, 1), False), ((1, 2, 1), True), ((1, 4, 6, 4, 1), True)], ids=["usual", "3", "5"]
 )
 def test_the_call_for_the_ada_layout_has_another_resampling_filter_in_it(taps, said):
-    from styleT2I.formats.foreign.export_ada import lay_out
+    from styleT2I.formats.foreign.stylegan2.export_ada import lay_out
 
     note = lay_out(to_dict(GeneratorConfig(resolution=64, resample_filter=taps)), {})[1][0]
     assert (f"'resample_filter': {list(taps)}" in note) == said

@@ -5,9 +5,9 @@ import torch
 from torch.nn import functional as F
 
 from styleT2I.errors import CheckpointError, ConfigError
-from styleT2I.generation.systems import open_system
-from styleT2I.generation.unclip_edits import ImageEdits, Latent
-from styleT2I.generation.unclip_system import UnclipSettings
+from styleT2I.generation.systems.interface import open_system
+from styleT2I.generation.systems.unclip import UnclipSettings
+from styleT2I.generation.systems.unclip_edits import ImageEdits, Latent
 from styleT2I.torch_utils.seeding import SeedNoise
 from tests.tiny_systems import write_system, write_unclip
 

@@ -51,7 +51,7 @@ def _bokeh(x, y, first, second, rng) -> np.ndarray:
 
 
 def _indoor(x, y, first, second, rng) -> np.ndarray:
-    """A room out of focus: wall, window or pictures, shelf, a lamp."""
+    """A room out of focus: wall, window or images, shelf, a lamp."""
     image = np.broadcast_to(first * 0.8, x.shape + (3,)).copy()
     floor = rng.uniform(0.7, 0.95)
     image[y > floor] = second * 0.4

@@ -8,7 +8,7 @@ from styleT2I.data.dataset import open_dataset
 from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge
 from styleT2I.evaluation.suites.compositions.cells import Prompted
 from styleT2I.evaluation.suites.generator import features_of
-from styleT2I.generation.adjustment import Adjusted, AdjustmentConfig
+from styleT2I.generation.adjustment.compositional import Adjusted, AdjustmentConfig
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.metrics.attributes import attribute_rates, drift_rates, success
 from styleT2I.metrics.frechet import frechet_distance

@@ -13,12 +13,12 @@ import torch
 from styleT2I.config import override, to_dict
 from styleT2I.errors import ConfigError
 from styleT2I.evaluation.suites import SYSTEMS, Request
-from styleT2I.generation.adjustment import AdjustmentConfig
-from styleT2I.generation.karlo_system import KarloSystem
+from styleT2I.generation.adjustment.compositional import AdjustmentConfig
 from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I
-from styleT2I.generation.systems import StyleT2ISystem, TextToImage, open_system
-from styleT2I.generation.unclip_system import PRIORS, UnclipSystem
+from styleT2I.generation.systems.interface import StyleT2ISystem, TextToImage, open_system
+from styleT2I.generation.systems.karlo import KarloSystem
+from styleT2I.generation.systems.unclip import PRIORS, UnclipSystem
 from styleT2I.networks.registry import build_network
 from styleT2I.torch_utils.seeding import derive_seed
 

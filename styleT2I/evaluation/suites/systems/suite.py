@@ -13,17 +13,22 @@ from styleT2I.evaluation.suites.systems import metrics as systems_metrics
 from styleT2I.evaluation.suites.systems import task as systems_task
 from styleT2I.evaluation.suites.systems.metrics import metrics_of, over_shuffled, over_untrained, paired_success
 from styleT2I.evaluation.suites.systems.task import ComparisonTask
-from styleT2I.generation import adjustment, pipeline, step_search, systems, unclip_system
+from styleT2I.generation import directions, drawing, pipeline, synthesis
 from styleT2I.generation import observers as margins
+from styleT2I.generation.adjustment import compositional, step_search
+from styleT2I.generation.systems import interface, unclip
 from styleT2I.metrics.frechet import frechet_distance
 
 _CODE = (
-    adjustment,
+    compositional,
+    directions,
+    drawing,
     margins,
     pipeline,
     step_search,
-    systems,
-    unclip_system,
+    synthesis,
+    interface,
+    unclip,
     held_out,
     systems_metrics,
     systems_rows,

@@ -20,7 +20,7 @@ from styleT2I.evaluation.suites.compositions.cells import composition_cells
 from styleT2I.evaluation.suites.generator import data_features
 from styleT2I.evaluation.suites.t2d import dataset_images, observe_with_clip
 from styleT2I.generation.model import Model
-from styleT2I.generation.systems import TextToImage
+from styleT2I.generation.systems.interface import TextToImage
 from styleT2I.metrics.attributes import Requests, attribute_rates, success
 from styleT2I.torch_utils.images import from_uint8, to_uint8
 from styleT2I.torch_utils.seeding import generator
