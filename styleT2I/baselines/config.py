@@ -144,7 +144,7 @@ class TextEncoderConfig:
 
 @dataclass(frozen=True)
 class ImageEncoderConfig:
-    """Which trunk of DAMSM's image encoder looks at the image, and the size of the common space."""
+    """The trunk of DAMSM's image encoder, and the size of the common space."""
 
     trunk: str = "small"  # one of TRUNKS
     text_dim: int = 256

@@ -23,7 +23,7 @@ def run_line(line, expected=None):
     if words[1] == "-m" and words[2].startswith("styleT2I"):
         command, arguments = command_of(words[2], words[3:])
         result = CliRunner().invoke(command, arguments)
-        status, printed, output = result.exit_code, result.stdout, result.output
+        status, printed, output = result.exit_code, result.stdout, f"{result.output}{result.exception or ''}"
     else:
         words[0] = sys.executable
         words = [str(ROOT / word) if (ROOT / word).is_file() else word for word in words]
