@@ -1,6 +1,6 @@
 """Networks out of whatever names them, as every command takes it: a path, an address, hf://, a known name, a model.
 
-The loaders below these (networks.registry, networks.clip.loading, networks.faces.region_sources) take paths alone.
+The loaders below these (networks.registry, networks.clip_loading, networks.region_sources) take paths alone.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def load_clip(source, *, architecture: str | None = None, offline: bool | None =
 def open_segmenter(source: str | Path, device="cpu", *, offline: bool | None = None) -> RegionSource:
     """The source of regions of any source (sources.resolve), or a folder of masks, or a face-parsing model on the Hub.
 
-    As `networks.faces.region_sources.open_segmenter`, which takes paths alone.
+    As `networks.region_sources.open_segmenter`, which takes paths alone.
     """
     if not str(source).startswith(HUB):
         return region_sources.open_segmenter(resolve(source, "segmenter", offline=offline), device)

@@ -41,7 +41,7 @@ class Model:
 
         vocabulary: a Vocabulary, an embedded one's name or the path of its file; None: attributes are not read.
         offline: True downloads nothing, None as the environment says. precision: of the generator's highest
-        resolutions, on a CUDA device also "fp16" or "bf16" (networks.stylegan2.precision).
+        resolutions, on a CUDA device also "fp16" or "bf16" (networks.stylegan2_precision).
         """
         for role in sources:
             if role not in ROLES:
