@@ -51,7 +51,7 @@ class Watch:
 
 
 def measure(num, method, impl, threads):
-    """Return the figures of `num` images."""
+    """Return the metrics of `num` images."""
     import resource
 
     import torch

@@ -11,7 +11,7 @@ from styleT2I.cli import command, device_option, outdir_option, trained
 from styleT2I.errors import TrainingError
 
 WORLDS = ("minifaces", "portraits")
-# Sets of rendered portraits in an order in which what is there is useful, should it end early.
+# Sets of rendered portraits, in an order that leaves useful data if it ends early.
 _RENDERS = (
     "biased/train:2000", "balanced/judge-train:2000", "balanced/test:500", "balanced/train:1000", "biased/val:500",
     "biased/train:6000", "balanced/judge-train:4000", "balanced/test:1000", "balanced/train:4000", "biased/val:1000",
@@ -20,7 +20,7 @@ _RENDERS = (
 
 
 def stages(outdir, device, world="minifaces"):
-    """The commands in order: name -> (module, arguments, the file that shows it is done; None: it knows itself)."""
+    """The commands in order: name -> (module, arguments, the file that shows it is done; None: it resumes itself)."""
     folders = {name: f"{outdir}/{name}" for name in _NAMES}
     files = {name: f"{folders[name]}/{file.format(world=world)}" for name, file in _NAMES.items()}
     on = ["--device", device]
@@ -87,7 +87,7 @@ def build(world, outdir, device, dry_run):
         else:
             click.echo(f"{name}: {line}")
             if subprocess.run([sys.executable, "-m", f"styleT2I.{module}", *arguments], check=False).returncode:
-                raise TrainingError(f"stage {name} failed; mend what it says above and call the same command again")
+                raise TrainingError(f"stage {name} failed; correct the error above and call the same command again")
     if not dry_run:
         model = f"{outdir}/model"
         trained(model, "styleT2I.generate", "--model", model, "--text", "he is wearing lipstick", "--outdir", "out")
@@ -102,7 +102,7 @@ def main(world, outdir, dry_run, device):
     """Make every network of a world's model from nothing and put them into OUTDIR/model.
 
     minifaces takes about 2 hours on two cores. portraits renders its data first (into the user's cache, hours) and
-    trains its generator adversarially at the end, which wants a GPU. Call it again after an interruption: finished
+    trains its generator adversarially at the end, which needs a GPU. Call it again after an interruption: finished
     stages are skipped, an unfinished one goes on where it was.
     """
     build(world, outdir, device, dry_run)

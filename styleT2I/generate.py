@@ -239,7 +239,7 @@ def _draw(system, prompt, outdir, progress, *, seeds, settings, ncol, explain, o
 
 
 def _grid_u8(results, ncol):
-    """The grid of several results' images, as if they were one."""
+    """One grid of several results' images."""
     import torch
 
     names = [name for name in ("images_u8", "unedited_u8") if hasattr(results[0], name)]

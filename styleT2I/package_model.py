@@ -13,8 +13,8 @@ _HELP = {
     "t2d": "Text-to-Direction network.",
     "a2d": "Attribute-to-Direction network.",
     "segmenter": "Network that finds the regions of a face.",
-    "judges.guide": "Attribute classifier that the adjustment asks while it draws.",
-    "judges.heldout": "Attribute classifier that measures and audits ask, and nothing else does.",
+    "judges.guide": "Attribute classifier that the adjustment uses while it draws.",
+    "judges.heldout": "Attribute classifier for measurements and audits alone.",
     "clip_eval": "Second CLIP, for R-precision alone.",
     "gan_int_cls": "GAN-INT-CLS generator.",
     "stackgan": "StackGAN generator.",
@@ -31,7 +31,7 @@ _HELP = {
 
 
 def _role_options(function):
-    """One option a role, named as in model.json with dashes: --judges-guide fills judges.guide."""
+    """One option per role, named as in model.json with dashes: --judges-guide fills judges.guide."""
     from styleT2I.formats.model_folder import ROLES
 
     for role in reversed(ROLES):
@@ -45,7 +45,7 @@ def _role_options(function):
 @click.option("--model", help="A model, for example a training's folder, whose components are packaged; those named "
               "by the options below take their places.")  # fmt: skip
 @_role_options
-@click.option("--vocabulary", metavar="NAME|FILE", help="In which attributes are named, none for none; when not given "
+@click.option("--vocabulary", metavar="NAME|FILE", help="Names of the attributes, none for none; when not given "
               "that which the direction networks were trained with, else the model's, or minifaces.")  # fmt: skip
 @click.option("--name", help="Name of the model; the folder's name when not given.")
 @click.option("--half", is_flag=True, help="Store the weights as fp16.")

@@ -18,13 +18,13 @@ def _defaults():
 @options_of(CLIPTrainConfig)
 @run_options(every=500)
 def main(outdir, recipe, steps, eval_every, resume, seed, device, **settings):
-    """Train a network that sees pictures and sentences in one space; the result is OUTDIR/NAME.json.
+    """Train a network that embeds images and sentences in one space; the result is OUTDIR/NAME.json.
 
     The presets minifaces and minifaces-eval train a small one from scratch, which knows the words of the captions that
     it is given, in about 15 minutes on one CPU core each (the second, of another architecture and meant for --seed 1,
     scores R-precision and trains nothing); portraits and portraits-eval train larger ones of 128 pixels on rendered
     Portraits. celebahq and cub fine-tune an OpenAI ViT-B/32 (--clip FILE) on a data folder (--data DIR) as the StyleT2I
-    paper does, and want a GPU.
+    paper does, and need a GPU.
     """
     changes = given(settings)
     if changes.get("vocabulary") == "none":

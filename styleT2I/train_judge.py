@@ -15,7 +15,7 @@ def _defaults():
 @options_of(JudgeConfig)
 @run_options(every=500)
 def main(outdir, recipe, steps, eval_every, resume, seed, device, **settings):
-    """Train an attribute classifier on labelled pictures; the result is OUTDIR/NAME.json, its accuracy inside.
+    """Train an attribute classifier on labelled images; the result is OUTDIR/NAME.json, its accuracy inside.
 
     guide and heldout judge MiniFaces, portraits-guide and portraits-heldout Portraits, which must be rendered before.
     Those of a pair differ in architecture; give the held-out judge another --seed too. Each takes minutes on one core,

@@ -125,21 +125,21 @@ def _finish_killed(outdir, make_room):
 
 
 INDEX = "prompts.json"  # of a folder of result folders: [{"folder": NAME, ...}]
-RECORDS = ("generate.json", "edit.json", "transfer.json")  # whose "files" are the pictures that belong to them
+RECORDS = ("generate.json", "edit.json", "transfer.json")  # whose "files" are the images that belong to them
 
 
 class ResultFolder:
-    """Where a command puts its pictures, and the record once they are all there."""
+    """Where a command puts its images, and the record once they are all there."""
 
     def __init__(self, staging: Path, record: str):
         self._staging, self._record = staging, record
 
     def __truediv__(self, name: str) -> Path:
-        """The path to write a picture to."""
+        """The path to write an image to."""
         return self._staging / name
 
     def write_record(self, values: Mapping) -> None:
-        """Write the record: values, and the names of the pictures beside it. Call it last."""
+        """Write the record: values, and the names of the images beside it. Call it last."""
         files = sorted(path.name for path in self._staging.iterdir())
         write_json_atomic(self._staging / self._record, {**values, "files": files})
 
@@ -148,11 +148,11 @@ class ResultFolder:
 def result_folder(
     outdir: str | Path, record: str, request: Mapping, *, names: Iterable[str] = (), overwrite: bool = False
 ) -> Iterator[ResultFolder]:
-    """Yield a ResultFolder; on a clean exit `outdir` holds its pictures and its record, and no older result's.
+    """Yield a ResultFolder; on a clean exit `outdir` holds its images and its record, and no older result's.
 
     request: entries of the record that say what was asked for. The same request again takes its result's place, also of
     more seeds; another result is left alone, and OutputError raised, unless overwrite, which removes exactly its own
-    files. OutputError too where a picture would take the place of a file that no result names; of pictures whose names
+    files. OutputError too where an image would take the place of a file that no result names; of images whose names
     are known beforehand before the first is drawn. As `staged_folder` otherwise.
     """
     with staged_folder(outdir, record, _remove_older) as staging:
@@ -232,14 +232,14 @@ def _files_of(values):
 
 
 def _names(entries, key):
-    """What entries name under a key; a name that leaves the folder is nobody's."""
+    """What entries name under a key; names that lead out of the folder are ignored."""
     entries = entries if isinstance(entries, list) else []
     names = [one[key] for one in entries if isinstance(one, dict) and isinstance(one.get(key), str)]
     return [name for name in names if name not in ("", ".", "..") and "/" not in name and "\\" not in name]
 
 
 def _remove_older(outdir):
-    """Records last: as long as one stands it names what is still to be removed, should we be killed."""
+    """Records last: while one exists it names what is still to be removed, should the process be killed."""
     for record, values in _older_records(outdir).items():
         for name in _files_of(values):
             if (outdir / name).is_file():

@@ -60,8 +60,7 @@ def understand(text: str, text_encoder, vocabulary: Vocabulary | None, *, strict
 
 
 def check_text(text: str) -> str:
-    """A text with its white space tidied; PromptError where no model could draw it: it is empty, too long or has no
-    words."""
+    """A text with normalised white space; PromptError if no model could draw it (empty, too long, no words)."""
     if not isinstance(text, str):
         raise PromptError(
             f"the text is a {type(text).__name__}; draw one sentence, a string, at a time: "
@@ -72,7 +71,7 @@ def check_text(text: str) -> str:
         raise PromptError(f'the text is empty; describe a face, for example "{EXAMPLE}"')
     if len(text) > MAX_CHARACTERS:
         raise PromptError(f"the text has {len(text)} characters, more than {MAX_CHARACTERS}; shorten it")
-    if any("\ud800" <= character <= "\udfff" for character in text):  # how Python passes such bytes on
+    if any("\ud800" <= character <= "\udfff" for character in text):  # Python's mark of such bytes
         raise PromptError(f"the text {ascii(_short(text))} has bytes that are not UTF-8; type it anew")
     if not plain_words(text):
         raise PromptError(f'nothing in "{text}" is understood: it has no words; write for example "{EXAMPLE}"')
@@ -125,7 +124,7 @@ def known_words(folder: ModelFolder) -> KnownWords | None:
     try:
         return _known_words(_config(folder, "t2d"), _config(folder, "clip"))
     except (KeyError, TypeError, AttributeError, ValueError):
-        return None  # without such a network, or damaged: whoever loads it says so
+        return None  # without such a network, or damaged, which loading will report
 
 
 def _known_words(t2d, clip):

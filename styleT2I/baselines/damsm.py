@@ -1,6 +1,6 @@
 """DAMSM (Xu et al. 2018, section 3.2): encoders that put words and image regions into one space.
 
-The text encoder feeds AttnGAN and DF-GAN; with the image encoder it says how well a picture matches its words.
+The text encoder feeds AttnGAN and DF-GAN; with the image encoder it scores how well an image matches its words.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from styleT2I.baselines.config import ImageEncoderConfig, TextEncoderConfig
 from styleT2I.errors import ConfigError
 from styleT2I.torch_utils.words import nearest_word
 
-INCEPTION_SIZE, INCEPTION_DIMS = 299, (768, 2048)  # side of its images; channels of its 17x17 map and of its last one
-RELEASED_MAX_WORDS = 25  # of a sentence, that the released code reads when it draws
+INCEPTION_SIZE, INCEPTION_DIMS = 299, (768, 2048)  # image side; channels of the 17x17 and the last map
+RELEASED_MAX_WORDS = 25  # words of a sentence that the released code reads when it draws
 
 
 class TextFeatures(NamedTuple):
@@ -31,7 +31,7 @@ class TextFeatures(NamedTuple):
 
 
 class TextEncoder(nn.Module):
-    """Word and sentence features by a one-layer bi-LSTM; words without an id are passed over."""
+    """Word and sentence features by a one-layer bi-LSTM; words without an id are skipped."""
 
     kind = "damsm-text"
     Config = TextEncoderConfig
@@ -57,7 +57,7 @@ class TextEncoder(nn.Module):
 
     @property
     def can_read(self) -> bool:
-        """Whether it came with the words that its ids stand for."""
+        """Whether it has the words that its ids stand for."""
         return bool(self.index)
 
     def forward(self, ids: torch.Tensor) -> TextFeatures:
@@ -96,7 +96,7 @@ class TextEncoder(nn.Module):
         return [(word, nearest_word(word, self.index)) for word in missing]
 
     def overlong(self, text: str) -> int:
-        """How many words of the text are beyond what can be read: none, whatever its length."""
+        """How many words of the text are beyond its limit: always 0, as there is no limit."""
         return 0
 
 
@@ -135,7 +135,7 @@ class ImageEncoder(nn.Module):
 
 
 class SmallTrunk(nn.Module):
-    """Two 3x3 convolutions a size; the regions are those of the last size but one, pooled further for the whole."""
+    """Two 3x3 convolutions per size; regions come from the last size but one, the image's features from the last."""
 
     def __init__(self, config: ImageEncoderConfig):
         super().__init__()
@@ -161,7 +161,7 @@ class SmallTrunk(nn.Module):
 class InceptionTrunk(nn.Module):
     """Inception-v3 as torchvision has it: the 17x17 map of 768 channels and the mean of the last, 2048.
 
-    Its weights come from a file; they stay as they are in training, and so does batch norm.
+    Its weights come from a file; they and the batch norm are frozen in training.
     """
 
     dims = INCEPTION_DIMS

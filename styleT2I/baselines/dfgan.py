@@ -1,4 +1,4 @@
-"""DF-GAN (Tao et al. 2022): one stage of UpBlocks whose feature maps are fused with the sentence again and again."""
+"""DF-GAN (Tao et al. 2022): one stage of UpBlocks each of which fuses its feature maps with the sentence."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class DFGANGenerator(nn.Module):
 
 
 class UpBlock(nn.Module):
-    """The map doubled, then two 3x3 convolutions, each behind a fusion with the condition, beside a shortcut."""
+    """The map doubled, then two 3x3 convolutions, each after a fusion with the condition, and a shortcut."""
 
     def __init__(self, cond_dim: int, in_dim: int, out_dim: int):
         super().__init__()
@@ -63,7 +63,7 @@ class UpBlock(nn.Module):
 
 
 class Fusion(nn.Module):
-    """Two affine transformations that the condition decides, a leaky ReLU behind each."""
+    """Two affine transformations by the condition, each followed by a leaky ReLU."""
 
     def __init__(self, cond_dim: int, width: int):
         super().__init__()

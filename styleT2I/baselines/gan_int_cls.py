@@ -1,7 +1,7 @@
-"""GAN-INT-CLS (Reed et al. 2016): DCGAN given a sentence, and the encoder that reads a picture's style back.
+"""GAN-INT-CLS (Reed et al. 2016): DCGAN conditioned on a sentence, and the encoder of an image's style.
 
 What a sentence says comes from its features, everything else (pose, background) from z: the style. `StyleEncoder`
-inverts the generator, so that one picture's style can be drawn with another sentence (`transfer_style`).
+inverts the generator, so that one image's style can be drawn with another sentence (`transfer_style`).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class GanIntClsGenerator(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """A residual through a quarter of the channels; the ReLU behind it is the caller's."""
+    """A residual block through a quarter of the channels; the caller applies the ReLU after it."""
 
     def __init__(self, width: int):
         super().__init__()
@@ -99,7 +99,7 @@ class GanIntClsDiscriminator(nn.Module):
 
 
 class StyleEncoder(nn.Module):
-    """The z [N, z_dim] that a picture [N, 3, R, R] of the generator was drawn from, trained by squared error."""
+    """The z [N, z_dim] that an image [N, 3, R, R] of the generator was drawn from, trained by squared error."""
 
     kind = "style-encoder"
     Config = StyleEncoderConfig
@@ -126,7 +126,7 @@ def transfer_style(generator: nn.Module, encoder: StyleEncoder, image: torch.Ten
 
 
 def style_loss(z: torch.Tensor, recovered: torch.Tensor) -> torch.Tensor:
-    """Mean over the batch of the squared distance of z [N, z_dim] and what the encoder made of its picture."""
+    """Mean over the batch of the squared distance of z [N, z_dim] and the encoder's estimate of it."""
     return (z - recovered).square().sum(dim=1).mean()
 
 

@@ -1,4 +1,4 @@
-"""StackGAN (Zhang et al. 2017): a small picture from the sentence, then a larger one from picture and sentence.
+"""StackGAN (Zhang et al. 2017): a small image from the sentence, then a larger one from image and sentence.
 
 Both stages draw their condition from N(mu, sigma^2) of the sentence (conditioning augmentation); discriminators see mu.
 """
@@ -24,7 +24,7 @@ from styleT2I.baselines.layers import (
 
 
 class StackGANOutput(NamedTuple):
-    """What the last stage made."""
+    """The last stage's result."""
 
     image: torch.Tensor  # [N, 3, R, R] in [-1, 1]
     mu: torch.Tensor  # [N, cond_dim] of its condition
@@ -32,7 +32,7 @@ class StackGANOutput(NamedTuple):
 
 
 class StackGANGenerator(nn.Module):
-    """Image of noise [N, noise_dim] (z, then one epsilon a stage) and a sentence's features [N, text_dim]."""
+    """Image of noise [N, noise_dim] (z, then one epsilon per stage) and a sentence's features [N, text_dim]."""
 
     kind = "stackgan-generator"
     Config = StackGANConfig

@@ -15,7 +15,7 @@ _TRIES = 10  # rectangles that are drawn before the centre is taken
 
 @dataclass(frozen=True)
 class ClipAugmentation:
-    """The changes drawn for N images; None is no change of the kind."""
+    """The changes drawn for N images; None: no change of this kind."""
 
     gain: torch.Tensor | None  # [N, 3, 1, 1], added to 1
     offset: torch.Tensor | None  # [N, 3, 1, 1]
@@ -100,7 +100,7 @@ def random_shift(tensors: list[torch.Tensor], generator: torch.Generator, max_sh
     rows = (torch.arange(height) + offset[0]).clamp(0, height - 1).unsqueeze(2)  # [N, H, 1]
     columns = (torch.arange(width) + offset[1]).clamp(0, width - 1).unsqueeze(1)  # [N, 1, W]
     sample = torch.arange(num).view(num, 1, 1)
-    # Indexing around the channel dimension moves it last: [N, H, W, *], which channels-last networks want anyway.
+    # Indexing around the channel dimension moves it last: [N, H, W, *], as channels-last networks need it.
     return [tensor[sample, :, rows, columns].permute(0, 3, 1, 2) for tensor in tensors]
 
 
@@ -136,5 +136,5 @@ def random_degrade(image: torch.Tensor, generator: torch.Generator, config: Degr
 
 
 def drop_rows(num: int, rate: float, rng: torch.Generator) -> torch.Tensor:
-    """Which rows of a batch are kept, each dropped at `rate` on its own: bool [num]."""
+    """Which rows of a batch are kept, each dropped independently at `rate`: bool [num]."""
     return torch.rand(num, generator=rng) >= rate

@@ -1,4 +1,4 @@
-"""Where the suite "quality" takes its images from: any folder, a data set's split, or a model that draws them."""
+"""Sources of images for the suite "quality": any folder, a data set's split, or a model that draws them."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def open_images(source: str) -> ImageSource:
 
 
 def enough(images: ImageSource, num: int | None) -> int:
-    """How many to measure: num, or all where there are fewer or num is None. DataError for less than MIN_PICTURES."""
+    """How many to measure: num, or all where there are fewer or num is None. DataError for fewer than MIN_IMAGES."""
     num = min(len(images), num or len(images))
     if num < MIN_IMAGES:
         raise DataError(f"{images.name}: {num} images are too few to measure; at least {MIN_IMAGES} are needed")

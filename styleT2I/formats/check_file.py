@@ -11,9 +11,9 @@ from pathlib import Path
 from styleT2I.errors import CheckpointError
 
 AGAIN = "fetch or write it again"
-# How files begin that people take for weights; a tar archive says what it is at byte 257.
+# First bytes of files that are mistaken for weights; a tar archive has its mark at byte 257.
 _OTHERS = {
-    b"\xff\xd8\xff": "a JPEG picture", b"\x89png": "a PNG picture", b"gif8": "a GIF picture", b"%pdf": "a PDF document",
+    b"\xff\xd8\xff": "a JPEG image", b"\x89png": "a PNG image", b"gif8": "a GIF image", b"%pdf": "a PDF document",
     b"\x1f\x8b": "a gzip archive", b"bzh": "a bzip2 archive", b"\xfd7zxz": "an xz archive", b"rar!": "a RAR archive",
     b"7z\xbc\xaf": "a 7-zip archive", b"\x89hdf": "an HDF5 file", b"\x7felf": "a program",
 }  # fmt: skip
@@ -87,7 +87,7 @@ def check_seal(manifest: dict, where, known: tuple[str, ...]) -> None:
         raise CheckpointError(f"{where}: unknown key {unknown[0][:80]!r}; fetch or write it again, or update styleT2I")
     if SEAL in manifest and manifest[SEAL] != _digest(manifest):
         raise CheckpointError(
-            f"{where}: changed since it was written, its SHA-256 is another; fetch or write it again (or take out "
+            f"{where}: changed since it was written, as its SHA-256 shows; fetch or write it again (or take out "
             f"{SEAL!r}, if you changed it on purpose)"
         )
 

@@ -49,7 +49,7 @@ def check_finite(state_dict: dict[str, torch.Tensor], where: str | Path) -> None
 
 FORMAT_VERSION = 1
 _KEYS = ("format_version", "kind", "config", "step", "versions", "files", "info")
-# What the notes of a component are read for, by key; others are notes alone.
+# The keys of a component's info that the code reads, with their types; others are notes for people.
 _INFO = {
     "clip_name": str, "text": dict, "training": (dict, str), "strengths": dict, "attributes": list, "measured": dict,
     "converted_from": dict, "notes": list,
@@ -99,7 +99,7 @@ def read_component(path) -> Component:
 
     Raises CheckpointError when a file is missing, damaged, changed since it was written, or holds NaN or infinity.
     """
-    with guarded(path, f"damaged, its manifest says what no manifest does; {AGAIN}"):
+    with guarded(path, f"damaged, its manifest has invalid entries; {AGAIN}"):
         return _read(manifest_path(Path(path)))
 
 
@@ -118,7 +118,7 @@ def _read(path):
         raise CheckpointError(f"{path}: a component has one weights file, this names {len(manifest['files'])}; {AGAIN}")
     ((name, sha256),) = manifest["files"].items()
     check_seal(manifest, path, _KEYS)
-    if not isinstance(sha256, str):  # None would leave the weights unverified
+    if not isinstance(sha256, str):  # without it the weights would be unverified
         raise CheckpointError(f"{path}: damaged, it holds no SHA-256 of {name!r}; {AGAIN}")
     state_dict = read_safetensors(sibling(path, name), sha256)
     state_dict = {key: t.float() if t.is_floating_point() else t for key, t in state_dict.items()}
@@ -130,7 +130,7 @@ def read_manifest(path: Path, keys: tuple[str, ...]) -> dict:
     """Read a JSON manifest that has `format_version` and the given keys; raises CheckpointError."""
     check_file(path)
     if path.stat().st_size > MAX_TEXT:
-        raise CheckpointError(f"{path}: no manifest, it has over {MAX_TEXT} bytes; name the .json beside the weights")
+        raise CheckpointError(f"{path}: too large for a manifest ({MAX_TEXT} bytes); name the .json beside the weights")
     manifest = read_json(path, CheckpointError, kind=object)
     for key in ("format_version", *keys):
         if not isinstance(manifest, dict) or key not in manifest:

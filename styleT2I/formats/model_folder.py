@@ -27,8 +27,8 @@ MANIFEST = "model.json"
 FORMAT_VERSION = 1
 _KEYS = ("format_version", "name", "components", "agreement")
 _AGAIN = "fetch or package the model again"
-_WRONG = f"damaged, it says what no manifest does; {_AGAIN}"
-_IS_DOWNLOAD = "a download that is kept: delete"
+_WRONG = f"damaged, it has invalid entries; {_AGAIN}"
+_IS_DOWNLOAD = "a cached download: delete"
 # Every role a model may fill and the kind of component that fills it; "judges.guide" is nested in the manifest.
 ROLES = {
     "generator": "stylegan2-generator",
@@ -51,7 +51,7 @@ ROLES = {
     "unclip_ar_prior": "unclip-ar-prior",
     "unclip_upsampler": "unclip-upsampler",
 }
-# Roles that draw a sentence by themselves, no StyleGAN2.
+# Roles that draw a sentence by themselves, without a StyleGAN2.
 SYSTEMS = ("gan_int_cls", "stackgan", "attngan", "dfgan", "unclip")
 
 
@@ -110,7 +110,7 @@ def cache_dir() -> Path:
 
 
 def downloads_dir() -> Path:
-    """Where files of the web lie in the user's cache."""
+    """The folder of downloads in the user's cache."""
     return cache_dir() / "downloads"
 
 
@@ -183,7 +183,7 @@ def read_model_manifest(path: Path) -> tuple[dict, dict[str, dict]]:
     for role, entry in entries.items():
         if role == "vocabulary" and "name" in entry:
             if not isinstance(entry["name"], str) or not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", entry["name"]):
-                raise CheckpointError(f"{path}: its vocabulary {str(entry['name'])[:80]!r} is no name of one; {_AGAIN}")
+                raise CheckpointError(f"{path}: its vocabulary {str(entry['name'])[:80]!r} is not a name; {_AGAIN}")
             continue
         file = entry.get("file")
         if not isinstance(file, str) or Path(file).name != file:

@@ -1,4 +1,4 @@
-"""Arrays out of numpy's own files (.npy, .npz), read with suspicion: sizes first, every byte of an archive verified.
+"""Arrays from numpy's own files (.npy, .npz), read with care: sizes first, every byte of an archive verified.
 
 Latents that a user keeps in a file are such an array, or the one tensor of a .safetensors.
 """
@@ -37,7 +37,7 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
     """
     path = Path(path)
     check_file(path)
-    with guarded(path, f"no array of numbers, or damaged; {AGAIN}"):
+    with guarded(path, f"not an array of numbers, or damaged; {AGAIN}"):
         with open(path, "rb") as file:
             if file.read(4) == b"PK\x03\x04":
                 return _unpacked(file, path)

@@ -59,7 +59,7 @@ class GruTextEncoder(nn.Module):
         return unknown_words(text, self.index)
 
     def overlong(self, text: str) -> int:
-        """How many words of the text are not read: none, whatever its length."""
+        """How many words of the text are beyond its limit: always 0, as there is no limit."""
         return 0
 
     def forward(self, texts: list[str]) -> torch.Tensor:
@@ -78,7 +78,7 @@ SPACES = ("w+", "low-rank", "w")
 
 @dataclass(frozen=True)
 class DirectionConfig:
-    """What a direction network reads and writes; the defaults are the paper's at 256 px with GloVe + bi-GRU sizes."""
+    """Sizes of a direction network; the defaults are the paper's at 256 px with GloVe + bi-GRU sizes."""
 
     w_dim: int = 512
     num_ws: int = 14
@@ -121,14 +121,14 @@ class DirectionTrunk(nn.Module):
             layers += [nn.Linear(width, config.hidden_dim), nn.ReLU()]
             width = config.hidden_dim
         self.mlp = nn.Sequential(*layers, nn.Linear(width, num_outputs))
-        if config.space == "low-rank":  # layer coefficients start at one: the shared direction, then told apart
+        if config.space == "low-rank":  # layer coefficients start at one: the same direction in every layer
             with torch.no_grad():
                 self.mlp[-1].bias[config.rank * config.w_dim :] = 1
         self.register_buffer("w_mean", torch.zeros(config.w_dim))
         self.register_buffer("w_std", torch.ones(config.w_dim))
 
     def set_w_statistics(self, w: torch.Tensor) -> None:
-        """Take the mean and spread per coordinate of sampled w [M, w_dim]; only with config.standardize."""
+        """Set the mean and spread per coordinate from sampled w [M, w_dim]; only with config.standardize."""
         self.w_mean.copy_(w.mean(dim=0))
         self.w_std.copy_(w.std(dim=0).clamp(min=1e-6))
 
@@ -151,7 +151,7 @@ class DirectionTrunk(nn.Module):
 
 
 class _DirectionNetwork(nn.Module):
-    """Text features and a latent in, a direction over W+ out: what both networks of the paper have in common."""
+    """A direction over W+ from text features and a latent: what both networks of the paper have in common."""
 
     Config = DirectionConfig
 
@@ -167,7 +167,7 @@ class _DirectionNetwork(nn.Module):
         return cls(config), (torch.randn(2, 6), torch.randn(2, 5))
 
     def repeat_over(self, num_ws: int) -> None:
-        """Step alike in `num_ws` layers; of space "w" alone, whose one direction fits a generator of any size."""
+        """Repeat the direction in `num_ws` layers; space "w" only, whose one direction fits a generator of any size."""
         assert self.config.space == "w"
         self.config = self.trunk.config = dataclasses.replace(self.config, num_ws=num_ws)
 

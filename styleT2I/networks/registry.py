@@ -109,7 +109,7 @@ def load_strict(network: torch.nn.Module, state_dict: dict, where) -> None:
 
 
 class _Allowance(TorchFunctionMode):
-    """While a component's network is built: no more numbers than its weights justify, whatever its configuration says.
+    """Limit the numbers that a network allocates while it is built, by the size of its weights' file.
 
     A small file could otherwise fill the memory with the empty network that it describes. Nor is a weight drawn at
     random, which of a large network takes longer than reading it: strict loading then sets every one.

@@ -1,7 +1,7 @@
 """Small image towers, for images of small sides, and the convolution with batch norm that they are made of.
 
-open_clip's towers begin by dividing the resolution by 4 (ResNet) or 8 and more (ViT); lips and earrings of a 64-pixel
-face are a few pixels wide and are learnt late there, or never. These begin at full resolution.
+open_clip's towers begin by dividing the resolution by 4 (ResNet) or 8 and more (ViT); the lips and earrings of a
+64-pixel face are a few pixels wide and are learnt late there, or never. These begin at full resolution.
 """
 
 import torch
@@ -10,7 +10,7 @@ from torch import nn
 
 
 class ConvNorm(nn.Sequential):
-    """A convolution without bias (key "0") and its batch norm ("1"), the size kept or divided by the stride.
+    """A convolution without bias (key "0") and its batch norm ("1"); the stride divides the size.
 
     In evaluation mode the norm is folded into the convolution's weight, which saves a pass over the map.
     """
@@ -32,7 +32,7 @@ class SmallTower(nn.Module):
     """Convolutions from full resolution on, halved after every width; the image as a vector [N, embed_dim].
 
     What is pooled: the mean and the maximum of the last map, and a few channels that keep their place. `pool` says how
-    a map is halved, "stride" (by its convolution) or "max" (by its maximum): two towers that see a picture differently.
+    a map is halved, "stride" (by its convolution) or "max" (by its maximum): two towers that make different errors.
     """
 
     def __init__(self, embed_dim: int, image_size: int, widths: tuple[int, ...], pool: str):

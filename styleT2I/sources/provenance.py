@@ -1,4 +1,4 @@
-"""Where a component read from a foreign file came from, kept when it is written again in our own format."""
+"""Origin of a component that was read from a foreign file, recorded when it is written in our own format."""
 
 from __future__ import annotations
 

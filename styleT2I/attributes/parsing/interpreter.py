@@ -1,7 +1,7 @@
 """The parser's reading of one text: a walk over its words that attaches adjectives to parts and follows negation.
 
-What it keeps while walking: adjectives that wait for their noun (`pending`), the parts last named (`group`), what a
-"is" speaks about (`subject`), and the negation in force (`negation`). The rules are listed in docs/attributes.md.
+What it keeps while walking: adjectives that wait for their noun (`pending`), the parts last named (`group`), what an
+"is" refers to (`subject`), and the negation in force (`negation`). The rules are listed in docs/attributes.md.
 """
 
 from styleT2I.attributes.parsing.adjectives import Describer
@@ -36,7 +36,7 @@ class Denier(Describer):
         self.negation = None if is_double else Negation(kind)
 
     def _is_answer(self, item: Item) -> bool:
-        """Whether a word such as "none", "gone", "no" says that what was named before is not there."""
+        """Whether a word such as "none", "gone", "no" denies what was named before."""
         roles = item.entry.roles
         if "no" in roles:
             return ends_phrase(self.items, self.position, frozenset({"mark"}))
@@ -46,7 +46,7 @@ class Denier(Describer):
         return (is_only or ends_phrase(self.items, self.position)) and (bool(self._absentees()) or bool(self.pending))
 
     def _answer(self, item: Item):
-        """Turn round what was named before: "glasses: none", "his hat is off", "smiling: no"."""
+        """Invert what was named before: "glasses: none", "his hat is off", "smiling: no"."""
         if self.pending and self.last == "adjective":
             self.pending[-1].negation = Negation("not")
         elif self.negation is not None and self.negation.is_fresh:  # "his beard is not gone"
@@ -73,7 +73,7 @@ class Denier(Describer):
         return self.group if self.last == "part" else []
 
     def _is_shaved_off(self) -> bool:
-        """Whether "shaved" is what became of a thing: "he shaved his beard", but not "he shaved his head"."""
+        """Whether "shaved" removes the thing named: "he shaved his beard", but not "he shaved his head"."""
         after = following(self.items, self.position)[:2]
         return (
             len(after) == 2

@@ -10,7 +10,7 @@ from styleT2I.torch_utils.words import Word, is_mark, nearest_word, split_words
 
 OLDEST_YOUNG, YOUNGEST_OLD = 35, 50  # ages between them state neither young nor old
 _BETWEEN = (OLDEST_YOUNG + YOUNGEST_OLD) // 2
-_LEAST_BARE, _MOST = 10, 120  # "mother of two" is no age, "a 1950s portrait" neither
+_LEAST_BARE, _MOST = 10, 120  # neither "mother of two" nor "a 1950s portrait" states an age
 _NUMBERS = dict(
     zip(
         """one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
@@ -130,7 +130,7 @@ _SKIPPED = ("a", "an", "the", "his", "her", "its", "their")  # may stand inside 
 
 @dataclass
 class Entry:
-    """What a word or fixed group of words can be: several at once, the parser chooses by the context."""
+    """What a word or fixed group of words can be: several things at once; the parser chooses by the context."""
 
     roles: set[str] = field(default_factory=set)  # classes of lexicon/english.json and heard/english.json, "mark" ...
     adjective: dict[str, Values] = field(default_factory=dict)  # part -> values it states beside that part
@@ -170,7 +170,7 @@ class Lexicon:
         self.scalar: set[tuple[str, bool]] = set()  # values whose denial does not state the other one
         self._entries: dict[tuple[str, ...], Entry] = {}
         self._longest: dict[str, int] = {}
-        self._near: dict[str, str | None] = {}  # answers of `nearest`, which compares with every entry
+        self._near: dict[str, str | None] = {}  # cached results of `nearest`, which compares with every entry
         self._parts = set(vocabulary.parts)
         for words_by_role in (read_lexicon("english"), read_heard("english") if is_heard else {}):
             for role, phrases in words_by_role.items():
@@ -203,13 +203,13 @@ class Lexicon:
                 length, skipped, entry = self._match(words, i)
             group = [word for word in words[i : i + length] if word not in skipped]
             items.append(Item(" ".join(w.text for w in group), group[0].start, group[-1].end, entry))
-            for word in skipped:  # no determiner of its own: only "her" still tells the gender
+            for word in skipped:  # not a determiner here: only "her" still states the gender
                 items.append(Item(word.text, word.start, word.end, Entry(pronoun=self._entries[(word.text,)].pronoun)))
             i += length
         return items
 
     def nearest(self, word: str) -> str | None:
-        """Return the known word or group that a word unknown to the table must have meant; None where none is near."""
+        """Return the known word or group that an unknown word probably meant; None where none is near."""
         if word not in self._near:
             is_known = tuple(word.split()) in self._entries
             self._near[word] = None if is_known else nearest_word(word, self._spellings)

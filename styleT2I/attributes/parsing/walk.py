@@ -1,4 +1,4 @@
-"""What the parser has read from a text so far: mentions, words not understood, problems."""
+"""The parser's results so far in a text: mentions, words not understood, problems."""
 
 import bisect
 from typing import NamedTuple
@@ -18,7 +18,7 @@ class Found(NamedTuple):
 
 
 class Record:
-    """The growing results of one walk over a text; mentions can be turned round or taken back by what follows."""
+    """The results of one walk over a text so far; what follows can invert mentions or take them back."""
 
     def __init__(self, lexicon: Lexicon):
         self.lexicon = lexicon
@@ -28,7 +28,7 @@ class Record:
         self.persons: list[str] = []  # words for more than one person
 
     def _mention(self, name: str, value: bool, phrase: str, item: Item, head: Item | None = None, denial: str = ""):
-        """Record a value, turned round under a denial ("no", "not"); one that states nothing is reported instead."""
+        """Record a value, inverted under a denial ("no", "not"); one that states nothing is reported instead."""
         if denial == "unstated" or (denial and (name, value) in self.lexicon.scalar):  # "not thin" need not be big
             self.unknown.append(item)
             return
@@ -40,7 +40,7 @@ class Record:
         return "" if negation is None else "unstated" if negation.kind == "unstated" else word
 
     def _deny(self, part: str, item: Item):
-        """A part that was named is not there."""
+        """Record that a named part is absent."""
         for name, value in self.lexicon.presence.get(part, ()):
             self._turn_round(name, value)
         if part not in self.lexicon.presence:
@@ -54,7 +54,7 @@ class Record:
             self.mentions[k] = self.mentions[k]._replace(value=not value, phrase=f"no {self.mentions[k].phrase}")
 
     def _forget(self, name: str, part: str):
-        """Take back what naming a part implied, for an adjective says it better: "her makeup is light"."""
+        """Take back what naming a part implied, as an adjective overrides it: "her makeup is light"."""
         k = self._last_mention(name) if (name, True) in self.lexicon.presence.get(part, ()) else None
         if k is not None and self.mentions[k].value:
             del self.mentions[k]

@@ -18,7 +18,7 @@ from styleT2I.baselines.unclip.unet import UNet
 
 
 class UnclipDecoder(nn.Module):
-    """What the network predicts (3 channels, and 3 of a learned variance) of a noised image."""
+    """The network's prediction (3 channels, and 3 of a learned variance) for a noised image."""
 
     kind = "unclip-decoder"
     Config = DecoderConfig
@@ -51,8 +51,10 @@ class UnclipDecoder(nn.Module):
         return self.config.resolution
 
     def forward(self, x, step, image, given, embedding, states, hidden) -> torch.Tensor:
-        """x [N, 3, R, R] noised, step int64 [N], image embeddings [N, embed_dim], of which given bool [N] tells those
-        that count (the others are as good as none), then a Caption's parts."""
+        """x [N, 3, R, R] noised, step int64 [N], image embeddings [N, embed_dim], then a Caption's parts.
+
+        given: bool [N], False where the row's embedding is dropped.
+        """
         image = torch.where(given.unsqueeze(1), (image - self.mean) / self.std, self.null_image)
         cond = self.step_in(step_features(step, self.config.cond_dim))
         cond = cond + self.image_cond(image) + self.text_cond(embedding)

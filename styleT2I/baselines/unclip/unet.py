@@ -105,7 +105,7 @@ class ResidualBlock(nn.Module):
 
 
 class Attention(nn.Module):
-    """Every place reads all places, and the context's vectors beside them."""
+    """Attention of every position to all positions and to the context's vectors."""
 
     def __init__(self, width: int, head_width: int, context_dim: int):
         super().__init__()
@@ -140,7 +140,7 @@ def group_norm(width: int) -> nn.GroupNorm:
 
 
 def zeroed(layer: nn.Module) -> nn.Module:
-    """The layer with its weights at 0, so that what it ends adds nothing at first."""
+    """The layer with its weights at 0, so that its branch adds nothing at first."""
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)
     return layer

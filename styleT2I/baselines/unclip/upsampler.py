@@ -17,7 +17,7 @@ BLUR_SIGMA = 0.6  # pixels, of a kernel of side 3 (SR3's, which the paper takes 
 
 
 class UnclipUpsampler(nn.Module):
-    """What the network predicts of a noised image [N, 3, H, W], given the smaller one enlarged to its side."""
+    """The network's prediction for a noised image [N, 3, H, W], given the smaller one enlarged to its side."""
 
     kind = "unclip-upsampler"
     Config = UpsamplerConfig

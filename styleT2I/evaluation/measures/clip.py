@@ -1,4 +1,4 @@
-"""How well a CLIP knows unseen captioned images: zero-shot attributes, rare pairs, R-precision."""
+"""Metrics of a CLIP on unseen captioned images: zero-shot attributes, rare pairs, R-precision."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ SYSTEMS = ("gan_int_cls", "stackgan", "attngan", "dfgan", "minifaces")  # that t
 
 @dataclass(frozen=True)
 class Request:
-    """What a suite is asked to measure; a suite reads the fields that concern it."""
+    """A request to measure; a suite reads the fields that concern it."""
 
     model: Model
     data: str | None = None  # spec of a data set

@@ -93,7 +93,7 @@ def _read_foreign(path, which):
 
 
 def network_sha256(path: str | Path) -> str:
-    """The `sha256` that `read_network` gives of a file, without a look at its tensors; errors as there."""
+    """The `sha256` that `read_network` gives of a file, without reading its tensors; errors as there."""
     path = Path(path)
     if not is_component(path):
         return sha256_file(path)

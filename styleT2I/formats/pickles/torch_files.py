@@ -66,11 +66,11 @@ def open_checkpoint(path: str | Path) -> Iterator[Content]:
             content = _content(blob)
         except StyleT2IError:
             raise
-        except Exception as error:  # a damaged container can break any step of reading it
+        except Exception as error:  # a damaged container can fail in any step
             raise CheckpointError(f"{path}: a damaged file of weights; {AGAIN}") from error
         try:
             yield content
-        except CheckpointError as error:  # of tensors, which are read later and do not know where they are
+        except CheckpointError as error:  # errors of tensors, which are read later, do not name the file
             if str(error).startswith(blob.where):
                 raise
             raise type(error)(f"{blob.where}: {error}") from error

@@ -1,4 +1,4 @@
-"""What turns sentences into CLIP's token ids: OpenAI's BPE, open_clip's own choice, or a small word list."""
+"""Tokenizers from sentences to CLIP's token ids: OpenAI's BPE, open_clip's own choice, or a small word list."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class WordTokenizer:
 
 
 class Tokenizer(Protocol):
-    """The two questions CLIP asks, and those a careful caller asks first."""
+    """What CLIP needs of a tokenizer, and what callers ask to warn of unread words."""
 
     def __call__(self, texts: list[str]) -> torch.Tensor:
         """Token ids int64 [N, context_length], cut or padded."""
@@ -78,7 +78,7 @@ class Tokenizer(Protocol):
         """Tokens the whole text takes, start and end marks included."""
 
     def pieces(self, text: str) -> list[str]:
-        """What each token of the whole text spells, without the marks; ConfigError where it cannot be told."""
+        """The text of each token, without the marks; ConfigError if the tokenizer cannot say."""
 
     def unknown_words(self, text: str) -> list[tuple[str, str | None]]:
         """Words that have no token, each with the nearest one that has (or None)."""
@@ -134,17 +134,17 @@ class OpenCLIPTokenizer:
         return self._tokenizer(list(texts))
 
     def num_tokens(self, text: str) -> int:
-        return self._context_length  # these cut silently and give no count
+        return self._context_length  # these cut silently and do not count tokens
 
     def pieces(self, text: str) -> list[str]:
-        raise ConfigError("open_clip's tokenizer of this CLIP does not tell its tokens apart; give another CLIP")
+        raise ConfigError("open_clip's tokenizer of this CLIP does not give its tokens one by one; give another CLIP")
 
     def unknown_words(self, text: str) -> list[tuple[str, str | None]]:
         return []
 
 
 class NoTokenizer:
-    """For weights whose vocabulary belongs to nobody: only token ids can be encoded."""
+    """For weights of an unknown vocabulary: only token ids can be encoded."""
 
     def __init__(self, context_length: int):
         self.context_length = context_length

@@ -28,7 +28,7 @@ class GeneratorConfig:
     resample_filter: tuple[float, ...] | tuple[tuple[float, ...], ...] = (1.0, 3.0, 3.0, 1.0)
     conv_clamp: float | None = None  # limit of |activation| after a convolution
     use_noise: bool = True  # per-pixel noise inputs exist
-    num_fp16_res: int = 0  # how many of the highest resolutions were trained in half precision (stylegan2_precision)
+    num_fp16_res: int = 0  # how many of the highest resolutions were trained in half precision (`precision.py`)
     mapping_layers: int = 8
     mapping_hidden_dim: int | None = None  # None: w_dim
     mapping_embed_dim: int | None = None  # width of the embedded label; None: w_dim
@@ -68,7 +68,7 @@ class DiscriminatorConfig:
     activation: str = "lrelu"
     resample_filter: tuple[float, ...] | tuple[tuple[float, ...], ...] = (1.0, 3.0, 3.0, 1.0)
     conv_clamp: float | None = None  # limit of |activation| after a convolution
-    num_fp16_res: int = 0  # how many of the highest resolutions were trained in half precision (stylegan2_precision)
+    num_fp16_res: int = 0  # how many of the highest resolutions were trained in half precision (`precision.py`)
     mbstd_group_size: int | None = 4  # samples a minibatch standard deviation is taken over; None: the whole batch
     mbstd_num_channels: int = 1  # feature maps it adds; 0: none
     cmap_dim: int | None = None  # width of the label projection; None: the channels at 4 pixels

@@ -1,4 +1,4 @@
-"""Every baseline by its name: settings out of a preset and a user's options, and the task that trains with them."""
+"""Every baseline by its name: settings from a preset and a user's options, and the task that trains with them."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def task_config(system: str, recipe: str | Path, damsm: str | Path | None = None
     """As `baseline_config`, with a command's options: those that are not None.
 
     damsm: folder with the components text_encoder and image_encoder that a training of "damsm" wrote. prior, ar_prior,
-    upsampler: folders of the trainings of unCLIP's other networks. ConfigError besides for an option that the system
-    has no use for.
+    upsampler: folders of the trainings of unCLIP's other networks. ConfigError too for an option that the system does
+    not take.
     """
     if system not in TASKS:
         raise ConfigError(f"unknown system {system!r}{suggestion(system, TASKS)}")

@@ -12,12 +12,12 @@ from styleT2I.data.degrade_config import DegradeConfig
 from styleT2I.errors import ConfigError
 from styleT2I.recipes import check_has_data, read_recipe
 
-TUNES = ("all", "paper", "release")  # which tensors train; see training.clip_tuning
+TUNES = ("all", "paper", "release")  # which tensors train; see training.clip.tuning
 AUGMENTS = ("light", "crop", "none")
 SCHEDULES = ("cosine", "constant")
 MINIFACES = "minifaces"
 
-# Image towers of 64 and 128 px (networks.clip_towers). The text towers' vocab_size is the tokenizer's.
+# Image towers of 64 and 128 px (networks.clip.towers). The text towers' vocab_size is the tokenizer's.
 _TEXT = {"context_length": 40, "width": 64, "heads": 4, "layers": 2, "mlp_ratio": 2.0}
 ARCHITECTURES = {
     name: {"embed_dim": 64, "vision_cfg": {"image_size": 64, "small": tower}, "text_cfg": _TEXT}
@@ -38,14 +38,14 @@ ARCHITECTURES |= {
 
 @dataclass(frozen=True)
 class CLIPTrainConfig:
-    """What a CLIP is trained on and how; the defaults are those of training from scratch."""
+    """Settings of a CLIP's training; the defaults are those of training from scratch."""
 
     data: tuple[str, ...] = setting(  # mixed in proportion to their sizes
-        help="Captioned pictures: a data set's folder, or minifaces:DISTRIBUTION/SPLIT[:NUM]; give it several times to "
+        help="Captioned images: a data set's folder, or minifaces:DISTRIBUTION/SPLIT[:NUM]; give it several times to "
         "mix.",
         metavar="SPEC",
     )
-    eval_data: str | None = setting(None, "Captioned pictures to measure on.", metavar="SPEC")
+    eval_data: str | None = setting(None, "Captioned images to measure on.", metavar="SPEC")
     name: str = setting("clip", "Name of the exported component.")  # models trained against it must agree on it
     vocabulary: str | None = setting(  # None: captions are only known to be equal or not
         None,
@@ -74,8 +74,8 @@ class CLIPTrainConfig:
         8.0, "Weight of the attributes' cross-entropy.", low=0
     )
     paraphrase: float = setting(0.3, "Share of captions said in other words.", low=0, high=1)  # needs a vocabulary
-    augment: str = setting(  # "light": shifts and data.degrade; "crop": RandomResizedCrop, scale 0.9 to 1
-        "light", "Random changes of training pictures.", choices=AUGMENTS
+    augment: str = setting(  # "light": shifts and random_degrade; "crop": RandomResizedCrop, scale 0.9 to 1
+        "light", "Random changes of training images.", choices=AUGMENTS
     )
     degrade: DegradeConfig = field(default_factory=DegradeConfig)  # of "light"
     eval_num: int = 1000  # images of eval_data in evaluations during the run; all of them at its end

@@ -1,4 +1,4 @@
-"""What trainings of direction networks share: frozen parts, the spread of w, the free norm, a fresh network."""
+"""Set-up of direction networks' trainings: frozen networks, the spread of w, the free norm, a fresh network."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ def build_direction_network(
 ) -> torch.nn.Module:
     """A fresh network of class `cls` in the shape that a T2DConfig or A2DConfig asks for, on the CPU.
 
-    texts: sentences or phrases whose words the bi-GRU shall know, read only for text_encoder "gru". more_words: further
-    ones that it shall know if they have a GloVe vector, which needs no training.
+    texts: sentences or phrases whose words the bi-GRU should know; used with text_encoder "gru" only. more_words: known
+    too if they have a GloVe vector, which needs no training.
     """
     text_config, vectors = _text_encoder(config, texts, more_words) if config.text_encoder == "gru" else (None, None)
     direction = DirectionConfig(
@@ -94,6 +94,6 @@ def _text_encoder(config, texts, more_words):
 
 
 def _listed(words, most=10):
-    """The first words, and how many others there are."""
+    """The first words, and the number of the others."""
     named = ", ".join(repr(word) for word in words[:most])
     return f"{named} and {len(words) - most} other words" if len(words) > most else named

@@ -1,4 +1,4 @@
-"""Training of the judges: attributes by cross-entropy, nuisances by regression, on renders that are lightly damaged."""
+"""Training of the judges: attributes by cross-entropy, nuisances by regression, on lightly degraded renders."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class JudgeTask(NetworkTask):
         return {"loss": loss.item(), **figures}
 
     def evaluate(self, step: int) -> dict[str, float]:
-        """Balanced accuracies on unseen images, as `measure_judge`, without the single attributes' names."""
+        """Balanced accuracies on unseen images, from `measure_judge`, as one flat dict."""
         figures = measure_judge(self.network, self.eval_data, self.pairs, self.config.eval_num)
         return {
             "worst_attribute": min(figures["attributes"].values()),
@@ -69,13 +69,13 @@ class JudgeTask(NetworkTask):
         }
 
     def snapshot(self, step: int, outdir: Path) -> None:
-        """Write the evaluation images that the judge gets wrong, those it is surest about first."""
-        picture = mistakes_u8(self.network, self.eval_data, self.config.eval_num)
-        if picture is not None:
-            save_png(Path(outdir) / f"mistakes-{step:06d}.png", picture)
+        """Write the evaluation images that the judge gets wrong, the most confident errors first."""
+        grid = mistakes_u8(self.network, self.eval_data, self.config.eval_num)
+        if grid is not None:
+            save_png(Path(outdir) / f"mistakes-{step:06d}.png", grid)
 
     def export(self, outdir: Path, step: int) -> None:
-        """Write the component NAME.json and NAME.safetensors (fp16), with figures measured on what was written."""
+        """Write the component NAME.json and NAME.safetensors (fp16), with metrics measured on what was written."""
         state = {key: tensor.half().float() if tensor.is_floating_point() else tensor
                  for key, tensor in self.network.state_dict().items()}  # fmt: skip
         stored = AttributeClassifier(self.network.config).to(self.device)

@@ -1,4 +1,4 @@
-"""Training of the part segmenter on pictures with region masks."""
+"""Training of the part segmenter on images with region masks."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class SegmenterTask(NetworkTask):
         save_png(Path(outdir) / f"regions-{step:06d}.png", make_grid_u8(rows, ncol=len(image), scale=2))
 
     def export(self, outdir: Path, step: int) -> None:
-        """Write the component NAME.json and NAME.safetensors (fp16), with figures measured on what was written."""
+        """Write the component NAME.json and NAME.safetensors (fp16), with metrics measured on what was written."""
         stored = Segmenter(self.network.config).to(self.device)
         stored.load_state_dict({key: tensor.half().float() if tensor.is_floating_point() else tensor
                                 for key, tensor in self.network.state_dict().items()})  # fmt: skip
@@ -105,7 +105,7 @@ def paint_regions_u8(masks: torch.Tensor) -> torch.Tensor:
     num_regions = masks.shape[1]
     hues = torch.arange(num_regions)[:, None] / num_regions + torch.tensor([0.0, 1 / 3, 2 / 3])
     colours = (0.5 + 0.5 * torch.cos(2 * torch.pi * hues)) * 255  # [R, 3]
-    picture = torch.zeros(len(masks), 3, *masks.shape[2:], dtype=torch.uint8)
+    painted = torch.zeros(len(masks), 3, *masks.shape[2:], dtype=torch.uint8)
     for region in range(num_regions):
-        picture = torch.where(masks[:, region, None], colours[region].round().to(torch.uint8).view(3, 1, 1), picture)
-    return picture
+        painted = torch.where(masks[:, region, None], colours[region].round().to(torch.uint8).view(3, 1, 1), painted)
+    return painted

@@ -18,7 +18,7 @@ from styleT2I.recipes import check_has_data, given, read_recipe
 
 @dataclass(frozen=True)
 class StyleGAN2Config:
-    """What a StyleGAN2 run trains and how; the defaults are those of StyleGAN2's config F."""
+    """Settings of StyleGAN2's adversarial training; the defaults are those of StyleGAN2's config F."""
 
     data: str = setting(help="Real images: a data set's folder, or minifaces:DISTRIBUTION/SPLIT[:NUM].", metavar="SPEC")
     generator: GeneratorConfig  # c_dim of both networks follows from use_labels
@@ -27,7 +27,7 @@ class StyleGAN2Config:
     judge: str | None = setting(  # distances are taken in its features; None: 8x8 pixels
         None, "Attribute classifier for the log's distances; it never trains anything.", metavar="FILE"
     )
-    init_generator: str | None = None  # file to start from, of any format of ours or others'; None: random weights
+    init_generator: str | None = None  # file to start from, of any known format; None: random weights
     init_discriminator: str | None = None
     use_labels: bool = setting(False, "Condition both networks on the attributes.", flag="--labels/--no-labels")
 
@@ -47,7 +47,7 @@ class StyleGAN2Config:
     pl_batch_shrink: int = 2  # path lengths are taken on this fraction of the batch
     style_mixing: float = setting(0.9, "Probability of style mixing.", flag="--mixing", low=0, high=1)
     ema_kimg: float = setting(10.0, "Half-life of the averaged generator, thousands of images.", low=0)
-    ema_rampup: float | None = None  # the half-life is at most this share of the images seen so far; None: no ramp
+    ema_rampup: float | None = None  # the half-life is at most this fraction of the images seen so far; None: no ramp
     precision: str = setting(
         "fp32",
         "Of StyleGAN2's highest resolutions: fp32, or on a CUDA device fp16 or bf16.",
@@ -57,8 +57,8 @@ class StyleGAN2Config:
     mirror: bool = setting(False, "Mirror real images at random.", flag="--mirror/--no-mirror")
     augment: str = setting(
         "none",
-        "What D is shown of every image: itself; or changed, with a probability that follows how surely D tells the "
-        "training images (StyleGAN2-ADA, for small data sets), or a fixed one.",
+        "Random changes of the images that D sees: none; adaptive, with a probability that follows how well D "
+        "recognises training images (StyleGAN2-ADA, for small data sets); or with a fixed one.",
         choices=("none", "adaptive", "fixed"),
     )
     augment_p: float = setting(0.2, "The probability of every change with --augment fixed.", low=0, high=1)
@@ -66,8 +66,8 @@ class StyleGAN2Config:
         0.6, "Mean sign of D on training images at which --augment adaptive rests.", low=0, high=1
     )
     augment_kimg: float = 500.0  # thousands of images that take the adaptive probability from 0 to 1
-    jitter: float = setting(0.0, "Colour jitter before the discriminator, share of the range.", low=0)
-    translate: float = setting(0.0, "Random shift before the discriminator, share of the side.", low=0)
+    jitter: float = setting(0.0, "Colour jitter before the discriminator, as a fraction of the range.", low=0)
+    translate: float = setting(0.0, "Random shift before the discriminator, as a fraction of the side.", low=0)
 
     eval_num: int = setting(2000, "Images of either kind in an evaluation.", low=8)
 
@@ -112,7 +112,7 @@ def stylegan2_config(recipe: str | Path, *, resolution: int | None = None, init:
             discriminator = _read_config(files["discriminator"], "D", "stylegan2-discriminator", DiscriminatorConfig)
         if generator.image_channels != 3:
             raise ConfigError(f"{files['generator']}: draws images of {generator.image_channels} channels; the "
-                              "pictures of a data set are RGB, so start from a generator of 3")  # fmt: skip
+                              "images of a data set are RGB, so start from a generator of 3")  # fmt: skip
         if resolution not in (None, generator.resolution):
             raise ConfigError(f"{files['generator']}: draws {generator.resolution} px, not {resolution}; "
                               "leave --resolution out")  # fmt: skip

@@ -98,7 +98,7 @@ def test_two_images_are_interpolated(folder, tmp_path):
     [
         ("interpolate", (), "takes 2 --image, got 1"),
         ("variations", ("--etas", "0,2"), "2.0 is not from 0 to 1"),
-        ("variations", ("--etas", "a"), "is no list of numbers"),
+        ("variations", ("--etas", "a"), "is not a list of numbers"),
         ("components", ("--nums", "9"), "keeps 3 principal components"),
         ("diff", ("--text", " "), "the text is empty"),
         ("diff", ("--text", "she is smiling", "--from-text", "she is smiling"), "both texts are the same"),

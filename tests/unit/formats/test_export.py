@@ -102,7 +102,7 @@ def test_what_a_layout_has_no_place_for_is_refused_and_nothing_is_written(tmp_pa
 
 def test_a_clamp_that_other_code_lacks_is_noted(tmp_path):
     notes = export(varied({"conv_clamp": 256.0}), tmp_path / "g.pt", "rosinality")
-    assert any("clamps nothing, this generator at 256" in note for note in notes)
+    assert any("has no clamp, this generator 256" in note for note in notes)
 
 
 def test_other_networks_are_not_exported(tmp_path):

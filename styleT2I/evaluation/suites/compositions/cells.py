@@ -1,4 +1,4 @@
-"""What the suite "compositions" asks for: rare compositions, their frequent twins, sentences of 1 to 5 attributes."""
+"""The cells of the suite "compositions": rare compositions, their frequent twins, sentences of 1 to 5 attributes."""
 
 from __future__ import annotations
 

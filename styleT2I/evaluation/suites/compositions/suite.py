@@ -53,7 +53,7 @@ def evaluate_compositions(request: Request) -> dict:
             fake=f"model {model.name}, psi {psi:g}, each cell's sentences",
             num_fake=num,
             seeds=f"0-{num - 1}",
-            real="each cell's own pictures: minifaces:composition=CELL/test, of counts biased/test",
+            real="each cell's own images: minifaces:composition=CELL/test, of counts biased/test",
             num_real=num,
         ),
         "readable_nuisances": measure.judge.readability,

@@ -1,4 +1,4 @@
-"""The comparison as an image: one row a sentence, one column a system, the same seeds everywhere."""
+"""The comparison as an image: one row per sentence, one column per system, the same seeds everywhere."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def systems_grid(request: Request) -> torch.Tensor:
     return torch.cat(parts, dim=1)
 
 
-def _padded(picture_u8, height):
+def _padded(image_u8, height):
     """The image on white, `height` pixels high."""
-    white = picture_u8.new_full((3, height - picture_u8.shape[1], picture_u8.shape[2]), 255)
-    return torch.cat([picture_u8, white], dim=1)
+    white = image_u8.new_full((3, height - image_u8.shape[1], image_u8.shape[2]), 255)
+    return torch.cat([image_u8, white], dim=1)

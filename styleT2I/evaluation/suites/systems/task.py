@@ -1,4 +1,4 @@
-"""What the suite "systems" asks of every system, which observers score the images, and what is counted on each."""
+"""The suite "systems": the captions that every system draws, the observers of the images, and the counts on each."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Observation(NamedTuple):
 
 
 class Scores(NamedTuple):
-    """Outcomes of N images, one a caption, measured against the captions they were drawn from or against others."""
+    """Outcomes of N images, one per caption, measured against the captions they were drawn from or against others."""
 
     right: torch.Tensor  # float64 [N]: 1 where every requested attribute is right
     each: torch.Tensor  # float64 [N]: rate of the requested attributes that are right
@@ -90,7 +90,7 @@ class ComparisonTask:
     def draw(self, system: TextToImage, title: str) -> Observation:
         """Have a system draw everything, rounded to 8 bits, and observe it; PromptError where it cannot read.
 
-        How many images a second it draws, the looking left out, is then in `images_per_second` by title.
+        The images per second that it draws, without their evaluation, are then in `images_per_second` by title.
         """
         prompts = {text: system.understand(text) for text in dict.fromkeys(self.sentences)}
         seconds = 0.0
@@ -112,7 +112,7 @@ class ComparisonTask:
         """The data's own images of everything asked for, and judge features [N, F] of as many other scenes (or None,
         where the data have no validation split)."""
         observed = self._observe(dataset_images(self.dataset, self.scenes, self.device))
-        composed = self._observe(self._composed_pictures())
+        composed = self._observe(self._composed_images())
         unseen = self.data.replace("/test", "/val")
         others = None
         if unseen != self.data:
@@ -124,7 +124,7 @@ class ComparisonTask:
 
         def images():
             start = 0
-            given = itertools.chain(dataset_images(self.dataset, self.scenes, self.device), self._composed_pictures())
+            given = itertools.chain(dataset_images(self.dataset, self.scenes, self.device), self._composed_images())
             for image in tqdm(given, title, unit="batch", disable=None):
                 rows = slice(start, start + len(image))
                 start = rows.stop
@@ -147,7 +147,7 @@ class ComparisonTask:
             rights=torch.stack(rights, dim=1),
         )
 
-    def _composed_pictures(self):
+    def _composed_images(self):
         """Yield the data's images of every cell, [L, 3, R, R] in [-1, 1]."""
         for cell in self.cells:
             batch = open_dataset(cell.data, self.resolution, with_masks=False).batch(cell.rows)

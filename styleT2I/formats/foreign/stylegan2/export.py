@@ -164,7 +164,7 @@ def _with_unit_dims(name, tensor):
 def _rosinality_notes(config):
     notes = []
     if config["conv_clamp"] is not None:
-        notes.append(f"that code clamps nothing, this generator at {config['conv_clamp']:g}: there pictures may differ")
+        notes.append(f"that code has no clamp, this generator {config['conv_clamp']:g}: its images may differ there")
     w_dim, channels = config["w_dim"], channels_of(config)
     fitting = [m for m in (2, 1) if all(num == min(512, m * 16384 // r) for r, num in channels.items())]
     if not (fitting and config["image_channels"] == 3):

@@ -19,7 +19,7 @@ from styleT2I.training.engine import RunConfig, run
 from styleT2I.training.judges.config import judge_config, segmenter_config
 from styleT2I.training.judges.judge import JudgeTask
 from styleT2I.training.judges.segmenter import SegmenterTask
-from styleT2I.training.stylegan2.rendered_fit import RenderedFit, feature_distance, scenes_without_pictures
+from styleT2I.training.stylegan2.rendered_fit import RenderedFit, feature_distance, scenes_without_images
 from styleT2I.training.stylegan2.renderer_fit_config import RenderedFitConfig, rendered_fit_config
 from tests.stub_portraits import stub_renderer
 
@@ -124,7 +124,7 @@ def test_a_resumed_fit_equals_an_uninterrupted_one_and_its_generator_opens(tmp_p
 
 def test_data_without_scenes_are_refused_in_one_line():
     task = RenderedFit(rendered_fit_config(data="minifaces:biased/train:4", eval_data="portraits:biased/val:6"))
-    with pytest.raises(DataError, match="minifaces:biased/train:4: its pictures have no scenes"):
+    with pytest.raises(DataError, match="minifaces:biased/train:4: its images have no scenes"):
         task.setup(torch.device("cpu"))
 
 
@@ -143,7 +143,7 @@ def test_a_mirror_turns_pose_and_light_round_and_nothing_else():
 
 
 def test_latents_without_pictures_belong_to_their_scenes():
-    z, vectors = scenes_without_pictures(3)
+    z, vectors = scenes_without_images(3)
     assert z.shape == (3, Z_DIM) and vectors.shape == (3, VECTOR_SIZE)
     expected = scene_vector(sample_scene(0, "biased", z=z[1].tolist()))
     torch.testing.assert_close(vectors[1], torch.from_numpy(expected))
