@@ -6,8 +6,7 @@ import torch
 
 from styleT2I.data.augment import blur
 from styleT2I.data.labelled import LabelledData
-from styleT2I.data.minifaces.compositions import rare_pairs as minifaces_pairs
-from styleT2I.data.portraits.scenes.compositions import rare_pairs as portraits_pairs
+from styleT2I.data.worlds import WORLDS
 from styleT2I.metrics.attributes import balanced_accuracy, rare_pair_accuracy, verdicts
 from styleT2I.networks.faces.attribute_classifier import AttributeClassifier
 from styleT2I.torch_utils.images import make_grid_u8, to_uint8
@@ -19,7 +18,8 @@ def judged_pairs(attribute_names: tuple[str, ...]) -> dict[str, list[tuple[int, 
     known = set(attribute_names)
     return {
         pair.name: [(attribute_names.index(name), value) for name, value in pair.attributes.items()]
-        for pair in (*minifaces_pairs(), *portraits_pairs())
+        for world in WORLDS.values()
+        for pair in world.rare_pairs
         if known.issuperset(pair.attributes)
     }
 
