@@ -28,9 +28,9 @@ def main(specs, outdir, num, start, distribution, split, resolution, workers, im
 
     Each SPEC is DISTRIBUTION/SPLIT:NUM, such as biased/train:10000, and goes to the user's cache, one after the other,
     where portraits:SPEC finds it; without a SPEC the options say what to render. compositions/SPLIT:NUM is a set of
-    every rare composition and of its frequent twin, which `evaluate --suite compositions` compares with. A folder holds images/, masks/ of
-    parts, attributes.csv, captions.json, scenes.npz, records.jsonl, dataset.json and contact-sheet.png. Pictures that
-    are there are kept: call the same command again after an interruption.
+    every rare composition and of its frequent twin, which `evaluate --suite compositions` compares with. A folder
+    holds images/, masks/ of parts, attributes.csv, captions.json, scenes.npz, records.jsonl, dataset.json and
+    contact-sheet.png. Pictures that are there are kept: call the same command again after an interruption.
     """
     from styleT2I.attributes.compositions import read_composition
     from styleT2I.attributes.vocabulary import load_vocabulary
