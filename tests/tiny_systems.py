@@ -43,7 +43,7 @@ _UNCLIP_SIZES = {
 }
 
 
-def write_unclip(folder, without=(), training=None, **changes) -> Path:
+def write_unclip(folder, without=(), training=None, vocabulary="minifaces", **changes) -> Path:
     """A model folder of a tiny unCLIP with all its parts but those named; changes: of the decoder's configuration."""
     roles = [role for role in UNCLIP_PARTS if role not in without]
     files = {}
@@ -52,7 +52,7 @@ def write_unclip(folder, without=(), training=None, **changes) -> Path:
         facts = {"training": training} if training else {}
         files[role] = write_tiny(folder, role, network, clip_name="tiny-clip", **facts).name
     files["clip"] = write_tiny(folder, "clip", tiny_clip()).name
-    return write_model_manifest(folder, "unclip", files, "minifaces").parent
+    return write_model_manifest(folder, "unclip", files, vocabulary).parent
 
 
 def tiny_text_encoder():

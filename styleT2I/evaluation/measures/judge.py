@@ -30,7 +30,8 @@ def measure_judge(network: AttributeClassifier, data: LabelledData, pairs: dict,
 
     Returns "num"; "attributes": balanced accuracy by attribute; "rare_pairs": metrics by pair, as
     `metrics.attributes.rare_pair_accuracy`; "softened": balanced accuracy by attribute on the same images blurred
-    twice with noise of 0.04, a stand-in for a generator's softness; "nuisances": rate of variance explained.
+    twice with noise of 0.04, a stand-in for a generator's softness; "nuisances": rate of variance explained, of those
+    that the data knows.
     """
     was_training = network.training
     network.eval()
@@ -51,10 +52,14 @@ def measure_judge(network: AttributeClassifier, data: LabelledData, pairs: dict,
         "rare_pairs": {name: rare_pair_accuracy(verdict, truth, pair) for name, pair in pairs.items()},
         "softened": _by_name(data.names, balanced_accuracy(verdicts(softened), truth)),
     }
-    if network.nuisance_names:
-        predicted, true = (torch.cat([row[column] for row in rows]).double() for column in (3, 4))
+    known = [name for name in network.nuisance_names if name in data.nuisance_names]
+    if known:
+        predicted, true = (
+            torch.cat([row[column] for row in rows]).double()[:, [names.index(name) for name in known]]
+            for column, names in ((3, network.nuisance_names), (4, data.nuisance_names))
+        )
         unexplained = (predicted - true).square().mean(dim=0) / true.var(dim=0, unbiased=False).clamp_min(1e-12)
-        metrics["nuisances"] = _by_name(network.nuisance_names, 1 - unexplained)
+        metrics["nuisances"] = _by_name(known, 1 - unexplained)
     return metrics
 
 

@@ -261,8 +261,9 @@ def test_a_stylet2i_model_has_a_row_a_method_and_names_do_not_repeat(tmp_path):
         open_rows([whole, whole], methods, 0.7, "cpu")
 
 
-def test_the_grid_has_a_row_a_sentence_and_a_column_a_system():
-    grid = systems_grid(Request(None, options={"rows": [Row("perfect", Renderer()), Row("blind", Blind())]}))
+def test_the_grid_has_a_row_a_sentence_and_a_column_a_system(observers):
+    rows = [Row("perfect", Renderer()), Row("blind", Blind())]
+    grid = systems_grid(Request(observers, options={"rows": rows}))
     assert grid.shape == (3, 20 + 10 * (20 + 132), 2 * 262)
     left, right = grid[:, 20:].split(262, dim=2)
     assert (left != right).any()
