@@ -54,8 +54,8 @@ SIZES = {
          "a2d": 2},
         {
             "guide": (*_TOY, *_TOY_SIDE), "heldout": (*_TOY, *_TOY_SIDE), "segmenter": (*_TOY, *_TOY_SIDE),
-            "fit": ("--batch", "2", *_TOY_SIDE), "generator": (*_TOY, "--eval-num", "16"), "clip": _TOY,
-            "clip_eval": _TOY, "t2d": _TOY, "a2d": (*_TOY, "--attributes", "Smiling"),
+            "fit": ("--batch", "2", *_TOY_SIDE, "--num-latents", "64"), "generator": (*_TOY, "--eval-num", "16"),
+            "clip": _TOY, "clip_eval": _TOY, "t2d": _TOY, "a2d": (*_TOY, "--attributes", "Smiling"),
         },
     ),
 }  # fmt: skip

@@ -117,7 +117,7 @@ def test_systems_and_unclip_are_compared_on_portraits(model, tmp_path, monkeypat
     from styleT2I.evaluation.suites import unclip
 
     fill_cache("compositions/test:2", "balanced/train:120")
-    gan = write_system(tmp_path / "gan", "gan_int_cls")
+    gan = write_system(tmp_path / "gan", "gan_int_cls", vocabulary="portraits")
     arguments = ["--suite", "systems", "--model", model, "--systems", f"{gan},{model}", "--num", "4"]
     figures = measured(tmp_path, *arguments, "--adjust-method", "none", "--grid", tmp_path / "grid.png")["systems"]
     assert len(figures["renders"]["compositions"]["cells"]) == 42 and len(figures["systems"]) == 2

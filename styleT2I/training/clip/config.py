@@ -10,7 +10,6 @@ from styleT2I.config import from_dict, setting, suggestion
 from styleT2I.data.augment import DegradeConfig
 from styleT2I.errors import ConfigError
 from styleT2I.recipes import read_recipe
-from styleT2I.training.clip.word_list import is_minifaces
 
 TUNES = ("all", "paper", "release")  # which tensors train; see training.clip_tuning
 AUGMENTS = ("light", "crop", "none")
@@ -104,9 +103,15 @@ def preset_config(recipe: str | Path, **changes) -> CLIPTrainConfig:
     _, written = read_recipe("clip", recipe, CLIPTrainConfig, what="CLIP preset")
     settings = {**written, **changes}
     is_preset = isinstance(recipe, str) and "name" not in changes
-    if is_preset and not settings.get("clip") and not is_minifaces(settings.get("data", ())):
-        settings["name"] = "clip"  # the presets' own name is MiniFaces'
+    own, others = (_sources(data.get("data", ())) for data in (written, settings))
+    if is_preset and not settings.get("clip") and not (own and others <= own):
+        settings["name"] = "clip"  # a preset's own name is that of a CLIP of its own world
     return from_dict(CLIPTrainConfig, settings)
+
+
+def _sources(specs):
+    """What is before the colons of data sets' specifications: their worlds, or folders."""
+    return {spec.partition(":")[0] for spec in specs}
 
 
 def scratch_model(architecture: str, vocab_size: int) -> dict:

@@ -65,6 +65,8 @@ def test_the_clips_presets_learn_from_captions_of_portraits(preset):
     task.setup(torch.device("cpu"))
     figures = task.step(0, torch.Generator().manual_seed(0))
     assert all(value == value for value in figures.values())
+    assert config.name == preset.replace("portraits", "portraits-clip")  # `build_model` looks for that file
+    assert preset_config(preset, data=("photographs",)).name == "clip"
 
 
 def _config(**changes):
