@@ -184,6 +184,12 @@ def test_judges_alone_are_a_model_that_one_suite_measures(model, tmp_path):
     assert figures["judges.heldout"]["attributes"]["Smiling"] == pytest.approx(balanced.item())
     pair = figures["judges.heldout"]["rare_pairs"]["Bangs+Male"]
     assert math.isfinite(pair["balanced"])
+    bare = tmp_path / "bare"
+    CliRunner().invoke(package_model.main, [*map(str, heldout), "--vocabulary", "none", "--outdir", str(bare)])
+    refused = invoke(evaluate.main, "--suite", "judges", "--model", bare)
+    assert refused.exit_code == 2 and "it has no vocabulary" in refused.output and "--world" in refused.output
+    named = measured(tmp_path, "--suite", "judges", "--model", bare, "--world", "portraits")["judges"]
+    assert named == figures
 
 
 def test_a_judge_of_another_world_and_a_model_of_none_are_one_line(model, tmp_path):
