@@ -81,7 +81,7 @@ def plan_command(path, detect, power, alpha, correlation, comparisons):
 @click.option("--num", default=300, type=click.IntRange(10), help="Labelled images with, and as many without, each "
               "composition.")  # fmt: skip
 @click.option("--data", metavar="DATA", help="Labelled images: a folder with attributes.csv. [default: unseen "
-              "MiniFaces images]")  # fmt: skip
+              "images of the plan's world]")  # fmt: skip
 @click.option("--resolution", type=click.IntRange(8, 4096), help="Side of the images, px. [default: the model's]")
 @click.option("--out", "out_path", required=True, metavar="FILE", help="Write the judge's errors to this JSON file.")
 @device_option

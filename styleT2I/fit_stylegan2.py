@@ -21,17 +21,19 @@ def _defaults():
 @click.option("--data", metavar="SPEC", help="Rendered portraits, portraits:DISTRIBUTION/SPLIT[:NUM].")
 @click.option("--eval-data", metavar="SPEC", help="Rendered portraits to measure on.")
 @click.option("--judge", metavar="FILE", help="Judge of Portraits whose features are compared beside pixels.")
+@click.option("--num-latents", type=click.IntRange(1), help="Scenes of Portraits, not rendered, that the mapping "
+              "network learns from.")  # fmt: skip
 @click.option("--batch", type=click.IntRange(1), help="Scenes per step at the final resolution.")
 @click.option("--resolution", type=click.Choice(["32", "64", "128", "256"]), help="Side of the images.")
 @run_options(every=1000, first=10, steps_text="Optimisation steps.  [default: by preset]",
              every_text="Steps between evaluations and checkpoints.")  # fmt: skip
-def main(outdir, preset, file, eval_every, resume, seed, device, data, eval_data, judge, **settings):
+def main(outdir, preset, file, eval_every, resume, seed, device, data, eval_data, judge, num_latents, **settings):
     """Teach a StyleGAN2 generator to draw a world of faces by regression; the result is OUTDIR/generator.json.
 
     MiniFaces are painted on the way, in about 40 minutes on one CPU core; Portraits must be rendered before (python -m
     styleT2I.data.portraits), and take hours. `train_stylegan2 --init OUTDIR` continues adversarially from it.
     """
-    rendered = {"data": data, "eval_data": eval_data, "judge": judge}
+    rendered = {"data": data, "eval_data": eval_data, "judge": judge, "num_latents": num_latents}
     if preset == "portraits":
         config = rendered_fit_config(file, **rendered, **settings)
         from styleT2I.training.stylegan2.rendered_fit import RenderedFit
@@ -39,7 +41,9 @@ def main(outdir, preset, file, eval_every, resume, seed, device, data, eval_data
         task = RenderedFit(config)
     else:
         if any(rendered.values()):
-            raise ConfigError("--data, --eval-data and --judge are of rendered portraits; add --preset portraits")
+            raise ConfigError(
+                "--data, --eval-data, --judge and --num-latents are of rendered portraits; add --preset portraits"
+            )
         config = fit_config(file, **settings)
         import torch
 

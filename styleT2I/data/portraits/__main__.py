@@ -27,20 +27,23 @@ def main(specs, outdir, num, start, distribution, split, resolution, workers, im
     """Render a captioned, labelled and segmented world of three-dimensional faces.
 
     Each SPEC is DISTRIBUTION/SPLIT:NUM, such as biased/train:10000, and goes to the user's cache, one after the other,
-    where portraits:SPEC finds it; without a SPEC the options say what to render. A folder holds images/, masks/ of
-    parts, attributes.csv, captions.json, scenes.npz, records.jsonl, dataset.json and contact-sheet.png. Images that
-    are there already are not rendered again: after an interruption call the same command.
+    where portraits:SPEC finds it; without a SPEC the options say what to render. compositions/SPLIT:NUM is a set of
+    every rare composition and of its frequent twin, which `evaluate --suite compositions` compares with. A folder
+    holds images/, masks/ of parts, attributes.csv, captions.json, scenes.npz, records.jsonl, dataset.json and
+    contact-sheet.png. Images that are there already are not
+    rendered again: after an interruption call the same command.
     """
     from styleT2I.attributes.compositions import read_composition
     from styleT2I.attributes.vocabulary import load_vocabulary
     from styleT2I.data.portraits.scenes.distributions import DISTRIBUTIONS
-    from styleT2I.data.portraits.scenes.recipe import Recipe, read_spec
+    from styleT2I.data.portraits.scenes.recipe import Recipe, read_specs
     from styleT2I.errors import ConfigError
 
     if specs and outdir:
         raise ConfigError("a SPEC goes to the user's cache; name what goes to --outdir by --distribution and --split")
     if specs:
-        jobs = [(recipe, recipe.cache_folder(), range(n)) for recipe, n in (read_spec(s, resolution) for s in specs)]
+        sets = [each for spec in specs for each in read_specs(spec, resolution)]
+        jobs = [(recipe, recipe.cache_folder(), range(n)) for recipe, n in sets]
     else:
         wanted = {}
         if distribution not in DISTRIBUTIONS:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from styleT2I.recipes import check_has_data, read_recipe
 TUNES = ("all", "paper", "release")  # which tensors train; see training.clip.tuning
 AUGMENTS = ("light", "crop", "none")
 SCHEDULES = ("cosine", "constant")
-MINIFACES = "minifaces"
 
 # Image towers of 64 and 128 px (networks.clip.towers). The text towers' vocab_size is the tokenizer's.
 _TEXT = {"context_length": 40, "width": 64, "heads": 4, "layers": 2, "mlp_ratio": 2.0}
@@ -106,14 +104,15 @@ def preset_config(recipe: str | Path, **changes) -> CLIPTrainConfig:
     settings = {**written, **changes}
     check_has_data(recipe, settings)
     is_preset = isinstance(recipe, str) and "name" not in changes
-    if is_preset and not settings.get("clip") and not is_minifaces(settings.get("data", ())):
-        settings["name"] = "clip"  # the presets' own name is MiniFaces'
+    own, others = (_sources(data.get("data", ())) for data in (written, settings))
+    if is_preset and not settings.get("clip") and not (own and others <= own):
+        settings["name"] = "clip"  # a preset's own name is that of a CLIP of its own world
     return from_dict(CLIPTrainConfig, settings)
 
 
-def is_minifaces(specs: Sequence[str]) -> bool:
-    """Whether all data are drawn MiniFaces, whose captions come from one grammar."""
-    return all(spec.partition(":")[0] == MINIFACES for spec in specs)
+def _sources(specs):
+    """What is before the colons of data sets' specifications: their worlds, or folders."""
+    return {spec.partition(":")[0] for spec in specs}
 
 
 def scratch_model(architecture: str, vocab_size: int) -> dict:

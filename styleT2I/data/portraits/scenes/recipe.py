@@ -9,6 +9,7 @@ from pathlib import Path
 
 from styleT2I.attributes.compositions import composition_name, read_composition
 from styleT2I.attributes.vocabulary import load_vocabulary
+from styleT2I.data.portraits.scenes.compositions import held_out_compositions, rare_pairs
 from styleT2I.data.portraits.scenes.distributions import DISTRIBUTIONS, implied
 from styleT2I.data.portraits.scenes.sampling import sample_scene
 from styleT2I.data.portraits.scenes.scene import WORLD_VERSION, Scene
@@ -115,3 +116,16 @@ def read_spec(spec: str, resolution: int = DEFAULT_RESOLUTION) -> tuple[Recipe, 
     if num < 1:
         raise DataError(f"'portraits:{spec}' asks for no image; ask for one or more")
     return Recipe(match["distribution"], match["split"], resolution, wanted=wanted), num
+
+
+def read_specs(spec: str, resolution: int = DEFAULT_RESOLUTION) -> list[tuple[Recipe, int]]:
+    """As `read_spec`, of one or many sets: "compositions/test:50" is every rare composition and its frequent twin."""
+    kind, _, rest = spec.partition("/")
+    if kind != "compositions":
+        return [read_spec(spec, resolution)]
+    vocabulary, found = load_vocabulary("portraits"), {}
+    for composition in (*rare_pairs(), *held_out_compositions()):
+        for attributes in (composition.attributes, composition.twin):
+            name = composition_name(attributes, vocabulary)
+            found[name] = read_spec(f"composition={name}/{rest}", resolution)
+    return list(found.values())

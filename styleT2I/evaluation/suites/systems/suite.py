@@ -59,7 +59,7 @@ def evaluate_systems(request: Request) -> dict:
     data's own images, what a perfect system would score. Finished records are cached in cells_dir.
     """
     model, data, rows = request.model, request.data, request.options["rows"]
-    task = ComparisonTask(model, data, request.num, [row.system.understand for row in rows])
+    task = ComparisonTask(model, request.needed_world(), data, request.num, [row.system.understand for row in rows])
     hashes = model.describe()["components"]
     observers = {role: hashes[role] for role in ("judges.heldout", "clip_eval")}
     cache = None

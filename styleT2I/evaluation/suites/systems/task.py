@@ -12,7 +12,8 @@ from tqdm import tqdm
 
 from styleT2I.attributes.parsing.parser import parse
 from styleT2I.data.dataset import Dataset, open_dataset
-from styleT2I.errors import ConfigError, DataError, PromptError
+from styleT2I.data.worlds import World
+from styleT2I.errors import DataError, PromptError
 from styleT2I.evaluation.measures.clip import encode_texts
 from styleT2I.evaluation.measures.ranking import Ranking, agreeing_captions
 from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge
@@ -60,14 +61,12 @@ class Outcomes(NamedTuple):
 class ComparisonTask:
     """The first captions of `num` unseen scenes, the k-th on seed k, then every composition on L seeds.
 
-    readers: every system's `understand`; a scene whose caption one of them refuses is passed over for all.
-    Raises ConfigError for a model whose vocabulary is not MiniFaces', CheckpointError where it lacks an observer,
-    DataError for images without captions.
+    world: of the compositions. readers: every system's `understand`; a scene whose caption one refuses is passed over
+    for all. Raises CheckpointError where the model lacks an observer, DataError for images without captions, or
+    where the world's images of the compositions are not rendered.
     """
 
-    def __init__(self, model: Model, data: str, num: int, readers: Sequence[Callable] = ()):
-        if model.vocabulary is None or model.vocabulary.name != "minifaces":
-            raise ConfigError("the suite systems needs a --model whose vocabulary is minifaces, for its judge")
+    def __init__(self, model: Model, world: World, data: str, num: int, readers: Sequence[Callable] = ()):
         self.judge, self.clip, self.device = HeldOutJudge(model), model.network("clip_eval"), model.device
         self.resolution, self.images_per_second = self.judge.network.config.resolution, {}
         self.data, self.dataset = data, open_dataset(data, self.resolution, with_masks=False)
@@ -76,7 +75,12 @@ class ComparisonTask:
         if self.num < 2:
             raise DataError(f"{data}: fewer than two captions that every system reads; name other data or systems")
         self.num_latents = max(self.num // LATENTS_SHARE, 2)
-        self.cells = composition_cells(self.num_latents)
+        self.cells = composition_cells(world, self.num_latents)
+        if any(world.why_missing(cell.data) for cell in self.cells):
+            raise DataError(
+                f"the {len(self.cells)} compositions that systems are compared on are not rendered; render them: "
+                f"python -m styleT2I.data.{world.name} compositions/test:{self.num_latents}"
+            )
         captions_of_scenes = [self.dataset.captions_of(i) for i in self.scenes]
         captions = [texts[0] for texts in captions_of_scenes]
         asked = [parse(caption, model.vocabulary).attributes for caption in captions]

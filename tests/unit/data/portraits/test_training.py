@@ -5,11 +5,9 @@ import functools
 import pytest
 import torch
 
-from styleT2I.data.portraits.scenes.recipe import read_spec
 from styleT2I.data.portraits.scenes.sampling import sample_scene
 from styleT2I.data.portraits.scenes.streams import Z_DIM
 from styleT2I.data.portraits.scenes.vector import MIRRORED, VECTOR_NAMES, VECTOR_SIZE, scene_vector
-from styleT2I.data.portraits.sets.rendering import render_set
 from styleT2I.errors import ConfigError, DataError
 from styleT2I.networks.faces.attribute_classifier import AttributeClassifier, ClassifierConfig
 from styleT2I.networks.registry import load_network_component
@@ -21,7 +19,7 @@ from styleT2I.training.judges.judge import JudgeTask
 from styleT2I.training.judges.segmenter import SegmenterTask
 from styleT2I.training.stylegan2.rendered_fit import RenderedFit, feature_distance, scenes_without_images
 from styleT2I.training.stylegan2.renderer_fit_config import RenderedFitConfig, rendered_fit_config
-from tests.stub_portraits import stub_renderer
+from tests.stub_portraits import fill_cache
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -29,12 +27,9 @@ def rendered(tmp_path_factory):
     """A cache that holds a few pictures of every set that the presets read."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STYLET2I_CACHE", str(tmp_path_factory.mktemp("cache")))
-        sets = {"balanced/judge-train": 12, "balanced/test": 8, "balanced/train": 8, "biased/train": 24}
-        sets["biased/val"] = 6
-        for name, num in sets.items():
-            recipe, _ = read_spec(name)
-            for _ in render_set(recipe.cache_folder(), recipe, range(num), renderer=stub_renderer):
-                pass
+        fill_cache(
+            "balanced/judge-train:12", "balanced/test:8", "balanced/train:8", "biased/train:24", "biased/val:6"
+        )  # fmt: skip
         yield
 
 
@@ -71,6 +66,8 @@ def test_the_clips_presets_learn_from_captions_of_portraits(preset):
     task.setup(torch.device("cpu"))
     figures = task.step(0, torch.Generator().manual_seed(0))
     assert all(value == value for value in figures.values())
+    assert config.name == preset.replace("portraits", "portraits-clip")  # `build_model` looks for that file
+    assert preset_config(preset, data=("photographs",)).name == "clip"
 
 
 def _config(**changes):
