@@ -30,6 +30,11 @@ class JudgeConfig:
     lr: float = setting(3e-3, "Peak learning rate of AdamW.")  # warmed up over 5 % of the steps, then cosine to 0
     weight_decay: float = 0.02
     nuisance_weight: float = setting(0.5, "Weight of the nuisances' regression.", low=0)
+    mirror: bool = setting(  # whose nuisances, such as yaw, are then left out
+        False,
+        "Mirror half of the images: where right and left mean nothing, few images last longer.",
+        flag="--mirror/--no-mirror",
+    )
     label_smoothing: float = 0.02  # label smoothing towards 1/2: confident logits stay near +-4.6
     degrade: DegradeConfig = field(default_factory=DegradeConfig)
     eval_num: int = setting(1000, "How many of them in evaluations before the last.", low=1)

@@ -42,6 +42,9 @@ class JudgeTask(NetworkTask):
         """One optimisation step; its randomness comes from `rng` alone."""
         config = self.config
         image, truth, nuisances = self.data.training_batch(self.seed, config.batch_size, step)
+        if config.mirror:
+            is_plain = torch.rand(len(image), generator=rng) < 0.5
+            image = torch.where(is_plain.view(-1, 1, 1, 1), image, image.flip(3))
         (image,) = random_shift([image], rng, config.degrade.shift)
         image = random_degrade(image, rng, config.degrade).to(self.device)
         self.network.train()
@@ -51,7 +54,11 @@ class JudgeTask(NetworkTask):
         loss, figures = attribute_loss, {"loss_attributes": attribute_loss.item()}
         if nuisances is not None:
             wanted = (nuisances.to(features) - self.network.nuisance_mean) / self.network.nuisance_std
-            nuisance_loss = F.mse_loss(self.network.nuisances_of(features, standardised=True), wanted)
+            estimated = self.network.nuisances_of(features, standardised=True)
+            if config.mirror:
+                weight = is_plain.to(features).unsqueeze(1)
+                estimated, wanted = estimated * weight, wanted * weight
+            nuisance_loss = F.mse_loss(estimated, wanted)
             loss = loss + config.nuisance_weight * nuisance_loss
             figures["loss_nuisances"] = nuisance_loss.item()
         descend(self.optimizer, loss, config.lr * schedule("warmup-cosine", step, self.num_steps))
