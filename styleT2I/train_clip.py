@@ -26,15 +26,15 @@ def main(outdir, recipe, steps, eval_every, resume, seed, device, **settings):
     Portraits. celebahq and cub fine-tune an OpenAI ViT-B/32 (--clip FILE) on a data folder (--data DIR) as the StyleT2I
     paper does, and want a GPU.
     """
-    from styleT2I.training.clip.task import CLIPTask, steps_of_epochs
-
     changes = given(settings)
     if changes.get("vocabulary") == "none":
         changes |= {"vocabulary": None, "paraphrase": changes.get("paraphrase", 0.0)}
     config = preset_config(recipe, **changes)
-    if steps is None and config.epochs:
-        steps = steps_of_epochs(config)
-    num_steps = steps_or_open(steps, read_recipe("clip", recipe, CLIPTrainConfig)[0])
+    recipe_steps, _ = read_recipe("clip", recipe, CLIPTrainConfig)
+    num_steps = None if steps is None and config.epochs else steps_or_open(steps, recipe_steps)
+    from styleT2I.training.clip.task import CLIPTask, steps_of_epochs
+
+    num_steps = num_steps or steps_of_epochs(config)
     task = CLIPTask(config, num_steps, seed)
     run_steps(task, num_steps, outdir=outdir, eval_every=eval_every, resume=resume, seed=seed, device=device)
     component = f"{outdir}/{config.name}.json"

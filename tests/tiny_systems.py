@@ -5,8 +5,9 @@ from pathlib import Path
 
 import torch
 
-from styleT2I.baselines.damsm import TextEncoder, TextEncoderConfig
-from styleT2I.baselines.gan_int_cls import StyleEncoder, StyleEncoderConfig
+from styleT2I.baselines.config import StyleEncoderConfig, TextEncoderConfig
+from styleT2I.baselines.damsm import TextEncoder
+from styleT2I.baselines.gan_int_cls import StyleEncoder
 from styleT2I.formats.model_folder import ROLES, write_model_manifest
 from styleT2I.networks.registry import network_class
 from tests.tiny_model import tiny_clip, write_tiny

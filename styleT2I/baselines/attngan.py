@@ -3,39 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import nn
 
+from styleT2I.baselines.config import AttnGANConfig
 from styleT2I.baselines.layers import conv3x3, init_dcgan, sampled
-from styleT2I.errors import ConfigError
-
-
-@dataclass(frozen=True)
-class AttnGANConfig:
-    """Sizes of the generator; the defaults are those of the published weights for birds."""
-
-    text_dim: int = 256  # of word and sentence features
-    z_dim: int = 100
-    cond_dim: int = 100  # of the condition drawn for the sentence
-    width: int = 32  # channels that every stage ends with
-    num_stages: int = 3
-    first_resolution: int = 64  # of the first stage's image; doubled by each further stage
-    num_residual: int = 2  # blocks of a further stage
-    legacy_mask: bool = False  # hide the padding of another sentence of the batch, as the released code does
-
-    def __post_init__(self):
-        if self.first_resolution < 8 or self.first_resolution & (self.first_resolution - 1):
-            raise ConfigError(f"first_resolution is a power of two from 8 on, not {self.first_resolution}")
-        if min(self.text_dim, self.z_dim, self.cond_dim, self.width, self.num_stages) < 1 or self.num_residual < 0:
-            raise ConfigError("the sizes of AttnGAN's generator start at 1, num_residual at 0")
-
-    @property
-    def resolutions(self) -> tuple[int, ...]:
-        """Sides of the stages' images."""
-        return tuple(self.first_resolution << stage for stage in range(self.num_stages))
 
 
 class AttnGANOutput(NamedTuple):

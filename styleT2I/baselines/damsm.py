@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -15,7 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from styleT2I.config import suggestion
+from styleT2I.baselines.config import ImageEncoderConfig, TextEncoderConfig
 from styleT2I.errors import ConfigError
 from styleT2I.torch_utils.words import nearest_word
 
@@ -29,26 +28,6 @@ class TextFeatures(NamedTuple):
     sentence: torch.Tensor  # [N, text_dim]
     words: torch.Tensor  # [N, text_dim, T], 0 where a sentence has no such word
     mask: torch.Tensor  # bool [N, T], True there
-
-
-@dataclass(frozen=True)
-class TextEncoderConfig:
-    """Sizes of the text encoder; the defaults are the paper's."""
-
-    words: tuple[str, ...] = ()  # of the ids 1, 2, ...; id 0 pads. Empty: ids only, for num_rows of them
-    num_rows: int | None = None  # of the table, None: one more than there are words
-    embedding_dim: int = 300
-    text_dim: int = 256  # of word and sentence features, half from each direction
-    dropout: float = 0.5  # of word vectors, in training
-
-    def __post_init__(self):
-        if self.num_rows is None and not self.words:
-            raise ConfigError("DAMSM's text encoder needs at least one word in `words`")
-        if self.words and self.num_rows not in (None, len(self.words) + 1):
-            raise ConfigError(f"num_rows is {self.num_rows}, but there are {len(self.words)} words and the padding")
-        if self.text_dim < 2 or self.text_dim % 2 or self.embedding_dim < 1:
-            raise ConfigError(f"text_dim is an even number and embedding_dim at least 1, not {self.text_dim} and "
-                              f"{self.embedding_dim}")  # fmt: skip
 
 
 class TextEncoder(nn.Module):
@@ -126,23 +105,6 @@ class ImageFeatures(NamedTuple):
 
     regions: torch.Tensor  # [N, text_dim, R], row by row
     image: torch.Tensor  # [N, text_dim]
-
-
-@dataclass(frozen=True)
-class ImageEncoderConfig:
-    """Which trunk looks at the image, and the size of the common space."""
-
-    trunk: str = "small"  # a key of TRUNKS
-    text_dim: int = 256
-    resolution: int = 64  # "small": images of another size are resized to this
-    widths: tuple[int, ...] = (32, 64, 128, 192)  # "small": channels at full, half, quarter ... size
-    align_corners: bool = True  # "inception": resize as the released code did under torch 0.3
-
-    def __post_init__(self):
-        if self.trunk not in TRUNKS:
-            raise ConfigError(f"unknown image trunk {self.trunk!r}{suggestion(self.trunk, TRUNKS)}")
-        if self.text_dim < 1 or not self.widths or self.resolution % 2 ** len(self.widths):
-            raise ConfigError(f"resolution {self.resolution} cannot be halved {len(self.widths)} times (`widths`)")
 
 
 class ImageEncoder(nn.Module):

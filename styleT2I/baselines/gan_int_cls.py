@@ -6,32 +6,11 @@ inverts the generator, so that one picture's style can be drawn with another sen
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import nn
 
+from styleT2I.baselines.config import GanIntClsConfig, GanIntClsDiscriminatorConfig, StyleEncoderConfig
 from styleT2I.baselines.layers import LEAK, conv_norm_leaky, downsampler, init_dcgan, join_text
-from styleT2I.errors import ConfigError
-
-
-@dataclass(frozen=True)
-class GanIntClsConfig:
-    """Sizes of the generator; the defaults are the paper's."""
-
-    text_dim: int = 1024
-    z_dim: int = 100
-    cond_dim: int = 128  # what the sentence is compressed to
-    widths: tuple[int, ...] = (1024, 512, 256, 128)  # at 4 px, then after each doubling but the last, which is RGB
-    num_residual: int = 2  # resolutions, from 4 px on, with a bottleneck residual
-
-    def __post_init__(self):
-        if not 0 <= self.num_residual <= len(self.widths) or not self.widths:
-            raise ConfigError(f"GAN-INT-CLS needs widths, and residuals at no more than their {len(self.widths)} sizes")
-
-    @property
-    def resolution(self) -> int:
-        return 4 << len(self.widths)
 
 
 class GanIntClsGenerator(nn.Module):
@@ -88,23 +67,6 @@ class Bottleneck(nn.Module):
         return x + self.block(x)
 
 
-@dataclass(frozen=True)
-class GanIntClsDiscriminatorConfig:
-    """Sizes of the discriminator; the defaults are the paper's."""
-
-    text_dim: int = 1024
-    cond_dim: int = 128
-    widths: tuple[int, ...] = (64, 128, 256, 512)  # after each halving, down to 4 px
-
-    def __post_init__(self):
-        if not self.widths:
-            raise ConfigError("a discriminator needs widths of at least one layer")
-
-    @property
-    def resolution(self) -> int:
-        return 4 << len(self.widths)
-
-
 class GanIntClsDiscriminator(nn.Module):
     """Logit [N] of "real and matching" of an image and a sentence's features."""
 
@@ -134,22 +96,6 @@ class GanIntClsDiscriminator(nn.Module):
     def matching(self, h: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
         """Logits [N] of `encode`'s maps h, so that one encoding serves several sentences."""
         return self.head(join_text(h, self.compress(text))).flatten()
-
-
-@dataclass(frozen=True)
-class StyleEncoderConfig:
-    """Sizes of the style encoder."""
-
-    z_dim: int = 100
-    widths: tuple[int, ...] = (64, 128, 256, 512)  # after each halving, down to 4 px
-
-    def __post_init__(self):
-        if not self.widths:
-            raise ConfigError("a style encoder needs widths of at least one layer")
-
-    @property
-    def resolution(self) -> int:
-        return 4 << len(self.widths)
 
 
 class StyleEncoder(nn.Module):

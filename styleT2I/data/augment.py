@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional as F
 
-from styleT2I.errors import ConfigError
+from styleT2I.data.degrade_config import DegradeConfig
 
 _TRIES = 10  # rectangles that are drawn before the centre is taken
 
@@ -91,26 +91,6 @@ def _rectangle(height, width, generator, scale, ratio):
     aspect = min(max(width / height, ratio[0]), ratio[1])
     rows, columns = min(height, round(width / aspect)), min(width, round(height * aspect))
     return (height - rows) // 2, (width - columns) // 2, rows, columns
-
-
-@dataclass(frozen=True)
-class DegradeConfig:
-    """How much `random_degrade` and `random_shift` change at most; 0 switches a change off.
-
-    Every image draws its own amount of each.
-    """
-
-    shift: int = 2  # pixels left, right, up and down, the border repeated
-    blur: float = 2.0  # passes of the [1, 2, 1] / 4 kernel; half of the images stay sharp
-    noise: float = 0.08  # standard deviation of Gaussian noise, in units of [-1, 1]
-    brightness: float = 0.12  # added to all channels, in units of [-1, 1]
-    contrast: float = 0.12  # relative change of the gain
-    tint: float = 0.05  # relative change of each channel's gain
-
-    def __post_init__(self):
-        for name, value in vars(self).items():
-            if value < 0:
-                raise ConfigError(f"{name} of the training damage is {value}; it cannot be below 0")
 
 
 def random_shift(tensors: list[torch.Tensor], generator: torch.Generator, max_shift: int) -> list[torch.Tensor]:

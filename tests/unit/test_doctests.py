@@ -19,6 +19,7 @@ MODULES = (
     "styleT2I.fairness.plan",
     "styleT2I.fairness.report.page",
     "styleT2I.fairness.run",
+    "styleT2I.training.stylegan2.augmentation",
     "styleT2I.statistics.agreement",
     "styleT2I.statistics.hypothesis_tests",
     "styleT2I.statistics.intervals",

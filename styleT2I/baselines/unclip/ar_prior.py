@@ -8,39 +8,17 @@ predicts bucket after bucket (paper, section 2.2).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from styleT2I.baselines.unclip.config import ARPriorConfig
 from styleT2I.baselines.unclip.diffusion import with_guidance
-from styleT2I.baselines.unclip.prior import Caption, check_trunk, example_caption
+from styleT2I.baselines.unclip.prior import Caption, example_caption
 from styleT2I.baselines.unclip.trunk import TransformerBlock, causal_mask
-from styleT2I.errors import ConfigError, DataError
-
-
-@dataclass(frozen=True)
-class ARPriorConfig:
-    """Sizes of the autoregressive prior; the defaults are the paper's, over the CLIP of Karlo's weights."""
-
-    embed_dim: int = 768
-    text_width: int = 768
-    num_tokens: int = 256
-    width: int = 2048
-    num_heads: int = 32
-    num_layers: int = 24
-    num_components: int = 319
-    num_buckets: int = 1024
-    num_dots: int = 64  # buckets of the dot product, an equal number of pairs in each
-
-    def __post_init__(self):
-        check_trunk(self)
-        if not 1 <= self.num_components <= self.embed_dim or min(self.num_buckets, self.num_dots) < 2:
-            raise ConfigError(
-                f"num_components is from 1 to embed_dim {self.embed_dim}, num_buckets and num_dots start at 2"
-            )
+from styleT2I.errors import DataError
 
 
 class PCA(NamedTuple):

@@ -16,7 +16,6 @@ from styleT2I.errors import ConfigError
 NUM_TRAIN_STEPS = 1000
 MAX_BETA = 0.999
 NOISE = 0.98  # of a schedule's steps, from where on a state is noise: of the cosine's a thousandth is signal
-PREDICTIONS = ("x0", "epsilon", "v")
 _CENTRE = 1 / 255  # half the width of an 8-bit level in [-1, 1]
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from styleT2I.baselines.attngan import AttnGANConfig
-from styleT2I.baselines.damsm import ImageEncoderConfig
-from styleT2I.baselines.stackgan import StackGANDiscriminatorConfig
+from styleT2I.baselines.config import AttnGANConfig, ImageEncoderConfig, StackGANDiscriminatorConfig
 from styleT2I.errors import ConfigError
 
 

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from styleT2I.baselines.dfgan import DFGANConfig, DFGANDiscriminatorConfig
-from styleT2I.baselines.gan_int_cls import GanIntClsConfig, GanIntClsDiscriminatorConfig, StyleEncoderConfig
-from styleT2I.baselines.stackgan import StackGANConfig, StackGANDiscriminatorConfig
+from styleT2I.baselines.config import (
+    DFGANConfig,
+    DFGANDiscriminatorConfig,
+    GanIntClsConfig,
+    GanIntClsDiscriminatorConfig,
+    StackGANConfig,
+    StackGANDiscriminatorConfig,
+    StyleEncoderConfig,
+)
 from styleT2I.config import setting
 from styleT2I.errors import ConfigError
 

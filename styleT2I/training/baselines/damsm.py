@@ -9,7 +9,8 @@ from torch import nn
 
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.baselines.clip_words import ClipWords
-from styleT2I.baselines.damsm import ImageEncoder, TextEncoder, TextEncoderConfig, split_caption
+from styleT2I.baselines.config import TextEncoderConfig
+from styleT2I.baselines.damsm import ImageEncoder, TextEncoder, split_caption
 from styleT2I.baselines.matching import damsm_losses
 from styleT2I.config import to_dict
 from styleT2I.data.captioned import CaptionedData, CaptionReader, captions_true_of, equal_captions, normal_caption

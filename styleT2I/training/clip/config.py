@@ -1,20 +1,21 @@
-"""Settings of CLIP training, the small architectures of MiniFaces and the presets."""
+"""Settings of CLIP training, the small architectures of MiniFaces and the presets, read and checked without torch."""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from styleT2I.config import from_dict, setting, suggestion
-from styleT2I.data.augment import DegradeConfig
+from styleT2I.data.degrade_config import DegradeConfig
 from styleT2I.errors import ConfigError
-from styleT2I.recipes import read_recipe
-from styleT2I.training.clip.word_list import is_minifaces
+from styleT2I.recipes import check_has_data, read_recipe
 
 TUNES = ("all", "paper", "release")  # which tensors train; see training.clip_tuning
 AUGMENTS = ("light", "crop", "none")
 SCHEDULES = ("cosine", "constant")
+MINIFACES = "minifaces"
 
 # Image towers of 64 and 128 px (networks.clip_towers). The text towers' vocab_size is the tokenizer's.
 _TEXT = {"context_length": 40, "width": 64, "heads": 4, "layers": 2, "mlp_ratio": 2.0}
@@ -103,10 +104,16 @@ def preset_config(recipe: str | Path, **changes) -> CLIPTrainConfig:
     """The settings of a preset, or of a file of one's own, with some replaced; ConfigError names the nearest known."""
     _, written = read_recipe("clip", recipe, CLIPTrainConfig, what="CLIP preset")
     settings = {**written, **changes}
+    check_has_data(recipe, settings)
     is_preset = isinstance(recipe, str) and "name" not in changes
     if is_preset and not settings.get("clip") and not is_minifaces(settings.get("data", ())):
         settings["name"] = "clip"  # the presets' own name is MiniFaces'
     return from_dict(CLIPTrainConfig, settings)
+
+
+def is_minifaces(specs: Sequence[str]) -> bool:
+    """Whether all data are drawn MiniFaces, whose captions come from one grammar."""
+    return all(spec.partition(":")[0] == MINIFACES for spec in specs)
 
 
 def scratch_model(architecture: str, vocab_size: int) -> dict:

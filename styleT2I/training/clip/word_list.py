@@ -8,8 +8,7 @@ from typing import NamedTuple
 from styleT2I.attributes.wording.word_list import grammar_words, vocabulary_words
 from styleT2I.data.dataset import Dataset
 from styleT2I.torch_utils.words import counted, plain_words
-
-MINIFACES = "minifaces"
+from styleT2I.training.clip.config import MINIFACES, is_minifaces
 
 
 class WordList(NamedTuple):
@@ -17,11 +16,6 @@ class WordList(NamedTuple):
 
     words: tuple[str, ...]
     origin: str
-
-
-def is_minifaces(specs: Sequence[str]) -> bool:
-    """Whether all data are drawn MiniFaces, whose captions come from one grammar."""
-    return all(spec.partition(":")[0] == MINIFACES for spec in specs)
 
 
 def word_list(specs: Sequence[str], parts: Sequence[Dataset], vocabulary: str | None) -> WordList:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from styleT2I.config import from_dict, setting, suggestion
 from styleT2I.errors import ConfigError
-from styleT2I.recipes import given, read_recipe
+from styleT2I.recipes import check_has_data, given, read_recipe
 
 TEXT_ENCODERS = ("clip", "gru")
 SPACES = ("w+", "low-rank", "w")
@@ -170,6 +170,6 @@ def direction_config(network: str, recipe, **changes) -> tuple[int, DirectionTra
     if "theta" in changes or "theta_rel" in changes:
         settings = {key: value for key, value in settings.items() if key not in ("theta", "theta_rel")}
     settings = {**settings, **changes}
-    if network == "t2d" and "data" not in settings:
-        raise ConfigError(f"the preset {recipe} has no data of its own; add --data FOLDER")
+    if network == "t2d":
+        check_has_data(recipe, settings)
     return steps, from_dict(CONFIGS[network], settings)

@@ -3,60 +3,23 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from torch.nn import functional as F
 
-from styleT2I.config import setting, to_dict
-from styleT2I.data.augment import DegradeConfig, random_degrade, random_shift
+from styleT2I.config import to_dict
+from styleT2I.data.augment import random_degrade, random_shift
 from styleT2I.data.labelled import LabelledData
-from styleT2I.errors import ConfigError
 from styleT2I.evaluation.measures.judge import judged_pairs, measure_judge, mistakes_u8
 from styleT2I.formats.component import write_component
 from styleT2I.networks.faces.attribute_classifier import AttributeClassifier, ClassifierConfig
-from styleT2I.recipes import configured
 from styleT2I.torch_utils.images import save_png
 from styleT2I.torch_utils.seeding import derive_seed
 from styleT2I.training.network_task import NetworkTask
 from styleT2I.training.optimisation import descend, schedule
 
 NUM_STATISTICS = 1024  # images that the nuisances' mean and spread are taken from
-
-
-@dataclass(frozen=True)
-class JudgeConfig:
-    """What a judge is trained on and how."""
-
-    data: tuple[str, ...] = setting(
-        ("minifaces:balanced/judge-train:40000",),
-        "Labelled pictures: a data set's folder, or minifaces:DISTRIBUTION/SPLIT[:NUM]; give it several times to pool.",
-        metavar="SPEC",
-    )
-    eval_data: str = setting("minifaces:balanced/test:4000", "Labelled pictures to measure on.", metavar="SPEC")
-    name: str = setting("judge", "Name of the exported component.")
-    architecture: str = setting("resnet", "Shape of the network.", choices=("resnet", "plain"))
-    resolution: int = setting(64, "Side that pictures are resized to.", low=16)
-    widths: tuple[int, ...] = (24, 32, 64, 128)
-    feature_dim: int = 128
-    batch_size: int = setting(64, "Pictures per step.", flag="--batch", low=2)
-    lr: float = setting(3e-3, "Peak learning rate of AdamW.")  # warmed up over 5 % of the steps, then cosine to 0
-    weight_decay: float = 0.02
-    nuisance_weight: float = setting(0.5, "Weight of the nuisances' regression.", low=0)
-    label_smoothing: float = 0.02  # share of every label moved to 1/2, which keeps sure logits near +-4.6, not endless
-    degrade: DegradeConfig = field(default_factory=DegradeConfig)
-    eval_num: int = setting(1000, "How many of them in evaluations before the last.", low=1)
-
-    def __post_init__(self):
-        for name in ("batch_size", "lr", "eval_num"):
-            if getattr(self, name) <= 0:
-                raise ConfigError(f"{name} of judge training must be above 0, not {getattr(self, name)}")
-
-
-def judge_config(recipe: str | Path, **changes) -> tuple[int, JudgeConfig]:
-    """Steps and settings of a preset, or of a file of one's own, some replaced; ConfigError names the nearest known."""
-    return configured("judge", recipe, JudgeConfig, what="judge preset", **changes)
 
 
 class JudgeTask(NetworkTask):

@@ -2,57 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from torch.nn import functional as F
 
-from styleT2I.config import setting, to_dict
-from styleT2I.data.augment import DegradeConfig, random_degrade, random_shift
+from styleT2I.config import to_dict
+from styleT2I.data.augment import random_degrade, random_shift
 from styleT2I.data.labelled import LabelledData
-from styleT2I.errors import ConfigError
 from styleT2I.formats.component import write_component
 from styleT2I.networks.faces.segmenter import Segmenter, SegmenterConfig
-from styleT2I.recipes import configured
 from styleT2I.torch_utils.images import make_grid_u8, save_png, to_uint8
 from styleT2I.torch_utils.seeding import derive_seed
 from styleT2I.training.network_task import NetworkTask
 from styleT2I.training.optimisation import descend, schedule
-
-
-@dataclass(frozen=True)
-class SegmenterTrainingConfig:
-    """What a segmenter is trained on and how."""
-
-    data: tuple[str, ...] = setting(
-        ("minifaces:balanced/judge-train:16000",),
-        "Pictures with region masks: a data set's folder, or minifaces:DISTRIBUTION/SPLIT[:NUM]; give it several times "
-        "to pool.",
-        metavar="SPEC",
-    )
-    eval_data: str = setting(
-        "minifaces:balanced/test:1000", "Pictures with region masks to measure on.", metavar="SPEC"
-    )
-    name: str = setting("segmenter", "Name of the exported component.")
-    resolution: int = setting(64, "Side that pictures are resized to.", low=16)
-    widths: tuple[int, ...] = (16, 32, 48, 64)
-    batch_size: int = setting(16, "Pictures per step.", flag="--batch", low=2)
-    lr: float = setting(6e-3, "Peak learning rate of AdamW.")  # warmed up over 5 % of the steps, then cosine to 0
-    weight_decay: float = 0.01
-    overlap_weight: float = 0.5  # of the Dice loss beside the cross-entropy: it counts small regions like large ones
-    degrade: DegradeConfig = field(default_factory=DegradeConfig)
-    eval_num: int = setting(256, "How many of them in evaluations before the last.", low=1)
-
-    def __post_init__(self):
-        for name in ("batch_size", "lr", "eval_num"):
-            if getattr(self, name) <= 0:
-                raise ConfigError(f"{name} of segmenter training must be above 0, not {getattr(self, name)}")
-
-
-def segmenter_config(recipe: str | Path, **changes) -> tuple[int, SegmenterTrainingConfig]:
-    """Steps and settings of a preset, or of a file of one's own, some replaced; ConfigError names the nearest known."""
-    return configured("segmenter", recipe, SegmenterTrainingConfig, what="segmenter preset", **changes)
 
 
 class SegmenterTask(NetworkTask):

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from styleT2I.baselines.unclip.ar_prior import ARPriorConfig
-from styleT2I.baselines.unclip.decoder import DecoderConfig
-from styleT2I.baselines.unclip.prior import PriorConfig
-from styleT2I.baselines.unclip.upsampler import UpsamplerConfig
+from styleT2I.baselines.unclip.config import ARPriorConfig, DecoderConfig, PriorConfig, UpsamplerConfig
 from styleT2I.errors import ConfigError
 
 

@@ -5,11 +5,12 @@ import math
 import pytest
 import torch
 
-from styleT2I.baselines.unclip.decoder import DecoderConfig, UnclipDecoder
+from styleT2I.baselines.unclip.config import DecoderConfig, UNetConfig, UpsamplerConfig
+from styleT2I.baselines.unclip.decoder import UnclipDecoder
 from styleT2I.baselines.unclip.diffusion import cosine_abar
 from styleT2I.baselines.unclip.prior import Caption
-from styleT2I.baselines.unclip.unet import UNet, UNetConfig
-from styleT2I.baselines.unclip.upsampler import UnclipUpsampler, UpsamplerConfig, blur_kernel, blurred, enlarge
+from styleT2I.baselines.unclip.unet import UNet
+from styleT2I.baselines.unclip.upsampler import UnclipUpsampler, blur_kernel, blurred, enlarge
 from styleT2I.errors import ConfigError
 from styleT2I.torch_utils.seeding import SeedNoise
 

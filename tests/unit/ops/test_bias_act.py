@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from styleT2I.errors import ConfigError
-from styleT2I.ops.bias_act import ACTIVATIONS, bias_act
+from styleT2I.ops.activations import ACTIVATIONS
+from styleT2I.ops.bias_act import bias_act
 from styleT2I.ops.kernels import default_impl, resolve_impl
 
 SCALAR = {

@@ -9,7 +9,8 @@ import contextlib
 import pytest
 import torch
 
-from styleT2I.baselines.gan_int_cls import GanIntClsConfig, GanIntClsGenerator, StyleEncoder, StyleEncoderConfig
+from styleT2I.baselines.config import GanIntClsConfig, StyleEncoderConfig
+from styleT2I.baselines.gan_int_cls import GanIntClsGenerator, StyleEncoder
 from styleT2I.evaluation.suites.style import StyleReader
 from styleT2I.formats.model_folder import ROLES
 from styleT2I.generation.adjustment import AdjustmentConfig

@@ -28,7 +28,7 @@ def test_every_stage_uses_options_that_its_command_has_and_files_of_stages_befor
 
 def test_the_renders_hold_what_the_presets_read():
     from styleT2I.training.clip.config import preset_config
-    from styleT2I.training.judges.judge import judge_config
+    from styleT2I.training.judges.config import judge_config
     from styleT2I.training.stylegan2.renderer_fit_config import rendered_fit_config
 
     _, arguments, _ = stages("x", "cpu", "portraits")["renders"]

@@ -16,8 +16,9 @@ from styleT2I.networks.registry import load_network_component
 from styleT2I.training.clip.config import preset_config
 from styleT2I.training.clip.task import CLIPTask
 from styleT2I.training.engine import RunConfig, run
-from styleT2I.training.judges.judge import JudgeTask, judge_config
-from styleT2I.training.judges.segmenter import SegmenterTask, segmenter_config
+from styleT2I.training.judges.config import judge_config, segmenter_config
+from styleT2I.training.judges.judge import JudgeTask
+from styleT2I.training.judges.segmenter import SegmenterTask
 from styleT2I.training.stylegan2.rendered_fit import RenderedFit, feature_distance, scenes_without_pictures
 from styleT2I.training.stylegan2.renderer_fit_config import RenderedFitConfig, rendered_fit_config
 from tests.stub_portraits import stub_renderer

@@ -15,8 +15,9 @@ from styleT2I.torch_utils.seeding import generator
 from styleT2I.torch_utils.stats import read_stats
 from styleT2I.training.checkpoints import newest_checkpoint
 from styleT2I.training.engine import RunConfig, run
-from styleT2I.training.judges.judge import JudgeConfig, JudgeTask
-from styleT2I.training.judges.segmenter import SegmenterTask, SegmenterTrainingConfig
+from styleT2I.training.judges.config import JudgeConfig, SegmenterTrainingConfig
+from styleT2I.training.judges.judge import JudgeTask
+from styleT2I.training.judges.segmenter import SegmenterTask
 from styleT2I.training.optimisation import schedule
 
 
