@@ -120,7 +120,7 @@ def draw_with(G, impl, precision):
     """The synthesis ws -> image of a generator in one variant; generators of a precision share their weights."""
     import copy
 
-    from styleT2I.networks.stylegan2.precision import set_precision
+    from styleT2I.networks.stylegan2.config import set_precision
     from styleT2I.ops.kernels import default_impl
 
     synthesis = set_precision(copy.deepcopy(G), precision).synthesis

@@ -246,7 +246,7 @@ def _checked_device(context, option, name):
 
 
 def precision_option(function):
-    """Add `--precision`, passed on as the name for `networks.stylegan2.precision`."""
+    """Add `--precision`, passed on as the name for `networks.stylegan2.config.set_precision`."""
     text = "Of StyleGAN2's highest resolutions: fp32, or on a CUDA device fp16 or bf16."
     return click.option("--precision", default="fp32", type=click.Choice(["fp32", "fp16", "bf16"]), help=text)(function)
 

@@ -27,7 +27,7 @@ def main(outdir, recipe, resolution, init, kimg, eval_kimg, checkpoint_kimg, res
     if config.judge is None:
         click.echo("note: no --judge given, so distances are between images averaged down to 8x8 pixels", err=True)
     num_steps = steps_of(kimg, recipe_kimg, config.batch_size)
-    from styleT2I.networks.stylegan2.precision import check_precision
+    from styleT2I.networks.stylegan2.config import check_precision
     from styleT2I.torch_utils.devices import resolve_device
     from styleT2I.training.stylegan2.task import StyleGAN2Task
 

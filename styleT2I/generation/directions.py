@@ -49,7 +49,9 @@ class Directions:
             if s.device.type != "cpu":
                 return self._adjusted(ws, s, prompts, names, adjustment)
             rows = zip(each_alone(ws, s), prompts, strict=True)
-            return Adjusted.join([self._adjusted(*row, [prompt], names, adjustment) for row, prompt in rows])
+            return Adjusted.join([
+                self._adjusted(ws, s, [prompt], names, adjustment) for (ws, s), prompt in rows
+            ])  # fmt: skip
 
     def of_attributes(self, w: torch.Tensor, names: Sequence[str]) -> torch.Tensor:
         """The directions of A attributes [N, A, num_ws, w_dim] at latents w [N, w_dim], not normalised.
@@ -114,7 +116,7 @@ class Directions:
 
     def clip_margins(self, names: Sequence[str], ws: torch.Tensor) -> torch.Tensor:
         """CLIP's margins of some attributes in latents, on the CPU, in a table of all: [N, A], NaN for the others."""
-        vocabulary = self.model.vocabulary.names
+        vocabulary = self.model.vocabulary.names if self.model.vocabulary else tuple(names)
         with exact_convolutions():
             margins = self._margins(self._observer(tuple(names), "clip"), ws).cpu()
         table = margins.new_full((len(ws), len(vocabulary)), float("nan"))

@@ -32,8 +32,9 @@ class Drawn:
             torch.cat([getattr(block, name) for block in blocks]) for name in ("images_u8", "unedited_u8", "ws")
         )
         margins = [block.clip_margins for block in blocks if block.clip_margins is not None]
-        before_and_after = tuple(torch.cat(sides) for sides in zip(*margins, strict=True)) if margins else None
-        return cls(images, unedited, ws, Adjusted.join([block.adjusted for block in blocks]), before_and_after)
+        before, after = ([pair[side] for pair in margins] for side in (0, 1))
+        joined = (torch.cat(before), torch.cat(after)) if margins else None
+        return cls(images, unedited, ws, Adjusted.join([block.adjusted for block in blocks]), joined)
 
 
 def draw(

@@ -22,8 +22,7 @@ from styleT2I.formats.model_folder import (
     write_model_manifest,
 )
 from styleT2I.networks.registry import load_network_component
-from styleT2I.networks.stylegan2.config import check_draws_faces
-from styleT2I.networks.stylegan2.precision import check_precision, set_precision
+from styleT2I.networks.stylegan2.config import check_draws_faces, check_precision, set_precision
 from styleT2I.sources.resolve import MODEL, resolve
 from styleT2I.torch_utils.devices import resolve_device
 from styleT2I.torch_utils.files import write_bytes_atomic
@@ -41,7 +40,7 @@ class Model:
 
         vocabulary: a Vocabulary, an embedded one's name or the path of its file; None: attributes are not read.
         offline: True downloads nothing, None as the environment says. precision: of the generator's highest
-        resolutions, on a CUDA device also "fp16" or "bf16" (networks.stylegan2_precision).
+        resolutions, on a CUDA device also "fp16" or "bf16" (networks.stylegan2.config).
         """
         for role in sources:
             if role not in ROLES:

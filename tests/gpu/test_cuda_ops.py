@@ -9,9 +9,8 @@ import pytest
 import torch
 
 from styleT2I.errors import ConfigError, ExtensionError
-from styleT2I.networks.stylegan2.config import GeneratorConfig
+from styleT2I.networks.stylegan2.config import GeneratorConfig, set_precision
 from styleT2I.networks.stylegan2.generator import Generator
-from styleT2I.networks.stylegan2.precision import set_precision
 from styleT2I.ops import cuda_ops
 from styleT2I.ops.activations import ACTIVATIONS
 from styleT2I.ops.bias_act import bias_act

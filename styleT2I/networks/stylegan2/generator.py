@@ -88,7 +88,7 @@ class SynthesisBlock(nn.Module):
         self.is_first, self.is_last = resolution == 4, resolution == config.resolution
         self.has_rgb = self.is_last or config.architecture == "skip"
         self.num_convs = 1 if self.is_first else 2
-        self.half_dtype = None  # of the features, set by precision.py; None: the parameters' type
+        self.half_dtype = None  # of the features, set by set_precision; None: the parameters' type
         self.register_buffer("resample_filter", setup_filter(config.resample_filter), persistent=False)
         if self.is_first:
             self.const = nn.Parameter(torch.randn(num_out, 4, 4))

@@ -11,8 +11,14 @@ from pathlib import Path
 
 from styleT2I.config import from_dict, override, setting
 from styleT2I.errors import CheckpointError, ConfigError
-from styleT2I.networks.stylegan2.config import DiscriminatorConfig, GeneratorConfig
-from styleT2I.networks.stylegan2.precision import CLAMP, NUM_RES, PRECISIONS, check_precision_name
+from styleT2I.networks.stylegan2.config import (
+    CLAMP,
+    NUM_RES,
+    PRECISIONS,
+    DiscriminatorConfig,
+    GeneratorConfig,
+    check_precision_name,
+)
 from styleT2I.recipes import check_has_data, given, read_recipe
 
 
