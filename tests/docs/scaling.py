@@ -35,6 +35,8 @@ RULES = (
     Rule(r"evaluate --suite quality", ((":1000", ":20"), ("--fake out", "--fake photos")), "--num 20"),
     Rule(r"evaluate --suite systems", is_slow=True),
     Rule(r"evaluate --suite systems(?!.*--table \w)", add="--num 4"),
+    Rule(r"evaluate --suite compositions", add="--num 2"),
+    Rule(r"evaluate --suite judges", add="--num 101"),
     Rule(r"evaluate --suite (style|unclip)", add="--num 100", is_slow=True),
     Rule(r"audit run docs", add="--num 4", is_slow=True),
     # images
