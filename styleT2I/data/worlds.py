@@ -118,8 +118,10 @@ class World:
 
 def world_of(vocabulary: Vocabulary | None) -> World | None:
     """The world whose images are labelled with a vocabulary; None where it is no world's."""
-    world = WORLDS.get(vocabulary.name) if vocabulary is not None else None
-    return world if world is not None and vocabulary.names == world.vocabulary.names else None
+    if vocabulary is None or vocabulary.name not in WORLDS:
+        return None
+    world = WORLDS[vocabulary.name]
+    return world if vocabulary.names == world.vocabulary.names else None
 
 
 WORLDS = {

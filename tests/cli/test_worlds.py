@@ -11,10 +11,13 @@ from click.testing import CliRunner
 
 from styleT2I import audit, evaluate, package_model
 from styleT2I.attributes.compositions import composition_name
+from styleT2I.attributes.parsing.parser import parse
 from styleT2I.data.dataset import open_dataset
 from styleT2I.data.portraits.parts import PARTS
 from styleT2I.data.worlds import WORLDS
+from styleT2I.errors import ConfigError
 from styleT2I.evaluation.suites import Request
+from styleT2I.evaluation.suites.compositions.cells import count_cells
 from styleT2I.evaluation.suites.judges import evaluate_judges
 from styleT2I.evaluation.suites.regions import _known_faces
 from styleT2I.fairness.plan import load_plan
@@ -92,6 +95,22 @@ def test_compositions_are_measured_without_their_renders_and_with_them(model, tm
     again = measured(tmp_path, *arguments)["compositions"]
     assert "left_out" not in again and again["summary"]["frechet"]["rare"] > 0
     assert again["summary"]["rare"] == figures["summary"]["rare"]  # what was measured before is the same
+
+
+def test_an_image_lends_a_count_more_captions_only_where_too_few_images_have_one(world):
+    data, num = open_dataset(world.spec("biased/test"), with_masks=False), 30
+    stated = [[len(parse(text, world.vocabulary).attributes) for text in data.captions_of(k)] for k in range(NUM)]
+    cells = count_cells(world, num)
+    for count, cell in enumerate(cells, start=1):
+        assert all(len(request) == count for request in cell.requests) and len(cell.rows) == num
+        assert all(count in stated[row] for row in cell.rows)
+        having = sum(count in counts for counts in stated)
+        assert len(set(cell.rows)) == min(having, num)
+        lent = list(zip(cell.rows, map(str, cell.requests), strict=True))
+        assert len(set(lent)) == num  # no sentence of an image twice
+    assert len(set(cells[-1].rows)) < num  # eight attributes are rare: the case is met
+    with pytest.raises(ConfigError, match="captions state 8 attributes; lower --num"):
+        count_cells(world, 110)
 
 
 def test_nuisances_of_a_colour_or_kind_count_in_the_group_of_the_whole():

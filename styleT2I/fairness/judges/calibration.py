@@ -59,15 +59,15 @@ def calibrate(
     cells = plan.cells(vocabulary)
     judge.check({name for cell in cells.values() for name in cell})
     tallies = {name: Tally(attributes, num) for name, attributes in cells.items()}
-    world = None if data is not None else _world(vocabulary)
-    if world is not None and not world.is_drawn:
-        data = world.spec("balanced/test")
-    if data is None:
+    world = _world(vocabulary) if data is None else None
+    if world is not None and world.is_drawn:
+        source = f"{world.name}, split test"
         for tally in tallies.values():
             _count_drawn(tally, world, judge, resolution)
     else:
-        _count_data(tallies.values(), vocabulary, judge, open_dataset(data, resolution, with_masks=False), data)
-    source = data or f"{world.name}, split test"
+        source = data if world is None else world.spec("balanced/test")
+        assert source is not None  # without data there is a world
+        _count_data(tallies.values(), vocabulary, judge, open_dataset(source, resolution, with_masks=False), source)
     for name, tally in tallies.items():
         _check_counted(name, tally, source)
     return {
