@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from styleT2I.formats.glove import Glove
+from styleT2I.formats.texts.glove import Glove
 
 NUM_LOOKED_UP = 2000  # words of a data set's captions
 
@@ -44,7 +44,7 @@ def timed(function):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--words", type=int, default=400_000, help="lines of the file (glove.6B has 400,000)")
-    parser.add_argument("--dim", type=int, default=300, help="numbers a line")
+    parser.add_argument("--dim", type=int, default=300, help="numbers per line")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path, cache = Path(folder) / "glove.txt", Path(folder) / "cache"

@@ -15,7 +15,7 @@ _PUBLIC = {
     "load_network": "styleT2I.generation.loading",
     "load_vocabulary": "styleT2I.attributes.vocabulary",
     "open_dataset": "styleT2I.data.dataset",
-    "open_system": "styleT2I.generation.systems",
+    "open_system": "styleT2I.generation.systems.interface",
 }
 __all__ = ["__version__", *_PUBLIC]
 

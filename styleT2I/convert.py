@@ -52,8 +52,8 @@ def _convert(source, out, layout, which, half):
     """Write the network and return what was done: the file, its kind and notes."""
     from styleT2I.config import to_dict
     from styleT2I.formats.component import write_component
-    from styleT2I.formats.foreign.export import export_generator
     from styleT2I.formats.foreign.registry import read_network
+    from styleT2I.formats.foreign.stylegan2.export import export_generator
     from styleT2I.formats.model_folder import MANIFEST
     from styleT2I.networks.registry import load_network_component
     from styleT2I.sources.provenance import info_with_origin
@@ -81,8 +81,7 @@ def _convert(source, out, layout, which, half):
 
 def _described(path):
     """What a file, a component or a model folder holds, network by network."""
-    from styleT2I.formats.component import read_component
-    from styleT2I.formats.foreign.registry import is_component
+    from styleT2I.formats.component import is_component, read_component
     from styleT2I.formats.model_folder import MANIFEST, read_model_folder
     from styleT2I.sources.provenance import licence_of
 

@@ -38,7 +38,7 @@ ROSINALITY = """
 import torch
 from torch.utils import cpp_extension
 from styleT2I.config import from_dict
-from styleT2I.formats.foreign.stylegan2_rosinality import read_rosinality
+from styleT2I.formats.foreign.stylegan2.rosinality import read_rosinality
 from styleT2I.formats.pickles.torch_files import Content
 from styleT2I.networks.stylegan2.config import GeneratorConfig
 from styleT2I.networks.stylegan2.generator import Generator as Ours

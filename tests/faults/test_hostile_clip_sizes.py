@@ -11,7 +11,7 @@ from styleT2I import load_clip
 from styleT2I.config import to_dict
 from styleT2I.errors import StyleT2IError
 from styleT2I.formats.component import write_component
-from styleT2I.formats.foreign.clip_layout import clip_model
+from styleT2I.formats.foreign.clip.layout import clip_model
 from tests.clip_containers import refused, saved
 from tests.plain_clip import SCALARS, random_state
 from tests.tiny_model import tiny_clip

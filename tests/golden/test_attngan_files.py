@@ -10,7 +10,7 @@ import torch
 
 from styleT2I.errors import ConfigError
 from styleT2I.formats.foreign.registry import read_network
-from styleT2I.generation.systems import open_system
+from styleT2I.generation.systems.interface import open_system
 from styleT2I.networks.registry import load_network, load_network_component
 from styleT2I.torch_utils.seeding import latents_of_seeds
 

@@ -14,7 +14,7 @@ MODULES = (
     "styleT2I.data.dataset",
     "styleT2I.generation.loading",
     "styleT2I.generation.pipeline",
-    "styleT2I.generation.systems",
+    "styleT2I.generation.systems.interface",
     "styleT2I.fairness.judges.calibration",
     "styleT2I.fairness.plan",
     "styleT2I.fairness.report.page",
@@ -25,14 +25,13 @@ MODULES = (
     "styleT2I.statistics.intervals",
     "styleT2I.statistics.misclassification",
     "styleT2I.statistics.power",
-    "styleT2I.metrics.attributes",
     "styleT2I.metrics.fidelity",
     "styleT2I.metrics.frechet",
     "styleT2I.metrics.kernel_distance",
     "styleT2I.metrics.pairwise",
     "styleT2I.metrics.precision_recall",
     "styleT2I.metrics.r_precision",
-    "styleT2I.metrics.zero_shot",
+    "styleT2I.metrics.attributes",
 )
 
 

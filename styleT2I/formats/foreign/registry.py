@@ -12,11 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from styleT2I.errors import CheckpointError, StyleT2IError, guarded
-from styleT2I.formats.check_file import read_start
-from styleT2I.formats.component import Component, manifest_path, read_component
+from styleT2I.errors import CheckpointError, StyleT2IError
+from styleT2I.formats.component import Component, check_finite, is_component, manifest_path, read_own
 from styleT2I.formats.model_folder import MANIFEST, read_model_folder, told_where_from
-from styleT2I.formats.weights import check_finite
 from styleT2I.torch_utils.files import sha256_file
 
 if TYPE_CHECKING:
@@ -46,13 +44,13 @@ class Format:
 
 
 FORMATS = (
-    Format("nvidia-pickle", "NVIDIA stylegan2-ada-pytorch or stylegan3 pickle", "stylegan2_nvidia:nvidia"),
-    Format("tensorflow-pickle", "NVIDIA StyleGAN2 pickle of TensorFlow", "stylegan2_tensorflow:tensorflow"),
-    Format("rosinality", "rosinality stylegan2-pytorch checkpoint", "stylegan2_rosinality:rosinality"),
-    Format("nvidia-state-dict", "StyleGAN2-ADA state dict", "stylegan2_nvidia:nvidia_state"),
-    Format("openai-clip", "CLIP of OpenAI's", "openai_clip:openai_clip"),
-    Format("open-clip", "CLIP of open_clip's", "open_clip:open_clip"),
-    Format("huggingface-clip", "CLIP of Hugging Face's transformers", "huggingface_clip:huggingface_clip"),
+    Format("nvidia-pickle", "NVIDIA stylegan2-ada-pytorch or stylegan3 pickle", "stylegan2.nvidia:nvidia"),
+    Format("tensorflow-pickle", "NVIDIA StyleGAN2 pickle of TensorFlow", "stylegan2.tensorflow:tensorflow"),
+    Format("rosinality", "rosinality stylegan2-pytorch checkpoint", "stylegan2.rosinality:rosinality"),
+    Format("nvidia-state-dict", "StyleGAN2-ADA state dict", "stylegan2.nvidia:nvidia_state"),
+    Format("openai-clip", "CLIP of OpenAI's", "clip.openai:openai_clip"),
+    Format("open-clip", "CLIP of open_clip's", "clip.open_clip:open_clip"),
+    Format("huggingface-clip", "CLIP of Hugging Face's transformers", "clip.huggingface:huggingface_clip"),
     Format("stylet2i-t2d", "text network of the StyleT2I authors' code", "stylet2i_t2d:stylet2i_t2d"),
     Format("attngan", "AttnGAN network of its authors' code", "attngan:attngan"),
     Format("damsm-text", "DAMSM text encoder of AttnGAN's authors", "attngan:damsm_text"),
@@ -72,7 +70,7 @@ def read_network(path: str | Path, which: str = "G_ema") -> Component:
     """
     path = Path(path)
     with told_where_from(path):
-        return _read_component(path) if is_component(path) else _read_foreign(path, which)
+        return read_own(path) if is_component(path) else _read_foreign(path, which)
 
 
 def _read_foreign(path, which):
@@ -95,7 +93,7 @@ def _read_foreign(path, which):
 
 
 def network_sha256(path: str | Path) -> str:
-    """The `sha256` that `read_network` gives of a file, without a look at its tensors; errors as there."""
+    """The `sha256` that `read_network` gives of a file, without reading its tensors; errors as there."""
     path = Path(path)
     if not is_component(path):
         return sha256_file(path)
@@ -106,20 +104,6 @@ def network_sha256(path: str | Path) -> str:
 def format_of(tree) -> Format | None:
     """The format of a file's content, None when it is none of FORMATS."""
     return next((known for known in FORMATS if known.sniff(tree)), None)
-
-
-def is_component(path: Path) -> bool:
-    """Whether `path` is of our own kind: a folder, a manifest, or a safetensors file with its manifest beside it."""
-    if path.suffix == ".safetensors" and path.with_suffix(".json").is_file():
-        return True
-    if not path.is_file():
-        return path.is_dir()
-    return read_start(path, 64).lstrip().startswith(b"{")
-
-
-def _read_component(path):
-    with guarded(path, "damaged, its manifest says what no manifest does; fetch it again"):
-        return read_component(read_model_folder(path).file("generator") if (path / MANIFEST).is_file() else path)
 
 
 def _located(path, error):

@@ -14,9 +14,9 @@ import torch
 
 from styleT2I.errors import CheckpointError, ConfigError
 from styleT2I.formats.foreign.imported import Reading, is_state_dict, load_state, shape_of, without_prefix
-from styleT2I.formats.glove import Glove
 from styleT2I.formats.model_folder import cache_dir
 from styleT2I.formats.pickles.torch_files import Content
+from styleT2I.formats.texts.glove import Glove
 from styleT2I.torch_utils.words import plain_words
 
 KEY = "sentence_encoder"

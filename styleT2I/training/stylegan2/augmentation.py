@@ -62,7 +62,7 @@ class AugmentationStrength:
         return {"values": torch.tensor(values, dtype=torch.float64)}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Take over what `state_dict` returned."""
+        """Load what `state_dict` returned."""
         self.p, self.sign_sum, num_signs, num_steps = state["values"].tolist()
         self.num_signs, self.num_steps = int(num_signs), int(num_steps)
 

@@ -19,9 +19,9 @@ from styleT2I.errors import ConfigError, DataError
 from styleT2I.formats.component import write_component
 from styleT2I.formats.foreign.registry import read_network
 from styleT2I.networks.registry import load_network_component
+from styleT2I.networks.stylegan2.config import half_dtype, set_precision
 from styleT2I.networks.stylegan2.discriminator import Discriminator
 from styleT2I.networks.stylegan2.generator import Generator, mix_styles
-from styleT2I.networks.stylegan2.precision import half_dtype, set_precision
 from styleT2I.torch_utils.images import from_uint8, make_grid_u8, save_png
 from styleT2I.training.network_task import NetworkTask
 from styleT2I.training.stylegan2.augmentation import AugmentationStrength, augment

@@ -1,4 +1,4 @@
-"""What the trainings of unCLIP's networks share as tasks of training.engine."""
+"""The base task of unCLIP's trainings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from styleT2I.data.augment import drop_rows
 from styleT2I.evaluation.measures.embedded_data import EmbeddedData
 from styleT2I.formats.component import write_component
 from styleT2I.formats.model_folder import write_model_manifest
-from styleT2I.generation.sentence_encoders import copy_network
+from styleT2I.generation.systems.sentence_encoders import copy_network
 from styleT2I.training.baselines.damsm import round_to_half
 from styleT2I.training.directions.setup import load_frozen
 from styleT2I.training.network_task import NetworkTask
@@ -29,7 +29,7 @@ class UnclipTask(NetworkTask):
     keeps_images, keeps_embeddings = False, True
 
     def build(self) -> torch.nn.Module:
-        """A new network that fits the CLIP, with what it keeps of the data."""
+        """A new network for this CLIP, with the statistics that it needs of the data."""
         raise NotImplementedError
 
     def loss(self, indices: list[int], rng: torch.Generator) -> tuple[torch.Tensor, dict[str, float]]:
@@ -58,7 +58,7 @@ class UnclipTask(NetworkTask):
         loss, metrics = self.loss(indices, rng)
         factor = schedule("warmup-cosine" if config.decay_lr else "constant", step, self.num_steps)
         descend(self.optimizer, loss, config.lr * factor)
-        # faster in the first steps, which the average would else hold on to
+        # faster in the first steps, which would else dominate the average
         move_average(self.average, self.network, min(config.ema, (1 + step) / (10 + step)))
         return {"loss": loss.item(), **metrics}
 

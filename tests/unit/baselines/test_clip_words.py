@@ -8,7 +8,7 @@ import torch
 from styleT2I.baselines.clip_words import ClipWords
 from styleT2I.errors import ConfigError
 from styleT2I.formats.model_folder import read_model_folder
-from styleT2I.generation.systems import open_system
+from styleT2I.generation.systems.interface import open_system
 from styleT2I.networks.clip.model import CLIP, CLIPConfig
 from styleT2I.networks.clip.tokenizers import BPETokenizer
 from styleT2I.networks.registry import load_network

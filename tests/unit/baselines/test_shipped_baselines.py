@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from styleT2I.formats.model_folder import SYSTEMS, read_model_folder
-from styleT2I.generation.systems import open_system
+from styleT2I.generation.systems.interface import open_system
 from tests.tiny_systems import FURTHER
 
 CHECKPOINTS = Path(__file__).resolve().parents[3] / "checkpoints"

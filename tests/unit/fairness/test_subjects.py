@@ -21,7 +21,7 @@ from styleT2I.fairness.subjects.images import ImagesSubject
 from styleT2I.fairness.subjects.user_functions import EntryPoint, load_entry_point
 from styleT2I.generation.adjustment import AdjustmentConfig
 from styleT2I.generation.pipeline import StyleT2I
-from styleT2I.generation.systems import StyleT2ISystem
+from styleT2I.generation.systems.interface import StyleT2ISystem
 from styleT2I.statistics.intervals import newcombe_interval
 from styleT2I.torch_utils.images import save_png
 from tests.fake_faces import PLAN, SEXES, draw

@@ -10,7 +10,7 @@ from torch import nn
 
 from styleT2I import load_clip
 from styleT2I.errors import CheckpointError
-from styleT2I.formats.foreign.clip_layout import clip_model
+from styleT2I.formats.foreign.clip.layout import clip_model
 from styleT2I.formats.foreign.registry import read_network
 from styleT2I.generation.model import Model
 from styleT2I.networks.clip.loading import installed_clip_package

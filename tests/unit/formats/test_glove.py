@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from styleT2I.errors import DataError
-from styleT2I.formats import glove_index
-from styleT2I.formats.glove import Glove, read_glove
+from styleT2I.formats.texts import glove_index
+from styleT2I.formats.texts.glove import Glove, read_glove
 
 NUM_WORDS, DIM = 300, 7
 PUNCTUATION = ",", ".", "<unk>", "0.5", "münze", "𝒳"
@@ -69,7 +69,7 @@ def test_of_a_word_that_stands_twice_the_first_counts(tmp_path):
 
 def test_words_of_one_hash_are_told_apart(tmp_path, table, monkeypatch):
     monkeypatch.setattr(glove_index, "word_hash", lambda word: 5)
-    monkeypatch.setattr("styleT2I.formats.glove.word_hash", lambda word: 5)
+    monkeypatch.setattr("styleT2I.formats.texts.glove.word_hash", lambda word: 5)
     words = ["word7", "word250", "nothing"]
     vectors, missing = Glove(write(tmp_path / "glove.txt", table)).vectors(words)
     torch.testing.assert_close(vectors[:2], matrix(table, words[:2]))

@@ -11,7 +11,7 @@ import yaml
 from styleT2I.config import to_dict
 from styleT2I.errors import CheckpointError, DownloadError
 from styleT2I.formats.component import read_component, write_component
-from styleT2I.formats.foreign.export import export_generator
+from styleT2I.formats.foreign.stylegan2.export import export_generator
 from styleT2I.formats.model_card import MARK, model_card
 from styleT2I.formats.model_folder import read_model_folder
 from styleT2I.generation.model import Model

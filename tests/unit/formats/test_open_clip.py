@@ -10,8 +10,8 @@ from torch import nn
 
 from styleT2I import load_clip
 from styleT2I.errors import CheckpointError
-from styleT2I.formats.foreign.clip_layout import clip_model, name_of
-from styleT2I.formats.foreign.open_clip import architecture_of
+from styleT2I.formats.foreign.clip.layout import clip_model, name_of
+from styleT2I.formats.foreign.clip.open_clip import architecture_of
 from styleT2I.torch_utils.files import save_safetensors_atomic
 from tests.clip_containers import saved
 from tests.plain_clip import CONTEXT, IDS, assert_same, pixels, random_state

@@ -7,7 +7,7 @@ import torch
 
 from styleT2I import StyleT2I
 from styleT2I.errors import ConfigError
-from styleT2I.generation import strengths as clip_strengths
+from styleT2I.generation.editing import strengths as clip_strengths
 from styleT2I.generation.observers import ZeroShotLogits
 from tests.tiny_model import tiny_a2d, tiny_clip, tiny_generator, tiny_strengths, write_tiny, write_tiny_model
 

@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from styleT2I.baselines.damsm import TextEncoder, TextEncoderConfig
+from styleT2I.baselines.config import TextEncoderConfig
+from styleT2I.baselines.damsm import TextEncoder
 from styleT2I.errors import CheckpointError, ConfigError, PromptError
 from styleT2I.formats.model_folder import SYSTEMS
 from styleT2I.generation.adjustment import AdjustmentConfig
 from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I
-from styleT2I.generation.systems import StyleT2ISystem, open_system
-from styleT2I.generation.text_gan import TextGAN
+from styleT2I.generation.systems.interface import StyleT2ISystem, open_system
+from styleT2I.generation.systems.text_gan import TextGAN
 from tests.foreign_files import write_rosinality
 from tests.tiny_model import tiny_clip, tiny_generator, write_tiny, write_tiny_model
 from tests.tiny_systems import MAX_WORDS, WORDS, tiny_network, write_system

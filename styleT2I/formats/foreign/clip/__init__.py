@@ -1,0 +1,1 @@
+"""CLIPs of other projects: OpenAI's, open_clip's and Hugging Face's."""

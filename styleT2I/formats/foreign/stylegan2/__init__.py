@@ -1,0 +1,1 @@
+"""StyleGAN2 generators of other projects, read and written."""

@@ -1,0 +1,1 @@
+"""Files of words and sentences: word vectors and sentence features."""

@@ -1,0 +1,1 @@
+"""Moving given faces along attribute directions."""
