@@ -14,6 +14,7 @@ COMMANDS = {
         "edit": "faces moved along attribute directions, with a strip of strengths",
         "transfer_style": "GAN-INT-CLS's: other sentences in an image's style",
         "manipulate": "unCLIP's: variations, interpolations, text differences of images",
+        "align": "faces cut out of photos as FFHQ's are",
         "attributes": "what the parser reads in a sentence",
     },
     "Measure": {
@@ -28,6 +29,7 @@ COMMANDS = {
         "train_clip": "a small CLIP from scratch, or the paper's fine-tuning of a large one",
         "train_judge": "an attribute classifier",
         "train_segmenter": "a network that finds the parts of a face",
+        "train_landmarks": "a network that finds faces and their landmarks",
         "train_baseline": "GAN-INT-CLS, StackGAN, AttnGAN with its DAMSM, DF-GAN, unCLIP",
         "build_model": "a whole embedded model, from nothing",
     },

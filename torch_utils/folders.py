@@ -125,7 +125,12 @@ def _finish_killed(outdir, make_room):
 
 
 INDEX = "prompts.json"  # of a folder of result folders: [{"folder": NAME, ...}]
-RECORDS = ("generate.json", "edit.json", "transfer.json")  # whose "files" are the images that belong to them
+RECORDS = (
+    "generate.json",
+    "edit.json",
+    "transfer.json",
+    "align.json",
+)  # whose "files" are the images that belong to them
 
 
 class ResultFolder:

@@ -1,8 +1,8 @@
 """FFHQ's alignment: the square of a photo that a generator of aligned faces expects, from landmarks.
 
-The square is turned with the line between the eyes and with that from the eyes to the mouth, and sized by both, so that
-every face lies at the same place at the same size. Source: Karras et al. 2019, "A Style-Based Generator Architecture for
-Generative Adversarial Networks", appendix A; Karras et al. 2018, "Progressive Growing of GANs", appendix C.
+The square is turned with the line between the eyes and with that from the eyes to the mouth, and sized by both, so
+that every face lies at the same place at the same size. Source: Karras et al. 2018, "Progressive Growing of GANs",
+appendix C; Karras et al. 2019, "A Style-Based Generator Architecture for Generative Adversarial Networks", appendix A.
 """
 
 from __future__ import annotations
@@ -62,9 +62,9 @@ class Crop:
 def ffhq_crop(landmarks: np.ndarray) -> Crop:
     """The square in which FFHQ shows a face.
 
-    landmarks: [68, 2] of iBUG's order, or [5, 2]: the eyes' middles, the nose's tip, the corners of the mouth, left before
-    right as the viewer sees them; places (x, y) in pixels. Raises DataError for other shapes and for points too close to
-    each other to be a face's.
+    landmarks: [68, 2] of iBUG's order, or [5, 2]: the eyes' middles, the nose's tip, the corners of the mouth, left
+    before right as the viewer sees them; places (x, y) in pixels. Raises DataError for other shapes and for points too
+    close to each other to be a face's.
 
     >>> import numpy as np
     >>> crop = ffhq_crop(np.array([[40, 50], [60, 50], [50, 62], [43, 75], [57, 75]]))
@@ -127,7 +127,7 @@ def _reduced(photo, shrink):
 
 
 def _warped(photo, matrix, resolution):
-    """Cubic resampling: float32 [resolution, resolution, 3]; the matrix maps places, OpenCV's counts pixels' middles."""
+    """Cubic resampling: float32 [resolution, resolution, 3]; the matrix maps places, OpenCV's pixels' middles."""
     shifted = matrix.copy()
     shifted[:, 2] += matrix[:, :2].sum(axis=1) / 2 - 0.5
     return cv2.warpAffine(photo.astype(np.float32), shifted, (resolution, resolution),

@@ -68,7 +68,7 @@ def _places(length, side):
 
 
 def _settled(photo, network, crop):
-    """[(logit, crop, landmarks [68, 2] in the photo)] after the window was laid anew by what it shows; [] for no face."""
+    """[(logit, crop, landmarks [68, 2] in the photo)] of a window laid anew by what it shows; [] for no face."""
     for _ in range(_NUM_ROUNDS):
         logit, points = (t[0] for t in _looked(network, [cut(photo, crop, network.config.resolution)]))
         if logit < -2:

@@ -14,21 +14,23 @@ _MAX_BYTES = 1 << 20
 _NUMS = (5, 68)
 
 
-def read_landmarks(path: str | Path, index: int = 0) -> np.ndarray:
-    """Read the points of one face: float64 [5, 2] or [68, 2], places (x, y) in pixels of the photo.
+def read_faces(path: str | Path) -> list[np.ndarray]:
+    """Read the points of faces: each float64 [5, 2] or [68, 2], places (x, y) in pixels of the photo.
 
     The file is JSON, [[x, y], ...] for one face or a list of such lists, or {"landmarks": either}; or text with a point
-    per line, `x y` or `x,y`. index: which face, from 0. Raises DataError, naming the file, for anything else.
+    per line of one face, `x y` or `x,y`. Raises DataError, naming the file, for anything else.
 
-    Order of 5: the eyes' middles, the nose's tip, the corners of the mouth, left before right as the viewer sees them; of
-    68: iBUG's (dlib's, MediaPipe's 68-point export).
+    Order of 5: the eyes' middles, the nose's tip, the corners of the mouth, left before right as the viewer sees them;
+    of 68: iBUG's, which is dlib's.
     """
     text = read_bytes(path, DataError, _MAX_BYTES).decode("utf-8", "replace").strip()
     faces = _from_json(text, path) if text[:1] in ("[", "{") else [_from_lines(text, path)]
-    if not 0 <= index < len(faces):
-        raise DataError(f"{path}: holds {len(faces)} face{'s' * (len(faces) != 1)}, so there is no number {index}")
+    return [_points(face, path) for face in faces]
+
+
+def _points(face, path):
     try:
-        points = np.array(faces[index], dtype=np.float64)
+        points = np.array(face, dtype=np.float64)
     except (TypeError, ValueError):
         points = np.empty(0)
     if points.ndim != 2 or points.shape[1] != 2 or len(points) not in _NUMS or not np.isfinite(points).all():

@@ -15,8 +15,8 @@ _SPREAD = 0.02  # of the side: by how much what changed is widened and softened
 def changed_regions(before: np.ndarray, after: np.ndarray, allowed: np.ndarray | None = None) -> np.ndarray:
     """Where an edit changed a face, softly: float32 [R, R] in [0, 1].
 
-    before, after: [R, R, 3] uint8, the face as the generator draws it without and with the edit. allowed: bool [R, R], the
-    regions that the edit may touch; None: all. A band along the border is always 0, so that no seam shows.
+    before, after: [R, R, 3] uint8, the face as the generator draws it without and with the edit. allowed: bool [R, R],
+    the regions that the edit may touch; None: all. A band along the border is always 0, so that no seam shows.
     """
     side = before.shape[0]
     change = np.abs(after.astype(np.float32) - before).max(axis=2)

@@ -28,9 +28,10 @@ class LandmarkConfig:
 class LandmarkNetwork(nn.Module):
     """Squares [N, 3, S, S] in [-1, 1] -> face logits [N] and landmarks [N, 68, 2] in parts of the side.
 
-    Down to a few pixels, where it is told whether a face fills the square; and up again to a quarter of the side, where
-    each landmark has a map of its own, whose softmax is averaged over places, so that results are finer than the map (Sun
-    et al. 2018, "Integral Human Pose Regression"). Places: (0, 0) is the square's upper left corner, (1, 1) its lower right.
+    Down to a few pixels, where a logit says whether a face fills the square; and up again to a quarter of the side,
+    where each landmark has a map of its own, whose softmax is averaged over places, so that results are finer than the
+    map (Sun et al. 2018, "Integral Human Pose Regression"). Place (0, 0) is the square's upper left corner, (1, 1) its
+    lower right.
     """
 
     kind = "landmarks"

@@ -108,8 +108,8 @@ def squares(image: Tensor, points: Tensor, rng: torch.Generator, config) -> tupl
     """Squares as a search over a photo meets them, with landmarks and whether a face fills them.
 
     image: [N, 3, R, R] in [-1, 1], faces framed as FFHQ's; points: [N, 68, 2] in parts of the side. Returns images
-    [N, 3, S, S], points [N, 68, 2] and bool [N]. Beyond a face's image lies a texture. Squares without a face show a part
-    of one, far too large or small or aside, or the texture alone.
+    [N, 3, S, S], points [N, 68, 2] and bool [N]. Beyond a face's image lies a texture. Squares without a face show a
+    part of one, far too large or small or aside, or the texture alone.
     """
     num, side = len(image), config.network.resolution
 
@@ -140,7 +140,7 @@ def _similarity(angle, size, shift):
 
 
 def _sampled(image, matrix, side):
-    """The images at the places of the maps, each from a copy small enough that no pixel is skipped; and 1 where it is."""
+    """The images at the places of the maps, from copies small enough that no pixel is skipped; and 1 where they are."""
     num, size = len(image), matrix[:, :, 0].norm(dim=1)  # squares of the image's side
     grid = F.affine_grid(matrix, [num, 3, side, side], align_corners=False)
     result = torch.zeros(num, 3, side, side)
@@ -153,7 +153,7 @@ def _sampled(image, matrix, side):
 
 
 def _textures(image, rng, side):
-    """What is no face, [N, 3, side, side]: noise of every grain over the smeared colours and corners of other images."""
+    """What is no face, [N, 3, side, side]: noise of every grain over smeared colours and corners of other images."""
     num = len(image)
     others = image.roll(1, dims=0)
     corner = others[:, :, : image.shape[-1] // 5, : image.shape[-1] // 5]  # what is behind the head
@@ -171,7 +171,8 @@ def _resized(image, side):
     return F.interpolate(image, size=(side, side), mode="bilinear", align_corners=False)
 
 
-_PAIRS = [*((k, 16 - k) for k in range(8)), *((k, 43 - k) for k in range(17, 22)), (31, 35), (32, 34), (36, 45), (37, 44),
+_PAIRS = [*((k, 16 - k) for k in range(8)), *((k, 43 - k) for k in range(17, 22)), (31, 35), (32, 34), (36, 45),
+          (37, 44),
           (38, 43), (39, 42), (40, 47), (41, 46), (48, 54), (49, 53), (50, 52), (59, 55), (58, 56), (60, 64), (61, 63),
           (67, 65)]  # fmt: skip
 MIRROR = list(range(68))  # of iBUG's points, which one each becomes in a mirror

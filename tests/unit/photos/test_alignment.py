@@ -84,7 +84,7 @@ def test_a_turned_cut_shows_what_lies_at_its_places(resolution):
 
 
 def test_a_large_photo_is_reduced_before_it_is_cut():
-    """A checkerboard of single pixels is grey when ten of them make one; without reduction it would be black or white."""
+    """A checkerboard of single pixels is grey when ten of them make one, not black or white."""
     board = (np.indices((1000, 1000)).sum(axis=0) % 2 * 255).astype(np.uint8)[:, :, None].repeat(3, axis=2)
     drawn = cut(board, Crop((500.0, 500.0), (400.0, 0.0), (0.0, 400.0)), 80)
     assert np.abs(drawn.astype(int) - 128).max() <= 2

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from styleT2I.errors import DataError
-from styleT2I.photos.points import read_landmarks
+from styleT2I.photos.points import read_faces
 
 FIVE = [[40, 50], [60, 50], [50, 62], [43, 75], [57, 75]]
 
@@ -18,15 +18,15 @@ FIVE = [[40, 50], [60, 50], [50, 62], [43, 75], [57, 75]]
 )  # fmt: skip
 def test_points_are_read(tmp_path, text):
     (tmp_path / "points").write_text(text)
-    assert np.array_equal(read_landmarks(tmp_path / "points"), FIVE)
+    (points,) = read_faces(tmp_path / "points")
+    assert np.array_equal(points, FIVE)
 
 
-def test_a_face_is_chosen(tmp_path):
+def test_several_faces_are_read(tmp_path):
     other = np.random.default_rng(0).uniform(0, 9, (68, 2)).tolist()
     (tmp_path / "points.json").write_text(json.dumps([FIVE, other]))
-    assert np.array_equal(read_landmarks(tmp_path / "points.json", 1), other)
-    with pytest.raises(DataError, match="2 faces"):
-        read_landmarks(tmp_path / "points.json", 2)
+    first, second = read_faces(tmp_path / "points.json")
+    assert np.array_equal(first, FIVE) and np.array_equal(second, other)
 
 
 @pytest.mark.parametrize(
@@ -38,5 +38,5 @@ def test_a_face_is_chosen(tmp_path):
 def test_what_holds_no_points_is_refused_in_one_line(tmp_path, content):
     (tmp_path / "points").write_bytes(content)
     with pytest.raises(DataError, match="points: ") as error:
-        read_landmarks(tmp_path / "points")
+        read_faces(tmp_path / "points")
     assert "\n" not in str(error.value)
