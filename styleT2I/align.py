@@ -13,7 +13,7 @@ from styleT2I.torch_utils.words import counted
 @click.option("--resolution", default=256, type=click.IntRange(16, 4096), help="Side of the images that are written.")
 @click.option("--landmarks", type=click.Path(dir_okay=False), metavar="FILE", help="The points of the faces of one "
               "photo, 5 or 68 each, in place of a search (docs/photos.md).")  # fmt: skip
-@click.option("--detector", metavar="FILE", help="What finds the faces: OpenCV's YuNet (.onnx) or a landmark network of "
+@click.option("--detector", metavar="FILE", help="Finds the faces: OpenCV's YuNet (.onnx) or a landmark network of "
               "train_landmarks (.json).  [default: the embedded landmark network]")  # fmt: skip
 @click.option("--face", type=click.IntRange(0), metavar="N", help="Only the face N by size, from 0.  [default: all]")
 @outdir_option
