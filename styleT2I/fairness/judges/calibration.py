@@ -60,13 +60,13 @@ def calibrate(
     judge.check({name for cell in cells.values() for name in cell})
     tallies = {name: Tally(attributes, num) for name, attributes in cells.items()}
     world = _world(vocabulary) if data is None else None
+    source = data or ""
+    if world is not None:
+        source = f"{world.name}, split test" if world.is_drawn else world.spec("balanced/test")
     if world is not None and world.is_drawn:
-        source = f"{world.name}, split test"
         for tally in tallies.values():
             _count_drawn(tally, world, judge, resolution)
     else:
-        source = data if world is None else world.spec("balanced/test")
-        assert source is not None  # without data there is a world
         _count_data(tallies.values(), vocabulary, judge, open_dataset(source, resolution, with_masks=False), source)
     for name, tally in tallies.items():
         _check_counted(name, tally, source)
