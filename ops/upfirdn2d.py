@@ -57,10 +57,11 @@ def upfirdn2d(x, f, *, up=1, down=1, padding=0, flip_filter=False, gain=1, impl=
     if impl == "ref":
         return _by_definition(x, f, up, down, (left, right, top, bottom), flip_filter)
     filter_axes = upfirdn2d_cuda if is_cuda else _filter_axes
-    if f.ndim == 1 and len(f) <= MAX_OUTER_TAPS:
+    is_one_pass = f.ndim == 2 or len(f) <= MAX_OUTER_TAPS
+    if f.ndim == 1 and is_one_pass and not is_cuda:  # the CUDA kernels make more of a separable filter
         f = f.outer(f)
     correlation = f if flip_filter else f.flip(list(range(f.ndim)))
-    if f.ndim == 2:
+    if is_one_pass:
         return filter_axes(x, correlation, (up, up), (down, down), (left, right, top, bottom))
     x = filter_axes(x, correlation[None, :], (1, up), (1, down), (left, right, 0, 0))
     return filter_axes(x, correlation[:, None], (up, 1), (down, 1), (0, 0, top, bottom))

@@ -257,7 +257,7 @@ def test_wrong_operands_of_bias_act_are_refused_before_the_call(device, monkeypa
     "shape, taps, up, down, padding, message",
     [
         ((4, 6, 10), (3, 3), (1, 1), (1, 1), (0,) * 4, r"takes \[N,C,H,W\]"),
-        ((3, 4, 6, 10), (3,), (1, 1), (1, 1), (0,) * 4, "filter of upfirdn2d is"),
+        ((3, 4, 6, 10), (3, 3, 3), (1, 1), (1, 1), (0,) * 4, "filter of upfirdn2d is"),
         ((3, 4, 6, 10), (3, 3), (1, 0), (1, 1), (0,) * 4, "start at 1"),
         ((3, 4, 6, 10), (3, 3), (1, 1), (1, 1), (-8, 0, 0, 0), "smaller than the filter"),
         ((3, 4, 6, 10), (3, 3), (1, 1), (1, 1), (2**31, 0, 0, 0), "too long"),
@@ -292,6 +292,7 @@ def test_an_operator_answers_wrong_operands_with_a_number(device):
         lambda: kernels.upfirdn2d(x, small.half(), f, ones, ones, (0, 0)),
         lambda: kernels.upfirdn2d(x[0], small, f, ones, ones, (0, 0)),
         lambda: kernels.upfirdn2d(x, small, f.half(), ones, ones, (0, 0)),
+        lambda: kernels.upfirdn2d(x, small, f[None], ones, ones, (0, 0)),
         lambda: kernels.upfirdn2d(x, small, f, (1, 0), ones, (0, 0)),
         lambda: kernels.upfirdn2d(x, small, f, ones, ones, (2**31, 0)),
         lambda: kernels.upfirdn2d(x[:, ::2], small, f, ones, ones, (0, 0)),
