@@ -15,7 +15,7 @@
 #define __global__
 #define __device__
 #define __host__
-#define __launch_bounds__(threads)
+#define __launch_bounds__(...)
 #define __shared__ static  // of a kernel: as its blocks do not run at once, they can have the same
 
 using cudaStream_t = int;
@@ -23,6 +23,9 @@ using __half = c10::Half;
 using __nv_bfloat16 = c10::BFloat16;
 struct alignas(16) float4 {
     float x, y, z, w;
+};
+struct alignas(8) uint2 {
+    unsigned x, y;
 };
 struct alignas(16) uint4 {
     unsigned x, y, z, w;
@@ -33,7 +36,7 @@ inline __half __float2half(float v) { return v; }
 inline float __bfloat162float(__nv_bfloat16 v) { return v; }
 inline __nv_bfloat16 __float2bfloat16(float v) { return v; }
 
-// Packs of 16 bytes must begin at a multiple of 16, as on a GPU.
+// Packs of 8 and 16 bytes must begin at a multiple of these, as on a GPU.
 template <class T>
 T read_aligned(const T* from) {
     if ((std::uintptr_t)from % alignof(T)) std::abort();
@@ -43,6 +46,11 @@ template <class T>
 T __ldg(const T* from) { return read_aligned(from); }
 template <class T>
 T __ldcs(const T* from) { return read_aligned(from); }
+template <class T>
+void __stcs(T* to, T value) {
+    read_aligned(to);
+    *to = value;
+}
 
 struct dim3 {
     unsigned x, y, z;

@@ -16,7 +16,8 @@ __device__ inline float slope_below_zero(Act act, float alpha) {
 }
 
 __device__ inline Derivatives piecewise_linear(float v, float slope) {
-    return {v < 0 ? (slope == 0 ? 0 : v * slope) : v, v > 0 ? 1 : slope, 0};  // 0 of -infinity; NaN stays NaN
+    const float below = slope == 0 ? 0 : v * slope;  // 0 of -infinity too
+    return {v < 0 ? below : v, v > 0 ? 1 : slope, 0};  // NaN stays NaN
 }
 
 __device__ inline Derivatives activate(Act act, float v, float alpha) {

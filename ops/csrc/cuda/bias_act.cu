@@ -41,13 +41,15 @@ template <int ORDER, bool IS_PIECEWISE>
 __device__ inline float apply(const BiasAct& p, float slope, float v, float grad, float grad2) {
     const Derivatives d = IS_PIECEWISE ? piecewise_linear(v, slope) : activate(p.act, v, p.alpha);
     const float value = d.value * p.gain;
-    if (ORDER == 0) return value > p.clamp ? p.clamp : value < -p.clamp ? -p.clamp : value;  // NaN stays NaN
-    if (fabsf(value) > p.clamp) return 0;
-    return ORDER == 1 ? grad * p.gain * d.first : grad * grad2 * p.gain * d.second;
+    // Either side of a condition is computed, as a branch for each value would cost more.
+    const float limited = fminf(fmaxf(value, -p.clamp), p.clamp);
+    if (ORDER == 0) return value == value ? limited : value;  // NaN stays NaN
+    const float result = ORDER == 1 ? grad * p.gain * d.first : grad * grad2 * p.gain * d.second;
+    return fabsf(value) > p.clamp ? 0 : result;
 }
 
 template <class T, int N, int ORDER, bool IS_CHANNELS_LAST, bool IS_PIECEWISE>
-__global__ void __launch_bounds__(BLOCK_SIZE) bias_act_kernel(BiasAct p, Split split) {
+__global__ void __launch_bounds__(BLOCK_SIZE, 3) bias_act_kernel(BiasAct p, Split split) {
     constexpr int NUM = LOADS<ORDER>;
     using Values = Pack<T, N>;
     const long long channels = p.layout.channels, outers = split.outers, packs = split.packs;
@@ -67,12 +69,14 @@ __global__ void __launch_bounds__(BLOCK_SIZE) bias_act_kernel(BiasAct p, Split s
             read(p.noise, sample * p.noise_step + pack * N, 0, inner.shift);
         }
         for (long long first = (long long)blockIdx.y * step + row; first < outers; first += (long long)gridDim.y * step) {
-            Values x[NUM], grad[NUM] = {}, grad2[NUM] = {};
+            Raw<Values> x[NUM], grad[NUM], grad2[NUM];
             Terms<NUM> outer;
+            const long long start = (sample * outers + first) * packs + pack;
+            const int left = int(outers - first < step ? outers - first : step);
 #pragma unroll
             for (int k = 0; k < NUM; k++) {
-                const long long place = first + k * split.rows, item = (sample * outers + place) * packs + pack;
-                if (place >= outers) break;
+                const int ahead = k * split.rows < left ? k * split.rows : 0;  // no branch: nothing waits for a load
+                const long long item = start + ahead * packs, place = first + ahead;
                 x[k] = load_once((const Values*)p.x + item);
                 if (ORDER >= 1) grad[k] = load_once((const Values*)p.grad + item);
                 if (ORDER == 2) grad2[k] = load_once((const Values*)p.grad2 + item);
@@ -86,19 +90,21 @@ __global__ void __launch_bounds__(BLOCK_SIZE) bias_act_kernel(BiasAct p, Split s
             }
 #pragma unroll
             for (int k = 0; k < NUM; k++) {
-                const long long place = first + k * split.rows, item = (sample * outers + place) * packs + pack;
-                if (place >= outers) break;
-                Values y;
+                if (k * split.rows >= left) break;
+                const Values v = unpacked<Values>(x[k]);
+                Values g = {}, g2 = {}, y;
+                if (ORDER >= 1) g = unpacked<Values>(grad[k]);
+                if (ORDER == 2) g2 = unpacked<Values>(grad2[k]);
 #pragma unroll
                 for (int n = 0; n < N; n++) {
                     const float scale = IS_CHANNELS_LAST ? inner.scale[n] : outer.scale[k];
                     const float styles = IS_CHANNELS_LAST ? inner.styles[n] : outer.styles[k];
-                    const float v = to_float(x[k].value[n]) * scale + (inner.shift[n] + outer.shift[k]);
-                    const float result = apply<ORDER, IS_PIECEWISE>(p, slope, v, to_float(grad[k].value[n]),
-                                                                    to_float(grad2[k].value[n]));
+                    const float sum = to_float(v.value[n]) * scale + (inner.shift[n] + outer.shift[k]);
+                    const float result = apply<ORDER, IS_PIECEWISE>(p, slope, sum, to_float(g.value[n]),
+                                                                    to_float(g2.value[n]));
                     from_float(result * styles, y.value[n]);
                 }
-                ((Values*)p.y)[item] = y;
+                ((Values*)p.y)[start + k * split.rows * packs] = y;
             }
         }
     }

@@ -15,7 +15,7 @@ constexpr int TAPS = 4;
 // How many inputs that many neighbouring outputs meet, wherever they begin. Those of a column begin, where UP is 2, at an
 // even place of the zero-inserted image, so that every output's taps are known to the compiler.
 template <int UP, int DOWN>
-constexpr int inputs_of(int outputs) {
+__host__ __device__ constexpr int inputs_of(int outputs) {
     return UP == 2 ? outputs / 2 + 2 : (outputs - 1) * DOWN + TAPS;
 }
 
@@ -75,11 +75,11 @@ struct ColumnTile {  // of outputs, channels last: PACKS of channels, WIDTH colu
 };
 
 template <class T, int N, int UP, int DOWN>
-__global__ void __launch_bounds__(BLOCK_SIZE) columns_kernel(Upfirdn p) {
+__global__ void __launch_bounds__(BLOCK_SIZE, 3) columns_kernel(Upfirdn p) {
     using Tile = ColumnTile<UP, DOWN>;
     using Values = Pack<T, N>;
     constexpr int PACKS = Tile::PACKS;
-    __shared__ Values tile[Tile::SIZE];
+    __shared__ Raw<Values> tile[Tile::SIZE];
     const Axis ya = p.y_axis, xa = p.x_axis;
     const long long packs = p.channels / N;
     const unsigned groups = unsigned(ceil_div(packs, PACKS)), tile_x = blockIdx.x / groups;
@@ -97,28 +97,29 @@ __global__ void __launch_bounds__(BLOCK_SIZE) columns_kernel(Upfirdn p) {
         for (long long top = (long long)blockIdx.y * Tile::HEIGHT - lead_of<UP>(ya); top < ya.out;
              top += (long long)gridDim.y * Tile::HEIGHT) {
             const int in_y = first_input<UP, DOWN>(ya, int(top));
-            Values asked[Tile::LOADS];
+            const int thread = unforeseen(threadIdx.x);  // else all loads' addresses wait in registers from tile to tile
+            Raw<Values> asked[Tile::LOADS];
 #pragma unroll
             for (int i = 0; i < Tile::LOADS; i++) {
-                const int pixel = int(threadIdx.x + i * BLOCK_SIZE) / PACKS;
+                const int pixel = (thread + i * BLOCK_SIZE) / PACKS;
                 const int iy = in_y + pixel / Tile::IN_WIDTH, ix = in_x + pixel % Tile::IN_WIDTH;
                 const bool is_there = pixel < Tile::SIZE / PACKS && pack < packs && iy >= 0 && iy < ya.in && ix >= 0;
-                asked[i] = Values{};
+                asked[i] = {};
                 if (is_there && ix < xa.in) asked[i] = load_once(x + ((long long)iy * xa.in + ix) * packs);
             }
 #pragma unroll
             for (int i = 0; i < Tile::LOADS; i++) {
-                const int pixel = int(threadIdx.x + i * BLOCK_SIZE) / PACKS, row = pixel / Tile::IN_WIDTH;
+                const int pixel = (thread + i * BLOCK_SIZE) / PACKS, row = pixel / Tile::IN_WIDTH;
                 const int place = row * Tile::IN_WIDTH + Tile::place_of(pixel % Tile::IN_WIDTH);
                 if (pixel < Tile::SIZE / PACKS) tile[place * PACKS + lane] = asked[i];
             }
             __syncthreads();
             const auto read = [&](int r, float(&row)[N]) {
-                const Values* from = tile + (strip * Tile::ROWS * DOWN / UP + r) * Tile::IN_WIDTH * PACKS + lane;
+                const Raw<Values>* from = tile + (strip * Tile::ROWS * DOWN / UP + r) * Tile::IN_WIDTH * PACKS + lane;
                 for (int n = 0; n < N; n++) row[n] = 0;
 #pragma unroll
                 for (int k = 0; k < TAPS / UP; k++) {
-                    const Values v = from[Tile::place_of(meets + k) * PACKS];
+                    const Values v = unpacked<Values>(from[Tile::place_of(meets + k) * PACKS]);
                     for (int n = 0; n < N; n++) row[n] += taps[k] * to_float(v.value[n]);
                 }
             };
@@ -148,7 +149,7 @@ __global__ void __launch_bounds__(BLOCK_SIZE) planes_kernel(Upfirdn p) {
     constexpr int WIDE = Tile::WIDE;
     using Values = Pack<T, WIDE>;
     using Quad = Pack<float, 4>;
-    __shared__ Values tile[Tile::SIZE];
+    __shared__ Raw<Values> tile[Tile::SIZE];
     __shared__ Quad filtered[Tile::IN_HEIGHT * Tile::QUADS];
     const Axis ya = p.y_axis, xa = p.x_axis;
     const int left = int(blockIdx.x) * Tile::WIDTH, in_x = first_input<UP, DOWN>(xa, left);
@@ -162,28 +163,30 @@ __global__ void __launch_bounds__(BLOCK_SIZE) planes_kernel(Upfirdn p) {
         T* y = (T*)p.y + plane * ya.out * xa.out + out_x;
         for (long long top = (long long)blockIdx.y * Tile::HEIGHT - lead_of<UP>(ya); top < ya.out;
              top += (long long)gridDim.y * Tile::HEIGHT) {
-            const int in_y = first_input<UP, DOWN>(ya, int(top));
+            const int in_y = first_input<UP, DOWN>(ya, int(top)), thread = unforeseen(threadIdx.x);  // as above
             // How far into a pack of memory the tile's row r begins: rows of any length are read in packs.
             const unsigned start = unsigned((std::uintptr_t)x / sizeof(T)) + unsigned(in_y) * xa.in + in_x;
             const auto shift_of = [&](int r) { return int((start + unsigned(r) * xa.in) % WIDE); };
-            Values asked[Tile::LOADS];
+            Raw<Values> asked[Tile::LOADS];
 #pragma unroll
             for (int i = 0; i < Tile::LOADS; i++) {
-                const int item = threadIdx.x + i * BLOCK_SIZE, r = item / Tile::PACKS, iy = in_y + r;
+                const int item = thread + i * BLOCK_SIZE, r = item / Tile::PACKS, iy = in_y + r;
                 const int ix = in_x - shift_of(r) + item % Tile::PACKS * WIDE;
                 const T* from = x + (long long)iy * xa.in + ix;
-                asked[i] = Values{};
+                asked[i] = {};
                 if (item >= Tile::SIZE || iy < 0 || iy >= ya.in) continue;
                 if (ix >= 0 && ix + WIDE <= xa.in) {
                     asked[i] = load_once((const Values*)from);
                 } else {
+                    Values edge = {};
                     for (int n = 0; n < WIDE; n++)
-                        if (ix + n >= 0 && ix + n < xa.in) asked[i].value[n] = from[n];
+                        if (ix + n >= 0 && ix + n < xa.in) edge.value[n] = from[n];
+                    memcpy(&asked[i], &edge, sizeof(edge));
                 }
             }
 #pragma unroll
             for (int i = 0; i < Tile::LOADS; i++)
-                if (threadIdx.x + i * BLOCK_SIZE < Tile::SIZE) tile[threadIdx.x + i * BLOCK_SIZE] = asked[i];
+                if (thread + i * BLOCK_SIZE < Tile::SIZE) tile[thread + i * BLOCK_SIZE] = asked[i];
             __syncthreads();
             for (int r = threadIdx.x / Tile::WIDTH; r < Tile::IN_HEIGHT; r += BLOCK_SIZE / Tile::WIDTH) {
                 const T* from = (const T*)(tile + r * Tile::PACKS) + shift_of(r) + meets;
@@ -202,7 +205,7 @@ __global__ void __launch_bounds__(BLOCK_SIZE) planes_kernel(Upfirdn p) {
                 T* to = y + (long long)out_y * xa.out;
                 if (out_y < 0 || out_y >= ya.out) return;
                 if (can_pack)
-                    *(Pack<T, 4>*)to = pack_of<T>(row);
+                    store_at_once((Pack<T, 4>*)to, pack_of<T>(row));
                 else
                     for (int n = 0; n < 4; n++)
                         if (out_x + n < xa.out) from_float(row[n], to[n]);

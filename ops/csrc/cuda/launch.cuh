@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 #include "kernels.h"
 
@@ -32,17 +33,39 @@ struct alignas(sizeof(T) * N) Pack {
     T value[N];
 };
 
+// A pack as it is until it is used: of 16 bytes four registers, where values of half precision would take one each.
+template <class Values>
+using Raw = std::conditional_t<sizeof(Values) == sizeof(uint4), uint4, Values>;
+
+template <class Values>
+__device__ inline Values unpacked(const Raw<Values>& raw) {
+    Values values;
+    memcpy(&values, &raw, sizeof(values));
+    return values;
+}
+
 // Reads a pack that nobody reads again soon: it is the first to leave the caches.
-template <class T, int N>
-__device__ inline Pack<T, N> load_once(const Pack<T, N>* from) {
-    if constexpr (sizeof(Pack<T, N>) == sizeof(uint4)) {
-        const uint4 bits = __ldcs((const uint4*)from);
-        Pack<T, N> pack;
-        memcpy(&pack, &bits, sizeof(pack));
-        return pack;
-    } else {
+template <class Values>
+__device__ inline Raw<Values> load_once(const Values* from) {
+    if constexpr (sizeof(Values) == sizeof(uint4))
+        return __ldcs((const uint4*)from);
+    else
         return *from;
-    }
+}
+
+// Writes a pack at once where an assignment may be taken apart: the compiler does so to addresses of single values.
+template <class T>
+__device__ inline void store_at_once(Pack<T, 4>* to, const Pack<T, 4>& values) {
+    using Bits = std::conditional_t<sizeof(values) == sizeof(uint4), uint4, uint2>;
+    Bits bits;
+    memcpy(&bits, &values, sizeof(bits));
+    __stcs((Bits*)to, bits);
+}
+
+// A number that the compiler does not know beforehand, so that what follows from it stays where it is written.
+__device__ inline int unforeseen(int number) {
+    asm volatile("" : "+r"(number));
+    return number;
 }
 
 __device__ inline float to_float(float v) { return v; }
