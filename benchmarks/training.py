@@ -33,14 +33,14 @@ def line_of(row):
     return f"{text}{images:>10.1f} images/s{steps:>10.2f} steps/s  ({row['steps']} steps)"
 
 
-def time_steps(task, device, seconds):
-    """Seconds of each step after the first for about `seconds`, of whole cycles where there is one."""
+def time_steps(task, device, seconds, most):
+    """Seconds of each step after the first, at most `most`, for about `seconds`; of whole cycles where there is one."""
     import torch
 
     from styleT2I.torch_utils.seeding import generator
 
     taken, start = [], time.monotonic()
-    while len(taken) < 2 or time.monotonic() - start < seconds:
+    while len(taken) < 2 or (len(taken) <= most and time.monotonic() - start < seconds):
         since, step = time.monotonic(), len(taken)
         task.step(step, generator("step", 0, step))
         if device.type == "cuda":
@@ -86,7 +86,7 @@ def t2d_task(resolution, batch, channel_base, clip, folder):
     return T2DTask(T2DConfig(**files, data=faces_for(batch), batch_size=batch, theta=8.0), 1 << 20)
 
 
-def measure(report, make, device, **row):
+def measure(report, make, device, most, **row):
     """Add one row: a task is made, its images are painted, its steps are timed."""
     import torch
 
@@ -98,7 +98,7 @@ def measure(report, make, device, **row):
         task = make()
         task.setup(device)
         task.data.batch(list(range(len(task.data))))
-        taken = time_steps(task, device, seconds - (time.monotonic() - since))
+        taken = time_steps(task, device, seconds - (time.monotonic() - since), most)
     except torch.OutOfMemoryError:
         report.add(**row, left_out="out of memory")
         return
@@ -119,6 +119,7 @@ def main():
     parser.add_argument("--sizes", nargs="*", default=((64, 64), (128, 32), (256, 16)), help="of StyleGAN2", **size)
     parser.add_argument("--t2d-sizes", nargs="*", default=((256, 8),), help="of Text-to-Direction", **size)
     parser.add_argument("--seconds", type=float, default=60, help="for all rows together")
+    parser.add_argument("--steps", type=int, default=1 << 20, help="of a row at most")
     parser.add_argument("--channel-base", type=int, default=32768, help="of Text-to-Direction's generator")
     parser.add_argument(
         "--clip", metavar="FILE", help="component of Text-to-Direction's CLIP; default: a random ViT-B/32"
@@ -132,18 +133,18 @@ def main():
     from styleT2I.torch_utils.devices import resolve_device
 
     try:
-        device = resolve_device(arguments.device)
+        device, most = resolve_device(arguments.device), arguments.steps
         precisions = ("fp32", "fp16") if device.type == "cuda" else ("fp32",)
         num_rows = len(arguments.sizes) * len(precisions) + len(arguments.t2d_sizes)
         report = Report(machine(device), arguments.seconds, num_rows, arguments.json_file, line_of)
         for (resolution, batch), precision in itertools.product(arguments.sizes, precisions):
             row = {"what": "train_stylegan2", "resolution": resolution, "batch": batch, "variant": precision}
-            measure(report, functools.partial(stylegan2_task, resolution, batch, precision), device, **row)
+            measure(report, functools.partial(stylegan2_task, resolution, batch, precision), device, most, **row)
         for resolution, batch in arguments.t2d_sizes:
             row = {"what": "train_t2d", "resolution": resolution, "batch": batch, "variant": "fp32"}
             with tempfile.TemporaryDirectory() as folder:
                 given = resolution, batch, arguments.channel_base, arguments.clip, folder
-                measure(report, functools.partial(t2d_task, *given), device, **row)
+                measure(report, functools.partial(t2d_task, *given), device, most, **row)
     except StyleT2IError as error:
         parser.exit(2, f"error: {error}\n")
 

@@ -23,7 +23,7 @@ from styleT2I.training.checkpoints import list_checkpoints, newest_checkpoint  #
 
 def reached(run):
     """Thousands of images of the newest checkpoint in a run's folder; StyleT2IError where there is none."""
-    found = newest_checkpoint(run)
+    found = newest_checkpoint(Path(run))
     if found is None:
         raise StyleT2IError(f"{run}: holds no checkpoint yet; give the training more time")
     return found.step * found.options["settings"]["batch_size"] / 1000
