@@ -20,6 +20,7 @@ from styleT2I.errors import ConfigError
 from styleT2I.formats.model_folder import SYSTEMS
 from styleT2I.generation.adjustment.compositional import Adjusted, AdjustmentConfig, adjust
 from styleT2I.generation.arguments import checked_adjustment, checked_noise_mode, checked_psi, prompt_of
+from styleT2I.generation.editing.directions import Directions
 from styleT2I.generation.model import Model
 from styleT2I.generation.observers import Observer, open_observer
 from styleT2I.generation.results import EditResult, Result, attributes_found
@@ -361,6 +362,7 @@ class StyleT2I:
         *,
         truncation_psi: float = 0.7,
         noise_mode: str = "const",
+        directions: Directions | None = None,
     ) -> EditResult:
         """Move faces along attribute directions, all taken at the unmoved latent.
 
@@ -372,6 +374,8 @@ class StyleT2I:
                 of the vocabulary: {"young": 1} is {"old": -1}.
             truncation_psi: Of the seeds' latents, from 0 to 2.
             noise_mode: "const", "random" or "none".
+            directions: Found by another method (`rivals.methods.find_directions`); None: those of the model's
+                Attribute-to-Direction network.
 
         Returns:
             The EditResult: `images_u8` and `unedited_u8` [N, 3, R, R], and the moved latents.
@@ -384,11 +388,15 @@ class StyleT2I:
             >>> pipeline.edit([0], {"lipstick": 1, "smiling": -0.5}).images_u8.shape
             torch.Size([1, 3, 64, 64])
         """
-        from styleT2I.generation.editing.arguments import calibrated_steps, given_latents, named_strengths
+        from styleT2I.generation.editing.arguments import calibrated_steps, given_latents, named_strengths, steps_along
+        from styleT2I.networks.stylegan2.styles import shifted_styles
 
         checked_psi(truncation_psi), checked_noise_mode(noise_mode)
         strengths = named_strengths(attributes, self.model)
-        steps = calibrated_steps(strengths, self.model, self._clip_step if self.model.has("clip") else None)
+        if directions is None:
+            steps = calibrated_steps(strengths, self.model, self._clip_step if self.model.has("clip") else None)
+        else:
+            steps = steps_along(strengths, directions)
         seeds: tuple[int, ...] | None
         if isinstance(latents, (torch.Tensor, np.ndarray)):
             seeds, ws = None, given_latents(latents, self.model)
@@ -396,15 +404,22 @@ class StyleT2I:
             seeds = checked_seeds(latents)
             ws = self.latents(seeds, truncation_psi)
         with _exact_convolutions():
-            moved = rows_alone(lambda ws: self._moved(ws, steps), self._batch_size, ws)
-        images, unedited = (
-            self.images_u8(styles, seeds or range(len(ws)), noise_mode) for styles in (moved, ws)
-        )  # fmt: skip
+            if directions is None:
+                moved, styles = rows_alone(lambda ws: self.moved(ws, steps), self._batch_size, ws), {}
+            else:
+                moved, styles = directions.move(ws, steps)
+        drawn = seeds or range(len(ws))
+        unedited = self.images_u8(ws, drawn, noise_mode)
+        with shifted_styles(self.model.network("generator").synthesis, styles):
+            images = self.images_u8(moved, drawn, noise_mode)
         psi = None if seeds is None else truncation_psi
         settings = {"truncation_psi": psi, "noise_mode": noise_mode, **self._machine()}
+        if directions is not None:
+            settings["method"] = directions.method
         return EditResult(seeds, images, unedited, moved.cpu(), strengths, steps, settings, self.model.describe())
 
-    def _moved(self, ws, steps):
+    def moved(self, ws: torch.Tensor, steps: Mapping[str, float]) -> torch.Tensor:
+        """Latents [N, num_ws, w_dim] after a signed step along a / ||a|| of each attribute, in units of W+."""
         directions = self.attribute_directions(ws.mean(dim=1), list(steps))  # [N, A, num_ws, w_dim]
         units = directions / directions.flatten(2).norm(dim=2)[:, :, None, None].clamp_min(1e-8)
         return ws + (torch.tensor(list(steps.values()), device=ws.device)[:, None, None] * units).sum(dim=1)
