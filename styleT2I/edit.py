@@ -52,6 +52,7 @@ class Setting(click.ParamType):
 @model_option
 @click.option("--generator", metavar="FILE", help="Component used in place of the model's generator.")
 @click.option("--a2d", metavar="FILE", help="Component used in place of the model's Attribute-to-Direction network.")
+@click.option("--clip", metavar="FILE", help="--method: component used in place of the model's CLIP.")
 @rival_options(DIRECTION_METHODS, A2D, "Whose directions: a2d, the model's own network, or what other editors use, "
                "found on the spot.")  # fmt: skip
 @psi_option("trunc")
@@ -62,7 +63,7 @@ class Setting(click.ParamType):
 @outdir_option
 @overwrite_option
 def main(settings, seeds, latents, strip, strip_range, strip_steps, model, generator, a2d, trunc, noise_mode, columns,
-         device, precision, outdir, overwrite, method, **rival):  # fmt: skip
+         device, precision, outdir, overwrite, rival, **parts):  # fmt: skip
     """Move faces along attribute directions: a PNG per face, grid.png (each face above its edit), strip.png, edit.json.
 
     Strength 1 is the smallest step at which the guide judge saw the attribute on 95 % of faces. With --strip alone only
@@ -79,11 +80,11 @@ def main(settings, seeds, latents, strip, strip_range, strip_steps, model, gener
     if strip_range[0] >= strip_range[1]:
         raise click.UsageError(f"--strip-range {strip_range[0]:g} {strip_range[1]:g} runs backwards; turn it round")
     names = [*strengths, *([strip] if strip else [])]
-    _check_names(rival["vocabulary"] or model, names)
-    if method == A2D:
+    _check_names(parts["vocabulary"] or model, names)
+    if rival == A2D:
         refuse_options(("clip", "judge", "vocabulary", "samples"), "goes with another --method than a2d")
     else:
-        refuse_options(("a2d",), f"is not used by --method {method}; leave it out")
+        refuse_options(("a2d",), f"is not used by --method {rival}; leave it out")
     from styleT2I.formats.latents import read_latents
     from styleT2I.generation.explain import strip_strengths, strip_u8
     from styleT2I.generation.pipeline import StyleT2I
@@ -91,20 +92,20 @@ def main(settings, seeds, latents, strip, strip_range, strip_steps, model, gener
     from styleT2I.torch_utils.images import save_png
     from styleT2I.torch_utils.records import recorded_command
 
-    if method == A2D:
+    if rival == A2D:
         pipeline = StyleT2I.from_pretrained(model, device=device, precision=precision, generator=generator, a2d=a2d)
         directions = None
     else:
         from styleT2I.rivals.methods import find_directions
         from styleT2I.rivals.opening import open_pipeline
 
-        num_samples = rival.pop("samples") or NUM_SAMPLES
-        pipeline = open_pipeline(model, generator=generator, device=device, precision=precision, **rival)
-        directions = find_directions(pipeline, method, names, num_samples=num_samples)
+        num_samples = parts.pop("samples") or NUM_SAMPLES
+        pipeline = open_pipeline(model, generator=generator, device=device, precision=precision, **parts)
+        directions = find_directions(pipeline, rival, names, num_samples=num_samples)
     given = read_latents(latents) if latents else seeds
     request = {"set": strengths, "strip": strip, "truncation_psi": None if latents else trunc}
     request |= {"seeds": None, "latents": str(latents)} if latents else {"seeds": seeds}
-    request |= {"noise_mode": noise_mode, "strip_strengths": [*strip_range, strip_steps], "method": method}
+    request |= {"noise_mode": noise_mode, "strip_strengths": [*strip_range, strip_steps], "method": rival}
     drawing = {"truncation_psi": trunc, "noise_mode": noise_mode, "directions": directions}
     with result_folder(outdir, "edit.json", request, overwrite=overwrite) as staging:
         result = pipeline.edit(given, strengths or {strip: 0.0}, **drawing)

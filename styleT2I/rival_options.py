@@ -6,15 +6,11 @@ from styleT2I.rivals.names import NUM_SAMPLES
 
 
 def rival_options(methods, default, text):
-    """Add `--method`, one of `methods`, and `--judge`, `--vocabulary`, `--samples`; `--clip` where a command has none.
-
-    They are passed on as method, judge, vocabulary and samples.
-    """
+    """Add `--method`, one of `methods`, passed on as `rival`, and `--judge`, `--vocabulary`, `--samples`."""
 
     def decorate(function):
-        has_clip = any(option.name == "clip" for option in getattr(function, "__click_params__", ()))
         options = [
-            click.option("--method", default=default, type=click.Choice(methods), help=text),
+            click.option("--method", "rival", default=default, type=click.Choice(methods), help=text),
             click.option("--judge", metavar="FILE", help="--method: attribute classifier that looks at the generator's "
                          "faces. [default: the model's, else CLIP]"),
             click.option("--vocabulary", metavar="NAME", help="--method: in which attributes are named, a vocabulary's "
@@ -22,10 +18,6 @@ def rival_options(methods, default, text):
             click.option("--samples", type=click.IntRange(2), help="--method: faces that directions are found on. "
                          f"[default: {NUM_SAMPLES}]"),
         ]  # fmt: skip
-        if not has_clip:
-            options.insert(
-                1, click.option("--clip", metavar="FILE", help="Component used in place of the model's CLIP.")
-            )
         for option in reversed(options):
             function = option(function)
         return function

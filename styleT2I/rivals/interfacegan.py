@@ -53,7 +53,9 @@ def boundary(samples: Samples, name: str) -> torch.Tensor | None:
     order = margins.argsort()
     rows = torch.cat([order[:num], order[-num:]])
     labels = torch.cat([-torch.ones(num), torch.ones(num)]).double()
-    normal, _ = linear_svm(samples.w.cpu().double()[rows], labels)
+    w = samples.w.cpu().double()
+    spread = (w - w.mean(dim=0)).square().mean().sqrt()  # in this unit, so that the cost means the same everywhere
+    normal, _ = linear_svm((w[rows] - w.mean(dim=0)) / spread, labels)
     return normal / normal.norm()
 
 

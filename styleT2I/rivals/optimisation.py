@@ -30,7 +30,7 @@ class OptimisationConfig:
 
     steps: int = 60  # the paper's 200 to 300 draw little more
     lr: float = 0.1  # of Adam, in units of the latents' spread per coordinate
-    latent: float = 0.05  # weight of the distance from the start; the paper's lambda_L2
+    latent: float = 2.0  # weight of the distance from the start; with less a small CLIP is pleased by what is no face
     pixels: float = 0.0  # weight of the distance from the start's image
 
     def __post_init__(self):
@@ -42,7 +42,7 @@ class OptimisationConfig:
 
 OPTIMISATIONS = {
     "optimize": OptimisationConfig(),
-    "tedigan": OptimisationConfig(latent=0.0, pixels=1.0),
+    "tedigan": OptimisationConfig(latent=1.0, pixels=10.0),
 }
 
 

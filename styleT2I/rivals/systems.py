@@ -70,9 +70,9 @@ class RivalSystem(DrawsSentences):
 class DirectionsSystem(RivalSystem):
     """Moves every latent by strength 1 or -1 along the direction of each attribute that the sentence states."""
 
-    def __init__(self, pipeline: StyleT2I, method: str, num_samples: int = NUM_SAMPLES):
+    def __init__(self, pipeline: StyleT2I, method: str, num_samples: int | None = None):
         super().__init__(pipeline, method)
-        self.finder = Finder(pipeline, method, num_samples=num_samples)
+        self.finder = Finder(pipeline, method, num_samples=num_samples or NUM_SAMPLES)
 
     def understand(self, text: str, *, strict: bool = False) -> Prompt:
         """The sentence with the attributes that it states; PromptError where it states none."""
@@ -117,13 +117,15 @@ class OptimisedSystem(RivalSystem):
         return self.pipeline.images_u8(ws, seeds)
 
 
-def open_rival(pipeline: StyleT2I, method: str, *, num_samples: int = NUM_SAMPLES, steps: int | None = None):
+def open_rival(
+    pipeline: StyleT2I, method: str, *, num_samples: int | None = None, steps: int | None = None
+) -> RivalSystem:
     """The system of a method: one of `names.SYSTEM_METHODS`, or "a2d".
 
     Args:
         pipeline: Of `opening.open_pipeline`.
         method: "optimize" and "tedigan" optimise a latent; the others move it along directions of attributes.
-        num_samples: Faces that directions are found on.
+        num_samples: Faces that directions are found on; None: `names.NUM_SAMPLES`.
         steps: Of an optimisation; None: its own.
 
     Raises:
