@@ -2,7 +2,7 @@
 
 Run `python benchmarks/audit.py --json FILE` in a checkout, after `python -m styleT2I.doctor --build`. Every number of
 pairs is one `audit run` of 40 compositions, quality compared with 1,000 drawings, in a process of its own: seconds on
-the clock, processor seconds, pictures per processor second, and the peak memory, which should not grow with the pairs.
+the clock, processor seconds, images per processor second, and the peak memory, which should not grow with the pairs.
 `--profile FILE` writes where the time of the smallest goes (pstats).
 """
 

@@ -15,7 +15,7 @@ from torch.utils import cpp_extension
 
 from styleT2I.config import to_dict
 from styleT2I.errors import StyleT2IError
-from styleT2I.formats.foreign.stylegan2 import export_ada, export_rosinality
+from styleT2I.formats.foreign.stylegan2 import export
 
 
 class CloneError(StyleT2IError):
@@ -59,7 +59,7 @@ def _nvidia(G, config, is_half):
         mapping_kwargs={"num_layers": config["mapping_layers"]},
         synthesis_kwargs={"channel_base": config["channel_base"], **half},
     )  # fmt: skip
-    theirs = _loaded(theirs, export_ada.lay_out(config, G.state_dict())[0]["G_ema"], G)
+    theirs = _loaded(theirs, export.lay_out_ada(config, G.state_dict())[0]["G_ema"], G)
     return lambda ws: theirs.synthesis(ws, noise_mode="const")
 
 
@@ -98,7 +98,7 @@ def _rosinality(G, config, is_half):
     theirs = model.Generator(
         config["resolution"], config["w_dim"], config["mapping_layers"], channel_multiplier=multiplier
     )
-    theirs = _loaded(theirs, export_rosinality.lay_out(config, G.state_dict())[0]["g_ema"], G)
+    theirs = _loaded(theirs, export.lay_out_rosinality(config, G.state_dict())[0]["g_ema"], G)
     return lambda ws: theirs([ws], input_is_latent=True, randomize_noise=False)[0]
 
 

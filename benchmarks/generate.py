@@ -51,14 +51,14 @@ class Watch:
 
 
 def measure(num, method, impl, threads):
-    """Return the figures of `num` images."""
+    """Return the metrics of `num` images."""
     import resource
 
     import torch
 
     from styleT2I import StyleT2I
-    from styleT2I.generation.adjustment.compositional import AdjustmentConfig
-    from styleT2I.ops.impl import default_impl
+    from styleT2I.generation.adjustment import AdjustmentConfig
+    from styleT2I.ops.kernels import default_impl
 
     torch.set_num_threads(threads)
     pipeline = StyleT2I.from_pretrained("minifaces", device="cpu")

@@ -44,7 +44,7 @@ def timed(function):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--words", type=int, default=400_000, help="lines of the file (glove.6B has 400,000)")
-    parser.add_argument("--dim", type=int, default=300, help="numbers a line")
+    parser.add_argument("--dim", type=int, default=300, help="numbers per line")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path, cache = Path(folder) / "glove.txt", Path(folder) / "cache"

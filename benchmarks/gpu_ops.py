@@ -63,7 +63,7 @@ class Report:
         return (self.end - time.monotonic()) / (self.num_rows + 1)
 
     def add(self, **row):
-        """Print a row and write all; where it has `left_out` that is the reason why there are no figures."""
+        """Print a row and write all; where it has `left_out` that is the reason why there are no values."""
         from styleT2I.torch_utils.files import write_json_atomic
 
         self.result["rows"].append(row)
@@ -120,8 +120,8 @@ def draw_with(G, impl, precision):
     """The synthesis ws -> image of a generator in one variant; generators of a precision share their weights."""
     import copy
 
-    from styleT2I.networks.stylegan2.precision import set_precision
-    from styleT2I.ops.impl import default_impl
+    from styleT2I.networks.stylegan2.config import set_precision
+    from styleT2I.ops.kernels import default_impl
 
     synthesis = set_precision(copy.deepcopy(G), precision).synthesis
 
@@ -198,7 +198,7 @@ def measure_step(report, arguments, device):
 
 
 def measure_kernels(report, arguments, device):
-    """Rows of each kernel's bytes a second, every number read and written once, as a share of a copy's."""
+    """Rows of each kernel's bytes per second, every number read and written once, as a fraction of a copy's."""
     import torch
 
     num = arguments.copy_elements

@@ -1,7 +1,7 @@
-"""What the audit's figures of picture quality see: drawings, spoilt drawings, and pictures of the embedded model.
+"""What the audit's metrics of image quality measure: drawings, spoilt drawings, and images of the embedded model.
 
 Run `python benchmarks/picture_quality.py` in a checkout: mean and standard deviation of realism (held-out judge),
-naturalness and sharpness over 128 pictures a row, the reference being 1,000 drawings of the balanced test split.
+naturalness and sharpness over 128 images per row, the reference being 1,000 drawings of the balanced test split.
 """
 
 import sys
@@ -13,7 +13,7 @@ sys.path.insert(0, str(ROOT))
 NUM = 128
 
 
-def pictures(model):
+def image_sets(model):
     """Yield name and uint8 [NUM, 3, H, W] of every row."""
     import torch
     from torch.nn import functional as F
@@ -49,9 +49,9 @@ def main():
     reference = open_dataset("minifaces:balanced/test:1000", with_masks=False)
     quality = ImageQuality(lambda images_u8: judge.features(from_uint8(images_u8)), reference)
     names = ("realism", "naturalness", "sharpness")
-    print("| pictures | " + " | ".join(names) + " |\n| --- | --- | --- | --- |")
+    print("| images | " + " | ".join(names) + " |\n| --- | --- | --- | --- |")
     with torch.no_grad():
-        for name, images_u8 in pictures(model):
+        for name, images_u8 in image_sets(model):
             found = {figure: torch.tensor(values) for figure, values in quality.measure(images_u8).items()}
             cells = [f"{found[figure].mean():.2f} ({found[figure].std():.2f})" for figure in names]
             print(f"| {name} | " + " | ".join(cells) + " |", flush=True)

@@ -60,7 +60,7 @@ def measure(path):
 
 
 def status(name):
-    """A figure of /proc/self/status in bytes."""
+    """A value of /proc/self/status in bytes."""
     line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name))
     return int(line.split()[1]) * 1024
 

@@ -1,7 +1,7 @@
 """Processor seconds of a portrait, stage by stage, and the peak memory.
 
 Run `OMP_NUM_THREADS=1 python benchmarks/render_portraits.py` in a checkout with the extra
-`portraits`. Medians over the pictures of `biased` after three that warm up; `DRJIT_LIBLLVM_PATH=/none` measures the
+`portraits`. Medians over the images of `biased` after three that warm up; `DRJIT_LIBLLVM_PATH=/none` measures the
 renderer without LLVM.
 """
 
@@ -20,7 +20,7 @@ STAGES = ("geometry", "tree", "sight", "light", "shading", "truth", "whole")
 
 
 def measured(seed: int, resolution: int) -> list[float]:
-    """Return the processor seconds of `STAGES` for one picture."""
+    """Return the processor seconds of `STAGES` for one image."""
     from styleT2I.data.portraits import person, render, truth
     from styleT2I.data.portraits.scenes import sampling
     from styleT2I.data.portraits.tracing import engine, illumination, light, shade

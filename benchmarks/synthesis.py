@@ -42,8 +42,7 @@ def make_variants(G, against=None):
     """name -> synthesis of ws, each in its implementation; without a compiler none is "compiled"."""
     from clones import clone_synthesis
 
-    from styleT2I.ops.impl import default_impl
-    from styleT2I.ops.kernels import CPU, cpu_kernels
+    from styleT2I.ops.kernels import CPU, cpu_kernels, default_impl
     from styleT2I.torch_utils.extensions import build_or_warn
 
     def own(impl):
@@ -67,7 +66,7 @@ def ours_of(variants):
 
 def exact_synthesis(G):
     """The synthesis in fp64."""
-    from styleT2I.ops.impl import default_impl
+    from styleT2I.ops.kernels import default_impl
 
     G = copy.deepcopy(G).double()
 

@@ -1,47 +1,24 @@
 """Bias, noise, activation, gain, clamp and the next styles in one call: the epilogue of every StyleGAN2 layer."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F
 
 from styleT2I.errors import ConfigError
-from styleT2I.ops.cuda_ops import bias_act_cuda, takes_cuda
-from styleT2I.ops.impl import resolve_impl
+from styleT2I.ops.activations import activation
+from styleT2I.ops.kernels import resolve_impl, takes_cuda
 
-SQRT2 = 2.0**0.5
 HALF_DTYPES = (torch.float16, torch.bfloat16)
-
-
-@dataclass(frozen=True)
-class Activation:
-    """One activation: its function of (x, alpha, may x be overwritten), default alpha, gain that keeps variance."""
-
-    function: Callable
-    alpha: float = 0.0
-    gain: float = 1.0
-    is_homogeneous: bool = False  # function(c * x) = c * function(x) for every c > 0
-
-
-ACTIVATIONS = {
-    "linear": Activation(lambda x, alpha, inplace: x, is_homogeneous=True),
-    "relu": Activation(lambda x, alpha, inplace: F.relu(x, inplace), gain=SQRT2, is_homogeneous=True),
-    "lrelu": Activation(F.leaky_relu, alpha=0.2, gain=SQRT2, is_homogeneous=True),
-    "tanh": Activation(lambda x, alpha, inplace: torch.tanh(x)),
-    "sigmoid": Activation(lambda x, alpha, inplace: torch.sigmoid(x)),
-    "elu": Activation(lambda x, alpha, inplace: F.elu(x)),
-    "selu": Activation(lambda x, alpha, inplace: F.selu(x)),
-    "softplus": Activation(lambda x, alpha, inplace: F.softplus(x)),
-    "swish": Activation(lambda x, alpha, inplace: F.silu(x), gain=SQRT2),
+FUNCTIONS = {  # of (x, alpha, may x be overwritten), by a key of ACTIVATIONS
+    "linear": lambda x, alpha, inplace: x,
+    "relu": lambda x, alpha, inplace: F.relu(x, inplace),
+    "lrelu": F.leaky_relu,
+    "tanh": lambda x, alpha, inplace: torch.tanh(x),
+    "sigmoid": lambda x, alpha, inplace: torch.sigmoid(x),
+    "elu": lambda x, alpha, inplace: F.elu(x),
+    "selu": lambda x, alpha, inplace: F.selu(x),
+    "softplus": lambda x, alpha, inplace: F.softplus(x),
+    "swish": lambda x, alpha, inplace: F.silu(x),
 }
-
-
-def activation(name):
-    """Return the Activation called `name`; raise ConfigError naming the known ones otherwise."""
-    if name not in ACTIVATIONS:
-        raise ConfigError(f"unknown activation {name!r}; choose one of {', '.join(ACTIVATIONS)}")
-    return ACTIVATIONS[name]
 
 
 def is_one_pass(x, impl="auto"):
@@ -76,6 +53,8 @@ def bias_act(
     alpha = spec.alpha if alpha is None else alpha
     gain = spec.gain if gain is None else gain
     if dim == 1 and x.ndim in (2, 4) and takes_cuda(x, impl):
+        from styleT2I.ops.cuda_ops import bias_act_cuda
+
         return bias_act_cuda(x, b, scale, noise, next_styles, act, alpha, gain, clamp)
     if impl == "cuda":
         raise ConfigError(f"impl 'cuda' of bias_act takes [N,C] or [N,C,H,W], got {list(x.shape)} with dim {dim}")
@@ -85,7 +64,7 @@ def bias_act(
     scale, next_styles = (None if t is None else t.reshape(shape) for t in (scale, next_styles))
     terms = [t for t in (noise, b) if t is not None]
     if impl == "ref":
-        return _by_definition(x, scale, terms, next_styles, spec, alpha, gain, clamp).to(x.dtype)
+        return _by_definition(x, scale, terms, next_styles, FUNCTIONS[act], alpha, gain, clamp).to(x.dtype)
     if spec.is_homogeneous and gain > 0 and (scale is not None or terms):
         # act(gain * x) = gain * act(x): the small operands take the gain, which saves a pass over x.
         scale = gain if scale is None else scale * gain
@@ -97,7 +76,7 @@ def bias_act(
         x, is_own = x * (in_type_of(x, scale) if torch.is_tensor(scale) else scale), True
     for t in terms:
         x, is_own = x.add_(t) if is_own else x + t, True
-    x = spec.function(x, alpha, is_own)
+    x = FUNCTIONS[act](x, alpha, is_own)
     if gain != 1:
         x = x * gain
     if clamp is not None:
@@ -105,11 +84,11 @@ def bias_act(
     return x if next_styles is None else x * in_type_of(x, next_styles)
 
 
-def _by_definition(x, scale, terms, next_styles, spec, alpha, gain, clamp):
+def _by_definition(x, scale, terms, next_styles, function, alpha, gain, clamp):
     x = x if scale is None else x * scale
     for t in terms:
         x = x + t
-    x = spec.function(x, alpha, False) * gain
+    x = function(x, alpha, False) * gain
     x = x if clamp is None else x.clamp(-clamp, clamp)
     return x if next_styles is None else x * next_styles
 

@@ -1,40 +1,13 @@
 """bias_act and upfirdn2d on the compiled CUDA kernels, with derivatives of first and second order."""
 
-import warnings
-
 import torch
 
 from styleT2I.errors import ExtensionError
-from styleT2I.ops.kernels import cuda_extension, cuda_kernels
-from styleT2I.torch_utils.extensions import why_not_loaded
+from styleT2I.ops.kernels import cuda_kernels
 
-DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 WRONG_OPERANDS = -1  # as in csrc/cuda/operators.cpp
-_has_warned = False
 PIECEWISE_LINEAR = ("linear", "relu", "lrelu")  # whose second derivative is zero
 ACTS = ("linear", "relu", "lrelu", "tanh", "sigmoid", "elu", "selu", "softplus", "swish")  # as in csrc/cuda/kernels.h
-
-
-def takes_cuda(x, impl):
-    """Whether the CUDA kernels compute on x under `impl`; ExtensionError where that is "cuda" and they cannot."""
-    if impl in ("ref", "torch") or (impl == "auto" and not x.is_cuda):
-        return False
-    if not x.is_cuda or x.dtype not in DTYPES:
-        reason = f"it computes in float32, float16 or bfloat16 on a GPU, not in {x.dtype} on {x.device}"
-    else:
-        reason = why_not_loaded(cuda_extension()) if cuda_kernels() is None else None
-        if reason and impl == "auto":
-            _warn_once(f"ops run without their CUDA kernels: {reason}")
-    if reason and impl == "cuda":
-        raise ExtensionError(f"impl 'cuda' does not apply: {reason}")
-    return reason is None
-
-
-def _warn_once(text):
-    global _has_warned
-    if not _has_warned:
-        _has_warned = True
-        warnings.warn(text, stacklevel=4)
 
 
 def bias_act_cuda(x, b, scale, noise, next_styles, act, alpha, gain, clamp):

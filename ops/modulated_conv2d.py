@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 from styleT2I.errors import ConfigError
 from styleT2I.ops.bias_act import HALF_DTYPES, bias_act, in_type_of
-from styleT2I.ops.impl import resolve_impl
+from styleT2I.ops.kernels import resolve_impl
 from styleT2I.ops.upfirdn2d import downsample2d, filter_size, upfirdn2d, upsample2d
 
 

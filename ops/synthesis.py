@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import torch
 
-from styleT2I.ops.bias_act import SQRT2, bias_act
+from styleT2I.ops.activations import SQRT2
+from styleT2I.ops.bias_act import bias_act
 from styleT2I.ops.modulated_conv2d import modulated_conv2d
 from styleT2I.ops.upfirdn2d import upfirdn2d, upsample2d
 

@@ -4,8 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from styleT2I.errors import ConfigError
-from styleT2I.ops.cuda_ops import takes_cuda, upfirdn2d_cuda
-from styleT2I.ops.impl import resolve_impl
+from styleT2I.ops.kernels import resolve_impl, takes_cuda
 
 # A separable filter up to this many taps is faster as one depthwise 2-D convolution than as two 1-D ones.
 MAX_OUTER_TAPS = 5
@@ -56,7 +55,9 @@ def upfirdn2d(x, f, *, up=1, down=1, padding=0, flip_filter=False, gain=1, impl=
     f = f.to(torch.float32 if is_cuda else x.dtype) * (gain ** (f.ndim / 2))
     if impl == "ref":
         return _by_definition(x, f, up, down, (left, right, top, bottom), flip_filter)
-    filter_axes = upfirdn2d_cuda if is_cuda else _filter_axes
+    filter_axes = _filter_axes
+    if is_cuda:
+        from styleT2I.ops.cuda_ops import upfirdn2d_cuda as filter_axes
     if f.ndim == 1 and len(f) <= MAX_OUTER_TAPS:
         f = f.outer(f)
     correlation = f if flip_filter else f.flip(list(range(f.ndim)))

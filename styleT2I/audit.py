@@ -82,7 +82,7 @@ def plan_command(path, detect, power, alpha, correlation, comparisons):
 @click.option("--num", default=300, type=click.IntRange(10), help="Labelled images with, and as many without, each "
               "composition.")  # fmt: skip
 @click.option("--data", metavar="DATA", help="Labelled images: a folder with attributes.csv. [default: unseen "
-              "MiniFaces images]")  # fmt: skip
+              "images of the plan's world]")  # fmt: skip
 @click.option("--resolution", type=click.IntRange(8, 4096), help="Side of the images, px. [default: the model's]")
 @click.option("--out", "out_path", required=True, metavar="FILE", help="Write the judge's errors to this JSON file.")
 @device_option
@@ -247,7 +247,7 @@ def _read_calibration(path, plan, vocabulary):
 def _save_options(outdir):
     """Save the options of a run beside its cells, for the command in the report, except those that shards differ in."""
     from styleT2I.torch_utils.files import write_json_atomic
-    from styleT2I.torch_utils.records import without_secrets
+    from styleT2I.torch_utils.folders import without_secrets
 
     context = click.get_current_context()
     is_elsewhere = context.params["images"] or context.params["function"]

@@ -1,4 +1,4 @@
-"""What every command shares: one-line errors, exit status 2, `--debug`, old spellings, seeds, common options."""
+"""Shared by all commands: one-line errors, exit status 2, `--debug`, old spellings, seeds, common options."""
 
 import contextlib
 import functools
@@ -20,7 +20,7 @@ MIN_STEPS_TO_BUILD = 100  # a shorter training is over before the compiler is
 SOURCES = {name: name for name in ("model", "generator", "clip", "t2d", "a2d")}
 SOURCES |= {"judge": "judges.guide", "judges__guide": "judges.guide", "judges__heldout": "judges.heldout"}
 SOURCES |= {"clip_eval": "clip_eval", "text_encoder": "text_encoder"}
-SOURCES |= {"init": "generator", "source": None}  # None: whatever it is
+SOURCES |= {"init": "generator", "source": None}  # None: of any kind
 _SOURCE_HELP = (
     "SOURCE is a path, an https:// address, hf://owner/name[/file][@revision], or a name: of a model, or of a "
     "well-known checkpoint (python -m styleT2I.convert --list)."
@@ -74,7 +74,7 @@ class _OneLineErrors:
 
 
 def _check_readable(arguments):
-    """click.UsageError for an argument with bytes that are no UTF-8: no record could hold it."""
+    """click.UsageError for an argument with bytes that are not UTF-8, which no record could hold."""
     for argument in arguments:
         try:
             argument.encode("utf-8")
@@ -104,7 +104,7 @@ class _Command(_OneLineErrors, click.Command):
         old, separator, value = word.partition("=")
         if old not in self.renamed:
             return word
-        click.echo(f"warning: {old} is now called {self.renamed[old]}; the old name will go", err=True)
+        click.echo(f"warning: {old} is now called {self.renamed[old]}; the old name will be removed", err=True)
         return f"{self.renamed[old]}{separator}{value}"
 
 
@@ -141,9 +141,9 @@ def command(name=None, *, renamed=None, preset_defaults=None, has_offline=False)
     """Make a function a command with `--debug` and `--version`; the function's docstring is the help text.
 
     renamed: old spellings of options, which still work with a warning -> the new ones. preset_defaults() ->
-    {parameter: text}, asked for the help alone: defaults that a preset decides.
+    {parameter: text}, called for --help only: defaults that a preset decides.
     Options named in SOURCES reach the function as local paths: what they name is downloaded first where it must be,
-    and the command has `--offline` to forbid that; has_offline: it has that in any case, as all trainings do.
+    and the command has `--offline` to forbid that; has_offline: add that option in any case, as for trainings.
     """
 
     def decorate(function):
@@ -203,7 +203,7 @@ def _default(value):
 
 
 def done(what: str, then: str | None = None, *command) -> None:
-    """Print a command's last line: what was written, and what may come next, of which `command` is typed.
+    """Print a command's last line: what was written, and what may come next; `command` is to be typed.
 
     done("8 images in out", "look at", "out/grid.png") -> "8 images in out; next: look at out/grid.png".
     """
@@ -246,7 +246,7 @@ def _checked_device(context, option, name):
 
 
 def precision_option(function):
-    """Add `--precision`, passed on as the name for `networks.stylegan2_precision`."""
+    """Add `--precision`, passed on as the name for `networks.stylegan2.config.set_precision`."""
     text = "Of StyleGAN2's highest resolutions: fp32, or on a CUDA device fp16 or bf16."
     return click.option("--precision", default="fp32", type=click.Choice(["fp32", "fp16", "bf16"]), help=text)(function)
 
@@ -270,7 +270,7 @@ def seeds_option(default="0-7"):
 
 
 def seed_option(function):
-    """Add `--seed`, the one number that a run's randomness follows from."""
+    """Add `--seed`, from which all randomness of a run follows."""
     text = "Seed of everything random in the run."
     return click.option("--seed", default=0, type=click.IntRange(0, MAX_SEED), help=text)(function)
 
@@ -302,8 +302,8 @@ def adjustment_options(function):
          "find."),
         ("--adjust-threshold", "threshold", float, "COSINE", "Largest cosine of an attribute's direction and the "
          "sentence's that calls for adjustment (paper, calibrated); 0 unless given."),
-        ("--adjust-by", "by", str, "NAME", "Who looks on the way: judge (the guide judge), clip, or auto: the judge if "
-         "the model has one."),
+        ("--adjust-by", "by", str, "NAME", "Observer of the adjustment: judge (guide judge), clip, or auto: the "
+         "judge if the model has one."),
     )  # fmt: skip
     for flag, name, kind, metavar, text in reversed(options):
         function = click.option(flag, name, type=kind, metavar=metavar, help=text)(function)

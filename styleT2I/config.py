@@ -14,7 +14,7 @@ from styleT2I.errors import ConfigError, StyleT2IError
 
 MAX_TEXT = 1 << 24  # bytes of a file of settings
 AGAIN = "fetch or write it again"
-MAX_SEED = 2**63 - 1  # of whatever is drawn: commands, Python and plans take the integers from 0 to this
+MAX_SEED = 2**63 - 1  # seeds in commands, Python and plans are integers from 0 to this
 
 _MAX_LISTED = 12  # known words in a message
 _KINDS = {float: "a number", int: "a whole number", str: "a text", bool: "true or false", Path: "a path"}
@@ -75,7 +75,7 @@ def read_mapping(path: str | Path) -> dict:
     text = read_text(path)
     try:
         mapping = json.loads(text) if path.suffix.lower() == ".json" else _read_yaml(text)
-    except (ValueError, RecursionError) as error:  # the latter: brackets within brackets without end
+    except (ValueError, RecursionError) as error:  # the latter for endless nesting
         raise ConfigError(f"{path}: not a valid configuration file: {str(error).splitlines()[0]}") from error
     if mapping is not None and not isinstance(mapping, dict):
         raise ConfigError(f"{path}: a configuration takes a mapping of settings, got {mapping!r}")
@@ -99,7 +99,7 @@ def read_bytes(path: str | Path, error: type[StyleT2IError] = ConfigError, limit
     except OSError as problem:
         raise error(f"{str(path)[:300]}: cannot be read: {problem.strerror or problem}; check the path") from problem
     except ValueError as problem:  # a NUL or a lone surrogate in the path
-        raise error(f"{ascii(str(path))[:300]}: no path ({problem}); check the path") from problem
+        raise error(f"{ascii(str(path))[:300]}: not a path ({problem}); check the path") from problem
     if len(data) > limit:
         raise error(f"{path}: has over {limit} bytes, more than any file of its kind; check what it is")
     return data
@@ -128,7 +128,7 @@ def parse_json(text: str, where, error: type[StyleT2IError] = ConfigError, *, ki
     """The value of type `kind` that a JSON text is; `error` names `where` it comes from."""
     try:
         value = json.loads(text)
-    except (ValueError, RecursionError) as problem:  # the latter: brackets within brackets without end
+    except (ValueError, RecursionError) as problem:  # the latter for endless nesting
         reason = str(problem).splitlines()[0][:200]
         raise error(f"{where}: damaged, not valid JSON ({reason}); {remedy}") from problem
     if not isinstance(value, kind):

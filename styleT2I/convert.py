@@ -81,8 +81,7 @@ def _convert(source, out, layout, which, half):
 
 def _described(path):
     """What a file, a component or a model folder holds, network by network."""
-    from styleT2I.formats.component import read_component
-    from styleT2I.formats.foreign.registry import is_component
+    from styleT2I.formats.component import is_component, read_component
     from styleT2I.formats.model_folder import MANIFEST, read_model_folder
     from styleT2I.sources.provenance import licence_of
 

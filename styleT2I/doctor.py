@@ -1,4 +1,4 @@
-"""What this machine offers and what of it is used: `python -m styleT2I.doctor`; `--build` compiles the kernels."""
+"""This machine's capabilities, and which are used: `python -m styleT2I.doctor`; `--build` compiles the kernels."""
 
 import json
 import os

@@ -85,12 +85,11 @@ def main(settings, seeds, latents, strip, strip_range, strip_steps, model, gener
         refuse_options(("clip", "judge", "vocabulary", "samples"), "goes with another --method than a2d")
     else:
         refuse_options(("a2d",), f"is not used by --method {rival}; leave it out")
-    from styleT2I.formats.latents import read_latents
+    from styleT2I.formats.numpy_files import read_latents
     from styleT2I.generation.explain import strip_strengths, strip_u8
     from styleT2I.generation.pipeline import StyleT2I
-    from styleT2I.torch_utils.folders.result_folder import result_folder
+    from styleT2I.torch_utils.folders import recorded_command, result_folder
     from styleT2I.torch_utils.images import save_png
-    from styleT2I.torch_utils.records import recorded_command
 
     if rival == A2D:
         pipeline = StyleT2I.from_pretrained(model, device=device, precision=precision, generator=generator, a2d=a2d)
@@ -125,7 +124,7 @@ def main(settings, seeds, latents, strip, strip_range, strip_steps, model, gener
 def _check_names(model, terms):
     """ConfigError for an attribute that a model folder's vocabulary has not, before torch is imported."""
     from styleT2I.attributes.vocabulary import load_vocabulary
-    from styleT2I.formats.texts.known_words import local_folder
+    from styleT2I.formats.model_folder import local_folder
 
     folder = local_folder(model)
     if folder is not None and folder.vocabulary is not None:

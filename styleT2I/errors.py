@@ -18,7 +18,7 @@ class ConfigError(StyleT2IError):
 
 
 class DataError(StyleT2IError):
-    """A data set or picture cannot be used."""
+    """A data set or image cannot be used."""
 
 
 class CheckpointError(StyleT2IError):
@@ -30,7 +30,7 @@ class UnsafeFileError(CheckpointError):
 
 
 class PromptError(StyleT2IError):
-    """A text cannot be turned into a picture."""
+    """A text cannot be turned into an image."""
 
 
 class DeviceError(StyleT2IError):

@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 
 from styleT2I.cli import adjustment_options, command, device_option, done, model_option, psi_option
-from styleT2I.evaluation.suites import SUITES, SYSTEMS, Request, load
+from styleT2I.data.worlds import WORLDS
+from styleT2I.evaluation.suites import SUITES, Request, load
 
 _ON_REQUEST = tuple(name for name, suite in SUITES.items() if not suite.by_default)
 _WITH_DATA = tuple(name for name, suite in SUITES.items() if suite.data)
@@ -32,8 +33,11 @@ def _quality_options(function):
 @model_option
 @click.option("--systems", "sources", multiple=True, metavar="LIST", help="systems: names or folders of models, with "
               f"commas between them; repeatable. style, unclip: the one that is measured. "
-              f"[default: {','.join(SYSTEMS)}; gan_int_cls; unclip]")  # fmt: skip
-@click.option("--data", metavar="SPEC", help=f"Data for {', '.join(_WITH_DATA)}; the suite's own part of MiniFaces if "
+              f"[default: the world's own, {','.join([*WORLDS['minifaces'].baselines, 'minifaces'])}; gan_int_cls; "
+              "unclip]")  # fmt: skip
+@click.option("--world", "world_name", type=click.Choice(tuple(WORLDS)), help="World of faces whose data and "
+              "compositions are asked for. [default: the model's, by its vocabulary]")  # fmt: skip
+@click.option("--data", metavar="SPEC", help=f"Data for {', '.join(_WITH_DATA)}; the suite's own part of the world if "
               "not given.")  # fmt: skip
 @click.option("--num", type=click.IntRange(2), help="Images to judge, or latents of each composition; the suite's own "
               "number if not given.")  # fmt: skip
@@ -62,8 +66,8 @@ def _quality_options(function):
               "that suite is measured first.")  # fmt: skip
 @click.argument("reports", nargs=-1, metavar="[REPORTS]...")
 @device_option
-def main(suites, model, sources, data, num, psi, methods, strength, threshold, by, cells_dir, grid_path, out_path,
-         is_table, reports, device, **replacements):  # fmt: skip
+def main(suites, model, sources, world_name, data, num, psi, methods, strength, threshold, by, cells_dir, grid_path,
+         out_path, is_table, reports, device, **replacements):  # fmt: skip
     """Measure judges, CLIPs, the generator, Text-to-Direction, rare compositions and single edits on unseen data.
 
     Every metric names what it rests on. --suite compositions: rare compositions beside their frequent twins from the
@@ -73,6 +77,8 @@ def main(suites, model, sources, data, num, psi, methods, strength, threshold, b
     InterFaceGAN, GANSpace, SeFa, StyleSpace and StyleCLIP. --suite systems: StyleT2I beside the
     earlier text-to-image GANs, with controls. --suite style: what GAN-INT-CLS's style encoder recovers. --suite
     unclip: what its priors draw, read off the embeddings, its decoder on true embeddings, its edits.
+
+    A model of judges alone has --suite judges. Portraits must be rendered before (python -m styleT2I.data.portraits).
     """
     if reports or (is_table and suites != ("systems",)):
         _print_table(is_table, reports, suites)
@@ -97,7 +103,8 @@ def main(suites, model, sources, data, num, psi, methods, strength, threshold, b
     opened = Model.from_pretrained(model, device=device, **replacements)
     cells_dir = cells_dir or (out_path and f"{out_path}.cells")
     options["systems"] = _systems(sources)
-    asked = Request(opened, data, num, psi, adjustments, cells_dir, options)
+    world = _world(world_name, opened)
+    asked = Request(opened, data, num, psi, adjustments, cells_dir, options, world)
     requests = {name: _request(SUITES[name], asked) for name in suites}
     if grid_path:
         save_png(grid_path, _grid(requests, asked))
@@ -118,6 +125,18 @@ def main(suites, model, sources, data, num, psi, methods, strength, threshold, b
     written = [path for path in (out_path, grid_path) if path]
     if written:
         done(f"written: {' and '.join(written)}")
+
+
+def _world(name, model):
+    """The world named, else that of the model's vocabulary, or None; a model without a vocabulary takes its world's."""
+    from styleT2I.data.worlds import world_of
+
+    if name is None:
+        return world_of(model.vocabulary)
+    world = WORLDS[name]
+    if model.vocabulary is None:
+        model.use_vocabulary(world.vocabulary, name)
+    return world
 
 
 def _check(suites, num, options):
@@ -146,7 +165,7 @@ def _systems(lists):
 
 def _adjustments(methods, settings):
     """The methods to measure, each with the given settings: those named, else no adjustment and the default one."""
-    from styleT2I.generation.adjustment.compositional import AdjustmentConfig
+    from styleT2I.generation.adjustment import AdjustmentConfig
 
     given = {name: value for name, value in settings.items() if value is not None}
     return [AdjustmentConfig(method, **given) for method in methods or ("none", AdjustmentConfig().method)]
@@ -154,7 +173,12 @@ def _adjustments(methods, settings):
 
 def _request(suite, asked):
     """What was asked for with the suite's defaults in it, and whatever the suite opens before anything runs."""
-    request = replace(asked, data=asked.data or suite.data, num=asked.num or suite.num)
+    data, num = asked.data, asked.num or suite.num
+    is_data_named = data or ("real" in suite.options and asked.options["real"])
+    if suite.data and not is_data_named:
+        world = asked.needed_world()
+        data, num = world.spec(suite.data, suite.num_data), num and world.most(num)
+    request = replace(asked, data=data, num=num)
     if suite.prepare is None:
         return request
     return replace(request, options={**request.options, **load(suite.prepare)(request)})

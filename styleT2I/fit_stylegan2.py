@@ -3,6 +3,7 @@
 import click
 
 from styleT2I.cli import command, defaults_of, outdir_option, trained
+from styleT2I.errors import ConfigError
 from styleT2I.training.stylegan2.renderer_fit_config import fit_config, rendered_fit_config
 from styleT2I.training_options import file_option, run_options, run_steps
 
@@ -20,32 +21,38 @@ def _defaults():
 @click.option("--data", metavar="SPEC", help="Rendered portraits, portraits:DISTRIBUTION/SPLIT[:NUM].")
 @click.option("--eval-data", metavar="SPEC", help="Rendered portraits to measure on.")
 @click.option("--judge", metavar="FILE", help="Judge of Portraits whose features are compared beside pixels.")
+@click.option("--num-latents", type=click.IntRange(1), help="Scenes of Portraits, not rendered, that the mapping "
+              "network learns from.")  # fmt: skip
 @click.option("--batch", type=click.IntRange(1), help="Scenes per step at the final resolution.")
 @click.option("--resolution", type=click.Choice(["32", "64", "128", "256"]), help="Side of the images.")
 @run_options(every=1000, first=10, steps_text="Optimisation steps.  [default: by preset]",
              every_text="Steps between evaluations and checkpoints.")  # fmt: skip
-def main(outdir, preset, file, eval_every, resume, seed, device, data, eval_data, judge, **settings):
+def main(outdir, preset, file, eval_every, resume, seed, device, data, eval_data, judge, num_latents, **settings):
     """Teach a StyleGAN2 generator to draw a world of faces by regression; the result is OUTDIR/generator.json.
 
     MiniFaces are painted on the way, in about 40 minutes on one CPU core; Portraits must be rendered before (python -m
     styleT2I.data.portraits), and take hours. `train_stylegan2 --init OUTDIR` continues adversarially from it.
     """
-    import torch
-
-    from styleT2I.errors import ConfigError
-    from styleT2I.training.stylegan2.rendered_fit import RenderedFit
-    from styleT2I.training.stylegan2.renderer_fit import RendererFit
-
-    rendered = {"data": data, "eval_data": eval_data, "judge": judge}
+    rendered = {"data": data, "eval_data": eval_data, "judge": judge, "num_latents": num_latents}
     if preset == "portraits":
-        task = RenderedFit(rendered_fit_config(file, **rendered, **settings))
+        config = rendered_fit_config(file, **rendered, **settings)
+        from styleT2I.training.stylegan2.rendered_fit import RenderedFit
+
+        task = RenderedFit(config)
     else:
         if any(rendered.values()):
-            raise ConfigError("--data, --eval-data and --judge are of rendered portraits; add --preset portraits")
+            raise ConfigError(
+                "--data, --eval-data, --judge and --num-latents are of rendered portraits; add --preset portraits"
+            )
+        config = fit_config(file, **settings)
+        import torch
+
+        from styleT2I.training.stylegan2.renderer_fit import RendererFit
+
         torch.set_num_threads(1)  # the networks are small: a second thread gains nothing and leaves no core for others
-        task = RendererFit(fit_config(file, **settings))
+        task = RendererFit(config)
     run_steps(
-        task, task.config.steps, outdir=outdir, eval_every=eval_every, log_every=100, resume=resume, seed=seed,
+        task, config.steps, outdir=outdir, eval_every=eval_every, log_every=100, resume=resume, seed=seed,
         device=device,
     )  # fmt: skip
     component = f"{outdir}/generator.json"

@@ -121,7 +121,7 @@ def main(text, text_file, model, seeds, trunc, noise_mode, explain, columns, dev
             draw(prompts[0], Path(outdir), progress)
         _say_what_is_next(outdir, len(seeds), explain, system)
         return
-    from styleT2I.torch_utils.folders.result_folder import indexed_folders
+    from styleT2I.torch_utils.folders import indexed_folders
 
     folders = {f"prompt{number:04d}": prompt for number, prompt in enumerate(prompts)}
     requests = {folder: _request(system, prompt, seeds, settings) for folder, prompt in folders.items()}
@@ -154,7 +154,7 @@ def _adjustment(adjust, **options):
         return None
     if adjust is None and not given:
         return "auto"
-    from styleT2I.generation.adjustment.config import AdjustmentConfig
+    from styleT2I.generation.arguments import AdjustmentConfig
 
     return AdjustmentConfig(**given)
 
@@ -203,9 +203,9 @@ def _refuse_early(texts, model, strict, text_file):
     """PromptError for a text that cannot be drawn, as far as it is known before torch is imported: what any model
     refuses, and for a folder of a StyleT2I model whose files tell its words what that model does. Returns the folder
     where it was read."""
-    from styleT2I.attributes.prompt import check_text, understand
+    from styleT2I.attributes.prompt import check_text, known_words, understand
     from styleT2I.attributes.vocabulary import load_vocabulary
-    from styleT2I.formats.texts.known_words import known_words, local_folder
+    from styleT2I.formats.model_folder import local_folder
 
     with _named(text_file):
         for text in texts:
@@ -246,9 +246,8 @@ def _request(system, prompt, seeds, settings) -> dict:
 
 def _draw(system, prompt, outdir, progress, *, seeds, settings, ncol, explain, overwrite) -> None:
     """Write the PNG of every seed, the grid of the first ones and the JSON; all of them or none."""
-    from styleT2I.torch_utils.folders.result_folder import result_folder
+    from styleT2I.torch_utils.folders import recorded_command, result_folder
     from styleT2I.torch_utils.images import save_png
-    from styleT2I.torch_utils.records import recorded_command
 
     request = _request(system, prompt, seeds, settings)
     names = ["grid.png", *(f"seed{seed:04d}.png" for seed in seeds)]
@@ -271,7 +270,7 @@ def _draw(system, prompt, outdir, progress, *, seeds, settings, ncol, explain, o
 
 
 def _grid_u8(results, ncol):
-    """The grid of several results' images, as if they were one."""
+    """One grid of several results' images."""
     import torch
 
     names = [name for name in ("images_u8", "unedited_u8") if hasattr(results[0], name)]

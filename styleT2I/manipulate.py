@@ -19,7 +19,7 @@ class Numbers(click.ParamType):
         try:
             numbers = tuple(self.kind(part) for part in value.split(","))
         except ValueError:
-            self.fail(f"{value!r} is no list of numbers; write them with commas between", param, ctx)
+            self.fail(f"{value!r} is not a list of numbers; write them with commas between", param, ctx)
         if wrong := [number for number in numbers if not self.low <= number <= self.high]:
             self.fail(f"{wrong[0]} is not from {self.low} to {self.high}", param, ctx)
         return numbers
@@ -62,7 +62,7 @@ def main():
 @seeds_option("0-5")
 @shared_options
 def variations(images, etas, seeds, **settings):
-    """Decode one image's embedding and inverted noise again: what stays is what CLIP knows of the image."""
+    """Decode one image's embedding and inverted noise again: what stays is what CLIP encodes of the image."""
     edits, latent, images_u8 = _opened(images, 1, settings)
     made = edits.variations(latent, etas, seeds)
     titles = [f"eta {eta:g}" for eta in etas]
@@ -86,9 +86,9 @@ def interpolate(images, num, noise_seed, **settings):
 
 @command("diff")
 @image_option(1)
-@click.option("--text", "texts", multiple=True, required=True, help="What the image shall show; repeatable.")
-@click.option("--from-text", default="", help="What it shows now; nothing for no caption.")
-@click.option("--num", default=6, type=click.IntRange(2, 64), help="Images of a row.")
+@click.option("--text", "texts", multiple=True, required=True, help="Caption of the new image; repeatable.")
+@click.option("--from-text", default="", help="Caption of the image as it is; empty for none.")
+@click.option("--num", default=6, type=click.IntRange(2, 64), help="Images per row.")
 @click.option("--max-theta", default=0.5, type=click.FloatRange(0, 1, min_open=True), help="Of the last one: how far "
               "the embedding turns towards the text's.")  # fmt: skip
 @shared_options
@@ -136,7 +136,7 @@ def _write(settings, images_u8, titles, made, record, edits):
     """The grid of rows of made images [rows, columns, 3, R, R], the given ones in the first column, and the record."""
     from styleT2I.generation.systems.unclip_edits import edits_grid_u8
     from styleT2I.torch_utils.files import write_json_atomic
-    from styleT2I.torch_utils.folders.staging import staged_folder
+    from styleT2I.torch_utils.folders import staged_folder
     from styleT2I.torch_utils.images import save_png, to_uint8
 
     made_u8 = to_uint8(made)

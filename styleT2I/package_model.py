@@ -13,8 +13,8 @@ _HELP = {
     "t2d": "Text-to-Direction network.",
     "a2d": "Attribute-to-Direction network.",
     "segmenter": "Network that finds the regions of a face.",
-    "judges.guide": "Attribute classifier that the adjustment asks while it draws.",
-    "judges.heldout": "Attribute classifier that measures and audits ask, and nothing else does.",
+    "judges.guide": "Attribute classifier that the adjustment uses while it draws.",
+    "judges.heldout": "Attribute classifier for measurements and audits alone.",
     "clip_eval": "Second CLIP, for R-precision alone.",
     "gan_int_cls": "GAN-INT-CLS generator.",
     "stackgan": "StackGAN generator.",
@@ -31,7 +31,7 @@ _HELP = {
 
 
 def _role_options(function):
-    """One option a role, named as in model.json with dashes: --judges-guide fills judges.guide."""
+    """One option per role, named as in model.json with dashes: --judges-guide fills judges.guide."""
     from styleT2I.formats.model_folder import ROLES
 
     for role in reversed(ROLES):
@@ -45,8 +45,9 @@ def _role_options(function):
 @click.option("--model", help="A model, for example a training's folder, whose components are packaged; those named "
               "by the options below take their places.")  # fmt: skip
 @_role_options
-@click.option("--vocabulary", metavar="NAME|FILE", help="In which attributes are named, none for none; when not given "
-              "that which the direction networks were trained with, else the model's, or minifaces.")  # fmt: skip
+@click.option("--vocabulary", metavar="NAME|FILE", help="Names of the attributes, none for none; when not given "
+              "that which the direction networks were trained with, else the model's, else the judges', or "
+              "minifaces.")  # fmt: skip
 @click.option("--name", help="Name of the model; the folder's name when not given.")
 @click.option("--half", is_flag=True, help="Store the weights as fp16.")
 @click.option("--licence", metavar="TEXT", help="Licence of the model, for its card, for example Apache-2.0.")
@@ -63,7 +64,7 @@ def main(model, vocabulary, name, half, licence, outdir, **components):
     if vocabulary == "none":
         packaged.use_vocabulary(None)
     else:
-        take_vocabulary(packaged, vocabulary)
+        take_vocabulary(packaged, vocabulary or _of_judges_alone(packaged))
     manifest = packaged.save(outdir, name or Path(outdir).resolve().name, half=half, licence=licence)
     for role, source in packaged.left_out.items():
         what = f"the {role} of {source} steers that model's own generator and was left out"
@@ -73,6 +74,16 @@ def main(model, vocabulary, name, half, licence, outdir, **components):
     can_draw = packaged.has("t2d") or not packaged.has("generator")
     command = ("styleT2I.generate", "--model", outdir, "--text", "he is wearing lipstick", "--outdir", "out")
     done(made, None, *(("python", "-m", *command) if can_draw else ()))
+
+
+def _of_judges_alone(model):
+    """The embedded vocabulary of whose attributes a model's judges are; None where it has other networks as well."""
+    from styleT2I.attributes.vocabulary import BUILT_IN, load_vocabulary
+
+    if model.vocabulary is not None or not set(model.sources) <= {"judges.guide", "judges.heldout"}:
+        return None
+    names = {tuple(model.network(role).attribute_names) for role in model.sources}
+    return next((name for name in BUILT_IN if names == {load_vocabulary(name).names}), None)
 
 
 if __name__ == "__main__":

@@ -41,9 +41,9 @@ def _defaults():
     "with.",
 )
 @options_of(BaselineConfig)
-@click.option("--prior", metavar="DIR", help="Folder of a --model unclip_prior training, for unclip's model folder.")
-@click.option("--ar-prior", metavar="DIR", help="Likewise of a --model unclip_ar_prior training.")
-@click.option("--upsampler", metavar="DIR", help="Likewise of a --model unclip_upsampler training.")
+@click.option("--prior", metavar="DIR", help="Folder of a --system unclip_prior training, for unclip's model folder.")
+@click.option("--ar-prior", metavar="DIR", help="Likewise of a --system unclip_ar_prior training.")
+@click.option("--upsampler", metavar="DIR", help="Likewise of a --system unclip_upsampler training.")
 @click.option("--inception", metavar="FILE", help="Torchvision's inception_v3 weights, for damsm's paper preset.")
 @click.option("--lr", type=float, help="Learning rate of one of unCLIP's networks.")
 @kimg_run_options(every=16.0)

@@ -18,23 +18,23 @@ def _defaults():
 @options_of(CLIPTrainConfig)
 @run_options(every=500)
 def main(outdir, recipe, steps, eval_every, resume, seed, device, **settings):
-    """Train a network that sees pictures and sentences in one space; the result is OUTDIR/NAME.json.
+    """Train a network that embeds images and sentences in one space; the result is OUTDIR/NAME.json.
 
     The presets minifaces and minifaces-eval train a small one from scratch, which knows the words of the captions that
     it is given, in about 15 minutes on one CPU core each (the second, of another architecture and meant for --seed 1,
     scores R-precision and trains nothing); portraits and portraits-eval train larger ones of 128 pixels on rendered
     Portraits. celebahq and cub fine-tune an OpenAI ViT-B/32 (--clip FILE) on a data folder (--data DIR) as the StyleT2I
-    paper does, and want a GPU.
+    paper does, and need a GPU.
     """
-    from styleT2I.training.clip.task import CLIPTask, steps_of_epochs
-
     changes = given(settings)
     if changes.get("vocabulary") == "none":
         changes |= {"vocabulary": None, "paraphrase": changes.get("paraphrase", 0.0)}
     config = preset_config(recipe, **changes)
-    if steps is None and config.epochs:
-        steps = steps_of_epochs(config)
-    num_steps = steps_or_open(steps, read_recipe("clip", recipe, CLIPTrainConfig)[0])
+    recipe_steps, _ = read_recipe("clip", recipe, CLIPTrainConfig)
+    num_steps = None if steps is None and config.epochs else steps_or_open(steps, recipe_steps)
+    from styleT2I.training.clip.task import CLIPTask, steps_of_epochs
+
+    num_steps = num_steps or steps_of_epochs(config)
     task = CLIPTask(config, num_steps, seed)
     run_steps(task, num_steps, outdir=outdir, eval_every=eval_every, resume=resume, seed=seed, device=device)
     component = f"{outdir}/{config.name}.json"

@@ -1,7 +1,7 @@
 """Train a judge: `python -m styleT2I.train_judge --preset guide --outdir runs/judge-guide`."""
 
 from styleT2I.cli import command, defaults_of, trained
-from styleT2I.training.judges.judge import JudgeConfig, JudgeTask, judge_config
+from styleT2I.training.judges.config import JudgeConfig, judge_config
 from styleT2I.training_options import options_of, recipe_options, run_options, run_steps, steps_or_open
 
 
@@ -15,7 +15,7 @@ def _defaults():
 @options_of(JudgeConfig)
 @run_options(every=500)
 def main(outdir, recipe, steps, eval_every, resume, seed, device, **settings):
-    """Train an attribute classifier on labelled pictures; the result is OUTDIR/NAME.json, its accuracy inside.
+    """Train an attribute classifier on labelled images; the result is OUTDIR/NAME.json, its accuracy inside.
 
     guide and heldout judge MiniFaces, portraits-guide and portraits-heldout Portraits, which must be rendered before.
     Those of a pair differ in architecture; give the held-out judge another --seed too. Each takes minutes on one core,
@@ -23,6 +23,8 @@ def main(outdir, recipe, steps, eval_every, resume, seed, device, **settings):
     """
     recipe_steps, config = judge_config(recipe, **settings)
     num_steps = steps_or_open(steps, recipe_steps)
+    from styleT2I.training.judges.judge import JudgeTask
+
     task = JudgeTask(config, num_steps, seed)
     run_steps(task, num_steps, outdir=outdir, eval_every=eval_every, resume=resume, seed=seed, device=device)
     component, role = f"{outdir}/{config.name}.json", "--judges-heldout" if recipe == "heldout" else "--judges-guide"

@@ -1,7 +1,7 @@
 """Train a part segmenter: `python -m styleT2I.train_segmenter --outdir runs/segmenter`."""
 
 from styleT2I.cli import command, defaults_of, trained
-from styleT2I.training.judges.segmenter import SegmenterTask, SegmenterTrainingConfig, segmenter_config
+from styleT2I.training.judges.config import SegmenterTrainingConfig, segmenter_config
 from styleT2I.training_options import options_of, recipe_options, run_options, run_steps, steps_or_open
 
 
@@ -17,6 +17,8 @@ def main(outdir, recipe, steps, eval_every, resume, seed, device, **settings):
     """Train a network that finds the parts of a face; the result is OUTDIR/NAME.json, its overlaps inside."""
     recipe_steps, config = segmenter_config(recipe, **settings)
     num_steps = steps_or_open(steps, recipe_steps)
+    from styleT2I.training.judges.segmenter import SegmenterTask
+
     task = SegmenterTask(config, num_steps, seed)
     run_steps(task, num_steps, outdir=outdir, eval_every=eval_every, resume=resume, seed=seed, device=device)
     component = f"{outdir}/{config.name}.json"

@@ -23,14 +23,14 @@ def _defaults():
 @kimg_run_options(every=20.0)
 def main(outdir, recipe, resolution, init, kimg, eval_kimg, checkpoint_kimg, resume, seed, device, **settings):
     """Train a generator against a discriminator; the results are OUTDIR/generator.json and discriminator.json."""
-    from styleT2I.networks.stylegan2.precision import check_precision
-    from styleT2I.torch_utils.devices import resolve_device
-    from styleT2I.training.stylegan2.task import StyleGAN2Task
-
     recipe_kimg, config = stylegan2_config(recipe, resolution=resolution, init=init, **settings)
     if config.judge is None:
         click.echo("note: no --judge given, so distances are between images averaged down to 8x8 pixels", err=True)
     num_steps = steps_of(kimg, recipe_kimg, config.batch_size)
+    from styleT2I.networks.stylegan2.config import check_precision
+    from styleT2I.torch_utils.devices import resolve_device
+    from styleT2I.training.stylegan2.task import StyleGAN2Task
+
     device = resolve_device(device)
     check_precision(config.precision, device)
     build_kernels(device, num_steps)

@@ -51,7 +51,7 @@ def _option(field, hint):
 
 
 def _plain_type(hint):
-    """The type of a setting that may be None besides."""
+    """The type of a setting that may also be None."""
     if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
         return next(kind for kind in typing.get_args(hint) if kind is not type(None))
     return hint
@@ -80,7 +80,7 @@ def recipe_options(training: str, default: str, text: str = "Settings to start f
 
     def decorate(function):
         known = click.Choice(names or recipe_names(training))
-        own = "A file of settings of one's own in place of a preset, .yaml or .json (docs/commands.md)."
+        own = "Your own file of settings in place of a preset, .yaml or .json (docs/commands.md)."
         function = file_option("recipe", own, callback=_recipe)(function)
         function = click.option(
             "--preset", default=default, type=known, is_eager=True, expose_value=False, help=text, callback=_remember,
@@ -112,7 +112,7 @@ def run_options(
     every: int,
     first: int = 1,
     steps_text: str = "Optimisation steps.",
-    every_text: str = "Steps between log lines with all figures.",
+    every_text: str = "Steps between log lines with all metrics.",
 ):
     """Add `--steps`, `--eval-every`, `--resume`, `--seed` and `--device`, for trainings that are counted in steps."""
 
@@ -165,7 +165,7 @@ def run_steps(task, num_steps: int, *, outdir, eval_every: int, log_every: int |
 def steps_or_open(steps: int | None, recipe_steps: float | None) -> int:
     """The steps that are asked for, else the recipe's; click.UsageError where neither says how many."""
     if steps is None and recipe_steps is None:
-        raise click.UsageError("the number of steps is open; add --steps NUM")
+        raise click.UsageError("the number of steps is not given; add --steps NUM")
     return steps or round(recipe_steps)
 
 
@@ -189,5 +189,5 @@ def run_kimg(
 def steps_of(kimg: float | None, recipe_kimg: float | None, batch_size: int) -> int:
     """The steps that show the thousands of images asked for, else the recipe's; click.UsageError where none says."""
     if kimg is None and recipe_kimg is None:
-        raise click.UsageError("the number of images is open; add --kimg NUM")
+        raise click.UsageError("the number of images is not given; add --kimg NUM")
     return max(round((kimg or recipe_kimg) * 1000 / batch_size), 1)

@@ -25,9 +25,8 @@ def main(model, images, texts, style_text, seeds, outdir, overwrite, device):
     OUTDIR gets grid.png, one row per image and one column per sentence, imageROW_textCOLUMN.png and transfer.json.
     """
     from styleT2I.evaluation.suites.style import StyleReader, load_images, transfer_grid_u8
-    from styleT2I.torch_utils.folders.result_folder import result_folder
+    from styleT2I.torch_utils.folders import recorded_command, result_folder
     from styleT2I.torch_utils.images import from_uint8, save_png, to_uint8
-    from styleT2I.torch_utils.records import recorded_command
 
     reader = StyleReader.open(model, device)
     prompts = [reader.system.understand(text) for text in texts]

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from styleT2I.data.portraits.parts import PART
+from styleT2I.data.portraits.scenes.recipe import read_specs
+from styleT2I.data.portraits.sets.rendering import render_set
 
 
 class StubPortrait(NamedTuple):
@@ -58,3 +60,11 @@ def stub_renderer(scene, resolution: int) -> StubPortrait:
             box(name, *place)
     colours = np.random.default_rng(scene.seed).integers(0, 256, (20, 3), dtype=np.uint8)
     return StubPortrait(colours[parts], parts, landmarks(resolution))
+
+
+def fill_cache(*specs: str) -> None:
+    """Put stand-ins of sets ("biased/test:8", "compositions/test:2") where rendered ones lie: the user's cache."""
+    for spec in specs:
+        for recipe, num in read_specs(spec):
+            for _ in render_set(recipe.cache_folder(), recipe, range(num), renderer=stub_renderer):
+                pass

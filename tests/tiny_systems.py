@@ -5,11 +5,12 @@ from pathlib import Path
 
 import torch
 
-from styleT2I.baselines.damsm import TextEncoder, TextEncoderConfig
-from styleT2I.baselines.gan_int_cls import StyleEncoder, StyleEncoderConfig
+from styleT2I.baselines.config import StyleEncoderConfig, TextEncoderConfig
+from styleT2I.baselines.damsm import TextEncoder
+from styleT2I.baselines.gan_int_cls import StyleEncoder
 from styleT2I.formats.model_folder import ROLES, write_model_manifest
 from styleT2I.networks.registry import network_class
-from tests.tiny_model import tiny_clip, write_tiny
+from tests.tiny_model import CONTEXT_LENGTHS, tiny_clip, write_tiny
 
 READERS = {
     "gan_int_cls": "clip", "stackgan": "clip", "attngan": "text_encoder", "dfgan": "text_encoder", "unclip": "clip",
@@ -28,7 +29,7 @@ def tiny_network(role, **changes):
     torch.manual_seed(0)
     example, _ = network_class(ROLES[role]).example()
     sizes = {"text_dim": 8} if role not in UNCLIP_PARTS else _UNCLIP_SIZES[role]
-    network = type(example)(dataclasses.replace(example.config, **sizes, **changes))
+    network = type(example)(dataclasses.replace(example.config, **{**sizes, **changes}))
     for parameter in network.parameters():
         parameter.data += 0.1 * torch.randn(parameter.shape)  # so that sentences and seeds are seen
     return network.eval().requires_grad_(False)
@@ -43,16 +44,17 @@ _UNCLIP_SIZES = {
 }
 
 
-def write_unclip(folder, without=(), training=None, **changes) -> Path:
+def write_unclip(folder, without=(), training=None, vocabulary="minifaces", **changes) -> Path:
     """A model folder of a tiny unCLIP with all its parts but those named; changes: of the decoder's configuration."""
     roles = [role for role in UNCLIP_PARTS if role not in without]
     files = {}
     for role in roles:
-        network = tiny_network(role, **(changes if role == "unclip" else {}))
+        places = {"num_tokens": CONTEXT_LENGTHS[vocabulary]} if role in ("unclip_prior", "unclip_ar_prior") else {}
+        network = tiny_network(role, **(changes if role == "unclip" else places))
         facts = {"training": training} if training else {}
         files[role] = write_tiny(folder, role, network, clip_name="tiny-clip", **facts).name
-    files["clip"] = write_tiny(folder, "clip", tiny_clip()).name
-    return write_model_manifest(folder, "unclip", files, "minifaces").parent
+    files["clip"] = write_tiny(folder, "clip", tiny_clip(vocabulary=vocabulary)).name
+    return write_model_manifest(folder, "unclip", files, vocabulary).parent
 
 
 def tiny_text_encoder():
@@ -60,16 +62,19 @@ def tiny_text_encoder():
     return TextEncoder(TextEncoderConfig(WORDS, embedding_dim=4, text_dim=8)).eval().requires_grad_(False)
 
 
-def write_system(folder, role, reader=None, training=None, **changes) -> Path:
+def write_system(folder, role, reader=None, training=None, vocabulary="minifaces", **changes) -> Path:
     """A model folder of the system `role`, whose sentences a "clip" or a DAMSM "text_encoder" reads."""
     if role == "unclip":
-        return write_unclip(folder, training=training)
+        return write_unclip(folder, training=training, vocabulary=vocabulary)
     reader = reader or READERS[role]
     facts = {"encoder": "clip"} if reader == "clip" else {"encoder": "damsm", "max_words": MAX_WORDS}
     network = tiny_network(role, **changes)
     info = {"text": facts} | ({"training": training} if training else {})
-    parts = {role: (network, info), reader: (tiny_clip() if reader == "clip" else tiny_text_encoder(), {})}
+    parts = {
+        role: (network, info),
+        reader: (tiny_clip(vocabulary=vocabulary) if reader == "clip" else tiny_text_encoder(), {}),
+    }
     if role == "gan_int_cls":
         parts["style_encoder"] = (StyleEncoder(StyleEncoderConfig(network.config.z_dim, (4, 6))), {})
     files = {name: write_tiny(folder, name, part, **info).name for name, (part, info) in parts.items()}
-    return write_model_manifest(folder, role, files, "minifaces").parent
+    return write_model_manifest(folder, role, files, vocabulary).parent

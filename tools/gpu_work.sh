@@ -3,11 +3,11 @@
 #
 #   tests    the GPU tests
 #   speed    kernels, half precision and CUDA graphs against the ops as published, and the kernels' share of the bandwidth
-#   finish   an adversarial finish of the embedded generator, then its figures beside the fitted one's
-#   scratch  the same StyleGAN2 trained adversarially from nothing, then its figures
+#   finish   an adversarial finish of the embedded generator, then its metrics beside the fitted one's
+#   scratch  the same StyleGAN2 trained adversarially from nothing, then its metrics
 #   fit128   the generator fitted to the renderer at 128 pixels
 #   baselines  DAMSM and the four earlier GANs on MiniFaces, an equal number of images each (BASELINE_KIMG), and their comparison
-#   unclip   unCLIP's priors and its decoder at 64 pixels on MiniFaces (UNCLIP_KIMG images for the decoder), and its figures
+#   unclip   unCLIP's priors and its decoder at 64 pixels on MiniFaces (UNCLIP_KIMG images for the decoder), and its metrics
 #
 # Each stage takes under ten minutes on one large GPU; set KIMG to change the length of the adversarial runs, SPEED_SECONDS that of the benchmark, and CLONE to the folder
 # of a clone of NVlabs/stylegan2-ada-pytorch to measure it too. Figures and weights land in OUTDIR (fp16, a few megabytes each);

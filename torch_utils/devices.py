@@ -49,7 +49,7 @@ def decide_tf32() -> bool:
     """Set for the whole process whether float32 products on a GPU may round to TF32's 10 bits, and return it.
 
     They may not, though torch's own default lets convolutions; STYLET2I_TF32=1 in the environment trades exactness for
-    speed. Pictures of seeds are drawn exactly either way.
+    speed. Images of seeds are drawn exactly either way.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""Pictures between files and tensors: `image` is float [-1, 1] NCHW, `image_u8` is uint8 NCHW, always RGB."""
+"""Images between files and tensors: `image` is float [-1, 1] NCHW, `image_u8` is uint8 NCHW, always RGB."""
 
 import io
 import warnings
@@ -17,8 +17,8 @@ from styleT2I.torch_utils.files import write_bytes_atomic
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 MAX_PIXELS = 100_000_000
-MAX_BYTES = 1 << 28  # of a picture's file
-_DAMAGED = "the picture is damaged; replace or remove it"
+MAX_BYTES = 1 << 28  # of an image's file
+_DAMAGED = "the image is damaged; replace or remove it"
 
 
 def to_uint8(image: torch.Tensor) -> torch.Tensor:
@@ -32,9 +32,9 @@ def from_uint8(image_u8: torch.Tensor) -> torch.Tensor:
 
 
 def make_grid_u8(images_u8: torch.Tensor, ncol: int, pad: int = 2, scale: int = 1) -> torch.Tensor:
-    """Lay pictures [N, 3, H, W] uint8 out row by row in `ncol` columns on white: [3, H', W'] uint8.
+    """Lay images [N, 3, H, W] uint8 out row by row in `ncol` columns on white: [3, H', W'] uint8.
 
-    `scale` enlarges each picture by that factor (bicubic); `pad` is the white border in pixels of the result.
+    `scale` enlarges each image by that factor (bicubic); `pad` is the white border in pixels of the result.
     """
     images = images_u8.detach().cpu().permute(0, 2, 3, 1).numpy()  # [N, H, W, 3]
     num, height, width = images.shape[0], images.shape[1] * scale, images.shape[2] * scale
@@ -64,7 +64,7 @@ def heat_u8(values: torch.Tensor) -> torch.Tensor:
 
 
 def save_png(path: str | Path, image_u8: torch.Tensor) -> None:
-    """Write one picture [3, H, W] (RGB) or [1, H, W] uint8 as PNG, whole or not at all; raises OutputError."""
+    """Write one image [3, H, W] (RGB) or [1, H, W] uint8 as PNG, whole or not at all; raises OutputError."""
     write_bytes_atomic(path, encode_png(image_u8.detach().cpu().permute(1, 2, 0).numpy()))
 
 
@@ -77,17 +77,17 @@ def encode_png(array: np.ndarray) -> bytes:
 
 
 def load_image(path: str | Path) -> torch.Tensor:
-    """Read a picture file of any common kind as RGB [3, H, W] uint8, turned as its EXIF says.
+    """Read an image file of any common kind as RGB [3, H, W] uint8, turned as its EXIF says.
 
-    Raises DataError when it is missing, no regular file, empty, cut off, damaged, larger than MAX_PIXELS or not a
-    picture.
+    Raises DataError when it is missing, not a regular file, empty, cut off, damaged, larger than MAX_PIXELS or not an
+    image.
     """
     data = read_bytes(path, DataError, MAX_BYTES)
     return torch.from_numpy(decode_image(data, path)).permute(2, 0, 1).contiguous()
 
 
 def decode_image(data: bytes, name: str | Path) -> np.ndarray:
-    """Decode picture bytes to RGB [H, W, 3] uint8; the kind is told by content, `name` is for messages."""
+    """Decode image bytes to RGB [H, W, 3] uint8; the content decides the kind, `name` is for messages."""
     check_image(data, name)
     with guarded(name, _DAMAGED, DataError):  # OpenCV has errors of its own
         array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)  # 8 bits, EXIF orientation applied
@@ -118,15 +118,15 @@ def check_image(data: bytes, name: str | Path) -> None:
             with PIL.Image.open(io.BytesIO(data), formats=FORMATS) as header:
                 (width, height), kind = header.size, header.format
     except PIL.Image.DecompressionBombError as error:
-        raise DataError(f"{name}: the picture has too many pixels; the limit is {MAX_PIXELS}") from error
+        raise DataError(f"{name}: the image has too many pixels; the limit is {MAX_PIXELS}") from error
     except Exception as error:  # Pillow raises many kinds on hostile headers
-        raise DataError(f"{name}: not a picture, or cut off in its header ({', '.join(FORMATS)} are read)") from error
+        raise DataError(f"{name}: not an image, or cut off in its header ({', '.join(FORMATS)} are read)") from error
     if width * height > MAX_PIXELS:
         raise DataError(f"{name}: {width}x{height} pixels; the limit is {MAX_PIXELS}")
     # In JPEG scan data a marker byte is always escaped, so an end marker after the last scan start means all is there.
     is_cut_jpeg = kind == "JPEG" and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda")
     if is_cut_jpeg or (kind == "PNG" and b"IEND" not in data):
-        raise DataError(f"{name}: the picture is cut off; replace or remove it")
+        raise DataError(f"{name}: the image is cut off; replace or remove it")
     if kind == "PNG" and not _has_right_checksums(data):
         raise DataError(f"{name}: {_DAMAGED}")
 

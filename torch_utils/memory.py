@@ -1,4 +1,4 @@
-"""How much memory a process has, and may still take, on the processor or a CUDA device."""
+"""Memory that a process holds, and may still take, on the processor or a CUDA device."""
 
 import contextlib
 import os

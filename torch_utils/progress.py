@@ -1,4 +1,4 @@
-"""How far a long work is: a bar on a terminal, and elsewhere, in logs say, a line now and then."""
+"""Progress of long work: a bar on a terminal; elsewhere, for example in logs, a line every half minute."""
 
 import sys
 import time
@@ -9,9 +9,9 @@ SECONDS = 30  # between two lines
 
 
 class Progress:
-    """Counts what is done of `total`; a context manager that writes to stderr, nothing at all for short works.
+    """Counts what is done of `total`; a context manager that writes to stderr, and nothing for short work.
 
-    initial: done by an earlier run. update(n) counts work, skip(n) what took none, so that it promises no haste.
+    initial: done by an earlier run. update(n) counts work, skip(n) what took no time, which the estimate leaves out.
     """
 
     def __init__(self, total: int, title: str, unit: str, initial: int = 0, seconds: float = SECONDS):

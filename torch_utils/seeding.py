@@ -36,12 +36,12 @@ def checked_seeds(seeds: int | Iterable[int]) -> tuple[int, ...]:
 
 
 def latents_of_seeds(seeds: Iterable[int], z_dim: int) -> torch.Tensor:
-    """Return z [N, z_dim], row k drawn from a CPU generator seeded by seed k alone: the same in any company."""
+    """Return z [N, z_dim], row k drawn from a CPU generator seeded by seed k alone, independent of the other rows."""
     return torch.stack([torch.randn(z_dim, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
 
 
 class SeedNoise:
-    """Standard normal noise of several seeds, a row each, drawn one after the other: the same in any company.
+    """Standard normal noise of several seeds, a row each, drawn one after the other, independent of the other rows.
 
     what: names the use, so that two uses of one seed share no noise.
     """

@@ -1,4 +1,4 @@
-"""The log of a run: stats.jsonl, one JSON object a line, and TensorBoard where it is installed."""
+"""The log of a run: stats.jsonl, one JSON object per line, and TensorBoard where it is installed."""
 
 import json
 import math
@@ -61,7 +61,7 @@ def read_stats(path: str | Path) -> list[dict]:
 
 
 def _finite_or_none(value):
-    """JSON has no word for NaN and infinity."""
+    """None in place of NaN and infinity, which JSON does not have."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -87,7 +87,7 @@ def unknown_words(text: str, known: Collection[str]) -> list[tuple[str, str | No
 
 
 def nearest_word(word: str, known: Iterable[str]) -> str | None:
-    """The known word that a misspelt one must have meant: one slip away (two from seven letters on).
+    """The known word that a misspelt one probably meant: one slip away (two from seven letters on).
 
     A slip is a letter too many, too few, wrong, or swapped with its neighbour. None where none is that near, as for
     words of three letters or fewer, of which too many are.

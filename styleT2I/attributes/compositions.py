@@ -1,4 +1,4 @@
-"""Compositions as users write them ("he+lipstick+young") in any vocabulary, and their one canonical name."""
+"""Compositions as users write them ("he+lipstick+young") in any vocabulary, and their canonical names."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ __all__ = ["composition_name", "contradiction", "differing", "read_composition"]
 def read_composition(text: str, vocabulary: Vocabulary) -> dict[str, bool]:
     """Read terms joined by "+", in the vocabulary's order: "lipstick+she" -> {"he": False, "lipstick": True}.
 
-    ConfigError for no term, an unknown one, and what no face can show: both values of an attribute, two of a group of
-    which one holds, or none of a group of which exactly one does.
+    Raises ConfigError for an empty or unknown term, and for what no face can show: both values of an attribute, two of
+    a group of which one holds, or none of a group of which exactly one does.
     """
     terms = [term.strip() for term in text.split("+")]
     if not all(terms):
@@ -30,7 +30,7 @@ def read_composition(text: str, vocabulary: Vocabulary) -> dict[str, bool]:
 
 
 def contradiction(attributes: Mapping[str, bool], vocabulary: Vocabulary) -> str:
-    """Why no face can show these attributes by the vocabulary's exclusive groups; "" where one can."""
+    """Why the vocabulary's exclusive groups rule these attributes out together; "" if they do not."""
     for group in vocabulary.exclusive:
         held = [name for name in group.attributes if attributes.get(name)]
         if len(held) > 1:
@@ -49,5 +49,5 @@ def composition_name(attributes: Mapping[str, bool], vocabulary: Vocabulary) -> 
 
 
 def differing(first: Mapping[str, bool], second: Mapping[str, bool]) -> set[str]:
-    """Attributes about which two compositions do not say the same."""
+    """Attributes on which two compositions differ."""
     return {name for name in {**first, **second} if first.get(name) != second.get(name)}

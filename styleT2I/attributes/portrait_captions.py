@@ -1,7 +1,6 @@
 """Captions of Portraits: the grammar of Multi-Modal-CelebA-HQ, and free English; the parser reads each back exactly.
 
-A caption mentions a random subset of the attributes; what it leaves out is not stated. Every denial stands after all
-that is affirmed.
+A caption mentions a random subset of the attributes; what it leaves out is not stated. Denials come last.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ def _release_names(labels: Mapping[str, bool]) -> list[str]:
 
 
 def _subset(labels, dice, names, odds) -> dict[str, bool]:
-    """Draw which attributes to mention, mostly what is there to see; denials are rarer."""
+    """Draw which attributes to mention: mostly those that are present; denials are rarer."""
     num = dice.weighted(range(1, len(odds) + 1), odds)
     keys = []
     for name in names:
@@ -71,7 +70,7 @@ def _misleads(name: str, labels: Mapping[str, bool]) -> bool:
 
 
 class _Words:
-    """What one caption says, sorted into the places where a sentence takes it.
+    """What one caption states, sorted into the places of a sentence.
 
     `noun` carries the adjectives; `has`, `wears`, `states` are what the person has, wears and is; `no_has` and
     `no_wears` are nouns of what is absent; `is_unsmiling` closes a sentence.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from styleT2I.attributes.parsing.parser import parse
 from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.errors import PromptError
-from styleT2I.torch_utils.words import plain_words
+from styleT2I.formats.model_folder import ModelFolder
+from styleT2I.torch_utils.words import plain_words, unknown_words
 
 MAX_CHARACTERS = 1000
 EXAMPLE = "he is wearing lipstick"
@@ -59,8 +61,7 @@ def understand(text: str, text_encoder, vocabulary: Vocabulary | None, *, strict
 
 
 def check_text(text: str) -> str:
-    """A text with its white space tidied; PromptError where no model could draw it: it is empty, too long or has no
-    words."""
+    """A text with normalised white space; PromptError if no model could draw it (empty, too long, no words)."""
     if not isinstance(text, str):
         raise PromptError(
             f"the text is a {type(text).__name__}; draw one sentence, a string, at a time: "
@@ -71,7 +72,7 @@ def check_text(text: str) -> str:
         raise PromptError(f'the text is empty; describe a face, for example "{EXAMPLE}"')
     if len(text) > MAX_CHARACTERS:
         raise PromptError(f"the text has {len(text)} characters, more than {MAX_CHARACTERS}; shorten it")
-    if any("\ud800" <= character <= "\udfff" for character in text):  # how Python passes such bytes on
+    if any("\ud800" <= character <= "\udfff" for character in text):  # Python's mark of such bytes
         raise PromptError(f"the text {ascii(_short(text))} has bytes that are not UTF-8; type it anew")
     if not plain_words(text):
         raise PromptError(f'nothing in "{text}" is understood: it has no words; write for example "{EXAMPLE}"')
@@ -103,3 +104,43 @@ def _hint(unread) -> str:
 
 def _short(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+@dataclass(frozen=True)
+class KnownWords:
+    """What `understand` asks of a text encoder, answered as the encoder itself would."""
+
+    words: frozenset[str]
+    num_places: int | None = None  # words of a sentence that are read; None: all
+
+    def unknown_words(self, text: str) -> list[tuple[str, str | None]]:
+        """Words of the text that are not known, each with the nearest known one (or None)."""
+        return unknown_words(text, self.words)
+
+    def overlong(self, text: str) -> int:
+        """How many words of the text are not read."""
+        return 0 if self.num_places is None else max(0, len(plain_words(text)) - self.num_places)
+
+
+def known_words(folder: ModelFolder) -> KnownWords | None:
+    """The words that the Text-to-Direction network of a model folder reads; None where its files do not tell.
+
+    They do where the network has its own text encoder, or the CLIP has a word list.
+    """
+    try:
+        return _known_words(_config(folder, "t2d"), _config(folder, "clip"))
+    except (KeyError, TypeError, AttributeError, ValueError):
+        return None  # without such a network, or damaged, which loading will report
+
+
+def _known_words(t2d, clip):
+    if own := t2d["text_encoder"]:
+        return KnownWords(frozenset(own["words"]))
+    if clip["tokenizer"]["kind"] != "words":
+        return None
+    marks = 2  # at the start and the end of what is read
+    return KnownWords(frozenset(clip["tokenizer"]["words"]), clip["model"]["text_cfg"]["context_length"] - marks)
+
+
+def _config(folder, role):
+    return json.loads(folder.files[role].read_text(encoding="utf-8"))["config"] if role in folder.files else {}

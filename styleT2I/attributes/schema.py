@@ -1,4 +1,4 @@
-"""The checked way from a vocabulary's JSON form to `Vocabulary` (the format is described in docs/attributes.md)."""
+"""Checks and reads a vocabulary's JSON form as a `Vocabulary` (docs/attributes.md describes the format)."""
 
 import dataclasses
 

@@ -20,9 +20,9 @@ _ARTICLES = ("a ", "an ", "the ", "wearing ", "having ", "with ")
 
 @dataclass(frozen=True)
 class Side:
-    """One value of an attribute: how it is said (canonical first) and the words by which the parser knows it.
+    """One value of an attribute: its phrases (canonical first) and the words by which the parser knows it.
 
-    `verb` (noun, adjective, is, has, wears) and `object` tell how a sentence says it: has + "a beard".
+    `verb` (noun, adjective, is, has, wears) and `object` form its sentence: has + "a beard".
     `things` are nouns whose presence means the value, `lacks` are parts whose absence does ("no hair"),
     `adjectives` maps a part ("hair", "person") to the words that mean the value beside that part.
     `is_scalar`: denying it does not state the other value ("a nose that is not small" need not be big).
@@ -84,11 +84,11 @@ class Vocabulary:
     degree: tuple[str, ...] = ()  # words that only shade an adjective here ("bright red")
     markings: tuple[str, ...] = ()  # nouns that mean a pattern of the part on which they are ("spots")
     patterned: tuple[str, ...] = ()  # adjectives that may name a colour of their own ("spotted with brown")
-    heard: "Vocabulary | None" = None  # the same with the words of lexicon/heard; None: only what is also written
+    heard: "Vocabulary | None" = None  # also with the words of lexicon/heard; None: only with words that captions use
 
     @functools.cached_property
     def written(self) -> "Vocabulary":
-        """The vocabulary of which the parser understands no more than what captions and paraphrases say."""
+        """The vocabulary with only the words that captions and paraphrases use."""
         return dataclasses.replace(self, heard=None)
 
     @functools.cached_property
@@ -222,5 +222,5 @@ def vocabulary_from_dict(data: dict) -> Vocabulary:
     """Build and check a vocabulary from its JSON form; ConfigError says which entry is wrong."""
     from styleT2I.attributes.schema import build
 
-    with guarded("the vocabulary", "is of no known form (docs/attributes.md has it)", ConfigError):
+    with guarded("the vocabulary", "is not of a known form (see docs/attributes.md)", ConfigError):
         return build(data)

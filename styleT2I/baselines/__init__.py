@@ -1,1 +1,1 @@
-"""Text-to-image baselines to compare with."""
+"""Earlier text-to-image systems, as baselines."""

@@ -1,4 +1,4 @@
-"""AttnGAN's word attention as a picture: where in the image each word was read."""
+"""AttnGAN's word attention, drawn over the image: where each word was used."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from styleT2I.torch_utils.images import heat_u8, make_grid_u8, text_strip_u8, to
 
 NUM_COLUMNS = 6
 LABEL_HEIGHT = 20
-SHARE = 0.4  # of the image that shows through a map
+SHARE = 0.4  # weight of the image under a map
 
 
 def attention_picture_u8(
     image: torch.Tensor, attention: torch.Tensor, words: list[str], cell: int = 96
 ) -> torch.Tensor:
-    """The image, then for each word its map over the image, with the word below: [3, H, W] uint8.
+    """A grid of the image and, for each word, its map over the image with the word below: [3, H, W] uint8.
 
     image [3, R, R] in [-1, 1]; attention [T, r, r], of which the first len(words) maps are drawn, each stretched from
     its own least to its largest weight (a map without contrast is black); cell: side of each in pixels.
@@ -23,9 +23,9 @@ def attention_picture_u8(
     drawn = _resized(to_uint8(image.unsqueeze(0)).float(), cell)
     maps = _resized(_stretched(attention[: len(words)].float()).unsqueeze(1), cell).squeeze(1)
     mixed = SHARE * drawn + (1 - SHARE) * heat_u8(maps).to(drawn)
-    pictures = torch.cat([drawn, mixed]).round().clamp(0, 255).to(torch.uint8).cpu()
+    panels = torch.cat([drawn, mixed]).round().clamp(0, 255).to(torch.uint8).cpu()
     labels = torch.stack([text_strip_u8(word, cell, LABEL_HEIGHT) for word in ("", *words)])
-    return make_grid_u8(torch.cat([pictures, labels], dim=2), min(NUM_COLUMNS, len(pictures)))
+    return make_grid_u8(torch.cat([panels, labels], dim=2), min(NUM_COLUMNS, len(panels)))
 
 
 def _stretched(maps):

@@ -1,50 +1,24 @@
-"""AttnGAN (Xu et al. 2018): pictures of growing size, each refined where its regions attend to the sentence's words."""
+"""AttnGAN (Xu et al. 2018): images of growing size, each refined where its regions attend to the sentence's words."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import nn
 
+from styleT2I.baselines.config import AttnGANConfig
 from styleT2I.baselines.layers import conv3x3, init_dcgan, sampled
-from styleT2I.errors import ConfigError
-
-
-@dataclass(frozen=True)
-class AttnGANConfig:
-    """Sizes of the generator; the defaults are those of the published weights for birds."""
-
-    text_dim: int = 256  # of word and sentence features
-    z_dim: int = 100
-    cond_dim: int = 100  # of the condition drawn for the sentence
-    width: int = 32  # channels that every stage ends with
-    num_stages: int = 3
-    first_resolution: int = 64  # of the first stage's image; doubled by each further stage
-    num_residual: int = 2  # blocks of a further stage
-    legacy_mask: bool = False  # hide the padding of another sentence of the batch, as the released code does
-
-    def __post_init__(self):
-        if self.first_resolution < 8 or self.first_resolution & (self.first_resolution - 1):
-            raise ConfigError(f"first_resolution is a power of two from 8 on, not {self.first_resolution}")
-        if min(self.text_dim, self.z_dim, self.cond_dim, self.width, self.num_stages) < 1 or self.num_residual < 0:
-            raise ConfigError("the sizes of AttnGAN's generator start at 1, num_residual at 0")
-
-    @property
-    def resolutions(self) -> tuple[int, ...]:
-        """Sides of the stages' images."""
-        return tuple(self.first_resolution << stage for stage in range(self.num_stages))
 
 
 class AttnGANOutput(NamedTuple):
-    """What the stages made of N sentences of up to T words."""
+    """The stages' results for N sentences of up to T words."""
 
-    images: tuple[torch.Tensor, ...]  # one a stage, [N, 3, R, R] in [-1, 1]
+    images: tuple[torch.Tensor, ...]  # one per stage, [N, 3, R, R] in [-1, 1]
     attention: tuple[
         torch.Tensor, ...
-    ]  # one a further stage, [N, T, r, r] at the former stage's size; sums over T to 1
+    ]  # one per further stage, [N, T, r, r] at the former stage's size; sums over T to 1
     mu: torch.Tensor  # [N, cond_dim] of the condition's Gaussian
     logvar: torch.Tensor  # [N, cond_dim]
 
@@ -118,7 +92,7 @@ class GatedAugmentation(nn.Module):
 
 
 class RefiningStage(nn.Module):
-    """A stage's map joined with what each place reads in the sentence, refined by residual blocks and doubled."""
+    """A stage's map joined with the word context of each position, refined by residual blocks and doubled."""
 
     def __init__(self, config: AttnGANConfig):
         super().__init__()
@@ -134,7 +108,7 @@ class RefiningStage(nn.Module):
 
 
 class WordAttention(nn.Module):
-    """For each place of a map a mean of the words, weighted by how well they match it (AttnGAN, equations 2 and 3)."""
+    """For each position of a map a mean of the words, weighted by how well they match it (equations 2 and 3)."""
 
     def __init__(self, width: int, text_dim: int, legacy_mask: bool = False):
         super().__init__()
@@ -151,10 +125,10 @@ class WordAttention(nn.Module):
         return context.unflatten(2, (height, side)), weights.transpose(1, 2).unflatten(2, (height, side))
 
     def _hidden(self, mask, num_places):
-        """Which words each place does not see: bool [N, 1 or places, T]."""
+        """The words hidden from each position: bool [N, 1 or positions, T]."""
         if not self.legacy_mask:
             return mask.unsqueeze(1)
-        # The released code repeats the masks one after the other while its rows are sample by sample.
+        # The released code repeats the whole batch's masks, though the attention's rows go sample by sample.
         return mask.repeat(num_places, 1).view(len(mask), num_places, -1)
 
 

@@ -13,13 +13,13 @@ from styleT2I.config import override
 from styleT2I.errors import ConfigError
 from styleT2I.networks.clip.model import CLIP, CLIPConfig
 
-# CLIP's image tower is not kept: the smallest one stands in for it while the text tower is built.
+# Only the text tower is used; the smallest image tower is built with it and dropped.
 _NO_IMAGE = {"image_size": 8, "patch_size": 8, "layers": 1, "width": 8, "head_width": 8}
 
 
 @dataclass(frozen=True)
 class ClipWordsConfig:
-    """The CLIP whose text tower reads, and the size of DAMSM's space."""
+    """The CLIP that the text tower belongs to, and the size of DAMSM's space."""
 
     clip: CLIPConfig
     text_dim: int = 256
@@ -37,7 +37,7 @@ def check_states(clip: CLIP) -> None:
 
 
 def text_and_states(tower: nn.Module, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Of ids int64 [N, L] CLIP's text features [N, D], not normalised, and the states [N, L, W] of all tokens."""
+    """CLIP's text features [N, D] of ids int64 [N, L], not normalised, and the states [N, L, W] of all tokens."""
     kept = []
     handle = tower.ln_final.register_forward_hook(lambda module, given, states: kept.append(states))
     try:
@@ -48,7 +48,7 @@ def text_and_states(tower: nn.Module, ids: torch.Tensor) -> tuple[torch.Tensor, 
 
 
 class ClipWords(nn.Module):
-    """Features of a sentence and its tokens, as damsm.TextEncoder gives them, out of CLIP's text tower."""
+    """Features of sentences and their tokens by CLIP's text tower, in the form of damsm.TextEncoder."""
 
     kind = "damsm-clip-text"
     Config = ClipWordsConfig
@@ -83,11 +83,11 @@ class ClipWords(nn.Module):
 
     @property
     def can_read(self) -> bool:
-        """Whether it came with what turns sentences into ids."""
+        """Whether it has a tokenizer."""
         return self.config.clip.tokenizer["kind"] != "none"
 
     def forward(self, ids: torch.Tensor) -> TextFeatures:
-        """Features of CLIP's ids int64 [N, L], whose marks are no words: T is L - 2."""
+        """Features of CLIP's ids int64 [N, L], whose start and end marks are not words: T is L - 2."""
         whole, states = text_and_states(self.tower, ids)
         places = torch.arange(1, ids.shape[1] - 1, device=ids.device)
         mask = places >= ids.argmax(dim=1, keepdim=True)  # the end mark has the highest id

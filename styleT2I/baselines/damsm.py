@@ -1,13 +1,12 @@
 """DAMSM (Xu et al. 2018, section 3.2): encoders that put words and image regions into one space.
 
-The text encoder feeds AttnGAN and DF-GAN; with the image encoder it says how well a picture matches its words.
+The text encoder feeds AttnGAN and DF-GAN; with the image encoder it scores how well an image matches its words.
 """
 
 from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -15,12 +14,12 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from styleT2I.config import suggestion
+from styleT2I.baselines.config import ImageEncoderConfig, TextEncoderConfig
 from styleT2I.errors import ConfigError
 from styleT2I.torch_utils.words import nearest_word
 
-INCEPTION_SIZE, INCEPTION_DIMS = 299, (768, 2048)  # side of its images; channels of its 17x17 map and of its last one
-RELEASED_MAX_WORDS = 25  # of a sentence, that the released code reads when it draws
+INCEPTION_SIZE, INCEPTION_DIMS = 299, (768, 2048)  # image side; channels of the 17x17 and the last map
+RELEASED_MAX_WORDS = 25  # words of a sentence that the released code reads when it draws
 
 
 class TextFeatures(NamedTuple):
@@ -31,28 +30,8 @@ class TextFeatures(NamedTuple):
     mask: torch.Tensor  # bool [N, T], True there
 
 
-@dataclass(frozen=True)
-class TextEncoderConfig:
-    """Sizes of the text encoder; the defaults are the paper's."""
-
-    words: tuple[str, ...] = ()  # of the ids 1, 2, ...; id 0 pads. Empty: ids only, for num_rows of them
-    num_rows: int | None = None  # of the table, None: one more than there are words
-    embedding_dim: int = 300
-    text_dim: int = 256  # of word and sentence features, half from each direction
-    dropout: float = 0.5  # of word vectors, in training
-
-    def __post_init__(self):
-        if self.num_rows is None and not self.words:
-            raise ConfigError("DAMSM's text encoder needs at least one word in `words`")
-        if self.words and self.num_rows not in (None, len(self.words) + 1):
-            raise ConfigError(f"num_rows is {self.num_rows}, but there are {len(self.words)} words and the padding")
-        if self.text_dim < 2 or self.text_dim % 2 or self.embedding_dim < 1:
-            raise ConfigError(f"text_dim is an even number and embedding_dim at least 1, not {self.text_dim} and "
-                              f"{self.embedding_dim}")  # fmt: skip
-
-
 class TextEncoder(nn.Module):
-    """Word and sentence features by a one-layer bi-LSTM; words without an id are passed over."""
+    """Word and sentence features by a one-layer bi-LSTM; words without an id are skipped."""
 
     kind = "damsm-text"
     Config = TextEncoderConfig
@@ -78,7 +57,7 @@ class TextEncoder(nn.Module):
 
     @property
     def can_read(self) -> bool:
-        """Whether it came with the words that its ids stand for."""
+        """Whether it has the words that its ids stand for."""
         return bool(self.index)
 
     def forward(self, ids: torch.Tensor) -> TextFeatures:
@@ -117,7 +96,7 @@ class TextEncoder(nn.Module):
         return [(word, nearest_word(word, self.index)) for word in missing]
 
     def overlong(self, text: str) -> int:
-        """How many words of the text are beyond what can be read: none, whatever its length."""
+        """How many words of the text are beyond its limit: always 0, as there is no limit."""
         return 0
 
 
@@ -126,23 +105,6 @@ class ImageFeatures(NamedTuple):
 
     regions: torch.Tensor  # [N, text_dim, R], row by row
     image: torch.Tensor  # [N, text_dim]
-
-
-@dataclass(frozen=True)
-class ImageEncoderConfig:
-    """Which trunk looks at the image, and the size of the common space."""
-
-    trunk: str = "small"  # a key of TRUNKS
-    text_dim: int = 256
-    resolution: int = 64  # "small": images of another size are resized to this
-    widths: tuple[int, ...] = (32, 64, 128, 192)  # "small": channels at full, half, quarter ... size
-    align_corners: bool = True  # "inception": resize as the released code did under torch 0.3
-
-    def __post_init__(self):
-        if self.trunk not in TRUNKS:
-            raise ConfigError(f"unknown image trunk {self.trunk!r}{suggestion(self.trunk, TRUNKS)}")
-        if self.text_dim < 1 or not self.widths or self.resolution % 2 ** len(self.widths):
-            raise ConfigError(f"resolution {self.resolution} cannot be halved {len(self.widths)} times (`widths`)")
 
 
 class ImageEncoder(nn.Module):
@@ -173,7 +135,7 @@ class ImageEncoder(nn.Module):
 
 
 class SmallTrunk(nn.Module):
-    """Two 3x3 convolutions a size; the regions are those of the last size but one, pooled further for the whole."""
+    """Two 3x3 convolutions per size; regions come from the last size but one, the image's features from the last."""
 
     def __init__(self, config: ImageEncoderConfig):
         super().__init__()
@@ -199,7 +161,7 @@ class SmallTrunk(nn.Module):
 class InceptionTrunk(nn.Module):
     """Inception-v3 as torchvision has it: the 17x17 map of 768 channels and the mean of the last, 2048.
 
-    Its weights come from a file; they stay as they are in training, and so does batch norm.
+    Its weights come from a file; they and the batch norm are frozen in training.
     """
 
     dims = INCEPTION_DIMS

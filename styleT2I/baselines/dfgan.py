@@ -1,32 +1,13 @@
-"""DF-GAN (Tao et al. 2022): one stage of UpBlocks whose feature maps are fused with the sentence again and again."""
+"""DF-GAN (Tao et al. 2022): one stage of UpBlocks each of which fuses its feature maps with the sentence."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from styleT2I.baselines.config import DFGANConfig, DFGANDiscriminatorConfig
 from styleT2I.baselines.layers import LEAK, join_text
-from styleT2I.errors import ConfigError
-
-
-@dataclass(frozen=True)
-class DFGANConfig:
-    """Sizes of the generator; the defaults are those of the published weights."""
-
-    text_dim: int = 256
-    z_dim: int = 100
-    widths: tuple[int, ...] = (256, 256, 256, 256, 128, 64, 32)  # at 4 px, then after each UpBlock, which doubles
-
-    def __post_init__(self):
-        if not self.widths:
-            raise ConfigError("DF-GAN needs widths of at least one layer")
-
-    @property
-    def resolution(self) -> int:
-        return 4 << (len(self.widths) - 1)
 
 
 class DFGANGenerator(nn.Module):
@@ -66,7 +47,7 @@ class DFGANGenerator(nn.Module):
 
 
 class UpBlock(nn.Module):
-    """The map doubled, then two 3x3 convolutions, each behind a fusion with the condition, beside a shortcut."""
+    """The map doubled, then two 3x3 convolutions, each after a fusion with the condition, and a shortcut."""
 
     def __init__(self, cond_dim: int, in_dim: int, out_dim: int):
         super().__init__()
@@ -82,7 +63,7 @@ class UpBlock(nn.Module):
 
 
 class Fusion(nn.Module):
-    """Two affine transformations that the condition decides, a leaky ReLU behind each."""
+    """Two affine transformations by the condition, each followed by a leaky ReLU."""
 
     def __init__(self, cond_dim: int, width: int):
         super().__init__()
@@ -107,23 +88,6 @@ class Affine(nn.Module):
 
     def forward(self, h: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
         return self.gamma(condition)[:, :, None, None] * h + self.beta(condition)[:, :, None, None]
-
-
-@dataclass(frozen=True)
-class DFGANDiscriminatorConfig:
-    """Sizes of the discriminator; the defaults are those of the published weights."""
-
-    text_dim: int = 256
-    widths: tuple[int, ...] = (32, 64, 128, 256, 256, 256, 256)  # at full size, then after each halving, down to 4 px
-    head_width: int = 64
-
-    def __post_init__(self):
-        if not self.widths:
-            raise ConfigError("DF-GAN's discriminator needs widths of at least one layer")
-
-    @property
-    def resolution(self) -> int:
-        return 4 << (len(self.widths) - 1)
 
 
 class DFGANDiscriminator(nn.Module):

@@ -1,37 +1,16 @@
-"""GAN-INT-CLS (Reed et al. 2016): DCGAN given a sentence, and the encoder that reads a picture's style back.
+"""GAN-INT-CLS (Reed et al. 2016): DCGAN conditioned on a sentence, and the encoder of an image's style.
 
 What a sentence says comes from its features, everything else (pose, background) from z: the style. `StyleEncoder`
-inverts the generator, so that one picture's style can be drawn with another sentence (`transfer_style`).
+inverts the generator, so that one image's style can be drawn with another sentence (`transfer_style`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import nn
 
+from styleT2I.baselines.config import GanIntClsConfig, GanIntClsDiscriminatorConfig, StyleEncoderConfig
 from styleT2I.baselines.layers import LEAK, conv_norm_leaky, downsampler, init_dcgan, join_text
-from styleT2I.errors import ConfigError
-
-
-@dataclass(frozen=True)
-class GanIntClsConfig:
-    """Sizes of the generator; the defaults are the paper's."""
-
-    text_dim: int = 1024
-    z_dim: int = 100
-    cond_dim: int = 128  # what the sentence is compressed to
-    widths: tuple[int, ...] = (1024, 512, 256, 128)  # at 4 px, then after each doubling but the last, which is RGB
-    num_residual: int = 2  # resolutions, from 4 px on, with a bottleneck residual
-
-    def __post_init__(self):
-        if not 0 <= self.num_residual <= len(self.widths) or not self.widths:
-            raise ConfigError(f"GAN-INT-CLS needs widths, and residuals at no more than their {len(self.widths)} sizes")
-
-    @property
-    def resolution(self) -> int:
-        return 4 << len(self.widths)
 
 
 class GanIntClsGenerator(nn.Module):
@@ -73,7 +52,7 @@ class GanIntClsGenerator(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """A residual through a quarter of the channels; the ReLU behind it is the caller's."""
+    """A residual block through a quarter of the channels; the caller applies the ReLU after it."""
 
     def __init__(self, width: int):
         super().__init__()
@@ -86,23 +65,6 @@ class Bottleneck(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x + self.block(x)
-
-
-@dataclass(frozen=True)
-class GanIntClsDiscriminatorConfig:
-    """Sizes of the discriminator; the defaults are the paper's."""
-
-    text_dim: int = 1024
-    cond_dim: int = 128
-    widths: tuple[int, ...] = (64, 128, 256, 512)  # after each halving, down to 4 px
-
-    def __post_init__(self):
-        if not self.widths:
-            raise ConfigError("a discriminator needs widths of at least one layer")
-
-    @property
-    def resolution(self) -> int:
-        return 4 << len(self.widths)
 
 
 class GanIntClsDiscriminator(nn.Module):
@@ -136,24 +98,8 @@ class GanIntClsDiscriminator(nn.Module):
         return self.head(join_text(h, self.compress(text))).flatten()
 
 
-@dataclass(frozen=True)
-class StyleEncoderConfig:
-    """Sizes of the style encoder."""
-
-    z_dim: int = 100
-    widths: tuple[int, ...] = (64, 128, 256, 512)  # after each halving, down to 4 px
-
-    def __post_init__(self):
-        if not self.widths:
-            raise ConfigError("a style encoder needs widths of at least one layer")
-
-    @property
-    def resolution(self) -> int:
-        return 4 << len(self.widths)
-
-
 class StyleEncoder(nn.Module):
-    """The z [N, z_dim] that a picture [N, 3, R, R] of the generator was drawn from, trained by squared error."""
+    """The z [N, z_dim] that an image [N, 3, R, R] of the generator was drawn from, trained by squared error."""
 
     kind = "style-encoder"
     Config = StyleEncoderConfig
@@ -180,7 +126,7 @@ def transfer_style(generator: nn.Module, encoder: StyleEncoder, image: torch.Ten
 
 
 def style_loss(z: torch.Tensor, recovered: torch.Tensor) -> torch.Tensor:
-    """Mean over the batch of the squared distance of z [N, z_dim] and what the encoder made of its picture."""
+    """Mean over the batch of the squared distance of z [N, z_dim] and the encoder's estimate of it."""
     return (z - recovered).square().sum(dim=1).mean()
 
 

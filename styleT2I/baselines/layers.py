@@ -1,15 +1,15 @@
-"""What the convolutional baselines share: blocks, initial weights as in DCGAN, conditioning augmentation."""
+"""Shared by the convolutional baselines: blocks, DCGAN's initial weights, conditioning augmentation."""
 
 from __future__ import annotations
 
 import torch
 from torch import nn
 
-LEAK = 0.2  # slope of the leaky ReLU below zero, as all of the papers have it
+LEAK = 0.2  # slope of the leaky ReLU below zero in all of the papers
 
 
 def conv3x3(in_dim: int, out_dim: int) -> nn.Conv2d:
-    """3x3 convolution without bias, size kept."""
+    """3x3 convolution without bias, of the same size."""
     return nn.Conv2d(in_dim, out_dim, 3, padding=1, bias=False)
 
 
@@ -48,5 +48,5 @@ def init_dcgan(network: nn.Module) -> None:
 
 
 def sampled(mu: torch.Tensor, logvar: torch.Tensor, epsilon: torch.Tensor) -> torch.Tensor:
-    """The condition that standard normal epsilon makes of N(mu, exp(logvar)), all [N, cond_dim]."""
+    """A condition drawn from N(mu, exp(logvar)) by standard normal epsilon, all [N, cond_dim]."""
     return mu + epsilon * (logvar / 2).exp()

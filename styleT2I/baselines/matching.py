@@ -13,8 +13,8 @@ def word_scores(
 ) -> torch.Tensor:
     """R(image, sentence) of every sentence with every image [N sentences, M images], equations 7 to 10.
 
-    words [N, D, T], mask bool [N, T] (True: no such word), regions [M, D, R]. Each word looks at the image through
-    the regions that match it; its score is the cosine to what it sees, and a sentence's a soft maximum over its words.
+    words [N, D, T], mask bool [N, T] (True: no such word), regions [M, D, R]. A word's score is its
+    cosine to the mean of the regions, weighted by how well they match it; a sentence's is a soft maximum over words.
     """
     absent = mask[:, None, :, None]
     scores = torch.einsum("ndt,mdr->nmtr", words, regions)
@@ -33,7 +33,7 @@ def sentence_scores(sentence: torch.Tensor, image: torch.Tensor) -> torch.Tensor
 def matching_loss(scores: torch.Tensor, also_true: torch.Tensor | None = None, gamma3: float = GAMMA3) -> torch.Tensor:
     """Cross-entropy of choosing one's own partner in a batch by scores [N, N], both ways summed (equations 11 to 13).
 
-    also_true bool [N, N]: pairs beside the diagonal that match as well and count as no wrong answer. A mean over the
+    also_true bool [N, N]: pairs beside the diagonal that match as well and are not wrong answers. A mean over the
     batch, where the paper sums.
     """
     logits = gamma3 * scores

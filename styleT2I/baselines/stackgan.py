@@ -1,17 +1,17 @@
-"""StackGAN (Zhang et al. 2017): a small picture from the sentence, then a larger one from picture and sentence.
+"""StackGAN (Zhang et al. 2017): a small image from the sentence, then a larger one from image and sentence.
 
 Both stages draw their condition from N(mu, sigma^2) of the sentence (conditioning augmentation); discriminators see mu.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from styleT2I.baselines.config import StackGANConfig, StackGANDiscriminatorConfig, StageTwoConfig
 from styleT2I.baselines.layers import (
     conv3x3,
     conv_down,
@@ -21,52 +21,10 @@ from styleT2I.baselines.layers import (
     join_text,
     sampled,
 )
-from styleT2I.errors import ConfigError
-
-
-@dataclass(frozen=True)
-class StageTwoConfig:
-    """Sizes of Stage-II; the defaults are those of the published COCO weights."""
-
-    encoder_widths: tuple[int, ...] = (192, 384, 768)  # of Stage-I's image, halved by each but the first
-    num_residual: int = 2
-    widths: tuple[int, ...] = (768, 384, 192, 96, 48)  # of the joined map, then after each doubling
-
-    def __post_init__(self):
-        if not self.encoder_widths or not self.widths:
-            raise ConfigError("Stage-II needs encoder_widths and widths of at least one layer each")
-
-
-@dataclass(frozen=True)
-class StackGANConfig:
-    """Sizes of the generator; the defaults are those of the published COCO weights."""
-
-    text_dim: int = 1024
-    z_dim: int = 100
-    cond_dim: int = 128  # of the condition that each stage draws
-    widths: tuple[int, ...] = (1536, 768, 384, 192, 96)  # of Stage-I at 4 px, then after each doubling
-    stage2: StageTwoConfig | None = StageTwoConfig()  # None: Stage-I alone
-
-    def __post_init__(self):
-        if not self.widths:
-            raise ConfigError("Stage-I needs widths of at least one layer")
-        if self.stage2 and self.stage1_resolution % 2 ** (len(self.stage2.encoder_widths) - 1):
-            raise ConfigError(f"Stage-I's {self.stage1_resolution} px cannot be halved by all of Stage-II's encoder")
-
-    @property
-    def stage1_resolution(self) -> int:
-        return 4 << (len(self.widths) - 1)
-
-    @property
-    def resolution(self) -> int:
-        """Side of the final image."""
-        if self.stage2 is None:
-            return self.stage1_resolution
-        return (self.stage1_resolution >> (len(self.stage2.encoder_widths) - 1)) << (len(self.stage2.widths) - 1)
 
 
 class StackGANOutput(NamedTuple):
-    """What the last stage made."""
+    """The last stage's result."""
 
     image: torch.Tensor  # [N, 3, R, R] in [-1, 1]
     mu: torch.Tensor  # [N, cond_dim] of its condition
@@ -74,7 +32,7 @@ class StackGANOutput(NamedTuple):
 
 
 class StackGANGenerator(nn.Module):
-    """Image of noise [N, noise_dim] (z, then one epsilon a stage) and a sentence's features [N, text_dim]."""
+    """Image of noise [N, noise_dim] (z, then one epsilon per stage) and a sentence's features [N, text_dim]."""
 
     kind = "stackgan-generator"
     Config = StackGANConfig
@@ -179,24 +137,6 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return F.relu(x + self.block(x))
-
-
-@dataclass(frozen=True)
-class StackGANDiscriminatorConfig:
-    """Sizes of a stage's discriminator; the defaults are those of the published Stage-I."""
-
-    cond_dim: int = 128
-    widths: tuple[int, ...] = (96, 192, 384, 768)  # after each halving, down to 4 px
-    narrow_widths: tuple[int, ...] = ()  # of the 3x3 convolutions that follow at 4 px (Stage-II)
-    is_unconditional: bool = False  # whether it also judges the image without the sentence (Stage-II)
-
-    def __post_init__(self):
-        if not self.widths:
-            raise ConfigError("a discriminator needs widths of at least one layer")
-
-    @property
-    def resolution(self) -> int:
-        return 4 << len(self.widths)
 
 
 class StackGANDiscriminator(nn.Module):

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional as F
 
-from styleT2I.errors import ConfigError
+from styleT2I.data.degrade_config import DegradeConfig
 
 _TRIES = 10  # rectangles that are drawn before the centre is taken
 
 
 @dataclass(frozen=True)
 class ClipAugmentation:
-    """The changes drawn for N images; None is no change of the kind."""
+    """The changes drawn for N images; None: no change of this kind."""
 
     gain: torch.Tensor | None  # [N, 3, 1, 1], added to 1
     offset: torch.Tensor | None  # [N, 3, 1, 1]
@@ -93,26 +93,6 @@ def _rectangle(height, width, generator, scale, ratio):
     return (height - rows) // 2, (width - columns) // 2, rows, columns
 
 
-@dataclass(frozen=True)
-class DegradeConfig:
-    """How much `random_degrade` and `random_shift` change at most; 0 switches a change off.
-
-    Every image draws its own amount of each.
-    """
-
-    shift: int = 2  # pixels left, right, up and down, the border repeated
-    blur: float = 2.0  # passes of the [1, 2, 1] / 4 kernel; half of the images stay sharp
-    noise: float = 0.08  # standard deviation of Gaussian noise, in units of [-1, 1]
-    brightness: float = 0.12  # added to all channels, in units of [-1, 1]
-    contrast: float = 0.12  # relative change of the gain
-    tint: float = 0.05  # relative change of each channel's gain
-
-    def __post_init__(self):
-        for name, value in vars(self).items():
-            if value < 0:
-                raise ConfigError(f"{name} of the training damage is {value}; it cannot be below 0")
-
-
 def random_shift(tensors: list[torch.Tensor], generator: torch.Generator, max_shift: int) -> list[torch.Tensor]:
     """Shift each sample by up to max_shift pixels, borders repeated; all tensors [N, *, H, W] by the same amounts."""
     num, _, height, width = tensors[0].shape
@@ -120,7 +100,7 @@ def random_shift(tensors: list[torch.Tensor], generator: torch.Generator, max_sh
     rows = (torch.arange(height) + offset[0]).clamp(0, height - 1).unsqueeze(2)  # [N, H, 1]
     columns = (torch.arange(width) + offset[1]).clamp(0, width - 1).unsqueeze(1)  # [N, 1, W]
     sample = torch.arange(num).view(num, 1, 1)
-    # Indexing around the channel dimension moves it last: [N, H, W, *], which channels-last networks want anyway.
+    # Indexing around the channel dimension moves it last: [N, H, W, *], as channels-last networks need it.
     return [tensor[sample, :, rows, columns].permute(0, 3, 1, 2) for tensor in tensors]
 
 
@@ -156,5 +136,5 @@ def random_degrade(image: torch.Tensor, generator: torch.Generator, config: Degr
 
 
 def drop_rows(num: int, rate: float, rng: torch.Generator) -> torch.Tensor:
-    """Which rows of a batch are kept, each dropped at `rate` on its own: bool [num]."""
+    """Which rows of a batch are kept, each dropped independently at `rate`: bool [num]."""
     return torch.rand(num, generator=rng) >= rate

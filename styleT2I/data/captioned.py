@@ -37,10 +37,10 @@ class CaptionedData(JoinedData):
         self.names = labelled.pop() if len(labelled) == 1 else ()
         for spec, part in zip(specs, self.parts, strict=True):
             if not len(part) or not part.captions_of(0):
-                raise DataError(f"{spec}: has no captions, and CLIP learns from nothing else; add them or leave it out")
+                raise DataError(f"{spec}: has no captions, which CLIP learns from; add them or leave it out")
 
     def batch(self, indices: Sequence[int]) -> CaptionedBatch:
-        """The samples of the given indices, grouped by data set, which a batch's loss does not notice."""
+        """The samples of the given indices, grouped by data set; their order does not change a batch's loss."""
         batches = self.batches(indices)
         image = from_uint8(torch.cat([batch.images_u8 for batch in batches]))
         captions = [captions for batch in batches for captions in batch.captions]
@@ -49,7 +49,7 @@ class CaptionedData(JoinedData):
 
 
 class Mentions(NamedTuple):
-    """What M captions say about A attributes."""
+    """What M captions state about A attributes."""
 
     asserted: torch.Tensor  # bool [M, A]
     denied: torch.Tensor  # bool [M, A]
@@ -84,12 +84,12 @@ class CaptionReader:
 
 
 def captions_true_of(labels: torch.Tensor, mentions: Mentions) -> torch.Tensor:
-    """Which captions hold for which images: all that the caption mentions is so. labels bool [N, A] -> bool [N, M].
+    """Which captions are true of which images in all that they mention: labels bool [N, A] -> bool [N, M].
 
     A caption that mentions nothing checkable is not known to hold for any image.
     """
     lacking = (~labels).float() @ mentions.asserted.float().t()  # [N, M]: how many asserted attributes are absent
-    unwanted = labels.float() @ mentions.denied.float().t()  # [N, M]: how many denied ones are there
+    unwanted = labels.float() @ mentions.denied.float().t()  # [N, M]: how many denied ones are present
     return (lacking + unwanted == 0) & mentions.is_checkable
 
 

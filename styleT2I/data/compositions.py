@@ -11,7 +11,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Composition:
-    """Attributes asked for together, their frequent twin to compare with, and what yields where they are held out."""
+    """Attributes asked for together, their frequent twin, and the attribute that gives way where they are held out."""
 
     name: str
     attributes: Mapping[str, bool]

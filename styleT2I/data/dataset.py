@@ -1,4 +1,4 @@
-"""What every data set offers, how one is opened, and in which order a training sees it."""
+"""The interface of data sets, `open_dataset`, and the order in which a training reads them."""
 
 import functools
 import os
@@ -14,7 +14,7 @@ from styleT2I.torch_utils.seeding import generator
 
 @dataclass
 class Batch:
-    """Samples side by side; a field is None where the data set has no such thing."""
+    """N samples; a field is None where the data set does not have it."""
 
     images_u8: torch.Tensor  # [N, 3, H, W] uint8
     captions: list[tuple[str, ...]]  # N, each of any length

@@ -1,7 +1,7 @@
 """An ordinary image-caption-attribute-mask data set in a folder, or in a zip of one (docs/data-folders.md).
 
     images/NAME.png|jpg|...   images of any size and kind; sub-folders are part of NAME
-    captions.json             {"NAME": ["a caption", ...]} or {"NAME": "a caption"}; or text/NAME.txt, one a line
+    captions.json             {"NAME": ["a caption", ...]} or {"NAME": "a caption"}; or text/NAME.txt, one per line
     attributes.csv            header `file,ATTRIBUTE,...`, one row per image, values 0/1 or -1/1
     masks/NAME.png            16-bit, bit k set where region k is; or an index map (grey or palette), value k = region k
     masks/regions.json        {"encoding": "bits"|"index", "regions": [...]}
@@ -34,7 +34,7 @@ from styleT2I.torch_utils.images import centre_crop_resize, check_image, decode_
 
 ENCODINGS = ("bits", "index")
 MAX_RESOLUTION = 8192
-_REMEDY = "mend or remove it"
+_REMEDY = "repair or remove it"
 
 
 class FolderDataset:
@@ -48,7 +48,7 @@ class FolderDataset:
     def __init__(self, folder, resolution: int | None = None, *, max_skipped: int | None = None, cache_bytes=2 << 30):
         self.folder, self._files = Path(folder), open_image_files(folder)
         if not self._files.images:
-            raise DataError(f"{self.folder}: no images; a data set keeps them in images/, or has nothing else")
+            raise DataError(f"{self.folder}: no images; put them into images/, or into a folder of images alone")
         self.resolution = self._checked_resolution(resolution or _read_json(self._files, "dataset.json", {}))
         self._captions = _read_json(self._files, "captions.json", None)
         self.attribute_names, self._attributes = _read_table(self._files, "attributes.csv")
@@ -104,7 +104,7 @@ class FolderDataset:
 
     def _first_side(self):
         first = self._files.images[0]
-        with guarded(self._files.image_path(first), "not a picture; replace or remove it", DataError):
+        with guarded(self._files.image_path(first), "not an image; replace or remove it", DataError):
             data = self._files.read_image(first)
             check_image(data, self._files.image_path(first))
             with PIL.Image.open(io.BytesIO(data)) as header:
@@ -129,7 +129,7 @@ class FolderDataset:
         reasons = "; ".join(list(self.skipped.values())[:3])
         text = f"{self.folder}: {len(self.skipped)} of {len(files)} images cannot be used, the first: {reasons}"
         if len(self.skipped) > limit or not self._samples:
-            raise DataError(f"{text}; mend or remove them (at most {limit} are skipped)")
+            raise DataError(f"{text}; repair or remove them (at most {limit} are skipped)")
         warnings.warn(text, stacklevel=3)
 
     def _sample(self, image, name):
@@ -225,7 +225,7 @@ def _read_regions(files: ImageFiles, name):
     is_list = isinstance(regions, list) and all(isinstance(region, str) for region in regions)
     if encoding not in ENCODINGS or not is_list or len(set(regions)) < len(regions) or len(regions) > 32:
         raise DataError(
-            f'{files.path(name)}: wants {{"encoding": "bits" or "index", "regions": [at most 32 different names]}}'
+            f'{files.path(name)}: needs {{"encoding": "bits" or "index", "regions": [at most 32 different names]}}'
         )
     return encoding, tuple(regions)
 

@@ -1,4 +1,4 @@
-"""Where the files of a data set lie: in a folder, or in a zip of one; images in images/, or all that are there."""
+"""The files of a data set in a folder or a zip of one: images from images/, or all that are there."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from styleT2I.torch_utils.images import SUFFIXES
 IMAGES = "images"
 MAX_FILE = 1 << 28  # bytes of an image or a table
 _BESIDE = ("masks", "text")  # folders of a data set that hold no images of its own
-_SHEETS = {"grid.png", "explain.png"}  # that generate writes beside its faces
+_SHEETS = {"grid.png", "explain.png"}  # sheets that generate writes beside its faces
 _RECORD = "generate.json"
 
 
@@ -35,7 +35,7 @@ class ImageFiles:
         self.has_texts = self._has_folder("text")
 
     def path(self, name: str) -> Path:
-        """What messages call a file."""
+        """The name of a file in messages."""
         return self.where / name
 
     def read_image(self, image: str) -> bytes:
@@ -43,7 +43,7 @@ class ImageFiles:
         return self.read(f"{self.root}/{image}" if self.root else image)
 
     def image_path(self, image: str) -> Path:
-        """What messages call one of `images`."""
+        """The name of one of `images` in messages."""
         return self.where / self.root / image
 
     def has(self, name: str) -> bool:
@@ -74,7 +74,7 @@ def open_image_files(where: str | Path) -> ImageFiles:
             return _Folder(where)
         if where.is_file() and zipfile.is_zipfile(where):
             return _Zip(where)
-    raise DataError(f"{str(where)[:300]}: no folder and no zip of images; check the path")
+    raise DataError(f"{str(where)[:300]}: neither a folder nor a zip of images; check the path")
 
 
 class _Folder(ImageFiles):

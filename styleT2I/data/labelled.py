@@ -10,14 +10,14 @@ from styleT2I.torch_utils.images import from_uint8
 
 
 class LabelledData(JoinedData):
-    """Images with one kind of label, "attributes" or "masks", out of the data sets of several specs.
+    """Images with one kind of label, "attributes" or "masks", from the data sets of several specs.
 
     Raises DataError when a data set lacks the label or names its attributes or regions otherwise than the first.
     """
 
     def __init__(self, specs: tuple[str, ...], label: str, resolution: int):
         if not specs:
-            raise DataError("no training data named; give --data SPEC, say minifaces:balanced/judge-train:40000")
+            raise DataError("no training data named; give for example --data minifaces:balanced/judge-train:40000")
         self.label = label
         super().__init__(specs, resolution, with_masks=label == "masks")
         names = {"attributes": "attribute_names", "masks": "region_names"}[label]
@@ -30,7 +30,7 @@ class LabelledData(JoinedData):
                 self.nuisance_names = ()  # only quantities that every part measures are regressed
 
     def _why_not(self, spec, names, first, label):
-        """Why a data set cannot be joined: it has no such label, or others than the first."""
+        """Why a data set cannot be joined: it lacks the label, or has others than the first."""
         if not names:
             kept = {"attributes": "attributes.csv", "masks": "masks/ with region names"}[label]
             return f"{spec}: has no {label}, which this training needs; add {kept}"

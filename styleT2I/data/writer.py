@@ -15,7 +15,7 @@ import torch
 
 from styleT2I.errors import OutputError
 from styleT2I.torch_utils.files import check_writable_dir, one_line_os_errors
-from styleT2I.torch_utils.folders.locking import is_in_use, locked_folder
+from styleT2I.torch_utils.folders import is_in_use, locked_folder
 from styleT2I.torch_utils.images import encode_png
 
 FORMAT = "styleT2I-dataset"

@@ -1,1 +1,1 @@
-"""What a whole model is held to, suite by suite; each returns metrics with everything needed to read them."""
+"""Evaluation of a whole model, suite by suite; each returns metrics with all that is needed to interpret them."""

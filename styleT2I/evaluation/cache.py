@@ -13,10 +13,9 @@ import styleT2I
 from styleT2I.evaluation.observers import held_out_judge as held_out
 from styleT2I.evaluation.suites.compositions import measure as composition_measure
 from styleT2I.evaluation.suites.compositions.cells import Prompted
+from styleT2I.generation import adjustment, directions, drawing, pipeline, synthesis
 from styleT2I.generation import observers as generation_observers
-from styleT2I.generation import pipeline
-from styleT2I.generation.adjustment import compositional, step_search
-from styleT2I.generation.adjustment.config import AdjustmentConfig
+from styleT2I.generation.arguments import AdjustmentConfig
 from styleT2I.generation.model import Model
 from styleT2I.torch_utils.files import check_writable_dir, sha256_file, write_json_atomic
 
@@ -51,10 +50,12 @@ class CachedValues:
 _ALWAYS = ("generator", "t2d", "clip", "judges.heldout")
 _ADJUSTING = ("a2d", "judges.guide")  # observe nothing where nothing is adjusted
 _CODE = (
-    compositional,
+    adjustment,
+    directions,
+    drawing,
     generation_observers,
     pipeline,
-    step_search,
+    synthesis,
     composition_measure,
     held_out,
 )  # a change in these may change a value

@@ -1,4 +1,4 @@
-"""Where the suite "quality" takes its images from: any folder, a data set's split, or a model that draws them."""
+"""Sources of images for the suite "quality": any folder, a data set's split, or a model that draws them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from styleT2I.config import parse_json
 from styleT2I.data.dataset import open_dataset
 from styleT2I.data.folder import FolderDataset
 from styleT2I.data.image_files import open_image_files
+from styleT2I.data.worlds import WORLDS
 from styleT2I.errors import DataError
-from styleT2I.generation.adjustment.compositional import AdjustmentConfig
+from styleT2I.generation.adjustment import AdjustmentConfig
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.torch_utils.images import SUFFIXES, decode_image
 
@@ -117,11 +118,11 @@ class DrawnImages:
 
 
 def open_images(source: str) -> ImageSource:
-    """Images of a folder or a zip (sub-folders included), of a data set, or of minifaces:DISTRIBUTION/SPLIT[:NUM].
+    """Images of a folder or a zip (sub-folders included), of a data set, or of a world: WORLD:DISTRIBUTION/SPLIT[:NUM].
 
     Of a folder that `generate` wrote, the sheets are passed over. Raises DataError when there are no images.
     """
-    if str(source).startswith("minifaces:"):
+    if str(source).partition(":")[0] in WORLDS:
         return _DataSet(str(source))
     if not Path(source).exists():
         raise DataError(f"{source}: no such folder; name a folder of images, or minifaces:biased/test")
@@ -129,7 +130,7 @@ def open_images(source: str) -> ImageSource:
 
 
 def enough(images: ImageSource, num: int | None) -> int:
-    """How many to measure: num, or all where there are fewer or num is None. DataError for less than MIN_PICTURES."""
+    """How many to measure: num, or all where there are fewer or num is None. DataError for fewer than MIN_IMAGES."""
     num = min(len(images), num or len(images))
     if num < MIN_IMAGES:
         raise DataError(f"{images.name}: {num} images are too few to measure; at least {MIN_IMAGES} are needed")

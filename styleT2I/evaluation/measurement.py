@@ -18,7 +18,7 @@ JUDGE_RESIZE = "bilinear, antialiased, by the network itself; none where the siz
 
 @dataclass(frozen=True)
 class Basis:
-    """What a metric value rests on."""
+    """The provenance of a metric value."""
 
     network: str | None  # the observer, in words
     network_sha256: str | None  # of its weights; None for one built in memory
@@ -58,5 +58,5 @@ def judge_basis(model: Model, **what) -> dict:
 
 
 def judge_name(model: Model) -> str:
-    """What the held-out judge is called where its features stand in for Inception's."""
-    return f"held-out judge of {model.name}, not Inception: compare with figures of the same judge only"
+    """The name of the held-out judge where its features replace Inception's."""
+    return f"held-out judge of {model.name}, not Inception: compare with metrics of the same judge only"

@@ -65,7 +65,8 @@ def _cells(metrics):
         f"{100 * drift['worst']:.1f} ({drift['worst_attribute']})",
         " / ".join(f"{moved[group]:.2f}" for group in ("pose", "background", "clothes") if group in moved),
         " / ".join(
-            f"{frechet[kind]:.1f}" + (f" (x{ratios[kind]:.2f})" if ratios else "") for kind in ("rare", "frequent")
+            _distance(frechet[kind], None) + (f" (x{ratios[kind]:.2f})" if ratios.get(kind) else "")
+            for kind in ("rare", "frequent")
         ),
     ]
 

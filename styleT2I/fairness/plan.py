@@ -15,7 +15,7 @@ from styleT2I.attributes.wording.sentences import sentence
 from styleT2I.config import MAX_SEED, load_config, suggestion, to_dict
 from styleT2I.errors import ConfigError, DataError
 from styleT2I.fairness.judges.spec import JudgePlan, check_judge
-from styleT2I.generation.adjustment.config import METHODS
+from styleT2I.generation.arguments import METHODS
 
 __all__ = [
     "AS_DRAWN", "AuditPlan", "Comparison", "Grid", "JudgePlan", "Setting", "Threshold", "Unprompted", "load_plan",

@@ -26,7 +26,7 @@ from styleT2I.fairness.report.contact_sheets import Sheet
 from styleT2I.fairness.results import AuditResult, Calibration
 from styleT2I.fairness.subjects.base import Cell, as_subject
 from styleT2I.torch_utils.files import check_writable_dir, write_json_atomic
-from styleT2I.torch_utils.folders.locking import locked_folder
+from styleT2I.torch_utils.folders import locked_folder
 from styleT2I.torch_utils.images import save_png
 from styleT2I.torch_utils.progress import Progress
 

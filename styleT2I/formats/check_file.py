@@ -1,5 +1,9 @@
-"""The first look at a file that should hold weights; needs no torch."""
+"""The first look at a file that should hold weights, and at a manifest's SHA-256 of itself; needs no torch."""
 
+from __future__ import annotations
+
+import hashlib
+import json
 import os
 import stat
 from pathlib import Path
@@ -7,9 +11,9 @@ from pathlib import Path
 from styleT2I.errors import CheckpointError
 
 AGAIN = "fetch or write it again"
-# How files begin that people take for weights; a tar archive says what it is at byte 257.
+# First bytes of files that are mistaken for weights; a tar archive has its mark at byte 257.
 _OTHERS = {
-    b"\xff\xd8\xff": "a JPEG picture", b"\x89png": "a PNG picture", b"gif8": "a GIF picture", b"%pdf": "a PDF document",
+    b"\xff\xd8\xff": "a JPEG image", b"\x89png": "a PNG image", b"gif8": "a GIF image", b"%pdf": "a PDF document",
     b"\x1f\x8b": "a gzip archive", b"bzh": "a bzip2 archive", b"\xfd7zxz": "an xz archive", b"rar!": "a RAR archive",
     b"7z\xbc\xaf": "a 7-zip archive", b"\x89hdf": "an HDF5 file", b"\x7felf": "a program",
 }  # fmt: skip
@@ -64,3 +68,30 @@ def check_regular(path: str | Path) -> None:
         raise CheckpointError(f"{path}: is a folder; name a file in it")
     if not stat.S_ISREG(mode):
         raise CheckpointError(f"{path}: is a pipe or a device, not a file; save its content to a file first")
+
+
+SEAL = "manifest_sha256"
+
+
+def sealed(manifest: dict) -> dict:
+    """`manifest` with the hash of everything else in it."""
+    return {**manifest, SEAL: _digest(manifest)}
+
+
+def check_seal(manifest: dict, where, known: tuple[str, ...]) -> None:
+    """Raise CheckpointError when a manifest is not the one that was sealed; one without a hash (older ones) passes.
+
+    known: the keys that such a manifest may have, as a damaged key must not hide the hash.
+    """
+    if unknown := sorted(manifest.keys() - {*known, SEAL}):
+        raise CheckpointError(f"{where}: unknown key {unknown[0][:80]!r}; fetch or write it again, or update styleT2I")
+    if SEAL in manifest and manifest[SEAL] != _digest(manifest):
+        raise CheckpointError(
+            f"{where}: changed since it was written, as its SHA-256 shows; fetch or write it again (or take out "
+            f"{SEAL!r}, if you changed it on purpose)"
+        )
+
+
+def _digest(manifest):
+    content = {key: value for key, value in manifest.items() if key != SEAL}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

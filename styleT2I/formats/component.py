@@ -1,20 +1,55 @@
 """One network on disk: NAME.safetensors and NAME.json, the manifest, written last."""
 
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 
 import styleT2I
 from styleT2I.config import MAX_TEXT, read_json
 from styleT2I.errors import CheckpointError, guarded
-from styleT2I.formats.seal import check_seal, sealed
-from styleT2I.formats.weights import AGAIN, check_file, check_finite, read_safetensors
+from styleT2I.formats.check_file import AGAIN, check_file, check_seal, read_start, sealed
+from styleT2I.formats.model_folder import MANIFEST, read_model_folder
 from styleT2I.torch_utils.files import save_safetensors_atomic, sha256_file, write_json_atomic
+
+MAX_HEADER = 1 << 23  # bytes: a hundred thousand tensors
+
+
+def read_safetensors(path: str | Path, sha256: str | None = None) -> dict[str, torch.Tensor]:
+    """Read a safetensors file whose SHA-256 is `sha256` (unchecked when None) to a flat dict of CPU tensors.
+
+    Raises CheckpointError when the file is missing, damaged, a web page or a git-LFS pointer, or has another hash.
+    """
+    path = Path(path)
+    check_file(path)
+    size = path.stat().st_size
+    with open(path, "rb") as f:
+        header_size = struct.unpack("<Q", f.read(8))[0] if size >= 8 else None
+    if header_size is None or header_size + 8 > size:
+        raise CheckpointError(f"{path}: cut off, or not a safetensors file; {AGAIN}")
+    if header_size > MAX_HEADER:
+        raise CheckpointError(f"{path}: its header of {header_size} bytes cannot be a network's; {AGAIN}")
+    if sha256 is not None and sha256_file(path) != sha256:
+        raise CheckpointError(f"{path}: its SHA-256 is not the one its manifest names (cut off or changed); {AGAIN}")
+    try:
+        return load_file(str(path))
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise CheckpointError(f"{path}: damaged safetensors file ({error}); {AGAIN}") from error
+
+
+def check_finite(state_dict: dict[str, torch.Tensor], where: str | Path) -> None:
+    """Raise CheckpointError naming the first tensor that holds NaN or infinity."""
+    for name, tensor in state_dict.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise CheckpointError(f"{where}: tensor {name!r} holds NaN or infinite numbers; use an earlier checkpoint")
+
 
 FORMAT_VERSION = 1
 _KEYS = ("format_version", "kind", "config", "step", "versions", "files", "info")
-# What the notes of a component are read for, by key; others are notes alone.
+# The keys of a component's info that the code reads, with their types; others are notes for people.
 _INFO = {
     "clip_name": str, "text": dict, "training": (dict, str), "strengths": dict, "attributes": list, "measured": dict,
     "converted_from": dict, "notes": list,
@@ -64,7 +99,7 @@ def read_component(path) -> Component:
 
     Raises CheckpointError when a file is missing, damaged, changed since it was written, or holds NaN or infinity.
     """
-    with guarded(path, f"damaged, its manifest says what no manifest does; {AGAIN}"):
+    with guarded(path, f"damaged, its manifest has invalid entries; {AGAIN}"):
         return _read(manifest_path(Path(path)))
 
 
@@ -83,7 +118,7 @@ def _read(path):
         raise CheckpointError(f"{path}: a component has one weights file, this names {len(manifest['files'])}; {AGAIN}")
     ((name, sha256),) = manifest["files"].items()
     check_seal(manifest, path, _KEYS)
-    if not isinstance(sha256, str):  # None would leave the weights unverified
+    if not isinstance(sha256, str):  # without it the weights would be unverified
         raise CheckpointError(f"{path}: damaged, it holds no SHA-256 of {name!r}; {AGAIN}")
     state_dict = read_safetensors(sibling(path, name), sha256)
     state_dict = {key: t.float() if t.is_floating_point() else t for key, t in state_dict.items()}
@@ -95,7 +130,7 @@ def read_manifest(path: Path, keys: tuple[str, ...]) -> dict:
     """Read a JSON manifest that has `format_version` and the given keys; raises CheckpointError."""
     check_file(path)
     if path.stat().st_size > MAX_TEXT:
-        raise CheckpointError(f"{path}: no manifest, it has over {MAX_TEXT} bytes; name the .json beside the weights")
+        raise CheckpointError(f"{path}: too large for a manifest ({MAX_TEXT} bytes); name the .json beside the weights")
     manifest = read_json(path, CheckpointError, kind=object)
     for key in ("format_version", *keys):
         if not isinstance(manifest, dict) or key not in manifest:
@@ -133,3 +168,18 @@ def manifest_path(path: Path) -> Path:
         names = ", ".join(p.name for p in found) or "none"
         raise CheckpointError(f"{path}: the folder should hold one component, found {names}; name its .json")
     return found[0]
+
+
+def is_component(path: Path) -> bool:
+    """Whether `path` is of our own kind: a folder, a manifest, or a safetensors file with its manifest beside it."""
+    if path.suffix == ".safetensors" and path.with_suffix(".json").is_file():
+        return True
+    if not path.is_file():
+        return path.is_dir()
+    return read_start(path, 64).lstrip().startswith(b"{")
+
+
+def read_own(path: Path) -> Component:
+    """Read what `is_component` says is ours: a component, or a model folder's generator; errors as read_component."""
+    with guarded(path, "damaged, its manifest says what no manifest does; fetch it again"):
+        return read_component(read_model_folder(path).file("generator") if (path / MANIFEST).is_file() else path)

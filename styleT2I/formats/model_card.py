@@ -24,8 +24,8 @@ _TITLES = {
 _OPEN = {"apache-2.0": "apache-2.0", "mit": "mit", "cc0": "cc0-1.0", "cc0-1.0": "cc0-1.0", "cc-by-4.0": "cc-by-4.0"}
 _USE = """\
 Research on text-to-image synthesis of rare combinations of attributes, and on how fairly it works. Attribute names say
-what a picture shows to a viewer, stereotypes of the training data included; they say nothing about a person. It is not
-meant to identify, rate or imitate real people, nor to be shown without saying that the pictures are made by a machine.
+what an image shows to a viewer, stereotypes of the training data included; they say nothing about a person. It is not
+meant to identify, rate or imitate real people, nor to be shown without saying that the images are made by a machine.
 What it was trained on limits it: measure the combinations that you need before you rely on them."""
 
 
@@ -42,7 +42,7 @@ def write_model_card(folder: Path, name: str, files: dict[str, str], vocabulary=
 
 
 def has_other_card(folder: Path) -> bool:
-    """Whether a README.md is there that somebody else wrote."""
+    """Whether there is a README.md that was not written here."""
     path = folder / CARD
     return path.is_file() and MARK not in path.read_text(encoding="utf-8", errors="replace")
 
@@ -70,7 +70,7 @@ def model_card(folder: Path, name: str, files: dict[str, str], vocabulary=None, 
         _USE,
         "## How it was made and measured",
         "\n".join(f"- `{role}`: {_history(manifest)}" for role, manifest in manifests.items()),
-        "Measure it again, or on data of your own, with `python -m styleT2I.evaluate --model FOLDER`. Figures above are"
+        "Measure it again, or on data of your own, with `python -m styleT2I.evaluate --model FOLDER`. Values above are"
         " those that its parts' trainings wrote; none says anything about other data.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -93,7 +93,7 @@ def _head(licence, manifests):
 
 
 def _what(is_whole, size):
-    what = f"A sentence becomes pictures{size}" if is_whole else f"Parts of a text-to-image model{size}"
+    what = f"A sentence becomes images{size}" if is_whole else f"Parts of a text-to-image model{size}"
     return f"{what}: a styleT2I model (StyleGAN2, CLIP and networks that steer the former by the latter)."
 
 
@@ -101,18 +101,18 @@ def _what_baseline(manifests, role):
     """One paragraph on an earlier text-to-image GAN: which it is, who trained it, what reads its sentences."""
     reader = next((reader for reader in ("text_encoder", "clip_words", "clip") if reader in manifests), None)
     reads = {
-        "clip": "Its sentences are read by the CLIP below.",
-        "clip_words": "Its sentences are read by a CLIP's text tower and DAMSM's projections, below.",
-        "text_encoder": "Its sentences are read by DAMSM's text encoder below.",
-        None: "What reads its sentences is not here: give a text encoder or a file of embeddings.",
+        "clip": "The CLIP below encodes its sentences.",
+        "clip_words": "A CLIP's text tower and DAMSM's projections, below, encode its sentences.",
+        "text_encoder": "DAMSM's text encoder below encodes its sentences.",
+        None: "It comes without a sentence encoder: give a text encoder or a file of embeddings.",
     }[reader]
     info = manifests[role].get("info") or {}
     training = info.get("training") if isinstance(info.get("training"), dict) else {}
-    made = "trained by styleT2I" if training else "of which no training is recorded"
+    made = "trained by styleT2I" if training else "without a record of its training"
     if info.get("converted_from"):
         made = "converted from a file of its authors' code"
     kind = "system" if role == "unclip" else "GAN"
-    is_control = "It is a control: it saw every picture with another one's sentence. "
+    is_control = "It is a control: it saw every image with another one's sentence. "
     return (
         f"A baseline to compare StyleT2I with, not StyleT2I: {_TITLES[role]}, an earlier text-to-image {kind}, {made}. "
         f"{is_control if training.get('shuffle_captions') else ''}{reads}"
@@ -139,7 +139,7 @@ def _licence(manifest):
 
 
 def _history(manifest):
-    """Where a component comes from and what its training measured, in one line."""
+    """A component's origin and its training's measurements, in one line."""
     info = manifest.get("info") or {}
     facts, origin, training = [], info.get("converted_from"), info.get("training")
     if origin:
@@ -156,7 +156,7 @@ def _history(manifest):
         on = training.get("eval_data") if isinstance(training, dict) else None
         where = f" on `{_plain(on)}`" if on else ""
         facts.append(f"measured{where}: {', '.join(_figures(measured)) or 'see its manifest'}")
-    return "; ".join(facts) or "no record of its making"
+    return "; ".join(facts) or "without a record of its origin"
 
 
 def _figures(measured):

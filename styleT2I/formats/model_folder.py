@@ -20,15 +20,15 @@ from pathlib import Path
 import styleT2I
 from styleT2I.config import read_json, suggestion
 from styleT2I.errors import CheckpointError, guarded
-from styleT2I.formats.seal import check_seal, sealed
+from styleT2I.formats.check_file import check_seal, sealed
 from styleT2I.torch_utils.files import sha256_file, write_json_atomic
 
 MANIFEST = "model.json"
 FORMAT_VERSION = 1
 _KEYS = ("format_version", "name", "components", "agreement")
 _AGAIN = "fetch or package the model again"
-_WRONG = f"damaged, it says what no manifest does; {_AGAIN}"
-_IS_DOWNLOAD = "a download that is kept: delete"
+_WRONG = f"damaged, it has invalid entries; {_AGAIN}"
+_IS_DOWNLOAD = "a cached download: delete"
 # Every role a model may fill and the kind of component that fills it; "judges.guide" is nested in the manifest.
 ROLES = {
     "generator": "stylegan2-generator",
@@ -51,7 +51,7 @@ ROLES = {
     "unclip_ar_prior": "unclip-ar-prior",
     "unclip_upsampler": "unclip-upsampler",
 }
-# Roles that draw a sentence by themselves, no StyleGAN2.
+# Roles that draw a sentence by themselves, without a StyleGAN2.
 SYSTEMS = ("gan_int_cls", "stackgan", "attngan", "dfgan", "unclip")
 
 
@@ -110,7 +110,7 @@ def cache_dir() -> Path:
 
 
 def downloads_dir() -> Path:
-    """Where files of the web lie in the user's cache."""
+    """The folder of downloads in the user's cache."""
     return cache_dir() / "downloads"
 
 
@@ -136,6 +136,13 @@ def read_model_folder(name: str | Path) -> ModelFolder:
         folder = find_model(name)
     with told_where_from(folder / MANIFEST), guarded(folder / MANIFEST, _WRONG):
         return _verified_folder(folder)
+
+
+def local_folder(model: str | Path) -> ModelFolder | None:
+    """The model folder at a path, None where it is something else; CheckpointError as read_model_folder."""
+    path = Path(model)
+    is_folder = path.name == MANIFEST or (path / MANIFEST).is_file()
+    return read_model_folder(path) if is_folder else None
 
 
 def _verified_folder(folder):
@@ -176,7 +183,7 @@ def read_model_manifest(path: Path) -> tuple[dict, dict[str, dict]]:
     for role, entry in entries.items():
         if role == "vocabulary" and "name" in entry:
             if not isinstance(entry["name"], str) or not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", entry["name"]):
-                raise CheckpointError(f"{path}: its vocabulary {str(entry['name'])[:80]!r} is no name of one; {_AGAIN}")
+                raise CheckpointError(f"{path}: its vocabulary {str(entry['name'])[:80]!r} is not a name; {_AGAIN}")
             continue
         file = entry.get("file")
         if not isinstance(file, str) or Path(file).name != file:

@@ -1,4 +1,7 @@
-"""Arrays out of numpy's own files (.npy, .npz), read with suspicion: sizes first, every byte of an archive verified."""
+"""Arrays from numpy's own files (.npy, .npz), read with care: sizes first, every byte of an archive verified.
+
+Latents that a user keeps in a file are such an array, or the one tensor of a .safetensors.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,11 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from styleT2I.errors import CheckpointError, UnsafeFileError, guarded
 from styleT2I.formats.check_file import check_file
+from styleT2I.formats.component import check_finite, read_safetensors
 from styleT2I.formats.pickles.blobs import AGAIN, TRUST
 
 MAX_UNPACKED = 20  # times the file's size that its arrays may take; text packs best
@@ -32,7 +37,7 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
     """
     path = Path(path)
     check_file(path)
-    with guarded(path, f"no array of numbers, or damaged; {AGAIN}"):
+    with guarded(path, f"not an array of numbers, or damaged; {AGAIN}"):
         with open(path, "rb") as file:
             if file.read(4) == b"PK\x03\x04":
                 return _unpacked(file, path)
@@ -88,3 +93,28 @@ def _array(data, path):
     if math.prod(shape) == 0:
         return np.empty(shape, dtype)
     return np.frombuffer(data, dtype, offset=stream.tell()).reshape(shape, order="F" if is_fortran else "C")
+
+
+def read_latents(path: str | Path) -> torch.Tensor:
+    """The one array of a .npy or .safetensors file as float32: w [w_dim], ws [num_ws, w_dim] or [N, num_ws, w_dim].
+
+    A pickled .npy is refused unread. Raises CheckpointError when the file is missing, damaged, holds NaN, or more than
+    one array.
+    """
+    path = Path(path)
+    if path.suffix == ".safetensors":
+        tensors = read_safetensors(path)
+        if len(tensors) != 1:
+            raise CheckpointError(f"{path}: holds {len(tensors)} tensors ({', '.join(tensors)}); keep only the latents")
+        (latents,) = tensors.values()
+    else:
+        arrays = read_arrays(path)
+        if "" not in arrays:
+            raise CheckpointError(f"{path}: not latents in a .npy or .safetensors file, but {len(arrays)} arrays")
+        if arrays[""].dtype.kind != "f":
+            raise CheckpointError(f"{path}: holds {arrays[''].dtype} numbers; latents are floating-point")
+        latents = torch.from_numpy(arrays[""].astype(np.float32))
+    if not latents.is_floating_point():
+        raise CheckpointError(f"{path}: holds {latents.dtype} numbers; latents are floating-point")
+    check_finite({"latents": latents}, path)
+    return latents.float()

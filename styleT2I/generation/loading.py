@@ -1,6 +1,6 @@
-"""Networks out of whatever names them, as every command takes it: a path, an address, hf://, a known name, a model.
+"""Networks out of any source, as every command takes one: a path, an address, hf://, a known name, a model.
 
-The loaders below these (networks.registry, networks.clip_loading, networks.region_sources) take paths alone.
+The loaders below these (networks.registry, networks.clip.loading, networks.faces.region_sources) take paths alone.
 """
 
 from __future__ import annotations

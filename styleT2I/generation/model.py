@@ -10,8 +10,7 @@ import torch
 from styleT2I.attributes.vocabulary import BUILT_IN, Vocabulary, load_vocabulary
 from styleT2I.config import suggestion, to_dict
 from styleT2I.errors import CheckpointError, ConfigError
-from styleT2I.formats.component import Component, write_component
-from styleT2I.formats.foreign.registry import is_component, network_sha256, read_network
+from styleT2I.formats.component import Component, is_component, read_own, write_component
 from styleT2I.formats.model_folder import (
     MANIFEST,
     ROLES,
@@ -19,11 +18,11 @@ from styleT2I.formats.model_folder import (
     check_agreement,
     facts_of,
     read_model_folder,
+    told_where_from,
     write_model_manifest,
 )
 from styleT2I.networks.registry import load_network_component
-from styleT2I.networks.stylegan2.config import check_draws_faces
-from styleT2I.networks.stylegan2.precision import check_precision, set_precision
+from styleT2I.networks.stylegan2.config import check_draws_faces, check_precision, set_precision
 from styleT2I.sources.resolve import MODEL, resolve
 from styleT2I.torch_utils.devices import resolve_device
 from styleT2I.torch_utils.files import write_bytes_atomic
@@ -41,7 +40,7 @@ class Model:
 
         vocabulary: a Vocabulary, an embedded one's name or the path of its file; None: attributes are not read.
         offline: True downloads nothing, None as the environment says. precision: of the generator's highest
-        resolutions, on a CUDA device also "fp16" or "bf16" (networks.stylegan2_precision).
+        resolutions, on a CUDA device also "fp16" or "bf16" (networks.stylegan2.config).
         """
         for role in sources:
             if role not in ROLES:
@@ -86,12 +85,12 @@ class Model:
         **replacements,
     ) -> Model:
         """As `from_pretrained`, of a folder that has been read; source: how the user names it."""
-        kept = dict(folder.files)
+        files = dict(folder.files)
         if replacements.get("generator") is not None:
-            kept = {role: file for role, file in kept.items() if role not in STEERING_ROLES}
+            files = {role: file for role, file in files.items() if role not in STEERING_ROLES}
         given = {role: source for role, source in replacements.items() if source is not None}
         settings = {"device": device, "offline": offline, "precision": precision}
-        opened = cls(kept | given, vocabulary=vocabulary or _vocabulary_of(folder), name=folder.name, **settings)
+        opened = cls(files | given, vocabulary=vocabulary or _vocabulary_of(folder), name=folder.name, **settings)
         opened.left_out = {role: source for role in folder.files if role not in opened.sources}
         return opened
 
@@ -134,6 +133,11 @@ class Model:
             hashes = {role: hashes[role] if role in hashes else self._hash(role) for role in self.sources}
         return {"name": self.name, "components": hashes}
 
+    def machine(self) -> dict:
+        """What images follow from beside the model: the device, torch's number of threads, the precision."""
+        threads = torch.get_num_threads()
+        return {"device": str(self.device), "threads": threads, "precision": self.precision}
+
     def save(self, folder: str | Path, name: str | None = None, *, half: bool = False, licence=None) -> Path:
         """Write every component, a model card and a model.json, which is returned; `from_pretrained` opens the folder.
 
@@ -141,7 +145,7 @@ class Model:
         it is. Raises OutputError, or CheckpointError where components do not fit.
         """
         from styleT2I.formats.model_card import has_other_card, write_model_card
-        from styleT2I.torch_utils.folders.staging import staged_folder
+        from styleT2I.torch_utils.folders import staged_folder
 
         for role in self.sources:
             self.network(role)  # all must load and agree before the first is written
@@ -164,7 +168,7 @@ class Model:
         if isinstance(source, torch.nn.Module):
             return _unwrapped(role, source).to(self.device).eval(), None, None, {}
         is_read = isinstance(source, Component)
-        component = source if is_read else read_network(resolve(source, role, offline=self.offline))
+        component = source if is_read else _read(resolve(source, role, offline=self.offline))
         if component.kind != ROLES[role]:
             raise CheckpointError(f"{component.path}: is a {component.kind!r}, but the {role} is a {ROLES[role]!r}")
         network = load_network_component(component, self.device)
@@ -176,6 +180,8 @@ class Model:
             return None
         if isinstance(source, Component):
             return source.sha256
+        from styleT2I.formats.foreign.registry import network_sha256
+
         return network_sha256(resolve(source, role, offline=self.offline))
 
     def _where(self, role):
@@ -209,6 +215,16 @@ class Model:
             raise ConfigError("a vocabulary built in memory cannot be saved; give the path of its JSON file instead")
         write_bytes_atomic(folder / "vocabulary.json", Path(self._vocabulary_file).read_bytes())
         return "vocabulary.json"
+
+
+def _read(path):
+    """The network of any file; the formats of other projects are imported when one of theirs is read."""
+    if is_component(path):
+        with told_where_from(path):
+            return read_own(path)
+    from styleT2I.formats.foreign.registry import read_network
+
+    return read_network(path)
 
 
 def _info(component):

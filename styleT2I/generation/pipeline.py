@@ -15,22 +15,17 @@ import numpy as np
 import torch
 
 from styleT2I.attributes.prompt import Prompt, understand
-from styleT2I.attributes.wording.sentences import phrase
 from styleT2I.errors import ConfigError
 from styleT2I.formats.model_folder import SYSTEMS
-from styleT2I.generation.adjustment.compositional import Adjusted, AdjustmentConfig, adjust
+from styleT2I.generation.adjustment import Adjusted, AdjustmentConfig
 from styleT2I.generation.arguments import checked_adjustment, checked_noise_mode, checked_psi, prompt_of
-from styleT2I.generation.editing.directions import Directions
+from styleT2I.generation.directions import Directions
+from styleT2I.generation.drawing import draw
+from styleT2I.generation.editing.moves import AttributeDirections
 from styleT2I.generation.model import Model
-from styleT2I.generation.observers import Observer, open_observer
 from styleT2I.generation.results import EditResult, Result, attributes_found
-from styleT2I.metrics.attributes import encode_requests
-from styleT2I.torch_utils.batching import each_alone, rows_alone
-from styleT2I.torch_utils.devices import replayed
-from styleT2I.torch_utils.images import to_uint8
-from styleT2I.torch_utils.seeding import checked_seeds, generator, latents_of_seeds
-
-BLOCK = 64  # latents adjusted and drawn at a time, which bounds the memory; one on a CPU, where rows are run alone
+from styleT2I.generation.synthesis import Synthesis
+from styleT2I.torch_utils.seeding import checked_seeds
 
 
 class StyleT2I:
@@ -38,12 +33,8 @@ class StyleT2I:
 
     def __init__(self, model: Model):
         self.model = model
-        self._observers: dict[tuple, Observer] = {}
-        self._encoded_phrases: dict[tuple, tuple] = {}
-        self._steps: dict[tuple[str, bool], float] = {}
-        self._drawn: dict[tuple, torch.Tensor] | None = (
-            None  # images by (noise mode, bytes of ws) while a block is drawn on a CPU
-        )
+        self._synthesis = Synthesis(model)
+        self._directions = Directions(model, self._synthesis)
 
     @classmethod
     def from_pretrained(
@@ -90,10 +81,9 @@ class StyleT2I:
 
         Args:
             vocabulary: A Vocabulary, the name of an embedded one or a path; None: attributes are not read.
-            device: As in `from_pretrained`.
+            device, precision: As in `from_pretrained`.
             name: Of the model, for records and model cards.
             offline: True downloads nothing; None asks the environment.
-            precision: As in `from_pretrained`.
             **components: `generator=`, `clip=`, `t2d=` and other roles, each a network or any source of one.
 
         Raises:
@@ -192,11 +182,7 @@ class StyleT2I:
             >>> pipeline.latents([0, 1]).shape
             torch.Size([2, 10, 128])
         """
-        G, seeds = self.model.network("generator"), checked_seeds(seeds)
-        _check_generator(G, truncation_psi)
-        z = latents_of_seeds(seeds, G.z_dim).to(self.model.device)
-        with _exact_convolutions():
-            return rows_alone(lambda z: replayed(G.mapping, z, truncation_psi=truncation_psi), self._batch_size, z)
+        return self._synthesis.latents(seeds, truncation_psi)
 
     @torch.no_grad()
     def directions(
@@ -217,30 +203,14 @@ class StyleT2I:
             >>> pipeline.directions(ws, [prompt]).s_adjusted.shape
             torch.Size([1, 10, 128])
         """
-        for line in self._unadjusted(prompts, adjustment):
+        for line in self._directions.unadjusted(prompts, adjustment):
             warnings.warn(line, stacklevel=3)
-        encoded = {text: self._encode("t2d", text) for text in dict.fromkeys(prompt.text for prompt in prompts)}
-        return self._directions(ws, prompts, encoded, adjustment)
-
-    def _directions(self, ws, prompts, encoded, adjustment):
-        t2d = self.model.network("t2d")
-        text_features = torch.cat([encoded[prompt.text] for prompt in prompts])  # [N, text_dim]
-        with _exact_convolutions():
-            s = rows_alone(t2d, self._batch_size, ws[:, 0], text_features)  # [N, num_ws, w_dim]
-            names = self._adjustable(prompts, adjustment)
-            if not names:
-                return Adjusted.untouched(s)
-            if s.device.type != "cpu":
-                return self._adjusted(ws, s, prompts, names, adjustment)
-            rows = zip(each_alone(ws, s), prompts, strict=True)
-            return Adjusted.join([self._adjusted(*row, [prompt], names, adjustment) for row, prompt in rows])
+        features = self._directions.text_features([prompt.text for prompt in prompts])
+        return self._directions.of_sentences(ws, prompts, features, adjustment)
 
     @torch.no_grad()
     def attribute_directions(self, w: torch.Tensor, names: Sequence[str]) -> torch.Tensor:
-        """The directions of attributes, each that of the attribute's affirmative phrase.
-
-        A latent's batch has a place for each attribute that A2D was trained on, filled or not, so that no direction
-        depends on which others are asked for.
+        """The directions of attributes, each that of the attribute's affirmative phrase, whatever others are asked for.
 
         Args:
             w: Latents [N, w_dim].
@@ -256,15 +226,7 @@ class StyleT2I:
             >>> pipeline.attribute_directions(pipeline.latents([0])[:, 0], ["smiling", "lipstick"]).shape
             torch.Size([1, 2, 10, 128])
         """
-        a2d = self.model.network("a2d")
-        places, features = self._phrases(tuple(names))
-        num = len(features)
-
-        def directions(w):
-            rows = a2d(w.repeat_interleave(num, dim=0), features.repeat(len(w), 1))
-            return rows.unflatten(0, (len(w), num))[:, places]
-
-        return rows_alone(directions, self._batch_size, w)
+        return self._directions.of_attributes(w, names)
 
     @torch.no_grad()
     def images_u8(self, ws: torch.Tensor, seeds: Sequence[int], noise_mode: str = "const") -> torch.Tensor:
@@ -282,16 +244,7 @@ class StyleT2I:
             >>> pipeline.images_u8(pipeline.latents([0]), [0]).shape
             torch.Size([1, 3, 64, 64])
         """
-        G = self.model.network("generator")
-
-        def draw(ws, seeds):
-            if noise_mode != "random":
-                return to_uint8(self._synthesis(ws, noise_mode)).cpu()
-            noise = [generator("noise", seed) for seed in seeds.tolist()]
-            return to_uint8(G.synthesis(ws, noise_mode=noise_mode, generator=noise)).cpu()
-
-        with _exact_convolutions():
-            return rows_alone(draw, self._batch_size, ws, torch.tensor(seeds))
+        return self._synthesis.images_u8(ws, seeds, noise_mode)
 
     @torch.no_grad()
     def generate(
@@ -334,25 +287,17 @@ class StyleT2I:
         numbers, asked = checked_seeds(seeds), checked_adjustment(adjustment)
         checked_psi(truncation_psi), checked_noise_mode(noise_mode)
         prompt = prompt_of(self, text, strict)
-        adjustment = self._possible(asked)
-        unadjusted = self._unadjusted([prompt], adjustment)
+        adjustment = self._directions.possible(asked)
+        unadjusted = self._directions.unadjusted([prompt], adjustment)
         for line in unadjusted:
             warnings.warn(line, stacklevel=3)
         prompt = replace(prompt, warnings=(*prompt.warnings, *unadjusted))
-        size = 1 if self.model.device.type == "cpu" else BLOCK
-        blocks = [numbers[start : start + size] for start in range(0, len(numbers), size)]
-        encoded = {prompt.text: self._encode("t2d", prompt.text)}
-        parts = [self._draw(prompt, encoded, block, truncation_psi, noise_mode, adjustment) for block in blocks]
-        adjusted = Adjusted.join([part.pop("adjusted") for part in parts])
-        drawn = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-        clip_margins = (drawn.pop("clip_before"), drawn.pop("clip_after")) if "clip_before" in drawn else None
+        drawn = draw(self._directions, prompt, numbers, truncation_psi, noise_mode, adjustment)
         vocabulary = self.model.vocabulary
-        found = attributes_found(adjusted, prompt, vocabulary, clip_margins) if vocabulary else ()
-        settings = {"truncation_psi": truncation_psi, "noise_mode": noise_mode, **self._machine()}
-        return Result(
-            prompt, numbers, **drawn, adjustment=adjustment, attributes=found, settings=settings,
-            model=self.model.describe(),
-        )  # fmt: skip
+        found = attributes_found(drawn.adjusted, prompt, vocabulary, drawn.clip_margins) if vocabulary else ()
+        settings = {"truncation_psi": truncation_psi, "noise_mode": noise_mode, **self.model.machine()}
+        images = (drawn.images_u8, drawn.unedited_u8, drawn.ws)
+        return Result(prompt, numbers, *images, adjustment, found, settings, self.model.describe())
 
     @torch.no_grad()
     def edit(
@@ -362,7 +307,7 @@ class StyleT2I:
         *,
         truncation_psi: float = 0.7,
         noise_mode: str = "const",
-        directions: Directions | None = None,
+        directions: AttributeDirections | None = None,
     ) -> EditResult:
         """Move faces along attribute directions, all taken at the unmoved latent.
 
@@ -394,7 +339,8 @@ class StyleT2I:
         checked_psi(truncation_psi), checked_noise_mode(noise_mode)
         strengths = named_strengths(attributes, self.model)
         if directions is None:
-            steps = calibrated_steps(strengths, self.model, self._clip_step if self.model.has("clip") else None)
+            measure = self._directions.clip_strength if self.model.has("clip") else None
+            steps = calibrated_steps(strengths, self.model, measure)
         else:
             steps = steps_along(strengths, directions)
         seeds: tuple[int, ...] | None
@@ -403,181 +349,16 @@ class StyleT2I:
         else:
             seeds = checked_seeds(latents)
             ws = self.latents(seeds, truncation_psi)
-        with _exact_convolutions():
-            if directions is None:
-                moved, styles = rows_alone(lambda ws: self.moved(ws, steps), self._batch_size, ws), {}
-            else:
-                moved, styles = directions.move(ws, steps)
+        if directions is None:
+            moved, styles = self._directions.moved(ws, steps), {}
+        else:
+            moved, styles = directions.move(ws, steps)
         drawn = seeds or range(len(ws))
         unedited = self.images_u8(ws, drawn, noise_mode)
         with shifted_styles(self.model.network("generator").synthesis, styles):
             images = self.images_u8(moved, drawn, noise_mode)
         psi = None if seeds is None else truncation_psi
-        settings = {"truncation_psi": psi, "noise_mode": noise_mode, **self._machine()}
+        settings = {"truncation_psi": psi, "noise_mode": noise_mode, **self.model.machine()}
         if directions is not None:
             settings["method"] = directions.method
         return EditResult(seeds, images, unedited, moved.cpu(), strengths, steps, settings, self.model.describe())
-
-    def moved(self, ws: torch.Tensor, steps: Mapping[str, float]) -> torch.Tensor:
-        """Latents [N, num_ws, w_dim] after a signed step along a / ||a|| of each attribute, in units of W+."""
-        directions = self.attribute_directions(ws.mean(dim=1), list(steps))  # [N, A, num_ws, w_dim]
-        units = directions / directions.flatten(2).norm(dim=2)[:, :, None, None].clamp_min(1e-8)
-        return ws + (torch.tensor(list(steps.values()), device=ws.device)[:, None, None] * units).sum(dim=1)
-
-    def _clip_step(self, name, value):
-        from styleT2I.generation.editing.strengths import clip_strength
-
-        if (name, value) not in self._steps:
-            self._steps[name, value] = clip_strength(self.model, name, value)
-        return self._steps[name, value]
-
-    def _machine(self):
-        threads = torch.get_num_threads()
-        return {"device": str(self.model.device), "threads": threads, "precision": self.model.precision}
-
-    @property
-    def _batch_size(self):
-        resolution = self.model.network("generator").resolution
-        if resolution >= 256 and self.model.device.type == "cpu":
-            return 1  # a row costs as much alone as beside others, and a batch that is filled up costs all of it
-        return max(1, min(8, 1024 // resolution))
-
-    def _encode(self, role, text):
-        network = self.model.network(role)
-        return network.encode_text([text], None if network.text_encoder else self.model.network("clip"))
-
-    def _possible(self, adjustment: AdjustmentConfig | str | None) -> AdjustmentConfig | None:
-        """The adjustment that the model is able to, None for none."""
-        can_adjust = self.model.has("a2d") and self.model.vocabulary is not None
-        if isinstance(adjustment, str):  # "auto", the only name that is left
-            return AdjustmentConfig() if can_adjust else None
-        if adjustment is not None and not can_adjust:
-            reason = "Attribute-to-Direction network" if self.model.vocabulary is not None else "vocabulary"
-            warnings.warn(f"model {self.model.name!r} has no {reason}, so nothing is adjusted", stacklevel=3)
-            return None
-        return adjustment
-
-    def _unadjusted(self, prompts, adjustment) -> tuple[str, ...]:
-        """A warning where prompts ask for attributes that the Attribute-to-Direction network was not trained on."""
-        asked = set().union(*(prompt.attributes for prompt in prompts))
-        if adjustment is None or adjustment.method == "none" or not asked or self.model.vocabulary is None:
-            return ()
-        trained = self._trained_attributes()
-        unknown = [name for name in self.model.vocabulary.names if name in asked and name not in trained]
-        if not unknown:
-            return ()
-        them = "it" if len(unknown) == 1 else "them"
-        return (
-            f"the Attribute-to-Direction network was not trained on {', '.join(unknown)}, so nothing is adjusted for "
-            f"{them}: the sentence alone decides",
-        )
-
-    def _trained_attributes(self):
-        return self.model.info("a2d").get("attributes", self.model.vocabulary.names)
-
-    def _adjustable(self, prompts, adjustment):
-        """The attributes to find directions of, in the vocabulary's order: all if images are observed (what is clear
-        there is measured by all), else those asked for."""
-        asked = set().union(*(prompt.attributes for prompt in prompts))
-        if adjustment is None or not asked or (adjustment.method == "none" and not self.model.has("a2d")):
-            return ()
-        trained = self._trained_attributes()
-        needed = self.model.vocabulary.names if adjustment.looks else asked
-        return tuple(name for name in self.model.vocabulary.names if name in trained and name in needed)
-
-    def _phrases(self, names):
-        """Places of the names in a batch, and that batch's text features [places, text_dim], zeros where nobody is."""
-        if names not in self._encoded_phrases:
-            known, vocabulary = self._trained_attributes(), self.model.vocabulary
-            known = known if set(names) <= set(known) else vocabulary.names
-            encoded = torch.cat([self._encode("a2d", phrase(name, True, vocabulary)) for name in names])
-            places, features = [known.index(name) for name in names], encoded.new_zeros(len(known), encoded.shape[1])
-            features[places] = encoded
-            self._encoded_phrases[names] = (places, features)
-        return self._encoded_phrases[names]
-
-    def _adjusted(self, ws, s, prompts, names, adjustment):
-        groups = [group.attributes for group in self.model.vocabulary.exclusive if group.exactly_one]
-        requests = encode_requests(
-            [{name: value for name, value in prompt.attributes.items() if name in names} for prompt in prompts],
-            names,
-            [group for group in groups if set(group) <= set(names)],
-        )
-        observer = self._observer(names, adjustment.by) if adjustment.looks else None
-        return adjust(
-            s,
-            self.attribute_directions(ws[:, 0], names),
-            (requests.asked * (2.0 * requests.values - 1)).to(s.device),
-            adjustment,
-            names,
-            is_free=requests.free.to(s.device),
-            margins=lambda s, rows: self._margins(observer, ws[rows] + s),
-            observer=observer and observer.name,
-        )
-
-    def _observer(self, names, by):
-        if (names, by) not in self._observers:
-            self._observers[names, by] = open_observer(self.model, names, by)
-        return self._observers[names, by]
-
-    def _margins(self, observer, ws):
-        """What an observer says of latents ws [N, num_ws, w_dim]: [N, A]."""
-        return rows_alone(lambda ws: observer.margins(self._synthesis(ws).clamp(-1, 1)), self._batch_size, ws)
-
-    def _synthesis(self, ws, noise_mode="const"):
-        """The generator's image of ws; within `_draw` a latent that was looked at is not drawn a second time."""
-        G = self.model.network("generator")
-        if self._drawn is None or ws.device.type != "cpu":
-            return replayed(G.synthesis, ws, noise_mode=noise_mode)
-        key = (noise_mode, ws.numpy().tobytes())
-        if key not in self._drawn:
-            self._drawn[key] = G.synthesis(ws, noise_mode=noise_mode)
-        return self._drawn[key]
-
-    def _clip_margins(self, names, ws):
-        """CLIP's margins of some attributes in latents, on the CPU, in a table of all: [N, A], NaN for the others."""
-        vocabulary = self.model.vocabulary.names
-        margins = self._margins(self._observer(tuple(names), "clip"), ws).cpu()
-        table = margins.new_full((len(ws), len(vocabulary)), float("nan"))
-        table[:, [vocabulary.index(name) for name in names]] = margins
-        return table
-
-    def _draw(self, prompt, encoded, seeds, truncation_psi, noise_mode, adjustment):
-        """One block of the flow: "ws" edited, "unedited_u8", "images_u8" and CLIP's margins on the CPU, "adjusted"."""
-        self._drawn = {}
-        try:
-            return self._draw_block(prompt, encoded, seeds, truncation_psi, noise_mode, adjustment)
-        finally:
-            self._drawn = None
-
-    def _draw_block(self, prompt, encoded, seeds, truncation_psi, noise_mode, adjustment):
-        ws = self.latents(seeds, truncation_psi)
-        adjustment = adjustment or AdjustmentConfig("none")
-        adjusted = self._directions(ws, [prompt] * len(seeds), encoded, adjustment)
-        edited = ws + adjusted.s_adjusted
-        drawn = {
-            "images_u8": self.images_u8(edited, seeds, noise_mode),
-            "unedited_u8": self.images_u8(ws, seeds, noise_mode),
-            "ws": edited.cpu(),
-            "adjusted": adjusted,
-        }
-        if prompt.attributes and self.model.has("clip"):
-            stepped = {name for name, steps in zip(adjusted.names, adjusted.steps.t(), strict=True) if steps.any()}
-            names = [name for name in self.model.vocabulary.names if name in prompt.attributes or name in stepped]
-            with _exact_convolutions():
-                drawn["clip_after"] = self._clip_margins(names, edited)
-                is_same = torch.equal(adjusted.s, adjusted.s_adjusted)
-                before = drawn["clip_after"] if is_same else self._clip_margins(names, ws + adjusted.s)
-                drawn["clip_before"] = before
-        return drawn
-
-
-def _check_generator(G, truncation_psi) -> None:
-    checked_psi(truncation_psi)
-    if truncation_psi != 1 and not hasattr(G.mapping, "w_avg"):
-        raise ConfigError(f"the generator has no mean of w to truncate to; use psi 1 in place of {truncation_psi}")
-
-
-def _exact_convolutions():
-    """cuDNN at full fp32 and with repeatable algorithms, so that devices agree and a seed keeps its image."""
-    return torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)

@@ -11,7 +11,7 @@ import torch
 import styleT2I
 from styleT2I.attributes.prompt import Prompt
 from styleT2I.attributes.vocabulary import Vocabulary
-from styleT2I.generation.adjustment.compositional import Adjusted, AdjustmentConfig
+from styleT2I.generation.adjustment import Adjusted, AdjustmentConfig
 from styleT2I.torch_utils.images import make_grid_u8, save_png
 
 _REQUEST = ("text", "strengths", "seeds", "truncation_psi", "noise_mode", "adjustment")  # what a result answers
@@ -60,7 +60,7 @@ class Images:
         record = self.to_dict()
         request = {key: record[key] for key in _REQUEST if key in record}
         names = ["grid.png", *(f"{name}.png" for name in self.names)]
-        from styleT2I.torch_utils.folders.result_folder import result_folder
+        from styleT2I.torch_utils.folders import result_folder
 
         with result_folder(folder, self.record, request, names=names, overwrite=overwrite) as staging:
             for name, image in zip(self.names, self.images_u8, strict=True):
@@ -148,7 +148,7 @@ class Result(Images):
 
 @dataclass(frozen=True, repr=False)
 class EditResult(Images):
-    """Pictures of latents moved along attribute directions, beside the same latents unmoved."""
+    """Images of latents moved along attribute directions, beside the same latents unmoved."""
 
     seeds: tuple[int, ...] | None  # None: the latents were given
     images_u8: torch.Tensor  # [N, 3, R, R] uint8, on the CPU

@@ -1,4 +1,4 @@
-"""How far one image is from another, pixel by pixel: PSNR, and structural similarity by scikit-image."""
+"""Pixel-wise comparison of two images: PSNR, and structural similarity by scikit-image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much of the fakes lies among the reals and the reverse, by nearest neighbours in feature space."""
+"""Precision and recall, density and coverage of fakes against reals, by nearest neighbours in feature space."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Network architectures, one a file; `registry` builds them by kind."""
+"""Network architectures, one per file; `registry` builds them by kind."""

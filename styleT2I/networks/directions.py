@@ -7,17 +7,78 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence
 
 from styleT2I.config import suggestion
 from styleT2I.errors import ConfigError
-from styleT2I.networks.text_encoders import GruTextConfig, GruTextEncoder
+from styleT2I.torch_utils.words import plain_words, unknown_words
+
+
+@dataclass(frozen=True)
+class GruTextConfig:
+    """Sizes of GruTextEncoder; the defaults are the paper's (GloVe 300-d, one layer of 512 units)."""
+
+    words: tuple[str, ...] = ()  # the words with a vector, in the table's order (row 0 is the unknown word)
+    embedding_dim: int = 300
+    hidden_dim: int = 512
+    train_embedding: bool = False  # False: the vectors are GloVe's and stay as they are
+
+    def __post_init__(self):
+        if not self.words:
+            raise ConfigError("the GRU text encoder needs at least one word in `words`")
+        if min(self.embedding_dim, self.hidden_dim) < 1:
+            raise ConfigError("embedding_dim and hidden_dim of the GRU text encoder must be at least 1")
+
+
+class GruTextEncoder(nn.Module):
+    """Sentence features [N, hidden_dim]: the mean of the last states of both directions of a one-layer bi-GRU.
+
+    Words outside the table are read as one unknown word, whose vector is zero under GloVe.
+    Source: StyleT2I (Li et al., CVPR 2022), the released model/text_encoder_cond.py for the averaging.
+    """
+
+    def __init__(self, config: GruTextConfig):
+        super().__init__()
+        self.config = config
+        self.index = {word: row for row, word in enumerate(config.words, start=1)}
+        self.embedding = nn.Embedding(len(config.words) + 1, config.embedding_dim)
+        self.gru = nn.GRU(config.embedding_dim, config.hidden_dim, batch_first=True, bidirectional=True)
+
+    @property
+    def feature_dim(self) -> int:
+        return self.config.hidden_dim
+
+    def load_vectors(self, vectors: torch.Tensor) -> None:
+        """Set the word table to given vectors [num_words, embedding_dim], in the order of config.words."""
+        with torch.no_grad():
+            self.embedding.weight[0] = 0
+            self.embedding.weight[1:] = vectors
+
+    def unknown_words(self, text: str) -> list[tuple[str, str | None]]:
+        """Words of the text that are not in the table, each with the nearest one that is (or None)."""
+        return unknown_words(text, self.index)
+
+    def overlong(self, text: str) -> int:
+        """How many words of the text are beyond its limit: always 0, as there is no limit."""
+        return 0
+
+    def forward(self, texts: list[str]) -> torch.Tensor:
+        """Features of N sentences [N, hidden_dim]."""
+        device = self.embedding.weight.device
+        rows = [torch.tensor([self.index.get(w, 0) for w in plain_words(text)] or [0]) for text in texts]
+        lengths = torch.tensor([len(row) for row in rows])
+        tokens = nn.utils.rnn.pad_sequence(rows, batch_first=True).to(device)  # [N, longest]
+        packed = pack_padded_sequence(self.embedding(tokens), lengths, batch_first=True, enforce_sorted=False)
+        _, last = self.gru(packed)  # [2 directions, N, hidden_dim], in the order of `texts`
+        return last.mean(dim=0)
+
 
 SPACES = ("w+", "low-rank", "w")
 
 
 @dataclass(frozen=True)
 class DirectionConfig:
-    """What a direction network reads and writes; the defaults are the paper's at 256 px with GloVe + bi-GRU sizes."""
+    """Sizes of a direction network; the defaults are the paper's at 256 px with GloVe + bi-GRU sizes."""
 
     w_dim: int = 512
     num_ws: int = 14
@@ -60,14 +121,14 @@ class DirectionTrunk(nn.Module):
             layers += [nn.Linear(width, config.hidden_dim), nn.ReLU()]
             width = config.hidden_dim
         self.mlp = nn.Sequential(*layers, nn.Linear(width, num_outputs))
-        if config.space == "low-rank":  # layer coefficients start at one: the shared direction, then told apart
+        if config.space == "low-rank":  # layer coefficients start at one: the same direction in every layer
             with torch.no_grad():
                 self.mlp[-1].bias[config.rank * config.w_dim :] = 1
         self.register_buffer("w_mean", torch.zeros(config.w_dim))
         self.register_buffer("w_std", torch.ones(config.w_dim))
 
     def set_w_statistics(self, w: torch.Tensor) -> None:
-        """Take the mean and spread per coordinate of sampled w [M, w_dim]; only with config.standardize."""
+        """Set the mean and spread per coordinate from sampled w [M, w_dim]; only with config.standardize."""
         self.w_mean.copy_(w.mean(dim=0))
         self.w_std.copy_(w.std(dim=0).clamp(min=1e-6))
 
@@ -90,7 +151,7 @@ class DirectionTrunk(nn.Module):
 
 
 class _DirectionNetwork(nn.Module):
-    """Text features and a latent in, a direction over W+ out: what both networks of the paper have in common."""
+    """A direction over W+ from text features and a latent: what both networks of the paper have in common."""
 
     Config = DirectionConfig
 
@@ -106,7 +167,7 @@ class _DirectionNetwork(nn.Module):
         return cls(config), (torch.randn(2, 6), torch.randn(2, 5))
 
     def repeat_over(self, num_ws: int) -> None:
-        """Step alike in `num_ws` layers; of space "w" alone, whose one direction fits a generator of any size."""
+        """Repeat the direction in `num_ws` layers; space "w" only, whose one direction fits a generator of any size."""
         assert self.config.space == "w"
         self.config = self.trunk.config = dataclasses.replace(self.config, num_ws=num_ws)
 

@@ -16,7 +16,6 @@ from torch.overrides import TorchFunctionMode
 from styleT2I.config import from_dict, suggestion
 from styleT2I.errors import CheckpointError, ConfigError, guarded
 from styleT2I.formats.component import Component, read_component
-from styleT2I.formats.foreign.registry import read_network
 
 KINDS = {
     "stylegan2-generator": "styleT2I.networks.stylegan2.generator:Generator",
@@ -84,6 +83,8 @@ def load_network(path, which: str = "G_ema") -> torch.nn.Module:
     which: of a file with several networks "G_ema" (the averaged generator), "G" or "D". Nothing in it is executed.
     Raises CheckpointError, one line that names the file.
     """
+    from styleT2I.formats.foreign.registry import read_network
+
     return load_network_component(read_network(path, which))
 
 
@@ -108,7 +109,7 @@ def load_strict(network: torch.nn.Module, state_dict: dict, where) -> None:
 
 
 class _Allowance(TorchFunctionMode):
-    """While a component's network is built: no more numbers than its weights justify, whatever its configuration says.
+    """Limit the numbers that a network allocates while it is built, by the size of its weights' file.
 
     A small file could otherwise fill the memory with the empty network that it describes. Nor is a weight drawn at
     random, which of a large network takes longer than reading it: strict loading then sets every one.

@@ -52,6 +52,13 @@ def configured(training: str, recipe: str | Path, config: type, *, what: str = "
     return length, from_dict(config, {**settings, **given(changes)})
 
 
+def check_has_data(recipe: str | Path, settings: dict) -> None:
+    """ConfigError, saying which recipe, where neither it nor the user names the `data` of a training."""
+    if "data" not in settings:
+        name = recipe if isinstance(recipe, Path) else f"the preset {recipe}"
+        raise ConfigError(f"{name} has no data of its own; add --data SPEC")
+
+
 def given(changes: dict) -> dict:
     """The changes that are not None: those that a user asked for."""
     return {name: value for name, value in changes.items() if value is not None}

@@ -9,7 +9,7 @@ from functools import partial
 
 from styleT2I.config import suggestion
 from styleT2I.errors import ConfigError
-from styleT2I.generation.editing.directions import Directions
+from styleT2I.generation.editing.moves import AttributeDirections
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.rivals.a2d import A2DDirections
 from styleT2I.rivals.calibration import calibrated
@@ -44,7 +44,7 @@ METHODS = {
 
 def find_directions(
     pipeline: StyleT2I, method: str, names: Sequence[str], *, num_samples: int = NUM_SAMPLES, by: str = "auto"
-) -> Directions:
+) -> AttributeDirections:
     """The directions of attributes by a method, each with the steps that strengths 1 and -1 stand for.
 
     What was found is cached for the files of generator, observer and CLIP, and read again the next time.
@@ -83,7 +83,7 @@ class Finder:
             self.stored = StoredWays(self.samples, method)
             self.found = self.stored.read()
 
-    def of(self, names: Iterable[str]) -> Directions:
+    def of(self, names: Iterable[str]) -> AttributeDirections:
         """The directions of attributes; errors as `find_directions`."""
         names = list(dict.fromkeys(self.vocabulary.resolve(name)[0] for name in names))
         if self.method == A2D:

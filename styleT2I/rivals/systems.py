@@ -11,7 +11,7 @@ from styleT2I.attributes.prompt import Prompt, understand
 from styleT2I.errors import ConfigError, PromptError
 from styleT2I.generation.arguments import checked_psi, prompt_of
 from styleT2I.generation.editing.arguments import steps_along
-from styleT2I.generation.editing.directions import Directions
+from styleT2I.generation.editing.moves import AttributeDirections
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.generation.systems.interface import Drawing, DrawsSentences
 from styleT2I.networks.stylegan2.styles import shifted_styles
@@ -86,7 +86,7 @@ class DirectionsSystem(RivalSystem):
         return prompt
 
     def _drawn_u8(self, prompts, seeds, psi):
-        directions: Directions = self.finder.of({name for prompt in prompts for name in prompt.attributes})
+        directions: AttributeDirections = self.finder.of({name for prompt in prompts for name in prompt.attributes})
         ws, images = self.pipeline.latents(seeds, psi), []
         for row, (prompt, seed) in enumerate(zip(prompts, seeds, strict=True)):
             strengths = {name: 1.0 if value else -1.0 for name, value in prompt.attributes.items()}

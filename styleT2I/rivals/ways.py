@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 
 from styleT2I.errors import ConfigError
-from styleT2I.generation.editing.directions import Move
+from styleT2I.generation.editing.moves import Move
 
 
 class Way(NamedTuple):
@@ -23,7 +23,7 @@ class Way(NamedTuple):
 
 @dataclass(frozen=True)
 class Ways:
-    """The ways that one method found on one generator; `generation.editing.directions.Directions`."""
+    """The ways that one method found on one generator; `generation.editing.moves.AttributeDirections`."""
 
     method: str
     ways: Mapping[str, Way]  # by attribute

@@ -1,9 +1,8 @@
-"""Where a component read from a foreign file came from, kept when it is written again in our own format."""
+"""Origin of a component that was read from a foreign file, recorded when it is written in our own format."""
 
 from __future__ import annotations
 
-from styleT2I.formats.component import Component
-from styleT2I.formats.foreign.registry import is_component
+from styleT2I.formats.component import Component, is_component
 
 
 def licence_of(component: Component) -> str | None:

@@ -1,6 +1,6 @@
 """Training states on disk: ckpt-STEP.safetensors and ckpt-STEP.json, the manifest, written last.
 
-Also whether a finished training's folder has all that it was to make, so that the same command has nothing left to do.
+Also tells whether a finished training's folder is complete, so that the same command has nothing left to do.
 """
 
 import contextlib
@@ -15,24 +15,23 @@ import torch
 
 import styleT2I
 from styleT2I.errors import CheckpointError
-from styleT2I.formats.component import read_manifest, sibling
-from styleT2I.formats.seal import SEAL, sealed
-from styleT2I.formats.weights import AGAIN, read_safetensors
+from styleT2I.formats.check_file import SEAL, sealed
+from styleT2I.formats.component import AGAIN, read_manifest, read_safetensors, sibling
 from styleT2I.torch_utils.files import save_safetensors_atomic, sha256_file, write_json_atomic
 from styleT2I.training.interval import Interval
 
 FORMAT_VERSION = 2
 KIND = "training-state"
-OPTIONS = "options.json"  # of a run, in its folder
-LARGE = 1 << 28  # bytes of a state from which on the newest checkpoint alone is kept
+OPTIONS = "options.json"  # a run's settings, in its folder
+LARGE = 1 << 28  # bytes of a state above which only the newest checkpoint is kept
 _MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError)
 
 
 @dataclass(frozen=True)
 class TrainingState:
-    """What a run goes on from: `step` optimisation steps are done; `options` are the settings it ran under.
+    """The state that a run resumes from: `step` optimisation steps are done; `options` are the settings it ran under.
 
-    interval: what the next line of the log has to cover besides (training.interval).
+    interval: sums of the log's unfinished interval (training.interval).
     """
 
     step: int
@@ -45,8 +44,8 @@ class TrainingState:
 def write_checkpoint(outdir: Path, step: int, state: dict, options: dict, keep: int, interval: dict) -> Path:
     """Write the state after `step` steps, then all but the last `keep` up to it are removed; raises OutputError.
 
-    Of a large state, more than LARGE bytes, the new one alone is kept, once the disk gives back what was written. A
-    kill at any moment leaves every earlier checkpoint whole.
+    Of a state above LARGE bytes only the new one is kept, once it was read back. A kill at any moment leaves every
+    earlier checkpoint whole.
     """
     tree, tensors = flatten_state(state)
     name = f"ckpt-{step:08d}"
@@ -101,7 +100,7 @@ def _training_state(path, manifest):
 def _num_kept_of_large(weights, sha256):
     if sha256_file(weights) == sha256:
         return 1
-    warnings.warn(f"{weights}: reads otherwise than it was written, so the checkpoint before it stays", stacklevel=3)
+    warnings.warn(f"{weights}: reads back otherwise than it was written, so the one before it is kept", stacklevel=3)
     return 2
 
 

@@ -1,4 +1,4 @@
-"""The one training loop: steps, logs, evaluations, checkpoints, and resuming as if nothing had happened."""
+"""The one training loop: steps, logs, evaluations, checkpoints, and exact resuming."""
 
 import dataclasses
 import math
@@ -16,9 +16,8 @@ from styleT2I.config import to_dict
 from styleT2I.errors import CheckpointError, ConfigError, OutputError, TrainingError
 from styleT2I.torch_utils.devices import resolve_device
 from styleT2I.torch_utils.files import check_writable_dir, remove_leftovers, write_json_atomic
-from styleT2I.torch_utils.folders.locking import locked_folder
+from styleT2I.torch_utils.folders import locked_folder, without_secrets
 from styleT2I.torch_utils.progress import Progress
-from styleT2I.torch_utils.records import without_secrets
 from styleT2I.torch_utils.seeding import derive_seed, generator
 from styleT2I.torch_utils.stats import RunLog
 from styleT2I.training.checkpoints import (
@@ -45,7 +44,7 @@ class Task(Protocol):
         """Build networks and optimizers and open the data; called once, before anything else."""
 
     def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
-        """Do optimisation step `step`, counted from 0, and return figures; names with "loss" in them must stay finite.
+        """Do optimisation step `step`, counted from 0, and return metrics; names with "loss" in them must stay finite.
 
         All randomness comes from `rng`, a CPU generator seeded by (seed, step); torch's own is too, for dropout.
         """
@@ -54,13 +53,13 @@ class Task(Protocol):
         """Return all that later steps depend on: nested dicts and lists of tensors, numbers and strings."""
 
     def load_state_dict(self, state: dict) -> None:
-        """Take over what `state_dict` returned; its tensors come on the CPU."""
+        """Load what `state_dict` returned; its tensors are on the CPU."""
 
     def evaluate(self, step: int) -> dict[str, float]:
-        """Return figures after `step` steps, without changing the state."""
+        """Return metrics after `step` steps, without changing the state."""
 
     def snapshot(self, step: int, outdir: Path) -> None:
-        """Write pictures after `step` steps."""
+        """Write images after `step` steps."""
 
     def export(self, outdir: Path, step: int) -> None:
         """Write the trained components; called when all steps are done."""
@@ -68,7 +67,7 @@ class Task(Protocol):
 
 @dataclass(frozen=True)
 class RunConfig:
-    """How a task is run."""
+    """Settings of a run, whatever its task."""
 
     outdir: str
     steps: int  # optimisation steps in all, those before a resume included
@@ -190,7 +189,7 @@ class _StopSignals:
         self._previous = {}
 
     def __enter__(self):
-        if threading.current_thread() is threading.main_thread():  # Python delivers signals nowhere else
+        if threading.current_thread() is threading.main_thread():  # Python delivers signals only there
             for number in (signal.SIGTERM, signal.SIGINT):
                 self._previous[number] = signal.signal(number, self._on_signal)
         return self

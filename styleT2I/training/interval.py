@@ -1,4 +1,4 @@
-"""What a training has done since the last line of its log: means of its figures, and where the time went."""
+"""Since the last line of a training's log: means of its metrics, and seconds by kind of work."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ OTHER_WORK = ("evaluation", "snapshot", "checkpoint")
 
 
 class Interval:
-    """Figures of steps, as sums, and seconds; survives a checkpoint, so that a resumed run's means cover it whole."""
+    """Sums of the steps' metrics, and seconds; saved in checkpoints, so that a resumed run's means are complete."""
 
     def __init__(self, state: Mapping | None = None):
         self.num_steps, self.seconds, self.sums, self.others = 0, 0.0, {}, {}
@@ -20,12 +20,12 @@ class Interval:
             self.others = {name: float(seconds) for name, seconds in state["others"].items()}
 
     def state(self) -> dict:
-        """What `Interval(state)` goes on from, ready for JSON."""
+        """The state that `Interval(state)` resumes from, ready for JSON."""
         sums = {name: list(pair) for name, pair in self.sums.items()}
         return {"steps": self.num_steps, "seconds": self.seconds, "sums": sums, "others": dict(self.others)}
 
     def add(self, figures: Mapping[str, float], seconds: float) -> None:
-        """Take in the figures of one step and how long it took."""
+        """Take in the metrics of one step and how long it took."""
         self.num_steps, self.seconds = self.num_steps + 1, self.seconds + seconds
         for name, value in figures.items():
             total, num = self.sums.get(name, (0.0, 0))
@@ -40,7 +40,7 @@ class Interval:
 
     def take(self) -> dict[str, float]:
         """The means of the steps since the last call, "sec_per_step", the mean time of a step alone, and "sec_WORK",
-        the seconds that each of OTHER_WORK took meanwhile; nothing of them counts again."""
+        the seconds that each of OTHER_WORK took meanwhile; all are then reset."""
         means = {name: total / num for name, (total, num) in self.sums.items()}
         if self.num_steps:
             means["sec_per_step"] = self.seconds / self.num_steps

@@ -1,4 +1,4 @@
-"""Training losses: tensors in, scalars out; encoding, freezing and casting are the trainer's work."""
+"""Training losses: tensors in, scalars out; the trainer encodes, freezes and casts."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def attribute_flip_loss(
 
 
 def verdict_keep_loss(margins: torch.Tensor, before: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
-    """How far an edit has moved attributes that it should leave alone towards their other verdict.
+    """Cross-entropy that holds the verdicts on attributes that an edit should leave alone.
 
     margins, before [N, A]: logits of each attribute after and before the edit, their sign the verdict; kept [N, A]
     bool. Mean over the kept ones of the cross-entropy against the old verdict. Not in the paper.

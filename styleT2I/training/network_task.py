@@ -1,4 +1,4 @@
-"""NetworkTask: what every training task does alike, so that a task says only what it trains and by which loss."""
+"""NetworkTask: the base of all training tasks, which add only what they train and by which loss."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class NetworkTask:
     parts: ClassVar[tuple[str, ...]] = ("network", "optimizer")
 
     def __init__(self, config, num_steps: int, seed: int = 0):
-        """config: a dataclass of settings. num_steps: of the whole run, which schedules count by."""
+        """config: a dataclass of settings. num_steps: of the whole run, for schedules."""
         self.config, self.num_steps, self.seed = config, num_steps, seed
 
     def modules(self) -> dict[str, torch.nn.Module | torch.optim.Optimizer]:
@@ -30,7 +30,7 @@ class NetworkTask:
         return {name: module.state_dict() for name, module in self.modules().items()}
 
     def load_state_dict(self, state: dict) -> None:
-        """Take over what `state_dict` returned."""
+        """Load what `state_dict` returned."""
         for name, module in self.modules().items():
             module.load_state_dict(state[name])
 

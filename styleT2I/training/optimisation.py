@@ -35,7 +35,7 @@ def descend(
     clipped: Iterable[nn.Parameter] = (),
     max_norm: float = 0.0,
 ):
-    """One step of the optimizer down the loss; the gradients are dropped at its end, for they need much memory.
+    """One step of the optimizer down the loss; the gradients are freed at its end.
 
     loss: a scalar, or a function that adds the gradients itself and whose result is passed on. lr: the learning rate,
     or one for each parameter group. max_norm: above 0, the gradients of `clipped` are shortened to this norm.
@@ -54,7 +54,7 @@ def descend(
 
 @torch.no_grad()
 def move_average(average: nn.Module, network: nn.Module, keep: float) -> None:
-    """Move the averaged network, its statistics included, towards the network; `keep` is the part of it that stays."""
+    """Move the averaged network, with its statistics, towards the network; `keep` is the weight of its old value."""
     current = network.state_dict()
     for name, tensor in average.state_dict().items():
         tensor.copy_(current[name].lerp(tensor, keep) if tensor.is_floating_point() else current[name])

@@ -1,7 +1,5 @@
 """`python -m styleT2I.data.celebahq`: the released annotations in, a data set out that a segmenter trains on."""
 
-import cv2
-import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
@@ -11,48 +9,14 @@ from styleT2I.data.celebahq.release import PARTS
 from styleT2I.data.dataset import open_dataset
 from styleT2I.formats.component import read_component
 from styleT2I.networks.faces.region_sources import open_segmenter
-from styleT2I.torch_utils.images import encode_png
 from styleT2I.train_segmenter import main as train_segmenter
-
-INDICES = (0, 1, 2, 3, 1999, 2000, 2001)
-ANNOTATIONS, ATTRIBUTES = "CelebAMask-HQ-mask-anno", "CelebAMask-HQ-attribute-anno.txt"
-NAMES = ("Male", "Eyeglasses")
-# Rows and columns of the 512 x 512 annotations that each part fills.
-DRAWN = {
-    "skin": (slice(128, 448), slice(128, 384)),
-    "hair": (slice(0, 160), slice(96, 416)),
-    "l_eye": (slice(224, 256), slice(160, 224)),
-    "r_eye": (slice(224, 256), slice(288, 352)),
-    "eye_g": (slice(208, 272), slice(144, 368)),
-    "u_lip": (slice(352, 358), slice(208, 304)),
-    "l_lip": (slice(358, 364), slice(208, 304)),
-    "mouth": (slice(364, 368), slice(208, 304)),
-}
+from tests.celebahq_release import ANNOTATIONS, ATTRIBUTES, INDICES, NAMES, write_release
 
 
 @pytest.fixture
 def release(tmp_path):
-    """A release of seven pictures: eyes behind glasses in the even ones, attributes, captions and a split beside it."""
-    folder = tmp_path / "CelebAMask-HQ"
-    (folder / "CelebA-HQ-img").mkdir(parents=True)
-    (tmp_path / "text").mkdir()
-    for index in INDICES:
-        picture = np.full((256, 256, 3), 40 + index % 7 * 20, np.uint8)
-        cv2.imwrite(str(folder / "CelebA-HQ-img" / f"{index}.jpg"), picture)
-        masks = folder / ANNOTATIONS / str(index // 2000)
-        masks.mkdir(parents=True, exist_ok=True)
-        for name, where in DRAWN.items():
-            if name != "eye_g" or index % 2 == 0:
-                plane = np.zeros((512, 512), np.uint8)
-                plane[where] = 255
-                (masks / f"{index:05d}_{name}.png").write_bytes(encode_png(plane))
-        (tmp_path / "text" / f"{index}.txt").write_text(f"picture {index}.\n\n he smiles. \n")
-    rows = [f"{i}.jpg  {'1' if i < 2 else '-1'} {'-1' if i % 2 else '1'}" for i in INDICES]
-    table = "\n".join([str(len(INDICES)), " ".join(NAMES), *rows])
-    (folder / ATTRIBUTES).write_text(table)
-    split = [f"{i},{0 if i < 3 else 1 if i < 2000 else 2}" for i in INDICES]
-    (tmp_path / "list_eval_partition.csv").write_text("\n".join(["idx,split", *split]))
-    return folder
+    """A release of seven images, with captions and a split beside it."""
+    return write_release(tmp_path / "CelebAMask-HQ")
 
 
 def convert(*arguments):

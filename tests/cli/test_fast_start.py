@@ -41,6 +41,7 @@ def test_a_cold_generate_imports_no_large_library_beside_torch(tmp_path):
 
 
 GENERATE = ["--outdir", "out", "--text"]
+TRAIN = ["--outdir", "/dev/null/out"]  # a folder that cannot be made: none of these is to come that far
 REFUSED = [
     ("generate", [*GENERATE, ""], "the text is empty"),
     ("generate", [*GENERATE, "?!"], "has no words"),
@@ -51,7 +52,27 @@ REFUSED = [
     ("generate", [*GENERATE, "he smiles", "--model", "/nosuch"], "nosuch"),
     ("generate", [*GENERATE, "he smiles", "--t2d", "/nosuch.json"], "nosuch"),
     ("edit", ["--set", "lipstik=1", "--outdir", "out"], "lipstik"),
-    ("train_t2d", ["--preset", "celebahq", "--model", "minifaces", "--outdir", "out"], "--data"),
+    ("train_t2d", [*TRAIN, "--preset", "celebahq", "--model", "minifaces"], "add --data"),
+    ("train_t2d", [*TRAIN, "--batch", "1"], "at least 2"),
+    ("train_a2d", [*TRAIN, "--glove", "vectors.txt"], "--text-features gru"),
+    ("train_a2d", [*TRAIN, "--theta", "1", "--theta-rel", "1"], "not both"),
+    ("train_clip", [*TRAIN, "--preset", "celebahq"], "add --data"),
+    ("train_clip", [*TRAIN, "--tune", "paper"], "--clip"),
+    ("train_clip", [*TRAIN, "--lr", "0"], "lr"),
+    ("train_judge", [*TRAIN, "--preset", "gide"], "'guide'"),
+    ("train_judge", [*TRAIN, "--lr", "-1"], "lr"),
+    ("train_segmenter", [*TRAIN, "--lr", "0"], "lr"),
+    ("train_segmenter", [*TRAIN, "--config", "/nosuch.yaml"], "/nosuch.yaml"),
+    ("train_stylegan2", [*TRAIN, "--preset", "stylegan2-config-f"], "add --data"),
+    ("train_stylegan2", [*TRAIN, "--resolution", "96"], "power of two"),
+    ("train_stylegan2", [*TRAIN, "--micro-batch", "5"], "does not divide"),
+    ("train_stylegan2", [*TRAIN, "--init", "/nosuch"], "/nosuch"),
+    ("fit_stylegan2", [*TRAIN, "--data", "portraits:biased/train"], "--preset portraits"),
+    ("train_baseline", [*TRAIN, "--system", "attngan"], "--damsm"),
+    ("train_baseline", [*TRAIN, "--system", "dfgan", "--preset", "paper"], "add --data"),
+    ("train_baseline", [*TRAIN, "--system", "unclip", "--prior", "/nosuch"], "/nosuch"),
+    ("train_baseline", [*TRAIN, "--system", "stackgan", "--lr", "1"], "does not go with"),
+    ("build_model", [*TRAIN, "portrait"], "'portraits'"),
 ]
 
 
@@ -63,12 +84,28 @@ def test_what_can_be_refused_without_torch_is():
     assert "numpy" not in modules
 
 
+def test_help_imports_neither_torch_nor_numpy():
+    package = ROOT / "styleT2I"
+    files = [path for path in package.rglob("*.py") if '__name__ == "__main__"' in path.read_text(encoding="utf-8")]
+    commands = sorted(".".join(path.relative_to(package).with_suffix("").parts) for path in files)
+    assert {"train_clip", "data.minifaces.__main__", "audit"} <= set(commands)
+    lines, modules = run(*((command, ["--help"]) for command in commands))
+    assert [(status, said) for status, said, _ in lines] == [(0, "")] * len(commands)
+    assert [command for command, (*_, has_torch) in zip(commands, lines, strict=True) if has_torch] == []
+    assert "numpy" not in modules
+
+
+def test_every_training_command_has_a_refusal_above():
+    trainings = {path.stem for path in (ROOT / "styleT2I").glob("*.py") if path.stem.startswith(("train_", "fit_"))}
+    assert trainings <= {command for command, *_ in REFUSED}
+
+
 @pytest.mark.parametrize("strict", [False, True])
 def test_words_told_by_a_folder_are_those_of_its_networks(tmp_path, strict):
-    from styleT2I.attributes.prompt import understand
+    from styleT2I.attributes.prompt import known_words, understand
     from styleT2I.attributes.vocabulary import load_vocabulary
     from styleT2I.errors import PromptError
-    from styleT2I.formats.texts.known_words import known_words, local_folder
+    from styleT2I.formats.model_folder import local_folder
     from styleT2I.generation.pipeline import StyleT2I
     from tests.tiny_model import write_tiny_model
 
@@ -87,7 +124,8 @@ def test_words_told_by_a_folder_are_those_of_its_networks(tmp_path, strict):
 
 
 def test_a_folder_that_does_not_tell_its_words_is_left_to_the_networks(tmp_path):
-    from styleT2I.formats.texts.known_words import known_words, local_folder
+    from styleT2I.attributes.prompt import known_words
+    from styleT2I.formats.model_folder import local_folder
     from tests.tiny_model import write_tiny_model
 
     assert known_words(local_folder(write_tiny_model(tmp_path, without=("t2d",)))) is None

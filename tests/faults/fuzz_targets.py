@@ -28,9 +28,9 @@ from styleT2I.data.dataset import open_dataset
 from styleT2I.errors import StyleT2IError
 from styleT2I.fairness.plan import load_plan, plan_hash
 from styleT2I.fairness.subjects.images import ImagesSubject
-from styleT2I.formats.latents import read_latents
+from styleT2I.formats.check_file import SEAL
 from styleT2I.formats.model_folder import MANIFEST
-from styleT2I.formats.seal import SEAL
+from styleT2I.formats.numpy_files import read_latents
 from styleT2I.formats.texts.embeddings import read_embeddings
 from styleT2I.generation.model import Model
 from styleT2I.networks.registry import load_network, load_network_component

@@ -10,8 +10,7 @@ import pytest
 import torch
 
 from styleT2I.errors import CheckpointError
-from styleT2I.formats.latents import read_latents
-from styleT2I.formats.numpy_files import read_arrays
+from styleT2I.formats.numpy_files import read_arrays, read_latents
 from styleT2I.formats.texts.embeddings import read_embeddings
 
 VALUES = np.arange(24, dtype=np.float32).reshape(6, 4)
@@ -119,7 +118,7 @@ def test_an_archive_with_an_entry_dropped_from_its_directory_is_damaged(tmp_path
 
 def test_texts_that_are_no_texts_and_a_missing_array_are_said(tmp_path):
     (tmp_path / "a.npz").write_bytes(npz_bytes(embeddings=VALUES, texts=VALUES))
-    assert "no list of sentences" in error_of(tmp_path / "a.npz")
+    assert "not a list of sentences" in error_of(tmp_path / "a.npz")
     (tmp_path / "b.npz").write_bytes(npz_bytes(values=VALUES))
     assert "lacks the array 'embeddings'" in error_of(tmp_path / "b.npz")
     (tmp_path / "c.npz").write_bytes(npz_bytes(embeddings=VALUES[:, None] > 3))

@@ -8,7 +8,7 @@ import warnings
 import pytest
 
 from styleT2I.errors import CheckpointError
-from styleT2I.formats.seal import SEAL, sealed
+from styleT2I.formats.check_file import SEAL, sealed
 from styleT2I.training import checkpoints
 from styleT2I.training.checkpoints import read_checkpoint
 from tests.toy_training import ToyTask, toy_run
@@ -126,6 +126,6 @@ def test_a_large_state_is_kept_once_and_only_after_it_was_read_back(tmp_path, mo
     toy_run(tmp_path / "sound", steps=12)
     assert [path.name for path in (tmp_path / "sound").glob("ckpt-*.json")] == ["ckpt-00000012.json"]
     monkeypatch.setattr(checkpoints, "sha256_file", lambda path: "0" * 64)
-    with pytest.warns(UserWarning, match="reads otherwise than it was written, so the checkpoint before it stays"):
+    with pytest.warns(UserWarning, match="reads back otherwise than it was written, so the one before it is kept"):
         toy_run(tmp_path / "failing", steps=12)
     assert len(list((tmp_path / "failing").glob("ckpt-*.json"))) == 2

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from styleT2I.errors import CheckpointError
+from styleT2I.formats.check_file import SEAL
 from styleT2I.formats.model_folder import MANIFEST, ROLES, read_model_manifest
-from styleT2I.formats.seal import SEAL
 from styleT2I.generation.model import Model
 from styleT2I.torch_utils.files import save_safetensors_atomic, sha256_file
 from tests.tiny_model import write_tiny_model
@@ -179,7 +179,7 @@ def test_a_name_in_the_manifest_is_not_looked_for_in_the_working_folder(folder, 
 
 def test_a_manifest_with_a_path_for_a_vocabulary_is_refused_before_anything_is_fetched(folder):
     change_manifest(folder, lambda m: m["components"].update(vocabulary={"name": "../vocabulary"}))
-    with pytest.raises(CheckpointError, match="is no name of one"):
+    with pytest.raises(CheckpointError, match="is not a name"):
         read_model_manifest(folder / MANIFEST)
 
 

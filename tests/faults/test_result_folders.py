@@ -12,12 +12,10 @@ import torch
 
 from styleT2I.data.writer import write_folder_dataset
 from styleT2I.errors import OutputError
-from styleT2I.torch_utils.folders.locking import LOCK, is_in_use, locked_folder
-from styleT2I.torch_utils.folders.result_folder import indexed_folders, result_folder
-from styleT2I.torch_utils.folders.staging import staged_folder
+from styleT2I.torch_utils.folders import LOCK, indexed_folders, is_in_use, locked_folder, result_folder, staged_folder
 
 RECORD = "generate.json"
-HOLD = "import sys, time; from styleT2I.torch_utils.folders.locking import locked_folder\n" \
+HOLD = "import sys, time; from styleT2I.torch_utils.folders import locked_folder\n" \
        "with locked_folder(sys.argv[1]): print('held', flush=True); time.sleep(60)"  # fmt: skip
 
 

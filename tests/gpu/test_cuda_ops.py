@@ -9,13 +9,12 @@ import pytest
 import torch
 
 from styleT2I.errors import ConfigError, ExtensionError
-from styleT2I.networks.stylegan2.config import GeneratorConfig
+from styleT2I.networks.stylegan2.config import GeneratorConfig, set_precision
 from styleT2I.networks.stylegan2.generator import Generator
-from styleT2I.networks.stylegan2.precision import set_precision
 from styleT2I.ops import cuda_ops
-from styleT2I.ops.bias_act import ACTIVATIONS, bias_act
-from styleT2I.ops.impl import default_impl
-from styleT2I.ops.kernels import cuda_extension
+from styleT2I.ops.activations import ACTIVATIONS
+from styleT2I.ops.bias_act import bias_act
+from styleT2I.ops.kernels import cuda_extension, default_impl
 from styleT2I.ops.upfirdn2d import setup_filter, upfirdn2d
 from styleT2I.torch_utils.extensions import build
 from tests.host_cuda import host_kernels

@@ -7,11 +7,9 @@ import pytest
 import torch
 
 from styleT2I.generation.pipeline import StyleT2I
-from styleT2I.networks.stylegan2.config import DiscriminatorConfig, GeneratorConfig
+from styleT2I.networks.stylegan2.config import DiscriminatorConfig, GeneratorConfig, set_precision
 from styleT2I.networks.stylegan2.generator import Generator
-from styleT2I.networks.stylegan2.precision import set_precision
-from styleT2I.ops.impl import default_impl
-from styleT2I.ops.kernels import cuda_extension
+from styleT2I.ops.kernels import cuda_extension, default_impl
 from styleT2I.torch_utils.cuda_graphs import Graphed
 from styleT2I.torch_utils.extensions import build
 from styleT2I.torch_utils.seeding import generator

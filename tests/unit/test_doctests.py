@@ -24,19 +24,19 @@ MODULES = (
     "styleT2I.fairness.plan",
     "styleT2I.fairness.report.page",
     "styleT2I.fairness.run",
+    "styleT2I.training.stylegan2.augmentation",
     "styleT2I.statistics.agreement",
     "styleT2I.statistics.hypothesis_tests",
     "styleT2I.statistics.intervals",
     "styleT2I.statistics.misclassification",
     "styleT2I.statistics.power",
-    "styleT2I.metrics.attributes",
     "styleT2I.metrics.fidelity",
     "styleT2I.metrics.frechet",
     "styleT2I.metrics.kernel_distance",
     "styleT2I.metrics.pairwise",
     "styleT2I.metrics.precision_recall",
     "styleT2I.metrics.r_precision",
-    "styleT2I.metrics.zero_shot",
+    "styleT2I.metrics.attributes",
 )
 
 

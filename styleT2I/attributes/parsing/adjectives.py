@@ -33,7 +33,7 @@ class Adjective:
 
     @property
     def is_common(self) -> bool:
-        """Whether it describes many parts, as colours do: said of one part, it is never meant of the subject."""
+        """Whether it describes many parts, as colours do; beside one part it then never describes the subject."""
         return len(self.meaning) > _MOST_PARTS
 
     @property
@@ -54,14 +54,14 @@ class Describer(Record):
         self.group: list[str] = []
         self.group_adjectives: list[Adjective] = []
         self.subject: list[str] = [lexicon.subject]
-        self.owner: list[str] = []  # the parts that have what is named: "wings with ..."
-        self.said: list[Adjective] = []  # what a verb said last
-        self.echo: list[Adjective] = []  # what "so is" will say of the part that follows
+        self.owner: list[str] = []  # the parts that have the named thing: "wings with ..."
+        self.said: list[Adjective] = []  # what the last verb stated
+        self.echo: list[Adjective] = []  # what "so is" will state about the part that follows
         self.denied: list[Item] = []  # parts after "neither", until their verb comes
         self.negation: Negation | None = None
         self.last = ""  # kind of the last meaningful item: part, person, copula, relative, unknown ...
         self.is_predicate = self.is_object = self.is_apart = self.has_determiner = False
-        self.is_placed = False  # after "on", "at": an unknown noun is no name of the subject
+        self.is_placed = False  # after "on", "at": an unknown noun does not name the subject
         self.is_adrift = False  # what is had belongs to an unknown word: "tipped with white"
         self.group_is_said = self.is_bare = False
         self.before_unknown = False  # an unknown word follows the pending adjectives
@@ -165,7 +165,7 @@ class Describer(Record):
         return False
 
     def _derived(self, item: Item):
-        """Attach what stands before "haired" to the hair; the rest goes on waiting for the person."""
+        """Attach what stands before "haired" to the hair; the rest still waits for the person."""
         waiting = self._take()
         for k, adjective in enumerate(waiting):
             if item.entry.part in adjective.meaning:
@@ -274,7 +274,7 @@ class Describer(Record):
         self.doubtful.append(adjective)
 
     def _say(self, adjective: Adjective, part: str, head: Item | None) -> set[str]:
-        """Record what an adjective states beside a part (nothing if it means nothing there)."""
+        """Record what an adjective states beside a part (nothing if it has no meaning there)."""
         item, stated = adjective.item, set()
         for name, value in adjective.meaning.get(part, ()):
             if head is None and not (adjective.negation and (name, value) in self.lexicon.scalar):
@@ -294,7 +294,7 @@ class Describer(Record):
         return pending
 
     def _begin(self, last: str):
-        """Start anew with the subject: nothing is named that an adjective could follow."""
+        """Start again with the subject: no part is named that an adjective could follow."""
         self.subject, self.group, self.group_adjectives = [self.lexicon.subject], [], []
         self.is_predicate = self.is_object = self.is_apart = self.has_determiner = self.is_of = False
         self.is_placed = self.is_adrift = False

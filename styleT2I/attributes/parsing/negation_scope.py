@@ -1,4 +1,4 @@
-"""How far a negation reaches, and other questions the interpreter answers by looking at the words around."""
+"""How far a negation reaches, and other questions of the interpreter about neighbouring words."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from styleT2I.attributes.parsing.lexicon import Entry, Item, Lexicon
 
 _STOPS = {"copula", "have", "wear", "with", "but", "relative", "no", "not", "without", "neither", "nominative"}
 _PLACES = set("on in of over across along around throughout under at upon above below atop covering".split())
-_REACH = 30  # words that a question about what follows looks at, so that reading takes time linear in the text
+_REACH = 30  # words that a question about what follows reads at most, so that parsing takes linear time
 
 
 @dataclass
@@ -20,7 +20,7 @@ class Negation:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether nothing has been denied by it yet."""
+        """Whether it has denied nothing yet."""
         return not (self.is_spent or self.is_continued)
 
     @property
@@ -66,7 +66,7 @@ def next_entry(items: list[Item], position: int) -> Entry | None:
 
 
 def following(items: list[Item], position: int) -> list[Item]:
-    """Return the words after `position`, as far as questions look."""
+    """Return the words after `position`, up to the limit."""
     return items[position + 1 : position + 1 + _REACH]
 
 

@@ -21,7 +21,7 @@ class Mention(NamedTuple):
 
 
 class Unknown(NamedTuple):
-    """A word that was not understood, its place and the known word that it must have meant (None: none is near)."""
+    """A word that was not understood, its place and the known word that was probably meant (None: none is near)."""
 
     word: str
     span: tuple[int, int]
@@ -30,7 +30,7 @@ class Unknown(NamedTuple):
 
 @dataclass(frozen=True)
 class Parsed:
-    """What a text says. An attribute that it contradicts itself about is in `contradictions`, not in `attributes`."""
+    """What a text states. An attribute that it contradicts itself about is in `contradictions`, not in `attributes`."""
 
     text: str
     attributes: dict[str, bool]  # in the vocabulary's order; only what the text states

@@ -1,7 +1,7 @@
 """The caption grammar of MiniFaces: truthful English captions, each of which the parser reads back exactly.
 
 A caption mentions a random subset of the attributes; what it leaves out is not stated. Negations are unambiguous:
-every "no" denies one thing and stands after all that is affirmed, "without X or Y" closes its clause.
+every "no" denies one thing and comes after all that is affirmed, "without X or Y" closes its clause.
 """
 
 from collections.abc import Mapping
@@ -88,7 +88,7 @@ def _caption(labels, dice, form) -> str:
 
 
 def _subset(labels, dice, num) -> dict[str, bool]:
-    """Draw `num` attributes to mention, mostly what is there to see; denials are rarer."""
+    """Draw `num` attributes to mention: mostly those that are present; denials are rarer."""
     keys = []
     for name, value in labels.items():
         if name in ("he", "old", "dark_skin"):
@@ -103,7 +103,7 @@ def _subset(labels, dice, num) -> dict[str, bool]:
 
 
 def _predicates(words, dice) -> list[str]:
-    """Return the verb phrases "has ...", "is ...", "wears ..." that say everything but the noun."""
+    """Return the verb phrases "has ...", "is ...", "wears ..." that state everything but the noun."""
     phrases = []
     owned = words.has + words.no("has")
     if owned:

@@ -18,11 +18,11 @@ _TRIES = 3
 
 
 class Paraphraser:
-    """Says captions of one vocabulary in other words, so that a text encoder meets all words that the parser knows."""
+    """Rewords captions of one vocabulary, so that a text encoder is trained on all words that the parser knows."""
 
     def __init__(self, vocabulary: str | Vocabulary = "minifaces"):
         self.vocabulary = vocabulary if isinstance(vocabulary, Vocabulary) else load_vocabulary(vocabulary)
-        self._checked = self.vocabulary.written  # a text in words that are only heard is none that a caption may be
+        self._checked = self.vocabulary.written  # a caption must not use words that are only understood, not written
         lexicon = read_lexicon("english")
         self._inserted = [tuple(plain_words(term)) for name in _INSERTED for term in lexicon[name]]
         self._inserted = [term for term in self._inserted if term]
@@ -31,9 +31,9 @@ class Paraphraser:
         self._longest = max(len(term) for term in self._groups)
 
     def __call__(self, text: str, labels: Mapping[str, bool], dice: Dice) -> str:
-        """The caption said otherwise, or another true sentence about its picture; as it was where neither succeeds.
+        """The caption reworded, or another true sentence about its image; unchanged where neither succeeds.
 
-        labels: the picture's attributes; a wording may come to say more ("girl" for "woman"), as long as it is true.
+        labels: the image's attributes; a wording may come to say more ("girl" for "woman"), as long as it is true.
         """
         if dice.chance(_COMPOSE_ODDS):
             wanted, make = {}, lambda: self._composed(labels, dice)
@@ -54,7 +54,7 @@ class Paraphraser:
                 yield name, value, text
 
     def _composed(self, labels, dice) -> str:
-        """A sentence about a few attributes of the picture, each in any phrase that the vocabulary has for it."""
+        """A sentence about a few attributes of the image, each in any phrase that the vocabulary has for it."""
         known = [name for name in self.vocabulary.names if name in labels]
         subject, features = "", []
         for _ in range(dice.weighted((1, 2, 3), _NUM_ODDS)):

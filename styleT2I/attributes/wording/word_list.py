@@ -1,4 +1,4 @@
-"""The word lists of small CLIPs: MiniFaces' own, of its captions and vocabulary, and the words of any vocabulary."""
+"""The word lists of small CLIPs: that of MiniFaces' captions and vocabulary, and those of any vocabulary."""
 
 from styleT2I.attributes.vocabulary import load_vocabulary, read_lexicon
 from styleT2I.attributes.wording import caption_words
@@ -32,7 +32,7 @@ def _split(texts):
 def tokenizer_spec(vocabulary: str = "minifaces") -> dict:
     """Return the entry `tokenizer` of a CLIP config: {"kind": "words", "words": [...]}, plain JSON.
 
-    `networks.clip_tokenizers.build_tokenizer` makes the tokenizer from it; a trained CLIP keeps its own copy, so
+    `networks.clip.tokenizers.build_tokenizer` makes the tokenizer from it; a trained CLIP keeps its own copy, so
     that a later vocabulary leaves its ids alone.
     """
     return {"kind": "words", "words": list(grammar_words(vocabulary))}

@@ -8,39 +8,17 @@ predicts bucket after bucket (paper, section 2.2).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from styleT2I.baselines.unclip.config import ARPriorConfig
 from styleT2I.baselines.unclip.diffusion import with_guidance
-from styleT2I.baselines.unclip.prior import Caption, check_trunk, example_caption
+from styleT2I.baselines.unclip.prior import Caption, example_caption
 from styleT2I.baselines.unclip.trunk import TransformerBlock, causal_mask
-from styleT2I.errors import ConfigError, DataError
-
-
-@dataclass(frozen=True)
-class ARPriorConfig:
-    """Sizes of the autoregressive prior; the defaults are the paper's, over the CLIP of Karlo's weights."""
-
-    embed_dim: int = 768
-    text_width: int = 768
-    num_tokens: int = 256
-    width: int = 2048
-    num_heads: int = 32
-    num_layers: int = 24
-    num_components: int = 319
-    num_buckets: int = 1024
-    num_dots: int = 64  # buckets of the dot product, an equal number of pairs in each
-
-    def __post_init__(self):
-        check_trunk(self)
-        if not 1 <= self.num_components <= self.embed_dim or min(self.num_buckets, self.num_dots) < 2:
-            raise ConfigError(
-                f"num_components is from 1 to embed_dim {self.embed_dim}, num_buckets and num_dots start at 2"
-            )
+from styleT2I.errors import DataError
 
 
 class PCA(NamedTuple):
@@ -81,7 +59,7 @@ class UnclipARPrior(nn.Module):
         self.text_in = nn.Linear(config.embed_dim, width)
         self.dot_in = nn.Embedding(config.num_dots, width)
         self.code_in = nn.Embedding(num * config.num_buckets, width)
-        self.value_in = nn.Parameter(0.02 * torch.randn(num, width))  # tells buckets that they are neighbours
+        self.value_in = nn.Parameter(0.02 * torch.randn(num, width))  # gives neighbouring buckets similar inputs
         self.places = nn.Parameter(0.02 * torch.randn(1, config.num_tokens + num + 1, width))
         self.blocks = nn.ModuleList(TransformerBlock(width, config.num_heads) for _ in range(config.num_layers))
         self.norm_out = nn.LayerNorm(width)
@@ -142,7 +120,7 @@ class UnclipARPrior(nn.Module):
         return torch.bucketize(dots, self.dot_edges, right=True)
 
     def top_dots(self, noise: torch.Tensor, top: float = 0.5) -> torch.Tensor:
-        """Buckets int64 [N] from the top share of the training's dot products, by standard normal noise [N]."""
+        """Buckets int64 [N] from the top half of the training's dot products, by standard normal noise [N]."""
         num = self.config.num_dots
         first = num - max(round(num * top), 1)
         return first + (uniform_of(noise) * (num - first)).floor().long().clamp(max=num - first - 1)
@@ -156,8 +134,10 @@ class UnclipARPrior(nn.Module):
         temperature: float = 1.0,
         top: float = 0.5,
     ) -> torch.Tensor:
-        """Image embeddings [N, embed_dim] of length 1, one per caption, code after code by the inverse of its
-        distribution's sum at the seed's own noise."""  # fmt: skip
+        """Image embeddings [N, embed_dim] of length 1, one per caption.
+
+        Each code is drawn by inverting its cumulative distribution at the seed's own noise.
+        """  # fmt: skip
         config, num = self.config, len(caption.embedding)
         null = null.trimmed(caption.num_tokens).expand(num)
         noise = draw((config.num_components + 1,))
@@ -176,7 +156,7 @@ class UnclipARPrior(nn.Module):
 
 
 def uniform_of(noise: torch.Tensor) -> torch.Tensor:
-    """Uniform numbers from 0 to below 1 out of standard normal ones."""
+    """Uniform numbers in [0, 1) from standard normal ones."""
     return torch.special.ndtr(noise.double()).clamp(max=1 - 1e-9)
 
 

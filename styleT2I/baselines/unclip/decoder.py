@@ -6,52 +6,19 @@ The embedding enters twice: added to the step's vector, and as tokens beside the
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import nn
 
-from styleT2I.baselines.unclip.diffusion import PREDICTIONS, guided, sample, step_grid, x0_of
+from styleT2I.baselines.unclip.config import DecoderConfig, UNetConfig
+from styleT2I.baselines.unclip.diffusion import guided, sample, step_grid, x0_of
 from styleT2I.baselines.unclip.prior import Caption, example_caption
 from styleT2I.baselines.unclip.trunk import step_features
-from styleT2I.baselines.unclip.unet import UNet, UNetConfig
-from styleT2I.config import suggestion
-from styleT2I.errors import ConfigError
-
-
-@dataclass(frozen=True)
-class DecoderConfig:
-    """Sizes of the decoder; the defaults are the paper's, over the CLIP of Karlo's weights."""
-
-    resolution: int = 64
-    embed_dim: int = 768  # of z_i and z_t
-    text_width: int = 768  # of token states
-    unet: UNetConfig = UNetConfig()
-    cond_dim: int = 2048  # of the vector that residual blocks are scaled by
-    context_dim: int = 1536  # of the vectors that attention reads
-    num_image_tokens: int = 4  # that the image embedding becomes
-    schedule: str = "cosine"
-    prediction: str = "epsilon"
-    learns_variance: bool = True
-
-    def __post_init__(self):
-        check_diffusion(self)
-        if not self.unet.attention or min(self.embed_dim, self.text_width, self.num_image_tokens) < 1:
-            raise ConfigError("a decoder reads its captions by attention: name a side in attention; sizes start at 1")
-        if min(self.cond_dim, self.context_dim) < 2 or self.cond_dim % 2:
-            raise ConfigError(f"cond_dim is even and context_dim at least 2, not {self.cond_dim}, {self.context_dim}")
-
-
-def check_diffusion(config) -> None:
-    """ConfigError unless a UNet fits its resolution and its prediction is known."""
-    if config.resolution < 1 or config.resolution % config.unet.divisor:
-        raise ConfigError(f"resolution {config.resolution} is no multiple of {config.unet.divisor}, as the UNet needs")
-    if config.prediction not in PREDICTIONS:
-        raise ConfigError(f"unknown prediction {config.prediction!r}{suggestion(config.prediction, PREDICTIONS)}")
+from styleT2I.baselines.unclip.unet import UNet
 
 
 class UnclipDecoder(nn.Module):
-    """What the network predicts (3 channels, and 3 of a learned variance) of a noised image."""
+    """The network's prediction (3 channels, and 3 of a learned variance) for a noised image."""
 
     kind = "unclip-decoder"
     Config = DecoderConfig
@@ -84,8 +51,10 @@ class UnclipDecoder(nn.Module):
         return self.config.resolution
 
     def forward(self, x, step, image, given, embedding, states, hidden) -> torch.Tensor:
-        """x [N, 3, R, R] noised, step int64 [N], image embeddings [N, embed_dim], of which given bool [N] tells those
-        that count (the others are as good as none), then a Caption's parts."""
+        """x [N, 3, R, R] noised, step int64 [N], image embeddings [N, embed_dim], then a Caption's parts.
+
+        given: bool [N], False where the row's embedding is dropped.
+        """
         image = torch.where(given.unsqueeze(1), (image - self.mean) / self.std, self.null_image)
         cond = self.step_in(step_features(step, self.config.cond_dim))
         cond = cond + self.image_cond(image) + self.text_cond(embedding)

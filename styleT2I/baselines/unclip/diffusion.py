@@ -1,6 +1,7 @@
 """Diffusion as functions of tensors: schedules, noising, posteriors, samplers, inversion, guidance.
 
-abar is the share of a state's variance that is signal: x_t = sqrt(abar) x_0 + sqrt(1 - abar) noise. Tables are float64.
+abar is the fraction of a state's variance that is signal: x_t = sqrt(abar) x_0 + sqrt(1 - abar) noise. Tables are
+float64.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from styleT2I.errors import ConfigError
 NUM_TRAIN_STEPS = 1000
 MAX_BETA = 0.999
 NOISE = 0.98  # of a schedule's steps, from where on a state is noise: of the cosine's a thousandth is signal
-PREDICTIONS = ("x0", "epsilon", "v")
 _CENTRE = 1 / 255  # half the width of an 8-bit level in [-1, 1]
 
 
@@ -62,7 +62,7 @@ def add_noise(x0: torch.Tensor, noise: torch.Tensor, abar: torch.Tensor | float)
 
 
 def target_of(x0: torch.Tensor, noise: torch.Tensor, abar: torch.Tensor, prediction: str) -> torch.Tensor:
-    """What a network of this prediction should answer for `add_noise(x0, noise, abar)`."""
+    """The target of a network of this prediction at `add_noise(x0, noise, abar)`."""
     if prediction == "x0":
         return x0
     if prediction == "epsilon":
@@ -234,7 +234,7 @@ def invert(predict: Callable, x0: torch.Tensor, abar: torch.Tensor, grid: Sequen
     """
     steps = list(reversed(grid))
     levels = [float(abar[step]) for step in steps]
-    # x0 itself has no step number: the least noisy state's stands for it.
+    # x0 itself has no step number; that of the least noisy state is used.
     moves = zip([steps[0], *steps], [1.0, *levels], levels, strict=False)
     x = x0
     for step, here, after in moves:
@@ -253,7 +253,7 @@ def slerp(a: torch.Tensor, b: torch.Tensor, theta: float) -> torch.Tensor:
     flat_a, flat_b = a.flatten(1).double(), b.flatten(1).double()
     cosine = torch.nn.functional.cosine_similarity(flat_a, flat_b, dim=1).clamp(-1, 1)
     if (cosine < -1 + 1e-7).any():
-        raise ConfigError("two opposite vectors have no way between them that is the shortest; change one of them")
+        raise ConfigError("between two opposite vectors no arc is the shortest; change one of them")
     angle = per_row(cosine.arccos(), flat_a)
     is_line = angle.sin() < 1e-4
     safe = torch.where(is_line, torch.ones_like(angle), angle)
@@ -273,7 +273,7 @@ def _exact(value):
 
 
 def _roots(abar, x):
-    """Roots of the shares of signal and noise, for x; taken in float64, as 1 - abar is small at the first steps."""
+    """Factors of signal and noise for x; computed in float64, as 1 - abar is small at the first steps."""
     abar = _exact(abar)
     return per_row(abar.sqrt(), x), per_row((1 - abar).sqrt(), x)
 

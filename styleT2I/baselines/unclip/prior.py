@@ -7,16 +7,15 @@ query; at the query it answers the embedding itself (paper, section 2.2 and equa
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from styleT2I.baselines.unclip.config import PriorConfig
 from styleT2I.baselines.unclip.diffusion import sample, step_grid, with_guidance
 from styleT2I.baselines.unclip.trunk import TransformerBlock, causal_mask, step_features
-from styleT2I.errors import ConfigError
 
 MAX_STANDARDISED = 10.0  # of |x_0| while sampling, in deviations, as Karlo has it
 NUM_FURTHER = 4  # places behind the tokens: z_t, the step, the noised embedding, the query
@@ -47,32 +46,6 @@ class Caption(NamedTuple):
         """The first `length` places; None: without those that no caption uses, which changes an answer's last bits."""
         length = int((~self.hidden).sum(dim=1).max()) if length is None else length
         return Caption(self.embedding, self.states[:, :length], self.hidden[:, :length])
-
-
-@dataclass(frozen=True)
-class PriorConfig:
-    """Sizes of the diffusion prior; the defaults are those of Karlo's weights."""
-
-    embed_dim: int = 768  # of z_i and z_t
-    text_width: int = 768  # of token states
-    num_tokens: int = 77
-    width: int = 2048
-    num_heads: int = 32
-    num_layers: int = 20
-    schedule: str = "cosine"
-
-    def __post_init__(self):
-        check_trunk(self)
-
-
-def check_trunk(config) -> None:
-    """ConfigError unless a prior's sizes are such as a transformer can have."""
-    sizes = (config.embed_dim, config.text_width, config.num_tokens, config.width, config.num_heads, config.num_layers)
-    if min(sizes) < 1 or config.width % (2 * config.num_heads):
-        raise ConfigError(
-            "a prior's sizes start at 1, and its width is a multiple of twice num_heads, "
-            f"not {config.width} with {config.num_heads} heads"
-        )
 
 
 class UnclipPrior(nn.Module):

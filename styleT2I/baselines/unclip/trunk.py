@@ -22,7 +22,7 @@ class TransformerBlock(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
 
     def forward(self, x: torch.Tensor, allowed: torch.Tensor) -> torch.Tensor:
-        """x [N, L, width]; allowed bool [N, 1, L, L], True where the row's place may read the column's."""
+        """x [N, L, width]; allowed bool [N, 1, L, L], True where the row's position may read the column's."""
         heads = self.qkv(self.norm1(x)).unflatten(2, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
         read = F.scaled_dot_product_attention(*heads, attn_mask=allowed)
         x = x + self.attn_out(read.transpose(1, 2).flatten(2))
@@ -30,9 +30,9 @@ class TransformerBlock(nn.Module):
 
 
 def causal_mask(hidden: torch.Tensor, num_further: int) -> torch.Tensor:
-    """Which place may read which: bool [N, 1, L, L] of L = T + num_further places, earlier ones and itself.
+    """Which position may read which: bool [N, 1, L, L] of L = T + num_further places, earlier ones and itself.
 
-    hidden: bool [N, T], True where a sentence has no such token; nobody reads those but they themselves.
+    hidden: bool [N, T], True where a sentence has no such token; only these positions read themselves.
     """
     hidden = F.pad(hidden, (0, num_further), value=False)
     length = hidden.shape[1]

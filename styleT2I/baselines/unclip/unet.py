@@ -2,45 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from styleT2I.errors import ConfigError
+from styleT2I.baselines.unclip.config import UNetConfig
 
 _MAX_GROUPS = 32
-
-
-@dataclass(frozen=True)
-class UNetConfig:
-    """Sizes of a UNet; the defaults are the paper's for the 64 px decoder."""
-
-    widths: tuple[int, ...] = (512, 1024, 1536, 2048)  # channels per side, halved from one to the next
-    num_blocks: int = 3  # residual blocks per side on the way down, one more on the way up
-    attention: tuple[int, ...] = (1, 2, 3)  # which of the sides attend, counted from the largest, 0
-    head_width: int = 64
-    patch: int = 1  # side of the squares of pixels that become channels first
-    dropout: float = 0.1
-
-    def __post_init__(self):
-        if not self.widths or min(self.widths) < 1 or min(self.num_blocks, self.head_width, self.patch) < 1:
-            raise ConfigError("a UNet's widths, num_blocks, head_width and patch start at 1")
-        if any(not 0 <= level < len(self.widths) for level in self.attention) or not 0 <= self.dropout < 1:
-            raise ConfigError(f"attention names sides from 0 to {len(self.widths) - 1}, dropout is a rate below 1")
-        if wrong := [self.widths[level] for level in self.attended if self.widths[level] % self.head_width]:
-            raise ConfigError(f"{wrong[0]} channels that attend are no multiple of head_width {self.head_width}")
-
-    @property
-    def attended(self) -> tuple[int, ...]:
-        """Sides with attention; the smallest has it in the middle wherever any has."""
-        return (*self.attention, len(self.widths) - 1) if self.attention else ()
-
-    @property
-    def divisor(self) -> int:
-        """What an image's side must be a multiple of."""
-        return self.patch << (len(self.widths) - 1)
 
 
 class UNet(nn.Module):
@@ -137,7 +105,7 @@ class ResidualBlock(nn.Module):
 
 
 class Attention(nn.Module):
-    """Every place reads all places, and the context's vectors beside them."""
+    """Attention of every position to all positions and to the context's vectors."""
 
     def __init__(self, width: int, head_width: int, context_dim: int):
         super().__init__()
@@ -172,7 +140,7 @@ def group_norm(width: int) -> nn.GroupNorm:
 
 
 def zeroed(layer: nn.Module) -> nn.Module:
-    """The layer with its weights at 0, so that what it ends adds nothing at first."""
+    """The layer with its weights at 0, so that its branch adds nothing at first."""
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)
     return layer

@@ -3,42 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from styleT2I.baselines.unclip.decoder import check_diffusion
+from styleT2I.baselines.unclip.config import UNetConfig, UpsamplerConfig
 from styleT2I.baselines.unclip.diffusion import sample, step_grid, x0_of
 from styleT2I.baselines.unclip.trunk import step_features
-from styleT2I.baselines.unclip.unet import UNet, UNetConfig
-from styleT2I.errors import ConfigError
+from styleT2I.baselines.unclip.unet import UNet
 
 BLUR_SIGMA = 0.6  # pixels, of a kernel of side 3 (SR3's, which the paper takes over)
 
 
-@dataclass(frozen=True)
-class UpsamplerConfig:
-    """Sizes of an upsampler; the defaults are the paper's from 64 to 256 px."""
-
-    resolution: int = 256  # of its images
-    low_resolution: int = 64  # of those it is given
-    unet: UNetConfig = UNetConfig((320, 640, 960, 1280), 3, ())
-    cond_dim: int = 1280
-    schedule: str = "cosine"
-    prediction: str = "epsilon"
-
-    def __post_init__(self):
-        check_diffusion(self)
-        if self.unet.attention:
-            raise ConfigError("an upsampler learns on crops and runs on whole images, so it has no attention")
-        if not 1 <= self.low_resolution < self.resolution or self.cond_dim < 2 or self.cond_dim % 2:
-            raise ConfigError("an upsampler's low_resolution is below its resolution, its cond_dim even")
-
-
 class UnclipUpsampler(nn.Module):
-    """What the network predicts of a noised image [N, 3, H, W], given the smaller one enlarged to its side."""
+    """The network's prediction for a noised image [N, 3, H, W], given the smaller one enlarged to its side."""
 
     kind = "unclip-upsampler"
     Config = UpsamplerConfig

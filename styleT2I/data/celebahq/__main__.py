@@ -14,14 +14,14 @@ from styleT2I.torch_utils.words import counted
 @click.option("--first", default=0, type=click.IntRange(0), help="Number of the first image.")
 @click.option("--num", type=click.IntRange(1), help="How many images; all from the first on by default.")
 @click.option("--partition", metavar="FILE", help="Table of splits, list_eval_partition.csv, that --split refers to.")
-@click.option("--split", type=click.Choice(["train", "val", "test"]), help="Take this split of the table alone.")
+@click.option("--split", type=click.Choice(["train", "val", "test"]), help="Take only this split of the table.")
 @click.option(
     "--captions", type=click.Path(), metavar="DIR", help="Captions: one NUMBER.txt per image, one caption per line."
 )
 def main(folder, outdir, resolution, first, num, partition, split, captions):
     """Write images, parts of the face and attributes of CelebAMask-HQ, unpacked in FOLDER, as a data set.
 
-    The 18 annotated parts become 13: what is left and right, and lips and mouth, are united.
+    The 18 annotated parts become 13: left and right, and lips and mouth, are united.
     """
     if (partition is None) != (split is None):
         raise click.UsageError("--partition FILE and --split NAME go together")

@@ -1,7 +1,7 @@
 """The folder that CelebAMask-HQ is released as (Lee et al., CVPR 2020), and its split.
 
 CelebA-HQ-img/0.jpg ... 29999.jpg                 1024 x 1024
-CelebAMask-HQ-mask-anno/0/00000_hair.png ...      512 x 512, white inside; a part that is not seen has no file;
+CelebAMask-HQ-mask-anno/0/00000_hair.png ...      512 x 512, white inside; a part that is not visible has no file;
                                                   folder k holds the images 2000 k ... 2000 k + 1999
 CelebAMask-HQ-attribute-anno.txt                  a count, 40 names, then "0.jpg -1 1 ..."; may be absent
 """
@@ -61,7 +61,7 @@ class CelebAMaskHQ:
     def samples(self, indices: Sequence[int], resolution: int, captions: Path | None = None) -> Iterator[tuple]:
         """Yield the images of the given numbers as `data.writer` takes them, cropped and resized to `resolution`.
 
-        captions: folder of NUMBER.txt, one caption a line, as Multi-Modal-CelebA-HQ has them; None for none.
+        captions: folder of NUMBER.txt, one caption per line, as in Multi-Modal-CelebA-HQ; None for none.
         """
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for start in range(0, len(indices), _CHUNK):
@@ -86,7 +86,7 @@ class CelebAMaskHQ:
             planes = [_decode(path).max(axis=2) > 127 for path in found]
             if len({plane.shape for plane in planes}) > 1:
                 raise DataError(f"{found[0]}: is not as large as {found[1].name}; unpack the release again")
-            if planes:  # united at full size: a thin lip alone might cover half of no pixel
+            if planes:  # united at full size, as a thin lip alone might cover less than half of every pixel
                 bits[k] = resize_plane(np.logical_or.reduce(planes), resolution)
             num_found += len(found)
         if not num_found:

@@ -1,4 +1,4 @@
-"""What a face may wear: glasses, a hat, earrings."""
+"""Accessories: glasses, a hat, earrings."""
 
 from __future__ import annotations
 

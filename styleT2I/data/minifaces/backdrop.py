@@ -1,4 +1,4 @@
-"""What stands behind the head: the background, clothes and neck."""
+"""Everything behind the head: background, clothes and neck."""
 
 from __future__ import annotations
 

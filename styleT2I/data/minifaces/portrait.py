@@ -15,7 +15,7 @@ _RAMP = 0.3  # an attribute fades in over logits -0.15..0.15, a gap that no scen
 
 
 class Portrait:
-    """What the painters of the single parts share.
+    """The canvas and face coordinates that the painters of the single parts share.
 
     Numbers of a scene are tensors [N, 1, 1], its colours [N, 3, 1, 1]. Face coordinates have their origin between the
     eyes and the nose, x to the right, y down; the head reaches about 0.4 to the sides and 0.5 up and down.

@@ -1,4 +1,4 @@
-"""What is in an image: attribute logits and nuisances, and how a latent z becomes them under each distribution."""
+"""A scene: attribute logits and nuisances, and how a latent z becomes them under each distribution."""
 
 from __future__ import annotations
 

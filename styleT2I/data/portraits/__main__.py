@@ -10,8 +10,8 @@ _SHEET = (12, 5)  # columns and rows of the contact sheet
 @command("portraits")
 @click.argument("specs", nargs=-1, metavar="[SPEC]...")
 @click.option("--outdir", type=click.Path(file_okay=False), metavar="DIR", help="Folder; default: the user's cache.")
-@click.option("--num", default=1000, type=click.IntRange(1), help="Number of pictures.")
-@click.option("--start", default=0, type=click.IntRange(0), help="Index of the first picture.")
+@click.option("--num", default=1000, type=click.IntRange(1), help="Number of images.")
+@click.option("--start", default=0, type=click.IntRange(0), help="Index of the first image.")
 @click.option(
     "--distribution",
     default="biased",
@@ -19,28 +19,31 @@ _SHEET = (12, 5)  # columns and rows of the contact sheet
     help="biased, balanced, or a composition such as Male+Wearing_Lipstick.",
 )
 @click.option("--split", default="train", metavar="NAME", help="train, val, test, judge-train or judge-val.")
-@click.option("--resolution", default=128, type=click.IntRange(16, 1024), help="Side of the pictures in pixels.")
-@click.option("--workers", default=1, type=click.IntRange(1), help="Processes; one a core.")
-@click.option("--format", "image_format", default="jpg", type=click.Choice(["jpg", "png"]), help="Of the pictures.")
+@click.option("--resolution", default=128, type=click.IntRange(16, 1024), help="Side of the images in pixels.")
+@click.option("--workers", default=1, type=click.IntRange(1), help="Processes; one per core.")
+@click.option("--format", "image_format", default="jpg", type=click.Choice(["jpg", "png"]), help="Of the images.")
 @seed_option
 def main(specs, outdir, num, start, distribution, split, resolution, workers, image_format, seed):
     """Render a captioned, labelled and segmented world of three-dimensional faces.
 
     Each SPEC is DISTRIBUTION/SPLIT:NUM, such as biased/train:10000, and goes to the user's cache, one after the other,
-    where portraits:SPEC finds it; without a SPEC the options say what to render. A folder holds images/, masks/ of
-    parts, attributes.csv, captions.json, scenes.npz, records.jsonl, dataset.json and contact-sheet.png. Pictures that
-    are there are kept: call the same command again after an interruption.
+    where portraits:SPEC finds it; without a SPEC the options say what to render. compositions/SPLIT:NUM is a set of
+    every rare composition and of its frequent twin, which `evaluate --suite compositions` compares with. A folder
+    holds images/, masks/ of parts, attributes.csv, captions.json, scenes.npz, records.jsonl, dataset.json and
+    contact-sheet.png. Images that are there already are not
+    rendered again: after an interruption call the same command.
     """
     from styleT2I.attributes.compositions import read_composition
     from styleT2I.attributes.vocabulary import load_vocabulary
     from styleT2I.data.portraits.scenes.distributions import DISTRIBUTIONS
-    from styleT2I.data.portraits.scenes.recipe import Recipe, read_spec
+    from styleT2I.data.portraits.scenes.recipe import Recipe, read_specs
     from styleT2I.errors import ConfigError
 
     if specs and outdir:
         raise ConfigError("a SPEC goes to the user's cache; name what goes to --outdir by --distribution and --split")
     if specs:
-        jobs = [(recipe, recipe.cache_folder(), range(n)) for recipe, n in (read_spec(s, resolution) for s in specs)]
+        sets = [each for spec in specs for each in read_specs(spec, resolution)]
+        jobs = [(recipe, recipe.cache_folder(), range(n)) for recipe, n in sets]
     else:
         wanted = {}
         if distribution not in DISTRIBUTIONS:
@@ -65,7 +68,7 @@ def _render(recipe, folder, indices, workers, image_format):
     there = sum(index in indices for index in read_records(folder))
     is_new = there < len(indices) or not (folder / "contact-sheet.png").exists()
     try:
-        with tqdm(total=len(indices), initial=there, unit="picture", desc=recipe.name) as progress:
+        with tqdm(total=len(indices), initial=there, unit="image", desc=recipe.name) as progress:
             for _ in render_set(folder, recipe, indices, workers=workers, image_format=image_format):
                 progress.update()
     finally:
@@ -73,7 +76,7 @@ def _render(recipe, folder, indices, workers, image_format):
         if records and is_new:
             write_tables(folder, recipe, records)
             _write_sheet(folder, records)
-    click.echo(f"{len(records)} pictures in {folder}; look at {folder / 'contact-sheet.png'}")
+    click.echo(f"{len(records)} images in {folder}; look at {folder / 'contact-sheet.png'}")
 
 
 def _write_sheet(folder, records):

@@ -26,10 +26,10 @@ _STORED = (DEFAULT_RESOLUTION, 256, 512)  # resolutions that sets are rendered a
 
 
 class Portraits:
-    """Pictures 0 ... num - 1 of a rendered set, decoded when first asked for and kept in memory as uint8.
+    """Images 0 ... num - 1 of a rendered set, decoded when first asked for and kept in memory as uint8.
 
     recipe: what was rendered; folder: where; resolution: of what is returned, at most that of the recipe (smaller
-    pictures by area); with_masks: read the parts too. DataError where pictures are missing.
+    images by area); with_masks: read the parts too. DataError where images are missing.
     """
 
     def __init__(self, recipe: Recipe, num: int, folder: Path, resolution: int | None = None, *, with_masks=True):
@@ -49,17 +49,17 @@ class Portraits:
         return self.num
 
     def labels_of(self, indices: Sequence[int]) -> torch.Tensor:
-        """Labels bool [N, A] of the given pictures, in the vocabulary's order."""
+        """Labels bool [N, A] of the given images, in the vocabulary's order."""
         import torch
 
         return torch.tensor([list(self._records[k].labels().values()) for k in indices]).reshape(-1, len(ATTRIBUTES))
 
     def captions_of(self, index: int) -> tuple[str, ...]:
-        """The captions of one picture, the same at every call."""
+        """The captions of one image, the same at every call."""
         return captions_of(self.recipe, index, self._records[index].labels())
 
     def scenes(self, indices: Sequence[int]) -> list[Scene]:
-        """The scenes behind the given pictures."""
+        """The scenes behind the given images."""
         return [self.recipe.scene(k, self._records[k].attempt) for k in indices]
 
     def latents(self, indices: Sequence[int]) -> torch.Tensor:
@@ -78,14 +78,14 @@ class Portraits:
         return torch.from_numpy(np.stack([self._vectors[k] for k in indices]))
 
     def landmarks(self, indices: Sequence[int]) -> torch.Tensor:
-        """The 68 landmarks of the given pictures, float32 [N, 68, 2]: x and y in pixels of `resolution`."""
+        """The 68 landmarks of the given images, float32 [N, 68, 2]: x and y in pixels of `resolution`."""
         import torch
 
         scale = self.resolution / self.recipe.resolution
         return torch.tensor([self._records[k].landmarks for k in indices]) * scale
 
     def batch(self, indices: Sequence[int]) -> Batch:
-        """Pictures, captions, labels, region masks and nuisances of the given indices."""
+        """Images, captions, labels, region masks and nuisances of the given indices."""
         import numpy as np
         import torch
 
@@ -101,7 +101,7 @@ class Portraits:
         return batch
 
     def _decoded(self, index: int):
-        """(picture u8 [R, R, 3], parts u8 [R, R] or None) at the resolution, kept."""
+        """(image u8 [R, R, 3], parts u8 [R, R] or None) at the resolution, cached in memory."""
         from styleT2I.torch_utils.images import centre_crop_resize, decode_image
 
         if index not in self._pixels:
@@ -114,7 +114,7 @@ class Portraits:
 
 
 def captions_of(recipe: Recipe, index: int, labels: dict[str, bool]) -> tuple[str, ...]:
-    """NUM_CAPTIONS captions of a picture of a set, the same at every call."""
+    """NUM_CAPTIONS captions of an image of a set, the same at every call."""
     from styleT2I.attributes.portrait_captions import captions
     from styleT2I.torch_utils.seeding import derive_seed
 
@@ -124,8 +124,8 @@ def captions_of(recipe: Recipe, index: int, labels: dict[str, bool]) -> tuple[st
 def open_portraits(spec: str, resolution: int | None = None, *, with_masks: bool = True) -> Portraits:
     """Open "DISTRIBUTION/SPLIT[:NUM]", for example "biased/train:10000", from the user's cache.
 
-    A smaller resolution than what is rendered is made by area. DataError if the specification is none, or if pictures
-    are not rendered yet: the line says how to.
+    A smaller resolution than the rendered one is made by area. DataError for an invalid specification, and where
+    images are not rendered yet, with the command that renders them.
     """
     stored = next((r for r in _STORED if r >= (resolution or 0)), None)
     if stored is None:
@@ -137,7 +137,7 @@ def open_portraits(spec: str, resolution: int | None = None, *, with_masks: bool
 def _how_to_render(recipe: Recipe, num: int, there: int, folder: Path) -> str:
     side = "" if recipe.resolution == DEFAULT_RESOLUTION else f" --resolution {recipe.resolution}"
     return (
-        f"{there} of {num} pictures of portraits:{recipe.name} are rendered in {folder}; render the others: "
+        f"{there} of {num} images of portraits:{recipe.name} are rendered in {folder}; render the others: "
         f"python -m styleT2I.data.portraits '{recipe.name}:{num}'{side}"
     )
 
@@ -146,11 +146,11 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path}: cannot read the picture: {error.strerror or error}; render it again") from error
+        raise DataError(f"{path}: cannot read the image: {error.strerror or error}; render it again") from error
 
 
 def _read_parts(path: Path, resolution: int):
-    """A parts map u8 [R, R]: shrunk, a pixel is the part that most of it is."""
+    """A parts map u8 [R, R]; when shrunk, each pixel becomes its most frequent part."""
     import cv2
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""The parts of a portrait that its parts map tells apart, named as in CelebAMask-HQ where it names them."""
+"""The parts of a portrait in its parts map, named as in CelebAMask-HQ where it names them."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""One person: everything of a scene that has a surface, as a single mesh, and the camera that looks at it."""
+"""One person: everything of a scene that has a surface, as a single mesh, and the camera."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A scene's picture, with all that is known about it: `render(scene, resolution)`."""
+"""A scene's image, with all that is known about it: `render(scene, resolution)`."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from styleT2I.data.portraits.tracing.light import environment_map
 from styleT2I.data.portraits.tracing.shade import shade
 from styleT2I.data.portraits.truth import Truth, truth_of
 
-SUPERSAMPLING = 2  # pixels a picture's pixel, each way
-LIGHTS = 12  # directions tested a sub-pixel, of 16 times as many
+SUPERSAMPLING = 2  # sub-pixels per pixel, each way
+LIGHTS = 12  # directions tested per sub-pixel, of 16 times as many
 
 
 @dataclass(frozen=True)
 class Portrait:
-    """A picture and what is true of it."""
+    """An image and what is true of it."""
 
     image: np.ndarray  # u8 [H, W, 3], sRGB
     parts: np.ndarray  # u8 [H, W], index into `parts.PARTS`

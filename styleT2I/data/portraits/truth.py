@@ -1,4 +1,4 @@
-"""What is true of a picture because it was rendered: parts, depth, normals and landmarks."""
+"""Ground truth of a rendered image: parts, depth, normals and landmarks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Truth:
 
 
 def truth_of(seen: Surfaces, person: Person, factor: int) -> Truth:
-    """Return the truth of the picture that `factor` x `factor` sub-pixels make one pixel of."""
+    """Return the truth of the image that `factor` x `factor` sub-pixels make one pixel of."""
     size = len(seen.part) // factor
     cover = downsampled(seen.seen.astype(np.float32), factor)
     depth = downsampled(seen.depth, factor) / np.maximum(cover, 1e-6)

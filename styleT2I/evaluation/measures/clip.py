@@ -1,4 +1,4 @@
-"""How well a CLIP knows unseen captioned images: zero-shot attributes, rare pairs, R-precision."""
+"""Metrics of a CLIP on unseen captioned images: zero-shot attributes, rare pairs, R-precision."""
 
 from __future__ import annotations
 
@@ -11,8 +11,13 @@ from styleT2I.data.captioned import CaptionedData, CaptionReader, captions_true_
 from styleT2I.evaluation.measures.judge import judged_pairs
 from styleT2I.evaluation.measures.ranking import NUM_CANDIDATES, Ranking
 from styleT2I.generation.observers import exclusive_columns, fixed_prompts
-from styleT2I.metrics.attributes import balanced_accuracy, rare_pair_accuracy, verdicts
-from styleT2I.metrics.zero_shot import prompt_features, zero_shot_margins
+from styleT2I.metrics.attributes import (
+    balanced_accuracy,
+    prompt_features,
+    rare_pair_accuracy,
+    verdicts,
+    zero_shot_margins,
+)
 from styleT2I.networks.clip.model import CLIP
 from styleT2I.torch_utils.images import make_grid_u8, to_uint8
 from styleT2I.torch_utils.seeding import generator

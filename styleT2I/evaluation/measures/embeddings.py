@@ -1,4 +1,4 @@
-"""What a prior draws, read off the embeddings: requested attributes, and whether it samples or answers the mean."""
+"""Metrics of a prior's embeddings: requested attributes, and whether it samples or returns the mean."""
 
 from __future__ import annotations
 

@@ -6,8 +6,7 @@ import torch
 
 from styleT2I.data.augment import blur
 from styleT2I.data.labelled import LabelledData
-from styleT2I.data.minifaces.compositions import rare_pairs as minifaces_pairs
-from styleT2I.data.portraits.scenes.compositions import rare_pairs as portraits_pairs
+from styleT2I.data.worlds import WORLDS
 from styleT2I.metrics.attributes import balanced_accuracy, rare_pair_accuracy, verdicts
 from styleT2I.networks.faces.attribute_classifier import AttributeClassifier
 from styleT2I.torch_utils.images import make_grid_u8, to_uint8
@@ -19,7 +18,8 @@ def judged_pairs(attribute_names: tuple[str, ...]) -> dict[str, list[tuple[int, 
     known = set(attribute_names)
     return {
         pair.name: [(attribute_names.index(name), value) for name, value in pair.attributes.items()]
-        for pair in (*minifaces_pairs(), *portraits_pairs())
+        for world in WORLDS.values()
+        for pair in world.rare_pairs
         if known.issuperset(pair.attributes)
     }
 
@@ -30,7 +30,8 @@ def measure_judge(network: AttributeClassifier, data: LabelledData, pairs: dict,
 
     Returns "num"; "attributes": balanced accuracy by attribute; "rare_pairs": metrics by pair, as
     `metrics.attributes.rare_pair_accuracy`; "softened": balanced accuracy by attribute on the same images blurred
-    twice with noise of 0.04, a stand-in for a generator's softness; "nuisances": rate of variance explained.
+    twice with noise of 0.04, a stand-in for a generator's softness; "nuisances": rate of variance explained, of those
+    that the data knows.
     """
     was_training = network.training
     network.eval()
@@ -51,10 +52,14 @@ def measure_judge(network: AttributeClassifier, data: LabelledData, pairs: dict,
         "rare_pairs": {name: rare_pair_accuracy(verdict, truth, pair) for name, pair in pairs.items()},
         "softened": _by_name(data.names, balanced_accuracy(verdicts(softened), truth)),
     }
-    if network.nuisance_names:
-        predicted, true = (torch.cat([row[column] for row in rows]).double() for column in (3, 4))
+    known = [name for name in network.nuisance_names if name in data.nuisance_names]
+    if known:
+        predicted, true = (
+            torch.cat([row[column] for row in rows]).double()[:, [names.index(name) for name in known]]
+            for column, names in ((3, network.nuisance_names), (4, data.nuisance_names))
+        )
         unexplained = (predicted - true).square().mean(dim=0) / true.var(dim=0, unbiased=False).clamp_min(1e-12)
-        metrics["nuisances"] = _by_name(network.nuisance_names, 1 - unexplained)
+        metrics["nuisances"] = _by_name(known, 1 - unexplained)
     return metrics
 
 

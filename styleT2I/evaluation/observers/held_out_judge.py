@@ -47,7 +47,7 @@ class HeldOutJudge:
         return Observation(torch.cat(verdict), torch.cat(features), torch.cat(nuisances))
 
     def requests(self, asked: Sequence[Mapping[str, bool]]) -> Requests:
-        """What N sentences ask for, over the judge's attributes."""
+        """The requests of N sentences, over the judge's attributes."""
         return encode_requests(asked, self.attribute_names, self._groups)
 
     def changes(self, before: Observation, after: Observation) -> dict[str, float]:

@@ -20,7 +20,7 @@ SHA256_START = "6726825d"  # which the file's name ends on, as all of torch's pu
 
 
 def inception_path() -> Path:
-    """Where the weights are looked for: torch's own cache, in which torch-fidelity keeps them too."""
+    """The path where the weights are expected: torch's own cache, which torch-fidelity uses too."""
     return Path(torch.hub.get_dir()) / "checkpoints" / FILE
 
 

@@ -21,7 +21,7 @@ MIN_SIZE, MAX_SIZE = 64, 256  # sides that the trunks have layers for, and that 
 
 
 def trunk_path(trunk: str) -> Path:
-    """Where a trunk's weights are looked for: torch's own cache, in which torchvision keeps them too."""
+    """The path where a trunk's weights are expected: torch's own cache, which torchvision uses too."""
     return Path(torch.hub.get_dir()) / "checkpoints" / TRUNKS[trunk]
 
 

@@ -20,7 +20,7 @@ _MAX_COLLECTED = 2000  # images that are compared with each other
 
 
 class ImageObserver(Protocol):
-    """What a metric asks of a network."""
+    """Interface of a network for metrics."""
 
     name: str  # what a report calls it
     sha256: str | None  # of its weights

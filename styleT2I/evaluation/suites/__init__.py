@@ -1,4 +1,4 @@
-"""The suites of `python -m styleT2I.evaluate` as a table: what each runs, on how much of which data."""
+"""The suites of `python -m styleT2I.evaluate` as a table: what each runs, on how much of which data of its world."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from styleT2I.data.worlds import WORLDS, World, world_of
+from styleT2I.errors import ConfigError
+
 if TYPE_CHECKING:
-    from styleT2I.generation.adjustment.compositional import AdjustmentConfig
+    from styleT2I.generation.adjustment import AdjustmentConfig
     from styleT2I.generation.model import Model
 
-__all__ = ["MIN_RANKED", "SUITES", "SYSTEMS", "Request", "Suite", "load"]
+__all__ = ["MIN_RANKED", "SUITES", "Request", "Suite", "load"]
 
 MIN_RANKED = 101  # images from which on R-precision can rank 1 in 100
-SYSTEMS = ("gan_int_cls", "stackgan", "attngan", "dfgan", "minifaces")  # that the suite systems compares unless told
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a suite is asked to measure; a suite reads the fields that concern it."""
+    """A request to measure; a suite reads the fields that concern it."""
 
     model: Model
     data: str | None = None  # spec of a data set
@@ -29,6 +31,24 @@ class Request:
     adjustments: Sequence[AdjustmentConfig] = ()
     cells_dir: str | Path | None = None  # where finished parts are cached; None: nowhere
     options: Mapping[str, object] = field(default_factory=dict)  # the suite's own options, and what it prepared
+    world: World | None = None  # None: that of the model's vocabulary
+
+    def needed_world(self) -> World:
+        """The world that the measurement is about; ConfigError where the model is of none, or of another one."""
+        own = self.model.vocabulary
+        world = self.world or world_of(own)
+        if world is None:
+            named = f"its vocabulary is {own.name!r}" if own is not None else "it has no vocabulary"
+            raise ConfigError(
+                f"model {self.model.name!r} is of no world ({', '.join(WORLDS)}): {named}; name its data with --data, "
+                "leave out suites of compositions, systems and regions, or name the world with --world"
+            )
+        if own is not None and own.names != world.vocabulary.names:
+            raise ConfigError(
+                f"model {self.model.name!r} names other attributes ({own.name!r}) than the world {world.name!r}; "
+                "name the model's own world, or another model"
+            )
+        return world
 
 
 @dataclass(frozen=True)
@@ -37,7 +57,8 @@ class Suite:
 
     run: str  # Request -> metrics, ready for JSON
     num: int | None  # Request.num unless given
-    data: str | None = None  # Request.data unless given; None: the suite reads no data of the user's
+    data: str | None = None  # of the world, Request.data unless given; None: the suite reads no data of the user's
+    num_data: int = 4000  # images of it
     min_num: int = 2
     by_default: bool = True  # False: runs only where it is named, since it needs other systems' weights
     options: tuple[str, ...] = ()  # options of the command that only this suite reads
@@ -49,15 +70,16 @@ class Suite:
 
 
 SUITES = {
-    "judges": Suite("suites.judges:evaluate_judges", 4000, "minifaces:balanced/test:4000", MIN_RANKED),
-    "clip": Suite("suites.judges:evaluate_clip", 4000, "minifaces:balanced/test:4000", MIN_RANKED),
-    "wordings": Suite("suites.wordings:evaluate_wordings", 800, "minifaces:balanced/test:800", MIN_RANKED),
-    "generator": Suite("suites.generator:evaluate_generator", 4000, "minifaces:biased/train:4000", MIN_RANKED),
-    "t2d": Suite("suites.t2d:evaluate_captions", 1000, "minifaces:biased/test:1000", MIN_RANKED),
+    "judges": Suite("suites.judges:evaluate_judges", 4000, "balanced/test", min_num=MIN_RANKED),
+    "clip": Suite("suites.judges:evaluate_clip", 4000, "balanced/test", min_num=MIN_RANKED),
+    "wordings": Suite("suites.wordings:evaluate_wordings", 800, "balanced/test", 800, MIN_RANKED),
+    "generator": Suite("suites.generator:evaluate_generator", 4000, "biased/train", min_num=MIN_RANKED),
+    "t2d": Suite("suites.t2d:evaluate_captions", 1000, "biased/test", 1000, MIN_RANKED),
     "quality": Suite(
         "suites.quality:evaluate_quality",
         None,
-        "minifaces:biased/test:1000",
+        "biased/test",
+        1000,
         options=("real", "fake", "features", "lpips", "embedder"),
         is_data_reported=False,
         prepare="suites.quality:check_options",
@@ -82,7 +104,7 @@ SUITES = {
     "systems": Suite(
         "suites.systems.suite:evaluate_systems",
         500,
-        "minifaces:biased/test:4000",
+        "biased/test",
         by_default=False,
         is_adjusted=True,
         prepare="suites.systems.candidates:open_requested",
@@ -92,14 +114,15 @@ SUITES = {
     "style": Suite(
         "suites.style:evaluate_style",
         500,
-        "minifaces:biased/test:4000",
+        "biased/test",
         by_default=False,
         prepare="suites.style:open_requested",
     ),
     "unclip": Suite(
         "suites.unclip:evaluate_unclip",
         500,
-        "minifaces:biased/test:1000",
+        "biased/test",
+        1000,
         by_default=False,
         prepare="suites.unclip:open_requested",
     ),

@@ -6,14 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from styleT2I.data.minifaces.compositions import held_out_compositions, rare_pairs
-from styleT2I.data.minifaces.renderer import REGIONS, render
-from styleT2I.data.minifaces.scene import Z_DIM, scenes_from_latents
-from styleT2I.errors import ConfigError
+from styleT2I.data.worlds import world_of
+from styleT2I.errors import ConfigError, DataError
 from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge
 from styleT2I.evaluation.suites import Request
 from styleT2I.generation.editing.arguments import steps_along
-from styleT2I.generation.editing.directions import Directions
+from styleT2I.generation.editing.moves import AttributeDirections
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.metrics.attributes import drift_rates, success
 from styleT2I.metrics.pairwise import energy_inside, paired_cosine
@@ -25,6 +23,7 @@ from styleT2I.statistics.intervals import wilson_interval
 from styleT2I.torch_utils.seeding import latents_of_seeds
 
 _BATCH_SIZE = 32
+_MOST_ERROR = 10**-1.8  # mean square of an image from 0 to 1, 18 dB, between G(z) and the scene of z
 _NUM_INSIDE = 32  # faces whose scene is painted, to see where an edit's difference lies
 GLASSES_AND_GENDER = (("eyeglasses", "he"), ("Eyeglasses", "Male"))  # what users of boundaries complain of
 
@@ -78,7 +77,8 @@ class _Comparison:
         self.plain = self._observed(self.ws, {})
         features = self.plain.features
         self.identity_of_strangers = paired_cosine(features, features.roll(1, 0)).mean().item()
-        self.scenes = _known_scenes(self.generator, min(request.num, _NUM_INSIDE))
+        self.world = request.world or world_of(self.model.vocabulary)
+        self.scenes = _known_scenes(self.generator, self.world, min(request.num, _NUM_INSIDE))
 
     def measure(self, method: str) -> dict:
         """All measures of one method, ready for JSON."""
@@ -109,7 +109,7 @@ class _Comparison:
             "compositions": rare,
         }
 
-    def _edits(self, directions: Directions, name: str) -> dict:
+    def _edits(self, directions: AttributeDirections, name: str) -> dict:
         """One attribute turned on and off: both sides, and how much of their difference lies in its region."""
         result: dict = {side: self._edit(directions, {name: 1.0 if side == "true" else -1.0}, name)
                         for side in ("true", "false")}  # fmt: skip
@@ -136,8 +136,8 @@ class _Comparison:
         region = self.model.vocabulary[name].region
         if region is None or self.scenes is None:
             return None
-        ws, parts = self.scenes
-        mask = region_masks(parts, REGIONS, [region] * len(ws))
+        ws, parts, part_names = self.scenes
+        mask = region_masks(parts, part_names, [region] * len(ws))
         images = []
         for strength in (1.0, -1.0):
             move = directions.move(ws, steps_along({name: strength}, directions))
@@ -147,7 +147,7 @@ class _Comparison:
     def _rare(self, directions, found: Sequence[str]) -> dict:
         """Success of compositions whose attributes are steered together."""
         cells = {}
-        for composition in _compositions(self.model):
+        for composition in self.world.compositions if self.world else ():
             if not set(composition.attributes) <= set(found):
                 continue
             strengths = {name: 1.0 if value else -1.0 for name, value in composition.attributes.items()}
@@ -169,23 +169,21 @@ class _Comparison:
                 yield self.generator.synthesis(part).clamp(-1, 1)
 
 
-def _compositions(model):
-    """The rare compositions of a model's world; none for another vocabulary than MiniFaces'."""
-    return (*rare_pairs(), *held_out_compositions()) if model.vocabulary.name == "minifaces" else ()
-
-
-def _known_scenes(G, num):
-    """Latents, not truncated, of which the scene is known, and its parts; None where the generator draws other things.
-
-    The embedded generator was fitted so that G(z) draws the scene of z.
-    """
-    if G.z_dim != Z_DIM:
+def _known_scenes(G, world, num):
+    """Latents, not truncated, of which the scene is known, its parts and their names; None where there are none, or the
+    generator draws other things than the scenes of its latents."""
+    if world is None:
         return None
-    z = latents_of_seeds(range(num), Z_DIM)
-    scene, parts = render(scenes_from_latents(z, "biased"), G.resolution, with_masks=True)
+    try:
+        z, scene, parts, part_names = next(world.known_scenes(num, G.resolution, num))
+    except DataError:  # the world has to be rendered first
+        return None
+    if z.shape[1] != G.z_dim:
+        return None
     ws = G.mapping(z.to(next(G.parameters()).device))
-    error = (G.synthesis(ws).clamp(-1, 1).cpu() - scene).square().mean().item() / 4
-    return (ws, parts) if error < 10**-1.8 else None  # 18 dB, as suite regions asks for
+    drawn = torch.cat([G.synthesis(part).clamp(-1, 1).cpu() for part in ws.split(_BATCH_SIZE)])
+    error = ((drawn - scene) / 2).square().mean().item()
+    return (ws, parts, part_names) if error < _MOST_ERROR else None
 
 
 def _glasses_change_gender(edits) -> dict | None:

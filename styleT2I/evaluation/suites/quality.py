@@ -20,7 +20,7 @@ from styleT2I.evaluation.quality_metrics import (
     set_metrics,
 )
 from styleT2I.evaluation.suites import Request
-from styleT2I.generation.adjustment.compositional import AdjustmentConfig
+from styleT2I.generation.adjustment import AdjustmentConfig
 from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.metrics.attributes import attribute_rates, drift_rates, success, verdicts

@@ -14,7 +14,7 @@ from styleT2I.data.dataset import open_dataset
 from styleT2I.errors import CheckpointError, DataError
 from styleT2I.evaluation.measures.ranking import NUM_CANDIDATES, Ranking
 from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge
-from styleT2I.evaluation.suites import SYSTEMS, Request
+from styleT2I.evaluation.suites import Request
 from styleT2I.evaluation.suites.systems.task import readable_scenes
 from styleT2I.generation.systems.interface import open_system
 from styleT2I.generation.systems.text_gan import TextGAN
@@ -76,7 +76,7 @@ class StyleReader:
 
 def open_requested(request: Request) -> dict:
     """The GAN-INT-CLS that a request names, as its option "reader"."""
-    source = (request.options["systems"] or SYSTEMS)[0]
+    source = (request.options["systems"] or ["gan_int_cls"])[0]
     return {"reader": StyleReader.open(source, str(request.model.device))}
 
 

@@ -23,12 +23,12 @@ from styleT2I.statistics.intervals import bootstrap_interval, wilson_interval
 from styleT2I.torch_utils.images import from_uint8, to_uint8
 from styleT2I.torch_utils.seeding import generator
 
-PROBE_DATA = "minifaces:balanced/train:4000"  # whose labels and embeddings the linear reading is fitted to
+NUM_PROBED = 4000  # images of balanced/train, whose labels and embeddings the linear reading is fitted to
 NUM_LATENTS = 32  # seeds of a composition
 NUM_DECODED, NUM_EDITED = 128, 16  # at most: decoding is what costs
 GUIDANCES, NUM_CANDIDATES = (1.5, 2.0, 3.0, 4.0), (2, 4)
 ETAS, THETAS = (0.0, 0.5, 1.0), (0.25, 0.5)
-DIFFS = ("smiling", "glasses", "hat", "old", "gray_hair", "beard")  # attributes that text diffs turn
+DIFFS = ("smiling", "glasses", "hat", "old", "gray_hair", "beard")  # terms of every world that text diffs turn true
 
 
 def prior_settings(system: UnclipSystem) -> dict[str, UnclipSettings]:
@@ -62,12 +62,13 @@ def evaluate_unclip(request: Request) -> dict:
     their frequent twins, read off the embeddings. "decoder": images of the true embeddings, which bounds every prior.
     "edits": what inversions, variations and text diffs keep. Intervals are 95 %.
     """
-    system, num = request.options["system"], request.num
+    system, num, world = request.options["system"], request.num, request.needed_world()
+    probed = world.spec("balanced/train", NUM_PROBED)
     dataset = EmbeddedData(request.data, system.encoder, system.device, keep_images=True)
-    known = EmbeddedData(PROBE_DATA, system.encoder, system.device)
+    known = EmbeddedData(probed, system.encoder, system.device)
     probe = fit_linear_probe(known.embeddings, known.labels)
-    evaluation = EmbeddingEvaluation(dataset, num, probe)
-    cells = composition_cells(NUM_LATENTS)
+    evaluation = EmbeddingEvaluation(dataset, num, probe, world.name)
+    cells = composition_cells(world, NUM_LATENTS)
     priors = {"true embeddings": evaluation.measure(lambda caption, seeds: dataset.embeddings[list(seeds)])}
     for name, settings in prior_settings(system).items():
         variant = system.with_settings(settings)
@@ -76,7 +77,7 @@ def evaluate_unclip(request: Request) -> dict:
     return {
         "num": evaluation.num,
         "num_latents": NUM_LATENTS,
-        "probe": PROBE_DATA,
+        "probe": probed,
         "explained_by_labels": variance_explained(known.embeddings, known.labels),
         "priors": priors,
         "decoder": _decoded(system, dataset, judge, min(num, NUM_DECODED)),
@@ -140,13 +141,13 @@ def _diffs(edits, latent: Latent, truth, judge, system):
     vocabulary = system.model.vocabulary
     for theta in THETAS:
         turned, changed = [], []
-        for name in DIFFS:
+        for name, wanted in map(vocabulary.resolve, DIFFS):
             column = judge.attribute_names.index(name)
-            for row in torch.nonzero(~truth[:, column]).flatten().tolist():
+            for row in torch.nonzero(truth[:, column] != wanted).flatten().tolist():
                 own = Latent(*(part[row : row + 1] for part in latent))
-                texts = (sentence({name: value}, vocabulary) for value in (True, False))
+                texts = (sentence({name: value}, vocabulary) for value in (wanted, not wanted))
                 after = _verdict(judge, edits.text_diff(own, *texts, [theta]))[0]
-                turned.append(float(after[column] == 1))
+                turned.append(float(after[column] == int(wanted)))
                 others = [k for k in range(len(after)) if k != column]
                 changed.append((after[others] != before[row, others]).double().mean().item())
         draw = generator("evaluate", "unclip", "diffs")

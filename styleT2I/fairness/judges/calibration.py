@@ -8,10 +8,11 @@ from pathlib import Path
 
 import torch
 
-from styleT2I.attributes.compositions import composition_name, contradiction
+from styleT2I.attributes.compositions import contradiction
 from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.config import to_dict
 from styleT2I.data.dataset import Dataset, open_dataset
+from styleT2I.data.worlds import WORLDS, world_of
 from styleT2I.errors import ConfigError, DataError
 from styleT2I.fairness.judges.judge import Judge, columns_of
 from styleT2I.fairness.judges.spec import JudgePlan
@@ -36,16 +37,16 @@ def calibrate(
         judge: As `open_judge` gives it.
         num: Images at most that show a composition, and as many that lack exactly one of its attributes.
         resolution: Of the images, px; None: that of the data.
-        data: A labelled data set as `data.dataset.open_dataset` takes it; None: MiniFaces images that no network was
-            trained on, drawn in equal parts.
+        data: A labelled data set as `data.dataset.open_dataset` takes it; None: images of the vocabulary's world
+            that no network was trained on: drawn in equal parts, or of balanced/test where a world is rendered before.
 
     Returns:
         Ready for JSON. "cells": counts by composition; "attributes": the judge's errors about one attribute where the
         others of the composition hold, such as lipstick among men.
 
     Raises:
-        ConfigError: No data is given for a vocabulary other than minifaces, or the judge does not know an attribute.
-        DataError: The data has no labels of an attribute, or no image of a composition.
+        ConfigError: No data is given for a vocabulary of no world, or the judge does not know an attribute.
+        DataError: The data has no labels of an attribute, or no image of a composition, or is not rendered.
 
     >>> from styleT2I.attributes.vocabulary import load_vocabulary
     >>> from styleT2I.fairness.judges.judge import open_judge
@@ -58,17 +59,21 @@ def calibrate(
     cells = plan.cells(vocabulary)
     judge.check({name for cell in cells.values() for name in cell})
     tallies = {name: Tally(attributes, num) for name, attributes in cells.items()}
-    if data is None:
+    world = _world(vocabulary) if data is None else None
+    source = data or ""
+    if world is not None:
+        source = f"{world.name}, split test" if world.is_drawn else world.spec("balanced/test")
+    if world is not None and world.is_drawn:
         for tally in tallies.values():
-            _count_minifaces(tally, vocabulary, judge, resolution)
+            _count_drawn(tally, world, judge, resolution)
     else:
-        _count_data(tallies.values(), vocabulary, judge, open_dataset(data, resolution, with_masks=False), data)
+        _count_data(tallies.values(), vocabulary, judge, open_dataset(source, resolution, with_masks=False), source)
     for name, tally in tallies.items():
-        _check_counted(name, tally, data or "minifaces")
+        _check_counted(name, tally, source)
     return {
         "judge": to_dict(plan.judge),
         "judge_sha256": judge.sha256,
-        "data": data or "minifaces, split test",
+        "data": source,
         "num": num,
         "cells": {name: _matrix(tally.cell) for name, tally in tallies.items()},
         "attributes": {
@@ -138,17 +143,23 @@ def check_same_judge(calibration: Calibration, sha256: str | None) -> None:
         )
 
 
-def _count_minifaces(tally, vocabulary, judge, resolution):
-    if vocabulary.name != "minifaces":
+def _world(vocabulary):
+    world = world_of(vocabulary)
+    if world is None:
         raise ConfigError(
-            f"labelled images can be drawn for minifaces only, not for {vocabulary.name!r}; give some with --data"
+            f"labelled images are known for {' and '.join(WORLDS)} only, not for {vocabulary.name!r}; "
+            "give some with --data"
         )
+    return world
+
+
+def _count_drawn(tally, world, judge, resolution):
+    vocabulary = world.vocabulary
     misses = [{**tally.wanted, missed: not tally.wanted[missed]} for missed in tally.wanted]
     misses = [miss for miss in misses if not contradiction(miss, vocabulary)]
     num = tally.room[True]
     for shown, count in [(tally.wanted, num), *((miss, -(-num // len(misses))) for miss in misses)]:
-        text = composition_name(shown, vocabulary).replace(" ", "_")
-        spec = f"minifaces:composition={text}/test:{count}"
+        spec = world.composition_spec(shown, count)
         _count_data([tally], vocabulary, judge, open_dataset(spec, resolution, with_masks=False), spec, count)
 
 

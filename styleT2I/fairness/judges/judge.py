@@ -10,10 +10,12 @@ from typing import NamedTuple
 import torch
 
 from styleT2I.attributes.vocabulary import Vocabulary
-from styleT2I.errors import ConfigError
+from styleT2I.data.worlds import world_of
+from styleT2I.errors import CheckpointError, ConfigError
 from styleT2I.fairness.judges.custom import onnx_input, onnx_scores, python_scores
 from styleT2I.fairness.judges.spec import JudgePlan, described
 from styleT2I.fairness.subjects.user_functions import load_entry_point
+from styleT2I.formats.model_folder import find_model
 from styleT2I.generation.model import Model
 from styleT2I.generation.observers import ZeroShotLogits
 from styleT2I.metrics.attributes import verdicts
@@ -97,7 +99,7 @@ def open_judge(plan: JudgePlan, vocabulary: Vocabulary, model: Model | None = No
         plan: Its specification.
         vocabulary: That of the audit.
         model: The audited model, whose judge serves where the plan names no source. Without one, or where it has no
-            judge, that of the embedded model does.
+            judge, that of the embedded model of the vocabulary's world does.
         device: Where networks run.
 
     Raises:
@@ -153,17 +155,27 @@ def _clip(plan, vocabulary, model, device):
 
 
 def _home(role, source, vocabulary, model, device):
-    """The model with the network of a role: that of the source, the audited one, or the embedded one."""
+    """The model with the network of a role: that of the source, the audited one, or the vocabulary's world's own."""
     if source is not None:
         return Model({role: source}, device=device)
     if model is not None and (model.has(role) or _draws(model)):
         return model
-    if vocabulary.name != "minifaces":
+    world = world_of(vocabulary)
+    if world is None or not _has_model(world):
         raise ConfigError(
             f"no judge of {vocabulary.name!r} comes with the package; name one in the plan: "
             "judge: {kind: network, source: FILE} (docs/audit-subjects.md has other kinds)"
         )
-    return Model({role: "minifaces"}, device=device)
+    return Model({role: world.name}, device=device)
+
+
+def _has_model(world):
+    """Whether the world's own model is here."""
+    try:
+        find_model(world.name)
+    except CheckpointError:
+        return False
+    return True
 
 
 def _draws(model):

@@ -67,7 +67,7 @@ def is_damsm_text(tree) -> bool:
 
 
 def read_damsm_text(content: Content, which: str) -> Reading:
-    """The text encoder with the words of the dictionary that lies with it; without one it reads ids only, says a note.
+    """The text encoder with the words of the dictionary beside it; without one it reads ids only, as a note says.
 
     Raises CheckpointError when the dictionary has another number of words than the encoder.
     """

@@ -51,7 +51,7 @@ def read_dfgan(content: Content, which: str) -> Reading:
 
 
 def _networks(tree):
-    """The state dicts by name; D is netD and netC together, whose names do not meet."""
+    """The state dicts by name; D is netD and netC together, whose names do not overlap."""
     held = tree.get("model", tree) if isinstance(tree, dict) else {}
     parts = held if isinstance(held, dict) and "netG" in held else {"netG": held}
     states = {name: without_prefix(state) for name, state in parts.items() if is_state_dict(state)}

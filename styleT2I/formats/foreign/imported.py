@@ -1,4 +1,4 @@
-"""What a reader of foreign weights returns."""
+"""The result of a reader of foreign weights, and helpers that readers share."""
 
 from __future__ import annotations
 

@@ -12,11 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from styleT2I.errors import CheckpointError, StyleT2IError, guarded
-from styleT2I.formats.check_file import read_start
-from styleT2I.formats.component import Component, manifest_path, read_component
+from styleT2I.errors import CheckpointError, StyleT2IError
+from styleT2I.formats.component import Component, check_finite, is_component, manifest_path, read_own
 from styleT2I.formats.model_folder import MANIFEST, read_model_folder, told_where_from
-from styleT2I.formats.weights import check_finite
 from styleT2I.torch_utils.files import sha256_file
 
 if TYPE_CHECKING:
@@ -72,7 +70,7 @@ def read_network(path: str | Path, which: str = "G_ema") -> Component:
     """
     path = Path(path)
     with told_where_from(path):
-        return _read_component(path) if is_component(path) else _read_foreign(path, which)
+        return read_own(path) if is_component(path) else _read_foreign(path, which)
 
 
 def _read_foreign(path, which):
@@ -95,7 +93,7 @@ def _read_foreign(path, which):
 
 
 def network_sha256(path: str | Path) -> str:
-    """The `sha256` that `read_network` gives of a file, without a look at its tensors; errors as there."""
+    """The `sha256` that `read_network` gives of a file, without reading its tensors; errors as there."""
     path = Path(path)
     if not is_component(path):
         return sha256_file(path)
@@ -106,20 +104,6 @@ def network_sha256(path: str | Path) -> str:
 def format_of(tree) -> Format | None:
     """The format of a file's content, None when it is none of FORMATS."""
     return next((known for known in FORMATS if known.sniff(tree)), None)
-
-
-def is_component(path: Path) -> bool:
-    """Whether `path` is of our own kind: a folder, a manifest, or a safetensors file with its manifest beside it."""
-    if path.suffix == ".safetensors" and path.with_suffix(".json").is_file():
-        return True
-    if not path.is_file():
-        return path.is_dir()
-    return read_start(path, 64).lstrip().startswith(b"{")
-
-
-def _read_component(path):
-    with guarded(path, "damaged, its manifest says what no manifest does; fetch it again"):
-        return read_component(read_model_folder(path).file("generator") if (path / MANIFEST).is_file() else path)
 
 
 def _located(path, error):

@@ -1,4 +1,4 @@
-"""StackGAN (v1) in the layout of its authors' PyTorch code: one state dict a file, netG_*.pth or netD_*.pth.
+"""StackGAN (v1) in the layout of its authors' PyTorch code: one state dict per file, netG_*.pth or netD_*.pth.
 
 A generator's file holds Stage-I, or both stages with Stage-I under STAGE1_G. Every size follows from the tensors.
 """

@@ -31,7 +31,7 @@ class Blob:
     def part(self, start: int, size: int) -> Blob:
         """The `size` bytes from `start` on; CheckpointError where the Blob has no such bytes."""
         if start < 0 or size < 0 or start + size > self.size:
-            raise CheckpointError(f"{self.where}: cut off or damaged, it promises more bytes than it has; {AGAIN}")
+            raise CheckpointError(f"{self.where}: cut off or damaged, it states more bytes than it has; {AGAIN}")
         return Blob(self._file, self.offset + start, size, self.where)
 
     def read(self, start: int = 0, size: int | None = None) -> bytes:

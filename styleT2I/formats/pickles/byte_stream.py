@@ -1,4 +1,4 @@
-"""The bytes of a Blob in order, with as little read ahead as makes small steps fast."""
+"""The bytes of a Blob in order, with a small buffer so that short reads are fast."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from styleT2I.errors import CheckpointError
 from styleT2I.formats.pickles.blobs import AGAIN, Blob
 
 WINDOW = 1 << 16  # bytes read ahead
-MAX_LINE = 1 << 12  # of a line that is no string
+MAX_LINE = 1 << 12  # of a line that is not a string
 
 
 class ByteStream:

@@ -11,7 +11,7 @@ from styleT2I.formats.pickles.records import Record
 
 @dataclass(frozen=True)
 class Limits:
-    """What a stream may ask for before it is refused; a real checkpoint takes a hundredth of it."""
+    """Limits beyond which a stream is refused; a real checkpoint needs a hundredth of it."""
 
     opcodes: int = 3_000_000
     containers: int = 500_000

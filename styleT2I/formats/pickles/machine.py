@@ -42,7 +42,7 @@ def read_pickle(blob: Blob, names: Names, *, start=0, persistent_load=None, limi
         raise type(error)(f"{blob.where}: {error}") from error
     except RecursionError as error:
         raise CheckpointError(f"{blob.where}: a damaged pickle, nested too deep; {AGAIN}") from error
-    except Exception as error:  # a damaged stream can break any of the steps above
+    except Exception as error:  # a damaged stream can fail in any step above
         raise CheckpointError(f"{blob.where}: cut off or damaged, not a readable pickle; {AGAIN}") from error
     return value, machine.position
 
@@ -159,12 +159,12 @@ class _Machine(ByteStream):
 
     def memoize(self, index=None):
         if index is not None and not 0 <= index < MAX_MEMO:
-            raise CheckpointError(f"a damaged pickle: it keeps a value in a place that there is not; {AGAIN}")
+            raise CheckpointError(f"a damaged pickle: it stores a value at an index that is not allowed; {AGAIN}")
         self.memo[len(self.memo) if index is None else index] = self.peek(object)
 
     def recall(self, index):
         if index not in self.memo:
-            raise CheckpointError(f"a damaged pickle: it recalls a value that it never kept; {AGAIN}")
+            raise CheckpointError(f"a damaged pickle: it reads a value that it never stored; {AGAIN}")
         self.push(self.memo[index])
 
     def name(self, module, attribute):

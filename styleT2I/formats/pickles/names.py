@@ -126,7 +126,7 @@ class ArrayRef(TensorRef):
 
 
 class _TensorCalls:
-    """The functions that make tensors and arrays, which count what they promise."""
+    """The functions that make tensors and arrays, and count the memory that these would take."""
 
     def __init__(self, tally, where, load_storage, nested_size):
         self.tally, self.where, self.load_storage = tally, where, load_storage

@@ -1,4 +1,4 @@
-"""What stands in a checkpoint for the names it uses: labels and records, never the things named."""
+"""Stand-ins for the names in a pickle: labels and records, never the things named."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from styleT2I.errors import CheckpointError, StyleT2IError, UnsafeFileError
+from styleT2I.formats.component import check_file, read_safetensors
 from styleT2I.formats.pickles.blobs import AGAIN, TRUST, open_blob
 from styleT2I.formats.pickles.limits import LIMITS, Limits
 from styleT2I.formats.pickles.machine import read_pickle
@@ -20,7 +21,6 @@ from styleT2I.formats.pickles.names import STORAGES, checkpoint_names
 from styleT2I.formats.pickles.records import Name, Record
 from styleT2I.formats.pickles.tensors import Storage, load_tensors
 from styleT2I.formats.pickles.zip_archive import read_zip
-from styleT2I.formats.weights import check_file, read_safetensors
 
 ZIP, LEGACY, PICKLE, SAFETENSORS = "zip", "legacy", "pickle", "safetensors"
 _MAGIC = 0x1950A86A20F9469CFC6C
@@ -66,11 +66,11 @@ def open_checkpoint(path: str | Path) -> Iterator[Content]:
             content = _content(blob)
         except StyleT2IError:
             raise
-        except Exception as error:  # a damaged container can break any step of reading it
+        except Exception as error:  # a damaged container can fail in any step
             raise CheckpointError(f"{path}: a damaged file of weights; {AGAIN}") from error
         try:
             yield content
-        except CheckpointError as error:  # of tensors, which are read later and do not know where they are
+        except CheckpointError as error:  # errors of tensors, which are read later, do not name the file
             if str(error).startswith(blob.where):
                 raise
             raise type(error)(f"{blob.where}: {error}") from error

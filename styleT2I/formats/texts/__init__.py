@@ -1,1 +1,1 @@
-"""Files of words and sentences: word vectors, sentence features, and the words that a model reads."""
+"""Files of words and sentences: word vectors and sentence features."""

@@ -1,7 +1,7 @@
 """Files of sentence features: char-CNN-RNN embeddings as published with the birds, and plain arrays.
 
-.npy: [M, D], or [M, K, D] with K sentences a picture; .npz: `embeddings` beside `texts`, the sentences themselves;
-.pickle and .pth: an array or a list of one array a picture, read as data (nothing in the file is executed).
+.npy: [M, D], or [M, K, D] with K sentences per image; .npz: `embeddings` beside `texts`, the sentences themselves;
+.pickle and .pth: an array or a list of one array per image, read as data (nothing in the file is executed).
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import torch
 
 from styleT2I.errors import CheckpointError, guarded
 from styleT2I.formats.check_file import AGAIN, check_file
+from styleT2I.formats.component import check_finite
 from styleT2I.formats.numpy_files import read_arrays
 from styleT2I.formats.pickles.torch_files import read_torch_file
-from styleT2I.formats.weights import check_finite
 
 
 @dataclass(frozen=True)
 class Embeddings:
-    """Features of M pictures' sentences, K each (they may differ), and the sentences where the file has them."""
+    """Features of M images' sentences, K each (they may differ), and the sentences where the file has them."""
 
     path: Path
     values: tuple[torch.Tensor, ...]  # M of [K, D] fp32
@@ -35,15 +35,15 @@ class Embeddings:
         return self.values[0].shape[1]
 
     def rows(self, index: int) -> torch.Tensor:
-        """Features [K, D] of one picture's sentences."""
+        """Features [K, D] of one image's sentences."""
         return self.values[index]
 
 
 def read_embeddings(path: str | Path) -> Embeddings:
-    """Read a file of sentence features; CheckpointError, one line, when it is none."""
+    """Read a file of sentence features; CheckpointError, one line, when it is not one."""
     path = Path(path)
     check_file(path)
-    with guarded(path, f"no sentence features, or damaged; {AGAIN}"):
+    with guarded(path, f"not sentence features, or damaged; {AGAIN}"):
         return _read(path)
 
 
@@ -72,6 +72,6 @@ def _read_numpy(path):
         raise CheckpointError(f"{path}: its array is of {held.dtype}, not of numbers; {AGAIN}")
     texts = arrays.get("texts")
     if texts is not None and (texts.dtype.kind not in "US" or texts.ndim != 1):
-        raise CheckpointError(f"{path}: its 'texts' are no list of sentences; {AGAIN}")
+        raise CheckpointError(f"{path}: its 'texts' are not a list of sentences; {AGAIN}")
     said = () if texts is None else tuple(t.decode("utf-8") if isinstance(t, bytes) else str(t) for t in texts)
     return torch.from_numpy(held.astype(np.float32)), said

@@ -1,4 +1,4 @@
-"""GloVe's text format: one word a line, then its coordinates, all separated by spaces (Pennington et al. 2014)."""
+"""GloVe's text format: one word per line, then its coordinates, all separated by spaces (Pennington et al. 2014)."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Glove:
             raise DataError(f"{self.path}: cannot read the word vectors: {error.strerror or error}") from error
 
     def _vector(self, file, spelling, first, last):
-        """The numbers of a word, or None; the entries [first, last) of the index have its hash, their lines tell."""
+        """The numbers of a word, or None; the entries [first, last) of the index have its hash and are compared."""
         for place in range(first, last):
             file.seek(self._offsets[place])
             found, numbers = split_line(file.readline(MAX_LINE_BYTES).rstrip(), self.dim)

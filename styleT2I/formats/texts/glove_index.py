@@ -1,4 +1,4 @@
-"""Where each word of a GloVe text file stands, found in one pass over the file and kept in the user's cache."""
+"""An index of the words of a GloVe text file, built in one pass over the file and cached on disk."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from pathlib import Path
 import torch
 
 from styleT2I.errors import CheckpointError, DataError, OutputError
+from styleT2I.formats.component import check_file, read_safetensors
 from styleT2I.formats.model_folder import cache_dir
-from styleT2I.formats.weights import check_file, read_safetensors
 from styleT2I.torch_utils.files import check_writable_dir, save_safetensors_atomic
 
-MIN_CACHED_BYTES = 16 << 20  # smaller files are indexed again in less time than it takes to care
+MIN_CACHED_BYTES = 16 << 20  # smaller files are indexed anew each time, in milliseconds
 MAX_LINE_BYTES = 1 << 20
 _SAMPLE_BYTES = 1 << 16
 _HEADER = re.compile(rb"\d+ \d+\s*")  # word2vec's first line: the number of words and their dimension
 _PLAIN = re.compile(rb"(\S+) [-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\s")  # a word without spaces, then a number
-_UNPACK = "give the unpacked text file, one word and its numbers a line"
+_UNPACK = "give the unpacked text file, one word and its numbers per line"
 
 
 def glove_index(path: str | Path, cache: str | Path | None = None) -> dict[str, torch.Tensor]:
@@ -36,7 +36,7 @@ def glove_index(path: str | Path, cache: str | Path | None = None) -> dict[str, 
         if entry.is_file():
             try:
                 return read_safetensors(entry)
-            except CheckpointError:  # a damaged cache is nobody's loss
+            except CheckpointError:  # a damaged cache is built again
                 pass
         index = build_index(path)
         if path.stat().st_size >= MIN_CACHED_BYTES:
@@ -65,7 +65,7 @@ def build_index(path: str | Path) -> dict[str, torch.Tensor]:
             offset += len(line)
     if not hashes:
         raise DataError(f"{path}: holds no word vectors; {_UNPACK}")
-    order = torch.argsort(torch.tensor(hashes), stable=True)  # of a word that stands twice, the first comes first
+    order = torch.argsort(torch.tensor(hashes), stable=True)  # of a repeated word, the first one comes first
     return {
         "hashes": torch.tensor(hashes)[order],
         "offsets": torch.tensor(offsets)[order],
@@ -86,7 +86,7 @@ def split_line(text: bytes, dim: int) -> tuple[bytes, bytes]:
 
 
 def _word(line, dim):
-    """The word of a line, b"" of an empty one; the numbers are looked at when they are asked for."""
+    """The word of a line, b"" of an empty one; its numbers are checked when they are read."""
     plain = _PLAIN.match(line)
     return plain[1] if plain else split_line(line.rstrip(), dim)[0]
 

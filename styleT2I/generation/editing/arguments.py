@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from styleT2I.errors import ConfigError, guarded
-from styleT2I.generation.editing.directions import Directions
+from styleT2I.generation.editing.moves import AttributeDirections
 from styleT2I.generation.model import Model
 
 MAX_STRENGTH = 2.0  # beyond it, either way, edits often leave no face
@@ -88,7 +88,7 @@ def calibrated_steps(
     return steps
 
 
-def steps_along(strengths: Mapping[str, float], directions: Directions) -> dict[str, float]:
+def steps_along(strengths: Mapping[str, float], directions: AttributeDirections) -> dict[str, float]:
     """The signed steps that strengths stand for along directions of any method; ConfigError where it has none."""
     steps = {}
     for name, value in strengths.items():

@@ -19,7 +19,7 @@ from styleT2I.torch_utils.batching import images_at_a_time
 from styleT2I.torch_utils.files import check_writable_dir, write_json_atomic
 from styleT2I.torch_utils.seeding import latents_of_seeds
 
-AGREEMENT = 0.95  # share of latents on which the judge must agree at strength 1
+AGREEMENT = 0.95  # rate of latents on which the judge must agree at strength 1
 SIGNS = {"true": True, "false": False}  # as strengths are labelled
 _BISECTIONS = 6
 _LONGEST = 3.0  # steps searched, in lengths of the directions
@@ -28,7 +28,7 @@ PSI = 0.7  # truncation of these latents
 
 
 class A2DEvaluation:
-    """Looks at w + a and w - a of latents of seeds 0, 1, 2 ... with a judge that trains nothing."""
+    """Observes w + a and w - a of latents of seeds 0, 1, 2 ... with a judge that trains nothing."""
 
     def __init__(self, generator, clip, judge, regions, vocabulary, attributes, *, psi: float):
         self.generator, self.clip, self.judge, self.regions, self.psi = generator, clip, judge, regions, psi
@@ -38,8 +38,8 @@ class A2DEvaluation:
 
     @torch.no_grad()
     def measure(self, network, num: int) -> dict[str, float]:
-        """Over attributes: share of images at w + a that show it and at w - a that do not ("turned", mean and worst),
-        share of verdicts on other attributes that change ("drift"), and of each difference the share of its energy
+        """Over attributes: rate of images at w + a that show it and at w - a that do not ("turned", mean and worst),
+        rate of verdicts on other attributes that change ("drift"), and of each difference the proportion of its energy
         inside the attribute's region ("inside")."""
         ws = self.latents(num)
         before = self._verdicts(ws)
@@ -58,11 +58,11 @@ class A2DEvaluation:
             drift.append(torch.stack([(one != before)[:, others].double().mean() for one in after]).mean())
             inside += self._inside(images, name)
         turned_rates, drift_rates = torch.stack(turned), torch.stack(drift)
-        figures = {
+        metrics = {
             "turned_mean": turned_rates.mean().item(), "turned_worst": turned_rates.min().item(),
             "drift_mean": drift_rates.mean().item(), "drift_worst": drift_rates.max().item(),
         }  # fmt: skip
-        return figures | ({"inside_mean": torch.stack(inside).mean().item()} if inside else {})
+        return metrics | ({"inside_mean": torch.stack(inside).mean().item()} if inside else {})
 
     def latents(self, num: int) -> torch.Tensor:
         """ws [num, num_ws, w_dim] of seeds 0 ... num - 1."""
@@ -75,7 +75,7 @@ class A2DEvaluation:
         return network(ws[:, 0], text_features.expand(len(ws), -1))
 
     def share_showing(self, ws: torch.Tensor, name: str, value: bool) -> float:
-        """Share of the latents whose image has the attribute's value, to the judge."""
+        """Rate of the latents whose image has the attribute's value, to the judge."""
         is_there = self._verdicts(ws)[:, self.judge.attribute_names.index(name)] == YES
         return (is_there == value).double().mean().item()
 
@@ -89,7 +89,7 @@ class A2DEvaluation:
         return self._look(self._images(ws))
 
     def _inside(self, images, name):
-        """[share of the difference's energy inside the region], or [] for an attribute without one."""
+        """[proportion of the difference's energy inside the region], or [] for an attribute without one."""
         region = self.vocabulary[name].region
         if self.regions is None or region is None:
             return []
@@ -129,7 +129,7 @@ def clip_strength(model: Model, name: str, value: bool) -> float:
     """The smallest step along a / ||a|| of an attribute, in units of W, at which CLIP sees the value on 95 % of latents
     of seeds 0, 1, 2 ...; where even three times the directions' length is not enough, that.
 
-    Kept in the user's cache for the files of generator, CLIP and A2D. Warns that CLIP, not a judge, has decided.
+    Cached for the files of generator, CLIP and A2D. Warns that CLIP, not a judge, has decided.
     """
     parts = {role: model.network(role) for role in ("generator", "clip", "a2d")}
     warnings.warn(
@@ -137,12 +137,12 @@ def clip_strength(model: Model, name: str, value: bool) -> float:
         stacklevel=4,
     )
     hashes = [model.describe()["components"][role] for role in parts]
-    kept = _Kept([*hashes, name, value, NUM_LATENTS, PSI, str(model.device.type)]) if all(hashes) else None
-    step = kept.read() if kept else None
+    cached = _CachedStep([*hashes, name, value, NUM_LATENTS, PSI, str(model.device.type)]) if all(hashes) else None
+    step = cached.read() if cached else None
     if step is None:
         step = _measure(model, name, value, **parts)
-        if kept:
-            kept.write(step)
+        if cached:
+            cached.write(step)
     return step
 
 
@@ -165,7 +165,7 @@ class _ClipJudge:
         return self.logits(self.clip.encode_image(image))
 
 
-class _Kept:
+class _CachedStep:
     """One number in the user's cache, with a hash over it and what it belongs to."""
 
     def __init__(self, facts):
@@ -173,7 +173,7 @@ class _Kept:
         self.path = cache_dir() / "strengths" / f"{hashlib.sha256(self.facts.encode()).hexdigest()[:32]}.json"
 
     def read(self):
-        """The number; None where there is none, or it is damaged, which is nobody's loss."""
+        """The number; None where there is none, or it is damaged, and is measured again."""
         try:
             held = json.loads(self.path.read_text(encoding="utf-8"))
             return held["step"] if held == self._content(held["step"]) else None

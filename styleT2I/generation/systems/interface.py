@@ -12,9 +12,8 @@ import torch
 from styleT2I.attributes.prompt import Prompt
 from styleT2I.errors import ConfigError
 from styleT2I.formats.component import Component
-from styleT2I.formats.foreign.registry import read_network
 from styleT2I.formats.model_folder import MANIFEST, ROLES, SYSTEMS, ModelFolder, read_model_folder
-from styleT2I.generation.adjustment.compositional import AdjustmentConfig
+from styleT2I.generation.adjustment import AdjustmentConfig
 from styleT2I.generation.arguments import prompt_of
 from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I
@@ -179,7 +178,7 @@ def open_system(
     unclip: Mapping | None = None,
     **replacements,
 ) -> TextToImage:
-    """Open whatever draws a sentence: a StyleT2I model, an earlier text-to-image GAN, an unCLIP or a whole Karlo.
+    """Open a system that draws sentences: a StyleT2I model, an earlier text-to-image GAN, an unCLIP or a whole Karlo.
 
     Args:
         source: A model's name or folder, a file of a text GAN (a component of ours or its authors' own), an address,
@@ -224,13 +223,13 @@ def open_system(
     if role is None:
         assert isinstance(opened, ModelFolder)
         _refuse(opened.name, encoders, "reads its sentences itself and does not take the {} given")
-        _refuse(opened.name, unclip, "is no unCLIP, whose {} is asked for")
+        _refuse(opened.name, unclip, "is not an unCLIP, whose {} is asked for")
         where = str(path if isinstance(source, ModelFolder) else source)
         model = Model.from_folder(opened, where, precision=precision, **settings, **networks)
         return StyleT2ISystem(StyleT2I(model))
     clip = networks.pop("clip", None)
     name = opened.name if isinstance(opened, ModelFolder) else path.stem
-    _refuse(name, networks, "is no StyleT2I model, whose {} is given")
+    _refuse(name, networks, "is not a StyleT2I model, whose {} is given")
     _refuse(
         name,
         _given(precision=None if precision == "fp32" else precision),
@@ -241,7 +240,7 @@ def open_system(
         from styleT2I.generation.systems.unclip import open_unclip
 
         return open_unclip(_model(opened, role, path, {"clip": clip}, settings), unclip or {})
-    _refuse(name, unclip, "is no unCLIP, whose {} is asked for")
+    _refuse(name, unclip, "is not an unCLIP, whose {} is asked for")
     from styleT2I.generation.systems.text_gan import open_text_gan
 
     return open_text_gan(
@@ -252,6 +251,8 @@ def open_system(
 def _read(path: Path) -> ModelFolder | Component:
     """A model folder, or the network of a text GAN alone; CheckpointError for anything else."""
     if path.is_file() and path.name != MANIFEST:
+        from styleT2I.formats.foreign.registry import read_network
+
         component = read_network(path)
         if component.kind in {ROLES[role] for role in SYSTEMS}:
             return component

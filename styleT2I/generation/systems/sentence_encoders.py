@@ -157,7 +157,7 @@ class FileEncoder(SentenceEncoder):
         """The encoder for data whose samples stand in the file's order; DataError for another number of samples."""
         table = read_embeddings(path)
         if len(table) != len(data):
-            raise DataError(f"{path}: has features of {len(table)} pictures, the data have {len(data)} pictures")
+            raise DataError(f"{path}: has features of {len(table)} images, the data have {len(data)} images")
         return cls(table, device, num_mean)
 
     def understand(self, text: str, *, strict: bool = False) -> Prompt:

@@ -75,7 +75,7 @@ class TextGAN(DrawsSentences):
         return self._sample(rows_alone, prompts, seeds, BATCH_SIZE)
 
     def sample_together(self, prompts: Sequence[Prompt], seeds: Sequence[int], size: int = BATCH_SIZE) -> torch.Tensor:
-        """As `sample`, but in batches of `size` rows: for networks that look at a batch as a whole."""
+        """As `sample`, but in batches of `size` rows: for networks that take a batch as a whole."""
         return self._sample(in_micro_batches, prompts, seeds, size)
 
     @torch.no_grad()

@@ -47,7 +47,7 @@ class ImageEdits:
         system = open_system(model, device=device, unclip={"prior": "none"})
         if not isinstance(system, UnclipSystem):
             raise CheckpointError(
-                f"{model}: is no unCLIP; train one: python -m styleT2I.train_baseline --model unclip --outdir DIR"
+                f"{model}: is not an unCLIP; train one: python -m styleT2I.train_baseline --model unclip --outdir DIR"
             )
         return cls(system, num_steps)
 
@@ -88,7 +88,7 @@ class ImageEdits:
         target, origin = (self.system.encoder.encode([one]).embedding for one in (text, from_text))
         change = target - origin
         if change.norm() < 1e-6:
-            raise ConfigError("both texts are the same to CLIP, so there is no change to make; say another one")
+            raise ConfigError("both texts are the same to CLIP, so there is no change to make; give another one")
         change = F.normalize(change, dim=1)
         return torch.stack([
             self.decode(Latent(slerp(latent.embedding, change, theta), latent.noise), [0])[0] for theta in thetas

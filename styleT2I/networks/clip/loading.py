@@ -12,13 +12,12 @@ import torch
 
 from styleT2I.config import to_dict
 from styleT2I.errors import CheckpointError, ConfigError
-from styleT2I.formats.component import Component
+from styleT2I.formats.component import Component, check_finite
 from styleT2I.formats.foreign.clip.layout import SCALARS, clip_model, has_clip_names, name_of, tokenizer_of, unwrap
 from styleT2I.formats.foreign.clip.open_clip import architecture_of, open_clip_tensors
 from styleT2I.formats.foreign.registry import read_network
 from styleT2I.formats.model_folder import MANIFEST, read_model_folder
 from styleT2I.formats.pickles.torch_files import open_checkpoint
-from styleT2I.formats.weights import check_finite
 from styleT2I.networks.clip.model import CLIP, open_clip_config
 from styleT2I.networks.registry import load_network_component
 from styleT2I.torch_utils.files import sha256_file
@@ -72,13 +71,13 @@ def clip_of_object(source) -> CLIP:
 
 
 def is_openai_name(source: str | os.PathLike) -> bool:
-    """Whether this is no file, but what OpenAI's package calls a model ("ViT-B/32") and keeps in its own cache."""
+    """Whether this is a model's name in OpenAI's package ("ViT-B/32"), which caches its file, and not a path."""
     name = Path(source).as_posix()
     return bool(_OPENAI_NAME.fullmatch(name)) and not os.path.exists(name)
 
 
 def installed_clip_package() -> str | None:
-    """ "openai" or "other": whose package `clip` is installed, told without importing it; None when there is none."""
+    """Whose package `clip` is installed, "openai" or "other"; None without one. It is not imported."""
     try:
         spec = importlib.util.find_spec("clip")
     except (ImportError, ValueError):
@@ -97,7 +96,7 @@ def _file_of(path):
         return next((path / name for name in _FOLDER_FILES if (path / name).is_file()), path)
     if is_openai_name(path):
         cached = Path("~/.cache/clip").expanduser() / f"{path.as_posix().replace('/', '-')}.pt"
-        if cached.is_file():  # where OpenAI's package keeps what it fetched
+        if cached.is_file():  # the cache of OpenAI's package
             return cached
         raise CheckpointError(
             f"{path.as_posix()}: no such file, and OpenAI's weights of that name are not in {cached.parent}; give the "
@@ -123,7 +122,7 @@ def _read_as(path, architecture):
 
 
 def _take_heads(model, source):
-    """Correct the head counts, which tensors do not tell, by those of the object's own layers."""
+    """Take the numbers of attention heads, which tensors do not show, from the object's layers."""
     heads = {}
     for name, module in source.named_modules():
         if isinstance(getattr(module, "num_heads", None), int):

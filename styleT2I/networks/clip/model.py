@@ -1,4 +1,4 @@
-"""CLIP: one adapter over open_clip's architectures and our small one, differentiable from image and sentence on."""
+"""CLIP: one adapter over open_clip's architectures and our small one, differentiable to the image."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
 INTERPOLATIONS = ("bicubic", "bilinear")
 _SIZES = {"layers", "width", "heads", "head_width", "image_size", "patch_size", "context_length", "vocab_size"}
-# Settings come out of foreign files too, which must not ask for endless work or memory.
+# Settings may come from foreign files, which must not demand endless work or memory.
 _MAX_SIZE, _MAX_SIZES = 1 << 24, {"layers": 256, "context_length": 4096, "image_size": 2048}
 
 
@@ -27,10 +27,10 @@ _MAX_SIZE, _MAX_SIZES = 1 << 24, {"layers": 256, "context_length": 4096, "image_
 class CLIPConfig:
     """Everything that turns an image and a sentence into CLIP features, apart from the weights."""
 
-    model: dict  # open_clip's model config: embed_dim, vision_cfg, text_cfg and what else its JSON files hold
+    model: dict  # open_clip's model config: embed_dim, vision_cfg, text_cfg and the other keys of its JSON files
     name: str = "custom"  # what models trained against this CLIP must agree on
     quick_gelu: bool = False  # x * sigmoid(1.702 x) in place of GELU; OpenAI's weights need it
-    tokenizer: dict = field(default_factory=lambda: {"kind": "openai"})  # see networks.clip_tokenizers
+    tokenizer: dict = field(default_factory=lambda: {"kind": "openai"})  # see networks.clip.tokenizers
     image_mean: tuple[float, float, float] = OPENAI_MEAN  # of pixels in [0, 1]
     image_std: tuple[float, float, float] = OPENAI_STD
     interpolation: str = "bicubic"  # how an image of another size is brought to the tower's
@@ -85,8 +85,8 @@ class CLIP(nn.Module):
     """Image and sentence features in one space, both L2-normalised [N, embed_dim].
 
     `model` is open_clip's own module, so every weight file that open_clip reads fits under the prefix "model."; with
-    "small" in its vision_cfg it is networks.clip_small's, by the same names.
-    `tokenizer` may be replaced by anything that follows networks.clip_tokenizers.Tokenizer.
+    "small" in its vision_cfg it is that of networks.clip.small, which uses the same names.
+    `tokenizer` may be replaced by anything that follows networks.clip.tokenizers.Tokenizer.
     """
 
     kind = "clip"
@@ -124,7 +124,7 @@ class CLIP(nn.Module):
 
     @property
     def temperature_scale(self) -> torch.Tensor:
-        """What cosines are multiplied with before a softmax: exp(logit_scale), about 100 for OpenAI's weights."""
+        """Factor on cosines before a softmax: exp(logit_scale), about 100 for OpenAI's weights."""
         return self.model.logit_scale.exp()
 
     def preprocess(self, image: torch.Tensor) -> torch.Tensor:
@@ -228,8 +228,10 @@ def _encode(model, ids):
 
 
 def _encode_up_to_end(model, ids):
-    """What open_clip's CLIP makes of token ids [N, L], without the padding after the longest text: no token sees those
-    after it, and most texts fill a sixth of the context."""
+    """Text features by open_clip's CLIP of token ids [N, L], computed without the padding after the longest text.
+
+    Attention is causal, so the result is the same; most texts fill a sixth of the context.
+    """
     ends = ids.argmax(dim=-1)
     length = int(ends.max()) + 1
     x = model.token_embedding(ids[:, :length]) + model.positional_embedding[:length]
@@ -248,7 +250,7 @@ def _build_model(config):
         return build_small(config.model, config.image_size, config.quick_gelu) if is_small else _open_clip_model(config)
     except (TypeError, ValueError, AssertionError, RuntimeError, ArithmeticError, LookupError, AttributeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        whose = "networks.clip_small" if is_small else "open_clip"
+        whose = "networks.clip.small" if is_small else "open_clip"
         raise ConfigError(f"{whose} cannot build the CLIP model config {config.name!r}: {reason[:200]}") from error
 
 

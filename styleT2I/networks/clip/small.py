@@ -1,7 +1,7 @@
-"""CLIP for small pictures: a small image tower beside CLIP's text transformer (Radford et al. 2021, sec. 2.4).
+"""CLIP for small images: a small image tower beside CLIP's text transformer (Radford et al. 2021, sec. 2.4).
 
-Its modules bear open_clip's names, so that whatever reads a CLIP by name reads this one too; open_clip itself, which
-takes as long to import as torch, is not needed.
+Its modules have open_clip's names, so that its weights are read like any other CLIP's. open_clip itself, which takes as
+long to import as torch, is not needed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from styleT2I.errors import ConfigError
-from styleT2I.networks.clip.towers import SmallTower
+from styleT2I.networks.towers import SmallTower
 
 _TEXT_SETTINGS = {"context_length", "vocab_size", "width", "heads", "layers", "mlp_ratio"}
 _PARTS = {"embed_dim", "vision_cfg", "text_cfg"}
@@ -30,7 +30,7 @@ class SmallCLIP(nn.Module):
         text = {"context_length": 77, "vocab_size": 49408, "width": 512, "heads": 8, "layers": 12, **text_cfg}
         width = text["width"]
         if width % text["heads"]:
-            raise ConfigError(f"the text width {width} is no multiple of its {text['heads']} heads")
+            raise ConfigError(f"the text width {width} is not a multiple of its {text['heads']} heads")
         self.visual = SmallTower(embed_dim, image_size, **small)
         self.context_length, self.vocab_size = text["context_length"], text["vocab_size"]
         self.token_embedding = nn.Embedding(self.vocab_size, width)
@@ -42,7 +42,7 @@ class SmallCLIP(nn.Module):
         self.text_projection = nn.Parameter(torch.empty(width, embed_dim))
         self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
         future = torch.full((self.context_length, self.context_length), float("-inf")).triu(1)
-        self.register_buffer("attn_mask", future, persistent=False)  # no token sees those after it
+        self.register_buffer("attn_mask", future, persistent=False)  # causal
         self._initialise(width)
 
     def encode_image(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -54,7 +54,7 @@ class SmallCLIP(nn.Module):
         return x[torch.arange(len(x), device=x.device), ids.argmax(dim=-1)] @ self.text_projection
 
     def _initialise(self, width):
-        """As GPT-2 and CLIP: the spread of what is added to the residual stream falls with the number of layers."""
+        """Initialise as GPT-2 and CLIP do: the more layers, the less each adds to the residual stream at first."""
         blocks = self.transformer.resblocks
         residual_std = (2 * len(blocks) * width) ** -0.5
         nn.init.normal_(self.token_embedding.weight, std=0.02)
@@ -68,7 +68,7 @@ class SmallCLIP(nn.Module):
 
 
 def build_small(model: dict, image_size: int, quick_gelu: bool) -> SmallCLIP:
-    """The network of a CLIP model config whose vision_cfg has "small"; ConfigError for a setting that it has not."""
+    """The network of a CLIP model config whose vision_cfg has "small"; ConfigError for an unknown setting."""
     text, small = model["text_cfg"], model["vision_cfg"]["small"]
     if unknown := sorted({*(set(model) - _PARTS), *(set(text) - _TEXT_SETTINGS)}):
         raise ConfigError(f"a CLIP with a small image tower has no setting {unknown[0]!r}")

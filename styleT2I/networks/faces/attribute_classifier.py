@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from styleT2I.config import suggestion
 from styleT2I.errors import ConfigError
-from styleT2I.networks.conv_norm import ConvNorm
+from styleT2I.networks.towers import ConvNorm
 
 __all__ = ["ARCHITECTURES", "AttributeClassifier", "ClassifierConfig"]
 
@@ -65,7 +65,7 @@ class ResidualBlock(nn.Module):
 
 class ResNetTrunk(nn.Module):
     """A stem at full resolution, a residual block per halving and one more at the end; pooled by mean and maximum,
-    beside a few channels that keep their place, without which pose cannot be told."""
+    beside a few channels that keep their position, which pose needs."""
 
     def __init__(self, config: ClassifierConfig):
         super().__init__()
@@ -87,7 +87,7 @@ class ResNetTrunk(nn.Module):
 
 class PlainTrunk(nn.Module):
     """Two convolutions and a maximum pooling per resolution (Simonyan and Zisserman 2015); the last map is flattened,
-    so that the head knows where a thing is."""
+    so that the head sees positions."""
 
     def __init__(self, config: ClassifierConfig):
         super().__init__()

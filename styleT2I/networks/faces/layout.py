@@ -1,4 +1,4 @@
-"""Where the face is in an image and how large, from the masks of its parts, whichever of them are visible."""
+"""Place and size of a face in an image, from the masks of the visible parts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-# One name for each part, whoever drew the mask: MiniFaces, CelebAMask-HQ, LaPa, and the networks trained on them.
+# One name for each part in all masks: MiniFaces, CelebAMask-HQ, LaPa, and the networks trained on them.
 PARTS = {
     "hair": ("hair",),
     "skin": ("skin", "face", "face_skin", "facial_skin"),
@@ -26,15 +26,15 @@ PARTS = {
     "necklace": ("necklace", "neck_l"),
 }
 
-# A face seen from the front, where nothing better is known. Shares of the image's height:
+# A face seen from the front, where nothing better is known. Fractions of the image's height:
 _EYE_Y, _EYE_TO_MOUTH, _BROW_TO_EYE = 0.48, 0.22, 0.08
 _TWO_EYES = 0.2  # what is wider than this is not a single eye
 _EYE_TO_MOUTH_RANGE = (0.08, 0.40)
 # and in units of the distance from eyes to mouth:
 _HALF_WIDTH, _HALF_WIDTH_RANGE = 1.15, (0.85, 1.60)
 _EYES_WIDTH = 1.45  # from the outer corner of one to that of the other
-_TAIL = 0.01  # share of a part's pixels on each side that its extent leaves out: stray pixels do not count
-_MIN_AREA = 5e-4  # share of the image that a part must cover to be believed
+_TAIL = 0.01  # fraction of a part's pixels on each side that its extent leaves out, so that stray pixels do not count
+_MIN_AREA = 5e-4  # fraction of the image that a part must cover to count
 
 
 class FaceLayout:
@@ -66,11 +66,11 @@ class FaceLayout:
         return mask
 
     def has(self, name: str) -> Tensor:
-        """Whether a part is seen at all, bool [N]."""
+        """Whether a part is visible, bool [N]."""
         return self.part(name).float().mean(dim=(1, 2)) > _MIN_AREA
 
     def grown(self, name: str, by: float) -> Tensor:
-        """A part and what lies within `by` of it (a share of the image's height): bool [N, H, W]."""
+        """A part and what lies within `by` of it (a fraction of the image's height): bool [N, H, W]."""
         return grow(self.part(name), by)
 
     def box(self, x0: float, x1: float, y0: float, y1: float) -> Tensor:
@@ -89,7 +89,7 @@ class FaceLayout:
         usual = torch.full_like(eyes.y, _EYE_TO_MOUTH * height)
         usual = torch.where(eyes.found & (eyes.width > _TWO_EYES * height), eyes.width / _EYES_WIDTH, usual)
         eye_y = torch.where(mouth.found, mouth.y - usual, _EYE_Y * height)
-        for part, drop in ((brows, _BROW_TO_EYE * height), (glasses, 0), (eyes, 0)):  # the best witness last
+        for part, drop in ((brows, _BROW_TO_EYE * height), (glasses, 0), (eyes, 0)):  # the most reliable part last
             eye_y = torch.where(part.found, part.y + drop, eye_y)
         mouth_y = torch.where(mouth.found, mouth.y, eye_y + usual)
         low, high = _EYE_TO_MOUTH_RANGE
@@ -97,7 +97,7 @@ class FaceLayout:
         x = torch.full_like(unit, width / 2)
         for part in (nose, mouth):
             x = torch.where(part.found, part.x, x)
-        for part in (glasses, eyes):  # a single visible eye says nothing about the middle: two span more than a unit
+        for part in (glasses, eyes):  # one visible eye does not show the middle; two span more than a unit
             x = torch.where(part.found & (part.width > unit), part.x, x)
         self._x, self._y, self._unit = (v.view(-1, 1, 1) for v in (x, eye_y, unit))
 
@@ -126,7 +126,7 @@ class _Extent:
 
 
 def _ends(counts: Tensor) -> tuple[Tensor, Tensor]:
-    """Where counts [N, L] begin and end, [N] each, in pixels."""
+    """First and last non-zero place of counts [N, L], [N] each, in pixels."""
     share = counts.cumsum(dim=1) / counts.sum(dim=1, keepdim=True).clamp_min(1)
     return (share <= _TAIL).sum(dim=1).float(), (share < 1 - _TAIL).sum(dim=1).float() + 1
 

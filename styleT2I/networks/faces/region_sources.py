@@ -1,4 +1,4 @@
-"""Where regions come from: a trained segmenter, a face-parsing model of transformers, or masks that a user drew."""
+"""Sources of regions: a trained segmenter, a face-parsing model of transformers, or masks that a user drew."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from styleT2I.torch_utils.images import load_image
 
 
 class RegionSource(Protocol):
-    """What finds the region of an attribute in an image: a RegionFinder, or FixedRegions."""
+    """Interface that finds the region of an attribute in an image: RegionFinder or FixedRegions."""
 
     def check(self, regions: Sequence[str | None]) -> None:
         """Raise ConfigError unless every region can be found."""
@@ -38,7 +38,7 @@ class FixedRegions:
         self.masks, self.where = dict(masks), where
 
     def check(self, regions: Sequence[str | None]) -> None:
-        """Warn of regions without a mask, which count as none; ConfigError on a mask whose name means nothing."""
+        """Warn of regions without a mask, which count as none; ConfigError for a mask that is named like no region."""
         asked = set(regions) - {None}
         known = [*REGION_RULES, *asked]
         for name in self.masks:
@@ -52,7 +52,7 @@ class FixedRegions:
 
     @torch.no_grad()
     def __call__(self, image: Tensor, regions: Sequence[str | None]) -> tuple[Tensor, Tensor]:
-        """As RegionFinder; what the image shows does not matter."""
+        """As RegionFinder, but independent of the image's content."""
         mask = image.new_zeros((len(image), *image.shape[-2:]))
         for name in set(regions) & set(self.masks):
             rows = [i for i, region in enumerate(regions) if region == name]
@@ -70,7 +70,7 @@ def read_fixed_regions(folder: str | Path) -> FixedRegions:
         if not (masks[path.stem] >= 0.5).any():
             raise DataError(f"{path}: the mask is black everywhere; paint the region white")
     if not masks:
-        raise DataError(f"{folder}: no masks; name them by region, say {folder}/mouth.png")
+        raise DataError(f"{folder}: no masks; name them by region, for example {folder}/mouth.png")
     return FixedRegions(masks, str(folder))
 
 

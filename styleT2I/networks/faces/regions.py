@@ -1,6 +1,6 @@
-"""Where in a face an attribute shows, also when it is absent: rules over parts that are always there.
+"""Regions of a face where an attribute shows, even if it is absent: rules over parts that are always there.
 
-Glasses that nobody wears have no mask, but the eyes have, and glasses go around them. A rule takes a FaceLayout and
+Absent glasses have no mask, but the eyes have one, and glasses go around them. A rule takes a FaceLayout and
 returns bool [N, H, W]; it may add the thing itself where it is seen. Pseudo-ground truth of the spatial constraint
 (StyleT2I, Li et al., CVPR 2022, sec. 5).
 """
@@ -18,7 +18,7 @@ from styleT2I.networks.faces.layout import FaceLayout, grow
 from styleT2I.networks.faces.segmenter import RegionSegmenter
 
 REGION_RULES: dict[str, Callable[[FaceLayout], Tensor]] = {}  # by the name that vocabularies use
-_MARGIN = 0.025  # share of the image's height by which a part is grown, so that its edge is inside
+_MARGIN = 0.025  # fraction of the image's height by which a part is grown, so that its edge is inside
 
 
 def region_rule(name: str):

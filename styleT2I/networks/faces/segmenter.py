@@ -15,7 +15,7 @@ __all__ = ["RegionSegmenter", "Segmenter", "SegmenterConfig"]
 
 
 class RegionSegmenter(Protocol):
-    """What the spatial constraint needs of any source of regions, a network or masks read from files."""
+    """Interface of a segmenter for the spatial constraint: a network, or masks read from files."""
 
     region_names: tuple[str, ...]
 
@@ -39,7 +39,7 @@ class SegmenterConfig:
 
 
 def _double_conv(in_dim: int, out_dim: int) -> nn.Sequential:
-    """Two 3x3 convolutions with batch norm, size kept."""
+    """Two 3x3 convolutions with batch norm, of the same size."""
     return nn.Sequential(
         nn.Conv2d(in_dim, out_dim, 3, padding=1, bias=False), nn.BatchNorm2d(out_dim), nn.ReLU(),
         nn.Conv2d(out_dim, out_dim, 3, padding=1, bias=False), nn.BatchNorm2d(out_dim), nn.ReLU(),

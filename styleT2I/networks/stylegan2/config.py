@@ -1,9 +1,14 @@
-"""Configurations of the StyleGAN2 generator and discriminator."""
+"""Configurations of the StyleGAN2 generator and discriminator, and the precision that they compute in; no torch.
+
+Half precision is that of StyleGAN2-ADA's appendix, in the highest resolutions alone: weights, styles, RGB images and
+everything at lower resolutions stay in float32; weights are cast where they are used.
+"""
 
 from dataclasses import dataclass
 
+from styleT2I.config import suggestion
 from styleT2I.errors import ConfigError
-from styleT2I.ops.bias_act import activation
+from styleT2I.ops.activations import activation
 
 ARCHITECTURES = ("skip", "resnet", "orig")
 MIN_RESOLUTION = 8
@@ -28,7 +33,7 @@ class GeneratorConfig:
     resample_filter: tuple[float, ...] | tuple[tuple[float, ...], ...] = (1.0, 3.0, 3.0, 1.0)
     conv_clamp: float | None = None  # limit of |activation| after a convolution
     use_noise: bool = True  # per-pixel noise inputs exist
-    num_fp16_res: int = 0  # how many of the highest resolutions were trained in half precision (stylegan2_precision)
+    num_fp16_res: int = 0  # how many of the highest resolutions were trained in half precision (set_precision)
     mapping_layers: int = 8
     mapping_hidden_dim: int | None = None  # None: w_dim
     mapping_embed_dim: int | None = None  # width of the embedded label; None: w_dim
@@ -68,7 +73,7 @@ class DiscriminatorConfig:
     activation: str = "lrelu"
     resample_filter: tuple[float, ...] | tuple[tuple[float, ...], ...] = (1.0, 3.0, 3.0, 1.0)
     conv_clamp: float | None = None  # limit of |activation| after a convolution
-    num_fp16_res: int = 0  # how many of the highest resolutions were trained in half precision (stylegan2_precision)
+    num_fp16_res: int = 0  # how many of the highest resolutions were trained in half precision (set_precision)
     mbstd_group_size: int | None = 4  # samples a minibatch standard deviation is taken over; None: the whole batch
     mbstd_num_channels: int = 1  # feature maps it adds; 0: none
     cmap_dim: int | None = None  # width of the label projection; None: the channels at 4 pixels
@@ -154,3 +159,44 @@ def check_draws_faces(config: GeneratorConfig, where) -> None:
             f"{where}: draws images of {config.image_channels} channel{'s' * (config.image_channels > 1)}; StyleT2I "
             "needs a generator of RGB images, which have 3"
         )
+
+
+PRECISIONS = {"fp32": None, "fp16": "float16", "bf16": "bfloat16"}  # what torch calls each
+NUM_RES = 4  # resolutions in half precision where a network's configuration names none
+CLAMP = 256.0  # limit of |activation| in a network trained in half precision
+
+
+def set_precision(network, precision):
+    """Let the highest resolutions of a Generator or Discriminator compute in `precision`, and return the network.
+
+    precision: "fp16" or "bf16" for the config.num_fp16_res highest (NUM_RES where that is 0) above 4 pixels, "fp32" for
+    none. In float16 a layer without a clamp of its own is clamped at CLAMP. ConfigError for another name.
+    """
+    dtype, config = half_dtype(precision), network.config
+    lowest = (2 * config.resolution) >> (config.num_fp16_res or NUM_RES)
+    blocks = getattr(network, "synthesis", network)
+    for resolution in config.resolutions[1:]:
+        getattr(blocks, f"b{resolution}").half_dtype = dtype if resolution >= lowest else None
+    return network
+
+
+def check_precision_name(precision):
+    """Raise ConfigError unless `precision` is one of PRECISIONS."""
+    if precision not in PRECISIONS:
+        raise ConfigError(
+            f"unknown precision {precision!r}; choose one of {', '.join(PRECISIONS)}{suggestion(precision, PRECISIONS)}"
+        )
+
+
+def half_dtype(precision):
+    """Return the torch.dtype of "fp16" or "bf16", None for "fp32"; ConfigError for another name."""
+    check_precision_name(precision)
+    import torch  # not before: settings are read without it
+
+    return getattr(torch, PRECISIONS[precision]) if PRECISIONS[precision] else None
+
+
+def check_precision(precision, device):
+    """Raise ConfigError unless `precision` is of use on a torch.device: half precision is for GPUs."""
+    if half_dtype(precision) is not None and device.type != "cuda":
+        raise ConfigError(f"precision {precision!r} is for a CUDA device, and this runs on {device}; use fp32 there")

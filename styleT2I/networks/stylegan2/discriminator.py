@@ -22,7 +22,7 @@ class DiscriminatorBlock(nn.Module):
         width, num_out = config.num_channels(resolution), config.num_channels(resolution // 2)
         shared = {"resample_filter": config.resample_filter, "conv_clamp": config.conv_clamp}
         self.architecture = config.architecture
-        self.half_dtype = None  # of the features, set by stylegan2_precision; None: the parameters' type
+        self.half_dtype = None  # of the features, set by set_precision; None: the parameters' type
         self.has_rgb = resolution == config.resolution or config.architecture == "skip"
         self.register_buffer("resample_filter", setup_filter(config.resample_filter), persistent=False)
         if self.has_rgb:

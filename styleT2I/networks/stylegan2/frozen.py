@@ -6,13 +6,12 @@ import weakref
 import torch
 
 from styleT2I.errors import ExtensionError
-from styleT2I.ops.impl import resolve_impl
-from styleT2I.ops.kernels import CPU, cpu_kernels
+from styleT2I.ops.kernels import CPU, cpu_kernels, resolve_impl
 from styleT2I.ops.modulated_conv2d import demodulation_coefficients, tap_squares
 from styleT2I.ops.synthesis import CHANNEL_BLOCK, FrozenSynthesis, Layer, Operands, synthesize
 from styleT2I.torch_utils.extensions import why_not_loaded
 
-SLOW_RESOLUTION = 128  # from here on the difference is worth a word
+SLOW_RESOLUTION = 128  # from this resolution on a warning says that compiling would be faster
 _compiled = weakref.WeakKeyDictionary()  # SynthesisNetwork -> (state and samples of its weights, CompiledSynthesis)
 _has_warned = False
 
@@ -46,7 +45,7 @@ class CompiledSynthesis:
 def compiled_form(network, ws):
     """Return the CompiledSynthesis of a SynthesisNetwork when it can draw `ws`, else None.
 
-    With impl 'cpp' by default (ops.impl.default_impl) ExtensionError tells why it cannot.
+    With impl 'cpp' by default (ops.kernels.default_impl) ExtensionError tells why it cannot.
     """
     impl = resolve_impl("auto", ["cpp"])
     if impl in ("ref", "torch"):
@@ -97,7 +96,7 @@ def _why_not(network, ws, modules, parameters):
     if any(p.requires_grad or p.dtype != torch.float32 or p.device.type != "cpu" for p in parameters):
         return "they take a frozen float32 generator on the CPU; call requires_grad_(False)"
     if any(m._forward_hooks or m._forward_pre_hooks or m._backward_hooks for m in modules):
-        return "they would pass by the hooks on the generator's layers"
+        return "they would skip the hooks on the generator's layers"
     return _why_not_this_kind(network)
 
 

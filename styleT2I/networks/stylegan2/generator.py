@@ -12,7 +12,8 @@ from styleT2I.errors import ConfigError
 from styleT2I.networks.stylegan2.config import GeneratorConfig
 from styleT2I.networks.stylegan2.frozen import compiled_form
 from styleT2I.networks.stylegan2.layers import Conv2d, FullyConnected, MappingNetwork, clamp_in
-from styleT2I.ops.bias_act import activation, bias_act, is_one_pass
+from styleT2I.ops.activations import activation
+from styleT2I.ops.bias_act import bias_act, is_one_pass
 from styleT2I.ops.modulated_conv2d import modulated_conv2d, modulated_layer
 from styleT2I.ops.upfirdn2d import setup_filter, upsample2d
 
@@ -87,7 +88,7 @@ class SynthesisBlock(nn.Module):
         self.is_first, self.is_last = resolution == 4, resolution == config.resolution
         self.has_rgb = self.is_last or config.architecture == "skip"
         self.num_convs = 1 if self.is_first else 2
-        self.half_dtype = None  # of the features, set by stylegan2_precision; None: the parameters' type
+        self.half_dtype = None  # of the features, set by set_precision; None: the parameters' type
         self.register_buffer("resample_filter", setup_filter(config.resample_filter), persistent=False)
         if self.is_first:
             self.const = nn.Parameter(torch.randn(num_out, 4, 4))

@@ -1,4 +1,4 @@
-"""Gradient scaling for float16 layers: the way back through them neither overflows nor vanishes.
+"""Gradient scaling for float16 layers: the backward pass through them neither overflows nor vanishes.
 
 A gradient is linear in what comes in from above. So that is multiplied by a power of two, which brings its norm near 1,
 before it enters the half-precision layers, and what leaves them is divided by it in float32, which is exact. Where the
@@ -11,7 +11,7 @@ LEAST, MOST = 2.0**-100, 2.0**100  # norms that are scaled exactly; those beyond
 
 
 def scaled_way_back(run, samples, parameters=()):
-    """Compute run(*samples), through whose float16 layers gradients come back scaled, twice where that is asked for.
+    """Compute run(*samples) so that gradients through its float16 layers are scaled; differentiable twice.
 
     run: a function of tensors [N, ...] in float32, some of them None, to a tuple of such tensors. parameters: all that
     it reads beside them and that may need a gradient. Third derivatives do not exist.
@@ -40,7 +40,7 @@ class _ScaledWayBack(torch.autograd.Function):
     @staticmethod
     def backward(ctx, *grads):
         inner, gradients = ctx.inner, [None] * len(ctx.saved_tensors)
-        if torch.is_grad_enabled():  # somebody will differentiate these gradients
+        if torch.is_grad_enabled():  # these gradients will be differentiated
             found = _Gradient.apply(inner, len(grads), *grads, *(ctx.saved_tensors[i] for i in inner.wanted))
         else:
             found = inner.gradients(grads)
@@ -77,7 +77,7 @@ class _Gradient(torch.autograd.Function):
 
 
 class _Inner:
-    """One run of the layers under its own autograd graph: what went in and came out, and whose gradient is wanted."""
+    """One run of the layers under its own autograd graph: its inputs and results, and which gradients are wanted."""
 
     def __init__(self, results, leaves, wanted, *, is_per_sample):
         self.results, self.leaves, self.wanted, self.is_per_sample = results, leaves, wanted, is_per_sample

@@ -6,8 +6,9 @@ import torch
 from torch import nn
 
 from styleT2I.errors import ConfigError
-from styleT2I.networks.stylegan2.precision import CLAMP
-from styleT2I.ops.bias_act import activation, bias_act
+from styleT2I.networks.stylegan2.config import CLAMP
+from styleT2I.ops.activations import activation
+from styleT2I.ops.bias_act import bias_act
 from styleT2I.ops.modulated_conv2d import conv2d_resample
 from styleT2I.ops.upfirdn2d import setup_filter
 

@@ -32,12 +32,12 @@ from styleT2I.training.optimisation import descend, move_average
 from styleT2I.training.stylegan2.evaluation import JudgeFeatures, PixelFeatures
 from styleT2I.training.stylegan2.losses import nonsaturating_generator_loss
 
-NUM_SAMPLES = 32  # of a picture of samples
+NUM_SAMPLES = 32  # of an image of samples
 EVAL_BATCH = 32
 
 
 class AttnGANTask(NetworkTask):
-    """Generator G, one discriminator a stage, and the averaged generator G_ema, which is what a run is for."""
+    """Generator G, one discriminator per stage, and the averaged generator G_ema, which is what a run is for."""
 
     name = "attngan"
     parts = ("G", "Ds", "G_ema", "G_optimizer", "D_optimizer")
@@ -67,7 +67,7 @@ class AttnGANTask(NetworkTask):
         self.extractor = PixelFeatures() if judge is None else JudgeFeatures(judge)
 
     def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
-        """Update every discriminator on the batch and the generator's pictures of its captions, then the generator."""
+        """Update every discriminator on the batch and the generator's images of its captions, then the generator."""
         config = self.config
         batch = self.data.training_batch(self.seed, config.batch_size, step)
         captions = pick_captions(batch.captions, rng)
@@ -83,7 +83,7 @@ class AttnGANTask(NetworkTask):
 
     @torch.no_grad()
     def evaluate(self, step: int) -> dict[str, float]:
-        """Frechet distance of the averaged generator's pictures of unseen captions to their pictures; {} without."""
+        """Frechet distance of the averaged generator's images of unseen captions to their images; {} without."""
         figures = {"kimg": step * self.config.batch_size / 1000}
         if self.eval_data is None:
             return figures
@@ -97,7 +97,7 @@ class AttnGANTask(NetworkTask):
 
     @torch.no_grad()
     def snapshot(self, step: int, outdir: Path) -> None:
-        """Write a grid of fixed captions and seeds, and where the first picture's words were read."""
+        """Write a grid of fixed captions and seeds, and where the first image's words were read."""
         data = self.eval_data or self.data
         captions = [data.batch([i]).captions[0][0] for i in range(min(NUM_SAMPLES, len(data)))]
         made = self._draw(captions, range(len(captions)))
@@ -105,8 +105,8 @@ class AttnGANTask(NetworkTask):
         save_png(Path(outdir) / f"samples-{step:07d}.png", make_grid_u8(to_uint8(made.images[-1]), 8, scale=scale))
         if made.attention:
             words = self.text.known_words(captions[0])[: self.config.max_words]
-            picture = attention_picture_u8(made.images[-1][0], made.attention[-1][0], words)
-            save_png(Path(outdir) / f"attention-{step:07d}.png", picture)
+            grid = attention_picture_u8(made.images[-1][0], made.attention[-1][0], words)
+            save_png(Path(outdir) / f"attention-{step:07d}.png", grid)
 
     def export(self, outdir: Path, step: int) -> None:
         """Write the averaged generator and its text encoder, joined by a model.json, and discriminator0, 1, ... ."""

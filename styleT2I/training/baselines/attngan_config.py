@@ -5,19 +5,17 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from styleT2I.baselines.attngan import AttnGANConfig
-from styleT2I.baselines.damsm import ImageEncoderConfig
-from styleT2I.baselines.stackgan import StackGANDiscriminatorConfig
+from styleT2I.baselines.config import AttnGANConfig, ImageEncoderConfig, StackGANDiscriminatorConfig
 from styleT2I.errors import ConfigError
 
 
 @dataclass(frozen=True)
 class DAMSMTraining:
-    """What DAMSM is trained on and how; the defaults are the paper's for birds."""
+    """Settings of DAMSM's training; the defaults are the paper's for birds."""
 
-    data: tuple[str, ...]  # captioned pictures, as data.dataset.open_dataset reads them
-    eval_data: str | None = None  # pictures to measure retrieval on, never trained on
-    vocabulary: str | None = None  # attributes of the captions, to tell which are true of other pictures too
+    data: tuple[str, ...]  # captioned images, as data.dataset.open_dataset reads them
+    eval_data: str | None = None  # images to measure retrieval on, never trained on
+    vocabulary: str | None = None  # attributes of the captions, to tell which are true of other images too
     clip: str | None = None  # a frozen CLIP that reads the captions in place of the bi-LSTM
     inception: str | None = None  # torchvision's inception_v3 weights, needed by the trunk "inception"
 
@@ -25,7 +23,7 @@ class DAMSMTraining:
     embedding_dim: int = 300
     dropout: float = 0.5  # of word vectors
     max_words: int = 18  # read of a caption
-    vocabulary_num: int = 20_000  # pictures whose captions give the words
+    vocabulary_num: int = 20_000  # images whose captions give the words
     batch_size: int = 48
     lr: float = 2e-3  # at the start; times lr_decay after each pass over the data, down to a tenth
     lr_decay: float = 0.98
@@ -35,7 +33,7 @@ class DAMSMTraining:
 
     def __post_init__(self):
         if self.image.trunk == "inception" and self.inception is None:
-            raise ConfigError("DAMSM's paper looks at images by Inception-v3: give torchvision's weights as inception")
+            raise ConfigError("DAMSM's paper encodes images by Inception-v3: give torchvision's weights as inception")
         if self.batch_size < 2:
             raise ConfigError(f"DAMSM compares captions: batch_size starts at 2, got {self.batch_size}")
         if min(self.lr, self.lr_decay, self.max_grad_norm) <= 0 or min(self.max_words, self.eval_num) < 1:
@@ -44,16 +42,16 @@ class DAMSMTraining:
 
 @dataclass(frozen=True)
 class AttnGANTraining:
-    """What AttnGAN is trained on and how; the defaults are the paper's for birds."""
+    """Settings of AttnGAN's training; the defaults are the paper's for birds."""
 
     data: tuple[str, ...]
     text_encoder: str  # DAMSM's, a component or a file of its authors
     image_encoder: str
-    eval_data: str | None = None  # pictures and captions of the log's distances; None: none are measured
+    eval_data: str | None = None  # images and captions of the log's distances; None: none are measured
     judge: str | None = None  # attribute classifier of these distances; it trains nothing
-    shuffle_captions: bool = False  # control: every picture is shown with the caption of another one
+    shuffle_captions: bool = False  # control: every image is shown with the caption of another one
 
-    generator: AttnGANConfig = AttnGANConfig()  # text_dim is the text encoder's, whatever it says
+    generator: AttnGANConfig = AttnGANConfig()  # its text_dim is replaced by the text encoder's
     d_width: int = 64  # of each discriminator's first layer, doubled by each halving of the image
     max_words: int = 18
     batch_size: int = 20
@@ -62,7 +60,7 @@ class AttnGANTraining:
     betas: tuple[float, float] = (0.5, 0.999)
     damsm_weight: float = 5.0  # lambda; 50 for COCO
     kl_weight: float = 1.0
-    ema: float = 0.999  # share of the averaged generator that a step keeps
+    ema: float = 0.999  # weight of the averaged generator in a step's update of it
     eval_num: int = 256
     half: bool = False
 
@@ -72,13 +70,13 @@ class AttnGANTraining:
         if self.shuffle_captions and self.batch_size < 4:
             raise ConfigError(f"shuffled captions need a batch_size of at least 4, got {self.batch_size}")
         if min(self.g_lr, self.d_lr) <= 0 or not 0 <= self.ema < 1:
-            raise ConfigError("g_lr and d_lr are above 0, ema is a share from 0 to below 1")
+            raise ConfigError("g_lr and d_lr are above 0, ema from 0 to below 1")
         if min(self.d_width, self.max_words) < 1 or self.eval_num < 8:
             raise ConfigError("d_width and max_words start at 1, eval_num at 8")
 
 
 def discriminator_configs(generator: AttnGANConfig, width: int, text_dim: int) -> list[StackGANDiscriminatorConfig]:
-    """One discriminator a stage: each halves its image to 4 px, then narrows to the channels of the first one."""
+    """One discriminator per stage: each halves its image to 4 px, then narrows to the channels of the first one."""
     num_halvings = int(math.log2(generator.first_resolution)) - 2
     configs = []
     for stage in range(generator.num_stages):

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from styleT2I.baselines.dfgan import DFGANConfig, DFGANDiscriminatorConfig
-from styleT2I.baselines.gan_int_cls import GanIntClsConfig, GanIntClsDiscriminatorConfig, StyleEncoderConfig
-from styleT2I.baselines.stackgan import StackGANConfig, StackGANDiscriminatorConfig
+from styleT2I.baselines.config import (
+    DFGANConfig,
+    DFGANDiscriminatorConfig,
+    GanIntClsConfig,
+    GanIntClsDiscriminatorConfig,
+    StackGANConfig,
+    StackGANDiscriminatorConfig,
+    StyleEncoderConfig,
+)
 from styleT2I.config import setting
 from styleT2I.errors import ConfigError
 
 
 @dataclass(frozen=True)
 class BaselineConfig:
-    """What the trainings share. Sentences are read by a CLIP or a DAMSM, or their features come from a file."""
+    """Settings of all baselines. A CLIP or a DAMSM encodes the sentences, or their features come from a file."""
 
-    data: str = setting(help="Captioned pictures: a folder, or minifaces:DISTRIBUTION/SPLIT[:NUM].", metavar="SPEC")
+    data: str = setting(help="Captioned images: a folder, or minifaces:DISTRIBUTION/SPLIT[:NUM].", metavar="SPEC")
     clip: str | None = setting(  # its features are standardised over the captions
         None,
         "Component of the frozen CLIP that reads the sentences; the embedded model's unless --damsm or --embeddings is "
@@ -25,11 +31,11 @@ class BaselineConfig:
     text_encoder: str | None = None  # DAMSM's, a component or a file of its authors
     embeddings: str | None = setting(
         None,
-        "Sentence features in place of a CLIP's: .npy, .npz or .pickle, the rows of each picture in the data's order.",
+        "Sentence features in place of a CLIP's: .npy, .npz or .pickle, the rows of each image in the data's order.",
         metavar="FILE",
     )
-    shuffle_captions: bool = setting(False, "Control: every picture is shown with another one's sentence.")
-    num_mean: int = 1  # features of one picture that are averaged for every showing of it
+    shuffle_captions: bool = setting(False, "Control: every image is shown with another one's sentence.")
+    num_mean: int = 1  # captions of an image whose features are averaged, drawn anew each time
     batch_size: int = setting(64, "Images per step.", flag="--batch", low=4)
     g_lr: float = setting(2e-4, "Learning rate of the generator.", flag="--glr")
     d_lr: float = setting(2e-4, "Learning rate of the discriminator.", flag="--dlr")
@@ -41,7 +47,7 @@ class BaselineConfig:
     judge: str | None = setting(
         None, "Attribute classifier for the log's distances; it never trains anything.", metavar="FILE"
     )
-    eval_data: str | None = setting(None, "Pictures and captions of the log's distances.", metavar="SPEC")  # None: data
+    eval_data: str | None = setting(None, "Images and captions of the log's distances.", metavar="SPEC")  # None: data
     eval_num: int = setting(256, "Images of either kind in an evaluation.", low=8)
 
     def __post_init__(self):
@@ -62,7 +68,7 @@ class GanIntClsTraining(BaselineConfig):
     style_encoder: StyleEncoderConfig = StyleEncoderConfig()
     interpolation_weight: float = 1.0  # of the loss on midpoints between texts; 0: GAN-CLS alone
     beta: float = 0.5  # where between two texts they lie
-    style_share: float = 0.1  # of the steps, the last ones: the style encoder learns, the generator rests
+    style_share: float = 0.1  # fraction of the steps, the last ones: only the style encoder learns
     style_lr: float = 2e-4
 
     def __post_init__(self):
@@ -80,7 +86,7 @@ class StackGANTraining(BaselineConfig):
         128, (96, 192, 384, 768, 1536, 3072), (1536, 768), True
     )
     kl_weight: float = 2.0
-    stage1_share: float = 0.5  # of the steps, the first ones: Stage-I learns; it then stays as its average is
+    stage1_share: float = 0.5  # fraction of the steps, the first ones: Stage-I learns; then its average is frozen
 
     def __post_init__(self):
         super().__post_init__()
@@ -104,4 +110,4 @@ CONFIGS = {"gan_int_cls": GanIntClsTraining, "stackgan": StackGANTraining, "dfga
 
 def _check_share(value, name):
     if not 0 <= value < 1:
-        raise ConfigError(f"{name} is a share of the steps from 0 to below 1, got {value}")
+        raise ConfigError(f"{name} is a fraction of the steps from 0 to below 1, got {value}")

@@ -1,4 +1,4 @@
-"""Training of DAMSM (AttnGAN, section 3.2) as a task of training.engine: words find regions, sentences pictures."""
+"""Training of DAMSM (AttnGAN, section 3.2) as a task of training.engine: words find regions, sentences images."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from torch import nn
 
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.baselines.clip_words import ClipWords
-from styleT2I.baselines.damsm import ImageEncoder, TextEncoder, TextEncoderConfig, split_caption
+from styleT2I.baselines.config import TextEncoderConfig
+from styleT2I.baselines.damsm import ImageEncoder, TextEncoder, split_caption
 from styleT2I.baselines.matching import damsm_losses
 from styleT2I.config import to_dict
 from styleT2I.data.captioned import CaptionedData, CaptionReader, captions_true_of, equal_captions, normal_caption
@@ -52,7 +53,7 @@ class DAMSMTask(NetworkTask):
         self.optimizer = torch.optim.Adam(trained, lr=config.lr, betas=ADAM_BETAS)
 
     def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
-        """One step on a batch, a caption of each picture drawn from `rng`."""
+        """One step on a batch, a caption of each image drawn from `rng`."""
         config = self.config
         batch = self.data.training_batch(self.seed, config.batch_size, step)
         captions = pick_captions(batch.captions, rng)
@@ -67,7 +68,7 @@ class DAMSMTask(NetworkTask):
 
     @torch.no_grad()
     def evaluate(self, step: int) -> dict[str, float]:
-        """Share of unseen pictures whose first caption is the nearest of 100 by its sentence features; {} without."""
+        """Rate of unseen images whose first caption is the nearest of 100 by its sentence features; {} without data."""
         if self.eval_data is None:
             return {}
         self.text.eval(), self.image.eval()
@@ -85,7 +86,7 @@ class DAMSMTask(NetworkTask):
         return {f"r_precision_{num}": ranking.found(torch.cat(images), torch.cat(sentences)).mean().item()}
 
     def export(self, outdir: Path, step: int) -> None:
-        """Write the components text_encoder and image_encoder, with the figures measured on what is written."""
+        """Write the components text_encoder and image_encoder, with the metrics measured on what is written."""
         half = self.config.half
         if half:
             round_to_half(self.text), round_to_half(self.image)
@@ -102,7 +103,7 @@ class DAMSMTask(NetworkTask):
         return TextEncoder(TextEncoderConfig(words, None, config.embedding_dim, config.image.text_dim, config.dropout))
 
     def _also_true(self, captions, labels):
-        """Which captions hold for which other pictures of the batch, as far as known: bool [captions, pictures]."""
+        """Which captions hold for which other images of the batch, as far as known: bool [captions, images]."""
         also_true = equal_captions(captions)
         if self.reader is not None:
             also_true = also_true | captions_true_of(labels, self.reader(captions)).t()
@@ -110,7 +111,7 @@ class DAMSMTask(NetworkTask):
 
 
 def caption_words(data: CaptionedData, num: int) -> tuple[str, ...]:
-    """The words of the captions of the first `num` pictures of each part of the data, in alphabetical order."""
+    """The words of the captions of the first `num` images of each data set, in alphabetical order."""
     words = set()
     for part in data.parts:
         for index in range(min(num, len(part))):
@@ -121,7 +122,7 @@ def caption_words(data: CaptionedData, num: int) -> tuple[str, ...]:
 
 
 def pick_captions(captions: list[tuple[str, ...]], rng: torch.Generator) -> list[str]:
-    """One caption of each picture, drawn at random."""
+    """One caption of each image, drawn at random."""
     picks = torch.rand(len(captions), generator=rng).tolist()
     return [options[int(pick * len(options))] for options, pick in zip(captions, picks, strict=True)]
 

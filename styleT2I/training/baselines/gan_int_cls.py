@@ -12,7 +12,7 @@ from styleT2I.training.stylegan2.losses import nonsaturating_generator_loss
 
 
 class GanIntClsTask(BaselineTask):
-    """D, then G, in every step; in the last ones the style encoder S alone, on pictures of the averaged generator."""
+    """D, then G, in every step; in the last steps only the style encoder S, on images of the averaged generator."""
 
     name = "gan_int_cls"
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 
 def matching_aware_loss(real: torch.Tensor, wrong: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
-    """GAN-CLS, cross-entropy: real pictures with their own text against the mean of wrong texts and of fakes.
+    """GAN-CLS, cross-entropy: real images with their own text against the mean of wrong texts and of fakes.
 
     Logits [N] each. Source: Reed et al. 2016, algorithm 1; StackGAN's Stage-I uses the same.
     """
@@ -17,7 +17,7 @@ def matching_aware_loss(real: torch.Tensor, wrong: torch.Tensor, fake: torch.Ten
 def two_headed_discriminator_loss(
     real: torch.Tensor, wrong: torch.Tensor, fake: torch.Tensor, real_alone: torch.Tensor, fake_alone: torch.Tensor
 ) -> torch.Tensor:
-    """Cross-entropy of a discriminator that also judges pictures alone: mean of 2 real and of 3 negative terms.
+    """Cross-entropy of a discriminator that also judges images alone: mean of 2 real and of 3 negative terms.
 
     Logits [N] each. Source: StackGAN's Stage-II.
     """
@@ -45,7 +45,7 @@ def midpoint_texts(text: torch.Tensor, beta: float, rng: torch.Generator) -> tor
 
 
 def hinge_matching_loss(real: torch.Tensor, wrong: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
-    """Hinge: real pictures with their own text above 1, wrong texts and fakes, half each, below -1; logits [N] each.
+    """Hinge: real images with their own text above 1, wrong texts and fakes, half each, below -1; logits [N] each.
 
     Source: DF-GAN, equation 2.
     """

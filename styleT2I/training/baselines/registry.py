@@ -1,38 +1,28 @@
-"""Every baseline by its name: settings out of a preset and a user's options, and the task that trains with them."""
+"""Every baseline by its name: settings from a preset and a user's options, and the task that trains with them."""
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import fields
 from pathlib import Path
 
 from styleT2I.config import from_dict, suggestion
 from styleT2I.errors import ConfigError
-from styleT2I.recipes import given, read_recipe
+from styleT2I.recipes import check_has_data, given, read_recipe
 from styleT2I.training.baselines import attngan_config
 from styleT2I.training.baselines import config as gan_config
-from styleT2I.training.baselines.attngan import AttnGANTask
-from styleT2I.training.baselines.damsm import DAMSMTask
-from styleT2I.training.baselines.dfgan import DFGANTask
-from styleT2I.training.baselines.gan_int_cls import GanIntClsTask
-from styleT2I.training.baselines.stackgan import StackGANTask
 from styleT2I.training.unclip import config as unclip_config
-from styleT2I.training.unclip.ar_prior import UnclipARPriorTask
-from styleT2I.training.unclip.decoder import UnclipDecoderTask, UnclipUpsamplerTask
-from styleT2I.training.unclip.prior import UnclipPriorTask
 
-TASKS = {
-    task.name: task
-    for task in (
-        GanIntClsTask,
-        StackGANTask,
-        DFGANTask,
-        DAMSMTask,
-        AttnGANTask,
-        UnclipPriorTask,
-        UnclipARPriorTask,
-        UnclipDecoderTask,
-        UnclipUpsamplerTask,
-    )
+TASKS = {  # imported when one is made: settings are read without torch
+    "gan_int_cls": "baselines.gan_int_cls:GanIntClsTask",
+    "stackgan": "baselines.stackgan:StackGANTask",
+    "dfgan": "baselines.dfgan:DFGANTask",
+    "damsm": "baselines.damsm:DAMSMTask",
+    "attngan": "baselines.attngan:AttnGANTask",
+    "unclip_prior": "unclip.prior:UnclipPriorTask",
+    "unclip_ar_prior": "unclip.ar_prior:UnclipARPriorTask",
+    "unclip": "unclip.decoder:UnclipDecoderTask",
+    "unclip_upsampler": "unclip.decoder:UnclipUpsamplerTask",
 }
 _PARTS = {"prior": "unclip_prior", "ar_prior": "unclip_ar_prior", "upsampler": "unclip_upsampler"}
 CONFIGS = {**gan_config.CONFIGS, **attngan_config.CONFIGS, **unclip_config.CONFIGS}
@@ -47,8 +37,7 @@ def baseline_config(system: str, recipe: str | Path, **changes):
         raise ConfigError(f"unknown system {system!r}{suggestion(system, TASKS)}")
     kimg, written = read_recipe(f"baselines/{system}", recipe, CONFIGS[system])
     settings = {**written, **given(changes)}
-    if "data" not in settings:
-        raise ConfigError(f"the preset {recipe} has no data of its own; add --data SPEC")
+    check_has_data(recipe, settings)
     return kimg, from_dict(CONFIGS[system], settings)
 
 
@@ -56,8 +45,8 @@ def task_config(system: str, recipe: str | Path, damsm: str | Path | None = None
     """As `baseline_config`, with a command's options: those that are not None.
 
     damsm: folder with the components text_encoder and image_encoder that a training of "damsm" wrote. prior, ar_prior,
-    upsampler: folders of the trainings of unCLIP's other networks. ConfigError besides for an option that the system
-    has no use for.
+    upsampler: folders of the trainings of unCLIP's other networks. ConfigError too for an option that the system does
+    not take.
     """
     if system not in TASKS:
         raise ConfigError(f"unknown system {system!r}{suggestion(system, TASKS)}")
@@ -87,4 +76,5 @@ def _part(folder, role):
 
 def new_task(system: str, config, num_steps: int, seed: int = 0):
     """The task, for training.engine.run, of `task_config`'s settings."""
-    return TASKS[system](config, num_steps, seed)
+    module, _, name = TASKS[system].partition(":")
+    return getattr(importlib.import_module(f"styleT2I.training.{module}"), name)(config, num_steps, seed)

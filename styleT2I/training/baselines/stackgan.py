@@ -50,7 +50,7 @@ class StackGANTask(BaselineTask):
         return figures
 
     def sampler(self, step: int) -> torch.nn.Module:
-        """Stage-I alone while it learns: nothing of Stage-II is worth looking at."""
+        """Stage-I alone while it learns, as Stage-II is still random."""
         if step > self.stage1_steps:
             return self.networks["G_ema"]
         whole = self.networks["G_ema"]

@@ -1,4 +1,4 @@
-"""What the trainings of the earlier text-to-image GANs share as tasks of training.engine."""
+"""The base task of the earlier text-to-image GANs' trainings."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ GRID_TEXTS, GRID_SEEDS = 6, 6
 
 
 class TextBatch(NamedTuple):
-    """N real pictures with the features of a true and of a wrong sentence each."""
+    """N real images with the features of a true and of a wrong sentence each."""
 
     image: torch.Tensor  # [N, 3, R, R] in [-1, 1]
     text: torch.Tensor  # [N, text_dim]
-    wrong: torch.Tensor  # [N, text_dim]: the next picture's
+    wrong: torch.Tensor  # [N, text_dim]: the next image's
 
 
 class BaselineTask(NetworkTask):
@@ -43,7 +43,7 @@ class BaselineTask(NetworkTask):
         raise NotImplementedError
 
     def update(self, step: int, batch: TextBatch, rng: torch.Generator) -> dict[str, float]:
-        """One optimisation step of all networks that learn at `step`; figures for the log."""
+        """One optimisation step of all networks that learn at `step`; metrics for the log."""
         raise NotImplementedError
 
     def setup(self, device: torch.device) -> None:
@@ -81,11 +81,11 @@ class BaselineTask(NetworkTask):
                 part.load_state_dict(state[kind][name])
 
     def evaluate(self, step: int) -> dict[str, float]:
-        """Distances of the averaged generator's pictures of the evaluation's captions to its real ones."""
+        """Distances of the averaged generator's images of the evaluation's captions to its real ones."""
         return {"kimg": step * self.config.batch_size / 1000, **self.evaluation.measure(_Drawn(self.sampler(step)))}
 
     def snapshot(self, step: int, outdir: Path) -> None:
-        """Write a grid: one row a caption, one column a seed."""
+        """Write a grid: one row per caption, one column per seed."""
         G = self.sampler(step)
         with torch.no_grad():
             noise = latents_of_seeds(range(GRID_SEEDS), G.noise_dim).to(self.device)
@@ -115,7 +115,7 @@ class BaselineTask(NetworkTask):
         return write_component(outdir, file, network.kind, to_dict(network.config), state, step=step, info=info).name
 
     def sampler(self, step: int) -> torch.nn.Module:
-        """The network that draws pictures after `step` steps."""
+        """The network that draws images after `step` steps."""
         return self.networks["G_ema"]
 
     def noise(self, num: int, rng: torch.Generator) -> torch.Tensor:
@@ -162,7 +162,7 @@ class BaselineTask(NetworkTask):
             config.eval_data, self.resolution, with_masks=False
         )  # fmt: skip
         if config.embeddings is not None:
-            data = self.data  # the file has the sentences of no other pictures
+            data = self.data  # the file has sentences of the training images only
         num = min(config.eval_num, len(data))
         extractor = PixelFeatures()
         if config.judge is not None:

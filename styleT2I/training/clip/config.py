@@ -1,4 +1,4 @@
-"""Settings of CLIP training, the small architectures of MiniFaces and the presets."""
+"""Settings of CLIP training, the small architectures of MiniFaces and the presets, read and checked without torch."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from styleT2I.config import from_dict, setting, suggestion
-from styleT2I.data.augment import DegradeConfig
+from styleT2I.data.degrade_config import DegradeConfig
 from styleT2I.errors import ConfigError
-from styleT2I.recipes import read_recipe
-from styleT2I.training.clip.word_list import is_minifaces
+from styleT2I.recipes import check_has_data, read_recipe
 
-TUNES = ("all", "paper", "release")  # which tensors train; see training.clip_tuning
+TUNES = ("all", "paper", "release")  # which tensors train; see training.clip.tuning
 AUGMENTS = ("light", "crop", "none")
 SCHEDULES = ("cosine", "constant")
 
-# Image towers of 64 and 128 px (networks.clip_towers). The text towers' vocab_size is the tokenizer's.
+# Image towers of 64 and 128 px (networks.clip.towers). The text towers' vocab_size is the tokenizer's.
 _TEXT = {"context_length": 40, "width": 64, "heads": 4, "layers": 2, "mlp_ratio": 2.0}
 ARCHITECTURES = {
     name: {"embed_dim": 64, "vision_cfg": {"image_size": 64, "small": tower}, "text_cfg": _TEXT}
@@ -37,14 +36,14 @@ ARCHITECTURES |= {
 
 @dataclass(frozen=True)
 class CLIPTrainConfig:
-    """What a CLIP is trained on and how; the defaults are those of training from scratch."""
+    """Settings of a CLIP's training; the defaults are those of training from scratch."""
 
     data: tuple[str, ...] = setting(  # mixed in proportion to their sizes
-        help="Captioned pictures: a data set's folder, or minifaces:DISTRIBUTION/SPLIT[:NUM]; give it several times to "
+        help="Captioned images: a data set's folder, or minifaces:DISTRIBUTION/SPLIT[:NUM]; give it several times to "
         "mix.",
         metavar="SPEC",
     )
-    eval_data: str | None = setting(None, "Captioned pictures to measure on.", metavar="SPEC")
+    eval_data: str | None = setting(None, "Captioned images to measure on.", metavar="SPEC")
     name: str = setting("clip", "Name of the exported component.")  # models trained against it must agree on it
     vocabulary: str | None = setting(  # None: captions are only known to be equal or not
         None,
@@ -73,8 +72,8 @@ class CLIPTrainConfig:
         8.0, "Weight of the attributes' cross-entropy.", low=0
     )
     paraphrase: float = setting(0.3, "Share of captions said in other words.", low=0, high=1)  # needs a vocabulary
-    augment: str = setting(  # "light": shifts and data.degrade; "crop": RandomResizedCrop, scale 0.9 to 1
-        "light", "Random changes of training pictures.", choices=AUGMENTS
+    augment: str = setting(  # "light": shifts and random_degrade; "crop": RandomResizedCrop, scale 0.9 to 1
+        "light", "Random changes of training images.", choices=AUGMENTS
     )
     degrade: DegradeConfig = field(default_factory=DegradeConfig)  # of "light"
     eval_num: int = 1000  # images of eval_data in evaluations during the run; all of them at its end
@@ -103,10 +102,17 @@ def preset_config(recipe: str | Path, **changes) -> CLIPTrainConfig:
     """The settings of a preset, or of a file of one's own, with some replaced; ConfigError names the nearest known."""
     _, written = read_recipe("clip", recipe, CLIPTrainConfig, what="CLIP preset")
     settings = {**written, **changes}
+    check_has_data(recipe, settings)
     is_preset = isinstance(recipe, str) and "name" not in changes
-    if is_preset and not settings.get("clip") and not is_minifaces(settings.get("data", ())):
-        settings["name"] = "clip"  # the presets' own name is MiniFaces'
+    own, others = (_sources(data.get("data", ())) for data in (written, settings))
+    if is_preset and not settings.get("clip") and not (own and others <= own):
+        settings["name"] = "clip"  # a preset's own name is that of a CLIP of its own world
     return from_dict(CLIPTrainConfig, settings)
+
+
+def _sources(specs):
+    """What is before the colons of data sets' specifications: their worlds, or folders."""
+    return {spec.partition(":")[0] for spec in specs}
 
 
 def scratch_model(architecture: str, vocab_size: int) -> dict:

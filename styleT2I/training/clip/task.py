@@ -1,4 +1,4 @@
-"""Training of CLIP: from scratch on captioned pictures with attributes, or the paper's fine-tuning of given weights."""
+"""Training of CLIP: from scratch on captioned images with attributes, or the paper's fine-tuning of given weights."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from styleT2I.evaluation.measures.clip import CLIPEvaluation
 from styleT2I.formats.component import write_component
 from styleT2I.networks.clip.loading import load_clip
 from styleT2I.networks.clip.model import CLIP, CLIPConfig
-from styleT2I.networks.clip.word_tokenizer import WordTokenizer
+from styleT2I.networks.clip.tokenizers import WordTokenizer
 from styleT2I.networks.registry import build_network, load_strict
 from styleT2I.torch_utils.images import save_png
 from styleT2I.torch_utils.seeding import derive_seed
@@ -36,7 +36,7 @@ MAX_LOGIT_SCALE = math.log(100)  # of CLIP's own training and of the paper's fin
 
 
 class CLIPTask(NetworkTask):
-    """CLIP as a task of training.engine: symmetric cross-entropy between a batch's pictures and captions."""
+    """CLIP as a task of training.engine: symmetric cross-entropy between a batch's images and captions."""
 
     name, parts = "clip", ("clip", "heads", "optimizer")
 
@@ -84,17 +84,17 @@ class CLIPTask(NetworkTask):
         return {"loss": loss.item(), **figures, "temperature_scale": self.clip.temperature_scale.item()}
 
     def evaluate(self, step: int) -> dict[str, float]:
-        """Zero-shot and retrieval figures on unseen pictures; {} without eval_data."""
+        """Zero-shot and retrieval metrics on unseen images; {} without eval_data."""
         return self.evaluation.summary(self.clip, self.config.eval_num) if self.evaluation else {}
 
     def snapshot(self, step: int, outdir: Path) -> None:
-        """Write, for each of some prompts, the unseen pictures that CLIP finds nearest to it."""
+        """Write, for each of some prompts, the unseen images that CLIP finds nearest to it."""
         if self.evaluation and self.evaluation.prompts:
-            picture = self.evaluation.nearest_u8(self.clip, self.config.eval_num)
-            save_png(Path(outdir) / f"nearest-{step:06d}.png", picture)
+            grid = self.evaluation.nearest_u8(self.clip, self.config.eval_num)
+            save_png(Path(outdir) / f"nearest-{step:06d}.png", grid)
 
     def export(self, outdir: Path, step: int) -> None:
-        """Write the component NAME.json and NAME.safetensors, with figures measured on what was written."""
+        """Write the component NAME.json and NAME.safetensors, with metrics measured on what was written."""
         config, info = self.config, {"training": to_dict(self.config)}
         info |= {"word_list": self.word_list.origin} if self.word_list else {}
         state = self.clip.state_dict()
@@ -145,7 +145,7 @@ class CLIPTask(NetworkTask):
             return nn.ModuleDict({"image": nn.Linear(*sizes), "text": nn.Linear(*sizes)}).to(self.device)
 
     def _pick_captions(self, batch, rng) -> list[str]:
-        """One caption of each picture, some of them said in other words."""
+        """One caption of each image, some of them said in other words."""
         picks = torch.rand(3, len(batch.captions), generator=rng).tolist()
         captions = [options[int(pick * len(options))] for options, pick in zip(batch.captions, picks[0], strict=True)]
         if self.paraphrase is None or batch.labels is None:
@@ -166,7 +166,7 @@ class CLIPTask(NetworkTask):
         return image
 
     def _attribute_losses(self, image_features, text_features, labels, mentions):
-        """Cross-entropies of the heads: every label of a picture, of a caption only what it mentions."""
+        """Cross-entropies of the heads: every label of an image, of a caption only what it mentions."""
         scale = self.clip.embed_dim**0.5  # unit vectors would hold the logits down for long
         labels = labels.to(image_features)
         image_loss = F.binary_cross_entropy_with_logits(self.heads["image"](scale * image_features), labels)
@@ -187,5 +187,5 @@ class CLIPTask(NetworkTask):
 def steps_of_epochs(config: CLIPTrainConfig) -> int:
     """Number of steps of `config.epochs` passes over the data; ConfigError when the config names no epochs."""
     if config.epochs is None:
-        raise ConfigError("the number of steps is open; add --steps N")
+        raise ConfigError("the number of steps is not given; add --steps N")
     return math.ceil(config.epochs * len(CaptionedData(config.data, None)) / config.batch_size)

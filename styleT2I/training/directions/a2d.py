@@ -32,15 +32,15 @@ from styleT2I.training.losses import (
 
 
 class _Batch(NamedTuple):
-    """What a step is about, all of it fixed before the first forward pass."""
+    """A step's inputs, all fixed before the first forward pass."""
 
-    columns: torch.Tensor  # [B] int64: which of the attributes each row stands for
+    columns: torch.Tensor  # [B] int64: each row's attribute
     w: torch.Tensor  # [B, w_dim]
     augment: ClipAugmentation  # of 2 B images, those of w + a before those of w - a
 
 
 class A2DTask(DirectionTask):
-    """Attribute-to-Direction as a task of training.engine: w + a should show an attribute more than w - a, to CLIP."""
+    """Attribute-to-Direction as a task of training.engine: by CLIP, w + a should show an attribute more than w - a."""
 
     name = "a2d"
 
@@ -68,7 +68,7 @@ class A2DTask(DirectionTask):
         config, G = self.config, self.generator
         columns = torch.randperm(len(self.attributes), generator=rng).repeat(
             -(-config.batch_size // len(self.attributes))
-        )[: config.batch_size]  # every attribute as often as the others
+        )[: config.batch_size]  # every attribute equally often
         z = torch.randn(len(columns), G.z_dim, generator=rng).to(self.device)
         with torch.no_grad():
             w = G.mapping(z, truncation_psi=config.truncation_psi)[:, 0]  # [B, w_dim]
@@ -77,7 +77,7 @@ class A2DTask(DirectionTask):
         return self._descend(batch, len(columns), step)
 
     def evaluate(self, step: int) -> dict[str, float]:
-        """The judge's figures on latents of their own; {} without a judge."""
+        """The judge's metrics on latents of their own; {} without a judge."""
         return self.evaluation.measure(self.network, self.config.eval_num) if self.evaluation else {}
 
     def snapshot(self, step: int, outdir: Path) -> None:
@@ -95,13 +95,13 @@ class A2DTask(DirectionTask):
         self._write(outdir, step, self.vocabulary, info)
 
     def _text_features(self, columns):
-        """Features [B, text_dim] of the phrases that the batch's rows stand for."""
+        """Features [B, text_dim] of the phrases of the rows' attributes."""
         if self.network.text_encoder:
             return self.network.encode_text(self.phrases, self.clip)[columns]
         return self.phrase_features[columns]
 
     def _forward(self, batch, rows):
-        """What the losses read of some rows of the batch: the images of w + a and w - a, CLIP's features of both, and
+        """What the losses need of some rows of the batch: the images of w + a and w - a, CLIP's features of both, and
         the directions a."""
         w = batch.w[rows].unsqueeze(1)
         a = self.network(batch.w[rows], self._text_features(batch.columns[rows]))  # [n, num_ws, w_dim]
@@ -133,7 +133,7 @@ class A2DTask(DirectionTask):
         return weighted(losses, weights, figures)
 
     def _image_losses(self, batch, positive, negative, first, second):
-        """What the pairs of images say, to the segmenter, and their features `first` and `second` [B, D] to CLIP."""
+        """The losses on the pairs of images, by the segmenter, and on their CLIP features first, second [B, D]."""
         config, columns = self.config, batch.columns
         losses = {"loss_semantic": semantic_matching_loss(first, second, self.phrase_features[columns], config.alpha)}
         if self.regions is not None and config.spatial_weight:
@@ -147,7 +147,7 @@ class A2DTask(DirectionTask):
         return losses
 
     def _regions_in(self, images, names):
-        """As a RegionSource, for as many images at a time as the batch is split into."""
+        """As a RegionSource, a micro-batch of images at a time."""
         size = self.config.micro_batch or len(images)
         parts = [self.regions(images[i : i + size], names[i : i + size]) for i in range(0, len(images), size)]
         return tuple(torch.cat(column) for column in zip(*parts, strict=True))

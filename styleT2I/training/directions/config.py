@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from styleT2I.config import from_dict, setting, suggestion
 from styleT2I.errors import ConfigError
-from styleT2I.recipes import given, read_recipe
+from styleT2I.recipes import check_has_data, given, read_recipe
 
 TEXT_ENCODERS = ("clip", "gru")
 SPACES = ("w+", "low-rank", "w")
@@ -14,12 +14,12 @@ SPACES = ("w+", "low-rank", "w")
 
 @dataclass(frozen=True, kw_only=True)
 class DirectionTrainingConfig:
-    """What both trainings are told; the defaults are the paper's where it states them."""
+    """Settings of both trainings; the defaults are the paper's where it states them."""
 
     generator: str = setting(help="Component of the frozen generator.", metavar="FILE")
     clip: str = setting(help="Component of the frozen CLIP.", metavar="FILE")
     judge: str | None = setting(
-        None, "Attribute classifier for the log's figures; it never trains anything.", metavar="FILE"
+        None, "Attribute classifier for the log's metrics; it never trains anything.", metavar="FILE"
     )
     vocabulary: str = "minifaces"  # in which requested attributes are named
 
@@ -39,8 +39,8 @@ class DirectionTrainingConfig:
     use_norm_penalty: bool = setting(True, "Train without the norm penalty.", flag="--no-norm-penalty")
     norm_weight: float = 1.0
     keep_weight: float = 0.0  # of losses.verdict_keep_loss
-    jitter: float = 0.0  # colour jitter of the image before CLIP, as a share of its range; 0: off
-    translate: float = 0.0  # random shift before CLIP, as a share of the image's side; 0: off
+    jitter: float = 0.0  # colour jitter of the image before CLIP, as a fraction of its range; 0: off
+    translate: float = 0.0  # random shift before CLIP, as a fraction of the image's side; 0: off
 
     text_encoder: str = setting(  # "gru": the paper's GloVe + bi-GRU
         "clip",
@@ -77,11 +77,11 @@ class DirectionTrainingConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class T2DConfig(DirectionTrainingConfig):
-    """What a T2D run trains, on what and against what."""
+    """Settings of T2D's training."""
 
     data: str = setting(help="Captions: a data set's folder, or minifaces:DISTRIBUTION/SPLIT[:NUM].", metavar="SPEC")
-    eval_data: str | None = setting(None, "Captions and pictures for the log's figures.", metavar="SPEC")
-    contrastive_weight: float = setting(  # its wrong answers are the batch's other captions
+    eval_data: str | None = setting(None, "Captions and images for the log's metrics.", metavar="SPEC")
+    contrastive_weight: float = setting(  # every caption of a batch is compared with the others
         1.0, "Weight of the paper's contrastive loss.", low=0
     )
     flip_weight: float = setting(
@@ -92,7 +92,7 @@ class T2DConfig(DirectionTrainingConfig):
     )
     keep_weight: float = setting(
         0.0,
-        "Weight of the loss that holds the verdicts on what the caption leaves open, as CLIP sees them.",
+        "Weight of the loss that holds CLIP's verdicts on attributes that the caption leaves open.",
         low=0,
     )
     symmetric: bool = setting(
@@ -101,7 +101,7 @@ class T2DConfig(DirectionTrainingConfig):
         "sentence an image fits.",
         flag="--symmetric/--image-to-text",
     )
-    ignore_also_true: bool = False  # captions that the own caption implies are no wrong answers
+    ignore_also_true: bool = False  # captions that the row's own implies are not wrong answers
     shuffle_captions: bool = setting(False, "Control: read each direction from another face's caption.")
     eval_num: int = 256  # captions of eval_data in every evaluation
 
@@ -115,11 +115,11 @@ class T2DConfig(DirectionTrainingConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class A2DConfig(DirectionTrainingConfig):
-    """What an A2D run trains, on what and against what; the defaults are those of T2D where the paper is silent."""
+    """Settings of A2D's training; the defaults are those of T2D where the paper is silent."""
 
     judge: str | None = setting(
         None,
-        "Attribute classifier for the log's figures and the strengths of edits; it never trains anything.",
+        "Attribute classifier for the log's metrics and the strengths of edits; it never trains anything.",
         metavar="FILE",
     )
     vocabulary: str = setting("minifaces", "Attributes to learn directions of.", metavar="NAME|FILE")
@@ -137,12 +137,10 @@ class A2DConfig(DirectionTrainingConfig):
     spatial_weight: float = setting(1.0, "Weight of the spatial constraint; 0 drops it.", low=0)
     rest_region: str | None = setting(
         None,
-        "Region of attributes that have none of their own, say face; without it they skip the constraint.",
+        "Region of attributes without one, for example face; without it they skip the constraint.",
         metavar="REGION",
     )
-    keep_weight: float = setting(
-        0.0, "Weight of the loss that holds the other attributes' verdicts, as CLIP sees them.", low=0
-    )
+    keep_weight: float = setting(0.0, "Weight of the loss that holds CLIP's verdicts on the other attributes.", low=0)
     eval_num: int = 32  # latents per attribute and sign in every evaluation
     calibration_num: int = 100  # latents on which the strengths of edits are calibrated at the end; 0: never
 
@@ -170,6 +168,6 @@ def direction_config(network: str, recipe, **changes) -> tuple[int, DirectionTra
     if "theta" in changes or "theta_rel" in changes:
         settings = {key: value for key, value in settings.items() if key not in ("theta", "theta_rel")}
     settings = {**settings, **changes}
-    if network == "t2d" and "data" not in settings:
-        raise ConfigError(f"the preset {recipe} has no data of its own; add --data FOLDER")
+    if network == "t2d":
+        check_has_data(recipe, settings)
     return steps, from_dict(CONFIGS[network], settings)

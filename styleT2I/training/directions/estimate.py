@@ -1,4 +1,4 @@
-"""What a training of a direction network will take: seconds, memory and disk, told before its first step.
+"""Estimate of a direction network's training: seconds, memory and disk, before its first step.
 
 A few rows of a batch are computed forward and backward and measured; the rest is arithmetic. Nothing is changed by it.
 """
@@ -13,8 +13,8 @@ import torch
 
 from styleT2I.torch_utils.memory import memory_in_use, memory_left
 
-_WORKSPACE = 1.3  # of the graph's tensors: what is alive beside them while one layer is computed
-_SPARE = 0.9  # share of the free memory that a suggestion fills
+_WORKSPACE = 1.3  # factor on the graph's tensors for what else is alive while a layer is computed
+_SPARE = 0.9  # fraction of the free memory that a suggestion fills
 _SECOND_PASS = 4 / 3  # a split batch is drawn once more without a graph, about a third of forward and backward
 _NUM_ROWS = {"cuda": 8}  # measured at a time; elsewhere 2
 _NUM_KEPT = 3  # checkpoints on the disk at most: two are kept while the next is written
@@ -27,10 +27,10 @@ class Estimate:
     steps: int
     batch_size: int
     seconds_of_row: float  # forward and backward
-    seconds_of_step: float  # besides: of the optimizer
+    seconds_of_step: float  # of the optimizer, besides
     bytes_of_row: int  # of the graph
     bytes_besides: int  # networks, gradients and optimizer
-    bytes_left: int | None  # of memory, for what is not in use yet
+    bytes_left: int | None  # of memory, not in use yet
     bytes_in_use: int
     bytes_of_weights: int  # of the trained network
 
@@ -50,7 +50,7 @@ class Estimate:
         return (3 * _NUM_KEPT + 1) * self.bytes_of_weights
 
     def fits(self, micro_batch: int | None = None) -> bool:
-        """Whether the memory is there, as far as the system tells."""
+        """Whether there is enough memory; True where the system does not tell."""
         return self.bytes_left is None or self.memory(micro_batch) <= self.bytes_in_use + self.bytes_left
 
     def largest_micro_batch(self) -> int | None:
@@ -60,7 +60,7 @@ class Estimate:
         return min(rows, self.batch_size) if rows >= 1 else None
 
     def lines(self, micro_batch: int | None = None, disk_left: int | None = None) -> list[str]:
-        """What a user should know: the first line always, others where the memory or the disk is too small."""
+        """Lines for the user: the first one always, others where the memory or the disk is too small."""
         seconds = self.seconds(micro_batch)
         lines = [
             f"{self.steps} steps of {self.batch_size} take about {_duration(self.steps * seconds)} here "
@@ -69,7 +69,7 @@ class Estimate:
         ]
         if not self.fits(micro_batch):
             there = _size(self.bytes_in_use + self.bytes_left)
-            lines.append(f"only {there} of memory are there: {self._remedy(micro_batch)}")
+            lines.append(f"only {there} of memory are available: {self._remedy(micro_batch)}")
         if disk_left is not None and disk_left < self.disk:
             lines.append(f"only {_size(disk_left)} are free on the disk of --outdir: name another one")
         return lines
@@ -94,7 +94,7 @@ def measure(
     num = min(_NUM_ROWS.get(device.type, 2), batch_size)
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     seconds = min(_seconds(lambda: _gradient(forward(num), trained), device) for _ in range(2)) / num
-    bytes_of_row = _graph_bytes(forward, 2) - _graph_bytes(forward, 1)  # what all rows share is no row's
+    bytes_of_row = _graph_bytes(forward, 2) - _graph_bytes(forward, 1)  # what all rows share is not counted per row
     weights = sum(p.numel() * p.element_size() for p in network.parameters())
     gradients = sum(p.numel() * p.element_size() for p in trained)
     in_use = memory_in_use(device)
@@ -122,7 +122,7 @@ def _graph_bytes(forward, num):
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         outputs = forward(num)
     total = sum(kept.values())
-    del outputs  # until here the graph lives, so that no two storages had one address
+    del outputs  # keeps the graph alive until here, so that no address is reused
     return total
 
 

@@ -1,4 +1,4 @@
-"""What trainings of direction networks are watched by: a judge that trains nothing, distances, images of samples."""
+"""Evaluation during trainings of direction networks: the judge's metrics, distances, grids of samples."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from styleT2I.torch_utils.seeding import latents_of_seeds
 
 
 class T2DEvaluation:
-    """Success and realism of edits by test captions, on latents of seeds 0, 1, 2 ...; the same ones every time."""
+    """Success and realism of edits by test captions, on the latents of seeds 0, 1, 2 ..., the same every time."""
 
     def __init__(self, generator, clip, judge, data, vocabulary: Vocabulary, *, num: int, psi: float):
         self.generator, self.clip, self.judge, self.data, self.psi = generator, clip, judge, data, psi
@@ -32,8 +32,8 @@ class T2DEvaluation:
 
     @torch.no_grad()
     def measure(self, network) -> dict[str, float]:
-        """Figures on the evaluation set: share of images with every requested attribute right ("success"), the mean and
-        the worst attribute's rate, and the Frechet distance in judge features to the pictures of the same captions."""
+        """Metrics on the evaluation set: rate of images with every requested attribute right ("success"), the mean and
+        the worst attribute's rate, and the Frechet distance in judge features to the images of the same captions."""
         features = torch.cat([self.judge.features(image) for image in self._edits(network)])
         verdict = verdicts(self.judge.logits_of(features)).cpu()
         rates = attribute_rates(verdict, self.requests)
@@ -64,7 +64,7 @@ class T2DEvaluation:
 
 @torch.no_grad()
 def sample_grid(generator, clip, network, captions: list[str], *, psi: float, num: int = 8) -> torch.Tensor:
-    """One picture [3, H, W] uint8: a row of unedited faces (seeds 0 ... num - 1), then each caption above its edits."""
+    """One image [3, H, W] uint8: a row of unedited faces (seeds 0 ... num - 1), then each caption above its edits."""
     device = next(network.parameters()).device
     ws = generator.mapping(latents_of_seeds(range(num), generator.z_dim).to(device), truncation_psi=psi)
     scale = -(-96 // generator.resolution)
@@ -78,7 +78,7 @@ def sample_grid(generator, clip, network, captions: list[str], *, psi: float, nu
 
 @torch.no_grad()
 def direction_grid(generator, clip, network, phrases, *, psi: float, num: int = 6) -> torch.Tensor:
-    """One picture [3, H, W] uint8: unedited faces (seeds 0 ... num - 1), then each phrase above w + a and w - a."""
+    """One image [3, H, W] uint8: unedited faces (seeds 0 ... num - 1), then each phrase above w + a and w - a."""
     device = next(network.parameters()).device
     ws = generator.mapping(latents_of_seeds(range(num), generator.z_dim).to(device), truncation_psi=psi)
     scale = -(-96 // generator.resolution)

@@ -1,8 +1,8 @@
-"""A step down a loss of a whole batch that holds the graph of a few rows at a time, with the same gradients.
+"""A step down the loss of a whole batch that holds the graph of a few rows at a time, with the same gradients.
 
 Contrastive losses compare every row with every other, so that they cannot be summed up over parts of a batch. They do
 depend on each row through a few numbers only, its features: these are computed without a graph, the loss gives their
-gradients, and every part of the batch is then computed again, with a graph, and takes its share (gradient caching;
+gradients, and every part of the batch is computed again, with a graph, to carry its gradients on (gradient caching;
 Gao et al. 2021, "Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup", sec. 3).
 """
 

@@ -1,4 +1,4 @@
-"""Captions that an image is told apart from, or is not: the batch's others and its own with one attribute flipped."""
+"""Captions that an image is contrasted with: the batch's others, and its own with one attribute flipped."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from styleT2I.attributes.wording.sentences import sentence
 
 
 class Flips(NamedTuple):
-    """Fixed sentences of a batch's captions and of their flipped selves; `flipped[k]` contradicts `own[owner[k]]`."""
+    """Fixed sentences of a batch's captions and of their flipped versions; `flipped[k]` contradicts `own[owner[k]]`."""
 
     own: list[str]  # B sentences
     flipped: list[str]  # M sentences

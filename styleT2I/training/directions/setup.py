@@ -1,4 +1,4 @@
-"""What trainings of direction networks share: frozen parts, the spread of w, the free norm, a fresh network."""
+"""Set-up of direction networks' trainings: frozen networks, the spread of w, the free norm, a fresh network."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ import torch
 from styleT2I.errors import CheckpointError
 from styleT2I.formats.foreign.registry import read_network
 from styleT2I.formats.texts.glove import read_glove
-from styleT2I.networks.directions import DirectionConfig
+from styleT2I.networks.directions import DirectionConfig, GruTextConfig
 from styleT2I.networks.registry import load_network_component
 from styleT2I.networks.stylegan2.config import check_draws_faces
-from styleT2I.networks.text_encoders import GruTextConfig
 from styleT2I.torch_utils.seeding import derive_seed, generator
 from styleT2I.torch_utils.words import plain_words
 
@@ -60,8 +59,8 @@ def build_direction_network(
 ) -> torch.nn.Module:
     """A fresh network of class `cls` in the shape that a T2DConfig or A2DConfig asks for, on the CPU.
 
-    texts: sentences or phrases whose words the bi-GRU shall know, read only for text_encoder "gru". more_words: further
-    ones that it shall know if they have a GloVe vector, which needs no training.
+    texts: sentences or phrases whose words the bi-GRU should know; used with text_encoder "gru" only. more_words: known
+    too if they have a GloVe vector, which needs no training.
     """
     text_config, vectors = _text_encoder(config, texts, more_words) if config.text_encoder == "gru" else (None, None)
     direction = DirectionConfig(
@@ -95,6 +94,6 @@ def _text_encoder(config, texts, more_words):
 
 
 def _listed(words, most=10):
-    """The first words, and how many others there are."""
+    """The first words, and the number of the others."""
     named = ", ".join(repr(word) for word in words[:most])
     return f"{named} and {len(words) - most} other words" if len(words) > most else named

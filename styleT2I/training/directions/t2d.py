@@ -1,4 +1,4 @@
-"""Training of Text-to-Direction: frozen generator and CLIP, captions without pictures (StyleT2I, CVPR 2022, sec. 4)."""
+"""Training of Text-to-Direction: frozen generator and CLIP, captions without images (StyleT2I, CVPR 2022, sec. 4)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from styleT2I.training.losses import attribute_flip_loss, clip_contrastive_loss,
 
 
 class _Batch(NamedTuple):
-    """What a step is about, all of it fixed before the first forward pass."""
+    """A step's inputs, all fixed before the first forward pass."""
 
     captions: list[str]  # B
     w: torch.Tensor  # [B, w_dim]
@@ -35,7 +35,7 @@ class _Batch(NamedTuple):
 
 
 class T2DTask(DirectionTask):
-    """Text-to-Direction as a task of training.engine: w + T2D(w, caption) should look like the caption to CLIP."""
+    """Text-to-Direction as a task of training.engine: by CLIP, w + T2D(w, caption) should match the caption."""
 
     name = "t2d"
 
@@ -65,7 +65,7 @@ class T2DTask(DirectionTask):
         return self._descend(batch, len(captions), step)
 
     def evaluate(self, step: int) -> dict[str, float]:
-        """The judge's figures on test captions; {} without a judge."""
+        """The judge's metrics on test captions; {} without a judge."""
         return self.evaluation.measure(self.network) if self.evaluation else {}
 
     def snapshot(self, step: int, outdir: Path) -> None:
@@ -86,7 +86,7 @@ class T2DTask(DirectionTask):
         return [captions[int(pick * len(captions))] for captions, pick in zip(choices, picks, strict=True)]
 
     def _forward(self, batch, rows):
-        """What the losses read of some rows of the batch: features [n, D] of the images, directions s."""
+        """What the losses need of some rows of the batch: features [n, D] of the images, directions s."""
         s = self.network(batch.w[rows], self._text_features(batch, rows))  # [n, num_ws, w_dim]
         image = self.generator.synthesis(batch.w[rows].unsqueeze(1) + s, noise_mode="const")
         return self.clip.encode_image(batch.augment(image, rows)), s
@@ -122,7 +122,7 @@ class T2DTask(DirectionTask):
         return weighted(losses, weights, figures)
 
     def _text_losses(self, image_features, target, captions, w):
-        """How far the images are from their captions, to CLIP; image_features, target [B, D], w [B, w_dim]."""
+        """The losses of the images against their captions, by CLIP; image_features, target [B, D], w [B, w_dim]."""
         config, scale = self.config, self.clip.temperature_scale
         also_true = self.rivals.also_true(captions).to(self.device) if config.ignore_also_true else None
         losses = {

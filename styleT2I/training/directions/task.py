@@ -1,4 +1,4 @@
-"""What the trainings of both direction networks share: rows drawn and looked at, a loss of the whole batch, Adam."""
+"""The base task of both direction networks: rows in micro-batches, a loss of the whole batch, Adam."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from styleT2I.training.optimisation import descend, schedule
 
 
 class DirectionTask(NetworkTask):
-    """The part of T2DTask and A2DTask that does not know what the direction is read from.
+    """The part of T2DTask and A2DTask that does not depend on what the direction is read from.
 
     A subclass has `setup`, which begins with `_load_frozen`, calls `_build_network` and ends with `_ready`;
-    `_forward(batch, rows)`, what the loss reads of some rows of a batch; `_loss(batch, figures, *outputs)`, the loss of
-    all of them, which fills the figures of the log; and `_probe(num)`, the forward pass of rows of no step, for the
+    `_forward(batch, rows)`, what the loss reads of some rows of a batch; `_loss(batch, metrics, *outputs)`, the loss of
+    all of them, which fills the metrics of the log; and `_probe(num)`, the forward pass of rows of no step, for the
     estimate.
     """
 
     def __init__(self, config, num_steps: int, seed: int = 0, on_ready: Callable[[Estimate], None] | None = None):
-        """config: a T2DConfig or A2DConfig. on_ready: told what the training takes once its networks are loaded."""
+        """config: a T2DConfig or A2DConfig. on_ready: called with an Estimate once the networks are loaded."""
         super().__init__(config, num_steps, seed)
         self.on_ready = on_ready
 
     def estimate(self) -> Estimate:
-        """What the whole training takes on this machine, from a few rows that are computed once."""
+        """The Estimate of the whole training on this machine, from a few rows that are computed once."""
         return measure(self._probe, self.network, steps=self.num_steps, batch_size=self.config.batch_size)
 
     def _load_frozen(self, device):
@@ -55,7 +55,7 @@ class DirectionTask(NetworkTask):
     def _write(self, outdir, step, vocabulary, info):
         """Write the network as the component NAME.json with what edits need to know, and `info` besides.
 
-        Of the frozen parts file names alone: their folders say nothing elsewhere.
+        Frozen parts are recorded by file name, without their folders.
         """
         parts = {role: getattr(self.config, role, None) for role in ("generator", "clip", "segmenter", "judge")}
         names = {role: Path(path).name for role, path in parts.items() if path}
@@ -74,7 +74,7 @@ class DirectionTask(NetworkTask):
             self.on_ready(self.estimate())
 
     def _descend(self, batch, num, step) -> dict[str, float]:
-        """One step down the loss of a batch of `num` rows; the figures of the log."""
+        """One step down the loss of a batch of `num` rows; the metrics of the log."""
         config, figures = self.config, {}
         forward, loss = functools.partial(self._forward, batch), functools.partial(self._loss, batch, figures)
         backward = functools.partial(accumulate_gradients, forward, loss, num, config.micro_batch)
@@ -83,7 +83,7 @@ class DirectionTask(NetworkTask):
         return {"loss": total.item(), **figures}
 
     def _further_words(self):
-        """What users say of attributes, whether or not a caption of the training does; for frozen word vectors."""
+        """The vocabulary's words for its attributes, which users may write; for frozen word vectors."""
         return grammar_words(self.config.vocabulary) if self.config.glove else ()
 
 

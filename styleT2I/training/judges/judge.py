@@ -1,62 +1,25 @@
-"""Training of the judges: attributes by cross-entropy, nuisances by regression, on renders that are lightly damaged."""
+"""Training of the judges: attributes by cross-entropy, nuisances by regression, on lightly degraded renders."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from torch.nn import functional as F
 
-from styleT2I.config import setting, to_dict
-from styleT2I.data.augment import DegradeConfig, random_degrade, random_shift
+from styleT2I.config import to_dict
+from styleT2I.data.augment import random_degrade, random_shift
 from styleT2I.data.labelled import LabelledData
-from styleT2I.errors import ConfigError
 from styleT2I.evaluation.measures.judge import judged_pairs, measure_judge, mistakes_u8
 from styleT2I.formats.component import write_component
 from styleT2I.networks.faces.attribute_classifier import AttributeClassifier, ClassifierConfig
-from styleT2I.recipes import configured
 from styleT2I.torch_utils.images import save_png
 from styleT2I.torch_utils.seeding import derive_seed
 from styleT2I.training.network_task import NetworkTask
 from styleT2I.training.optimisation import descend, schedule
 
 NUM_STATISTICS = 1024  # images that the nuisances' mean and spread are taken from
-
-
-@dataclass(frozen=True)
-class JudgeConfig:
-    """What a judge is trained on and how."""
-
-    data: tuple[str, ...] = setting(
-        ("minifaces:balanced/judge-train:40000",),
-        "Labelled pictures: a data set's folder, or minifaces:DISTRIBUTION/SPLIT[:NUM]; give it several times to pool.",
-        metavar="SPEC",
-    )
-    eval_data: str = setting("minifaces:balanced/test:4000", "Labelled pictures to measure on.", metavar="SPEC")
-    name: str = setting("judge", "Name of the exported component.")
-    architecture: str = setting("resnet", "Shape of the network.", choices=("resnet", "plain"))
-    resolution: int = setting(64, "Side that pictures are resized to.", low=16)
-    widths: tuple[int, ...] = (24, 32, 64, 128)
-    feature_dim: int = 128
-    batch_size: int = setting(64, "Pictures per step.", flag="--batch", low=2)
-    lr: float = setting(3e-3, "Peak learning rate of AdamW.")  # warmed up over 5 % of the steps, then cosine to 0
-    weight_decay: float = 0.02
-    nuisance_weight: float = setting(0.5, "Weight of the nuisances' regression.", low=0)
-    label_smoothing: float = 0.02  # share of every label moved to 1/2, which keeps sure logits near +-4.6, not endless
-    degrade: DegradeConfig = field(default_factory=DegradeConfig)
-    eval_num: int = setting(1000, "How many of them in evaluations before the last.", low=1)
-
-    def __post_init__(self):
-        for name in ("batch_size", "lr", "eval_num"):
-            if getattr(self, name) <= 0:
-                raise ConfigError(f"{name} of judge training must be above 0, not {getattr(self, name)}")
-
-
-def judge_config(recipe: str | Path, **changes) -> tuple[int, JudgeConfig]:
-    """Steps and settings of a preset, or of a file of one's own, some replaced; ConfigError names the nearest known."""
-    return configured("judge", recipe, JudgeConfig, what="judge preset", **changes)
 
 
 class JudgeTask(NetworkTask):
@@ -79,6 +42,9 @@ class JudgeTask(NetworkTask):
         """One optimisation step; its randomness comes from `rng` alone."""
         config = self.config
         image, truth, nuisances = self.data.training_batch(self.seed, config.batch_size, step)
+        if config.mirror:
+            is_plain = torch.rand(len(image), generator=rng) < 0.5
+            image = torch.where(is_plain.view(-1, 1, 1, 1), image, image.flip(3))
         (image,) = random_shift([image], rng, config.degrade.shift)
         image = random_degrade(image, rng, config.degrade).to(self.device)
         self.network.train()
@@ -88,14 +54,18 @@ class JudgeTask(NetworkTask):
         loss, figures = attribute_loss, {"loss_attributes": attribute_loss.item()}
         if nuisances is not None:
             wanted = (nuisances.to(features) - self.network.nuisance_mean) / self.network.nuisance_std
-            nuisance_loss = F.mse_loss(self.network.nuisances_of(features, standardised=True), wanted)
+            estimated = self.network.nuisances_of(features, standardised=True)
+            if config.mirror:
+                weight = is_plain.to(features).unsqueeze(1)
+                estimated, wanted = estimated * weight, wanted * weight
+            nuisance_loss = F.mse_loss(estimated, wanted)
             loss = loss + config.nuisance_weight * nuisance_loss
             figures["loss_nuisances"] = nuisance_loss.item()
         descend(self.optimizer, loss, config.lr * schedule("warmup-cosine", step, self.num_steps))
         return {"loss": loss.item(), **figures}
 
     def evaluate(self, step: int) -> dict[str, float]:
-        """Balanced accuracies on unseen images, as `measure_judge`, without the single attributes' names."""
+        """Balanced accuracies on unseen images, from `measure_judge`, as one flat dict."""
         figures = measure_judge(self.network, self.eval_data, self.pairs, self.config.eval_num)
         return {
             "worst_attribute": min(figures["attributes"].values()),
@@ -106,13 +76,13 @@ class JudgeTask(NetworkTask):
         }
 
     def snapshot(self, step: int, outdir: Path) -> None:
-        """Write the evaluation images that the judge gets wrong, those it is surest about first."""
-        picture = mistakes_u8(self.network, self.eval_data, self.config.eval_num)
-        if picture is not None:
-            save_png(Path(outdir) / f"mistakes-{step:06d}.png", picture)
+        """Write the evaluation images that the judge gets wrong, the most confident errors first."""
+        grid = mistakes_u8(self.network, self.eval_data, self.config.eval_num)
+        if grid is not None:
+            save_png(Path(outdir) / f"mistakes-{step:06d}.png", grid)
 
     def export(self, outdir: Path, step: int) -> None:
-        """Write the component NAME.json and NAME.safetensors (fp16), with figures measured on what was written."""
+        """Write the component NAME.json and NAME.safetensors (fp16), with metrics measured on what was written."""
         state = {key: tensor.half().float() if tensor.is_floating_point() else tensor
                  for key, tensor in self.network.state_dict().items()}  # fmt: skip
         stored = AttributeClassifier(self.network.config).to(self.device)

@@ -1,58 +1,21 @@
-"""Training of the part segmenter on pictures with region masks."""
+"""Training of the part segmenter on images with region masks."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from torch.nn import functional as F
 
-from styleT2I.config import setting, to_dict
-from styleT2I.data.augment import DegradeConfig, random_degrade, random_shift
+from styleT2I.config import to_dict
+from styleT2I.data.augment import random_degrade, random_shift
 from styleT2I.data.labelled import LabelledData
-from styleT2I.errors import ConfigError
 from styleT2I.formats.component import write_component
 from styleT2I.networks.faces.segmenter import Segmenter, SegmenterConfig
-from styleT2I.recipes import configured
 from styleT2I.torch_utils.images import make_grid_u8, save_png, to_uint8
 from styleT2I.torch_utils.seeding import derive_seed
 from styleT2I.training.network_task import NetworkTask
 from styleT2I.training.optimisation import descend, schedule
-
-
-@dataclass(frozen=True)
-class SegmenterTrainingConfig:
-    """What a segmenter is trained on and how."""
-
-    data: tuple[str, ...] = setting(
-        ("minifaces:balanced/judge-train:16000",),
-        "Pictures with region masks: a data set's folder, or minifaces:DISTRIBUTION/SPLIT[:NUM]; give it several times "
-        "to pool.",
-        metavar="SPEC",
-    )
-    eval_data: str = setting(
-        "minifaces:balanced/test:1000", "Pictures with region masks to measure on.", metavar="SPEC"
-    )
-    name: str = setting("segmenter", "Name of the exported component.")
-    resolution: int = setting(64, "Side that pictures are resized to.", low=16)
-    widths: tuple[int, ...] = (16, 32, 48, 64)
-    batch_size: int = setting(16, "Pictures per step.", flag="--batch", low=2)
-    lr: float = setting(6e-3, "Peak learning rate of AdamW.")  # warmed up over 5 % of the steps, then cosine to 0
-    weight_decay: float = 0.01
-    overlap_weight: float = 0.5  # of the Dice loss beside the cross-entropy: it counts small regions like large ones
-    degrade: DegradeConfig = field(default_factory=DegradeConfig)
-    eval_num: int = setting(256, "How many of them in evaluations before the last.", low=1)
-
-    def __post_init__(self):
-        for name in ("batch_size", "lr", "eval_num"):
-            if getattr(self, name) <= 0:
-                raise ConfigError(f"{name} of segmenter training must be above 0, not {getattr(self, name)}")
-
-
-def segmenter_config(recipe: str | Path, **changes) -> tuple[int, SegmenterTrainingConfig]:
-    """Steps and settings of a preset, or of a file of one's own, some replaced; ConfigError names the nearest known."""
-    return configured("segmenter", recipe, SegmenterTrainingConfig, what="segmenter preset", **changes)
 
 
 class SegmenterTask(NetworkTask):
@@ -102,7 +65,7 @@ class SegmenterTask(NetworkTask):
         save_png(Path(outdir) / f"regions-{step:06d}.png", make_grid_u8(rows, ncol=len(image), scale=2))
 
     def export(self, outdir: Path, step: int) -> None:
-        """Write the component NAME.json and NAME.safetensors (fp16), with figures measured on what was written."""
+        """Write the component NAME.json and NAME.safetensors (fp16), with metrics measured on what was written."""
         stored = Segmenter(self.network.config).to(self.device)
         stored.load_state_dict({key: tensor.half().float() if tensor.is_floating_point() else tensor
                                 for key, tensor in self.network.state_dict().items()})  # fmt: skip
@@ -142,7 +105,7 @@ def paint_regions_u8(masks: torch.Tensor) -> torch.Tensor:
     num_regions = masks.shape[1]
     hues = torch.arange(num_regions)[:, None] / num_regions + torch.tensor([0.0, 1 / 3, 2 / 3])
     colours = (0.5 + 0.5 * torch.cos(2 * torch.pi * hues)) * 255  # [R, 3]
-    picture = torch.zeros(len(masks), 3, *masks.shape[2:], dtype=torch.uint8)
+    painted = torch.zeros(len(masks), 3, *masks.shape[2:], dtype=torch.uint8)
     for region in range(num_regions):
-        picture = torch.where(masks[:, region, None], colours[region].round().to(torch.uint8).view(3, 1, 1), picture)
-    return picture
+        painted = torch.where(masks[:, region, None], colours[region].round().to(torch.uint8).view(3, 1, 1), painted)
+    return painted

@@ -1,4 +1,7 @@
-"""Settings of StyleGAN2's adversarial training and the presets."""
+"""Settings of StyleGAN2's adversarial training and the presets, read and checked without torch.
+
+Only what has to open files, data without a resolution in the preset or a network to start from, imports it.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from styleT2I.config import from_dict, override, setting
-from styleT2I.data.dataset import open_dataset
 from styleT2I.errors import CheckpointError, ConfigError
-from styleT2I.formats.foreign.registry import is_component, read_network
-from styleT2I.networks.stylegan2.config import DiscriminatorConfig, GeneratorConfig
-from styleT2I.networks.stylegan2.precision import CLAMP, NUM_RES, half_dtype
-from styleT2I.recipes import given, read_recipe
+from styleT2I.networks.stylegan2.config import (
+    CLAMP,
+    NUM_RES,
+    PRECISIONS,
+    DiscriminatorConfig,
+    GeneratorConfig,
+    check_precision_name,
+)
+from styleT2I.recipes import check_has_data, given, read_recipe
 
 
 @dataclass(frozen=True)
 class StyleGAN2Config:
-    """What a StyleGAN2 run trains and how; the defaults are those of StyleGAN2's config F."""
+    """Settings of StyleGAN2's adversarial training; the defaults are those of StyleGAN2's config F."""
 
     data: str = setting(help="Real images: a data set's folder, or minifaces:DISTRIBUTION/SPLIT[:NUM].", metavar="SPEC")
     generator: GeneratorConfig  # c_dim of both networks follows from use_labels
@@ -26,7 +33,7 @@ class StyleGAN2Config:
     judge: str | None = setting(  # distances are taken in its features; None: 8x8 pixels
         None, "Attribute classifier for the log's distances; it never trains anything.", metavar="FILE"
     )
-    init_generator: str | None = None  # file to start from, of any format of ours or others'; None: random weights
+    init_generator: str | None = None  # file to start from, of any known format; None: random weights
     init_discriminator: str | None = None
     use_labels: bool = setting(False, "Condition both networks on the attributes.", flag="--labels/--no-labels")
 
@@ -46,16 +53,27 @@ class StyleGAN2Config:
     pl_batch_shrink: int = 2  # path lengths are taken on this fraction of the batch
     style_mixing: float = setting(0.9, "Probability of style mixing.", flag="--mixing", low=0, high=1)
     ema_kimg: float = setting(10.0, "Half-life of the averaged generator, thousands of images.", low=0)
-    ema_rampup: float | None = None  # the half-life is at most this share of the images seen so far; None: no ramp
+    ema_rampup: float | None = None  # the half-life is at most this fraction of the images seen so far; None: no ramp
     precision: str = setting(
         "fp32",
         "Of StyleGAN2's highest resolutions: fp32, or on a CUDA device fp16 or bf16.",
-        choices=("fp32", "fp16", "bf16"),
+        choices=tuple(PRECISIONS),
     )
     d_warmup_kimg: float = setting(0.0, "Thousands of images for D alone at the start.", low=0)
     mirror: bool = setting(False, "Mirror real images at random.", flag="--mirror/--no-mirror")
-    jitter: float = setting(0.0, "Colour jitter before the discriminator, share of the range.", low=0)
-    translate: float = setting(0.0, "Random shift before the discriminator, share of the side.", low=0)
+    augment: str = setting(
+        "none",
+        "Random changes of the images that D sees: none; adaptive, with a probability that follows how well D "
+        "recognises training images (StyleGAN2-ADA, for small data sets); or with a fixed one.",
+        choices=("none", "adaptive", "fixed"),
+    )
+    augment_p: float = setting(0.2, "The probability of every change with --augment fixed.", low=0, high=1)
+    augment_target: float = setting(  # -1 ... 1
+        0.6, "Mean sign of D on training images at which --augment adaptive rests.", low=0, high=1
+    )
+    augment_kimg: float = 500.0  # thousands of images that take the adaptive probability from 0 to 1
+    jitter: float = setting(0.0, "Colour jitter before the discriminator, as a fraction of the range.", low=0)
+    translate: float = setting(0.0, "Random shift before the discriminator, as a fraction of the side.", low=0)
 
     eval_num: int = setting(2000, "Images of either kind in an evaluation.", low=8)
 
@@ -67,10 +85,12 @@ class StyleGAN2Config:
             raise ConfigError(f"eval_num is {self.eval_num}; distances need at least 8 images")
         if not 0 <= self.style_mixing <= 1:
             raise ConfigError(f"style_mixing is a probability, got {self.style_mixing}")
+        if self.augment not in ("none", "adaptive", "fixed"):
+            raise ConfigError(f"augment is none, adaptive or fixed, got {self.augment!r}")
         micro_batch = self.micro_batch
         if micro_batch is not None and (micro_batch < 1 or self.batch_size % micro_batch):
             raise ConfigError(f"micro_batch {micro_batch} does not divide the batch of {self.batch_size}")
-        half_dtype(self.precision)
+        check_precision_name(self.precision)
         resolutions = self.generator.resolution, self.discriminator.resolution
         if resolutions[0] != resolutions[1]:
             raise ConfigError(f"the generator draws {resolutions[0]} px, the discriminator takes {resolutions[1]} px")
@@ -88,8 +108,7 @@ def stylegan2_config(recipe: str | Path, *, resolution: int | None = None, init:
     shapes = {name: written.pop(name, {}) for name in ("generator", "discriminator")}
     own_resolution = written.pop("resolution", None)
     settings = {**written, **given(changes)}
-    if "data" not in settings:
-        raise ConfigError(f"the preset {recipe} has no data of its own; add --data SPEC")
+    check_has_data(recipe, settings)
     generator = discriminator = None
     if init is not None:
         files = _init_files(Path(init))
@@ -99,12 +118,12 @@ def stylegan2_config(recipe: str | Path, *, resolution: int | None = None, init:
             discriminator = _read_config(files["discriminator"], "D", "stylegan2-discriminator", DiscriminatorConfig)
         if generator.image_channels != 3:
             raise ConfigError(f"{files['generator']}: draws images of {generator.image_channels} channels; the "
-                              "pictures of a data set are RGB, so start from a generator of 3")  # fmt: skip
+                              "images of a data set are RGB, so start from a generator of 3")  # fmt: skip
         if resolution not in (None, generator.resolution):
             raise ConfigError(f"{files['generator']}: draws {generator.resolution} px, not {resolution}; "
                               "leave --resolution out")  # fmt: skip
         resolution = generator.resolution
-    resolution = resolution or own_resolution or open_dataset(settings["data"], with_masks=False).resolution
+    resolution = resolution or own_resolution or _resolution_of(settings["data"])
     settings["generator"] = generator or from_dict(GeneratorConfig, {"resolution": resolution, **shapes["generator"]})
     if discriminator is None:
         discriminator = from_dict(DiscriminatorConfig, {"resolution": resolution, **shapes["discriminator"]})
@@ -112,6 +131,13 @@ def stylegan2_config(recipe: str | Path, *, resolution: int | None = None, init:
     if settings.get("precision", "fp32") != "fp32":
         settings.update({name: _for_half(settings[name]) for name in ("generator", "discriminator")})
     return kimg, from_dict(StyleGAN2Config, settings)
+
+
+def _resolution_of(data):
+    """Side of a data set's images."""
+    from styleT2I.data.dataset import open_dataset
+
+    return open_dataset(data, with_masks=False).resolution
 
 
 def _for_half(config):
@@ -122,6 +148,9 @@ def _for_half(config):
 
 def _init_files(path):
     """Return {"generator": file, "discriminator": file if there is one} of what --init names."""
+    from styleT2I.formats.component import is_component
+    from styleT2I.formats.foreign.registry import read_network
+
     if path.is_dir():
         files = {role: path / f"{role}.json" for role in ("generator", "discriminator")}
         if not files["generator"].exists():
@@ -138,6 +167,8 @@ def _init_files(path):
 
 
 def _read_config(path, which, kind, cls):
+    from styleT2I.formats.foreign.registry import read_network
+
     component = read_network(path, which)
     if component.kind != kind:
         raise CheckpointError(f"{path}: is a {component.kind}, not a {kind}")

@@ -1,4 +1,4 @@
-"""What an adversarial run is watched by: distances of its samples to the data, and a picture of them."""
+"""Evaluation during adversarial training: distances of samples to the data, and a grid of samples."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PIXEL_SIDE = 8  # without a judge, distances are between images averaged down to
 
 
 class PixelFeatures:
-    """The colours of an image averaged down to 8x8: a stand-in for a judge that sees layout and palette only."""
+    """The colours of an image averaged down to 8x8: in place of a judge; they show layout and palette only."""
 
     name = f"pixels{PIXEL_SIDE}"
 
@@ -26,7 +26,7 @@ class PixelFeatures:
 
 
 class JudgeFeatures:
-    """The features of an attribute classifier, and the attributes it sees."""
+    """The features of an attribute classifier, and its verdicts."""
 
     name = "judge"
 
@@ -35,7 +35,7 @@ class JudgeFeatures:
         self.features = judge.features
 
     def rates(self, features):
-        """Share of the images with each attribute: features [N,F] -> [A]."""
+        """Rate of the images with each attribute: features [N,F] -> [A]."""
         return (self.judge.logits_of(features) > 0).double().mean(dim=0).cpu()
 
 
@@ -55,7 +55,7 @@ class SampleEvaluation:
     @torch.no_grad()
     def measure(self, generator) -> dict[str, float]:
         """Frechet distance, precision and recall in the extractor's features; with a judge, the largest difference of
-        an attribute's share ("attribute_gap")."""
+        an attribute's rate ("attribute_gap")."""
         samples = torch.cat([self.extractor.features(image) for image in self._samples(generator)])
         reals = self._features_of_data()
         name = self.extractor.name
@@ -88,7 +88,7 @@ def draw_seeds(generator, seeds, device, c=None, truncation_psi=1.0):
 
 @torch.no_grad()
 def seeds_grid(generator, device, c=None, num=32, ncol=8):
-    """One picture [3,H,W] uint8 of seeds 0 ... num - 1, enlarged until a face is at least 96 pixels."""
+    """One image [3,H,W] uint8 of seeds 0 ... num - 1, enlarged until a face is at least 96 pixels."""
     c = None if c is None else c[:num].to(device)
     images_u8 = to_uint8(draw_seeds(generator, range(num if c is None else len(c)), device, c))
     return make_grid_u8(images_u8, ncol, scale=-(-96 // generator.resolution))

@@ -1,4 +1,4 @@
-"""Losses and regularisers of StyleGAN2's adversarial training: tensors in, scalars or one value a sample out."""
+"""Losses and regularisers of StyleGAN2's adversarial training: tensors in, scalars or one value per sample out."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Fitting a StyleGAN2 generator by regression to pictures that are rendered already, and to the latents behind them.
+"""Fitting a StyleGAN2 generator by regression to rendered images and the latents of their scenes.
 
 An encoder gives w for a known scene and the synthesis network learns to draw it (16 pixels first, then twice as many);
 the mapping network learns the encoder's w from z on scenes that nobody renders; at the end both are trained together
-from z to the picture. Strands and pores are in no scene, so a picture's mean is learnt where they are: an adversarial
-finish (`train_stylegan2 --init`) puts them back.
+from z to the image. Scenes do not determine strands and pores, so their mean is learnt: an adversarial finish
+(`train_stylegan2 --init`) restores them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from styleT2I.training.optimisation import descend
 from styleT2I.training.stylegan2.renderer_fit import RendererFit, cosine, psnr
 from styleT2I.training.stylegan2.renderer_fit_config import RenderedFitConfig
 
-_PART_WEIGHTS = {  # what pixels of a part count more than others
+_PART_WEIGHTS = {  # additional weight of a part's pixels
     "mouth": 4.0, "u_lip": 3.0, "l_lip": 3.0, "l_eye": 4.0, "r_eye": 4.0, "l_brow": 2.0, "r_brow": 2.0, "glasses": 2.0,
     "ear_r": 4.0, "neck_l": 3.0, "nose": 1.0, "beard": 1.0, "skin": 0.5,
 }  # fmt: skip
@@ -37,7 +37,7 @@ _BETAS = (0.9, 0.99)
 
 
 class SceneEncoder(nn.Module):
-    """Scene vectors [N, S] -> w [N, w_dim]: a linear map beside a hidden layer, for what depends on two things."""
+    """Scene vectors [N, S] -> w [N, w_dim]: a linear map beside a hidden layer, for interactions."""
 
     def __init__(self, in_dim: int, hidden_dim: int, w_dim: int):
         super().__init__()
@@ -50,7 +50,7 @@ class SceneEncoder(nn.Module):
 
 
 class RenderedFit(RendererFit):
-    """The training task: a step takes rendered pictures by their seeded order and one optimisation step."""
+    """The training task: a step takes rendered images by their seeded order and one optimisation step."""
 
     name = "rendered-fit"
 
@@ -73,7 +73,7 @@ class RenderedFit(RendererFit):
         self.eval_data = open_dataset(config.eval_data, config.resolution)
         for spec, data in ((config.data, self.data), (config.eval_data, self.eval_data)):
             if not hasattr(data, "vectors"):
-                raise DataError(f"{spec}: its pictures have no scenes; name rendered portraits, portraits:biased/train")
+                raise DataError(f"{spec}: its images have no scenes; name rendered portraits, portraits:biased/train")
         self.judge = load_network_component(config.judge, device) if config.judge else None
         self._build(config)
         vectors = self.data.vectors(range(min(len(self.data), 4000)))
@@ -87,7 +87,7 @@ class RenderedFit(RendererFit):
         )  # fmt: skip
         self.generator = Generator(shape).to(self.device)
         for name, parameter in self.generator.named_parameters():
-            parameter.requires_grad_(not name.endswith("noise_strength"))  # the finish learns what noise is for
+            parameter.requires_grad_(not name.endswith("noise_strength"))  # the adversarial finish trains the noise
         self.encoder = SceneEncoder(VECTOR_SIZE, config.encoder_hidden_dim, config.w_dim).to(self.device)
         drawing = [p for p in self.generator.synthesis.parameters() if p.requires_grad]
         mapping = list(self.generator.mapping.parameters())
@@ -112,7 +112,7 @@ class RenderedFit(RendererFit):
     def _draw_rendered(self, step, resolution, generator):
         num = self.config.batch * max(1, min(4, self.config.resolution // (2 * resolution)))
         indices = index_order(derive_seed("rendered-fit"), len(self.data), num, step)
-        image, weight = self._pictures(self.data, indices, resolution)
+        image, weight = self._images(self.data, indices, resolution)
         vector = self.data.vectors(indices).to(self.device)
         is_mirrored = (torch.rand(num, generator=generator) < 0.5).to(self.device)
         vector = torch.where(is_mirrored[:, None], vector * _signs(self.device), vector)
@@ -124,7 +124,7 @@ class RenderedFit(RendererFit):
 
     def _map(self, generator, progress):
         if self.latents is None:
-            self.latents, self.targets = scenes_without_pictures(self.config.num_latents)
+            self.latents, self.targets = scenes_without_images(self.config.num_latents)
         rows = torch.randint(len(self.latents), (self.config.mapping_batch,), generator=generator)
         z, vector = self.latents[rows].to(self.device), self.targets[rows].to(self.device)
         with torch.no_grad():
@@ -137,7 +137,7 @@ class RenderedFit(RendererFit):
 
     def _joint(self, step, progress):
         indices = index_order(derive_seed("rendered-fit", "joint"), len(self.data), self.config.batch, step)
-        image, weight = self._pictures(self.data, indices, self.config.resolution)
+        image, weight = self._images(self.data, indices, self.config.resolution)
         w = self.generator.mapping(self.data.latents(indices).to(self.device))[:, 0]
         loss, figures = self._loss(self._synthesize(w, self.config.resolution), image, weight)
         rates = [cosine(progress) * group["base_lr"] for group in self.joint_optimizer.param_groups]
@@ -152,8 +152,8 @@ class RenderedFit(RendererFit):
             loss, figures["loss_features"] = loss + self.config.feature_weight * distance, distance.item()
         return loss, {"loss": loss.item(), **figures}
 
-    def _pictures(self, data, indices, resolution):
-        """Pictures [N, 3, R, R] in [-1, 1] and the weight of their pixels [N, 1, R, R]: small parts count more."""
+    def _images(self, data, indices, resolution):
+        """Images [N, 3, R, R] in [-1, 1] and the weight of their pixels [N, 1, R, R]: small parts count more."""
         batch = data.batch(indices)
         image, gains = from_uint8(batch.images_u8), torch.tensor([_PART_WEIGHTS.get(n, 0.0) for n in data.region_names])
         weight = 1 + torch.einsum("nrhw,r->nhw", batch.masks.float(), gains).unsqueeze(1)
@@ -163,19 +163,19 @@ class RenderedFit(RendererFit):
         return image.to(self.device), weight.to(self.device)
 
     def about(self) -> dict:
-        """What the generator's component tells of its training."""
+        """What the generator's component records of its training."""
         return {"training": "fitted by regression to rendered portraits", "data": self.config.data}
 
     def _compare(self, num, purpose):
         """Unseen renders, what is drawn from their scenes, and from their z; [N, 3, R, R] on the CPU."""
         indices = range(min(num, len(self.eval_data)))
-        image, _ = self._pictures(self.eval_data, indices, self.config.resolution)
+        image, _ = self._images(self.eval_data, indices, self.config.resolution)
         drawn = self._synthesize(self._encode(self.eval_data.vectors(indices).to(self.device)), self.config.resolution)
         w = self.generator.mapping(self.eval_data.latents(indices).to(self.device))[:, 0]
         return image.cpu(), drawn.cpu(), self._synthesize(w, self.config.resolution).cpu()
 
 
-def scenes_without_pictures(num: int) -> tuple[Tensor, Tensor]:
+def scenes_without_images(num: int) -> tuple[Tensor, Tensor]:
     """Latents [num, Z_DIM] and the vectors [num, VECTOR_SIZE] of their scenes under the biased distribution."""
     z = torch.randn(num, Z_DIM, generator=torch.Generator().manual_seed(derive_seed("rendered-fit", "latents")))
     vectors = [torch.from_numpy(scene_vector(sample_scene(0, "biased", z=row))) for row in z.tolist()]
@@ -183,7 +183,7 @@ def scenes_without_pictures(num: int) -> tuple[Tensor, Tensor]:
 
 
 def feature_distance(trunk: nn.Module, first: Tensor, second: Tensor) -> Tensor:
-    """How differently a judge's residual trunk sees two pictures [N, 3, R, R]: unit features compared at every depth.
+    """Distance of two images [N, 3, R, R] in a judge's residual trunk: unit features compared at every depth.
 
     The distance of LPIPS (Zhang et al. 2018) without its weights.
     """

@@ -1,9 +1,9 @@
 """Fitting a StyleGAN2 generator to the MiniFaces renderer by regression: minutes instead of hours on a CPU.
 
 A linear scene encoder gives w for a known scene, the synthesis network learns to draw it (16, 32, then 64 pixels), the
-mapping network learns the encoder's w from z, and at the end both are trained together from z to the picture. What
-comes out is a StyleGAN2 in every weight, but not a GAN: its W is closer to linear in the attributes than that of one
-trained against an adversary.
+mapping network learns the encoder's w from z, and at the end both are trained together from z to the image. The
+result has StyleGAN2's architecture, but was not trained as a GAN: its W is closer to linear in the attributes than that
+of a generator trained adversarially.
 """
 
 import torch
@@ -66,7 +66,7 @@ class RendererFit(NetworkTask):
         )
         self.generator = Generator(shape).to(device)
         for name, parameter in self.generator.named_parameters():
-            parameter.requires_grad_(not name.endswith("noise_strength"))  # a rendered scene holds no noise
+            parameter.requires_grad_(not name.endswith("noise_strength"))  # rendered scenes have no noise
         self.encoder = FullyConnected(_SCENE_DIM, config.w_dim).to(device)
         z = torch.randn(20000, Z_DIM, generator=seeded("renderer-fit", "mean"))
         vectors = scenes_from_latents(z, config.distribution).vector()
@@ -149,7 +149,7 @@ class RendererFit(NetworkTask):
         return image.to(self.device), weight.unsqueeze(1).to(self.device)
 
     def _synthesize(self, w, resolution):
-        """Pictures [N, 3, R, R] of w [N, w_dim] from the blocks up to R = `resolution`, without noise."""
+        """Images [N, 3, R, R] of w [N, w_dim] from the blocks up to R = `resolution`, without noise."""
         synthesis = self.generator.synthesis
         ws = w.unsqueeze(1).expand(-1, synthesis.num_ws, -1)
         x = image = None
@@ -182,7 +182,7 @@ class RendererFit(NetworkTask):
         return image, drawn.cpu(), from_z.cpu()
 
     def about(self) -> dict:
-        """What the generator's component tells of its training."""
+        """What the generator's component records of its training."""
         return {
             "training": "fitted by regression to the MiniFaces renderer",
             "distribution": self.config.distribution,

@@ -15,11 +15,11 @@ _CHANNELS = {4: 128, 8: 128, 16: 128, 32: 64, 64: 16, 128: 8}  # of the synthesi
 
 @dataclass(frozen=True)
 class RendererFitConfig:
-    """How a generator is fitted; the shares are of all steps, in the order in which the stages run."""
+    """Settings of a fit to MiniFaces; `share_*` are fractions of all steps, in the order in which the stages run."""
 
     steps: int = 37000
     resolution: int = 64
-    distribution: str = "biased"  # what the generator may see
+    distribution: str = "biased"  # data that the generator is fitted to
     channels: dict = field(default_factory=dict)  # of the synthesis network, by resolution
     w_dim: int = 128
     mapping_layers: int = 3  # wide and shallow fits the thresholds of the attributes better than deep and narrow
@@ -42,7 +42,7 @@ class RendererFitConfig:
 
 @dataclass(frozen=True)
 class RenderedFitConfig:
-    """How a generator is fitted to rendered portraits; the shares are of all steps, in the order of the stages."""
+    """Settings of a fit to rendered portraits; `share_*` are fractions of all steps, in the stages' order."""
 
     steps: int = 40000
     data: str = "portraits:biased/train"  # rendered, from the user's cache
@@ -53,7 +53,7 @@ class RenderedFitConfig:
     encoder_hidden_dim: int = 512
     mapping_layers: int = 4
     mapping_hidden_dim: int = 768
-    batch: int = 16  # at the final resolution and below; smaller pictures in larger batches
+    batch: int = 16  # at the final resolution and below; smaller images in larger batches
     lr: float = 0.01  # of equalised weights, cosine to 0 over the drawing stages
     mapping_lr: float = 0.1
     mapping_batch: int = 256

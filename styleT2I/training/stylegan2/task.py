@@ -19,11 +19,12 @@ from styleT2I.errors import ConfigError, DataError
 from styleT2I.formats.component import write_component
 from styleT2I.formats.foreign.registry import read_network
 from styleT2I.networks.registry import load_network_component
+from styleT2I.networks.stylegan2.config import half_dtype, set_precision
 from styleT2I.networks.stylegan2.discriminator import Discriminator
 from styleT2I.networks.stylegan2.generator import Generator, mix_styles
-from styleT2I.networks.stylegan2.precision import half_dtype, set_precision
 from styleT2I.torch_utils.images import from_uint8, make_grid_u8, save_png
 from styleT2I.training.network_task import NetworkTask
+from styleT2I.training.stylegan2.augmentation import AugmentationStrength, augment
 from styleT2I.training.stylegan2.evaluation import JudgeFeatures, PixelFeatures, SampleEvaluation, seeds_grid
 from styleT2I.training.stylegan2.losses import (
     logistic_discriminator_loss,
@@ -59,6 +60,7 @@ class StyleGAN2Task(NetworkTask):
         self.G_optimizer = _adam(self.G, config.g_lr, config.pl_interval if config.pl_weight else None)
         self.D_optimizer = _adam(self.D, config.d_lr, config.r1_interval if config.r1_gamma else None)
         self.mean_path_length = torch.zeros([], device=device)
+        self.augmentation = _augmentation(config)
         self.evaluation = self._build_evaluation(resolution)
 
     def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
@@ -73,17 +75,22 @@ class StyleGAN2Task(NetworkTask):
                 figures.update(self._regularise_generator(c, rng))
         figures.update(self._update_discriminator(image, c, rng))
         if config.r1_gamma and step % config.r1_interval == 0:
-            figures.update(self._regularise_discriminator(image, c))
+            figures.update(self._regularise_discriminator(image, c, rng))
+        if self.augmentation is not None:
+            figures.update(self._move_augmentation())
         if not is_warmup:
             self._average_generator(step)
         return figures
 
     def state_dict(self) -> dict:
-        return super().state_dict() | {"mean_path_length": self.mean_path_length}
+        state = super().state_dict() | {"mean_path_length": self.mean_path_length}
+        return state if self.augmentation is None else state | {"augmentation": self.augmentation.state_dict()}
 
     def load_state_dict(self, state: dict) -> None:
         super().load_state_dict(state)
         self.mean_path_length = state["mean_path_length"].to(self.device)
+        if self.augmentation is not None:
+            self.augmentation.load_state_dict(state["augmentation"])
 
     def evaluate(self, step: int) -> dict[str, float]:
         """Distances of the averaged generator's samples to the data."""
@@ -165,8 +172,16 @@ class StyleGAN2Task(NetworkTask):
         optimizer.zero_grad(set_to_none=True)
 
     def _discriminate(self, image, c, rng):
-        image = augment_for_clip(image, rng, jitter=self.config.jitter, translate=self.config.translate)
-        return self.D(image, c)
+        return self.D(self._augment(image, rng), c)
+
+    def _augment(self, image, rng):
+        if self.augmentation is not None:
+            image = augment(image, self.augmentation.p, rng)
+        return augment_for_clip(image, rng, jitter=self.config.jitter, translate=self.config.translate)
+
+    def _move_augmentation(self):
+        mean_sign = self.augmentation.move()
+        return {"augment_p": self.augmentation.p} | ({} if mean_sign is None else {"real_sign": mean_sign})
 
     def _update_generator(self, c, rng):
         num = self.config.batch_size
@@ -207,17 +222,19 @@ class StyleGAN2Task(NetworkTask):
                 _, fake = self._draw(size, labels, rng)
             fake_logits = self._discriminate(fake, labels, rng)
             real_logits = self._discriminate(image[part], labels, rng)
+            if self.augmentation is not None:
+                self.augmentation.observe(real_logits)
             loss = logistic_discriminator_loss(real_logits, fake_logits) * (size / num)
             loss.backward()
             total, logits = total + loss.item(), logits + real_logits.mean().item() * size / num
         self._descend(self.D_optimizer)
         return {"loss_d": total, "real_logit": logits}
 
-    def _regularise_discriminator(self, image, c):
+    def _regularise_discriminator(self, image, c, rng):
         config = self.config
         num, total = len(image), 0.0
         for part in self._parts(num):
-            real = image[part].detach().requires_grad_(True)
+            real = self._augment(image[part], rng).detach().requires_grad_(True)  # what D is shown, as R1 is of that
             penalty = r1_penalty(self.D(real, None if c is None else c[part]), real).sum() / num
             (penalty * (config.r1_gamma / 2) * config.r1_interval).backward()
             total += penalty.item()
@@ -236,6 +253,15 @@ class StyleGAN2Task(NetworkTask):
             average.copy_(current.lerp(average, beta))
         for average, current in zip(self.G_ema.buffers(), self.G.buffers(), strict=True):
             average.copy_(current)
+
+
+def _augmentation(config):
+    """The strength of what D's images go through, None where they are left alone."""
+    if config.augment == "none":
+        return None
+    if config.augment == "fixed":
+        return AugmentationStrength(None, 1.0, p=config.augment_p)
+    return AugmentationStrength(config.augment_target, config.augment_kimg * 1000)
 
 
 def _adam(network, lr, interval):

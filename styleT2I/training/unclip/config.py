@@ -4,30 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from styleT2I.baselines.unclip.ar_prior import ARPriorConfig
-from styleT2I.baselines.unclip.decoder import DecoderConfig
-from styleT2I.baselines.unclip.prior import PriorConfig
-from styleT2I.baselines.unclip.upsampler import UpsamplerConfig
+from styleT2I.baselines.unclip.config import ARPriorConfig, DecoderConfig, PriorConfig, UpsamplerConfig
 from styleT2I.errors import ConfigError
 
 
 @dataclass(frozen=True)
 class UnclipTraining:
-    """What unCLIP's trainings share; sizes that follow from the CLIP are filled in, whatever the network's say."""
+    """Settings of all unCLIP's trainings; sizes that follow from the CLIP replace the network's."""
 
     data: str  # captioned images, as data.dataset.open_dataset reads them
     clip: str  # component of the frozen CLIP
     eval_data: str | None = None  # unseen images and captions of the log's metrics; None: none are measured
     eval_num: int = 500
-    shuffle_captions: bool = False  # control: every embedding and image goes with another one's caption
+    shuffle_captions: bool = False  # control: every embedding and image gets another image's caption
 
     batch_size: int = 64
     lr: float = 1.1e-4
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
     weight_decay: float = 0.0
-    decay_lr: bool = False  # warm up and let the learning rate fall as half a cosine; else it stays
-    ema: float = 0.9999  # share of the averaged network that a step keeps, less at the start
+    decay_lr: bool = False  # warm-up and half a cosine for the learning rate; else it is constant
+    ema: float = 0.9999  # weight of the averaged network in a step's update of it, less at the start
     text_drop: float = 0.1  # rate at which a caption is replaced by the empty one
     half: bool = False  # store the result as fp16
 

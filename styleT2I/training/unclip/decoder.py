@@ -29,9 +29,9 @@ VARIANCE_WEIGHT = NUM_TRAIN_STEPS / 1000  # of the bound beside the squared erro
 
 
 class UnclipDecoderTask(UnclipTask):
-    """Embedding and caption are dropped on their own; the log compares the loss under one's own, no and another's z_i.
+    """Embedding and caption are dropped independently; the log compares the loss under the own, no and another's z_i.
 
-    Own below none below another's is the sign that the embedding is read.
+    A decoder that uses the embedding has own < none < another's.
     """
 
     name = "unclip"
@@ -78,7 +78,7 @@ class UnclipDecoderTask(UnclipTask):
 
     @torch.no_grad()
     def snapshot(self, step: int, outdir: Path) -> None:
-        """Write unseen images above what the averaged decoder makes of their embeddings, without words."""
+        """Write unseen images above the averaged decoder's images of their embeddings, without captions."""
         data = self.eval_data or self.data
         rows, side = list(range(min(NUM_SHOWN, len(data)))), self.average.resolution
         noise = SeedNoise(rows, "decoder", self.device)
@@ -129,7 +129,7 @@ class UnclipUpsamplerTask(UnclipTask):
         sizes = network.config
         if self.config.crop % sizes.unet.divisor or not 1 <= self.config.crop <= sizes.resolution:
             raise ConfigError(
-                f"crop is a multiple of {sizes.unet.divisor} up to {sizes.resolution}, as the UNet needs, "
+                f"crop is a multiple of {sizes.unet.divisor} up to {sizes.resolution} for this UNet, "
                 f"got {self.config.crop}"
             )
         self.abar = abar_table(sizes.schedule)

@@ -1,4 +1,4 @@
-"""What the trainings of unCLIP's networks share as tasks of training.engine."""
+"""The base task of unCLIP's trainings."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class UnclipTask(NetworkTask):
     keeps_images, keeps_embeddings = False, True
 
     def build(self) -> torch.nn.Module:
-        """A new network that fits the CLIP, with what it keeps of the data."""
+        """A new network for this CLIP, with the statistics that it needs of the data."""
         raise NotImplementedError
 
     def loss(self, indices: list[int], rng: torch.Generator) -> tuple[torch.Tensor, dict[str, float]]:
@@ -58,7 +58,7 @@ class UnclipTask(NetworkTask):
         loss, metrics = self.loss(indices, rng)
         factor = schedule("warmup-cosine" if config.decay_lr else "constant", step, self.num_steps)
         descend(self.optimizer, loss, config.lr * factor)
-        # faster in the first steps, which the average would else hold on to
+        # faster in the first steps, which would else dominate the average
         move_average(self.average, self.network, min(config.ema, (1 + step) / (10 + step)))
         return {"loss": loss.item(), **metrics}
 

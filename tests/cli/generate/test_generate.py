@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from styleT2I.edit import main as edit
 from styleT2I.generate import main
-from styleT2I.torch_utils.folders.locking import locked_folder
+from styleT2I.torch_utils.folders import locked_folder
 from tests.tiny_model import write_tiny_model
 
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from styleT2I.baselines.attngan import AttnGANConfig, AttnGANGenerator
-from styleT2I.baselines.dfgan import DFGANConfig, DFGANGenerator
+from styleT2I.baselines.attngan import AttnGANGenerator
+from styleT2I.baselines.config import AttnGANConfig, DFGANConfig
+from styleT2I.baselines.dfgan import DFGANGenerator
 from styleT2I.formats import model_folder
 from styleT2I.formats.model_folder import SYSTEMS
 from styleT2I.generate import main

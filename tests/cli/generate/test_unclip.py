@@ -64,7 +64,7 @@ def test_what_generate_cannot_do_is_one_line_and_leaves_nothing(folder, tmp_path
 
 def test_other_systems_have_no_prior(tmp_path):
     result = draw(write_system(tmp_path / "dfgan", "dfgan"), tmp_path / "out", "--prior", "ar")
-    assert result.exit_code == 2 and "is no unCLIP" in result.output and result.output.count("\n") == 1
+    assert result.exit_code == 2 and "is not an unCLIP" in result.output and result.output.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_two_images_are_interpolated(folder, tmp_path):
     [
         ("interpolate", (), "takes 2 --image, got 1"),
         ("variations", ("--etas", "0,2"), "2.0 is not from 0 to 1"),
-        ("variations", ("--etas", "a"), "is no list of numbers"),
+        ("variations", ("--etas", "a"), "is not a list of numbers"),
         ("components", ("--nums", "9"), "keeps 3 principal components"),
         ("diff", ("--text", " "), "the text is empty"),
         ("diff", ("--text", "she is smiling", "--from-text", "she is smiling"), "both texts are the same"),

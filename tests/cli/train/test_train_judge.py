@@ -7,7 +7,7 @@ from styleT2I.formats.component import read_component
 from styleT2I.recipes import recipe_names
 from styleT2I.train_judge import main as train_judge
 from styleT2I.train_segmenter import main as train_segmenter
-from styleT2I.training.judges.judge import judge_config
+from styleT2I.training.judges.config import judge_config
 
 DATA = ("--data", "minifaces:balanced/judge-train:8", "--data", "minifaces:balanced/judge-val:8",
         "--eval-data", "minifaces:balanced/test:8")  # fmt: skip

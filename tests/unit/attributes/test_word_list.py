@@ -8,7 +8,7 @@ import torch
 from styleT2I.attributes.wording.captions import captions
 from styleT2I.attributes.wording.word_list import grammar_words, tokenizer_spec
 from styleT2I.errors import ConfigError
-from styleT2I.networks.clip.word_tokenizer import WordTokenizer
+from styleT2I.networks.clip.tokenizers import WordTokenizer
 
 
 def test_ids_follow_the_word_list_and_the_end_mark_is_the_highest():

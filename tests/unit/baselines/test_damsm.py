@@ -9,14 +9,8 @@ from torch.distributions import Normal
 
 from styleT2I.baselines.attention_maps import attention_picture_u8
 from styleT2I.baselines.attngan import AttnGANGenerator, WordAttention
-from styleT2I.baselines.damsm import (
-    ImageEncoder,
-    ImageEncoderConfig,
-    ImageFeatures,
-    TextEncoder,
-    TextEncoderConfig,
-    TextFeatures,
-)
+from styleT2I.baselines.config import ImageEncoderConfig, TextEncoderConfig
+from styleT2I.baselines.damsm import ImageEncoder, ImageFeatures, TextEncoder, TextFeatures
 from styleT2I.baselines.layers import sampled
 from styleT2I.baselines.matching import damsm_losses, matching_loss, sentence_scores, word_scores
 from styleT2I.errors import CheckpointError, ConfigError, UnsafeFileError

@@ -5,11 +5,12 @@ import math
 import pytest
 import torch
 
-from styleT2I.baselines.unclip.decoder import DecoderConfig, UnclipDecoder
+from styleT2I.baselines.unclip.config import DecoderConfig, UNetConfig, UpsamplerConfig
+from styleT2I.baselines.unclip.decoder import UnclipDecoder
 from styleT2I.baselines.unclip.diffusion import cosine_abar
 from styleT2I.baselines.unclip.prior import Caption
-from styleT2I.baselines.unclip.unet import UNet, UNetConfig
-from styleT2I.baselines.unclip.upsampler import UnclipUpsampler, UpsamplerConfig, blur_kernel, blurred, enlarge
+from styleT2I.baselines.unclip.unet import UNet
+from styleT2I.baselines.unclip.upsampler import UnclipUpsampler, blur_kernel, blurred, enlarge
 from styleT2I.errors import ConfigError
 from styleT2I.torch_utils.seeding import SeedNoise
 
@@ -110,9 +111,9 @@ def test_a_unet_halves_and_doubles_pixels_become_channels_and_attention_is_where
     assert network(torch.randn(1, 3, 16, 24), torch.randn(1, 4), torch.randn(1, 2, 3)).shape == (1, 5, 16, 24)
     sizes = [stage.attention is not None for stage in network.down]
     assert sizes == [False, False, False, True, True, False, True, True] and config.divisor == 8
-    with pytest.raises(ConfigError, match="no multiple of head_width 4"):
+    with pytest.raises(ConfigError, match="not a multiple of head_width 4"):
         UNetConfig((4, 6), attention=(1,), head_width=4)
-    with pytest.raises(ConfigError, match="resolution 20 is no multiple of 8"):
+    with pytest.raises(ConfigError, match="resolution 20 is not a multiple of the UNet"):
         DecoderConfig(20, unet=config)
     with pytest.raises(ConfigError, match="no attention"):
         UpsamplerConfig(unet=config)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from styleT2I.baselines.unclip import diffusion as D
+from styleT2I.baselines.unclip.config import PREDICTIONS
 from styleT2I.errors import ConfigError
 
 COSINE = D.cosine_abar()
@@ -56,7 +57,7 @@ def test_noise_is_added_as_diffusers_adds_it_row_by_row():
     torch.testing.assert_close(D.add_noise(x0, noise, COSINE[steps]), expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("prediction", D.PREDICTIONS)
+@pytest.mark.parametrize("prediction", PREDICTIONS)
 def test_x0_and_noise_come_back_out_of_every_prediction(prediction):
     x0, noise, abar = rows(4, 7).double(), rows(4, 7, seed=1).double(), COSINE[torch.tensor([0, 10, 500, 990])]
     xt = D.add_noise(x0, noise, abar)
@@ -207,7 +208,7 @@ def test_guidance_calls_what_counts_and_is_the_same_on_every_form():
     assert torch.equal(D.with_guidance(answer("c", c), answer("u", u), 0), u) and calls == ["c", "u"]
     torch.testing.assert_close(D.guided(c, u, 3.0) - D.guided(c, u, 2.0), c - u)
     xt, abar = rows(2, 5, seed=2), float(COSINE[500])
-    for prediction in D.PREDICTIONS:
+    for prediction in PREDICTIONS:
         answers = [D.target_of(x0, D.epsilon_of(x0, xt, abar), torch.tensor(abar), prediction) for x0 in (c, u)]
         torch.testing.assert_close(
             D.x0_of(D.guided(*answers, 2.5), xt, abar, prediction), D.guided(c, u, 2.5), rtol=1e-4, atol=1e-4

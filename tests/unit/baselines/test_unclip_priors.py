@@ -7,17 +7,11 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from styleT2I.baselines.unclip.ar_prior import (
-    ARPriorConfig,
-    UnclipARPrior,
-    fit_pca,
-    inverse_cdf,
-    smoothed_targets,
-    uniform_of,
-)
+from styleT2I.baselines.unclip.ar_prior import UnclipARPrior, fit_pca, inverse_cdf, smoothed_targets, uniform_of
 from styleT2I.baselines.unclip.captions import CaptionEncoder
+from styleT2I.baselines.unclip.config import ARPriorConfig, PriorConfig
 from styleT2I.baselines.unclip.diffusion import cosine_abar
-from styleT2I.baselines.unclip.prior import Caption, PriorConfig, UnclipPrior, best_of
+from styleT2I.baselines.unclip.prior import Caption, UnclipPrior, best_of
 from styleT2I.baselines.unclip.trunk import TransformerBlock, causal_mask
 from styleT2I.errors import ConfigError
 from styleT2I.torch_utils.seeding import SeedNoise

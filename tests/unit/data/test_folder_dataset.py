@@ -133,7 +133,7 @@ def test_unusable_samples_are_counted_named_and_skipped_up_to_a_limit(tmp_path):
     expected = {
         "000000.jpg": "the file is empty",
         "000001.jpg": "cut off",
-        "Thumbs.db": "not a picture",
+        "Thumbs.db": "not an image",
         "000002.png": "another image has the same name",
         "000003.jpg": "no caption",
         "000004.jpg": "no caption",
@@ -151,7 +151,7 @@ def test_unusable_samples_are_counted_named_and_skipped_up_to_a_limit(tmp_path):
 def test_an_empty_or_missing_data_set_is_named(tmp_path):
     with pytest.raises(DataError, match="no data set 'gone'; name a folder"):
         open_dataset("gone")
-    with pytest.raises(DataError, match="no images; a data set keeps them in images/"):
+    with pytest.raises(DataError, match="no images; put them into images/"):
         open_dataset(str(tmp_path), 8)
 
 
@@ -211,7 +211,7 @@ def flat(folder, size=16):
     for i in range(4):
         picture = PIL.Image.new("RGB", (size, size), (50 * i, 100, 50))
         picture.save(folder / (f"{i}.png" if i < 3 else f"more/{i}.jpg"))
-    (folder / "notes.txt").write_text("not a picture")
+    (folder / "notes.txt").write_text("not an image")
     (folder / "captions.json").write_text(json.dumps({"0": "a", "1": "b", "2.png": "c", "more/3": "d"}))
     return folder
 
@@ -280,7 +280,7 @@ def test_a_damaged_zip_is_named_and_so_is_a_damaged_picture_in_one(tmp_path):
 @pytest.mark.parametrize("kind", ["nothing", "text"])
 def test_what_is_neither_a_folder_nor_a_zip_is_named(tmp_path, kind):
     (tmp_path / "text").write_text("PK")
-    with pytest.raises(DataError, match="no data set|no folder and no zip"):
+    with pytest.raises(DataError, match="no data set|neither a folder nor a zip"):
         open_dataset(str(tmp_path / kind))
 
 

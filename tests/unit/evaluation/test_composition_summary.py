@@ -4,10 +4,13 @@ import json
 
 import pytest
 
+from styleT2I.data.worlds import WORLDS
 from styleT2I.errors import DataError
 from styleT2I.evaluation.suites.compositions.summary import add_comparisons, summarise
 from styleT2I.evaluation.tables import compositions_table, read_report
 from styleT2I.statistics.intervals import newcombe_paired_interval, wilson_interval
+
+GROUPS = WORLDS["minifaces"].nuisance_groups
 
 
 def cell(name, kind, method, right, composition="", drift=None, nuisances=None, frechet=10.0):
@@ -58,7 +61,7 @@ def test_gaps_and_gains_are_paired_by_latent(cells):
 
 
 def test_summary_of_a_method(cells):
-    summary = summarise(cells, "paper")
+    summary = summarise(cells, "paper", GROUPS)
     rare = summary["rare"]
     assert (rare["mean"], rare["worst"], rare["worst_cell"]) == (pytest.approx(0.75), 0.6, "he+lipstick")
     assert rare["worst_interval"] == wilson_interval(6, 10)
@@ -79,17 +82,17 @@ def test_summary_of_a_method(cells):
     assert summary["frechet"] == pytest.approx({"rare": 25.0, "frequent": 10.0})
     assert summary["frechet_ratio"] == pytest.approx({"rare": 1.0, "frequent": 1.0})
     assert summary["by_count"]["2"]["success"] == 1.0 and summary["by_count"]["2"]["gain"] == pytest.approx(0.2)
-    assert "gain" not in summarise(cells, "none")
+    assert "gain" not in summarise(cells, "none", GROUPS)
 
 
 def test_equal_success_on_other_latents_is_no_certainty(cells):
     """The gain on the frequent cells is 0 with one latent won and one lost, so its interval has a width."""
-    low, high = summarise(cells, "paper")["gain"]["frequent"]["interval"]
+    low, high = summarise(cells, "paper", GROUPS)["gain"]["frequent"]["interval"]
     assert low < 0 < high
 
 
 def test_reports_make_one_table(cells, tmp_path):
-    methods = {method: summarise(cells, method) for method in ("none", "paper")}
+    methods = {method: summarise(cells, method, GROUPS) for method in ("none", "paper")}
     report = {"suites": {"compositions": {"methods": methods}, "regions": {"inside": 0.623}}}
     (tmp_path / "full.json").write_text(json.dumps(report))
     table = compositions_table([("full", read_report(tmp_path / "full.json"))] * 2).splitlines()

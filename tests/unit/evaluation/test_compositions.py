@@ -7,6 +7,7 @@ import torch
 
 from styleT2I.attributes.parsing.parser import parse
 from styleT2I.data.dataset import open_dataset
+from styleT2I.data.worlds import WORLDS
 from styleT2I.errors import CheckpointError, ConfigError
 from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge, Observation
 from styleT2I.evaluation.suites import Request
@@ -14,7 +15,7 @@ from styleT2I.evaluation.suites.compositions import suite as compositions
 from styleT2I.evaluation.suites.compositions.cells import composition_cells, count_cells
 from styleT2I.evaluation.suites.compositions.measure import CellMeasure
 from styleT2I.evaluation.suites.compositions.suite import compositions_grid, evaluate_compositions
-from styleT2I.generation.adjustment.compositional import AdjustmentConfig
+from styleT2I.generation.adjustment import AdjustmentConfig
 from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.metrics.attributes import YES
@@ -24,6 +25,7 @@ from tests.tiny_model import tiny_a2d, tiny_clip, tiny_generator, tiny_judge, ti
 NONE, PAPER = AdjustmentConfig("none"), AdjustmentConfig("paper")
 NAMED = {"he+lipstick", "he+earrings", "she+beard", "young+gray_hair", "he+old+earrings", "dark_skin+blond_hair"}
 NUM = 5
+WORLD = WORLDS["minifaces"]
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +48,12 @@ def model_of(files):
 @pytest.fixture
 def fewer_cells(monkeypatch):
     """Two compositions with their twins and one count, so that a run takes no time."""
-    monkeypatch.setattr(compositions, "composition_cells", lambda num: composition_cells(num)[:4])
-    monkeypatch.setattr(compositions, "count_cells", lambda num: count_cells(num)[:1])
+    monkeypatch.setattr(compositions, "composition_cells", lambda world, num: composition_cells(world, num)[:4])
+    monkeypatch.setattr(compositions, "count_cells", lambda world, num: count_cells(world, num)[:1])
 
 
 def test_rare_cells_and_their_twins_are_those_of_the_data_and_say_what_they_ask():
-    cells = composition_cells(3)
+    cells = composition_cells(WORLD, 3)
     rare, frequent = ([cell for cell in cells if cell.kind == kind] for kind in ("rare", "frequent"))
     assert len(rare) >= 12 and NAMED <= {cell.name for cell in rare}
     assert [cell.composition for cell in rare] == [cell.composition for cell in frequent]
@@ -64,7 +66,7 @@ def test_rare_cells_and_their_twins_are_those_of_the_data_and_say_what_they_ask(
 
 
 def test_pictures_of_a_cell_show_what_it_asks_for():
-    for cell in (*composition_cells(2)[::5], *count_cells(2)):
+    for cell in (*composition_cells(WORLD, 2)[::5], *count_cells(WORLD, 2)):
         data = open_dataset(cell.data, 16, with_masks=False)
         for request, row in zip(cell.requests, cell.rows, strict=True):
             label = dict(zip(data.attribute_names, data.batch([row]).attributes[0].tolist(), strict=True))
@@ -72,20 +74,20 @@ def test_pictures_of_a_cell_show_what_it_asks_for():
 
 
 def test_sentences_of_one_to_five_attributes_state_just_those():
-    cells = count_cells(4)
+    cells = count_cells(WORLD, 4)
     assert [cell.name for cell in cells] == ["1 attribute", *(f"{count} attributes" for count in (2, 3, 4, 5))]
     for count, cell in enumerate(cells, start=1):
         assert [len(request) for request in cell.requests] == [count] * 4
         assert [parse(text).attributes for text in cell.sentences] == list(cell.requests)
         assert len(set(cell.rows)) == 4
-    assert cells == count_cells(4)
+    assert cells == count_cells(WORLD, 4)
 
 
 @pytest.mark.parametrize("place", [0, -3])  # a composition, sentences of three attributes
 def test_a_cells_figures_are_those_of_a_loop_over_latents(files, place):
     model = model_of(files)
-    cell = [*composition_cells(NUM), *count_cells(NUM)][place]
-    figures = CellMeasure(StyleT2I(model), NUM, 0.7).measure(cell, NONE)
+    cell = [*composition_cells(WORLD, NUM), *count_cells(WORLD, NUM)][place]
+    figures = CellMeasure(StyleT2I(model), WORLD, NUM, 0.7).measure(cell, NONE)
     G, clip, t2d, judge = (model.network(role) for role in ("generator", "clip", "t2d", "judges.heldout"))
     right, changed, moved, before = [], [], [], []
     for seed in range(NUM):
@@ -113,7 +115,7 @@ def test_a_cells_figures_are_those_of_a_loop_over_latents(files, place):
 
 def test_adjusted_shares_are_those_of_the_pipelines_cosines(files):
     model = model_of(files)
-    measure, cell = CellMeasure(StyleT2I(model), 9, 0.7), composition_cells(9)[0]
+    measure, cell = CellMeasure(StyleT2I(model), WORLD, 9, 0.7), composition_cells(WORLD, 9)[0]
     figures = measure.measure(cell, AdjustmentConfig("paper", threshold=0.1, strength=2.0))
     prompts = [measure.pipeline.understand(cell.sentences[0])] * 9
     adjusted = measure.pipeline.directions(measure.ws, prompts, AdjustmentConfig("paper", threshold=0.1, strength=2.0))
@@ -204,5 +206,5 @@ def test_what_cannot_be_measured_is_refused_before_the_first_cell(files, changes
 
 def test_another_vocabulary_is_refused(files):
     model = Model({role: files[role] for role in ("generator", "clip")}, vocabulary="celeba", device="cpu")
-    with pytest.raises(ConfigError, match="vocabulary is minifaces"):
+    with pytest.raises(ConfigError, match="of no world .*vocabulary is 'celeba'"):
         evaluate_compositions(Request(model, None, NUM, 0.7, [NONE]))

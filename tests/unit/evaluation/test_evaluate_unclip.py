@@ -7,6 +7,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from styleT2I.data.worlds import WORLDS
 from styleT2I.evaluate import main
 from styleT2I.evaluation.suites import Request, unclip
 from styleT2I.evaluation.suites.systems.candidates import open_rows
@@ -24,7 +25,7 @@ FAST = {"steps": 1, "prior_steps": 1, "upsampler_steps": 1}
 @pytest.fixture
 def few(monkeypatch):
     """As little as the suite can be run on."""
-    for name, value in (("PROBE_DATA", "minifaces:balanced/train:60"), ("NUM_LATENTS", 2), ("NUM_DECODED", 4),
+    for name, value in (("NUM_PROBED", 60), ("NUM_LATENTS", 2), ("NUM_DECODED", 4),
                         ("NUM_EDITED", 2), ("ETAS", (0.0,)), ("THETAS", (0.25,)), ("GUIDANCES", (2.0,)),
                         ("NUM_CANDIDATES", (2,)), ("DIFFS", ("smiling", "hat"))):  # fmt: skip
         monkeypatch.setattr(unclip, name, value)
@@ -80,7 +81,7 @@ def test_a_redrawn_image_is_the_decoders_of_its_own_embedding_and_caption(folder
 def test_the_comparison_bounds_an_unclip_by_its_decoder_on_true_embeddings(folder, monkeypatch):
     """A decoder that gives back what it is shown scores as the renders do; a blind one as a blind system."""
     observers = Model.from_pretrained("minifaces", device="cpu")
-    task = ComparisonTask(observers, "minifaces:biased/test:40", 12)
+    task = ComparisonTask(observers, WORLDS["minifaces"], "minifaces:biased/test:40", 12)
     seen = task.redraw(lambda images, texts, seeds: images, "same")
     renders, _ = task.renders()
     assert torch.equal(seen.verdict, renders.verdict) and len(seen.verdict) == len(task.sentences)

@@ -8,7 +8,8 @@ import torch
 from click.testing import CliRunner
 
 from styleT2I.attributes.prompt import Prompt
-from styleT2I.baselines.gan_int_cls import GanIntClsConfig, GanIntClsGenerator, StyleEncoder, StyleEncoderConfig
+from styleT2I.baselines.config import GanIntClsConfig, StyleEncoderConfig
+from styleT2I.baselines.gan_int_cls import GanIntClsGenerator, StyleEncoder
 from styleT2I.errors import CheckpointError, DataError
 from styleT2I.evaluation.suites import Request
 from styleT2I.evaluation.suites.style import StyleReader, correlations, evaluate_style

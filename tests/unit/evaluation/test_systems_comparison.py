@@ -7,6 +7,7 @@ from styleT2I.attributes.parsing.parser import parse
 from styleT2I.attributes.prompt import Prompt
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.data.minifaces.dataset import MiniFaces
+from styleT2I.data.worlds import WORLDS
 from styleT2I.errors import ConfigError, PromptError
 from styleT2I.evaluation.suites import Request
 from styleT2I.evaluation.suites.systems import suite as systems
@@ -17,7 +18,7 @@ from styleT2I.evaluation.suites.systems.suite import evaluate_systems
 from styleT2I.evaluation.suites.systems.task import ComparisonTask, Observation, Outcomes, Scores, readable_scenes
 from styleT2I.evaluation.tables import systems_tables
 from styleT2I.formats.model_folder import SYSTEMS
-from styleT2I.generation.adjustment.compositional import AdjustmentConfig
+from styleT2I.generation.adjustment import AdjustmentConfig
 from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.generation.systems.interface import open_system
@@ -147,7 +148,7 @@ def test_the_table_has_a_row_a_system_a_line_a_control_and_says_whom_it_favours(
 
 
 def test_figures_are_those_of_a_loop_over_pictures(observers):
-    task, system = ComparisonTask(observers, DATA, 8), Blind()
+    task, system = ComparisonTask(observers, WORLDS["minifaces"], DATA, 8), Blind()
     outcomes = task.outcomes(task.draw(system, "blind"))
     judge = observers.network("judges.heldout")
     for row, text in enumerate(task.sentences[:8]):
@@ -260,8 +261,9 @@ def test_a_stylet2i_model_has_a_row_a_method_and_names_do_not_repeat(tmp_path):
         open_rows([whole, whole], methods, 0.7, "cpu")
 
 
-def test_the_grid_has_a_row_a_sentence_and_a_column_a_system():
-    grid = systems_grid(Request(None, options={"rows": [Row("perfect", Renderer()), Row("blind", Blind())]}))
+def test_the_grid_has_a_row_a_sentence_and_a_column_a_system(observers):
+    rows = [Row("perfect", Renderer()), Row("blind", Blind())]
+    grid = systems_grid(Request(observers, options={"rows": rows}))
     assert grid.shape == (3, 20 + 10 * (20 + 132), 2 * 262)
     left, right = grid[:, 20:].split(262, dim=2)
     assert (left != right).any()

@@ -19,7 +19,7 @@ from styleT2I.fairness.subjects.base import as_subject
 from styleT2I.fairness.subjects.functions import CallableSubject
 from styleT2I.fairness.subjects.images import ImagesSubject
 from styleT2I.fairness.subjects.user_functions import EntryPoint, load_entry_point
-from styleT2I.generation.adjustment.compositional import AdjustmentConfig
+from styleT2I.generation.adjustment import AdjustmentConfig
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.generation.systems.interface import StyleT2ISystem
 from styleT2I.statistics.intervals import newcombe_interval

@@ -102,7 +102,7 @@ def test_what_a_layout_has_no_place_for_is_refused_and_nothing_is_written(tmp_pa
 
 def test_a_clamp_that_other_code_lacks_is_noted(tmp_path):
     notes = export(varied({"conv_clamp": 256.0}), tmp_path / "g.pt", "rosinality")
-    assert any("clamps nothing, this generator at 256" in note for note in notes)
+    assert any("has no clamp, this generator 256" in note for note in notes)
 
 
 def test_other_networks_are_not_exported(tmp_path):
@@ -122,9 +122,9 @@ def test_other_networks_are_not_exported(tmp_path):
     ],
 )
 def test_the_call_that_loads_a_file_elsewhere_is_told(config, call):
-    from styleT2I.formats.foreign.stylegan2.export_rosinality import lay_out
+    from styleT2I.formats.foreign.stylegan2.export import lay_out_rosinality
 
-    notes = lay_out(to_dict(GeneratorConfig(**config)), {})[1]
+    notes = lay_out_rosinality(to_dict(GeneratorConfig(**config)), {})[1]
     assert call in notes[0]
 
 
@@ -132,9 +132,9 @@ def test_the_call_that_loads_a_file_elsewhere_is_told(config, call):
     "taps, said", [((1, 3, 3, 1), False), ((1, 2, 1), True), ((1, 4, 6, 4, 1), True)], ids=["usual", "3", "5"]
 )
 def test_the_call_for_the_ada_layout_has_another_resampling_filter_in_it(taps, said):
-    from styleT2I.formats.foreign.stylegan2.export_ada import lay_out
+    from styleT2I.formats.foreign.stylegan2.export import lay_out_ada
 
-    note = lay_out(to_dict(GeneratorConfig(resolution=64, resample_filter=taps)), {})[1][0]
+    note = lay_out_ada(to_dict(GeneratorConfig(resolution=64, resample_filter=taps)), {})[1][0]
     assert (f"'resample_filter': {list(taps)}" in note) == said
 
 

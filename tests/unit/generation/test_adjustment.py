@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from styleT2I.errors import ConfigError
-from styleT2I.generation.adjustment.compositional import METHODS, Adjusted, AdjustmentConfig, adjust
+from styleT2I.generation.adjustment import METHODS, Adjusted, AdjustmentConfig, adjust
 
 NAMES = ("he", "lipstick", "beard", "hat")
 SHAPE = (3, 5)  # num_ws, w_dim

@@ -9,9 +9,9 @@ from safetensors.torch import save_file
 
 from styleT2I import StyleT2I
 from styleT2I.errors import CheckpointError, ConfigError
-from styleT2I.formats.latents import read_latents
+from styleT2I.formats.numpy_files import read_latents
 from styleT2I.generation.explain import explain_u8, strip_u8
-from styleT2I.networks.text_encoders import GruTextConfig
+from styleT2I.networks.directions import GruTextConfig
 from tests.tiny_model import tiny_a2d, tiny_generator, write_tiny_model
 
 

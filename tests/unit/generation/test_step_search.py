@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from styleT2I.generation.adjustment.step_search import Goals, search_steps
+from styleT2I.generation.adjustment import Goals, search_steps
 
 
 def linear(slopes, offsets, seen=None):

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from styleT2I.baselines.damsm import TextEncoder, TextEncoderConfig
+from styleT2I.baselines.config import TextEncoderConfig
+from styleT2I.baselines.damsm import TextEncoder
 from styleT2I.errors import CheckpointError, ConfigError, PromptError
 from styleT2I.formats.model_folder import SYSTEMS
-from styleT2I.generation.adjustment.compositional import AdjustmentConfig
+from styleT2I.generation.adjustment import AdjustmentConfig
 from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.generation.systems.interface import StyleT2ISystem, open_system

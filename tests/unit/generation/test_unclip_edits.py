@@ -83,7 +83,7 @@ def test_a_model_says_what_it_lacks_and_does_without_an_upsampler(tmp_path):
     assert open_system(only_ar, device="cpu").settings == UnclipSettings(prior="ar")
     with pytest.raises(CheckpointError, match="upsampler enlarges 8 px, its decoder draws 16"):
         open_system(write_unclip(tmp_path / "sizes", resolution=16), device="cpu")
-    with pytest.raises(ConfigError, match="is no unCLIP, whose prior is asked for; leave it out"):
+    with pytest.raises(ConfigError, match="is not an unCLIP, whose prior is asked for; leave it out"):
         open_system(write_system(tmp_path / "dfgan", "dfgan"), device="cpu", unclip={"prior": "ar"})
 
 
@@ -145,7 +145,7 @@ def test_reconstructions_know_an_embeddings_first_components_alone(edits, latent
 
 
 def test_other_models_are_refused(tmp_path):
-    with pytest.raises((CheckpointError, ConfigError), match="is no unCLIP"):
+    with pytest.raises((CheckpointError, ConfigError), match="is not an unCLIP"):
         ImageEdits.open(write_system(tmp_path, "dfgan"), "cpu")
 
 

@@ -6,10 +6,9 @@ import pytest
 import torch
 
 from styleT2I.attributes.vocabulary import load_vocabulary
-from styleT2I.generation import zero_shot_prompts
-from styleT2I.generation.observers import ZeroShotLogits, fixed_prompts
+from styleT2I.generation import observers
+from styleT2I.generation.observers import ZeroShotLogits, encode_prompts, fixed_prompts
 from styleT2I.generation.pipeline import StyleT2I
-from styleT2I.generation.zero_shot_prompts import encode_prompts
 from tests.tiny_model import tiny_clip, write_tiny_model
 
 PROMPTS = [("he smiles", "a man"), ("she smiles", "a woman"), ("a hat", "he smiles")]
@@ -18,7 +17,7 @@ PROMPTS = [("he smiles", "a man"), ("she smiles", "a woman"), ("a hat", "he smil
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("STYLET2I_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(zero_shot_prompts, "LARGE", 1)
+    monkeypatch.setattr(observers, "LARGE", 1)
     return tmp_path / "cache/prompts"
 
 
@@ -54,7 +53,7 @@ def test_another_file_shares_nothing_and_one_built_in_memory_keeps_nothing(cache
 
 @torch.no_grad()
 def test_a_small_clip_keeps_nothing(cache, monkeypatch):
-    monkeypatch.setattr(zero_shot_prompts, "LARGE", 10**6)
+    monkeypatch.setattr(observers, "LARGE", 10**6)
     encode_prompts(tiny_clip(), PROMPTS, "abc")
     assert not cache.exists()
 

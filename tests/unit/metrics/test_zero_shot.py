@@ -4,8 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from styleT2I.metrics.attributes import verdicts
-from styleT2I.metrics.zero_shot import prompt_features, zero_shot_margins
+from styleT2I.metrics.attributes import prompt_features, verdicts, zero_shot_margins
 
 
 def test_margin_is_the_difference_of_the_two_cosines():

@@ -5,10 +5,10 @@ import torch
 from torch.nn import functional as F
 
 from styleT2I.errors import ConfigError
-from styleT2I.networks.conv_norm import ConvNorm
 from styleT2I.networks.faces.attribute_classifier import ARCHITECTURES, AttributeClassifier, ClassifierConfig
+from styleT2I.networks.towers import ConvNorm
 from styleT2I.recipes import recipe_names
-from styleT2I.training.judges.judge import judge_config
+from styleT2I.training.judges.config import judge_config
 
 
 def tiny(architecture, **changes):

@@ -11,7 +11,7 @@ from styleT2I.config import from_dict, to_dict
 from styleT2I.errors import ConfigError
 from styleT2I.formats.component import write_component
 from styleT2I.networks.clip.model import CLIP, CLIPConfig, open_clip_config
-from styleT2I.networks.clip.word_tokenizer import WordTokenizer
+from styleT2I.networks.clip.tokenizers import WordTokenizer
 from styleT2I.networks.registry import load_network_component
 
 TEXT = {"context_length": 8, "vocab_size": 20, "width": 16, "heads": 2, "layers": 2}

@@ -5,8 +5,7 @@ import torch
 
 from styleT2I.config import from_dict, to_dict
 from styleT2I.errors import ConfigError
-from styleT2I.networks.directions import DirectionConfig, TextToDirection
-from styleT2I.networks.text_encoders import GruTextConfig, GruTextEncoder
+from styleT2I.networks.directions import DirectionConfig, GruTextConfig, GruTextEncoder, TextToDirection
 
 SMALL = dict(w_dim=6, num_ws=4, text_dim=5, hidden_dim=16, num_hidden=1, rank=2)
 WORDS = ("he", "she", "is", "smiling", "lipstick")

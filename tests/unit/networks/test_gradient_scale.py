@@ -5,11 +5,10 @@ import copy
 import pytest
 import torch
 
-from styleT2I.networks.stylegan2.config import DiscriminatorConfig, GeneratorConfig
+from styleT2I.networks.stylegan2.config import DiscriminatorConfig, GeneratorConfig, set_precision
 from styleT2I.networks.stylegan2.discriminator import Discriminator
 from styleT2I.networks.stylegan2.generator import Generator
 from styleT2I.networks.stylegan2.gradient_scale import scaled_way_back
-from styleT2I.networks.stylegan2.precision import set_precision
 from styleT2I.ops.bias_act import in_type_of
 
 LOSSES = [1e-8, 1.0, 1e8]

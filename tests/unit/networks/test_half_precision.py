@@ -6,11 +6,10 @@ import pytest
 import torch
 
 from styleT2I.errors import ConfigError, ExtensionError
-from styleT2I.networks.stylegan2.config import DiscriminatorConfig, GeneratorConfig
+from styleT2I.networks.stylegan2.config import DiscriminatorConfig, GeneratorConfig, check_precision, set_precision
 from styleT2I.networks.stylegan2.discriminator import Discriminator
 from styleT2I.networks.stylegan2.generator import Generator, SynthesisLayer
-from styleT2I.networks.stylegan2.precision import check_precision, set_precision
-from styleT2I.ops.impl import default_impl
+from styleT2I.ops.kernels import default_impl
 from styleT2I.ops.modulated_conv2d import modulated_conv2d, modulated_layer, normalized_for_half
 from styleT2I.ops.upfirdn2d import setup_filter
 

@@ -6,7 +6,8 @@ from torch.nn import functional as F
 
 from styleT2I.errors import ConfigError
 from styleT2I.networks.faces.segmenter import Segmenter, SegmenterConfig
-from styleT2I.training.judges.segmenter import SegmenterTrainingConfig, dice_loss, measure_segmenter, paint_regions_u8
+from styleT2I.training.judges.config import SegmenterTrainingConfig
+from styleT2I.training.judges.segmenter import dice_loss, measure_segmenter, paint_regions_u8
 
 
 def tiny():

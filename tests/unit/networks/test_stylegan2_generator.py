@@ -8,7 +8,7 @@ from styleT2I.config import from_dict, to_dict
 from styleT2I.errors import ConfigError
 from styleT2I.networks.stylegan2.config import GeneratorConfig
 from styleT2I.networks.stylegan2.generator import Generator, draw_noise, mix_styles
-from styleT2I.ops.impl import default_impl
+from styleT2I.ops.kernels import default_impl
 
 TINY = {"z_dim": 5, "w_dim": 6, "mapping_layers": 2, "channel_base": 64, "channel_max": 6}
 

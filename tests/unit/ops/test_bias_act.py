@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from styleT2I.errors import ConfigError
-from styleT2I.ops.bias_act import ACTIVATIONS, bias_act
-from styleT2I.ops.impl import default_impl, resolve_impl
+from styleT2I.ops.activations import ACTIVATIONS
+from styleT2I.ops.bias_act import bias_act
+from styleT2I.ops.kernels import default_impl, resolve_impl
 
 SCALAR = {
     "linear": lambda v: v,

@@ -12,8 +12,7 @@ from styleT2I.errors import ExtensionError
 from styleT2I.networks.stylegan2 import frozen as stylegan2_frozen
 from styleT2I.networks.stylegan2.generator import Generator, GeneratorConfig
 from styleT2I.ops import synthesis
-from styleT2I.ops.impl import default_impl
-from styleT2I.ops.kernels import CPU, cpu_kernels
+from styleT2I.ops.kernels import CPU, cpu_kernels, default_impl
 from styleT2I.ops.synthesis import FrozenSynthesis, Layer, Operands, synthesize, synthesize_plainly
 from styleT2I.ops.upfirdn2d import setup_filter
 from styleT2I.torch_utils.extensions import why_not_loaded

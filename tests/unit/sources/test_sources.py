@@ -208,7 +208,7 @@ def test_a_kept_download_that_is_no_network_says_so_and_what_to_delete(server):
     path = resolve(f"{server.url}/ffhq.pkl", "generator")
     with pytest.raises(CheckpointError) as caught:
         read_network(path)
-    assert str(caught.value).endswith(f"(a download that is kept: delete {path} to fetch it again)")
+    assert str(caught.value).endswith(f"(a cached download: delete {path} to fetch it again)")
 
 
 def test_a_kept_download_that_is_no_manifest_says_so_too(server):

@@ -89,12 +89,12 @@ PNG = encoded(gradient(), "PNG")
     "data, message",
     [
         (b"", "the file is empty"),
-        (b"hello", "not a picture"),
-        (b"<svg></svg>", "not a picture"),
-        (JPEG[:100], "not a picture, or cut off in its header"),
-        (JPEG[:-20], "the picture is cut off"),
-        (JPEG[:-2], "the picture is cut off"),
-        (PNG[: len(PNG) // 2], "the picture is cut off"),
+        (b"hello", "not an image"),
+        (b"<svg></svg>", "not an image"),
+        (JPEG[:100], "not an image, or cut off in its header"),
+        (JPEG[:-20], "the image is cut off"),
+        (JPEG[:-2], "the image is cut off"),
+        (PNG[: len(PNG) // 2], "the image is cut off"),
         (bomb(), "too many pixels|50000x50000 pixels; the limit is"),
     ],
 )
@@ -110,7 +110,7 @@ def test_a_jpeg_with_bytes_after_its_end_is_whole():
 
 def test_a_picture_whose_inside_is_damaged_is_named(tmp_path):
     data = PNG[:60] + b"\xff" * 30 + PNG[90:]
-    with pytest.raises(DataError, match="picture.png: the picture is damaged"):
+    with pytest.raises(DataError, match="picture.png: the image is damaged"):
         load(tmp_path, data)
 
 
@@ -135,7 +135,7 @@ def test_an_error_of_the_decoder_is_one_line(tmp_path):
     """OpenCV's own limit on the side of a picture, which a file within ours can exceed."""
     data = bytearray(encoded(gradient(), "BMP"))
     data[18:26] = struct.pack("<2i", (1 << 20) + 1, 1)
-    with pytest.raises(DataError, match="picture.png: the picture is damaged") as caught:
+    with pytest.raises(DataError, match="picture.png: the image is damaged") as caught:
         load(tmp_path, bytes(data))
     assert "\n" not in str(caught.value)
 

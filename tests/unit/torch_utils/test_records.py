@@ -2,7 +2,7 @@
 
 import pytest
 
-from styleT2I.torch_utils.records import without_secrets
+from styleT2I.torch_utils.folders import without_secrets
 
 HEX = "a1" * 32
 

@@ -9,10 +9,11 @@ import contextlib
 import pytest
 import torch
 
-from styleT2I.baselines.gan_int_cls import GanIntClsConfig, GanIntClsGenerator, StyleEncoder, StyleEncoderConfig
+from styleT2I.baselines.config import GanIntClsConfig, StyleEncoderConfig
+from styleT2I.baselines.gan_int_cls import GanIntClsGenerator, StyleEncoder
 from styleT2I.evaluation.suites.style import StyleReader
 from styleT2I.formats.model_folder import ROLES
-from styleT2I.generation.adjustment.compositional import AdjustmentConfig
+from styleT2I.generation.adjustment import AdjustmentConfig
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.generation.systems.interface import StyleT2ISystem, open_system
 from styleT2I.networks.registry import network_class
@@ -94,8 +95,9 @@ def test_what_the_record_says_of_a_seed_is_the_same_too(w_dim, z_dim, hidden_dim
 
 def test_many_seeds_need_no_more_texts_encoded_than_one(monkeypatch):
     pipeline, encoded = nasty_pipeline(), []
-    encode = pipeline._encode
-    monkeypatch.setattr(pipeline, "_encode", lambda role, text: encoded.append((role, text)) or encode(role, text))
+    directions = pipeline._directions
+    encode = directions._encode
+    monkeypatch.setattr(directions, "_encode", lambda role, text: encoded.append((role, text)) or encode(role, text))
     pipeline.generate(SENTENCES[1], seeds=[0])
     num = len(encoded)
     pipeline.generate(SENTENCES[1], seeds=range(5))

@@ -5,7 +5,7 @@ import torch
 
 from styleT2I.errors import OutputError
 from styleT2I.torch_utils.files import save_safetensors_atomic, write_text_atomic
-from styleT2I.torch_utils.folders.staging import staged_folder
+from styleT2I.torch_utils.folders import staged_folder
 
 
 def test_files_appear_together_and_beside_what_was_there(tmp_path):

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from styleT2I.errors import OutputError
-from styleT2I.torch_utils.folders.locking import locked_folder
+from styleT2I.torch_utils.folders import locked_folder
 from styleT2I.torch_utils.stats import RunLog, read_stats
 from styleT2I.training.interval import Interval
 from tests.toy_training import ToyTask, toy_run

@@ -9,8 +9,7 @@ from styleT2I.recipes import FOLDER, configured, read_recipe, recipe_names
 from styleT2I.training.baselines.registry import CONFIGS
 from styleT2I.training.clip.config import CLIPTrainConfig
 from styleT2I.training.directions.config import A2DConfig, T2DConfig
-from styleT2I.training.judges.judge import JudgeConfig
-from styleT2I.training.judges.segmenter import SegmenterTrainingConfig
+from styleT2I.training.judges.config import JudgeConfig, SegmenterTrainingConfig
 from styleT2I.training.stylegan2.config import StyleGAN2Config
 from styleT2I.training_options import options_of
 

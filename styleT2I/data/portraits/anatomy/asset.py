@@ -48,7 +48,7 @@ class Subdivision:
 
 @lru_cache(maxsize=1)
 def load_asset() -> Asset:
-    """Return the packed head, read once a process."""
+    """Return the packed head, read once per process."""
     with np.load(ASSET_PATH) as stored:
         arrays = dict(stored)
     ends = np.cumsum(arrays["target_sizes"].astype(int))
@@ -68,7 +68,7 @@ def load_asset() -> Asset:
 def catmull_clark(quads: np.ndarray, count: int) -> tuple[sp.csr_matrix, np.ndarray]:
     """Return (matrix [V', count], quads [4 Q, 4]) of one Catmull-Clark step over quads [Q, 4] of `count` vertices.
 
-    New vertices: the old ones in order, a point an edge, a point a quad. Edges of one quad are a border, which stays a
+    New vertices: the old ones in order, one per edge, one per quad. Edges of one quad are a border, which stays a
     cubic spline of its own; vertices that no quad uses stay where they are.
     """
     corner, following = quads.ravel(), np.roll(quads, -1, 1).ravel()

@@ -142,7 +142,7 @@ def _macro(scene: Scene) -> Iterator[tuple[str, float]]:
 
 
 def _between(value: float) -> list[tuple[str, float]]:
-    """Return the shares of min, average and max that make a value in -1 to 1."""
+    """Return the weights of min, average and max that make a value in -1 to 1."""
     value = float(np.clip(value, -1, 1))
     return list(zip(_STEPS, (max(-value, 0), 1 - abs(value), max(value, 0)), strict=True))
 

@@ -1,4 +1,4 @@
-"""The skin's colour: tone, mottling, blush, lips, make-up and freckles per vertex, told on the base head."""
+"""The skin's colour: tone, mottling, blush, lips, make-up and freckles per vertex, defined on the base head."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The skin as hair and clothes feel it: nearest vertex, its normal, and how deep a point is inside."""
+"""The skin's surface for hair and clothes: nearest vertex, its normal, signed distance."""
 
 from __future__ import annotations
 

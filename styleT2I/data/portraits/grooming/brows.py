@@ -19,14 +19,14 @@ _HAIRS = 260  # a side and thickness 1
 
 
 def brow_line(share: np.ndarray, scene: Scene) -> np.ndarray:
-    """Return the middle [N, 2] (x, y) of the left brow on the base head at a share 0 (inner) ... 1 (outer end)."""
+    """Return the middle [N, 2] (x, y) of the left brow on the base head at a fraction 0 (inner) ... 1 (outer end)."""
     arch = 0.026 + 0.018 * scene.brow_arch + (0.0 if scene.is_male else 0.012)
     rise = arch * np.sin(np.pi * np.clip(share / 1.25, 0, 1) ** 1.2) - 0.035 * smoothstep(0.68, 1.05, share)
     return np.stack([_INNER + (_OUTER - _INNER) * share, rise + (7.487 if scene.is_male else 7.505)], -1)
 
 
 def half_width(share: np.ndarray, scene: Scene) -> np.ndarray:
-    """Return half the brow's height [N] in dm at a share of its length."""
+    """Return half the brow's height [N] in dm at a fraction of its length."""
     widest = 0.015 + 0.032 * scene.brow_thickness + (0.008 if scene.is_male else 0.0)
     return widest * (0.4 + 0.6 * smoothstep(-0.02, 0.3, share)) * (1 - 0.8 * smoothstep(0.5, 1.0, share))
 

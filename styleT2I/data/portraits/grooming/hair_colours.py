@@ -12,7 +12,7 @@ _RANGE = {  # darkest and lightest albedo of the name
     "blond": ((0.520, 0.310, 0.125), (0.700, 0.460, 0.225)),
     "gray": ((0.410, 0.415, 0.430), (0.660, 0.665, 0.680)),
 }
-_WARMTH = {"black": 0.05, "brown": 0.30, "blond": 0.08, "gray": 0.02}  # share that red gains and blue loses
+_WARMTH = {"black": 0.05, "brown": 0.30, "blond": 0.08, "gray": 0.02}  # fraction that red gains and blue loses
 _BROW_SHARE = {"black": 1.0, "brown": 0.75, "blond": np.array([0.36, 0.28, 0.22]), "gray": 0.36}
 
 

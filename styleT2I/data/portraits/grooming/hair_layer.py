@@ -20,7 +20,7 @@ class Layer:
     """Hair that grows alike. `*_at` take canonical points [N, 3] of roots; lengths in dm.
 
     `height` is how far above the skin the lowest and the highest strands lie. `ends` cuts strands off at a height (y);
-    every strand is then shorter by a random share around `ragged`, and its tip off by `stray` dm. `curl` is (radius,
+    every strand is then shorter by a random fraction around `ragged`, and its tip off by `stray` dm. `curl` is (radius,
     pitch, flatness), reached `onset` dm from the root, or None where hair is straight.
     """
 

@@ -1,4 +1,4 @@
-"""Where hair grows, on the base head: the hairline, how far inside it a point is, and roots drawn from it.
+"""The scalp of the base head: the hairline, the distance of a point from it, and roots of hair drawn inside it.
 
 Points are canonical (dm, on the unmorphed base head). Azimuth is the angle about a vertical axis through the ears:
 0 at the nose, 90 at an ear, 180 at the back.
@@ -81,7 +81,7 @@ class BaseHead:
 
 @lru_cache(maxsize=1)
 def base_head() -> BaseHead:
-    """Return the base head, made once a process."""
+    """Return the base head, made once per process."""
     vertices, faces = head.base_head()
     vertices = vertices.astype(np.float32)
     normals = smooth_normals(vertices, faces)

@@ -13,14 +13,14 @@ from scipy.spatial import cKDTree
 
 from styleT2I.data.portraits.anatomy.surface import Surface, unit
 
-Comb = Callable[[np.ndarray, float], np.ndarray]  # points [N, 3], share of the length grown -> direction [N, 3]
+Comb = Callable[[np.ndarray, float], np.ndarray]  # points [N, 3], fraction of the length grown -> direction [N, 3]
 Fence = Callable[[np.ndarray], np.ndarray]  # points [N, 3] -> points [N, 3] where hair may be
 DOWN = np.array([0, -1, 0], np.float32)
 
 
 @dataclass(frozen=True)
 class Growth:
-    """How guide strands grow; each field is a number or an array [N], one value a strand."""
+    """How guide strands grow; each field is a number or an array [N], one value per strand."""
 
     length: np.ndarray  # dm
     lift: np.ndarray | float  # 0 along the comb ... 1 straight out of the skin, at the root
@@ -137,7 +137,7 @@ def curl(
 ) -> np.ndarray:
     """Return the strands wound into a helix around themselves.
 
-    `radius` [N], `pitch` [N] (dm a turn) and `phase` [N] belong to a strand; `outward` [N, S, 3] is away from the
+    `radius` [N], `pitch` [N] (dm per turn) and `phase` [N] belong to a strand; `outward` [N, S, 3] is away from the
     head. `flatness` 1 leaves a wave sideways only; the amplitude grows over the first `onset` dm.
     """
     tangent = tangents(strands)
@@ -170,7 +170,7 @@ def ribbons(
     eye: np.ndarray,
     roundness: float = 0.6,
 ) -> Ribbons:
-    """Return strips of 2 (S - 1) triangles a strand that turn their flat side to the camera at `eye` [3].
+    """Return strips of 2 (S - 1) triangles per strand that turn their flat side to the camera at `eye` [3].
 
     `colours` [N, S, 3], `width` [N, S] in dm, `outward` [N, S, 3] unit vectors away from the body. Normals lean left
     and right by `roundness` so that a strip is shaded like a cylinder, and are perpendicular to the strand, so that

@@ -9,18 +9,18 @@ from styleT2I.data.portraits.parts import PART
 from styleT2I.data.portraits.scenes.scene import HAIR_COLOURS, LONG_STYLES, Scene
 
 ATTRIBUTES = load_vocabulary("portraits").names
-_BEARDED = ("stubble", "goatee", "circle", "full")  # a moustache alone is no beard
+_BEARDED = ("stubble", "goatee", "circle", "full")  # a moustache alone does not count as a beard
 _GOATEES, _MOUSTACHES = ("goatee", "circle"), ("moustache", "circle", "full")
 _LIPS, _BROWS = ("u_lip", "l_lip"), ("l_brow", "r_brow")
 
-# Pixels that must be visible of a picture of 128 x 128
+# Pixels that must be visible of an image of 128 x 128
 _HAIR, _LONG, _BANGS, _BEARD, _CHIN, _MOUSTACHE = 60, 80, 40, 20, 16, 8
 _GLASSES, _HAT, _EARRINGS, _NECKLACE = 20, 100, 8, 20
 _MOUTH, _LIP, _BROW, _SKIN = 6, 20, 10, 150
 
 
 class Visible:
-    """Areas of a parts map u8 [H, W] in pixels of a picture of 128 x 128, whole or inside a box."""
+    """Areas of a parts map u8 [H, W] in pixels of an image of 128 x 128, whole or inside a box."""
 
     def __init__(self, parts: np.ndarray, landmarks: np.ndarray):
         self._parts, self._scale = parts, (128 / parts.shape[0]) ** 2
@@ -64,7 +64,7 @@ class Visible:
 
 
 def labels_of(scene: Scene, parts: np.ndarray, landmarks: np.ndarray) -> dict[str, bool]:
-    """The truth about a picture, in the vocabulary's order: {"Bald": False, ...}.
+    """The truth about an image, in the vocabulary's order: {"Bald": False, ...}.
 
     parts: u8 [H, W], indices into PARTS; landmarks: [68, 2], x and y in pixels.
     """

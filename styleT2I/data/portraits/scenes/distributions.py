@@ -124,7 +124,7 @@ def _settle(known: dict[str, bool], waiting: list[tuple[str, bool]]) -> bool:
 
 
 def _consequences(known: Mapping[str, bool], name: str) -> list[tuple[str, bool]]:
-    """What the rules about an attribute that has just become known leave no choice about."""
+    """What follows by the rules from an attribute that has just been decided."""
     found = []
     for rule in _rules()[name]:
         if not any(known.get(other) == value for other, value in rule):

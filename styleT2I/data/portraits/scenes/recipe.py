@@ -1,4 +1,4 @@
-"""Which pictures: image k of a set is a pure function of (distribution, wanted attributes, split, seed, k)."""
+"""Which images: image k of a set is a pure function of (distribution, wanted attributes, split, seed, k)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from styleT2I.attributes.compositions import composition_name, read_composition
 from styleT2I.attributes.vocabulary import load_vocabulary
+from styleT2I.data.portraits.scenes.compositions import held_out_compositions, rare_pairs
 from styleT2I.data.portraits.scenes.distributions import DISTRIBUTIONS, implied
 from styleT2I.data.portraits.scenes.sampling import sample_scene
 from styleT2I.data.portraits.scenes.scene import WORLD_VERSION, Scene
@@ -17,7 +18,7 @@ from styleT2I.errors import DataError
 from styleT2I.formats.model_folder import cache_dir
 from styleT2I.torch_utils.seeding import derive_seed
 
-SPLITS = ("train", "val", "test", "judge-train", "judge-val")  # the judges see pictures of their own
+SPLITS = ("train", "val", "test", "judge-train", "judge-val")  # the judges see images of their own
 DEFAULT_RESOLUTION = 128
 _DEFAULT_NUM = {"biased/train": 14000, "balanced/train": 4000, "balanced/judge-train": 4000}
 _OTHER_DEFAULT_NUM = 1000
@@ -55,14 +56,14 @@ class Recipe:
 
     @property
     def name(self) -> str:
-        """The specification without a number of pictures: "biased/train"."""
+        """The specification without a number of images: "biased/train"."""
         wanted = f"={composition_name(self.wanted, load_vocabulary('portraits'))}" if self.wanted else ""
         return f"{self.distribution}{wanted}/{self.split}"
 
     def scene(self, index: int, attempt: int = 0) -> Scene:
-        """The scene of a picture; later attempts replace scenes that do not show what they must.
+        """The scene of an image; later attempts replace scenes that do not show what they must.
 
-        Pictures of equal index share all that the wanted attributes leave free, so compositions compare in pairs.
+        Images of equal index share all that the wanted attributes leave free, so compositions compare in pairs.
         """
         return sample_scene(self._seed(index, attempt), self.distribution, self.wanted)
 
@@ -74,14 +75,14 @@ class Recipe:
         return derive_seed("portraits", self.distribution, self.split, self.seed, index, attempt)
 
     def accepts(self, labels: Mapping[str, bool]) -> bool:
-        """Whether a picture shows what it must: the wanted attributes, and one of each group of which one holds."""
+        """Whether an image shows what it must: the wanted attributes, and one of each group of which one holds."""
         groups = [group.attributes for group in load_vocabulary("portraits").exclusive if group.exactly_one]
         return all(labels[name] == value for name, value in self.wanted.items()) and all(
             sum(labels[name] for name in group) == 1 for group in groups
         )
 
     def info(self) -> dict:
-        """What dataset.json tells of the set."""
+        """The entries of dataset.json."""
         return {
             "generator": "Portraits",
             "world_version": WORLD_VERSION,
@@ -93,13 +94,13 @@ class Recipe:
         }
 
     def cache_folder(self) -> Path:
-        """Where the set lies unless another folder is named: in the user's cache."""
+        """The set's default folder, in the user's cache."""
         name = re.sub(r"[^\w+=-]+", "-", self.name) + (f"-seed{self.seed}" if self.seed else "")
         return cache_dir() / "portraits" / f"v{WORLD_VERSION}-{self.resolution}" / name
 
 
 def read_spec(spec: str, resolution: int = DEFAULT_RESOLUTION) -> tuple[Recipe, int]:
-    """Read "DISTRIBUTION/SPLIT[:NUM]" into (recipe, number of pictures): "biased/train:10000".
+    """Read "DISTRIBUTION/SPLIT[:NUM]" into (recipe, number of images): "biased/train:10000".
 
     DataError if it is none, ConfigError for attributes that no face can show together.
     """
@@ -113,5 +114,18 @@ def read_spec(spec: str, resolution: int = DEFAULT_RESOLUTION) -> tuple[Recipe, 
     default = _DEFAULT_NUM.get(f"{match['distribution']}/{match['split']}", _OTHER_DEFAULT_NUM)
     num = int(match["num"]) if match["num"] else default
     if num < 1:
-        raise DataError(f"'portraits:{spec}' asks for no picture; ask for one or more")
+        raise DataError(f"'portraits:{spec}' asks for no image; ask for one or more")
     return Recipe(match["distribution"], match["split"], resolution, wanted=wanted), num
+
+
+def read_specs(spec: str, resolution: int = DEFAULT_RESOLUTION) -> list[tuple[Recipe, int]]:
+    """As `read_spec`, of one or many sets: "compositions/test:50" is every rare composition and its frequent twin."""
+    kind, _, rest = spec.partition("/")
+    if kind != "compositions":
+        return [read_spec(spec, resolution)]
+    vocabulary, found = load_vocabulary("portraits"), {}
+    for composition in (*rare_pairs(), *held_out_compositions()):
+        for attributes in (composition.attributes, composition.twin):
+            name = composition_name(attributes, vocabulary)
+            found[name] = read_spec(f"composition={name}/{rest}", resolution)
+    return list(found.values())

@@ -1,4 +1,4 @@
-"""What is in a portrait: every parameter of one picture, in plain numbers and names."""
+"""A portrait's scene: every parameter of one image, in plain numbers and names."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ NUM_SHAPE, NUM_ASYMMETRY = 40, 8
 PALE_BELOW, DARK_ABOVE = 0.16, 0.62  # of `skin_tone`
 YOUNG_BELOW = 44.0  # years
 
-WORLD_VERSION = 1  # goes up when the same seed shows another picture: sets rendered before are not continued
+WORLD_VERSION = 1  # goes up when the same seed shows another image: sets rendered before are not continued
 
 Colour = tuple[float, float, float]  # sRGB in 0 ... 1
 
 
 @dataclass(frozen=True)
 class Scene:
-    """All parameters of one picture; the same scene renders to the same picture.
+    """All parameters of one image; the same scene renders to the same image.
 
-    Graded attributes keep a gap between absent and present, so that no picture is undecided: the ranges below give
+    Graded attributes keep a gap between absent and present, so that no image is undecided: the ranges below give
     both. Left and right are the viewer's, angles are degrees, colours sRGB in 0 ... 1.
     """
 
@@ -66,7 +66,7 @@ class Scene:
     hat: str  # of HATS
     earrings: str  # of EARRINGS
     necklace: str  # of NECKLACES
-    necktie: bool  # with shirt or suit; mostly below the picture, so no attribute
+    necktie: bool  # with shirt or suit; mostly below the image, so no attribute
     skin_tone: float  # 0 lightest ... 1 darkest; pale 0 to 0.1, medium 0.24 to 0.52, dark 0.68 to 1
     brow_thickness: float  # 0 thin ... 1; bushy 0.8 to 1, else at most 0.45
     weight: float  # -1 lean ... 1; chubby 0.7 to 1, else at most 0.15
@@ -110,7 +110,7 @@ class Scene:
     yaw: float  # -28 ... 28; + to the viewer's right
     pitch: float  # -10 ... 10; + up
     roll: float  # -7 ... 7; + clockwise as seen
-    shift_x: float  # -1 ... 1: framing, 1 = 3 % of the picture's side
+    shift_x: float  # -1 ... 1: framing, 1 = 3 % of the image's side
     shift_y: float  # -1 ... 1
     zoom: float  # -1 farther ... 1 nearer, about +-8 % of the face's size
     fov: float  # 14 ... 30: vertical field of view; the distance follows so that the face keeps its size

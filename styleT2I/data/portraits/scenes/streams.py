@@ -1,7 +1,7 @@
 """Random numbers by name: a latent z of normal numbers, each name with places of its own in it.
 
 What one name draws does not depend on what others drew, so switching one attribute changes nothing else; and a scene is
-a function of z, so a generator can be fitted from z to pictures.
+a function of z, so a generator can be fitted from z to images.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class _Recorder(Streams):
 
 @lru_cache(maxsize=1)
 def slots() -> dict[str, tuple[int, int]]:
-    """Where in z each name has its numbers: (start, count), in the order of the names."""
+    """The place of each name's numbers in z: (start, count), in the order of the names."""
     from styleT2I.data.portraits.scenes.sampling import scene_from_streams
 
     counts: dict[str, int] = {}

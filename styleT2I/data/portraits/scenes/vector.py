@@ -1,4 +1,4 @@
-"""A scene as one vector of numbers, for regression from scenes to pictures.
+"""A scene as one vector of numbers, for regression from scenes to images.
 
 Layout, in the order of Scene's fields: a number becomes one entry, scaled from its range to [-1, 1]; a flag one of -1
 and 1; a name one entry for each of its options, 1 for what it is and 0 for the rest; a colour or tuple its entries,
@@ -55,7 +55,7 @@ NUISANCE_NAMES = VECTOR_NAMES[NUISANCE_START:]
 
 
 def scene_vector(scene: s.Scene) -> np.ndarray:
-    """Everything but the seed that determines a picture: float32 [VECTOR_SIZE], in [-1, 1], named by VECTOR_NAMES."""
+    """Everything but the seed that determines an image: float32 [VECTOR_SIZE], in [-1, 1], named by VECTOR_NAMES."""
     return np.array([v for field in _FIELDS for v in _entries(field, getattr(scene, field))], dtype=np.float32)
 
 

@@ -1,4 +1,4 @@
-"""What is known of each rendered picture, a line each in records.jsonl, written when the picture is on the disk."""
+"""records.jsonl: a line of facts per rendered image, written when the image is on the disk."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FILE = "records.jsonl"
 
 @dataclass(frozen=True)
 class Record:
-    """One picture: its place in the set, which attempt at its scene it shows, what is true of it, its landmarks."""
+    """One image: its place in the set, which attempt at its scene it shows, what is true of it, its landmarks."""
 
     index: int
     attempt: int
@@ -37,7 +37,7 @@ class Record:
 
 
 def read_records(folder: Path) -> dict[int, Record]:
-    """The records of a set by index, {} where there are none; a line that a kill cut off is no record."""
+    """The records of a set by index, {} where there are none; a line cut off by a kill is ignored."""
     path = Path(folder) / _FILE
     records = {}
     for line in path.read_bytes().splitlines() if path.exists() else ():
@@ -62,7 +62,7 @@ def append_record(folder: Path, record: Record) -> None:
 def begin_or_continue(folder: Path, recipe: Recipe) -> dict[int, Record]:
     """Prepare the folder of a set for writing and return the records it has.
 
-    OutputError where it holds anything but pictures of the same recipe.
+    OutputError where it holds anything but images of the same recipe.
     """
     refuse_foreign_folder(folder)
     for name in ("images", "masks"):

@@ -1,4 +1,4 @@
-"""Rendering a set of portraits into a folder: a process a core; a killed run loses only the pictures at hand."""
+"""Rendering a set of portraits into a folder: one process per core; a killed run loses only the images in work."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Renderer = Callable  # (scene, resolution) -> Portrait, as `data.portraits.rende
 
 
 class Rendered(NamedTuple):
-    """A picture on its way to the disk."""
+    """An image on its way to the disk."""
 
     record: Record
     image: bytes
@@ -49,7 +49,7 @@ def render_set(
     image_format: str = "jpg",
     renderer: Renderer | None = None,
 ) -> Iterator[Record]:
-    """Render the pictures of these indices that the folder lacks; yields the record of each as soon as it is written.
+    """Render the images of these indices that the folder lacks; yields the record of each as soon as it is written.
 
     Raises OutputError where the folder cannot be used (another set, another process at work, no space), DataError
     where a scene cannot show what it must.
@@ -106,7 +106,7 @@ def _follow(parent: int) -> None:
 
 
 def render_one(recipe: Recipe, index: int, image_format: str = "jpg", renderer: Renderer | None = None) -> Rendered:
-    """Render one picture, with as many attempts at its scene as it takes to show what it must."""
+    """Render one image, with as many attempts at its scene as it takes to show what it must."""
     if renderer is None:
         from styleT2I.data.portraits.render import render as renderer
     for attempt in range(_ATTEMPTS):
@@ -119,7 +119,7 @@ def render_one(recipe: Recipe, index: int, image_format: str = "jpg", renderer: 
             record = Record(index, attempt, f"{index:06d}.{image_format}", true, landmarks)
             return Rendered(record, _encode(portrait.image, image_format), encode_png(portrait.parts))
     raise DataError(
-        f"picture {index} of portraits:{recipe.name} does not show what it must in {_ATTEMPTS} attempts; "
+        f"image {index} of portraits:{recipe.name} does not show what it must in {_ATTEMPTS} attempts; "
         "ask for fewer attributes"
     )
 

@@ -10,16 +10,16 @@ import numpy as np
 from styleT2I.data.portraits.scenes.scene import Scene
 
 _FFHQ_MARGIN = 1.06
-_SHIFT = 0.03  # of the picture's side, for a scene's shift of 1
+_SHIFT = 0.03  # of the image's side, for a scene's shift of 1
 _ZOOM = 0.08
 
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera over a square picture, in the head's coordinates (dm).
+    """A pinhole camera over a square image, in the head's coordinates (dm).
 
     The head stands still and the camera goes around it: `rotation` has the rows right, up and ahead (out of the
-    picture, towards the face).
+    image, towards the face).
     """
 
     position: np.ndarray  # f64 [3]
@@ -27,7 +27,7 @@ class Camera:
     tan_half: float  # of half the field of view
 
     def project(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return (picture coordinates [N, 2] in 0 ... 1, x right and y down; depths [N] in dm) of points [N, 3]."""
+        """Return (image coordinates [N, 2] in 0 ... 1, x right and y down; depths [N] in dm) of points [N, 3]."""
         right, up, ahead = self.rotation @ (np.asarray(points, float) - self.position).T
         scale = ahead * self.tan_half
         return np.stack([0.5 + 0.5 * right / scale, 0.5 - 0.5 * up / scale], 1), ahead

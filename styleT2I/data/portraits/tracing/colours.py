@@ -23,7 +23,7 @@ def luminance(light: np.ndarray) -> np.ndarray:
 
 
 def mixed(first, second, share) -> np.ndarray:
-    """Return `first` moved towards `second` by `share` (scalar, or one a row)."""
+    """Return `first` moved towards `second` by `share` (scalar, or one per row)."""
     share = np.asarray(share, float)
     share = share[..., None] if share.ndim else share
     return np.asarray(first) * (1 - share) + np.asarray(second) * share

@@ -20,7 +20,7 @@ _HINT = "rendering portraits needs Mitsuba: pip install styleT2I[portraits]"
 
 @dataclass(frozen=True)
 class Hits:
-    """What the ray through the middle of each pixel meets first; rows of a square picture, top first."""
+    """The first hit of the ray through the middle of each pixel; rows of a square image, top first."""
 
     triangle: np.ndarray  # int [N, N], -1 where it meets nothing
     weights: np.ndarray  # f32 [N, N, 3], barycentric
@@ -63,7 +63,7 @@ class Engine:
         self._scene = mitsuba().load_dict({"type": "scene", "shape": self._shape})
 
     def hits(self, resolution: int) -> Hits:
-        """Return what the middle of every pixel of a picture of this resolution shows."""
+        """Return what the middle of every pixel of an image of this resolution shows."""
         return (self._traced if is_llvm() else self._rendered)(resolution)
 
     def gathered(self, points, normals, choice, directions, shares) -> np.ndarray:
@@ -117,12 +117,12 @@ class Engine:
         )
 
     def _rendered(self, resolution: int) -> Hits:
-        """The same without bundles: a picture of the triangles' numbers, each ray somewhere in its pixel."""
+        """The same without bundles: an image of the triangles' numbers, each ray somewhere in its pixel."""
         mi = mitsuba()
         integrator = mi.load_dict({"type": "aov", "aovs": "index:prim_index,depth:depth"})
         sensor = mi.load_dict(_sensor(self._camera, resolution, 1, "rgb", "independent"))
-        picture = np.array(mi.render(self._scene, sensor=sensor, integrator=integrator, spp=1, seed=0))
-        triangle = np.where(picture[..., -1] > 0, np.rint(picture[..., -2]), -1).astype(np.int64)
+        image = np.array(mi.render(self._scene, sensor=sensor, integrator=integrator, spp=1, seed=0))
+        triangle = np.where(image[..., -1] > 0, np.rint(image[..., -2]), -1).astype(np.int64)
         return _pierced(self._mesh, self._camera, triangle)
 
 

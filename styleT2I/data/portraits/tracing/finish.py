@@ -1,4 +1,4 @@
-"""From radiance to the picture: down-sampling, the background behind, exposure and a tone curve."""
+"""From radiance to the image: down-sampling, the background behind, exposure and a tone curve."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from styleT2I.data.portraits.tracing.colours import luminance, srgb
 _MIDDLE = 0.18
 
 
-def downsampled(picture: np.ndarray, factor: int) -> np.ndarray:
-    """Return the picture [N, N, ...] averaged over factor x factor pixels."""
-    size = len(picture) // factor
-    return picture.reshape(size, factor, size, factor, *picture.shape[2:]).mean((1, 3))
+def downsampled(image: np.ndarray, factor: int) -> np.ndarray:
+    """Return the image [N, N, ...] averaged over factor x factor pixels."""
+    size = len(image) // factor
+    return image.reshape(size, factor, size, factor, *image.shape[2:]).mean((1, 3))
 
 
 def developed(light: np.ndarray, scene: Scene) -> np.ndarray:
-    """Return linear light [N, N, 3] as the 8-bit sRGB picture that the scene's exposure and contrast make of it.
+    """Return linear light [N, N, 3] as the 8-bit sRGB image that the scene's exposure and contrast make of it.
 
     The curve acts on luminance, so that pale skin keeps its colour where each channel alone would wash out.
     """

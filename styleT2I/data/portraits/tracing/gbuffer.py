@@ -1,4 +1,4 @@
-"""The picture's surfaces: what each pixel shows, interpolated from the mesh's vertices."""
+"""The image's surfaces: what each pixel shows, interpolated from the mesh's vertices."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BACK = -0.35  # cosine to the camera below which a normal belongs to the back o
 
 @dataclass
 class Surfaces:
-    """Square pictures [N, N, ...] of the first surface in sight; all zero where there is none."""
+    """Square images [N, N, ...] of the first surface in sight; all zero where there is none."""
 
     seen: np.ndarray  # bool
     part: np.ndarray  # u8, index into `parts.PARTS`
@@ -34,10 +34,10 @@ def surfaces(mesh: Mesh, hits: Hits, camera: Camera) -> Surfaces:
     corners, weights = mesh.faces[hits.triangle[seen]], hits.weights[seen]
     shape = hits.triangle.shape
 
-    def over_picture(values: np.ndarray) -> np.ndarray:
-        picture = np.zeros(shape + values.shape[1:], values.dtype)
-        picture[seen] = values
-        return picture
+    def over_image(values: np.ndarray) -> np.ndarray:
+        image = np.zeros(shape + values.shape[1:], values.dtype)
+        image[seen] = values
+        return image
 
     def interpolated(values: np.ndarray) -> np.ndarray:
         if values.ndim == 1:
@@ -49,10 +49,10 @@ def surfaces(mesh: Mesh, hits: Hits, camera: Camera) -> Surfaces:
     normal = _facing(_unit(interpolated(mesh.normals)), to_camera)
     return Surfaces(
         seen,
-        over_picture(mesh.part[hits.triangle[seen]]),
+        over_image(mesh.part[hits.triangle[seen]]),
         hits.depth,
-        *(over_picture(v) for v in (position, normal, to_camera)),
-        *(over_picture(interpolated(v)) for v in (mesh.colour, mesh.roughness, mesh.metallic)),
+        *(over_image(v) for v in (position, normal, to_camera)),
+        *(over_image(interpolated(v)) for v in (mesh.colour, mesh.roughness, mesh.metallic)),
     )
 
 

@@ -1,6 +1,6 @@
-"""Light that reaches the picture's surfaces: importance-sampled directions, interleaved over pixels, no noise left.
+"""Light that reaches the image's surfaces: importance-sampled directions, interleaved over pixels, no noise left.
 
-Each pixel of a 4 x 4 tile tests its own few directions out of one well-spread set for the whole picture, and a filter
+Each pixel of a 4 x 4 tile tests its own few directions out of one well-spread set for the whole image, and a filter
 over just such a tile, kept to one surface, gives every pixel the light of all of them.
 """
 
@@ -30,9 +30,9 @@ def _morton_order() -> np.ndarray:
 
 
 def light_directions(environment: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return (unit directions [number, 3], their shares of the irradiance [number, 3]) that stand for the map.
+    """Return (unit directions [number, 3], their parts of the irradiance [number, 3]) that stand for the map.
 
-    The shares sum to the map's light over pi: an unshadowed surface gathers sum(shares * cosine).
+    The parts sum to the map's light over pi: an unshadowed surface gathers sum(parts * cosine).
     """
     order = _morton_order()
     light = (environment * solid_angles()[..., None]).reshape(-1, 3)[order]
@@ -44,7 +44,7 @@ def light_directions(environment: np.ndarray, number: int) -> tuple[np.ndarray, 
 
 
 def irradiance(engine: Engine, surfaces: Surfaces, environment: np.ndarray, lights: int) -> np.ndarray:
-    """Return the irradiance over pi f32 [N, N, 3] under an environment map; `lights` directions are tested a pixel."""
+    """Return the irradiance over pi f32 [N, N, 3] under an environment map, `lights` directions tested per pixel."""
     if not is_llvm():
         return filtered(engine.white_irradiance(len(surfaces.seen), 2 * lights, environment), surfaces)
     directions, shares = light_directions(environment, lights * TILE * TILE)
@@ -57,17 +57,17 @@ def irradiance(engine: Engine, surfaces: Surfaces, environment: np.ndarray, ligh
     return filtered(light, surfaces)
 
 
-def filtered(picture: np.ndarray, surfaces: Surfaces) -> np.ndarray:
-    """Return the picture f32 [N, N, 3] averaged over a tile about each pixel, over like surfaces only."""
+def filtered(image: np.ndarray, surfaces: Surfaces) -> np.ndarray:
+    """Return the image f32 [N, N, 3] averaged over a tile about each pixel, over like surfaces only."""
     for axis in (0, 1):
-        picture = _filtered_along(picture, surfaces, axis)
-    return picture
+        image = _filtered_along(image, surfaces, axis)
+    return image
 
 
-def _filtered_along(picture: np.ndarray, surfaces: Surfaces, axis: int) -> np.ndarray:
-    total, weights = np.zeros_like(picture), np.zeros(picture.shape[:2], np.float32)
+def _filtered_along(image: np.ndarray, surfaces: Surfaces, axis: int) -> np.ndarray:
+    total, weights = np.zeros_like(image), np.zeros(image.shape[:2], np.float32)
     for offset, tap in zip((-2, -1, 0, 1, 2), _TAPS, strict=True):
-        shifted = [_shifted(p, offset, axis) for p in (picture, surfaces.normal, surfaces.depth, surfaces.part)]
+        shifted = [_shifted(p, offset, axis) for p in (image, surfaces.normal, surfaces.depth, surfaces.part)]
         alike = (shifted[3] == surfaces.part) & (np.abs(shifted[2] - surfaces.depth) < 0.12) & surfaces.seen
         turned = np.clip((shifted[1] * surfaces.normal).sum(-1), 0, 1)
         weight = tap * alike * (0.02 + turned**4)
@@ -76,7 +76,7 @@ def _filtered_along(picture: np.ndarray, surfaces: Surfaces, axis: int) -> np.nd
     return total / np.maximum(weights, 1e-6)[..., None]
 
 
-def _shifted(picture: np.ndarray, offset: int, axis: int) -> np.ndarray:
-    """Return the picture moved by `offset` pixels, its border repeated."""
-    index = np.clip(np.arange(picture.shape[axis]) + offset, 0, picture.shape[axis] - 1)
-    return np.take(picture, index, axis)
+def _shifted(image: np.ndarray, offset: int, axis: int) -> np.ndarray:
+    """Return the image moved by `offset` pixels, its border repeated."""
+    index = np.clip(np.arange(image.shape[axis]) + offset, 0, image.shape[axis] - 1)
+    return np.take(image, index, axis)

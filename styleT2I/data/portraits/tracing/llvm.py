@@ -1,4 +1,4 @@
-"""Whether a modern LLVM is at hand: the fast renderer needs one, and an old one ends the whole process."""
+"""Whether a modern LLVM is installed: the fast renderer needs one, and an old one ends the whole process."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _NUMBERED = re.compile(r"libLLVM(?:-|\.so\.|\.)(\d+)")
 
 
 def library_version(path: str) -> int | None:
-    """Return LLVM's major version of a shared library, None where neither its name nor the library itself tells.
+    """Return LLVM's major version of a shared library, None where neither its name nor the library itself states it.
 
-    Follows links, as `libLLVM.so` may be one; LLVM 17 and newer also say their version when they are asked.
+    Follows links, as `libLLVM.so` may be one; LLVM 17 and newer also have a function that returns their version.
     """
     for name in (Path(path).name, Path(os.path.realpath(path)).name):
         if found := _NUMBERED.match(name):

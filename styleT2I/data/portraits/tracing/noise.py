@@ -8,7 +8,7 @@ _CELLS = 32  # after which the lattice repeats, each way
 
 
 def value_noise(points: np.ndarray, per_dm: float, seed: int) -> np.ndarray:
-    """Return noise [N], about -1 to 1, of points [N, 3] in dm with `per_dm` cells a decimetre."""
+    """Return noise [N], about -1 to 1, of points [N, 3] in dm with `per_dm` cells per decimetre."""
     lattice = np.random.default_rng(seed).uniform(-1, 1, _CELLS**3).astype(np.float32)
     scaled = (np.asarray(points, np.float32) * np.float32(per_dm)).T
     cell = np.floor(scaled)

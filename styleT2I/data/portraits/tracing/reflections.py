@@ -16,7 +16,7 @@ _ROUGHNESSES = (0.15, 0.3, 0.45, 0.65, 0.9)
 def _lobes() -> np.ndarray:
     """Return what each direction of a map of half the size gathers from all, f32 [lobes, H W / 4, H W / 4].
 
-    One lobe a roughness about the mirrored direction, each of sum 1, then the cosine about a normal, over pi.
+    One lobe per roughness about the mirrored direction, each of sum 1, then the cosine about a normal, over pi.
     """
     towards = _shrunk(map_directions()).reshape(-1, 3)
     towards /= np.linalg.norm(towards, axis=1, keepdims=True)
@@ -27,9 +27,9 @@ def _lobes() -> np.ndarray:
     return np.stack(lobes).astype(np.float32)
 
 
-def _shrunk(picture: np.ndarray) -> np.ndarray:
+def _shrunk(image: np.ndarray) -> np.ndarray:
     """Return the sums over 2 x 2 pixels."""
-    return picture.reshape(HEIGHT // 2, 2, WIDTH // 2, 2, -1).sum((1, 3))
+    return image.reshape(HEIGHT // 2, 2, WIDTH // 2, 2, -1).sum((1, 3))
 
 
 class Reflections:
@@ -64,12 +64,12 @@ def _place(directions: np.ndarray) -> np.ndarray:
     return np.stack([u * (WIDTH // 2) - 0.5, v * (HEIGHT // 2) - 0.5], 1).astype(np.float32)
 
 
-_ROW = 8192  # remap takes pictures, no longer than 32767 a side
+_ROW = 8192  # remap takes images, no longer than 32767 per side
 
 
-def _looked_up(picture: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """Return the picture [H, W, 3] at places [P, 2], bilinear, around in columns."""
-    wide = np.concatenate([picture[:, -1:], picture, picture[:, :1]], 1)
+def _looked_up(image: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """Return the image [H, W, 3] at places [P, 2], bilinear, around in columns."""
+    wide = np.concatenate([image[:, -1:], image, image[:, :1]], 1)
     padded = np.zeros((-(-len(where) // _ROW) * _ROW, 2), np.float32)
     padded[: len(where)] = where + [1, 0]
     x, y = padded.reshape(-1, _ROW, 2).transpose(2, 0, 1)

@@ -79,9 +79,9 @@ def _gloss(
     eyes = np.isin(surfaces.part[seen], _EYES)
     light[eyes] = np.maximum(radiance(camera.to_view(mirrored[eyes].astype(float)), scene) - _EYE_DULL, 0)
     shadow = np.where(eyes, smoothstep(0.02, 0.2, open_sky[seen]), open_sky[seen])
-    picture = np.zeros(seen.shape + (3,), np.float32)
-    picture[seen] = light * fresnel * shadow[:, None]
-    return picture
+    image = np.zeros(seen.shape + (3,), np.float32)
+    image[seen] = light * fresnel * shadow[:, None]
+    return image
 
 
 def _reflectance(surfaces: Surfaces) -> np.ndarray:

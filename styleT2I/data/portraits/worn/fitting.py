@@ -1,4 +1,4 @@
-"""What every builder of hair, clothes and accessories works with: a head, its scene, the warp to it, the camera."""
+"""The inputs of every builder of hair, clothes and accessories: a head, its scene, the warp to it, the camera."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Earrings and necklaces, large enough to be seen in a small picture."""
+"""Earrings and necklaces, large enough to be seen in a small image."""
 
 from __future__ import annotations
 

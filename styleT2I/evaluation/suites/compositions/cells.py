@@ -1,18 +1,17 @@
-"""What the suite "compositions" asks for: rare compositions, their frequent twins, sentences of 1 to 5 attributes."""
+"""The cells of the suite "compositions": rare compositions, frequent twins, sentences of more and more attributes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from styleT2I.attributes.compositions import composition_name
 from styleT2I.attributes.parsing.parser import parse
-from styleT2I.attributes.vocabulary import Vocabulary, load_vocabulary
 from styleT2I.attributes.wording.sentences import sentence
 from styleT2I.data.dataset import open_dataset
-from styleT2I.data.minifaces.compositions import held_out_compositions, rare_pairs
+from styleT2I.data.worlds import World
 from styleT2I.errors import ConfigError
 
-COUNTS = (1, 2, 3, 4, 5)  # attributes of a sentence
 _NUM_CAPTIONED = 4000  # images whose captions are searched for sentences, more where many are needed
 
 
@@ -29,49 +28,52 @@ class Prompted:
     rows: tuple[int, ...]  # N indices into the data
 
 
-def composition_cells(num: int) -> list[Prompted]:
-    """The rare pairs and held-out compositions of MiniFaces, each followed by its frequent twin; `num` latents each."""
-    vocabulary = load_vocabulary("minifaces")
+def composition_cells(world: World, num: int) -> list[Prompted]:
+    """A world's rare pairs and held-out compositions, each followed by its frequent twin; `num` latents each."""
     return [
-        _composition_cell(kind, composition.name, attributes, num, vocabulary)
-        for composition in (*rare_pairs(), *held_out_compositions())
+        _composition_cell(kind, composition.name, attributes, num, world)
+        for composition in world.compositions
         for kind, attributes in (("rare", composition.attributes), ("frequent", composition.twin))
     ]
 
 
-def count_cells(num: int) -> list[Prompted]:
-    """Sentences of 1, 2 ... 5 attributes: what the first biased test captions of so many attributes state.
+def count_cells(world: World, num: int) -> list[Prompted]:
+    """Sentences of 1, 2 ... attributes: what biased test captions of so many attributes state.
 
-    Every latent has a sentence of its own; an image lends a count one caption at most.
+    A latent has the first such caption of an image of its own. Where fewer than `num` images have one, their further
+    captions follow, and then the same again; ConfigError where no caption states so much.
     """
-    vocabulary, data = load_vocabulary("minifaces"), f"minifaces:biased/test:{max(_NUM_CAPTIONED, 20 * num)}"
+    data = world.spec("biased/test", max(_NUM_CAPTIONED, 20 * num))
     dataset = open_dataset(data, with_masks=False)
-    stated = {count: {} for count in COUNTS}  # count -> {image: attributes}
+    firsts, others = ({count: [] for count in world.counts} for _ in range(2))  # count -> (image, attributes)
     for image in range(len(dataset)):
-        missing = [requests for requests in stated.values() if len(requests) < num]
-        if not missing:
+        if all(len(found) >= num for found in firsts.values()):
             break
+        lent = []
         for caption in dataset.captions_of(image):
-            request = parse(caption, vocabulary).attributes
-            requests = stated.get(len(request), {})
-            if len(requests) < num:
-                requests.setdefault(image, request)
-    for count, requests in stated.items():
-        if len(requests) < num:
-            raise ConfigError(f"{data}: only {len(requests)} images have a caption of {count} attributes; lower --num")
-    return [
-        Prompted(
-            _count_name(count), "count", "", tuple(sentence(request, vocabulary) for request in requests.values()),
-            tuple(requests.values()), data, tuple(requests),
-        )
-        for count, requests in stated.items()
-    ]  # fmt: skip
+            request = parse(caption, world.vocabulary).attributes
+            if len(request) in firsts and request not in lent:
+                is_first = all(len(other) != len(request) for other in lent)
+                (firsts if is_first else others)[len(request)].append((image, request))
+                lent.append(request)
+    cells = []
+    for count in world.counts:
+        found = firsts[count] + others[count]
+        if not found:
+            raise ConfigError(f"{data}: no caption states {count} attributes; render or draw more images")
+        cells.append(_count_cell(count, [found[latent % len(found)] for latent in range(num)], data, world))
+    return cells
 
 
-def _composition_cell(kind, composition, attributes, num, vocabulary: Vocabulary) -> Prompted:
-    name = "+".join(name if value else vocabulary[name].antonym for name, value in attributes.items())
-    text = sentence(attributes, vocabulary)
-    data = f"minifaces:composition={name}/test:{num}"
+def _count_cell(count, found, data, world) -> Prompted:
+    rows, requests = zip(*found, strict=True)
+    sentences = tuple(sentence(request, world.vocabulary) for request in requests)
+    return Prompted(_count_name(count), "count", "", sentences, requests, data, rows)
+
+
+def _composition_cell(kind, composition, attributes, num, world) -> Prompted:
+    name, text = composition_name(attributes, world.vocabulary), sentence(attributes, world.vocabulary)
+    data = world.composition_spec(attributes, num)
     return Prompted(name, kind, composition, (text,) * num, (dict(attributes),) * num, data, tuple(range(num)))
 
 

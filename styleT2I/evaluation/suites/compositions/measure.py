@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 
 from styleT2I.data.dataset import open_dataset
+from styleT2I.data.worlds import World
 from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge
 from styleT2I.evaluation.suites.compositions.cells import Prompted
 from styleT2I.evaluation.suites.generator import features_of
-from styleT2I.generation.adjustment.compositional import Adjusted, AdjustmentConfig
+from styleT2I.generation.adjustment import Adjusted, AdjustmentConfig
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.metrics.attributes import attribute_rates, drift_rates, success
 from styleT2I.metrics.frechet import frechet_distance
@@ -19,10 +20,13 @@ BATCH_SIZE = 64
 
 
 class CellMeasure:
-    """Measures cells on the latents of seeds 0 ... num - 1; the unedited faces are drawn and observed once."""
+    """Measures cells on the latents of seeds 0 ... num - 1; the unedited faces are drawn and observed once.
 
-    def __init__(self, pipeline: StyleT2I, num: int, psi: float):
-        self.pipeline, self.num = pipeline, num
+    world: of the cells' images, to which distances are measured where they can be read.
+    """
+
+    def __init__(self, pipeline: StyleT2I, world: World, num: int, psi: float):
+        self.pipeline, self.world, self.num = pipeline, world, num
         self.generator, self.judge = pipeline.model.network("generator"), HeldOutJudge(pipeline.model)
         with torch.no_grad():
             z = latents_of_seeds(range(num), self.generator.z_dim).to(pipeline.model.device)
@@ -38,6 +42,7 @@ class CellMeasure:
         "attributes": rate right by asked attribute; "drift": rate whose verdict changed by attribute that nobody
         asked for; "nuisances": mean change in units of the nuisance's spread over the unedited faces; "adjusted": rate
         of the latents asking for an attribute that were stepped along it; "held": of those that leave it open.
+        "frechet" is None where the world's images of the cell are not rendered.
         """
         adjusted = []
         after = self.judge.observe(_images(self.edits(cell, adjustment), adjusted))
@@ -57,7 +62,7 @@ class CellMeasure:
             "attributes": self.judge.by_name(attribute_rates(after.verdict, requests)),
             "drift": self.judge.by_name(drift_rates(self.plain.verdict, after.verdict, requests)),
             "nuisances": self.judge.changes(self.plain, after),
-            "frechet": frechet_distance(after.features, self._real_features(cell)),
+            "frechet": self._frechet(after.features, cell),
             **_adjustments(adjusted),
             "right": "".join(map(str, right.int().tolist())),
         }
@@ -72,8 +77,15 @@ class CellMeasure:
             adjusted = self.pipeline.directions(ws, [prompts[text] for text in cell.sentences[rows]], adjustment)
             yield self.generator.synthesis(ws + adjusted.s_adjusted).clamp(-1, 1), adjusted
 
+    def _frechet(self, features, cell):
+        real = self._real_features(cell)
+        return None if real is None else frechet_distance(features, real)
+
     def _real_features(self, cell):
-        """Features [N, F] of images of the same attributes; those of one cell are cached for its other methods."""
+        """Features [N, F] of images of the same attributes, None where they are not rendered; those of one cell are
+        cached for its other methods."""
+        if self._real[0] != cell.name and self.world.why_missing(cell.data):
+            self._real = (cell.name, None)
         if self._real[0] != cell.name:
             dataset = open_dataset(cell.data, self.generator.resolution, with_masks=False)
             self._real = (cell.name, features_of(self.judge.network, dataset, cell.rows)[0])

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 
 from styleT2I.statistics.intervals import bootstrap_interval, newcombe_paired_interval
 from styleT2I.torch_utils.seeding import generator
 
 BASELINE = "none"  # Text-to-Direction alone: what a gain is a gain over
-NUISANCE_GROUPS = {  # what an edit should leave alone, as users name it; every other nuisance is of the face
-    "pose": ("shift_x", "shift_y", "roll", "scale", "yaw", "pitch", "gaze"),
-    "background": ("background_l", "background_a", "background_b", "background_gradient"),
-    "clothes": ("clothes_l", "clothes_a", "clothes_b", "collar"),
-}
 
 
 def add_comparisons(cells: list[dict]) -> None:
@@ -27,12 +24,13 @@ def add_comparisons(cells: list[dict]) -> None:
             cell["gain"], cell["gain_interval"] = _paired(cell, plain)
 
 
-def summarise(cells: list[dict], method: str) -> dict:
+def summarise(cells: list[dict], method: str, nuisance_groups: Mapping[str, tuple[str, ...]]) -> dict:
     """Metrics of one method over its cells, those of `add_comparisons`, and its gain over the baseline if measured.
 
     "rare", "frequent": success, mean (95 % interval by a bootstrap over latents) and worst cell; "gap": frequent less
     rare on the same latents; "gain": success less the baseline's; "drift": rate of images in which an attribute
-    changed that nobody asked for; "nuisances": change in units of their spread; "frechet": mean over cells;
+    changed that nobody asked for; "nuisances": change in units of their spread, also by group (`World`'s; a nuisance
+    of no group is of the face); "frechet": mean over cells, None where one of them has none;
     "by_count": success by number of attributes in the sentence.
     """
     own = [cell for cell in cells if cell["method"] == method]
@@ -49,8 +47,8 @@ def summarise(cells: list[dict], method: str) -> dict:
         "gap_worst_interval": worst["gap_interval"],
         "gap_worst_cell": worst["cell"],
         "drift": _drift(rare + frequent),
-        "nuisances": _nuisances(rare + frequent),
-        "frechet": {kind: _mean(cell["frechet"] for cell in group) for kind, group in _pair(rare, frequent)},
+        "nuisances": _nuisances(rare + frequent, nuisance_groups),
+        "frechet": {kind: _mean_frechet(group) for kind, group in _pair(rare, frequent)},
         "by_count": {cell["cell"].split()[0]: _count(cell) for cell in counts},
     }
     if plain and method != BASELINE:
@@ -59,8 +57,7 @@ def summarise(cells: list[dict], method: str) -> dict:
             kind: _gain(group, other) for (kind, group), other in zip(_pair(rare, frequent), others, strict=True)
         }
         summary["frechet_ratio"] = {
-            kind: summary["frechet"][kind] / max(_mean(cell["frechet"] for cell in other), 1e-9)
-            for kind, other in _pair(*others)
+            kind: _ratio(summary["frechet"][kind], _mean_frechet(other)) for kind, other in _pair(*others)
         }
     return summary
 
@@ -92,6 +89,15 @@ def _interval(values):
 def _mean(values):
     values = list(values)
     return sum(values) / len(values) if values else 0.0
+
+
+def _mean_frechet(cells):
+    distances = [cell["frechet"] for cell in cells]
+    return None if None in distances else _mean(distances)
+
+
+def _ratio(distance, other):
+    return None if distance is None or other is None else distance / max(other, 1e-9)
 
 
 def _success(cells):
@@ -136,15 +142,16 @@ def _drift(cells):
     }
 
 
-def _nuisances(cells):
+def _nuisances(cells, nuisance_groups):
     """Mean change of every readable nuisance, and of the groups that users know; {} where the judge reads none."""
     each = {name: _mean(cell["nuisances"][name] for cell in cells) for name in cells[0]["nuisances"]}
     if not each:
         return {}
-    grouped = {name: group for group, members in NUISANCE_GROUPS.items() for name in members}
+    grouped = {name: group for group, members in nuisance_groups.items() for name in members}
     groups = {}
     for name, value in each.items():
-        groups.setdefault(grouped.get(name, "face"), []).append(value)
+        whole = name.partition("[")[0].partition("=")[0]  # of one entry of a colour, or of one of several kinds
+        groups.setdefault(grouped.get(whole, "face"), []).append(value)
     return {"mean": _mean(each.values()), **{group: _mean(found) for group, found in groups.items()}, "each": each}
 
 

@@ -11,9 +11,10 @@ from pathlib import Path
 import torch
 
 from styleT2I.config import override, to_dict
+from styleT2I.data.worlds import World
 from styleT2I.errors import ConfigError
-from styleT2I.evaluation.suites import SYSTEMS, Request
-from styleT2I.generation.adjustment.compositional import AdjustmentConfig
+from styleT2I.evaluation.suites import Request
+from styleT2I.generation.adjustment import AdjustmentConfig
 from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.generation.systems.interface import StyleT2ISystem, TextToImage, open_system
@@ -42,9 +43,14 @@ class Row:
 
 
 def open_requested(request: Request) -> dict:
-    """The rows of the systems that a request names, as its option "rows"."""
-    sources = request.options["systems"] or SYSTEMS
+    """The rows of the systems that a request names, as its option "rows"; else those of its world."""
+    sources = request.options["systems"] or systems_of(request.needed_world())
     return {"rows": open_rows(sources, request.adjustments, request.psi, str(request.model.device))}
+
+
+def systems_of(world: World) -> tuple[str, ...]:
+    """The systems of a world that the package has: the earlier ones, then the world's own model."""
+    return (*world.baselines, world.name)
 
 
 def open_rows(

@@ -1,15 +1,13 @@
-"""The comparison as an image: one row a sentence, one column a system, the same seeds everywhere."""
+"""The comparison as an image: one row per sentence, one column per system, the same seeds everywhere."""
 
 from __future__ import annotations
 
 import torch
 
-from styleT2I.data.minifaces.compositions import held_out_compositions
 from styleT2I.evaluation.suites import Request
 from styleT2I.evaluation.suites.compositions.cells import composition_cells
 from styleT2I.torch_utils.images import make_grid_u8, text_strip_u8, to_uint8
 
-_SHOWN = ("he+lipstick", "she+beard", "young+gray_hair", "he+old+earrings", "dark_skin+blond_hair+lipstick")
 _SEEDS = (0, 1)
 _FACE_SIZE = 128  # pixels, at least: small faces are enlarged
 
@@ -20,10 +18,10 @@ def systems_grid(request: Request) -> torch.Tensor:
     Above a row stand its sentence and how often the biased training scenes show it, above each column its system.
     PromptError where a system cannot read the sentences.
     """
-    rows = request.options["rows"]
-    unseen = {composition.name for composition in held_out_compositions()}
-    cells = [cell for cell in composition_cells(1) if cell.composition in _SHOWN]
-    cells.sort(key=lambda cell: (_SHOWN.index(cell.composition), cell.kind))  # "frequent" comes before "rare"
+    rows, world = request.options["rows"], request.needed_world()
+    unseen = {composition.name for composition in world.held_out}
+    cells = [cell for cell in composition_cells(world, 1) if cell.composition in world.shown]
+    cells.sort(key=lambda cell: (world.shown.index(cell.composition), cell.kind))  # "frequent" comes before "rare"
     strips, columns = [], [[] for _ in rows]
     for cell in cells:
         often = "never in training" if cell.composition in unseen else "rare in training"
@@ -41,7 +39,7 @@ def systems_grid(request: Request) -> torch.Tensor:
     return torch.cat(parts, dim=1)
 
 
-def _padded(picture_u8, height):
+def _padded(image_u8, height):
     """The image on white, `height` pixels high."""
-    white = picture_u8.new_full((3, height - picture_u8.shape[1], picture_u8.shape[2]), 255)
-    return torch.cat([picture_u8, white], dim=1)
+    white = image_u8.new_full((3, height - image_u8.shape[1], image_u8.shape[2]), 255)
+    return torch.cat([image_u8, white], dim=1)

@@ -13,17 +13,18 @@ from styleT2I.evaluation.suites.systems import metrics as systems_metrics
 from styleT2I.evaluation.suites.systems import task as systems_task
 from styleT2I.evaluation.suites.systems.metrics import metrics_of, over_shuffled, over_untrained, paired_success
 from styleT2I.evaluation.suites.systems.task import ComparisonTask
+from styleT2I.generation import adjustment, directions, drawing, pipeline, synthesis
 from styleT2I.generation import observers as margins
-from styleT2I.generation import pipeline
-from styleT2I.generation.adjustment import compositional, step_search
 from styleT2I.generation.systems import interface, unclip
 from styleT2I.metrics.frechet import frechet_distance
 
 _CODE = (
-    compositional,
+    adjustment,
+    directions,
+    drawing,
     margins,
     pipeline,
-    step_search,
+    synthesis,
     interface,
     unclip,
     held_out,
@@ -33,14 +34,14 @@ _CODE = (
 )
 NOTES = (
     "Distances are in the held-out judge's features, not Inception's: they are no FIDs and compare at equal N only.",
-    "R-precision: a picture finds its caption among 99 that contradict it, by a CLIP that trained nothing; it has "
+    "R-precision: an image finds its caption among 99 that contradict it, by a CLIP that trained nothing; it has "
     "learnt the same captions' language on the same kind of renders as the CLIP that guides.",
     "Images/s: wall time of drawing alone, on whatever else the machine did; it ranks systems by cost, roughly.",
-    "Shuffled captions: the same pictures held against other captions, mean of 10 permutations without fixed points.",
+    "Shuffled captions: the same images held against other captions, mean of 10 permutations without fixed points.",
     "Untrained: the same architecture as a seed draws it, on the same captions and seeds, its text encoder as trained.",
 )
 FAVOURS = (
-    "The comparison favours StyleT2I: its generator was fitted to the renderer that drew the test pictures, scene by "
+    "The comparison favours StyleT2I: its generator was fitted to the renderer that drew the test images, scene by "
     "scene, for longer than any baseline was trained.",
     "Its CLIP, which reads sentences for baselines too where they have no encoder of their own, and its guide judge, "
     "which `hold` looks through, saw balanced data; what a baseline learns to draw comes from biased data alone.",
@@ -52,13 +53,13 @@ FAVOURS = (
 def evaluate_systems(request: Request) -> dict:
     """Metrics, controls and margins of every row, options["rows"]; the model lends the held-out judge and second CLIP.
 
-    "systems" has a record a row: "metrics", "controls" ("shuffled", "untrained", and "shuffled training" where such a
+    "systems" has a record per row: "metrics", "controls" ("shuffled", "untrained", and "shuffled training" where such a
     twin is among the rows) and "beats_controls": success beats every control by an interval clear of 0. "bounds": an
     unCLIP's decoder on the true embeddings of the asked-for images, which no prior can beat by much. "renders": the
     data's own images, what a perfect system would score. Finished records are cached in cells_dir.
     """
     model, data, rows = request.model, request.data, request.options["rows"]
-    task = ComparisonTask(model, data, request.num, [row.system.understand for row in rows])
+    task = ComparisonTask(model, request.needed_world(), data, request.num, [row.system.understand for row in rows])
     hashes = model.describe()["components"]
     observers = {role: hashes[role] for role in ("judges.heldout", "clip_eval")}
     cache = None

@@ -1,4 +1,4 @@
-"""What the suite "systems" asks of every system, which observers score the images, and what is counted on each."""
+"""The suite "systems": the captions that every system draws, the observers of the images, and the counts on each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from tqdm import tqdm
 
 from styleT2I.attributes.parsing.parser import parse
 from styleT2I.data.dataset import Dataset, open_dataset
-from styleT2I.errors import ConfigError, DataError, PromptError
+from styleT2I.data.worlds import World
+from styleT2I.errors import DataError, PromptError
 from styleT2I.evaluation.measures.clip import encode_texts
 from styleT2I.evaluation.measures.ranking import Ranking, agreeing_captions
 from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge
@@ -40,7 +41,7 @@ class Observation(NamedTuple):
 
 
 class Scores(NamedTuple):
-    """Outcomes of N images, one a caption, measured against the captions they were drawn from or against others."""
+    """Outcomes of N images, one per caption, measured against the captions they were drawn from or against others."""
 
     right: torch.Tensor  # float64 [N]: 1 where every requested attribute is right
     each: torch.Tensor  # float64 [N]: rate of the requested attributes that are right
@@ -60,14 +61,12 @@ class Outcomes(NamedTuple):
 class ComparisonTask:
     """The first captions of `num` unseen scenes, the k-th on seed k, then every composition on L seeds.
 
-    readers: every system's `understand`; a scene whose caption one of them refuses is passed over for all.
-    Raises ConfigError for a model whose vocabulary is not MiniFaces', CheckpointError where it lacks an observer,
-    DataError for images without captions.
+    world: of the compositions. readers: every system's `understand`; a scene whose caption one refuses is passed over
+    for all. Raises CheckpointError where the model lacks an observer, DataError for images without captions, or
+    where the world's images of the compositions are not rendered.
     """
 
-    def __init__(self, model: Model, data: str, num: int, readers: Sequence[Callable] = ()):
-        if model.vocabulary is None or model.vocabulary.name != "minifaces":
-            raise ConfigError("the suite systems needs a --model whose vocabulary is minifaces, for its judge")
+    def __init__(self, model: Model, world: World, data: str, num: int, readers: Sequence[Callable] = ()):
         self.judge, self.clip, self.device = HeldOutJudge(model), model.network("clip_eval"), model.device
         self.resolution, self.images_per_second = self.judge.network.config.resolution, {}
         self.data, self.dataset = data, open_dataset(data, self.resolution, with_masks=False)
@@ -76,7 +75,12 @@ class ComparisonTask:
         if self.num < 2:
             raise DataError(f"{data}: fewer than two captions that every system reads; name other data or systems")
         self.num_latents = max(self.num // LATENTS_SHARE, 2)
-        self.cells = composition_cells(self.num_latents)
+        self.cells = composition_cells(world, self.num_latents)
+        if any(world.why_missing(cell.data) for cell in self.cells):
+            raise DataError(
+                f"the {len(self.cells)} compositions that systems are compared on are not rendered; render them: "
+                f"python -m styleT2I.data.{world.name} compositions/test:{self.num_latents}"
+            )
         captions_of_scenes = [self.dataset.captions_of(i) for i in self.scenes]
         captions = [texts[0] for texts in captions_of_scenes]
         asked = [parse(caption, model.vocabulary).attributes for caption in captions]
@@ -90,7 +94,7 @@ class ComparisonTask:
     def draw(self, system: TextToImage, title: str) -> Observation:
         """Have a system draw everything, rounded to 8 bits, and observe it; PromptError where it cannot read.
 
-        How many images a second it draws, the looking left out, is then in `images_per_second` by title.
+        The images per second that it draws, without their evaluation, are then in `images_per_second` by title.
         """
         prompts = {text: system.understand(text) for text in dict.fromkeys(self.sentences)}
         seconds = 0.0
@@ -112,7 +116,7 @@ class ComparisonTask:
         """The data's own images of everything asked for, and judge features [N, F] of as many other scenes (or None,
         where the data have no validation split)."""
         observed = self._observe(dataset_images(self.dataset, self.scenes, self.device))
-        composed = self._observe(self._composed_pictures())
+        composed = self._observe(self._composed_images())
         unseen = self.data.replace("/test", "/val")
         others = None
         if unseen != self.data:
@@ -124,7 +128,7 @@ class ComparisonTask:
 
         def images():
             start = 0
-            given = itertools.chain(dataset_images(self.dataset, self.scenes, self.device), self._composed_pictures())
+            given = itertools.chain(dataset_images(self.dataset, self.scenes, self.device), self._composed_images())
             for image in tqdm(given, title, unit="batch", disable=None):
                 rows = slice(start, start + len(image))
                 start = rows.stop
@@ -147,7 +151,7 @@ class ComparisonTask:
             rights=torch.stack(rights, dim=1),
         )
 
-    def _composed_pictures(self):
+    def _composed_images(self):
         """Yield the data's images of every cell, [L, 3, R, R] in [-1, 1]."""
         for cell in self.cells:
             batch = open_dataset(cell.data, self.resolution, with_masks=False).batch(cell.rows)

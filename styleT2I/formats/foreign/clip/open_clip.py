@@ -1,7 +1,7 @@
 """open_clip's weight files: a state dict by OpenAI's names, often with an `open_clip_config.json` beside it.
 
 Without that file the architecture is the one of open_clip's own list that has the tensors' shapes, else what follows
-from the shapes alone. Whether the weights want QuickGELU no tensor tells.
+from the shapes alone. No tensor tells whether the weights need QuickGELU.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def is_open_clip(tree) -> bool:
 
 
 def read_open_clip(content: Content, which: str) -> Reading:
-    """The CLIP of a file for our adapter; CheckpointError when it cannot be told what to build."""
+    """The CLIP of a file for our adapter; CheckpointError when the file does not tell what to build."""
     state, wrapper = unwrap(content.tree)
     sidecar = _read_sidecar(content.path.with_name(SIDECAR))
     if sidecar is not None:

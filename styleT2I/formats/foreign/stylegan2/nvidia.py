@@ -43,7 +43,7 @@ def read_nvidia(content: Content, which: str) -> Reading:
     if "synthesis" in modules:
         if "synthesis.b4" not in modules:
             raise CheckpointError(
-                f"its {which} is no StyleGAN2 generator (StyleGAN3 is not supported); use another checkpoint"
+                f"its {which} is not a StyleGAN2 generator (StyleGAN3 is not supported); use another checkpoint"
             )
         return Reading("stylegan2-generator", _generator(modules, tensors), _state(tensors))
     if "b4" not in modules:
@@ -59,7 +59,7 @@ def is_nvidia_state(tree) -> bool:
 
 
 def read_nvidia_state(content: Content, which: str) -> Reading:
-    """The network `which` of a file of bare state dicts: what no tensor shows has StyleGAN2-ADA's default."""
+    """The network `which` of a file of bare state dicts: settings that no tensor shows get StyleGAN2-ADA's defaults."""
     tensors = choose(_state_dicts(content.tree), which)
     note = {"notes": ["a bare state dict: clamp, activation and learning rates are StyleGAN2-ADA's defaults"]}
     if any(key.startswith("synthesis.") for key in tensors):

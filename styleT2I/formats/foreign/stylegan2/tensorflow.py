@@ -74,7 +74,7 @@ def _check_arguments(arguments):
 def _read_generator(arguments, variables):
     if "synthesis/4x4/Conv/mod_weight" not in variables:
         raise CheckpointError(
-            "its generator is no StyleGAN2 (StyleGAN and ProGAN are not supported); use another checkpoint"
+            "its generator is not a StyleGAN2 (StyleGAN and ProGAN are not supported); use another checkpoint"
         )
     if "mapping/LabelConcat/weight" in variables:
         raise CheckpointError(
@@ -109,7 +109,7 @@ def _read_generator(arguments, variables):
 
 def _read_discriminator(arguments, variables):
     if "4x4/Dense0/weight" not in variables or "Output/weight" not in variables:
-        raise CheckpointError("its discriminator is no StyleGAN2 discriminator; use another checkpoint")
+        raise CheckpointError("its discriminator is not a StyleGAN2 discriminator; use another checkpoint")
     resolutions = _resolutions(variables, "")
     top = _size(resolutions[-1])
     channels = {r // 2: _width(variables, f"{_size(r)}/Conv1_down/weight") for r in resolutions[1:]}

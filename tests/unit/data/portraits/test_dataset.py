@@ -89,7 +89,7 @@ def test_what_is_not_rendered_is_named_with_the_command_that_renders_it():
     _render(recipe, range(3))
     with pytest.raises(DataError) as caught:
         open_dataset("portraits:biased/train:20")
-    assert "\n" not in str(caught.value) and "3 of 20 pictures" in str(caught.value)
+    assert "\n" not in str(caught.value) and "3 of 20 images" in str(caught.value)
     assert "python -m styleT2I.data.portraits 'biased/train:20'" in str(caught.value)
     with pytest.raises(DataError, match="--resolution 256"):
         open_portraits("biased/train:2", 200)
@@ -97,7 +97,7 @@ def test_what_is_not_rendered_is_named_with_the_command_that_renders_it():
 
 @pytest.mark.parametrize(("spec", "error", "words"), [
     ("biased", DataError, "not of the form"), ("odd/train:3", DataError, "unknown Portraits distribution 'odd'"),
-    ("biased/all:3", DataError, "unknown Portraits split 'all'"), ("biased/train:0", DataError, "asks for no picture"),
+    ("biased/all:3", DataError, "unknown Portraits split 'all'"), ("biased/train:0", DataError, "asks for no image"),
     ("composition/test:3", DataError, "takes attributes"), ("biased=Male/test:3", DataError, "takes attributes"),
     ("composition=Malle/test", ConfigError, "did you mean"),
     ("composition=Bald+Bangs/test", ConfigError, "drop one of them"),
@@ -205,7 +205,7 @@ def test_a_scene_that_does_not_show_what_it_must_is_replaced_and_in_the_end_refu
     assert {record.attempt for record in records} > {0}
     assert all(recipe.scene(r.index, r.attempt).earrings == "drop" for r in records)
     bare = lambda scene, r: stub_renderer(scene, r)._replace(parts=np.zeros((r, r), np.uint8))  # noqa: E731
-    with pytest.raises(DataError, match="picture 0 .* does not show what it must"):
+    with pytest.raises(DataError, match="image 0 .* does not show what it must"):
         _render(recipe, range(2), tmp_path / "none", bare)
 
 
@@ -263,7 +263,7 @@ def test_the_command_renders_sets_one_after_the_other_with_tables_and_a_sheet(ca
             main(["balanced/val:3", "biased/train:2"])
         assert end.value.code == 0
     said = capsys.readouterr().out
-    assert "3 pictures in" in said and "2 pictures in" in said
+    assert "3 images in" in said and "2 images in" in said
     for name, num in (("balanced-val", 3), ("biased-train", 2)):
         folder = cache / "portraits" / "v1-128" / name
         assert {p.name for p in folder.iterdir()} == {

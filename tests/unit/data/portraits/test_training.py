@@ -5,22 +5,21 @@ import functools
 import pytest
 import torch
 
-from styleT2I.data.portraits.scenes.recipe import read_spec
 from styleT2I.data.portraits.scenes.sampling import sample_scene
 from styleT2I.data.portraits.scenes.streams import Z_DIM
 from styleT2I.data.portraits.scenes.vector import MIRRORED, VECTOR_NAMES, VECTOR_SIZE, scene_vector
-from styleT2I.data.portraits.sets.rendering import render_set
 from styleT2I.errors import ConfigError, DataError
 from styleT2I.networks.faces.attribute_classifier import AttributeClassifier, ClassifierConfig
 from styleT2I.networks.registry import load_network_component
 from styleT2I.training.clip.config import preset_config
 from styleT2I.training.clip.task import CLIPTask
 from styleT2I.training.engine import RunConfig, run
-from styleT2I.training.judges.judge import JudgeTask, judge_config
-from styleT2I.training.judges.segmenter import SegmenterTask, segmenter_config
-from styleT2I.training.stylegan2.rendered_fit import RenderedFit, feature_distance, scenes_without_pictures
+from styleT2I.training.judges.config import judge_config, segmenter_config
+from styleT2I.training.judges.judge import JudgeTask
+from styleT2I.training.judges.segmenter import SegmenterTask
+from styleT2I.training.stylegan2.rendered_fit import RenderedFit, feature_distance, scenes_without_images
 from styleT2I.training.stylegan2.renderer_fit_config import RenderedFitConfig, rendered_fit_config
-from tests.stub_portraits import stub_renderer
+from tests.stub_portraits import fill_cache
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -28,12 +27,9 @@ def rendered(tmp_path_factory):
     """A cache that holds a few pictures of every set that the presets read."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STYLET2I_CACHE", str(tmp_path_factory.mktemp("cache")))
-        sets = {"balanced/judge-train": 12, "balanced/test": 8, "balanced/train": 8, "biased/train": 24}
-        sets["biased/val"] = 6
-        for name, num in sets.items():
-            recipe, _ = read_spec(name)
-            for _ in render_set(recipe.cache_folder(), recipe, range(num), renderer=stub_renderer):
-                pass
+        fill_cache(
+            "balanced/judge-train:12", "balanced/test:8", "balanced/train:8", "biased/train:24", "biased/val:6"
+        )  # fmt: skip
         yield
 
 
@@ -70,6 +66,8 @@ def test_the_clips_presets_learn_from_captions_of_portraits(preset):
     task.setup(torch.device("cpu"))
     figures = task.step(0, torch.Generator().manual_seed(0))
     assert all(value == value for value in figures.values())
+    assert config.name == preset.replace("portraits", "portraits-clip")  # `build_model` looks for that file
+    assert preset_config(preset, data=("photographs",)).name == "clip"
 
 
 def _config(**changes):
@@ -123,7 +121,7 @@ def test_a_resumed_fit_equals_an_uninterrupted_one_and_its_generator_opens(tmp_p
 
 def test_data_without_scenes_are_refused_in_one_line():
     task = RenderedFit(rendered_fit_config(data="minifaces:biased/train:4", eval_data="portraits:biased/val:6"))
-    with pytest.raises(DataError, match="minifaces:biased/train:4: its pictures have no scenes"):
+    with pytest.raises(DataError, match="minifaces:biased/train:4: its images have no scenes"):
         task.setup(torch.device("cpu"))
 
 
@@ -142,7 +140,7 @@ def test_a_mirror_turns_pose_and_light_round_and_nothing_else():
 
 
 def test_latents_without_pictures_belong_to_their_scenes():
-    z, vectors = scenes_without_pictures(3)
+    z, vectors = scenes_without_images(3)
     assert z.shape == (3, Z_DIM) and vectors.shape == (3, VECTOR_SIZE)
     expected = scene_vector(sample_scene(0, "biased", z=z[1].tolist()))
     torch.testing.assert_close(vectors[1], torch.from_numpy(expected))

@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from styleT2I.baselines.dfgan import DFGANDiscriminator, DFGANDiscriminatorConfig
+from styleT2I.baselines.config import DFGANDiscriminatorConfig
+from styleT2I.baselines.dfgan import DFGANDiscriminator
 from styleT2I.baselines.gan_int_cls import style_loss
 from styleT2I.torch_utils.seeding import generator
 from styleT2I.training.baselines.losses import (

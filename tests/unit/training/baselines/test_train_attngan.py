@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from styleT2I.baselines.attngan import AttnGANConfig
+from styleT2I.baselines.config import AttnGANConfig
 from styleT2I.config import to_dict
 from styleT2I.errors import ConfigError
 from styleT2I.formats.foreign.registry import read_network

@@ -6,7 +6,8 @@ import json
 import pytest
 import torch
 
-from styleT2I.baselines.damsm import TextEncoder, TextEncoderConfig
+from styleT2I.baselines.config import TextEncoderConfig
+from styleT2I.baselines.damsm import TextEncoder
 from styleT2I.config import override
 from styleT2I.data.captioned import CaptionedData
 from styleT2I.errors import ConfigError
@@ -14,7 +15,7 @@ from styleT2I.formats.model_folder import read_model_folder
 from styleT2I.generation.systems.interface import open_system
 from styleT2I.networks.registry import load_network
 from styleT2I.training.baselines.damsm import caption_words
-from styleT2I.training.baselines.registry import TASKS, baseline_config, new_task, task_config
+from styleT2I.training.baselines.registry import baseline_config, new_task, task_config
 from styleT2I.training.engine import RunConfig, run
 from tests.tiny_model import tiny_clip, write_tiny
 
@@ -176,5 +177,5 @@ def test_shuffled_captions_reach_the_network_with_no_picture_of_their_own(clip, 
 @pytest.mark.parametrize("system", SIZES)
 def test_a_minifaces_generator_fits_into_four_megabytes_of_fp16(system):
     _, config = baseline_config(system, "minifaces", clip="clip.json")
-    G = TASKS[system](config, 10).build(64)["G"]
+    G = new_task(system, config, 10).build(64)["G"]
     assert G.resolution == 64 and sum(p.numel() for p in G.parameters()) * 2 < 4_000_000

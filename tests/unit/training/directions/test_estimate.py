@@ -27,7 +27,7 @@ def test_a_batch_that_does_not_fit_is_offered_parts_that_do():
     small = dataclasses.replace(COSTS, bytes_left=3000 * MB)
     assert not small.fits() and small.fits(small.largest_micro_batch())
     assert small.lines()[1] == (
-        "only 4.0 GB of memory are there: add --micro-batch 13 (3.7 GB, 28 s a step, the same gradients)"
+        "only 4.0 GB of memory are available: add --micro-batch 13 (3.7 GB, 28 s a step, the same gradients)"
     )
     assert small.lines(13) == [small.lines(13)[0]] and "3.7 GB" in small.lines(13)[0]
     none = dataclasses.replace(COSTS, bytes_left=1000 * MB)

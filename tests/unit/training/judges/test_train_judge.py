@@ -5,6 +5,7 @@ import torch
 
 from styleT2I.data import joined
 from styleT2I.data.dataset import Batch
+from styleT2I.data.degrade_config import DegradeConfig
 from styleT2I.data.labelled import LabelledData
 from styleT2I.errors import DataError
 from styleT2I.evaluation.measures.judge import measure_judge, mistakes_u8
@@ -15,8 +16,9 @@ from styleT2I.torch_utils.seeding import generator
 from styleT2I.torch_utils.stats import read_stats
 from styleT2I.training.checkpoints import newest_checkpoint
 from styleT2I.training.engine import RunConfig, run
-from styleT2I.training.judges.judge import JudgeConfig, JudgeTask
-from styleT2I.training.judges.segmenter import SegmenterTask, SegmenterTrainingConfig
+from styleT2I.training.judges.config import JudgeConfig, SegmenterTrainingConfig
+from styleT2I.training.judges.judge import JudgeTask
+from styleT2I.training.judges.segmenter import SegmenterTask
 from styleT2I.training.optimisation import schedule
 
 
@@ -59,6 +61,23 @@ def run_small(task, outdir, steps, **settings):
     run(task, RunConfig(str(outdir), steps, device="cpu", log_every=10, eval_every=20, snapshot_every=20,
                         checkpoint_every=5, **settings))  # fmt: skip
     return task
+
+
+def test_mirrored_images_are_seen_and_their_nuisances_left_out(squares, monkeypatch):
+    """Half of a batch is mirrored; with all of it mirrored the nuisances' loss is 0, whatever is estimated."""
+    seen = []
+    task = JudgeTask(JudgeConfig(**SMALL, feature_dim=16, mirror=True, degrade=DegradeConfig(0, 0, 0, 0, 0, 0)), 4)
+    task.setup(torch.device("cpu"))
+    features = task.network.features
+    monkeypatch.setattr(task.network, "features", lambda image: seen.append(image) or features(image))
+    figures = task.step(0, generator("judge", 0))
+    image, _, _ = task.data.training_batch(0, 16, 0)
+    is_plain = (seen[0] == image).flatten(1).all(dim=1)
+    is_mirrored = (seen[0] == image.flip(3)).flatten(1).all(dim=1)
+    assert (is_plain | is_mirrored).all() and 2 < (is_mirrored & ~is_plain).sum() < 14
+    assert figures["loss_nuisances"] > 0
+    monkeypatch.setattr(torch, "rand", lambda *shape, generator: torch.ones(*shape))
+    assert task.step(1, generator("judge", 1))["loss_nuisances"] == 0
 
 
 @pytest.mark.parametrize("architecture", ["resnet", "plain"])

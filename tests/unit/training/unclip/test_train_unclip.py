@@ -8,10 +8,10 @@ import torch
 from torch.nn import functional as F
 
 from styleT2I.baselines.unclip.captions import CaptionEncoder
-from styleT2I.baselines.unclip.decoder import DecoderConfig, UnclipDecoder
+from styleT2I.baselines.unclip.config import DecoderConfig, PriorConfig, UNetConfig
+from styleT2I.baselines.unclip.decoder import UnclipDecoder
 from styleT2I.baselines.unclip.diffusion import abar_table, add_noise
-from styleT2I.baselines.unclip.prior import Caption, PriorConfig, UnclipPrior
-from styleT2I.baselines.unclip.unet import UNetConfig
+from styleT2I.baselines.unclip.prior import Caption, UnclipPrior
 from styleT2I.config import override
 from styleT2I.data.augment import drop_rows
 from styleT2I.errors import ConfigError

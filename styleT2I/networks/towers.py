@@ -1,21 +1,38 @@
-"""Small image towers for CLIPs of small pictures.
+"""Small image towers, for images of small sides, and the convolution with batch norm that they are made of.
 
-open_clip's towers begin by dividing the resolution by 4 (ResNet) or 8 and more (ViT); lips and earrings of a 64-pixel
-face are a few pixels wide and are learnt late there, or never. These begin at full resolution.
+open_clip's towers begin by dividing the resolution by 4 (ResNet) or 8 and more (ViT); the lips and earrings of a
+64-pixel face are a few pixels wide and are learnt late there, or never. These begin at full resolution.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from styleT2I.networks.conv_norm import ConvNorm
+
+class ConvNorm(nn.Sequential):
+    """A convolution without bias (key "0") and its batch norm ("1"); the stride divides the size.
+
+    In evaluation mode the norm is folded into the convolution's weight, which saves a pass over the map.
+    """
+
+    def __init__(self, in_dim: int, out_dim: int, kernel_size: int = 3, stride: int = 1):
+        conv = nn.Conv2d(in_dim, out_dim, kernel_size, stride, kernel_size // 2, bias=False)
+        super().__init__(conv, nn.BatchNorm2d(out_dim))
+
+    def forward(self, x):
+        conv, norm = self
+        if norm.training:
+            return super().forward(x)
+        scale = norm.weight * (norm.running_var + norm.eps).rsqrt()  # [O]
+        bias = norm.bias - norm.running_mean * scale
+        return F.conv2d(x, conv.weight * scale[:, None, None, None], bias, conv.stride, conv.padding)
 
 
 class SmallTower(nn.Module):
     """Convolutions from full resolution on, halved after every width; the image as a vector [N, embed_dim].
 
     What is pooled: the mean and the maximum of the last map, and a few channels that keep their place. `pool` says how
-    a map is halved, "stride" (by its convolution) or "max" (by its maximum): two towers that see a picture differently.
+    a map is halved, "stride" (by its convolution) or "max" (by its maximum): two towers that make different errors.
     """
 
     def __init__(self, embed_dim: int, image_size: int, widths: tuple[int, ...], pool: str):

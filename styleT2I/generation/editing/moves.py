@@ -15,7 +15,7 @@ class Move(NamedTuple):
     styles: Mapping[str, torch.Tensor]  # layer -> [channels]; {} where nothing is shifted
 
 
-class Directions(Protocol):
+class AttributeDirections(Protocol):
     """A direction for each attribute, in one generator's latents, and what strength 1 means along it."""
 
     @property

@@ -1,1 +1,0 @@
-"""Folders of results: staged and moved whole, and held by one run at a time."""
