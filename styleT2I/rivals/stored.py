@@ -9,8 +9,8 @@ import warnings
 import torch
 
 from styleT2I.errors import CheckpointError, OutputError
+from styleT2I.formats.component import read_safetensors
 from styleT2I.formats.model_folder import cache_dir
-from styleT2I.formats.weights import read_safetensors
 from styleT2I.rivals.samples import FIRST_SEED, PSI, Samples
 from styleT2I.rivals.ways import Way, Ways
 from styleT2I.torch_utils.files import check_writable_dir, save_safetensors_atomic

@@ -12,9 +12,8 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional as F
 
-from styleT2I.generation.observers import fixed_prompts
-from styleT2I.generation.zero_shot_prompts import encode_prompts
-from styleT2I.metrics.zero_shot import prompt_features
+from styleT2I.generation.observers import encode_prompts, fixed_prompts
+from styleT2I.metrics.attributes import prompt_features
 from styleT2I.networks.stylegan2.styles import differentiable_styles
 from styleT2I.rivals.channels import sparse_way
 from styleT2I.rivals.samples import Samples
