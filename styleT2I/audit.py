@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from styleT2I.cli import command, device_option, done, group, model_option, outdir_option
+from styleT2I.rivals.names import SYSTEM_METHODS
 from styleT2I.torch_utils.words import counted
 
 FAILED = 3  # exit status of an audit that a declared threshold fails
@@ -130,13 +131,15 @@ _calibration_option = click.option(
               "composition, and seed.")  # fmt: skip
 @click.option("--callable", "function", metavar="MODULE:FUNCTION", help="A Python function (prompt, seed) -> image, "
               "in place of a model.")  # fmt: skip
+@click.option("--method", type=click.Choice(SYSTEM_METHODS), help="Audit the model's generator as another method "
+              "steers it, without Text-to-Direction.")  # fmt: skip
 @click.option("--num", type=click.IntRange(1), help="Images per composition, in place of the plan's number; the report "
               "says so.")  # fmt: skip
 @click.option("--shard", default="1/1", type=ShardRange(), metavar="i/n", help="Draw part i of n only, for merge.")
 @_calibration_option
 @outdir_option
 @device_option
-def run_command(path, model, images, prompts, function, num, shard, calibration, outdir, device):
+def run_command(path, model, images, prompts, function, method, num, shard, calibration, outdir, device):
     """Run the audit that a plan declares.
 
     Draws and judges the images, and writes DIR/audit.html, audit.json and CSV files.
@@ -150,7 +153,8 @@ def run_command(path, model, images, prompts, function, num, shard, calibration,
     from styleT2I.fairness.run import Audit
 
     confusions = _read_calibration(calibration, plan, vocabulary)
-    audit = Audit(plan, vocabulary, _subject(model, images, prompts, function, num, device), num, device=device)
+    subject = _subject(model, images, prompts, function, method, num, device)
+    audit = Audit(plan, vocabulary, subject, num, device=device)
     try:
         audit.run(outdir, shard, confusions)
     except KeyboardInterrupt as error:
@@ -198,11 +202,13 @@ def report_command(path):
     click.echo(write_report(result, folder, [folder], name))
 
 
-def _subject(model, images, prompts, function, num, device):
+def _subject(model, images, prompts, function, method, num, device):
     """The audited system: images, a function or a model, of which one is named."""
     is_model_named = click.get_current_context().get_parameter_source("model").name == "COMMANDLINE"
     if (images is not None) + (function is not None) + is_model_named > 1:
         raise click.UsageError("an audit is of one system; give --model, --images or --callable")
+    if method is not None and (images or function):
+        raise click.UsageError("--method steers a model's generator; it goes with --model")
     if (images is None) != (prompts is None):
         raise click.UsageError(
             "--images and --prompts belong together: the images, and the CSV file with their sentences"
@@ -217,6 +223,11 @@ def _subject(model, images, prompts, function, num, device):
         from styleT2I.fairness.subjects.functions import CallableSubject
 
         return CallableSubject(function)
+    if method is not None:
+        from styleT2I.rivals.opening import open_pipeline
+        from styleT2I.rivals.systems import open_rival
+
+        return open_rival(open_pipeline(model, device=device), method)
     return _opened(model, device)
 
 

@@ -47,6 +47,10 @@ def _quality_options(function):
 @click.option("--clip-eval", metavar="FILE", help="CLIP that only scores, in place of the model's.")
 @click.option("--t2d", metavar="FILE", help="Text-to-Direction component in place of the model's.")
 @click.option("--a2d", metavar="FILE", help="Attribute-to-Direction component in place of the model's.")
+@click.option("--directions", metavar="LIST", help="directions: the methods to compare, with commas between them. "
+              "[default: all]")  # fmt: skip
+@click.option("--samples", type=click.IntRange(2), help="directions: faces that the methods look for attributes in. "
+              "[default: 1000]")  # fmt: skip
 @click.option("--adjust-method", "methods", multiple=True, metavar="NAME", help="compositions, systems: none, "
               "paper, calibrated, recheck or hold; repeatable, the summary is the last's. [default: none, "
               "hold]")  # fmt: skip
@@ -69,7 +73,8 @@ def main(suites, model, sources, world_name, data, num, psi, methods, strength, 
     Every metric names what it rests on. --suite compositions: rare compositions beside their frequent twins from the
     same latents, with and without Compositional Attribute Adjustment. --suite regions: how much of an attribute's edit
     lies inside its region. --suite quality: distances, diversity, CLIP score and identity, of the model or of any two
-    folders of images. --suite edits: what one attribute's edit moves besides. --suite systems: StyleT2I beside the
+    folders of images. --suite edits: what one attribute's edit moves besides. --suite directions: edits beside those of
+    InterFaceGAN, GANSpace, SeFa, StyleSpace and StyleCLIP. --suite systems: StyleT2I beside the
     earlier text-to-image GANs, with controls. --suite style: what GAN-INT-CLS's style encoder recovers. --suite
     unclip: what its priors draw, read off the embeddings, its decoder on true embeddings, its edits.
 
@@ -88,6 +93,7 @@ def main(suites, model, sources, world_name, data, num, psi, methods, strength, 
 
     suites = suites or tuple(name for name, suite in SUITES.items() if suite.by_default)
     options = {name: replacements.pop(name) for suite in SUITES.values() for name in suite.options}
+    options["directions"] = _listed([options["directions"] or ""])
     _check(suites, num, options)
     for path in filter(None, (out_path, grid_path)):
         check_writable_dir(Path(path).absolute().parent)
@@ -144,12 +150,17 @@ def _check(suites, num, options):
             raise click.UsageError(f"--{given[0]} goes with --suite {name}")
 
 
+def _listed(lists):
+    """The names in comma-separated lists; None for none."""
+    return [name.strip() for text in lists for name in text.split(",") if name.strip()] or None
+
+
 def _systems(lists):
     """The names that --systems lists; None where it is not given."""
-    names = [name.strip() for text in lists for name in text.split(",") if name.strip()]
+    names = _listed(lists)
     if lists and not names:
         raise click.UsageError("--systems names no system; write for example --systems dfgan,minifaces")
-    return names or None
+    return names
 
 
 def _adjustments(methods, settings):

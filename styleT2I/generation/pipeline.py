@@ -21,6 +21,7 @@ from styleT2I.generation.adjustment import Adjusted, AdjustmentConfig
 from styleT2I.generation.arguments import checked_adjustment, checked_noise_mode, checked_psi, prompt_of
 from styleT2I.generation.directions import Directions
 from styleT2I.generation.drawing import draw
+from styleT2I.generation.editing.moves import AttributeDirections
 from styleT2I.generation.model import Model
 from styleT2I.generation.results import EditResult, Result, attributes_found
 from styleT2I.generation.synthesis import Synthesis
@@ -306,6 +307,7 @@ class StyleT2I:
         *,
         truncation_psi: float = 0.7,
         noise_mode: str = "const",
+        directions: AttributeDirections | None = None,
     ) -> EditResult:
         """Move faces along attribute directions, all taken at the unmoved latent.
 
@@ -317,6 +319,8 @@ class StyleT2I:
                 of the vocabulary: {"young": 1} is {"old": -1}.
             truncation_psi: Of the seeds' latents, from 0 to 2.
             noise_mode: "const", "random" or "none".
+            directions: Found by another method (`rivals.methods.find_directions`); None: those of the model's
+                Attribute-to-Direction network.
 
         Returns:
             The EditResult: `images_u8` and `unedited_u8` [N, 3, R, R], and the moved latents.
@@ -329,20 +333,32 @@ class StyleT2I:
             >>> pipeline.edit([0], {"lipstick": 1, "smiling": -0.5}).images_u8.shape
             torch.Size([1, 3, 64, 64])
         """
-        from styleT2I.generation.editing.arguments import calibrated_steps, given_latents, named_strengths
+        from styleT2I.generation.editing.arguments import calibrated_steps, given_latents, named_strengths, steps_along
+        from styleT2I.networks.stylegan2.styles import shifted_styles
 
         checked_psi(truncation_psi), checked_noise_mode(noise_mode)
         strengths = named_strengths(attributes, self.model)
-        measure = self._directions.clip_strength if self.model.has("clip") else None
-        steps = calibrated_steps(strengths, self.model, measure)
+        if directions is None:
+            measure = self._directions.clip_strength if self.model.has("clip") else None
+            steps = calibrated_steps(strengths, self.model, measure)
+        else:
+            steps = steps_along(strengths, directions)
         seeds: tuple[int, ...] | None
         if isinstance(latents, (torch.Tensor, np.ndarray)):
             seeds, ws = None, given_latents(latents, self.model)
         else:
             seeds = checked_seeds(latents)
             ws = self.latents(seeds, truncation_psi)
-        moved = self._directions.moved(ws, steps)
-        images, unedited = (self.images_u8(styles, seeds or range(len(ws)), noise_mode) for styles in (moved, ws))
+        if directions is None:
+            moved, styles = self._directions.moved(ws, steps), {}
+        else:
+            moved, styles = directions.move(ws, steps)
+        drawn = seeds or range(len(ws))
+        unedited = self.images_u8(ws, drawn, noise_mode)
+        with shifted_styles(self.model.network("generator").synthesis, styles):
+            images = self.images_u8(moved, drawn, noise_mode)
         psi = None if seeds is None else truncation_psi
         settings = {"truncation_psi": psi, "noise_mode": noise_mode, **self.model.machine()}
+        if directions is not None:
+            settings["method"] = directions.method
         return EditResult(seeds, images, unedited, moved.cpu(), strengths, steps, settings, self.model.describe())

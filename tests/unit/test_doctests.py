@@ -7,6 +7,7 @@ import pytest
 
 MODULES = (
     "styleT2I.attributes.parsing.parser",
+    "styleT2I.attributes.parsing.spelling",
     "styleT2I.attributes.prompt",
     "styleT2I.attributes.vocabulary",
     "styleT2I.attributes.wording.captions",
@@ -15,6 +16,10 @@ MODULES = (
     "styleT2I.generation.loading",
     "styleT2I.generation.pipeline",
     "styleT2I.generation.systems.interface",
+    "styleT2I.rivals.calibration",
+    "styleT2I.rivals.channels",
+    "styleT2I.rivals.interfacegan",
+    "styleT2I.torch_utils.words",
     "styleT2I.fairness.judges.calibration",
     "styleT2I.fairness.plan",
     "styleT2I.fairness.report.page",

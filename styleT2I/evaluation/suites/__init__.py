@@ -93,6 +93,14 @@ SUITES = {
     ),
     "regions": Suite("suites.regions:evaluate_regions", 200),
     "edits": Suite("suites.edits:evaluate_edits", 200),
+    "directions": Suite(
+        "suites.directions:evaluate_directions",
+        100,
+        by_default=False,
+        options=("directions", "samples"),
+        prepare="suites.directions:check_options",
+        table="suites.directions:directions_table",
+    ),
     "systems": Suite(
         "suites.systems.suite:evaluate_systems",
         500,

@@ -43,7 +43,7 @@ def dropped(text, name):
     parsed, lexicon = parse(text, vocabulary), compile_lexicon(vocabulary)
     spans = [item.span for item in (*parsed.mentions, *parsed.unknown)]
     result = []
-    for item in lexicon.scan(text):
+    for item in lexicon.scan(text)[0]:
         is_covered = any(start <= item.start and item.end <= end for start, end in spans)
         if is_covered or any(f'"{item.text}' in line or f'{item.text}"' in line for line in parsed.contradictions):
             continue
