@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -107,8 +108,11 @@ def _read_sheet(cell, budget):
     try:
         sheet, png = cell.content["sheet"], cell.path.with_suffix(".png")
         tile, rows = int(sheet["tile"]), [(row["outcome"], tuple(row["seeds"])) for row in sheet["rows"]]
-        pixels = decode_image(png.read_bytes(), png)
+        data = png.read_bytes()
+        pixels = decode_image(data, png)
     except (OSError, ValueError, KeyError, TypeError, DataError):
+        return []
+    if sheet.get("sha256") not in (None, hashlib.sha256(data).hexdigest()):  # changed since it was written
         return []
     if not rows or pixels.shape[0] != len(rows) * tile or pixels.shape[1] < tile * max(len(seeds) for _, seeds in rows):
         return []

@@ -10,6 +10,7 @@ from typing import Any
 
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.errors import DataError
+from styleT2I.fairness.analysis.earlier_results import upgraded
 from styleT2I.fairness.report import appendix, comparisons, compositions
 from styleT2I.fairness.report.contact_sheets import SheetRow, read_sheets
 from styleT2I.fairness.report.csv_tables import csv_files
@@ -71,13 +72,16 @@ def read_result(path: str | Path) -> AuditResult:
     path = Path(path)
     path = path / f"{NAME}.json" if path.is_dir() else path
     try:
-        return AuditResult.from_json(json.loads(path.read_text(encoding="utf-8")))
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return AuditResult.from_json(upgraded(content) if isinstance(content, dict) else content)
     except OSError as error:
         raise DataError(f"{path}: cannot read the audit: {error.strerror or error}") from error
     except ValueError as error:
         raise DataError(f"{path}: not JSON; give what `audit run` wrote") from error
     except DataError as error:
         raise DataError(f"{path}: {error}; give what `audit run` wrote") from error
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise DataError(f"{path}: damaged in {error}; give what `audit run` wrote") from error
 
 
 def render(result: AuditResult, sheets: dict[tuple[str, str], list[SheetRow]]) -> str:
@@ -92,6 +96,7 @@ def render(result: AuditResult, sheets: dict[tuple[str, str], list[SheetRow]]) -
         compositions.drift(result),
         comparisons.exploratory(result),
         *(appendix.further(key, title, to_json(content)) for key, title, content in _further(result) if content),
+        *([] if (counted := comparisons.uncorrected(result)) is None else [counted]),
         appendix.images(result, sheets, anchors, sentences),
         appendix.judge(result),
         appendix.limits(result),
@@ -122,6 +127,7 @@ def _header(result: AuditResult) -> Markup:
         ("Images per composition", result.provenance.num),
         ("Settings", len(result.summary)),
         ("Primary comparisons", len(result.comparisons)),
+        *((("Date", result.date.replace("T", " ").replace("Z", " UTC")),) if result.date else ()),
     )
     return tag(
         "header",
