@@ -19,8 +19,8 @@ from styleT2I.fairness.thresholds import Threshold, Unprompted, check_shares, ch
 from styleT2I.generation.adjustment_config import METHODS
 
 __all__ = [
-    "AS_DRAWN", "AuditPlan", "Comparison", "Grid", "JudgePlan", "Setting", "Threshold", "Unprompted", "load_plan",
-    "plan_hash",
+    "AS_DRAWN", "AuditPlan", "Comparison", "Grid", "JudgePlan", "Setting", "Threshold", "Unprompted", "checked_plan",
+    "load_plan", "plan_hash",
 ]  # fmt: skip
 
 _MAX_CELLS = 10_000  # compositions in all settings
@@ -66,7 +66,7 @@ AS_DRAWN = Setting(None, None, None)
 class AuditPlan:
     """What an audit draws, compares and accepts. Of each list of settings the first value is the primary one.
 
-    A plan made here is checked by `load_plan` only, when it comes from a file.
+    A plan made here is checked by `checked_plan` only, as `load_plan` does with one from a file.
 
     >>> plan = AuditPlan("lipstick", compositions=("she+lipstick", "he+lipstick"), adjustment=("hold", "none"))
     >>> plan.sentences_of(load_vocabulary(plan.vocabulary))["he+lipstick"]
@@ -178,7 +178,7 @@ def load_plan(path: str | Path) -> tuple[AuditPlan, Vocabulary]:
     plan = load_config(AuditPlan, path)
     try:
         vocabulary = load_vocabulary(plan.vocabulary)
-        return _checked(plan, vocabulary), vocabulary
+        return checked_plan(plan, vocabulary), vocabulary
     except (ConfigError, DataError) as error:
         raise ConfigError(f"{path}: {error}") from error
 
@@ -188,7 +188,8 @@ def plan_hash(plan: AuditPlan) -> str:
     return hashlib.sha256(json.dumps(to_dict(plan), sort_keys=True).encode("utf-8")).hexdigest()
 
 
-def _checked(plan: AuditPlan, vocabulary: Vocabulary) -> AuditPlan:
+def checked_plan(plan: AuditPlan, vocabulary: Vocabulary) -> AuditPlan:
+    """The plan with its compositions under their canonical names; ConfigError, one line, where it cannot be run."""
     _check_numbers(plan)
     cells = plan.cells(vocabulary)
     if not cells:

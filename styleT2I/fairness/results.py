@@ -319,6 +319,12 @@ class AuditResult(Findings):
         except (ConfigError, ValueError) as error:  # the latter: counts that are no confusion matrix
             raise DataError(f"not an audit that can be read: {error}") from error
 
+    def frame(self):
+        """Every verdict as a pandas.DataFrame, a row per image and attribute: `outcome_table.outcome_frame`."""
+        from styleT2I.fairness.outcome_table import outcome_frame
+
+        return outcome_frame(self)
+
     @property
     def is_paired(self) -> bool:
         """Whether both sides of every comparison were drawn from the same seeds."""

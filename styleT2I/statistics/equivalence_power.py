@@ -74,7 +74,7 @@ def pairs_needed_within(
     Raises:
         ConfigError: Rates with this gap break a limit, so that nothing shows it kept, or over 100,000 pairs are needed.
 
-    >>> 100 <= pairs_needed_within([("max_gap", 0.1)], correlation=0.4) <= 140
+    >>> 150 <= pairs_needed_within([("max_gap", 0.1)], correlation=0.4) <= 200
     True
     """
     if not (0 < power < 1 and 0 < alpha < 0.5 and limits):

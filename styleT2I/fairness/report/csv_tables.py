@@ -8,6 +8,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from styleT2I.fairness.outcome_table import COLUMNS, outcome_rows
 from styleT2I.fairness.results import AuditResult, CellResult, Interval, ThresholdResult, to_json
 
 __all__ = ["csv_files"]
@@ -38,6 +39,7 @@ def csv_files(result: AuditResult) -> dict[str, str]:
             ),
             ("setting", "cell", "attribute", "changed"),
         ),
+        **({"outcomes.csv": _csv(outcome_rows(result), COLUMNS)} if result.outcomes else {}),
     }
 
 
