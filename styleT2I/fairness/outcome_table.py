@@ -56,7 +56,7 @@ def outcome_frame(result: AuditResult):
     try:
         import pandas
     except ImportError as error:
-        raise DependencyError("a frame needs pandas; run: pip install pandas") from error
+        raise DependencyError("a frame needs pandas; run: pip install 'styleT2I[frames]'") from error
     return pandas.DataFrame(list(outcome_rows(result)), columns=list(COLUMNS))
 
 

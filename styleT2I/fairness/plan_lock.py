@@ -81,11 +81,8 @@ def declared_in(folders: Iterable[str | Path]) -> tuple[PlanRecord, ...]:
         for record in _read(Path(folder) / LOCK):
             made = from_dict(PlanRecord, {key: record[key] for key in ("utc", "sha256", "is_before_images", "changes")})
             key = json.dumps(record["plan"], sort_keys=True), made.changes
-            if key not in found or (not made.is_before_images, made.utc) < (
-                not found[key].is_before_images,
-                found[key].utc,
-            ):
-                found[key] = made
+            kept = found.get(key, made)  # of shards the one with images before its declaration, then the earliest
+            found[key] = min(kept, made, key=lambda each: (each.is_before_images, each.utc))
     return tuple(sorted(found.values(), key=lambda record: (record.utc, not record.is_before_images)))
 
 

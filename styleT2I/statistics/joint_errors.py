@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from styleT2I.statistics.misclassification import Sides, multinomial
@@ -21,7 +22,6 @@ __all__ = [
 ]  # fmt: skip
 
 _NUM_RESAMPLES = 4000
-_PRIOR = 0.5  # labelled images added to every true state, over the verdicts that it never got
 
 
 @dataclass(frozen=True)
@@ -231,20 +231,18 @@ def _one_more_of_each_kind(states, is_success):
 
 
 def _resampled_matrices(judge, num_resamples, generator):
-    """Matrices [B, S, S] of resampled labelled images.
+    """Matrices [B, S, S] as the labelled images allow them: draws from their posterior.
 
-    Verdicts that a true state never got share half an image more: that none was seen among few images does not make a
-    judge infallible.
+    The prior is one image per true state, in equal parts over all verdicts (Perks 1947). Resampled counts would be too
+    sure of a judge with one or two errors among few images, and certain of one with none.
     """
     states, columns = judge.states, []
+    rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
     for true in states:
         verdicts = judge.counts[true]
         kinds = list(dict.fromkeys([*states, *verdicts]))
-        unseen = [kind for kind in kinds if not verdicts.get(kind)]
-        weights = [verdicts.get(kind) or _PRIOR / len(unseen) for kind in kinds]
-        num = sum(verdicts.values())
-        drawn = _all_classes(num, weights, num_resamples, generator)
-        columns.append(torch.stack([drawn[kinds.index(state)] for state in states], dim=1) / num)  # [B, S]
+        drawn = rng.dirichlet([verdicts.get(kind, 0) + 1 / len(kinds) for kind in kinds], num_resamples)  # [B, V]
+        columns.append(torch.from_numpy(drawn[:, : len(states)]))
     return torch.stack(columns, dim=2)
 
 

@@ -67,7 +67,13 @@ def explanation_of_verdict(result: AuditResult) -> list[str]:
             f"{num_shown} of {len(result.comparisons)} primary comparisons show a difference at the plan's alpha after "
             "Holm's correction. Where none is shown, that is not evidence of equality."
         )
-    if not result.calibration:
+    if result.calibration:
+        sentences.append(
+            f"Values are corrected by the judge's errors on other images ({result.calibration.data}). For the model's "
+            "images this holds as far as the judge errs on them as it does on those; the tipping points say how much "
+            "is needed."
+        )
+    else:
         sentences.append(
             "The judge's errors were not measured for this audit; every verdict is about what it perceives."
         )
