@@ -22,6 +22,7 @@ from styleT2I.formats.model_folder import write_model_manifest
 from styleT2I.generation.sentence_encoders import copy_network
 from styleT2I.metrics.frechet import frechet_distance
 from styleT2I.networks.registry import load_network, load_network_component
+from styleT2I.torch_utils.distributed import draw_rows, own_rows, rolled
 from styleT2I.torch_utils.images import make_grid_u8, save_png, to_uint8
 from styleT2I.torch_utils.seeding import latents_of_seeds
 from styleT2I.training.baselines.attngan_config import discriminator_configs
@@ -73,8 +74,8 @@ class AttnGANTask(NetworkTask):
         captions = pick_captions(batch.captions, rng)
         if config.shuffle_captions:
             captions = captions[2:] + captions[:2]
-        text = self._read(captions)
-        noise = torch.randn(len(captions), self.G.noise_dim, generator=rng).to(self.device)
+        text = self._read(captions, own_rows(len(captions)))
+        noise = draw_rows(torch.randn, len(text.sentence), self.G.noise_dim, generator=rng).to(self.device)
         made = self.G(noise, *_arguments(text))
         figures = self._update_discriminators(batch.image.to(self.device), made.images, text.sentence)
         figures.update(self._update_generator(made, text, equal_captions(captions).to(self.device)))
@@ -131,8 +132,8 @@ class AttnGANTask(NetworkTask):
         write_model_manifest(outdir, self.name, files, "minifaces" if is_minifaces else None)
 
     @torch.no_grad()
-    def _read(self, captions) -> TextFeatures:
-        return self.text(self.text.tokenize(captions, self.config.max_words).to(self.device))
+    def _read(self, captions, rows=slice(None)) -> TextFeatures:
+        return self.text(self.text.tokenize(captions, self.config.max_words)[rows].to(self.device))
 
     def _draw(self, captions, seeds):
         """The averaged generator's output for captions, each from its own seed."""
@@ -141,7 +142,7 @@ class AttnGANTask(NetworkTask):
 
     def _update_discriminators(self, image, fakes, sentence):
         total, figures = 0.0, {}
-        wrong = sentence.roll(1, dims=0)
+        wrong = rolled(sentence, 1)
         for stage, (network, fake) in enumerate(zip(self.Ds, fakes, strict=True)):
             real = F.interpolate(image, size=fake.shape[2:], mode="area")
             h = network.encode(real)

@@ -19,6 +19,7 @@ from styleT2I.formats.component import write_component
 from styleT2I.formats.foreign.attngan import inception_trunk
 from styleT2I.formats.pickles.torch_files import read_torch_file
 from styleT2I.networks.registry import load_strict
+from styleT2I.torch_utils.distributed import own_rows
 from styleT2I.torch_utils.seeding import generator
 from styleT2I.training.directions.setup import load_frozen
 from styleT2I.training.network_task import NetworkTask
@@ -56,7 +57,8 @@ class DAMSMTask(NetworkTask):
         config = self.config
         batch = self.data.training_batch(self.seed, config.batch_size, step)
         captions = pick_captions(batch.captions, rng)
-        text = self.text(self.text.tokenize(captions, config.max_words).to(self.device))
+        ids = self.text.tokenize(captions, config.max_words)[own_rows(len(captions))]
+        text = self.text(ids.to(self.device))
         image = self.image(batch.image.to(self.device))
         words, sentences = damsm_losses(text, image, self._also_true(captions, batch.labels))
         epoch = step * config.batch_size // len(self.data)

@@ -23,6 +23,7 @@ from styleT2I.networks.clip.loading import load_clip
 from styleT2I.networks.clip.model import CLIP, CLIPConfig
 from styleT2I.networks.clip.word_tokenizer import WordTokenizer
 from styleT2I.networks.registry import build_network, load_strict
+from styleT2I.torch_utils.distributed import own_rows, summed
 from styleT2I.torch_utils.images import save_png
 from styleT2I.torch_utils.seeding import derive_seed
 from styleT2I.training.clip.config import CLIPTrainConfig, scratch_model
@@ -67,7 +68,8 @@ class CLIPTask(NetworkTask):
         captions = self._pick_captions(batch, rng)
         mentions = self.reader(captions) if self.reader else None
         image = self._augment(batch.image, rng).to(self.device)
-        image_features, text_features = self.clip.encode_image(image), self.clip.encode_text(captions)
+        own = own_rows(len(captions))
+        image_features, text_features = self.clip.encode_image(image), self.clip.encode_text(captions[own])
         also_true = equal_captions(captions)
         if mentions is not None:
             also_true |= captions_true_of(batch.labels, mentions)
@@ -77,7 +79,8 @@ class CLIPTask(NetworkTask):
         )  # fmt: skip
         loss, figures = contrastive, {"loss_contrastive": contrastive.item()}
         if self.heads:
-            image_loss, text_loss = self._attribute_losses(image_features, text_features, batch.labels, mentions)
+            told = batch.labels[own], mentions.asserted[own], mentions.asked[own]
+            image_loss, text_loss = self._attribute_losses(image_features, text_features, *told)
             loss = loss + self.config.attribute_weight * (image_loss + text_loss)
             figures.update(loss_image_attributes=image_loss.item(), loss_text_attributes=text_loss.item())
         self._descend(loss, step)
@@ -165,15 +168,15 @@ class CLIPTask(NetworkTask):
             return random_degrade(image, rng, config.degrade)
         return image
 
-    def _attribute_losses(self, image_features, text_features, labels, mentions):
+    def _attribute_losses(self, image_features, text_features, labels, asserted, asked):
         """Cross-entropies of the heads: every label of a picture, of a caption only what it mentions."""
         scale = self.clip.embed_dim**0.5  # unit vectors would hold the logits down for long
         labels = labels.to(image_features)
         image_loss = F.binary_cross_entropy_with_logits(self.heads["image"](scale * image_features), labels)
-        asserted, asked = mentions.asserted.to(labels), mentions.asked.to(labels)
+        asserted, asked = asserted.to(labels), asked.to(labels)
         text_logits = self.heads["text"](scale * text_features)
         each = F.binary_cross_entropy_with_logits(text_logits, asserted, reduction="none")  # [B, A]
-        return image_loss, (each * asked).sum() / asked.sum().clamp_min(1)
+        return image_loss, summed((each * asked).sum()) / summed(asked.sum()).clamp_min(1)
 
     def _descend(self, loss, step):
         config = self.config

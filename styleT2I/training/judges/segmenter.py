@@ -15,6 +15,7 @@ from styleT2I.errors import ConfigError
 from styleT2I.formats.component import write_component
 from styleT2I.networks.faces.segmenter import Segmenter, SegmenterConfig
 from styleT2I.recipes import configured
+from styleT2I.torch_utils.distributed import summed
 from styleT2I.torch_utils.images import make_grid_u8, save_png, to_uint8
 from styleT2I.torch_utils.seeding import derive_seed
 from styleT2I.training.network_task import NetworkTask
@@ -115,12 +116,13 @@ class SegmenterTask(NetworkTask):
 def dice_loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """1 - Dice overlap of each region over the whole batch, averaged over regions (Milletari et al. 2016, eq. 1).
 
-    logits, target [N, R, H, W], the target in [0, 1]. Summing over the batch keeps a region that is absent from one
-    image from counting there; with 1 added on both sides an absent region costs nothing when nothing is found.
+    logits, target [N, R, H, W], the target in [0, 1]; the batch is that of all processes. Summing over it keeps a
+    region that is absent from one image from counting there; with 1 added on both sides an absent region costs nothing
+    when nothing is found.
     """
     found = logits.sigmoid()
-    overlap = (found * target).sum(dim=(0, 2, 3))
-    return 1 - ((2 * overlap + 1) / ((found + target).sum(dim=(0, 2, 3)) + 1)).mean()
+    overlap, both = summed(torch.stack([(found * target).sum(dim=(0, 2, 3)), (found + target).sum(dim=(0, 2, 3))]))
+    return 1 - ((2 * overlap + 1) / (both + 1)).mean()
 
 
 @torch.no_grad()

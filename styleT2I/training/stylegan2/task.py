@@ -22,6 +22,7 @@ from styleT2I.networks.registry import load_network_component
 from styleT2I.networks.stylegan2.discriminator import Discriminator
 from styleT2I.networks.stylegan2.generator import Generator, mix_styles
 from styleT2I.networks.stylegan2.precision import half_dtype, set_precision
+from styleT2I.torch_utils.distributed import average_gradients, draw_rows, num_processes, own_rows
 from styleT2I.torch_utils.images import from_uint8, make_grid_u8, save_png
 from styleT2I.training.network_task import NetworkTask
 from styleT2I.training.stylegan2.evaluation import JudgeFeatures, PixelFeatures, SampleEvaluation, seeds_grid
@@ -131,25 +132,39 @@ class StyleGAN2Task(NetworkTask):
         return SampleEvaluation(extractor, data, config.eval_num, self.device, c)
 
     def _real_batch(self, step, rng):
-        """Return the step's real images [N,3,R,R] in [-1,1] and their labels c [N,c_dim] or None."""
-        batch = self.data.batch(index_order(self.seed, len(self.data), self.config.batch_size, step))
-        image = from_uint8(batch.images_u8).to(self.device)
+        """This process's real images [n,3,R,R] in [-1,1], part by part, and the whole batch's labels c [N,c_dim] or
+        None."""
+        num = self.config.batch_size
+        indices = index_order(self.seed, len(self.data), num, step)
+        own = [k for rows, _ in self._parts(num) for k in rows]
+        image = from_uint8(self.data.batch([indices[k] for k in own]).images_u8).to(self.device)
         if self.config.mirror:
-            is_mirrored = (torch.rand(len(image), generator=rng) < 0.5).to(self.device)
+            is_mirrored = (torch.rand(num, generator=rng) < 0.5)[own].to(self.device)
             image = torch.where(is_mirrored[:, None, None, None], image.flip(3), image)
-        return image, batch.attributes.float().to(self.device) if self.c_dim else None
+        return image, self.data.labels_of(indices).float().to(self.device) if self.c_dim else None
 
     def _parts(self, num):
-        """Yield slices of a batch of `num` that are computed at a time."""
+        """Yield the rows of a batch of `num` that this process computes at a time, and the part's share of the batch.
+
+        A part is of all processes together, so that the same rows are compared with each other as in one process.
+        """
         size = self.config.micro_batch or num
         for start in range(0, num, size):
-            yield slice(start, min(start + size, num))
+            rows = list(range(start, min(start + size, num)))
+            yield rows[own_rows(len(rows))], len(rows) / num
+
+    def _image_parts(self, image, c):
+        """Yield as `_parts` this process's images and their labels, and the part's share of the batch."""
+        start = 0
+        for rows, share in self._parts(len(image) * num_processes()):
+            yield image[start : start + len(rows)], None if c is None else c[rows], share
+            start += len(rows)
 
     def _draw(self, num, c, rng, update_w_avg=False):
         """Return ws [num,num_ws,w_dim] of new latents, styles mixed, and their images with random noise."""
 
         def latents():
-            return torch.randn(num, self.G.z_dim, generator=rng).to(self.device)
+            return draw_rows(torch.randn, num, self.G.z_dim, generator=rng).to(self.device)
 
         ws = self.G.mapping(latents(), c, update_w_avg=update_w_avg)
         if self.config.style_mixing:
@@ -159,7 +174,9 @@ class StyleGAN2Task(NetworkTask):
 
     def _descend(self, optimizer):
         """Update; in half precision not by gradients that overflowed somewhere."""
-        grads = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        average_gradients(parameters)
+        grads = [p.grad for p in parameters if p.grad is not None]
         if half_dtype(self.config.precision) is None or torch.nn.utils.get_total_norm(grads).isfinite():
             optimizer.step()
         optimizer.zero_grad(set_to_none=True)
@@ -172,13 +189,13 @@ class StyleGAN2Task(NetworkTask):
         num = self.config.batch_size
         total, logits = 0.0, 0.0
         self.D.requires_grad_(False)
-        for part in self._parts(num):
-            size, labels = part.stop - part.start, None if c is None else c[part]
-            _, image = self._draw(size, labels, rng, update_w_avg=True)
+        for rows, share in self._parts(num):
+            labels = None if c is None else c[rows]
+            _, image = self._draw(len(rows), labels, rng, update_w_avg=True)
             fake_logits = self._discriminate(image, labels, rng)
-            loss = nonsaturating_generator_loss(fake_logits) * (size / num)
+            loss = nonsaturating_generator_loss(fake_logits) * share
             loss.backward()
-            total, logits = total + loss.item(), logits + fake_logits.mean().item() * size / num
+            total, logits = total + loss.item(), logits + fake_logits.mean().item() * share
         self.D.requires_grad_(True)
         self._descend(self.G_optimizer)
         return {"loss_g": total, "fake_logit": logits}
@@ -187,38 +204,35 @@ class StyleGAN2Task(NetworkTask):
         config = self.config
         num = max(config.batch_size // config.pl_batch_shrink, 1)
         total = 0.0
-        for part in self._parts(num):
-            size = part.stop - part.start
-            ws, image = self._draw(size, None if c is None else c[part], rng)
-            noise = torch.randn(image.shape, generator=rng).to(image)
+        for rows, share in self._parts(num):
+            ws, image = self._draw(len(rows), None if c is None else c[rows], rng)
+            noise = draw_rows(torch.randn, *image.shape, generator=rng).to(image)
             lengths = path_lengths(image, ws, noise)
             loss, self.mean_path_length = path_length_loss(lengths, self.mean_path_length, config.pl_decay)
-            (loss * config.pl_weight * config.pl_interval * size / num).backward()
-            total += loss.item() * size / num
+            (loss * config.pl_weight * config.pl_interval * share).backward()
+            total += loss.item() * share
         self._descend(self.G_optimizer)
         return {"loss_pl": total, "path_length": self.mean_path_length.item()}
 
     def _update_discriminator(self, image, c, rng):
-        num = len(image)
         total, logits = 0.0, 0.0
-        for part in self._parts(num):
-            size, labels = part.stop - part.start, None if c is None else c[part]
+        for real, labels, share in self._image_parts(image, c):
             with torch.no_grad():
-                _, fake = self._draw(size, labels, rng)
+                _, fake = self._draw(len(real), labels, rng)
             fake_logits = self._discriminate(fake, labels, rng)
-            real_logits = self._discriminate(image[part], labels, rng)
-            loss = logistic_discriminator_loss(real_logits, fake_logits) * (size / num)
+            real_logits = self._discriminate(real, labels, rng)
+            loss = logistic_discriminator_loss(real_logits, fake_logits) * share
             loss.backward()
-            total, logits = total + loss.item(), logits + real_logits.mean().item() * size / num
+            total, logits = total + loss.item(), logits + real_logits.mean().item() * share
         self._descend(self.D_optimizer)
         return {"loss_d": total, "real_logit": logits}
 
     def _regularise_discriminator(self, image, c):
         config = self.config
         num, total = len(image), 0.0
-        for part in self._parts(num):
-            real = image[part].detach().requires_grad_(True)
-            penalty = r1_penalty(self.D(real, None if c is None else c[part]), real).sum() / num
+        for real, labels, _ in self._image_parts(image, c):
+            real = real.detach().requires_grad_(True)
+            penalty = r1_penalty(self.D(real, labels), real).sum() / num
             (penalty * (config.r1_gamma / 2) * config.r1_interval).backward()
             total += penalty.item()
         self._descend(self.D_optimizer)
