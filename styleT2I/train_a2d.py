@@ -26,7 +26,7 @@ def _defaults():
 )
 @options_of(A2DConfig)
 @run_options(every=250)
-def main(outdir, recipe, model, steps, eval_every, resume, seed, device, text_features, **settings):
+def main(outdir, recipe, model, steps, eval_every, resume, workers, seed, device, text_features, **settings):
     """Train the network that turns a latent and an attribute's phrase into a direction: OUTDIR/a2d.json."""
     from styleT2I.recipes import read_recipe
 
@@ -46,8 +46,8 @@ def main(outdir, recipe, model, steps, eval_every, resume, seed, device, text_fe
     device = resolve_device(device)
     build_kernels(device, num_steps)
     run_steps(
-        task, num_steps, outdir=outdir, eval_every=eval_every, log_every=eval_every, resume=resume, seed=seed,
-        device=str(device),
+        task, num_steps, outdir=outdir, eval_every=eval_every, log_every=eval_every, resume=resume,
+        workers=workers, seed=seed, device=str(device),
     )  # fmt: skip
     component = f"{outdir}/a2d.json"
     if is_embedded:

@@ -24,7 +24,7 @@ def _defaults():
 )
 @options_of(T2DConfig)
 @run_options(every=250)
-def main(outdir, recipe, model, steps, eval_every, resume, seed, device, text_features, **settings):
+def main(outdir, recipe, model, steps, eval_every, resume, workers, seed, device, text_features, **settings):
     """Train the network that turns a latent and a sentence into a direction; the result is OUTDIR/t2d.json."""
     from styleT2I.recipes import read_recipe
 
@@ -44,8 +44,8 @@ def main(outdir, recipe, model, steps, eval_every, resume, seed, device, text_fe
     device = resolve_device(device)
     build_kernels(device, num_steps)
     run_steps(
-        task, num_steps, outdir=outdir, eval_every=eval_every, log_every=eval_every, resume=resume, seed=seed,
-        device=str(device),
+        task, num_steps, outdir=outdir, eval_every=eval_every, log_every=eval_every, resume=resume,
+        workers=workers, seed=seed, device=str(device),
     )  # fmt: skip
     component = f"{outdir}/t2d.json"
     if is_embedded:

@@ -13,6 +13,7 @@ import contextlib
 import datetime
 import itertools
 import os
+import pickle
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -203,6 +204,24 @@ def first_does(work: Callable[[], T]) -> T:
     return value
 
 
+def collected(part: T) -> list[T] | None:
+    """Every process's part in their order, for the first one, which waits as long as it takes; None for the others.
+
+    A part must survive pickling, with its tensors on the CPU.
+    """
+    group = _group
+    if group is None:
+        return [part]
+    number = next(_messages)
+    keys = [f"part-{number}-{index}" for index in range(group.count)]
+    with _told():
+        group.store.set(keys[group.index], pickle.dumps(part))
+        if group.index:
+            return None
+        _wait_for(group, keys)
+        return [pickle.loads(group.store.get(key)) for key in keys]
+
+
 def _tell(group, key, message):
     import torch.distributed as dist
 
@@ -214,17 +233,22 @@ def _tell(group, key, message):
 def _heard(group, key):
     import torch.distributed as dist
 
-    message, stopped_at = [None], None
+    message = [None]
     with _told():
-        while not group.store.check([key]):
-            time.sleep(_POLL)
-            stopped_at = _check_grace(group, stopped_at)
+        _wait_for(group, [key])
         dist.broadcast_object_list(message, src=0, device=torch.device("cpu"))
     value, error = message[0]
     if error is not None:
         error.is_told = True  # by the first process
         raise error
     return value
+
+
+def _wait_for(group, keys):
+    stopped_at = None
+    while not group.store.check(keys):
+        time.sleep(_POLL)
+        stopped_at = _check_grace(group, stopped_at)
 
 
 def _reduce(tensor):

@@ -15,10 +15,14 @@ class Place(NamedTuple):
     count: int
 
 
+WHOLE = Place(0, 1)
+
+
 def launched() -> Place:
     """This process among all that torchrun started, on every machine: RANK and WORLD_SIZE of the environment.
 
-    Raises ConfigError where they are no such numbers.
+    Without LOCAL_RANK beside them it was no torchrun that set them, and they count for nothing. Raises ConfigError
+    where they are no such numbers.
     """
     return _place("RANK", "WORLD_SIZE")
 
@@ -34,6 +38,8 @@ def shard_of(items: list, place: Place) -> list:
 
 
 def _place(index_name, count_name):
+    if "LOCAL_RANK" not in os.environ:
+        return WHOLE
     index, count = (os.environ.get(name, default) for name, default in ((index_name, "0"), (count_name, "1")))
     if not (index.isdecimal() and count.isdecimal() and int(index) < int(count)):
         raise ConfigError(

@@ -13,18 +13,18 @@ LOCK = ".styleT2I.lock"  # the file's name in a folder that is in use; gone when
 
 
 @contextlib.contextmanager
-def locked_folder(folder: str | Path, part: str = "") -> Iterator[Path]:
+def locked_folder(folder: str | Path, part: str = "", wait: float = 0) -> Iterator[Path]:
     """Hold an existing folder for this run and yield it as a Path; the next run can hold it once this one has ended.
 
-    part: of the folder, where several runs may share it and only those of one part exclude each other. Raises
-    OutputError, one line, where another run (of this process or any other) holds it. On a file system without locks
-    that is a warning, and nothing is excluded.
+    part: of the folder, where several runs may share it and only those of one part exclude each other. wait: seconds
+    for another run to let go of it. Raises OutputError, one line, where another run (of this process or any other)
+    holds it. On a file system without locks that is a warning, and nothing is excluded.
     """
     folder = Path(folder)
     path = folder / (LOCK if not part else f"{LOCK}-{part}")
     lock = filelock.FileLock(path)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=wait)
     except filelock.Timeout as error:
         raise OutputError(
             f"{folder} is in use: another run is writing there; wait until it ends, or choose another folder"

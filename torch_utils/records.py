@@ -11,8 +11,12 @@ _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"]+")
 
 
 def recorded_command(module: str) -> str:
-    """The running command's line, `python -m styleT2I.MODULE ...`, with its addresses `without_secrets`."""
-    return shlex.join(["python", "-m", f"styleT2I.{module}", *map(without_secrets, sys.argv[1:])])
+    """The running command's line, `python -m styleT2I.MODULE ...`, with its addresses `without_secrets`.
+
+    Without --shard, whose parts together are what it then makes again.
+    """
+    words = re.sub(r"\0--shard(=|\0)[^\0]*", "", "\0".join(["", *sys.argv[1:]])).split("\0")[1:]
+    return shlex.join(["python", "-m", f"styleT2I.{module}", *map(without_secrets, words)])
 
 
 def without_secrets(value):

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from styleT2I.errors import OutputError
 from styleT2I.torch_utils.files import check_writable_dir, one_line_os_errors, write_json_atomic
+from styleT2I.torch_utils.launch import WHOLE, Place
 from styleT2I.torch_utils.locking import locked_folder
 from styleT2I.torch_utils.staging import staged_folder
 
+SHARDS_WAIT = 60.0  # seconds that shards wait for each other to look at what was there before
 INDEX = "prompts.json"  # of a folder of result folders: [{"folder": NAME, ...}]
 RECORDS = ("generate.json", "edit.json", "transfer.json")  # whose "files" are the pictures that belong to them
 
@@ -54,28 +56,53 @@ def result_folder(
 
 @contextlib.contextmanager
 def indexed_folders(
-    outdir: str | Path, record: str, requests: Mapping[str, Mapping], *, overwrite: bool = False
+    outdir: str | Path,
+    record: str,
+    requests: Mapping[str, Mapping],
+    *,
+    overwrite: bool = False,
+    shard: Place = WHOLE,
 ) -> Iterator[None]:
     """Hold `outdir` for result folders inside it, by the requests that they will answer, and write INDEX at the end.
 
+    shard: which of several runs that share `outdir` this is; the one that finds all requests answered writes INDEX.
     Raises OutputError before anything is written where one of them, or INDEX, is of other requests and overwrite is
     not given; with it their results are removed.
     """
     index = [{"folder": name, "text": one["text"]} for name, one in requests.items()]
-    with locked_folder(check_writable_dir(outdir)) as outdir:
-        older = _read(outdir / INDEX)
-        if older not in (None, index) and not overwrite:
-            raise OutputError(f"{outdir / INDEX} is of other sentences; choose another folder, or add --overwrite")
-        for name, request in requests.items() if not overwrite else ():
-            _check_same(outdir / name, record, request)
-        with one_line_os_errors(outdir):
-            for name in _names(older, "folder") if older != index else ():
-                _remove_older(outdir / name)
-                with contextlib.suppress(OSError):  # not empty, or not there
-                    (outdir / name).rmdir()
-            (outdir / INDEX).unlink(missing_ok=True)
+    outdir = check_writable_dir(outdir)
+    if shard.count == 1:
+        with locked_folder(outdir):
+            _make_way(outdir, record, requests, index, overwrite)
+            yield
+            write_json_atomic(outdir / INDEX, index)
+        return
+    with locked_folder(outdir, f"{shard.index + 1}-of-{shard.count}"):
+        with locked_folder(outdir, wait=SHARDS_WAIT):  # the first to come here makes way, before any of them writes
+            _make_way(outdir, record, requests, index, overwrite)
         yield
-        write_json_atomic(outdir / INDEX, index)
+        if all(_is_answered(outdir / name, record, request) for name, request in requests.items()):
+            write_json_atomic(outdir / INDEX, index)
+
+
+def _make_way(outdir, record, requests, index, overwrite):
+    older = _read(outdir / INDEX)
+    if older not in (None, index) and not overwrite:
+        raise OutputError(f"{outdir / INDEX} is of other sentences; choose another folder, or add --overwrite")
+    for name, request in requests.items() if not overwrite else ():
+        _check_same(outdir / name, record, request)
+    with one_line_os_errors(outdir):
+        for name in _names(older, "folder") if older != index else ():
+            _remove_older(outdir / name)
+            with contextlib.suppress(OSError):  # not empty, or not there
+                (outdir / name).rmdir()
+        (outdir / INDEX).unlink(missing_ok=True)
+
+
+def _is_answered(folder, record, request):
+    """Whether a folder holds the result of exactly this request."""
+    found = _older_records(folder).get(record, {})
+    return all(found.get(key) == value for key, value in json.loads(json.dumps(request)).items())
 
 
 def _check_same(outdir, record, request):

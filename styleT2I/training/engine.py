@@ -18,6 +18,7 @@ import torch
 
 from styleT2I.config import to_dict
 from styleT2I.errors import CheckpointError, ConfigError, OutputError, TrainingError
+from styleT2I.torch_utils.ahead import default_workers, workers
 from styleT2I.torch_utils.devices import resolve_device
 from styleT2I.torch_utils.distributed import LostProcessError, agree, first_does, group, is_first, num_processes
 from styleT2I.torch_utils.files import check_writable_dir, remove_leftovers, write_json_atomic
@@ -91,10 +92,13 @@ class RunConfig:
     checkpoint_every: int = 500
     resume: str = "auto"  # "auto": newest checkpoint in outdir, if any; "never": outdir must hold none; or a file
     keep: int = 2  # checkpoints kept; of states that checkpoints.is_large the last alone
+    workers: int | None = None  # processes that make batches ahead; None: none on a CPU, some beside a GPU
 
     def __post_init__(self):
         if self.steps < 1 or self.keep < 1:
             raise ConfigError(f"steps and keep start at 1, got {self.steps} and {self.keep}")
+        if self.workers is not None and self.workers < 0:
+            raise ConfigError(f"workers are counted from 0, got {self.workers}")
         for name in ("log_every", "eval_every", "snapshot_every", "checkpoint_every"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} is a number of steps, or 0 for never, got {getattr(self, name)}")
@@ -110,7 +114,12 @@ def run(task: Task, config: RunConfig) -> None:
     """
     device = resolve_device(config.device)
     stop = _StopSignals()
-    with group(device, lambda: stop.name is not None), contextlib.ExitStack() as held:
+    num_workers = default_workers(device) if config.workers is None else config.workers
+    with (
+        group(device, lambda: stop.name is not None),
+        workers(num_workers, device),
+        contextlib.ExitStack() as held,
+    ):
         outdir = first_does(lambda: held.enter_context(locked_folder(check_writable_dir(config.outdir))))
         _run(task, config, outdir, device, stop)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from pathlib import Path
 
 import torch
@@ -22,6 +23,7 @@ from styleT2I.formats.model_folder import write_model_manifest
 from styleT2I.generation.sentence_encoders import copy_network
 from styleT2I.metrics.frechet import frechet_distance
 from styleT2I.networks.registry import load_network, load_network_component
+from styleT2I.torch_utils.ahead import Ahead
 from styleT2I.torch_utils.distributed import draw_rows, own_rows, rolled
 from styleT2I.torch_utils.images import make_grid_u8, save_png, to_uint8
 from styleT2I.torch_utils.seeding import latents_of_seeds
@@ -63,6 +65,7 @@ class AttnGANTask(NetworkTask):
         self.G_optimizer = torch.optim.Adam(self.G.parameters(), lr=config.g_lr, betas=config.betas)
         self.D_optimizer = torch.optim.Adam(self.Ds.parameters(), lr=config.d_lr, betas=config.betas)
         self.data = CaptionedData(config.data, self.G.resolution)
+        self.batch_of = Ahead(functools.partial(self.data.training_batch, self.seed, config.batch_size))
         self.eval_data = CaptionedData([config.eval_data], self.G.resolution) if config.eval_data else None
         judge = load_network_component(config.judge, device) if config.judge else None
         self.extractor = PixelFeatures() if judge is None else JudgeFeatures(judge)
@@ -70,14 +73,16 @@ class AttnGANTask(NetworkTask):
     def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
         """Update every discriminator on the batch and the generator's pictures of its captions, then the generator."""
         config = self.config
-        batch = self.data.training_batch(self.seed, config.batch_size, step)
+        batch = self.batch_of(step)
         captions = pick_captions(batch.captions, rng)
         if config.shuffle_captions:
             captions = captions[2:] + captions[:2]
         text = self._read(captions, own_rows(len(captions)))
         noise = draw_rows(torch.randn, len(text.sentence), self.G.noise_dim, generator=rng).to(self.device)
         made = self.G(noise, *_arguments(text))
-        figures = self._update_discriminators(batch.image.to(self.device), made.images, text.sentence)
+        figures = self._update_discriminators(
+            batch.image.to(self.device, non_blocking=True), made.images, text.sentence
+        )
         figures.update(self._update_generator(made, text, equal_captions(captions).to(self.device)))
         move_average(self.G_ema, self.G, config.ema)
         return figures

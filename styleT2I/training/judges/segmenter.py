@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from styleT2I.errors import ConfigError
 from styleT2I.formats.component import write_component
 from styleT2I.networks.faces.segmenter import Segmenter, SegmenterConfig
 from styleT2I.recipes import configured
+from styleT2I.torch_utils.ahead import Ahead
 from styleT2I.torch_utils.distributed import summed
 from styleT2I.torch_utils.images import make_grid_u8, save_png, to_uint8
 from styleT2I.torch_utils.seeding import derive_seed
@@ -68,6 +70,7 @@ class SegmenterTask(NetworkTask):
         self.data = LabelledData(config.data, "masks", config.resolution)
         self.eval_data = LabelledData((config.eval_data,), "masks", config.resolution)
         self.data.check_same_names(self.eval_data)
+        self.batch_of = Ahead(functools.partial(self.data.training_batch, self.seed, config.batch_size))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(self.seed, "segmenter weights"))
             self.network = Segmenter(SegmenterConfig(self.data.names, config.resolution, config.widths)).to(device)
@@ -76,9 +79,9 @@ class SegmenterTask(NetworkTask):
     def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
         """One optimisation step; its randomness comes from `rng` alone."""
         config = self.config
-        image, masks, _ = self.data.training_batch(self.seed, config.batch_size, step)
+        image, masks, _ = self.batch_of(step)
         image, masks = random_shift([image, masks], rng, config.degrade.shift)
-        image = random_degrade(image, rng, config.degrade).to(self.device)
+        image = random_degrade(image, rng, config.degrade).to(self.device, non_blocking=True)
         self.network.train()
         logits = self.network(image)
         target = masks.to(logits)

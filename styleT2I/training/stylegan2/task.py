@@ -7,6 +7,7 @@ Non-saturating loss, lazy R1 and path-length regularisation, style mixing, movin
 from __future__ import annotations
 
 import copy
+import functools
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from styleT2I.networks.registry import load_network_component
 from styleT2I.networks.stylegan2.discriminator import Discriminator
 from styleT2I.networks.stylegan2.generator import Generator, mix_styles
 from styleT2I.networks.stylegan2.precision import half_dtype, set_precision
+from styleT2I.torch_utils.ahead import Ahead
 from styleT2I.torch_utils.distributed import average_gradients, draw_rows, num_processes, own_rows
 from styleT2I.torch_utils.images import from_uint8, make_grid_u8, save_png
 from styleT2I.training.network_task import NetworkTask
@@ -49,6 +51,7 @@ class StyleGAN2Task(NetworkTask):
         self.device = device
         resolution = config.generator.resolution
         self.data = open_dataset(config.data, resolution, with_masks=False)
+        self.images_of = Ahead(functools.partial(_images, self.data, self.seed, config.batch_size, self._own_rows()))
         self.c_dim = len(self.data.attribute_names) if config.use_labels else 0
         if config.use_labels and not self.c_dim:
             raise DataError(f"{config.data}: has no attributes to condition on; leave --labels out")
@@ -134,14 +137,18 @@ class StyleGAN2Task(NetworkTask):
     def _real_batch(self, step, rng):
         """This process's real images [n,3,R,R] in [-1,1], part by part, and the whole batch's labels c [N,c_dim] or
         None."""
-        num = self.config.batch_size
-        indices = index_order(self.seed, len(self.data), num, step)
-        own = [k for rows, _ in self._parts(num) for k in rows]
-        image = from_uint8(self.data.batch([indices[k] for k in own]).images_u8).to(self.device)
+        num, own = self.config.batch_size, self._own_rows()
+        image = from_uint8(self.images_of(step).to(self.device, non_blocking=True))
         if self.config.mirror:
             is_mirrored = (torch.rand(num, generator=rng) < 0.5)[own].to(self.device)
             image = torch.where(is_mirrored[:, None, None, None], image.flip(3), image)
-        return image, self.data.labels_of(indices).float().to(self.device) if self.c_dim else None
+        if not self.c_dim:
+            return image, None
+        return image, self.data.labels_of(index_order(self.seed, len(self.data), num, step)).float().to(self.device)
+
+    def _own_rows(self):
+        """This process's rows of the batch, part by part."""
+        return [row for rows, _ in self._parts(self.config.batch_size) for row in rows]
 
     def _parts(self, num):
         """Yield the rows of a batch of `num` that this process computes at a time, and the part's share of the batch.
@@ -250,6 +257,12 @@ class StyleGAN2Task(NetworkTask):
             average.copy_(current.lerp(average, beta))
         for average, current in zip(self.G_ema.buffers(), self.G.buffers(), strict=True):
             average.copy_(current)
+
+
+def _images(data, seed, batch_size, rows, step):
+    """Images, uint8 [n, 3, R, R], of some rows of a step's batch."""
+    indices = index_order(seed, len(data), batch_size, step)
+    return data.batch([indices[row] for row in rows]).images_u8
 
 
 def _adam(network, lr, interval):
