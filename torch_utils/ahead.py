@@ -7,6 +7,7 @@ import ctypes
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
@@ -83,13 +84,15 @@ class Ahead(Generic[T]):
 
     def _begin(self, step):
         self.close()
-        loader = torch.utils.data.DataLoader(
-            _Made(self.make), batch_size=None, sampler=range(step, sys.maxsize), num_workers=self.num_workers,
-            prefetch_factor=_PREFETCHED, pin_memory=self.is_pinned, worker_init_fn=_start_worker,
-            multiprocessing_context="fork" if sys.platform == "linux" else None,
-            generator=torch.Generator(),  # torch's own is the training's
-        )  # fmt: skip
-        self._batches = iter(loader)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of more workers than cores, which is for the user to say
+            loader = torch.utils.data.DataLoader(
+                _Made(self.make), batch_size=None, sampler=range(step, sys.maxsize), num_workers=self.num_workers,
+                prefetch_factor=_PREFETCHED, pin_memory=self.is_pinned, worker_init_fn=_start_worker,
+                multiprocessing_context="fork" if sys.platform == "linux" else None,
+                generator=torch.Generator(),  # torch's own is the training's
+            )  # fmt: skip
+            self._batches = iter(loader)
 
 
 class _Made(torch.utils.data.Dataset):

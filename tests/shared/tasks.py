@@ -1,5 +1,9 @@
 """A small training of every kind, by name, and its state at the end."""
 
+import os
+import signal
+import time
+
 import torch
 from torch.nn import functional as F
 
@@ -18,6 +22,7 @@ from styleT2I.training.engine import RunConfig, run
 from styleT2I.training.judges.judge import JudgeConfig, JudgeTask
 from styleT2I.training.judges.segmenter import SegmenterTask, SegmenterTrainingConfig
 from styleT2I.training.network_task import NetworkTask
+from styleT2I.training.optimisation import descend
 from styleT2I.training.stylegan2.config import StyleGAN2Config
 from styleT2I.training.stylegan2.renderer_fit import RendererFit
 from styleT2I.training.stylegan2.renderer_fit_config import RendererFitConfig
@@ -69,7 +74,7 @@ class SharedToy(NetworkTask):
 
     def setup(self, device):
         self.network = torch.nn.Sequential(
-            torch.nn.Linear(4, 16), torch.nn.BatchNorm1d(16), torch.nn.Dropout(0.2), torch.nn.Linear(16, 1)
+            torch.nn.Linear(4, 16, bias=False), torch.nn.BatchNorm1d(16), torch.nn.Dropout(0.2), torch.nn.Linear(16, 1)
         )
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=0.01)
         self.rows = torch.arange(80.0).reshape(20, 4) / 80
@@ -80,8 +85,6 @@ class SharedToy(NetworkTask):
         x = self.rows[index_order(SEED, 20, self.batch_size, step)[own]]
         x = x + 0.1 * draw_rows(torch.randn, *x.shape, generator=rng)
         loss = F.mse_loss(self.network(x), x.sum(dim=1, keepdim=True))
-        from styleT2I.training.optimisation import descend
-
         descend(self.optimizer, loss, self.config.lr)
         return {"loss": loss.item()}
 
@@ -128,7 +131,7 @@ def _judged(config, task, **changes):
 
 def _clip(folder):
     changes = {"data": (DATA["data"], "minifaces:balanced/train:9"), "eval_data": None, "batch_size": 6}
-    changes |= {"clip": f"{folder}/clip.json", "tune": "all", "vocabulary": "minifaces", "attribute_weight": 1.0}
+    changes |= {"clip": f"{folder}/clip.json", "tune": "paper", "vocabulary": "minifaces", "attribute_weight": 1.0}
     return CLIPTask(preset_config("minifaces", **changes), 20, SEED)
 
 
@@ -158,17 +161,22 @@ TASKS = {
 }  # fmt: skip
 
 
-def train(name, folder, outdir, steps=20, dtype="float32", **settings):
-    """Run the training of this name, without evaluations unless they are asked for."""
-    torch.set_default_dtype(getattr(torch, dtype))
+def train(name, folder, outdir, steps=20, task=None, **settings):
+    """Run the training of this name, or the task, without evaluations unless they are asked for."""
     every = {"eval_every": 0, "snapshot_every": 0, "log_every": 1, "checkpoint_every": 0, **settings}
-    run(TASKS[name](folder), RunConfig(str(outdir), steps, seed=SEED, device="cpu", **every))
+    run(task or TASKS[name](folder), RunConfig(str(outdir), steps, seed=SEED, device="cpu", **every))
 
 
-def train_all(names, folder, outdir, steps=20, dtype="float32"):
-    """Run several trainings one after the other, each in a folder of its name."""
-    for name in names:
-        train(name, folder, f"{outdir}/{name}", steps, dtype)
+def train_until(what, step, index, outdir, **settings):
+    """The toy training, in which process `index` is killed, hangs or is told to stop on entering step `step`."""
+
+    def on_step(now):
+        if now == step and os.environ["RANK"] == str(index):
+            if what == "hangs":
+                time.sleep(1000)
+            os.kill(os.getpid(), {"killed": signal.SIGKILL, "told to stop": signal.SIGTERM}[what])
+
+    train("toy", None, outdir, task=SharedToy(on_step), **settings)
 
 
 def end_of(outdir) -> dict[str, torch.Tensor]:
