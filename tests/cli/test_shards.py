@@ -32,7 +32,7 @@ def run_command(name, arguments):
 
 
 def in_two(name, *arguments):
-    assert together(run_command, name, list(map(str, arguments))) == [0, 0]
+    assert together(run_command, name, list(map(str, arguments))) == ["done", "done"]
 
 
 def content(folder, without=("command",)):
@@ -90,13 +90,13 @@ def test_an_audit_in_two_processes_is_that_of_one(folder, tmp_path):
 
 
 def test_an_evaluation_in_parts_is_that_of_one_process(folder, tmp_path):
-    data = ("--suite", "regions", "--suite", "compositions", "--adjust-method", "none", "--num", "2")
+    data = ("--suite", "edits", "--suite", "compositions", "--adjust-method", "none", "--num", "2")
     arguments = ("--model", folder, *data, "--out")
     whole = call(evaluate, *arguments, tmp_path / "one.json")
     in_two("evaluate", *arguments, tmp_path / "two.json")
     assert (tmp_path / "one.json").read_bytes() == (tmp_path / "two.json").read_bytes()
     assert content(tmp_path / "one.json.cells") == content(tmp_path / "two.json.cells")
-    cells = ("--model", folder, "--suite", "compositions", *data[4:], "--cells-dir", tmp_path / "cells")
+    cells = ("--model", folder, *data[2:], "--cells-dir", tmp_path / "cells")
     for shard in ("1/2", "2/2"):
         assert "the same command without --shard" in call(evaluate, *cells, "--shard", shard).stdout
     assert content(tmp_path / "cells") == content(tmp_path / "one.json.cells")

@@ -167,6 +167,11 @@ def train(name, folder, outdir, steps=20, task=None, **settings):
     run(task or TASKS[name](folder), RunConfig(str(outdir), steps, seed=SEED, device="cpu", **every))
 
 
+def train_anew(outdir):
+    """The toy training in a folder that must hold none."""
+    train("toy", None, outdir, 4, resume="never")
+
+
 def train_until(what, step, index, outdir, **settings):
     """The toy training, in which process `index` is killed, hangs or is told to stop on entering step `step`."""
 

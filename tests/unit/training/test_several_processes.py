@@ -8,12 +8,19 @@ import torch
 
 from styleT2I.networks.faces.segmenter import Segmenter, SegmenterConfig
 from styleT2I.torch_utils.stats import read_stats
+from styleT2I.training.checkpoints import newest_checkpoint
 from tests.shared.processes import start, together, wait
-from tests.shared.tasks import TASKS, end_of, train, train_until
+from tests.shared.tasks import TASKS, end_of, train, train_anew, train_until
 from tests.tiny_model import write_tiny, write_tiny_model
 
 FAST = ("toy", "t2d", "stylegan2", "clip")
-AMPLIFIED = ("/optimizer/", "mapping.")  # of a fit: Adam divides noise by itself, at a hundred times the learning rate
+DONE = ["done", "done"]
+ROUNDING = {  # parts whose gradients are rounding alone, which Adam divides by itself
+    "clip": ("in_proj_bias", "k_proj.bias"),  # the same is added to all of a softmax's logits
+    "unclip_prior": ("in_proj_bias",),
+    "unclip_ar_prior": ("in_proj_bias",),
+    "fit": ("mapping.",),  # at a hundred times the learning rate
+}
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +40,8 @@ def assert_same_end(first, second, but=()):
 
 
 def losses(outdir):
-    return torch.tensor([[line[key] for key in line if "loss" in key] for line in read_stats(outdir / "stats.jsonl")])
+    lines = read_stats(outdir / "stats.jsonl")
+    return torch.tensor([line[key] for line in lines for key in sorted(line) if "loss" in key])
 
 
 @pytest.mark.parametrize("name", [n if n in FAST else pytest.param(n, marks=pytest.mark.slow) for n in TASKS])
@@ -43,17 +51,18 @@ def test_two_processes_train_as_one_on_the_same_batch(name, folder, tmp_path):
         for file in (tmp_path / "damsm").glob("*_encoder.*"):
             shutil.copy(file, folder)
     train(name, folder, tmp_path / "one")
-    assert together(train, name, folder, tmp_path / "two") == [0, 0]
+    assert together(train, name, folder, tmp_path / "two") == DONE
     assert (losses(tmp_path / "one") - losses(tmp_path / "two")).abs().max() <= 1e-5
-    assert_same_end(tmp_path / "one", tmp_path / "two", AMPLIFIED if name == "fit" else ())
+    assert len(losses(tmp_path / "one")) >= 20
+    assert_same_end(tmp_path / "one", tmp_path / "two", ROUNDING.get(name, ()))
     assert {p.name for p in (tmp_path / "one").iterdir()} == {p.name for p in (tmp_path / "two").iterdir()}
 
 
 def test_a_run_goes_on_with_another_number_of_processes(tmp_path):
     train("toy", None, tmp_path / "whole", 12)
-    assert together(train, "toy", None, tmp_path / "parts", 4) == [0, 0]
+    assert together(train, "toy", None, tmp_path / "parts", 4) == DONE
     train("toy", None, tmp_path / "parts", 8)
-    assert together(train, "toy", None, tmp_path / "parts", 12, num=4) == [0] * 4
+    assert together(train, "toy", None, tmp_path / "parts", 12, num=4) == DONE * 2
     assert_same_end(tmp_path / "whole", tmp_path / "parts")
     assert json.loads((tmp_path / "parts/options.json").read_text())["exported"]["files"] == ["exported.txt"]
 
@@ -61,8 +70,9 @@ def test_a_run_goes_on_with_another_number_of_processes(tmp_path):
 @pytest.mark.parametrize("what", ["killed", "hangs"])
 def test_without_one_of_them_a_run_ends_with_a_checkpoint_of_the_last_whole_step(what, tmp_path):
     members = start(train_until, what, 7, 1, tmp_path / "run", environment={"STYLET2I_WAIT": 3})
-    assert wait(members[:1], 60) == [1]
-    members[1].kill()
+    (end,) = wait(members[:1])
+    assert end.startswith("TrainingError: another process") and "the state after step 7 is saved" in end
+    members[1][0].kill()
     train("toy", None, tmp_path / "whole", 7)
     assert_same_end(tmp_path / "whole", tmp_path / "run")  # of step 7, which the other had not finished
     train("toy", None, tmp_path / "run", 9)
@@ -70,22 +80,21 @@ def test_without_one_of_them_a_run_ends_with_a_checkpoint_of_the_last_whole_step
     assert_same_end(tmp_path / "whole", tmp_path / "run")
 
 
-def test_a_signal_to_any_of_them_stops_all_after_the_same_step(tmp_path, capfd):
-    assert together(train_until, "told to stop", 5, 1, tmp_path) == [1, 1]
-    assert capfd.readouterr().err.count("after step 6 of 20; the same command goes on from there") == 2
-    train("toy", None, tmp_path, 6)  # nothing is left to do
+def test_a_signal_to_any_of_them_stops_all_after_the_same_step(tmp_path):
+    rest = "after step 6 of 20; the same command goes on from there"
+    assert together(train_until, "told to stop", 5, 1, tmp_path) == [
+        f"TrainingError: stopped by a signal to another process {rest}",
+        f"TrainingError: stopped by SIGTERM {rest}",
+    ]
+    assert newest_checkpoint(tmp_path).step == 6
 
 
-def test_what_the_first_process_refuses_all_refuse(tmp_path, capfd):
-    train("toy", None, tmp_path, 2, checkpoint_every=1)
-    assert together(_train_anew, tmp_path) == [1, 1]
-    assert capfd.readouterr().err.count("OutputError") == 2
+def test_what_the_first_process_refuses_all_refuse(tmp_path):
+    train("toy", None, tmp_path, 2)
+    first, second = together(train_anew, tmp_path)
+    assert first == second and first.startswith("OutputError: ") and "holds checkpoints of an earlier run" in first
 
 
-def test_a_batch_that_cannot_be_shared_is_refused_in_one_line(tmp_path, capfd):
-    assert together(train, "toy", None, tmp_path, 1, num=3) == [1] * 3
-    assert "ConfigError: 8 rows cannot be shared evenly by 3 processes; choose a --batch" in capfd.readouterr().err
-
-
-def _train_anew(outdir):
-    train("toy", None, outdir, 4, resume="never")
+def test_a_batch_that_cannot_be_shared_is_refused_in_one_line(tmp_path):
+    for end in together(train, "toy", None, tmp_path, 1, num=3):
+        assert end.startswith("ConfigError: 8 rows cannot be shared evenly by 3 processes; choose a --batch")
