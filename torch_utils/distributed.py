@@ -100,7 +100,9 @@ def alone() -> Iterator[None]:
 
 
 def own_rows(num: int) -> slice:
-    """Which of a batch's `num` rows are this process's; ConfigError where they cannot be shared evenly."""
+    """Which of a batch's `num` rows are this process's: every N-th of N processes, so that rows which are compared with
+    each other a multiple of N apart (minibatch standard deviation) are in one process. ConfigError where they cannot be
+    shared evenly."""
     if _group is None:
         return slice(0, num)
     if num % _group.count:
@@ -108,14 +110,12 @@ def own_rows(num: int) -> slice:
             f"{num} rows cannot be shared evenly by {_group.count} processes; choose a --batch that can, or another "
             "number of processes"
         )
-    size = num // _group.count
-    return slice(_group.index * size, (_group.index + 1) * size)
+    return slice(_group.index, num, _group.count)
 
 
 def num_own_rows(num: int) -> int:
     """How many rows of a batch of `num` are this process's; ConfigError as `own_rows`."""
-    rows = own_rows(num)
-    return rows.stop - rows.start
+    return len(range(num)[own_rows(num)])
 
 
 def draw_rows(draw: Callable[..., torch.Tensor], num: int, *shape, **options) -> torch.Tensor:
@@ -141,10 +141,9 @@ def gathered(tensor: torch.Tensor) -> torch.Tensor:
         return tensor
     if tensor.dtype == torch.bool:
         return gathered(tensor.to(torch.uint8)).bool()
-    num = len(tensor)
-    before = tensor.new_zeros(_group.index * num, *tensor.shape[1:])
-    after = tensor.new_zeros((_group.count - _group.index - 1) * num, *tensor.shape[1:])
-    return _Sum.apply(torch.cat([before, tensor, after]))
+    none = torch.zeros_like(tensor)
+    rows = [tensor if index == _group.index else none for index in range(_group.count)]
+    return _Sum.apply(torch.stack(rows, dim=1).flatten(0, 1))
 
 
 def rolled(tensor: torch.Tensor, shift: int) -> torch.Tensor:
