@@ -1,7 +1,6 @@
 """Audit combinations of attributes: `python -m styleT2I.audit plan PLAN.yaml`, `audit run PLAN.yaml --outdir DIR`."""
 
 import json
-import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -9,26 +8,14 @@ from pathlib import Path
 import click
 
 from styleT2I.cli import command, device_option, done, group, model_option, outdir_option
+from styleT2I.process_options import shard_option
 from styleT2I.rivals.names import SYSTEM_METHODS
+from styleT2I.torch_utils.launch import launched
 from styleT2I.torch_utils.words import counted
 
 STATUS = {"exceeded": 3, "not decided": 4}  # exit status of an audit by its verdict; else 0
 _OPTIONS = "options.json"  # in an audit's folder
 _NOT_SAVED = {"model", "num", "timeout", "shard", "calibration", "outdir", "device", "offline", "debug"}
-
-
-class ShardRange(click.ParamType):
-    """Part i of n, "2/4"."""
-
-    name = "shard"
-
-    def convert(self, value, param, ctx):
-        if isinstance(value, tuple):
-            return value
-        match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", value, re.ASCII)
-        if not match or not 1 <= int(match[1]) <= int(match[2]):
-            self.fail(f"{value!r} is not a shard; write i/n with i from 1 to n, for example 1/4", param, ctx)
-        return int(match[1]), int(match[2])
 
 
 @group
@@ -174,7 +161,7 @@ _calibration_option = click.option(
               "--callable for one image. [default: any]")  # fmt: skip
 @click.option("--num", type=click.IntRange(1), help="Images per composition, in place of the plan's number; the report "
               "says so.")  # fmt: skip
-@click.option("--shard", default="1/1", type=ShardRange(), metavar="i/n", help="Draw part i of n only, for merge.")
+@shard_option("Draw part i of n only, for merge.")
 @_calibration_option
 @outdir_option
 @device_option
@@ -195,16 +182,25 @@ def run_command(path, model, images, prompts, function, method, timeout, num, sh
     confusions = _read_calibration(calibration, plan, vocabulary)
     subject = _subject(model, images, prompts, function, method, timeout, num, device)
     audit = Audit(plan, vocabulary, subject, num, device=device)
-    try:
-        audit.run(outdir, shard, confusions)
-    except KeyboardInterrupt as error:
-        raise KeyboardInterrupt("finished compositions are cached: the same command resumes from there") from error
+    number = (shard.index + 1, shard.count)
+    import torch
+
+    from styleT2I.torch_utils import distributed
+
+    with distributed.group(torch.device("cpu")):
+        try:
+            with distributed.alone():
+                audit.run(outdir, number, confusions)
+        except KeyboardInterrupt as error:
+            raise KeyboardInterrupt("finished compositions are cached: the same command resumes from there") from error
+        if distributed.collected(None) is None:  # another process puts the cells together
+            return
     _save_options(outdir)
-    if shard[1] == 1:
-        result = audit.result(outdir, confusions)
-        _finish(result, [outdir], outdir, _command_again(path, result, outdir, calibration))
-    else:
-        click.echo(f"shard {shard[0]} of {shard[1]} is in {outdir}; when all are: audit merge {path} DIR ...")
+    if shard.count > 1 and launched().count == 1:
+        click.echo(f"shard {number[0]} of {number[1]} is in {outdir}; when all are: audit merge {path} DIR ...")
+        return
+    result = audit.result(outdir, confusions)
+    _finish(result, [outdir], outdir, _command_again(path, result, outdir, calibration))
 
 
 @command("merge")

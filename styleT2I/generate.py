@@ -22,8 +22,10 @@ from styleT2I.cli import (
     seeds_option,
 )
 from styleT2I.errors import PromptError
+from styleT2I.process_options import shard_option
 from styleT2I.rival_options import refuse_options, rival_options
 from styleT2I.rivals.names import FOUND, OPTIMISED, SYSTEM_METHODS
+from styleT2I.torch_utils.launch import shard_of
 from styleT2I.torch_utils.words import counted
 
 RECORD = "generate.json"
@@ -81,15 +83,18 @@ SLOW_CHUNK, LARGE = 8, 128  # the same for images with sides longer than LARGE, 
 @precision_option
 @outdir_option
 @overwrite_option
+@shard_option("Draw part i of n of the sentences of --text-file only; the last part writes prompts.json.")
 @click.option("--strict", is_flag=True, help="Make words that the model does not know an error.")
-def main(text, text_file, model, seeds, trunc, noise_mode, explain, columns, device, outdir, overwrite, strict,
-         rival, judge, vocabulary, samples, **options):  # fmt: skip
+def main(text, text_file, model, seeds, trunc, noise_mode, explain, columns, device, outdir, overwrite, shard,
+         strict, rival, judge, vocabulary, samples, **options):  # fmt: skip
     """Draw faces that match a sentence: a PNG per seed, grid.png (each face above its edit) and generate.json.
 
     A first result without any training, from any StyleGAN2 generator and any CLIP: --method optimize --generator FILE
     --clip FILE.
     """
     texts = _texts(text, text_file)
+    if text is not None and shard.count > 1:
+        raise click.UsageError("only the sentences of --text-file are shared out; draw one --text in one process")
     precision = options.pop("precision")
     opening = {name: options.pop(name) for name in OPENING_OPTIONS}
     unclip = {name: value for name in UNCLIP_OPTIONS if (value := options.pop(name)) is not None}
@@ -125,14 +130,17 @@ def main(text, text_file, model, seeds, trunc, noise_mode, explain, columns, dev
 
     folders = {f"prompt{number:04d}": prompt for number, prompt in enumerate(prompts)}
     requests = {folder: _request(system, prompt, seeds, settings) for folder, prompt in folders.items()}
+    own = shard_of(list(folders), shard)
     with (
-        indexed_folders(outdir, RECORD, requests, overwrite=overwrite),
-        Progress(len(prompts) * len(seeds), "generate", "image") as progress,
+        indexed_folders(outdir, RECORD, requests, overwrite=overwrite, shard=shard),
+        Progress(len(own) * len(seeds), "generate", "image") as progress,
     ):
-        for folder, prompt in folders.items():
-            draw(prompt, Path(outdir) / folder, progress)
+        for folder in own:
+            draw(folders[folder], Path(outdir) / folder, progress)
     each = f"{counted(len(seeds), 'image')} and grid.png each"
-    done(f"{counted(len(prompts), 'sentence')} in {outdir}, {each}", f"look at {outdir}/{next(iter(folders))}/grid.png")
+    of_all = f" of {len(prompts)}" if shard.count > 1 else ""
+    seen = next(iter(own or folders))
+    done(f"{counted(len(own), 'sentence')}{of_all} in {outdir}, {each}", f"look at {outdir}/{seen}/grid.png")
 
 
 def _say_what_is_next(outdir, num, explain, system):

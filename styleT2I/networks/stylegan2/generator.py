@@ -16,6 +16,7 @@ from styleT2I.ops.activations import activation
 from styleT2I.ops.bias_act import bias_act, is_one_pass
 from styleT2I.ops.modulated_conv2d import modulated_conv2d, modulated_layer
 from styleT2I.ops.upfirdn2d import setup_filter, upsample2d
+from styleT2I.torch_utils.distributed import draw_rows
 
 NOISE_MODES = ("const", "random", "none")
 
@@ -220,10 +221,11 @@ def draw_noise(num, resolution, generator=None, device="cpu"):
 
     With CPU generators, which give the same noise for every device, it is drawn on the CPU; with None on `device`.
     """
+    shape = (num, 1, resolution, resolution)
     if generator is None:
-        return torch.randn(num, 1, resolution, resolution, device=device)
+        return draw_rows(torch.randn, *shape, device=device)
     if isinstance(generator, torch.Generator):
-        return torch.randn(num, 1, resolution, resolution, generator=generator)
+        return draw_rows(torch.randn, *shape, generator=generator)
     if len(generator) != num:
         raise ValueError(f"{len(generator)} noise generators for {num} samples")
     return torch.cat([torch.randn(1, 1, resolution, resolution, generator=g) for g in generator])
@@ -235,8 +237,8 @@ def mix_styles(ws, other_ws, generator, probability=0.9):
     ws, other_ws: [N,num_ws,w_dim]; the first style always stays. Source: StyleGAN, section 3.1 (mixing regularisation).
     """
     num, num_ws, _ = ws.shape
-    crossover = torch.randint(1, num_ws, (num,), generator=generator)
-    is_mixed = torch.rand(num, generator=generator) < probability
+    crossover = draw_rows(lambda num: torch.randint(1, num_ws, (num,), generator=generator), num)
+    is_mixed = draw_rows(torch.rand, num, generator=generator) < probability
     crossover = torch.where(is_mixed, crossover, torch.full_like(crossover, num_ws))
     is_other = torch.arange(num_ws)[None, :] >= crossover[:, None]  # [N, num_ws]
     return torch.where(is_other.to(ws.device)[:, :, None], other_ws, ws)

@@ -11,6 +11,7 @@ from styleT2I.ops.activations import activation
 from styleT2I.ops.bias_act import bias_act
 from styleT2I.ops.modulated_conv2d import conv2d_resample
 from styleT2I.ops.upfirdn2d import setup_filter
+from styleT2I.torch_utils.distributed import averaged
 
 
 def clamp_in(dtype, conv_clamp, gain=1.0):
@@ -141,7 +142,7 @@ class MappingNetwork(nn.Module):
         for i in range(self.num_layers):
             x = getattr(self, f"fc{i}")(x)
         if update_w_avg and self.w_avg_beta is not None:
-            self.w_avg.lerp_(x.detach().mean(dim=0), 1 - self.w_avg_beta)
+            self.w_avg.lerp_(averaged(x.detach().mean(dim=0)), 1 - self.w_avg_beta)
         if self.num_ws is None:
             return x
         ws = x.unsqueeze(1).expand(-1, self.num_ws, -1)  # [N, num_ws, w_dim]
