@@ -100,7 +100,9 @@ stage_tests() {
   limit 100 "$python" -m styleT2I.doctor --build || return
   local workers=()
   ! "$python" -c "import xdist" 2>/dev/null || workers=(-n 8)
-  limit "$1" "$python" -m pytest -m gpu -q "${workers[@]}" | tee ${is_dry:+/dev/null} ${is_dry:-"$out/tests-gpu.log"}
+  local log="$out/tests-gpu.log"
+  [ -z "$is_dry" ] || log=/dev/null
+  limit "$1" "$python" -m pytest -m gpu -q "${workers[@]}" | tee "$log"
 }
 
 stage_speed() {

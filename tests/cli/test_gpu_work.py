@@ -21,17 +21,17 @@ from tests.conftest import ROOT
 MOST = 15 * 60  # seconds of a GPU
 
 
-def gpu_work(*arguments, **environment):
+def gpu_work(*arguments, cwd=ROOT):
     command = ["bash", str(ROOT / "tools/gpu_work.sh"), *map(str, arguments)]
-    environment = {**os.environ, "PYTHON": sys.executable, **environment}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    environment = {**os.environ, "PYTHON": sys.executable}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=120)
 
 
 @pytest.fixture(scope="module")
 def plan(tmp_path_factory):
-    out = tmp_path_factory.mktemp("plan") / "out"
-    result = gpu_work("--dry-run", out)
-    assert result.returncode == 0 and not out.exists(), result.stderr
+    folder = tmp_path_factory.mktemp("plan")
+    result = gpu_work("--dry-run", "out", cwd=folder)
+    assert result.returncode == 0 and not list(folder.iterdir()), result.stderr
     return result.stdout
 
 
