@@ -13,6 +13,7 @@ MODULES = (
     "styleT2I.attributes.wording.captions",
     "styleT2I.attributes.wording.sentences",
     "styleT2I.data.dataset",
+    "styleT2I.data.worlds",
     "styleT2I.generation.loading",
     "styleT2I.generation.pipeline",
     "styleT2I.generation.systems.interface",
