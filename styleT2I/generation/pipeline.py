@@ -21,7 +21,7 @@ from styleT2I.generation.adjustment import Adjusted, AdjustmentConfig
 from styleT2I.generation.arguments import checked_adjustment, checked_noise_mode, checked_psi, prompt_of
 from styleT2I.generation.directions import Directions
 from styleT2I.generation.drawing import draw
-from styleT2I.generation.editing.moves import AttributeDirections
+from styleT2I.generation.editing.moves import AttributeDirections, Move
 from styleT2I.generation.model import Model
 from styleT2I.generation.results import EditResult, Result, attributes_found
 from styleT2I.generation.synthesis import Synthesis
@@ -349,16 +349,13 @@ class StyleT2I:
         else:
             seeds = checked_seeds(latents)
             ws = self.latents(seeds, truncation_psi)
-        if directions is None:
-            moved, styles = self._directions.moved(ws, steps), {}
-        else:
-            moved, styles = directions.move(ws, steps)
+        move = Move(self._directions.moved(ws, steps), {}) if directions is None else directions.move(ws, steps)
         drawn = seeds or range(len(ws))
         unedited = self.images_u8(ws, drawn, noise_mode)
-        with shifted_styles(self.model.network("generator").synthesis, styles):
-            images = self.images_u8(moved, drawn, noise_mode)
+        with shifted_styles(self.model.network("generator").synthesis, move.styles):
+            images = self.images_u8(move.ws, drawn, noise_mode)
         psi = None if seeds is None else truncation_psi
         settings = {"truncation_psi": psi, "noise_mode": noise_mode, **self.model.machine()}
         if directions is not None:
             settings["method"] = directions.method
-        return EditResult(seeds, images, unedited, moved.cpu(), strengths, steps, settings, self.model.describe())
+        return EditResult(seeds, images, unedited, move.ws.cpu(), strengths, steps, settings, self.model.describe())
