@@ -68,7 +68,7 @@ def merge_cells(
     if missing := [place for place in places if place not in outcomes]:
         raise DataError(
             f"{len(missing)} of {len(places)} cells are missing, the first is {missing[0][1]!r} ({missing[0][0]}); "
-            "run every shard, and name every folder"
+            "run every shard, and name every folder (cells of version 0.1 are drawn again)"
         )
     provenance = from_dict(Provenance, origins[0])
     if calibration:

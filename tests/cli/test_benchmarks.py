@@ -192,3 +192,12 @@ def test_what_is_no_clone_or_does_not_run_is_one_line(run_python, tmp_path, code
     result = run_python(ROOT / "benchmarks/synthesis.py", *TINY, "--against", tmp_path)
     lines = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
     assert result.returncode == 2 and len(lines) == 1 and reason in lines[0]
+
+
+def test_the_audits_dial_measures_coverage_and_verdicts(tmp_path, run_python):
+    out = tmp_path / "dial.json"
+    done = run_python(ROOT / "benchmarks/audit_dial.py", "--repetitions", 3, "--cells", "gap 30", "--json", out)
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(out.read_text())
+    assert row["cell"] == "gap 30" and row["gap"] == pytest.approx(0.3) and abs(row["bias"]) < 0.15
+    assert 0.1 < row["width"] < 0.4 and row["within"] == row["false"] == 0 and 0 <= row["coverage"] <= 1
