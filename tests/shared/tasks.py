@@ -127,7 +127,7 @@ def _stylegan2(**changes):
 
 def _judged(config, task, **changes):
     data = {"data": (DATA["data"], "minifaces:balanced/train:9"), "eval_data": DATA["eval_data"]}
-    return task(config(**data, resolution=16, widths=(6, 8), batch_size=6, **changes), 20, SEED)
+    return task(config(**data, resolution=16, widths=(6, 8), batch_size=6, lr=3e-4, **changes), 20, SEED)
 
 
 def _clip(folder):

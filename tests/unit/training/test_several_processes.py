@@ -17,8 +17,8 @@ FAST = ("toy", "t2d", "stylegan2", "clip")
 DONE = ["done", "done"]
 ROUNDING = {  # parts whose gradients are rounding alone, which Adam divides by itself
     "clip": ("in_proj_bias", "k_proj.bias"),  # the same is added to all of a softmax's logits
-    "unclip_prior": ("in_proj_bias",),
-    "unclip_ar_prior": ("in_proj_bias",),
+    "unclip_prior": ("qkv.bias",),
+    "unclip_ar_prior": ("qkv.bias",),
     "fit": ("mapping.",),  # at a hundred times the learning rate
 }
 
