@@ -10,7 +10,8 @@ from styleT2I.torch_utils.words import slips
 
 MIN_LETTERS = 4  # a shorter word is near to too many
 _LONG = 7  # letters from which on two slips are forgiven
-_MOST = 1.8  # cost of two light slips; two heavy ones make another word
+_VERY_LONG = 9  # letters from which on two light slips are forgiven, and not only two of doubled letters
+_MOST, _MOST_LONG = 1.3, 1.8  # cost of what is forgiven
 _CLEARLY = 0.25  # by how much the best candidate must beat the next
 _LIST = "bpe_simple_vocab_16e6.txt.gz"  # CLIP's byte pairs, in the order in which they were merged
 _VOWELS = frozenset("aeiouy")
@@ -34,7 +35,8 @@ def meant(word: str, known: Iterable[str]) -> str | None:
         if len(other) < MIN_LETTERS or other[0] != word[0] or abs(len(other) - len(word)) > limit:
             continue
         num = slips(word, other)
-        if num <= limit and (cost := _cost(word, other, num)) <= _MOST:
+        most = _MOST_LONG if len(word) >= _VERY_LONG else _MOST
+        if num <= limit and (cost := _cost(word, other, num)) <= most:
             costs.append((cost, other))
     costs.sort()
     is_clear = len(costs) == 1 or (len(costs) > 1 and costs[1][0] - costs[0][0] >= _CLEARLY)
