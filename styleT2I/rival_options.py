@@ -2,7 +2,7 @@
 
 import click
 
-from styleT2I.rivals.names import NUM_SAMPLES
+from styleT2I.generation.arguments import NUM_SAMPLES
 
 
 def rival_options(methods, default, text):

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -21,11 +22,13 @@ from styleT2I.generation.adjustment import Adjusted, AdjustmentConfig
 from styleT2I.generation.arguments import checked_adjustment, checked_noise_mode, checked_psi, prompt_of
 from styleT2I.generation.directions import Directions
 from styleT2I.generation.drawing import draw
-from styleT2I.generation.editing.moves import AttributeDirections, Move
 from styleT2I.generation.model import Model
 from styleT2I.generation.results import EditResult, Result, attributes_found
 from styleT2I.generation.synthesis import Synthesis
 from styleT2I.torch_utils.seeding import checked_seeds
+
+if TYPE_CHECKING:
+    from styleT2I.generation.editing.moves import AttributeDirections
 
 
 class StyleT2I:
@@ -334,6 +337,7 @@ class StyleT2I:
             torch.Size([1, 3, 64, 64])
         """
         from styleT2I.generation.editing.arguments import calibrated_steps, given_latents, named_strengths, steps_along
+        from styleT2I.generation.editing.moves import Move
         from styleT2I.networks.stylegan2.styles import shifted_styles
 
         checked_psi(truncation_psi), checked_noise_mode(noise_mode)

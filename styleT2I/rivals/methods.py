@@ -9,13 +9,13 @@ from functools import partial
 
 from styleT2I.config import suggestion
 from styleT2I.errors import ConfigError
+from styleT2I.generation.arguments import A2D, DIRECTION_METHODS, NUM_SAMPLES
 from styleT2I.generation.editing.moves import AttributeDirections
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.rivals.a2d import A2DDirections
 from styleT2I.rivals.calibration import calibrated
 from styleT2I.rivals.ganspace import ganspace
 from styleT2I.rivals.interfacegan import interfacegan
-from styleT2I.rivals.names import A2D, DIRECTION_METHODS, NUM_SAMPLES
 from styleT2I.rivals.samples import Samples
 from styleT2I.rivals.sefa import sefa
 from styleT2I.rivals.stored import StoredWays

@@ -9,14 +9,13 @@ import torch
 
 from styleT2I.attributes.prompt import Prompt, understand
 from styleT2I.errors import ConfigError, PromptError
-from styleT2I.generation.arguments import checked_psi, prompt_of
+from styleT2I.generation.arguments import NUM_SAMPLES, checked_psi, prompt_of
 from styleT2I.generation.editing.arguments import steps_along
 from styleT2I.generation.editing.moves import AttributeDirections
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.generation.systems.interface import Drawing, DrawsSentences
 from styleT2I.networks.stylegan2.styles import shifted_styles
 from styleT2I.rivals.methods import Finder, check_method
-from styleT2I.rivals.names import NUM_SAMPLES
 from styleT2I.rivals.optimisation import OPTIMISATIONS, optimised
 from styleT2I.rivals.samples import PSI
 from styleT2I.torch_utils.images import from_uint8

@@ -5,7 +5,6 @@ import functools
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from styleT2I.attributes.parsing.spelling import meant
 from styleT2I.attributes.vocabulary import Attribute, Side, Vocabulary, normalise, read_heard, read_lexicon
 from styleT2I.torch_utils.words import Word, is_mark, nearest_word, split_words
 
@@ -238,6 +237,8 @@ class Lexicon:
 
     def _meant(self, word: str) -> str | None:
         if word not in self._corrections:
+            from styleT2I.attributes.parsing.spelling import meant  # most sentences are spelt right
+
             self._corrections[word] = meant(word, self._words)
         return self._corrections[word]
 

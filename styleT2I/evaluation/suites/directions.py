@@ -10,6 +10,7 @@ from styleT2I.data.worlds import world_of
 from styleT2I.errors import ConfigError, DataError
 from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge
 from styleT2I.evaluation.suites import Request
+from styleT2I.generation.arguments import A2D, DIRECTION_METHODS
 from styleT2I.generation.editing.arguments import steps_along
 from styleT2I.generation.editing.moves import AttributeDirections
 from styleT2I.generation.pipeline import StyleT2I
@@ -18,7 +19,6 @@ from styleT2I.metrics.pairwise import energy_inside, paired_cosine
 from styleT2I.networks.faces.regions import region_masks
 from styleT2I.networks.stylegan2.styles import shifted_styles
 from styleT2I.rivals.methods import METHODS, Finder, check_method
-from styleT2I.rivals.names import A2D, DIRECTION_METHODS
 from styleT2I.statistics.intervals import wilson_interval
 from styleT2I.torch_utils.seeding import latents_of_seeds
 

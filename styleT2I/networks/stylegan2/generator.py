@@ -16,7 +16,6 @@ from styleT2I.ops.activations import activation
 from styleT2I.ops.bias_act import bias_act, is_one_pass
 from styleT2I.ops.modulated_conv2d import modulated_conv2d, modulated_layer
 from styleT2I.ops.upfirdn2d import setup_filter, upsample2d
-from styleT2I.torch_utils.distributed import draw_rows
 
 NOISE_MODES = ("const", "random", "none")
 
@@ -221,6 +220,8 @@ def draw_noise(num, resolution, generator=None, device="cpu"):
 
     With CPU generators, which give the same noise for every device, it is drawn on the CPU; with None on `device`.
     """
+    from styleT2I.torch_utils.distributed import draw_rows
+
     shape = (num, 1, resolution, resolution)
     if generator is None:
         return draw_rows(torch.randn, *shape, device=device)
@@ -236,6 +237,8 @@ def mix_styles(ws, other_ws, generator, probability=0.9):
 
     ws, other_ws: [N,num_ws,w_dim]; the first style always stays. Source: StyleGAN, section 3.1 (mixing regularisation).
     """
+    from styleT2I.torch_utils.distributed import draw_rows
+
     num, num_ws, _ = ws.shape
     crossover = draw_rows(lambda num: torch.randint(1, num_ws, (num,), generator=generator), num)
     is_mixed = draw_rows(torch.rand, num, generator=generator) < probability

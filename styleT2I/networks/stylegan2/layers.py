@@ -11,7 +11,6 @@ from styleT2I.ops.activations import activation
 from styleT2I.ops.bias_act import bias_act
 from styleT2I.ops.modulated_conv2d import conv2d_resample
 from styleT2I.ops.upfirdn2d import setup_filter
-from styleT2I.torch_utils.distributed import averaged
 
 
 def clamp_in(dtype, conv_clamp, gain=1.0):
@@ -142,6 +141,8 @@ class MappingNetwork(nn.Module):
         for i in range(self.num_layers):
             x = getattr(self, f"fc{i}")(x)
         if update_w_avg and self.w_avg_beta is not None:
+            from styleT2I.torch_utils.distributed import averaged  # trainings alone share a batch
+
             self.w_avg.lerp_(averaged(x.detach().mean(dim=0)), 1 - self.w_avg_beta)
         if self.num_ws is None:
             return x
