@@ -49,29 +49,6 @@ def seconds_of(function, device):
     return start.elapsed_time(end) / 1000
 
 
-class Report:
-    """The rows measured so far, each printed and written at once, and the time that is left for others."""
-
-    def __init__(self, machine, seconds, num_rows, path):
-        self.end, self.num_rows, self.path = time.monotonic() + seconds, num_rows, path
-        self.result = {"machine": machine, "seconds": seconds, "rows": []}
-        print(machine, flush=True)
-
-    def share(self):
-        """Seconds that the next of the rows to come may take."""
-        self.num_rows -= 1
-        return (self.end - time.monotonic()) / (self.num_rows + 1)
-
-    def add(self, **row):
-        """Print a row and write all; where it has `left_out` that is the reason why there are no values."""
-        from styleT2I.torch_utils.files import write_json_atomic
-
-        self.result["rows"].append(row)
-        print(line_of(row), flush=True)
-        if self.path:
-            write_json_atomic(self.path, self.result)
-
-
 def line_of(row):
     size = f"{row['resolution']:>5} px x {row['batch']:<3}" if "resolution" in row else ""
     text = f"{row['what']:<22}{size:<13}{row['variant']:<22}"
@@ -297,6 +274,7 @@ def main():
     parser.add_argument("--json", metavar="FILE", dest="json_file")
     arguments = parser.parse_args()
     import torch
+    from report import Report
 
     from styleT2I.errors import StyleT2IError
     from styleT2I.torch_utils.devices import resolve_device
@@ -311,7 +289,7 @@ def main():
         except StyleT2IError as error:
             print(f"error: {error}", file=sys.stderr)
             sys.exit(2)
-        report = Report(about, arguments.seconds, number_of_rows(arguments), arguments.json_file)
+        report = Report(about, arguments.seconds, number_of_rows(arguments), arguments.json_file, line_of)
         for part in arguments.parts:
             parts[part](report, arguments, device)
 

@@ -28,13 +28,13 @@ def check_upfirdn2d(x, correlation, up, down, padding):
     """Raise ConfigError unless there is a result; up and down are (y, x), padding is (left, right, top, bottom)."""
     if x.ndim != 4:
         raise ConfigError(f"upfirdn2d takes [N,C,H,W], got {list(x.shape)}")
-    if correlation.ndim != 2:
-        raise ConfigError(f"the filter of upfirdn2d is [kh,kw], got {list(correlation.shape)}")
+    if correlation.ndim not in (1, 2):
+        raise ConfigError(f"the filter of upfirdn2d is [kh,kw] or [k], got {list(correlation.shape)}")
     _check_place("filter", correlation, x)
     if min(*up, *down) < 1:
         raise ConfigError(f"up and down of upfirdn2d start at 1, got {up} and {down}")
     for axis, before, after in ((0, *padding[2:]), (1, *padding[:2])):
-        padded, taps = x.shape[2 + axis] * up[axis] + before + after, correlation.shape[axis]
+        padded, taps = x.shape[2 + axis] * up[axis] + before + after, taps_of(correlation)[axis]
         if padded < taps:
             raise ConfigError(f"the padded image of {padded} pixels is smaller than the filter of {taps}")
         if max(padded, x.shape[2 + axis] * up[axis], abs(before), abs(after), down[axis]) > MAX_SIDE:
@@ -43,8 +43,14 @@ def check_upfirdn2d(x, correlation, up, down, padding):
 
 def size_after_upfirdn2d(x, correlation, up, down, padding):
     """Height and width of the result."""
+    taps = taps_of(correlation)
     padded = x.shape[2] * up[0] + padding[2] + padding[3], x.shape[3] * up[1] + padding[0] + padding[1]
-    return [(padded[i] - correlation.shape[i]) // down[i] + 1 for i in (0, 1)]
+    return [(padded[i] - taps[i]) // down[i] + 1 for i in (0, 1)]
+
+
+def taps_of(correlation):
+    """Height and width of a filter [kh,kw] or, of both axes, [k]."""
+    return correlation.shape[0], correlation.shape[-1]
 
 
 def _check_place(name, t, x):

@@ -29,6 +29,7 @@ def bias_act_cuda(x, b, scale, noise, next_styles, act, alpha, gain, clamp):
 def upfirdn2d_cuda(x, correlation, up, down, padding):
     """Correlate zero-inserted, padded x [N,C,H,W] with float32 [kh,kw] and decimate; up and down are (y, x).
 
+    correlation: [kh,kw], or [k] for the outer product of it with itself, which is faster in one pass of four taps.
     padding: (left, right, top, bottom). ConfigError for operands that do not fit each other.
     """
     from styleT2I.ops.cuda_operands import check_upfirdn2d
@@ -127,15 +128,19 @@ class _Upfirdn2d(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad):
         correlation, up, down, padding = ctx.arguments
-        return _Upfirdn2d.apply(grad, correlation.flip([0, 1]), down, up, padding), None, None, None, None
+        flipped = correlation.flip([*range(correlation.ndim)])
+        return _Upfirdn2d.apply(grad, flipped, down, up, padding), None, None, None, None
 
 
 def _padding_of_gradient(x, y, correlation, up, down, padding):
     """Padding with which the gradient's pass, from y's size, ends at x's size."""
+    from styleT2I.ops.cuda_operands import taps_of
+
     result = []
     for axis, before in ((1, padding[0]), (0, padding[2])):
-        before = correlation.shape[axis] - 1 - before
-        wanted = (x.shape[2 + axis] - 1) * up[axis] + correlation.shape[axis]
+        taps = taps_of(correlation)[axis]
+        before = taps - 1 - before
+        wanted = (x.shape[2 + axis] - 1) * up[axis] + taps
         result += [before, wanted - y.shape[2 + axis] * down[axis] - before]
     return tuple(result)
 

@@ -58,10 +58,11 @@ def upfirdn2d(x, f, *, up=1, down=1, padding=0, flip_filter=False, gain=1, impl=
     filter_axes = _filter_axes
     if is_cuda:
         from styleT2I.ops.cuda_ops import upfirdn2d_cuda as filter_axes
-    if f.ndim == 1 and len(f) <= MAX_OUTER_TAPS:
+    is_one_pass = f.ndim == 2 or len(f) <= MAX_OUTER_TAPS
+    if f.ndim == 1 and is_one_pass and not is_cuda:  # the CUDA kernels make more of a separable filter
         f = f.outer(f)
     correlation = f if flip_filter else f.flip(list(range(f.ndim)))
-    if f.ndim == 2:
+    if is_one_pass:
         return filter_axes(x, correlation, (up, up), (down, down), (left, right, top, bottom))
     x = filter_axes(x, correlation[None, :], (1, up), (1, down), (left, right, 0, 0))
     return filter_axes(x, correlation[:, None], (up, 1), (down, 1), (0, 0, top, bottom))

@@ -1,7 +1,6 @@
 """Audit combinations of attributes: `python -m styleT2I.audit plan PLAN.yaml`, `audit run PLAN.yaml --outdir DIR`."""
 
 import json
-import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -9,25 +8,14 @@ from pathlib import Path
 import click
 
 from styleT2I.cli import command, device_option, done, group, model_option, outdir_option
+from styleT2I.generation.arguments import SYSTEM_METHODS
+from styleT2I.process_options import shard_option
+from styleT2I.torch_utils.launch import launched
 from styleT2I.torch_utils.words import counted
 
-FAILED = 3  # exit status of an audit that a declared threshold fails
+STATUS = {"exceeded": 3, "not decided": 4}  # exit status of an audit by its verdict; else 0
 _OPTIONS = "options.json"  # in an audit's folder
-_NOT_SAVED = {"model", "num", "shard", "calibration", "outdir", "device", "offline", "debug"}
-
-
-class ShardRange(click.ParamType):
-    """Part i of n, "2/4"."""
-
-    name = "shard"
-
-    def convert(self, value, param, ctx):
-        if isinstance(value, tuple):
-            return value
-        match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", value, re.ASCII)
-        if not match or not 1 <= int(match[1]) <= int(match[2]):
-            self.fail(f"{value!r} is not a shard; write i/n with i from 1 to n, for example 1/4", param, ctx)
-        return int(match[1]), int(match[2])
+_NOT_SAVED = {"model", "num", "timeout", "shard", "calibration", "outdir", "device", "offline", "debug"}
 
 
 @group
@@ -44,15 +32,21 @@ def main():
 @click.option(
     "--comparisons", type=click.IntRange(1), help="Number of primary comparisons. [default: the plan's, else 1]"
 )
-def plan_command(path, detect, power, alpha, correlation, comparisons):
+@click.option("--detect-within", is_flag=True, help="How many images per composition show all limits of the plan kept, "
+              "by a model without gaps.")  # fmt: skip
+@click.option("--success", default=0.8, help="Success rate of that model.")
+def plan_command(path, detect, power, alpha, correlation, comparisons, detect_within, success):
     """Check a plan and its number of images.
 
     With --detect: how many images per composition tell two success rates apart.
+    With --detect-within: how many show every declared limit kept, and a warning where the plan has fewer.
     """
     from styleT2I.fairness.plan import load_plan, plan_hash
 
     if not (path or detect):
         raise click.UsageError("nothing to plan; give PLAN.yaml, --detect P1 P2, or both")
+    if detect_within and not path:
+        raise click.UsageError("--detect-within is about the limits of a plan; give PLAN.yaml")
     plan = None
     if path:
         plan, vocabulary = load_plan(path)
@@ -60,7 +54,7 @@ def plan_command(path, detect, power, alpha, correlation, comparisons):
         click.echo(
             f"{plan.name}: {counted(num_cells, 'composition')} x {counted(plan.num, 'image')} x "
             f"{counted(num_settings, 'setting')} = {counted(num_cells * plan.num * num_settings, 'image')}, "
-            f"{counted(len(plan.comparisons), 'primary comparison')}, {counted(len(plan.thresholds), 'threshold')}"
+            f"{counted(len(plan.comparisons), 'primary comparison')}, {counted(len(plan.limits), 'limit')}"
         )
         click.echo(f"sha256 {plan_hash(plan)}")
     if detect:
@@ -72,6 +66,36 @@ def plan_command(path, detect, power, alpha, correlation, comparisons):
         click.echo(
             f"{counted(num, 'pair')} tell {detect[0]:g} from {detect[1]:g} with power {power:g} (exact McNemar test, "
             f"alpha {alpha:g} over {counted(comparisons, 'comparison')}, correlation {correlation:g})"
+        )
+
+    if plan and detect_within:
+        _say_pairs_within(plan, power, alpha if alpha is not None else plan.alpha, correlation, success)
+
+
+def _say_pairs_within(plan, power, alpha, correlation, success):
+    """Print the pairs that show all limits kept; a warning where the plan has fewer, or cannot decide at all."""
+    import warnings
+
+    from styleT2I.statistics.equivalence_power import pairs_needed_within, power_within
+
+    if not plan.limits:
+        raise click.UsageError("the plan declares no limit, so there is nothing to decide; add thresholds")
+    limits = [(kind, value) for kind, _, value in plan.limits if kind in ("max_gap", "min_ratio", "min_success")]
+    left_out = len(plan.limits) - len(limits)
+    rates = success, success
+    num = pairs_needed_within(limits, power, rates, correlation, alpha)
+    click.echo(
+        f"about {counted(num, 'pair')} per comparison show {'all ' * (len(limits) > 1)}{counted(len(limits), 'limit')} "
+        f"kept with power {power:g}, for a model without gaps that succeeds at {success:g} (equivalence tests, Holm, "
+        f"alpha {alpha:g}, correlation {correlation:g}, a judge without errors"
+        f"{', limits on unprompted rates left out' * bool(left_out)})"
+    )
+    if num > plan.num:
+        chance = power_within(plan.num, limits, rates, correlation, alpha)
+        warnings.warn(
+            f"the plan's {plan.num} images per composition show that in {100 * chance:.0f} % of audits only; the "
+            "others end without a decision",
+            stacklevel=2,
         )
 
 
@@ -116,7 +140,8 @@ def calibrate_command(path, model, num, data, resolution, out_path, device):
 _calibration_option = click.option(
     "--calibration",
     metavar="FILE",
-    help="File written by `audit calibrate`: gaps are corrected for the judge's errors, and thresholds apply to those.",
+    help="File written by `audit calibrate`: all rates and gaps, and so the verdicts, are corrected for the judge's "
+    "errors.",
 )
 
 
@@ -130,18 +155,23 @@ _calibration_option = click.option(
               "composition, and seed.")  # fmt: skip
 @click.option("--callable", "function", metavar="MODULE:FUNCTION", help="A Python function (prompt, seed) -> image, "
               "in place of a model.")  # fmt: skip
+@click.option("--method", type=click.Choice(SYSTEM_METHODS), help="Audit the model's generator as another method "
+              "steers it, without Text-to-Direction.")  # fmt: skip
+@click.option("--timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Longest time of a "
+              "--callable for one image. [default: any]")  # fmt: skip
 @click.option("--num", type=click.IntRange(1), help="Images per composition, in place of the plan's number; the report "
               "says so.")  # fmt: skip
-@click.option("--shard", default="1/1", type=ShardRange(), metavar="i/n", help="Draw part i of n only, for merge.")
+@shard_option("Draw part i of n only, for merge.")
 @_calibration_option
 @outdir_option
 @device_option
-def run_command(path, model, images, prompts, function, num, shard, calibration, outdir, device):
+def run_command(path, model, images, prompts, function, method, timeout, num, shard, calibration, outdir, device):
     """Run the audit that a plan declares.
 
     Draws and judges the images, and writes DIR/audit.html, audit.json and CSV files.
 
-    The exit status is 3 when a threshold fails. Finished compositions are cached in DIR/cells: a killed audit resumes
+    The exit status is 0 when every declared limit is shown to be kept, 3 when one is shown to be exceeded, and 4 when
+    one is not decided. Finished compositions are cached in DIR/cells: a killed audit resumes
     from them.
     """
     from styleT2I.fairness.plan import load_plan
@@ -150,17 +180,27 @@ def run_command(path, model, images, prompts, function, num, shard, calibration,
     from styleT2I.fairness.run import Audit
 
     confusions = _read_calibration(calibration, plan, vocabulary)
-    audit = Audit(plan, vocabulary, _subject(model, images, prompts, function, num, device), num, device=device)
-    try:
-        audit.run(outdir, shard, confusions)
-    except KeyboardInterrupt as error:
-        raise KeyboardInterrupt("finished compositions are cached: the same command resumes from there") from error
+    subject = _subject(model, images, prompts, function, method, timeout, num, device)
+    audit = Audit(plan, vocabulary, subject, num, device=device)
+    number = (shard.index + 1, shard.count)
+    import torch
+
+    from styleT2I.torch_utils import distributed
+
+    with distributed.group(torch.device("cpu")):
+        try:
+            with distributed.alone():
+                audit.run(outdir, number, confusions)
+        except KeyboardInterrupt as error:
+            raise KeyboardInterrupt("finished compositions are cached: the same command resumes from there") from error
+        if distributed.collected(None) is None:  # another process puts the cells together
+            return
     _save_options(outdir)
-    if shard[1] == 1:
-        result = audit.result(outdir, confusions)
-        _finish(result, [outdir], outdir, _command_again(path, result, outdir, calibration))
-    else:
-        click.echo(f"shard {shard[0]} of {shard[1]} is in {outdir}; when all are: audit merge {path} DIR ...")
+    if shard.count > 1 and launched().count == 1:
+        click.echo(f"shard {number[0]} of {number[1]} is in {outdir}; when all are: audit merge {path} DIR ...")
+        return
+    result = audit.result(outdir, confusions)
+    _finish(result, [outdir], outdir, _command_again(path, result, outdir, calibration))
 
 
 @command("merge")
@@ -171,16 +211,18 @@ def run_command(path, model, images, prompts, function, num, shard, calibration,
 def merge_command(path, folders, calibration, outdir):
     """Merge the shards of an audit.
 
-    The result is identical to that of a single run. The exit status is 3 when a threshold fails.
+    The result is identical to that of a single run, and so is the exit status.
     """
     from styleT2I.fairness.merge import merge_cells
     from styleT2I.fairness.plan import load_plan
+    from styleT2I.fairness.plan_lock import keep_declarations
     from styleT2I.fairness.report.contact_sheets import keep_cells
 
     plan, vocabulary = load_plan(path)
     confusions = _read_calibration(calibration, plan, vocabulary)
     result = merge_cells(plan, vocabulary, folders, calibration=confusions)
     keep_cells(result, folders, outdir)
+    keep_declarations(folders, outdir)
     _finish(result, [outdir], outdir, _command_again(path, result, folders[0], calibration))
 
 
@@ -198,15 +240,19 @@ def report_command(path):
     click.echo(write_report(result, folder, [folder], name))
 
 
-def _subject(model, images, prompts, function, num, device):
+def _subject(model, images, prompts, function, method, timeout, num, device):
     """The audited system: images, a function or a model, of which one is named."""
     is_model_named = click.get_current_context().get_parameter_source("model").name == "COMMANDLINE"
     if (images is not None) + (function is not None) + is_model_named > 1:
         raise click.UsageError("an audit is of one system; give --model, --images or --callable")
+    if method is not None and (images or function):
+        raise click.UsageError("--method steers a model's generator; it goes with --model")
     if (images is None) != (prompts is None):
         raise click.UsageError(
             "--images and --prompts belong together: the images, and the CSV file with their sentences"
         )
+    if timeout is not None and function is None:
+        raise click.UsageError("--timeout limits a --callable; name one, or leave it out")
     if images is not None and num is not None:
         raise click.UsageError("--num does not apply to --images; every listed image is judged")
     if images is not None:
@@ -216,7 +262,12 @@ def _subject(model, images, prompts, function, num, device):
     if function is not None:
         from styleT2I.fairness.subjects.functions import CallableSubject
 
-        return CallableSubject(function)
+        return CallableSubject(function, timeout)
+    if method is not None:
+        from styleT2I.rivals.opening import open_pipeline
+        from styleT2I.rivals.systems import open_rival
+
+        return open_rival(open_pipeline(model, device=device), method)
     return _opened(model, device)
 
 
@@ -261,17 +312,14 @@ def _command_again(path, result, folder, calibration):
 
 def _finish(result, folders, outdir, command_again):
     from styleT2I.fairness.report.page import write_report
+    from styleT2I.fairness.report.verdict_words import lines_of
 
     page = write_report(replace(result, rerun=command_again), outdir, folders)
-    for compared in result.comparisons:
-        (first, second), (low, high) = compared.success, compared.gap_interval
-        click.echo(
-            f"{compared.name}: {compared.first.cell} {first:.3f}, {compared.second.cell} {second:.3f}, "
-            f"gap {compared.gap:+.3f} ({low:+.3f} to {high:+.3f}), p {compared.p_adjusted:.2g} (Holm)"
-        )
+    for line in lines_of(result):
+        click.echo(line)
     click.echo(f"{result.verdict}: {page}")
-    if result.failed:
-        click.get_current_context().exit(FAILED)
+    if status := STATUS.get(result.verdict):
+        click.get_current_context().exit(status)
 
 
 for subcommand in (plan_command, calibrate_command, run_command, merge_command, report_command):

@@ -13,6 +13,7 @@ import click
 from styleT2I import __version__
 from styleT2I.config import MAX_SEED
 from styleT2I.errors import StyleT2IError
+from styleT2I.process_options import quiet_unless_first, who
 
 MAX_NUM_SEEDS = 1_000_000
 MIN_STEPS_TO_BUILD = 100  # a shorter training is over before the compiler is
@@ -60,14 +61,14 @@ class _OneLineErrors:
         arguments = sys.argv[1:] if args is None else list(args)
         try:
             _check_readable(arguments)
-            with warnings.catch_warnings():
+            with quiet_unless_first(), warnings.catch_warnings():
                 warnings.showwarning = _show_warning
                 status = super().main(args=arguments, prog_name=prog_name, standalone_mode=False, **extra)
         except (StyleT2IError, click.ClickException) as error:
             if "--debug" in arguments:
                 raise
             text = error.format_message() if isinstance(error, click.ClickException) else str(error)
-            _fail(text, 2)
+            sys.exit(2) if getattr(error, "is_told", False) else _fail(text, 2)
         except (KeyboardInterrupt, click.Abort) as error:
             _fail(f"interrupted{_after_semicolon(str(error.__cause__ or error))}", 130)
         sys.exit(status if isinstance(status, int) else 0)
@@ -133,7 +134,7 @@ def _after_semicolon(text):
 
 
 def _fail(text, status):
-    click.echo(f"error: {' '.join(text.split())}", err=True)
+    click.echo(f"error: {who()}{' '.join(text.split())}", err=True)
     sys.exit(status)
 
 

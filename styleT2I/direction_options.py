@@ -64,7 +64,7 @@ def direction_training(
 
 
 def run_direction(
-    task, training: DirectionTraining, then: tuple[str, ...], *, outdir, eval_every, resume, seed, device
+    task, training: DirectionTraining, then: tuple[str, ...], *, outdir, eval_every, resume, workers, seed, device
 ):
     """Run the task, a class, of a direction training and say what it wrote: OUTDIR/NETWORK.json.
 
@@ -78,8 +78,8 @@ def run_direction(
     device = resolve_device(device)
     build_kernels(device, num_steps)
     run_steps(
-        made, num_steps, outdir=outdir, eval_every=eval_every, log_every=eval_every, resume=resume, seed=seed,
-        device=str(device),
+        made, num_steps, outdir=outdir, eval_every=eval_every, log_every=eval_every, resume=resume, workers=workers,
+        seed=seed, device=str(device),
     )  # fmt: skip
     component = f"{outdir}/{training.network}.json"
     option = (f"--{training.network}", component)

@@ -17,6 +17,8 @@ from styleT2I.cli import (
     psi_option,
     seeds_option,
 )
+from styleT2I.generation.arguments import A2D, DIRECTION_METHODS, NUM_SAMPLES
+from styleT2I.rival_options import refuse_options, rival_options
 from styleT2I.torch_utils.words import counted
 
 NUM_IN_GRID, NUM_IN_STRIP = 64, 8  # faces that the images show, of many
@@ -50,6 +52,9 @@ class Setting(click.ParamType):
 @model_option
 @click.option("--generator", metavar="FILE", help="Component used in place of the model's generator.")
 @click.option("--a2d", metavar="FILE", help="Component used in place of the model's Attribute-to-Direction network.")
+@click.option("--clip", metavar="FILE", help="--method: component used in place of the model's CLIP.")
+@rival_options(DIRECTION_METHODS, A2D, "Whose directions: a2d, the model's own network, or what other editors use, "
+               "found on the spot.")  # fmt: skip
 @psi_option("trunc")
 @noise_mode_option
 @columns_option
@@ -58,11 +63,12 @@ class Setting(click.ParamType):
 @outdir_option
 @overwrite_option
 def main(settings, seeds, latents, strip, strip_range, strip_steps, model, generator, a2d, trunc, noise_mode, columns,
-         device, precision, outdir, overwrite):  # fmt: skip
+         device, precision, outdir, overwrite, rival, **parts):  # fmt: skip
     """Move faces along attribute directions: a PNG per face, grid.png (each face above its edit), strip.png, edit.json.
 
     Strength 1 is the smallest step at which the guide judge saw the attribute on 95 % of faces. With --strip alone only
-    strip.png and edit.json are written.
+    strip.png and edit.json are written. With another --method than a2d directions are found first, on any StyleGAN2
+    generator: --generator FILE --clip FILE --vocabulary celeba.
     """
     if not settings and not strip:
         raise click.UsageError("name an attribute, for example --set lipstick=1, or --strip lipstick")
@@ -73,27 +79,42 @@ def main(settings, seeds, latents, strip, strip_range, strip_steps, model, gener
         raise click.UsageError("--latents and --seeds both name faces; leave one of them out")
     if strip_range[0] >= strip_range[1]:
         raise click.UsageError(f"--strip-range {strip_range[0]:g} {strip_range[1]:g} runs backwards; turn it round")
-    _check_names(model, [*strengths, *([strip] if strip else [])])
+    names = [*strengths, *([strip] if strip else [])]
+    _check_names(parts["vocabulary"] or model, names)
+    if rival == A2D:
+        refuse_options(("clip", "judge", "vocabulary", "samples"), "goes with another --method than a2d")
+    else:
+        refuse_options(("a2d",), f"is not used by --method {rival}; leave it out")
     from styleT2I.formats.numpy_files import read_latents
     from styleT2I.generation.explain import strip_strengths, strip_u8
     from styleT2I.generation.pipeline import StyleT2I
     from styleT2I.torch_utils.folders import recorded_command, result_folder
     from styleT2I.torch_utils.images import save_png
 
-    pipeline = StyleT2I.from_pretrained(model, device=device, precision=precision, generator=generator, a2d=a2d)
+    if rival == A2D:
+        pipeline = StyleT2I.from_pretrained(model, device=device, precision=precision, generator=generator, a2d=a2d)
+        directions = None
+    else:
+        from styleT2I.rivals.methods import find_directions
+        from styleT2I.rivals.opening import open_pipeline
+
+        num_samples = parts.pop("samples") or NUM_SAMPLES
+        pipeline = open_pipeline(model, generator=generator, device=device, precision=precision, **parts)
+        directions = find_directions(pipeline, rival, names, num_samples=num_samples)
     given = read_latents(latents) if latents else seeds
     request = {"set": strengths, "strip": strip, "truncation_psi": None if latents else trunc}
     request |= {"seeds": None, "latents": str(latents)} if latents else {"seeds": seeds}
-    request |= {"noise_mode": noise_mode, "strip_strengths": [*strip_range, strip_steps]}
+    request |= {"noise_mode": noise_mode, "strip_strengths": [*strip_range, strip_steps], "method": rival}
+    drawing = {"truncation_psi": trunc, "noise_mode": noise_mode, "directions": directions}
     with result_folder(outdir, "edit.json", request, overwrite=overwrite) as staging:
-        result = pipeline.edit(given, strengths or {strip: 0.0}, truncation_psi=trunc, noise_mode=noise_mode)
+        result = pipeline.edit(given, strengths or {strip: 0.0}, **drawing)
         if strengths:
             for name, image in zip(result.names, result.images_u8, strict=True):
                 save_png(staging / f"{name}.png", image)
             save_png(staging / "grid.png", result.grid_u8(columns, num=NUM_IN_GRID))
         shown, name = given if latents else seeds[:NUM_IN_STRIP], strip or next(iter(strengths))
         wanted = strip_strengths(*strip_range, strip_steps)
-        strip_image = strip_u8(pipeline, shown, name, wanted, truncation_psi=trunc, noise_mode=noise_mode)
+        strip_image = strip_u8(pipeline, shown, name, wanted, **drawing)
         save_png(staging / "strip.png", strip_image)
         staging.write_record({**result.to_dict(), **request, "command": recorded_command("edit")})
     made = f"{counted(len(result.names), 'image')}, grid.png and strip.png" if strengths else "strip.png"

@@ -8,6 +8,8 @@ import click
 from styleT2I.cli import adjustment_options, command, device_option, done, model_option, psi_option
 from styleT2I.data.worlds import WORLDS
 from styleT2I.evaluation.suites import SUITES, Request, load
+from styleT2I.process_options import shard_option
+from styleT2I.torch_utils.launch import launched
 
 _ON_REQUEST = tuple(name for name, suite in SUITES.items() if not suite.by_default)
 _WITH_DATA = tuple(name for name, suite in SUITES.items() if suite.data)
@@ -47,6 +49,10 @@ def _quality_options(function):
 @click.option("--clip-eval", metavar="FILE", help="CLIP that only scores, in place of the model's.")
 @click.option("--t2d", metavar="FILE", help="Text-to-Direction component in place of the model's.")
 @click.option("--a2d", metavar="FILE", help="Attribute-to-Direction component in place of the model's.")
+@click.option("--directions", metavar="LIST", help="directions: the methods to compare, with commas between them. "
+              "[default: all]")  # fmt: skip
+@click.option("--samples", type=click.IntRange(2), help="directions: faces that the methods look for attributes in. "
+              "[default: 1000]")  # fmt: skip
 @click.option("--adjust-method", "methods", multiple=True, metavar="NAME", help="compositions, systems: none, "
               "paper, calibrated, recheck or hold; repeatable, the summary is the last's. [default: none, "
               "hold]")  # fmt: skip
@@ -60,16 +66,19 @@ def _quality_options(function):
 @click.option("--table", "is_table", is_flag=True, help="Measure nothing: print the compositions of REPORTS, files "
               "that --out wrote, as one markdown table; with --suite systems their systems. Without REPORTS "
               "that suite is measured first.")  # fmt: skip
+@shard_option("Measure part i of n only, of the suites that cache their parts (compositions, systems); the same "
+              "command without --shard puts them together.")  # fmt: skip
 @click.argument("reports", nargs=-1, metavar="[REPORTS]...")
 @device_option
 def main(suites, model, sources, world_name, data, num, psi, methods, strength, threshold, by, cells_dir, grid_path,
-         out_path, is_table, reports, device, **replacements):  # fmt: skip
+         out_path, is_table, shard, reports, device, **replacements):  # fmt: skip
     """Measure judges, CLIPs, the generator, Text-to-Direction, rare compositions and single edits on unseen data.
 
     Every metric names what it rests on. --suite compositions: rare compositions beside their frequent twins from the
     same latents, with and without Compositional Attribute Adjustment. --suite regions: how much of an attribute's edit
     lies inside its region. --suite quality: distances, diversity, CLIP score and identity, of the model or of any two
-    folders of images. --suite edits: what one attribute's edit moves besides. --suite systems: StyleT2I beside the
+    folders of images. --suite edits: what one attribute's edit moves besides. --suite directions: edits beside those of
+    InterFaceGAN, GANSpace, SeFa, StyleSpace and StyleCLIP. --suite systems: StyleT2I beside the
     earlier text-to-image GANs, with controls. --suite style: what GAN-INT-CLS's style encoder recovers. --suite
     unclip: what its priors draw, read off the embeddings, its decoder on true embeddings, its edits.
 
@@ -81,6 +90,7 @@ def main(suites, model, sources, world_name, data, num, psi, methods, strength, 
     import torch
 
     import styleT2I
+    from styleT2I.evaluation.sharing import measured
     from styleT2I.evaluation.tables import nested_text
     from styleT2I.generation.model import Model
     from styleT2I.torch_utils.files import check_writable_dir, write_json_atomic
@@ -88,6 +98,7 @@ def main(suites, model, sources, world_name, data, num, psi, methods, strength, 
 
     suites = suites or tuple(name for name, suite in SUITES.items() if suite.by_default)
     options = {name: replacements.pop(name) for suite in SUITES.values() for name in suite.options}
+    options["directions"] = _listed([options["directions"] or ""])
     _check(suites, num, options)
     for path in filter(None, (out_path, grid_path)):
         check_writable_dir(Path(path).absolute().parent)
@@ -100,16 +111,20 @@ def main(suites, model, sources, world_name, data, num, psi, methods, strength, 
     world = _world(world_name, opened)
     asked = Request(opened, data, num, psi, adjustments, cells_dir, options, world)
     requests = {name: _request(SUITES[name], asked) for name in suites}
-    if grid_path:
+    if launched().count == 1 and shard.count > 1:
+        _measure_shard(requests, shard)
+        return
+    if grid_path and launched().index == 0:
         save_png(grid_path, _grid(requests, asked))
     report = {"suites": {}}
-    for name, request in requests.items():
-        suite = SUITES[name]
-        values = load(suite.run)(request)
+    for name, values in measured(requests, lambda name, request: load(SUITES[name].run)(request)):
+        suite, request = SUITES[name], requests[name]
         if suite.data and suite.is_data_reported:
             values = {"data": request.data, **values}
         report["suites"][name] = values
         click.echo(load(suite.table)(values) if suite.table else nested_text(name, values))
+    if launched().index:
+        return  # the first process has it all
     if "compositions" in suites:
         report = {"summary": report["suites"]["compositions"]["summary"], **report}
     report["model"] = opened.describe(unused=True)  # a run that goes on from cached values loads fewer networks
@@ -144,12 +159,17 @@ def _check(suites, num, options):
             raise click.UsageError(f"--{given[0]} goes with --suite {name}")
 
 
+def _listed(lists):
+    """The names in comma-separated lists; None for none."""
+    return [name.strip() for text in lists for name in text.split(",") if name.strip()] or None
+
+
 def _systems(lists):
     """The names that --systems lists; None where it is not given."""
-    names = [name.strip() for text in lists for name in text.split(",") if name.strip()]
+    names = _listed(lists)
     if lists and not names:
         raise click.UsageError("--systems names no system; write for example --systems dfgan,minifaces")
-    return names or None
+    return names
 
 
 def _adjustments(methods, settings):
@@ -171,6 +191,23 @@ def _request(suite, asked):
     if suite.prepare is None:
         return request
     return replace(request, options={**request.options, **load(suite.prepare)(request)})
+
+
+def _measure_shard(requests, shard):
+    """Measure a shard's parts of the suites; click.UsageError where a suite has none, or nothing would be cached."""
+    for name, request in requests.items():
+        if not (SUITES[name].has_parts and request.cells_dir):
+            parts = " and ".join(name for name, suite in SUITES.items() if suite.has_parts)
+            raise click.UsageError(
+                f"--shard shares out the parts of {parts}, which --cells-dir caches: add it, and name the suite with "
+                "--suite"
+            )
+    for name, request in requests.items():
+        load(SUITES[name].run)(replace(request, shard=shard))
+        click.echo(
+            f"{name}: shard {shard.index + 1} of {shard.count} is in {request.cells_dir}; when all are: the same "
+            "command without --shard"
+        )
 
 
 def _grid(requests, asked):

@@ -27,7 +27,9 @@ def _defaults():
 @click.option("--resolution", type=click.Choice(["32", "64", "128", "256"]), help="Side of the images.")
 @run_options(every=1000, first=10, steps_text="Optimisation steps.  [default: by preset]",
              every_text="Steps between evaluations and checkpoints.")  # fmt: skip
-def main(outdir, preset, file, eval_every, resume, seed, device, data, eval_data, judge, num_latents, **settings):
+def main(
+    outdir, preset, file, eval_every, resume, workers, seed, device, data, eval_data, judge, num_latents, **settings
+):
     """Teach a StyleGAN2 generator to draw a world of faces by regression; the result is OUTDIR/generator.json.
 
     MiniFaces are painted on the way, in about 40 minutes on one CPU core; Portraits must be rendered before (python -m
@@ -52,8 +54,8 @@ def main(outdir, preset, file, eval_every, resume, seed, device, data, eval_data
         torch.set_num_threads(1)  # the networks are small: a second thread gains nothing and leaves no core for others
         task = RendererFit(config)
     run_steps(
-        task, config.steps, outdir=outdir, eval_every=eval_every, log_every=100, resume=resume, seed=seed,
-        device=device,
+        task, config.steps, outdir=outdir, eval_every=eval_every, log_every=100, resume=resume, workers=workers,
+        seed=seed, device=device,
     )  # fmt: skip
     component = f"{outdir}/generator.json"
     trained(component, "styleT2I.train_t2d", "--generator", component, "--outdir", "runs/t2d")

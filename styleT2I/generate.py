@@ -22,6 +22,10 @@ from styleT2I.cli import (
     seeds_option,
 )
 from styleT2I.errors import PromptError
+from styleT2I.generation.arguments import FOUND, OPTIMISED, SYSTEM_METHODS
+from styleT2I.process_options import shard_option
+from styleT2I.rival_options import refuse_options, rival_options
+from styleT2I.torch_utils.launch import shard_of
 from styleT2I.torch_utils.words import counted
 
 RECORD = "generate.json"
@@ -54,8 +58,11 @@ SLOW_CHUNK, LARGE = 8, 128  # the same for images with sides longer than LARGE, 
 @click.option("--best-of", type=click.IntRange(1), help="unCLIP: embeddings to draw and choose from.")
 @click.option("--prior-guidance", type=click.FloatRange(0), help="unCLIP: guidance of its prior; 1 is none.")
 @click.option("--guidance", type=click.FloatRange(0), help="unCLIP: guidance of its decoder; 1 is none.")
-@click.option("--steps", type=click.IntRange(1, 1000), help="unCLIP: denoising steps of its decoder.")
+@click.option("--steps", type=click.IntRange(1, 1000), help="unCLIP: denoising steps of its decoder. Of --method "
+              "optimize and tedigan: their steps.")  # fmt: skip
 @click.option("--eta", type=click.FloatRange(0, 1), help="unCLIP: noise of these steps, 0 for none.")
+@rival_options(SYSTEM_METHODS, None, "Draw without Text-to-Direction: optimise a latent for the sentence by CLIP "
+               "(optimize, tedigan), or move it along directions of the attributes that it states.")  # fmt: skip
 @seeds_option()
 @psi_option("trunc")
 @noise_mode_option
@@ -76,20 +83,36 @@ SLOW_CHUNK, LARGE = 8, 128  # the same for images with sides longer than LARGE, 
 @precision_option
 @outdir_option
 @overwrite_option
+@shard_option("Draw part i of n of the sentences of --text-file only; the last part writes prompts.json.")
 @click.option("--strict", is_flag=True, help="Make words that the model does not know an error.")
-def main(text, text_file, model, seeds, trunc, noise_mode, explain, columns, device, outdir, overwrite, strict,
-         **options):  # fmt: skip
-    """Draw faces that match a sentence: a PNG per seed, grid.png (each face above its edit) and generate.json."""
+def main(text, text_file, model, seeds, trunc, noise_mode, explain, columns, device, outdir, overwrite, shard,
+         strict, rival, judge, vocabulary, samples, **options):  # fmt: skip
+    """Draw faces that match a sentence: a PNG per seed, grid.png (each face above its edit) and generate.json.
+
+    A first result without any training, from any StyleGAN2 generator and any CLIP: --method optimize --generator FILE
+    --clip FILE.
+    """
     texts = _texts(text, text_file)
+    if text is not None and shard.count > 1:
+        raise click.UsageError("only the sentences of --text-file are shared out; draw one --text in one process")
     precision = options.pop("precision")
     opening = {name: options.pop(name) for name in OPENING_OPTIONS}
     unclip = {name: value for name in UNCLIP_OPTIONS if (value := options.pop(name)) is not None}
     settings = {"truncation_psi": trunc, "noise_mode": noise_mode, "adjustment": _adjustment(**options)}
     is_plain = all(value is None for value in opening.values())
-    folder = _refuse_early(texts, model if is_plain else None, strict, text_file)
-    from styleT2I.generation.systems.interface import open_system
+    _refuse_rival_options(rival)
+    folder = _refuse_early(texts, model if is_plain and rival is None else None, strict, text_file)
+    if rival is None:
+        from styleT2I.generation.systems.interface import open_system
 
-    system = open_system(folder or model, device=device, precision=precision, unclip=unclip, **opening)
+        system = open_system(folder or model, device=device, precision=precision, unclip=unclip, **opening)
+    else:
+        from styleT2I.rivals.opening import open_pipeline
+        from styleT2I.rivals.systems import open_rival
+
+        parts = {"generator": opening["generator"], "clip": opening["clip"], "judge": judge, "vocabulary": vocabulary}
+        pipeline = open_pipeline(model, device=device, precision=precision, **parts)
+        system = open_rival(pipeline, rival, num_samples=samples, steps=unclip.get("steps"))
     _refuse_settings(system)
     settings = {name: value for name, value in settings.items() if name in system.accepts}
     prompts = [_understood(system, sentence, strict, text_file) for sentence in texts]  # all before the first image
@@ -107,14 +130,17 @@ def main(text, text_file, model, seeds, trunc, noise_mode, explain, columns, dev
 
     folders = {f"prompt{number:04d}": prompt for number, prompt in enumerate(prompts)}
     requests = {folder: _request(system, prompt, seeds, settings) for folder, prompt in folders.items()}
+    own = shard_of(list(folders), shard)
     with (
-        indexed_folders(outdir, RECORD, requests, overwrite=overwrite),
-        Progress(len(prompts) * len(seeds), "generate", "image") as progress,
+        indexed_folders(outdir, RECORD, requests, overwrite=overwrite, shard=shard),
+        Progress(len(own) * len(seeds), "generate", "image") as progress,
     ):
-        for folder, prompt in folders.items():
-            draw(prompt, Path(outdir) / folder, progress)
+        for folder in own:
+            draw(folders[folder], Path(outdir) / folder, progress)
     each = f"{counted(len(seeds), 'image')} and grid.png each"
-    done(f"{counted(len(prompts), 'sentence')} in {outdir}, {each}", f"look at {outdir}/{next(iter(folders))}/grid.png")
+    of_all = f" of {len(prompts)}" if shard.count > 1 else ""
+    seen = next(iter(own or folders))
+    done(f"{counted(len(own), 'sentence')}{of_all} in {outdir}, {each}", f"look at {outdir}/{seen}/grid.png")
 
 
 def _say_what_is_next(outdir, num, explain, system):
@@ -139,6 +165,19 @@ def _adjustment(adjust, **options):
     from styleT2I.generation.arguments import AdjustmentConfig
 
     return AdjustmentConfig(**given)
+
+
+def _refuse_rival_options(method) -> None:
+    """click.UsageError for an option that --method does not use, or that needs another one."""
+    if method is None:
+        refuse_options(("judge", "vocabulary", "samples"), "goes with --method")
+        return
+    of_others = ("t2d", "a2d", "text_encoder", "captions", "embeddings", *UNCLIP_OPTIONS[:-2], "eta")
+    refuse_options(of_others, f"is not used by --method {method}; leave it out")
+    if method in OPTIMISED:
+        refuse_options(("judge", "samples"), f"goes with --method {', '.join(FOUND)}")
+    else:
+        refuse_options(("steps",), f"goes with --method {', '.join(OPTIMISED)}")
 
 
 def _refuse_settings(system) -> None:

@@ -13,14 +13,16 @@ def _defaults():
 @recipe_options("segmenter", default="minifaces")
 @options_of(SegmenterTrainingConfig)
 @run_options(every=400, steps_text="Optimisation steps.  [default: by preset]")
-def main(outdir, recipe, steps, eval_every, resume, seed, device, **settings):
+def main(outdir, recipe, steps, eval_every, resume, workers, seed, device, **settings):
     """Train a network that finds the parts of a face; the result is OUTDIR/NAME.json, its overlaps inside."""
     recipe_steps, config = segmenter_config(recipe, **settings)
     num_steps = steps_or_open(steps, recipe_steps)
     from styleT2I.training.judges.segmenter import SegmenterTask
 
     task = SegmenterTask(config, num_steps, seed)
-    run_steps(task, num_steps, outdir=outdir, eval_every=eval_every, resume=resume, seed=seed, device=device)
+    run_steps(
+        task, num_steps, outdir=outdir, eval_every=eval_every, resume=resume, workers=workers, seed=seed, device=device
+    )
     component = f"{outdir}/{config.name}.json"
     trained(component, "styleT2I.train_a2d", "--segmenter", component, "--outdir", "runs/a2d")
 

@@ -114,7 +114,8 @@ def run_options(
     steps_text: str = "Optimisation steps.",
     every_text: str = "Steps between log lines with all metrics.",
 ):
-    """Add `--steps`, `--eval-every`, `--resume`, `--seed` and `--device`, for trainings that are counted in steps."""
+    """Add `--steps`, `--eval-every`, `--resume`, `--workers`, `--seed` and `--device`, for trainings that are counted
+    in steps."""
 
     def decorate(function):
         for add in (
@@ -129,7 +130,8 @@ def run_options(
 
 
 def kimg_run_options(every: float):
-    """Add `--kimg`, `--eval-kimg`, `--resume`, `--seed` and `--device`, for trainings that are counted in images."""
+    """Add `--kimg`, `--eval-kimg`, `--resume`, `--workers`, `--seed` and `--device`, for trainings that are counted in
+    images."""
     above_zero, text = click.FloatRange(0, min_open=True), "Thousands of real images to train on in all."
 
     def decorate(function):
@@ -147,6 +149,11 @@ def kimg_run_options(every: float):
 def _common():
     resume = "Checkpoint to go on from."
     yield click.option("--resume", default="auto", metavar="auto|never|FILE", help=resume)
+    yield click.option(
+        "--workers",
+        type=click.IntRange(0),
+        help="Processes that read or paint the next steps' images.  [default: 0 on a CPU, up to 8 beside a GPU]",
+    )
     yield seed_option
     yield device_option
 

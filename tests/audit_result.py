@@ -10,8 +10,9 @@ from styleT2I.attributes.compositions import read_composition
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.config import from_dict, to_dict
 from styleT2I.fairness.analysis.assemble import analyse
+from styleT2I.fairness.cells import sealed
 from styleT2I.fairness.plan import AuditPlan, plan_hash
-from styleT2I.fairness.results import AuditResult, to_json
+from styleT2I.fairness.results import SCHEMA_VERSION, AuditResult, to_json
 from styleT2I.statistics.misclassification import Confusion
 from styleT2I.torch_utils.images import save_png
 
@@ -27,7 +28,8 @@ PLAN = {
         {"name": "lipstick", "first": "she+lipstick", "second": "he+lipstick"},
         {"name": "same", "first": "he+beard", "second": "he+lipstick"},
     ],
-    "thresholds": [{"comparison": "lipstick", "max_gap": 0.2}, {"comparison": "same", "max_gap": 0.2}],
+    "thresholds": [{"comparison": "lipstick", "max_gap": 0.02}, {"comparison": "same", "max_gap": 0.2}],
+    "max_undetermined": 0.5,
     "truncation": [0.7, 0.5],
     "adjustment": ["hold", "none"],
 }
@@ -60,9 +62,16 @@ def audit_content(plan=None, is_calibrated=False):
         "num": 100,
         "data": "drawings",
         "cells": {cell: asdict(counts) for cell, counts in confusions.items()},
+        "joint": [],
     }
     return {
         **to_json(analyse(plan, VOCABULARY, outcomes, confusions)),
+        "schema_version": SCHEMA_VERSION,
+        "date": "2026-11-28T10:00:00Z",
+        "environment": {"python": "3"},
+        "declared": [
+            {"utc": "2026-11-28T09:00:00Z", "sha256": plan_hash(plan), "is_before_images": True, "changes": []}
+        ],
         "limits": ["Only what the judge perceives."],
         "plan": to_dict(plan),
         "plan_sha256": plan_hash(plan),
@@ -102,5 +111,5 @@ def write_cells(folder, plan=None, tile=TILE):
             origin = {"setting": asdict(setting), "attributes": attributes, **audit_origin(plan)}
             origin["sentence"] = plan.sentences_of(VOCABULARY)[name]
             cell = {"origin": origin, "outcomes": {}, "sheet": {"tile": tile, "rows": rows}}
-            path.write_text(json.dumps(cell), encoding="utf-8")
+            path.write_text(json.dumps(sealed(cell)), encoding="utf-8")
     return folder

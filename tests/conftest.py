@@ -18,6 +18,12 @@ def single_thread():
     torch.set_num_threads(1)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def fixed_date():
+    """One moment for everything that records a date, so that results can be compared byte for byte."""
+    os.environ.setdefault("SOURCE_DATE_EPOCH", "1764320400")
+
+
 @pytest.fixture(scope="session")
 def shared_dir():
     """The folder of reference files that STYLET2I_SHARED names; tests that need it are skipped where it is absent."""

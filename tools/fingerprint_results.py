@@ -24,7 +24,9 @@ compositions: [she+lipstick, he+lipstick, young+gray_hair]
 comparisons: [{name: lipstick, first: she+lipstick, second: he+lipstick}]
 thresholds: [{comparison: lipstick, max_gap: 0.2}]
 """
-VOLATILE = {"command", "rerun", "path", "paths", "version", "versions", "seconds", "source", "environment", "date"}
+VOLATILE = {
+    "command", "rerun", "path", "paths", "version", "versions", "seconds", "source", "environment", "date", "utc",
+}  # fmt: skip
 
 
 def main() -> int:

@@ -7,6 +7,8 @@ import re
 from typing import TYPE_CHECKING
 
 from styleT2I.errors import DeviceError
+from styleT2I.torch_utils.launch import launched_here
+from styleT2I.torch_utils.words import counted
 
 if TYPE_CHECKING:  # a name is checked before torch is imported
     import torch
@@ -22,8 +24,9 @@ def check_device_name(name: str) -> str:
 def resolve_device(name: str | torch.device = "auto") -> torch.device:
     """Return the torch.device for "auto" (cuda, then mps, then cpu), "cpu", "cuda", "cuda:INDEX" or "mps".
 
-    A CUDA device is returned with TF32 decided (`decide_tf32`). Raises DeviceError when the name is unknown or the
-    machine has no such device.
+    A CUDA device is returned with TF32 decided (`decide_tf32`); without an INDEX it is, of the processes that torchrun
+    started on this machine, each one's own. Raises DeviceError when the name is unknown or the machine has no such
+    device.
     """
     import torch
 
@@ -31,7 +34,7 @@ def resolve_device(name: str | torch.device = "auto") -> torch.device:
     if name == "auto":
         if torch.cuda.is_available():
             decide_tf32()
-            return torch.device("cuda")
+            return _own_cuda()
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     kind, _, index = name.partition(":")
     if kind == "cuda" and not torch.cuda.is_available():
@@ -42,7 +45,23 @@ def resolve_device(name: str | torch.device = "auto") -> torch.device:
         raise DeviceError("device 'mps' asked for, but this machine has no Metal device; use cpu or auto")
     if kind == "cuda":
         decide_tf32()
-    return torch.device(name)
+    return _own_cuda() if name == "cuda" else torch.device(name)
+
+
+def _own_cuda():
+    """The CUDA device of this process, which is then the current one; DeviceError where there are too few."""
+    import torch
+
+    place, num = launched_here(), torch.cuda.device_count()
+    if place.count == 1:
+        return torch.device("cuda")
+    if place.count > num:
+        raise DeviceError(
+            f"torchrun started {place.count} processes on a machine of {counted(num, 'CUDA device')}; start it with "
+            f"--nproc-per-node {num}"
+        )
+    torch.cuda.set_device(place.index)
+    return torch.device("cuda", place.index)
 
 
 def decide_tf32() -> bool:

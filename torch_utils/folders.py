@@ -19,23 +19,24 @@ import filelock
 
 from styleT2I.errors import OutputError
 from styleT2I.torch_utils.files import check_writable_dir, one_line_os_errors, remove_leftovers, write_json_atomic
+from styleT2I.torch_utils.launch import WHOLE, Place
 
 LOCK = ".styleT2I.lock"  # the file's name in a folder that is in use; gone when it is not, but for a killed run's
 
 
 @contextlib.contextmanager
-def locked_folder(folder: str | Path, part: str = "") -> Iterator[Path]:
+def locked_folder(folder: str | Path, part: str = "", wait: float = 0) -> Iterator[Path]:
     """Hold an existing folder for this run and yield it as a Path; the next run can hold it once this one has ended.
 
-    part: of the folder, where several runs may share it and only those of one part exclude each other. Raises
-    OutputError, one line, where another run (of this process or any other) holds it. On a file system without locks
-    that is a warning, and nothing is excluded.
+    part: of the folder, where several runs may share it and only those of one part exclude each other. wait: seconds
+    for another run to let go of it. Raises OutputError, one line, where another run (of this process or any other)
+    holds it. On a file system without locks that is a warning, and nothing is excluded.
     """
     folder = Path(folder)
     path = folder / (LOCK if not part else f"{LOCK}-{part}")
     lock = filelock.FileLock(path)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=wait)
     except filelock.Timeout as error:
         raise OutputError(
             f"{folder} is in use: another run is writing there; wait until it ends, or choose another folder"
@@ -124,6 +125,7 @@ def _finish_killed(outdir, make_room):
     remove_leftovers(outdir)
 
 
+SHARDS_WAIT = 60.0  # seconds that shards wait for each other to look at what was there before
 INDEX = "prompts.json"  # of a folder of result folders: [{"folder": NAME, ...}]
 RECORDS = (
     "generate.json",
@@ -171,28 +173,53 @@ def result_folder(
 
 @contextlib.contextmanager
 def indexed_folders(
-    outdir: str | Path, record: str, requests: Mapping[str, Mapping], *, overwrite: bool = False
+    outdir: str | Path,
+    record: str,
+    requests: Mapping[str, Mapping],
+    *,
+    overwrite: bool = False,
+    shard: Place = WHOLE,
 ) -> Iterator[None]:
     """Hold `outdir` for result folders inside it, by the requests that they will answer, and write INDEX at the end.
 
+    shard: which of several runs that share `outdir` this is; the one that finds all requests answered writes INDEX.
     Raises OutputError before anything is written where one of them, or INDEX, is of other requests and overwrite is
     not given; with it their results are removed.
     """
     index = [{"folder": name, "text": one["text"]} for name, one in requests.items()]
-    with locked_folder(check_writable_dir(outdir)) as outdir:
-        older = _read(outdir / INDEX)
-        if older not in (None, index) and not overwrite:
-            raise OutputError(f"{outdir / INDEX} is of other sentences; choose another folder, or add --overwrite")
-        for name, request in requests.items() if not overwrite else ():
-            _check_same(outdir / name, record, request)
-        with one_line_os_errors(outdir):
-            for name in _names(older, "folder") if older != index else ():
-                _remove_older(outdir / name)
-                with contextlib.suppress(OSError):  # not empty, or not there
-                    (outdir / name).rmdir()
-            (outdir / INDEX).unlink(missing_ok=True)
+    outdir = check_writable_dir(outdir)
+    if shard.count == 1:
+        with locked_folder(outdir):
+            _make_way(outdir, record, requests, index, overwrite)
+            yield
+            write_json_atomic(outdir / INDEX, index)
+        return
+    with locked_folder(outdir, f"{shard.index + 1}-of-{shard.count}"):
+        with locked_folder(outdir, wait=SHARDS_WAIT):  # the first to come here makes way, before any of them writes
+            _make_way(outdir, record, requests, index, overwrite)
         yield
-        write_json_atomic(outdir / INDEX, index)
+        if all(_is_answered(outdir / name, record, request) for name, request in requests.items()):
+            write_json_atomic(outdir / INDEX, index)
+
+
+def _make_way(outdir, record, requests, index, overwrite):
+    older = _read(outdir / INDEX)
+    if older not in (None, index) and not overwrite:
+        raise OutputError(f"{outdir / INDEX} is of other sentences; choose another folder, or add --overwrite")
+    for name, request in requests.items() if not overwrite else ():
+        _check_same(outdir / name, record, request)
+    with one_line_os_errors(outdir):
+        for name in _names(older, "folder") if older != index else ():
+            _remove_older(outdir / name)
+            with contextlib.suppress(OSError):  # not empty, or not there
+                (outdir / name).rmdir()
+        (outdir / INDEX).unlink(missing_ok=True)
+
+
+def _is_answered(folder, record, request):
+    """Whether a folder holds the result of exactly this request."""
+    found = _older_records(folder).get(record, {})
+    return all(found.get(key) == value for key, value in json.loads(json.dumps(request)).items())
 
 
 def _check_same(outdir, record, request):
@@ -265,8 +292,12 @@ _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"]+")
 
 
 def recorded_command(module: str) -> str:
-    """The running command's line, `python -m styleT2I.MODULE ...`, with its addresses `without_secrets`."""
-    return shlex.join(["python", "-m", f"styleT2I.{module}", *map(without_secrets, sys.argv[1:])])
+    """The running command's line, `python -m styleT2I.MODULE ...`, with its addresses `without_secrets`.
+
+    Without --shard, whose parts together are what it then makes again.
+    """
+    words = re.sub(r"\0--shard(=|\0)[^\0]*", "", "\0".join(["", *sys.argv[1:]])).split("\0")[1:]
+    return shlex.join(["python", "-m", f"styleT2I.{module}", *map(without_secrets, words)])
 
 
 def without_secrets(value):

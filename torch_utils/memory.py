@@ -1,6 +1,8 @@
-"""Memory that a process holds, and may still take, on the processor or a CUDA device."""
+"""Memory that a process holds and may still take, on the processor or a CUDA device; memory that processes share."""
 
 import contextlib
+import math
+import mmap
 import os
 from pathlib import Path
 
@@ -41,3 +43,14 @@ def _below_limit(group):
         limit, current = (int((group / f"memory.{name}").read_text()) for name in ("max", "current"))
         return max(limit - current, 0)
     return None
+
+
+def shared_zeros(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
+    """Zeros that processes forked later share with this one; their memory is claimed page by page when it is written.
+
+    Raises OSError, ValueError or OverflowError where the machine has not that much.
+    """
+    size = math.prod(shape) * dtype.itemsize
+    if not size:
+        return torch.zeros(shape, dtype=dtype)
+    return torch.frombuffer(mmap.mmap(-1, size), dtype=dtype).view(shape)  # anonymous, but MAP_SHARED

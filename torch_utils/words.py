@@ -13,7 +13,7 @@ class Word(NamedTuple):
     end: int
 
 
-_TOKEN = re.compile(r"\bw/o?(?=\s)|[^\W_]+(?:'[^\W_]+)*|[,.;:!?()/&]|(?<=\s)[-\u2013\u2014]+(?=\s)|\u2014", re.UNICODE)
+_TOKEN = re.compile(r"\bw/o?(?=\s)|[^\W_]+(?:'[^\W_]+)*|[,.;:!?()/&#]|(?<=\s)[-\u2013\u2014]+(?=\s)|\u2014", re.UNICODE)
 _QUOTES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u02bc": "'", "`": "'"})
 _WHOLE = {
     "can't": ("can", "not"),
@@ -29,6 +29,11 @@ _WHOLE = {
     "wasnt": ("was", "not"),
     "werent": ("were", "not"),
     "didnt": ("did", "not"),
+    "aint": ("is", "not"),
+    "shes": ("she", "is"),
+    "hes": ("he", "is"),
+    "whos": ("who", "is"),
+    "theyre": ("they", "are"),
     "gonna": ("going", "to"),
     "w/": ("with",),
     "&": ("and",),
@@ -60,7 +65,7 @@ def _parts(word, start, end):
             return [(word[: -len(tail)], (start, cut)), (full, (cut, end))]
     if word.endswith("'s") and len(word) > 2:
         return [(word[:-2], (start, end - 2)), ("is" if word[:-2] in _VERB_S else "'s", (end - 2, end))]
-    if word[0] in "-\u2013\u2014":
+    if word[0] in "-\u2013\u2014#":  # "#smiling #earrings" is a list
         return [(",", (start, end))]
     return [(word, (start, end))]
 
@@ -92,16 +97,21 @@ def nearest_word(word: str, known: Iterable[str]) -> str | None:
     for other in known if limit else ():
         if abs(len(other) - len(word)) > limit or len(letters.difference(other)) > limit:
             continue
-        slips = _slips(word, other)
-        if slips <= limit:
-            best, limit = other, slips - 1
+        num = slips(word, other)
+        if num <= limit:
+            best, limit = other, num - 1
             if limit < 0:
                 break
     return best
 
 
-def _slips(one: str, other: str) -> int:
-    """Edit distance in which a swap of neighbours counts once (optimal string alignment)."""
+def slips(one: str, other: str) -> int:
+    """Edit distance in which a swap of neighbours counts once (optimal string alignment).
+
+    Example:
+        >>> slips("brwon", "brown"), slips("lipstik", "lipstick")
+        (1, 1)
+    """
     before, last = [], list(range(len(other) + 1))
     for i, letter in enumerate(one, start=1):
         row = [i]

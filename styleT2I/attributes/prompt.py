@@ -52,7 +52,8 @@ def understand(text: str, text_encoder, vocabulary: Vocabulary | None, *, strict
             f'the text "{_short(text)}" is {text_encoder.overlong(text)} tokens too long for this model; shorten it'
         )
     unparsed = {item.word: item.nearest for item in parsed.unknown} if parsed else None
-    unknown = list(_unknown_lines(dict(unread), unparsed))
+    corrected = {item.word: item.read_as for item in parsed.corrected} if parsed else {}
+    unknown = list(_unknown_lines(dict(unread), unparsed, corrected))
     if strict and unknown:
         raise PromptError(f"{unknown[0]} (--strict)")
     warnings = unknown + [f"the text {line}" for line in (parsed.contradictions if parsed else ())]
@@ -78,9 +79,14 @@ def check_text(text: str) -> str:
     return text
 
 
-def _unknown_lines(unread: dict, unparsed: dict | None):
-    """A line for each word that the text network, or the parser of attributes (None: none reads), does not know."""
+def _unknown_lines(unread: dict, unparsed: dict | None, corrected: dict):
+    """A line for each word that the text network, or the parser of attributes (None: none reads), does not know, and
+    for those that it has read as others."""
+    for word, read_as in corrected.items():
+        yield f'"{word}" is read as "{read_as}"' + ("; the text network does not know it" if word in unread else "")
     for word in dict.fromkeys([*unread, *(unparsed or ())]):
+        if word in corrected:
+            continue
         near = (unparsed or {}).get(word) or unread.get(word)
         hint = f'; did you mean "{near}"?' if near else ""
         if word not in unread:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
+from styleT2I.torch_utils.distributed import gathered
+
 GAMMA1, GAMMA2, GAMMA3 = 4.0, 5.0, 10.0  # sharpness of attention, of the best word, of the choice in a batch
 
 
@@ -47,7 +49,9 @@ def matching_loss(scores: torch.Tensor, also_true: torch.Tensor | None = None, g
 def damsm_losses(text, image, also_true: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
     """The word-level and the sentence-level loss of TextFeatures and ImageFeatures of a batch of pairs.
 
-    also_true bool [N sentences, N images] as in `matching_loss`.
+    also_true bool [N sentences, N images] as in `matching_loss`; of a batch that several processes share it counts the
+    rows of all, and text and image are one's own.
     """
-    words = matching_loss(word_scores(text.words, text.mask, image.regions), also_true)
-    return words, matching_loss(sentence_scores(text.sentence, image.image), also_true)
+    words = gathered(word_scores(text.words, text.mask, gathered(image.regions)))
+    sentences = gathered(sentence_scores(text.sentence, gathered(image.image)))
+    return matching_loss(words, also_true), matching_loss(sentences, also_true)

@@ -1,4 +1,7 @@
-"""Random changes of training images: jitter and shifts before CLIP, crops, and the softness of generated images."""
+"""Random changes of training images: jitter and shifts before CLIP, crops, and the softness of generated images.
+
+Where several processes share a batch, each draws the changes of all rows and takes those of its own.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import torch
 from torch.nn import functional as F
 
 from styleT2I.data.degrade_config import DegradeConfig
+from styleT2I.torch_utils.distributed import draw_rows, num_processes, own_rows
 
 _TRIES = 10  # rectangles that are drawn before the centre is taken
 
@@ -45,7 +49,7 @@ def draw_augmentation(num: int, generator: torch.Generator, *, jitter: float, tr
     """
 
     def uniform(*shape):  # in [-1, 1)
-        return torch.rand(num, *shape, generator=generator) * 2 - 1
+        return draw_rows(torch.rand, num, *shape, generator=generator) * 2 - 1
 
     gain, offset = (jitter * uniform(3, 1, 1), jitter * uniform(3, 1, 1)) if jitter else (None, None)
     return ClipAugmentation(gain, offset, 2 * translate * uniform(2) if translate else None)
@@ -71,9 +75,10 @@ def random_resized_crop(
     area, uniform; ratio: range of width / height, log-uniform. As torchvision's RandomResizedCrop, with a generator.
     """
     height, width = image.shape[-2:]
+    num = len(image) * num_processes()
+    rectangles = [_rectangle(height, width, generator, scale, ratio) for _ in range(num)][own_rows(num)]
     crops = []
-    for sample in image:
-        top, left, rows, columns = _rectangle(height, width, generator, scale, ratio)
+    for sample, (top, left, rows, columns) in zip(image, rectangles, strict=True):
         part = sample[None, :, top : top + rows, left : left + columns]
         crops.append(F.interpolate(part, size=(size, size), mode="bicubic", align_corners=False, antialias=True))
     return torch.cat(crops).clamp(-1, 1)
@@ -96,7 +101,8 @@ def _rectangle(height, width, generator, scale, ratio):
 def random_shift(tensors: list[torch.Tensor], generator: torch.Generator, max_shift: int) -> list[torch.Tensor]:
     """Shift each sample by up to max_shift pixels, borders repeated; all tensors [N, *, H, W] by the same amounts."""
     num, _, height, width = tensors[0].shape
-    offset = torch.randint(-max_shift, max_shift + 1, (2, num, 1), generator=generator)
+    both = (2, num * num_processes(), 1)
+    offset = torch.randint(-max_shift, max_shift + 1, both, generator=generator)[:, own_rows(both[1])]
     rows = (torch.arange(height) + offset[0]).clamp(0, height - 1).unsqueeze(2)  # [N, H, 1]
     columns = (torch.arange(width) + offset[1]).clamp(0, width - 1).unsqueeze(1)  # [N, 1, W]
     sample = torch.arange(num).view(num, 1, 1)
@@ -119,7 +125,7 @@ def random_degrade(image: torch.Tensor, generator: torch.Generator, config: Degr
     num = len(image)
 
     def uniform(*shape):  # in [-1, 1)
-        return (torch.rand(num, *shape, generator=generator) * 2 - 1).to(image)
+        return (draw_rows(torch.rand, num, *shape, generator=generator) * 2 - 1).to(image)
 
     if config.blur:
         passes = (config.blur * uniform(1, 1, 1)).clamp_min(0)  # half of the images draw a negative amount: none
@@ -131,10 +137,10 @@ def random_degrade(image: torch.Tensor, generator: torch.Generator, config: Degr
     image = image + config.brightness * uniform(1, 1, 1)
     if config.noise:
         sigma = config.noise * uniform(1, 1, 1).abs()
-        image = image + sigma * torch.randn(image.shape, generator=generator).to(image)
+        image = image + sigma * draw_rows(torch.randn, *image.shape, generator=generator).to(image)
     return image.clamp(-1, 1)
 
 
 def drop_rows(num: int, rate: float, rng: torch.Generator) -> torch.Tensor:
     """Which rows of a batch are kept, each dropped independently at `rate`: bool [num]."""
-    return torch.rand(num, generator=rng) >= rate
+    return draw_rows(torch.rand, num, generator=rng) >= rate

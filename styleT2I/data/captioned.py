@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import functools
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -12,13 +13,14 @@ from styleT2I.attributes.parsing.parser import parse
 from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.data.joined import JoinedData
 from styleT2I.errors import DataError
+from styleT2I.torch_utils.distributed import num_processes, own_rows
 from styleT2I.torch_utils.images import from_uint8
 
 
 class CaptionedBatch(NamedTuple):
-    """N images and their captions."""
+    """Captions of N samples, and the images of those of them that are this process's: all, where it is the only one."""
 
-    image: torch.Tensor  # [N, 3, H, W] in [-1, 1]
+    image: torch.Tensor  # [n, 3, H, W] in [-1, 1]
     captions: list[tuple[str, ...]]  # N, each of at least one
     labels: torch.Tensor | None  # bool [N, A], or None where not every data set has them
 
@@ -35,6 +37,7 @@ class CaptionedData(JoinedData):
         super().__init__(specs, resolution)
         labelled = {tuple(part.attribute_names) for part in self.parts}
         self.names = labelled.pop() if len(labelled) == 1 else ()
+        self._captions_of = functools.lru_cache(maxsize=200_000)(self._find_captions)
         for spec, part in zip(specs, self.parts, strict=True):
             if not len(part) or not part.captions_of(0):
                 raise DataError(f"{spec}: has no captions, which CLIP learns from; add them or leave it out")
@@ -46,6 +49,21 @@ class CaptionedData(JoinedData):
         captions = [captions for batch in batches for captions in batch.captions]
         labels = torch.cat([batch.attributes for batch in batches]) if self.names else None
         return CaptionedBatch(image, captions, labels)
+
+    def training_batch(self, seed: int, batch_size: int, step: int) -> CaptionedBatch:
+        """Captions and labels of all samples that a step trains on, and the images of this process's."""
+        indices = self.training_indices(seed, batch_size, step)
+        batch = self.batch(indices[own_rows(batch_size)])
+        if num_processes() == 1:
+            return batch
+        labels = None
+        if self.names:
+            labels = torch.cat([part.labels_of(rows) for part, rows in self.by_part(indices)])
+        return CaptionedBatch(batch.image, [self._captions_of(index) for index in indices], labels)
+
+    def _find_captions(self, index):
+        part = bisect.bisect_right(self.starts, index) - 1
+        return self.parts[part].captions_of(index - self.starts[part])
 
 
 class Mentions(NamedTuple):

@@ -54,7 +54,7 @@ class FolderDataset:
         self.attribute_names, self._attributes = _read_table(self._files, "attributes.csv")
         self.nuisance_names, self._nuisances = _read_table(self._files, "nuisances.csv")
         self._encoding, self.region_names = _read_regions(self._files, "masks/regions.json")
-        self._cache, self._cache_left = {}, cache_bytes
+        self._cache, self._cached_bytes, self._cache_bytes = {}, 0, cache_bytes
         self.skipped = {}
         self._samples = []  # (image below its root, captions, attribute row, nuisance row)
         self._scan(max_skipped)
@@ -77,7 +77,8 @@ class FolderDataset:
 
     def batch(self, indices: Sequence[int]) -> Batch:
         """Return the samples of the given indices; raises DataError naming an image that proves undecodable."""
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        is_worker = torch.utils.data.get_worker_info() is not None  # one of several, each on a core of its own
+        with ThreadPoolExecutor(1 if is_worker else os.cpu_count()) as pool:
             pixels = list(pool.map(self._pixels, indices))
         samples = [self._samples[i] for i in indices]
         images = torch.from_numpy(np.stack([image for image, _ in pixels])).permute(0, 3, 1, 2)
@@ -168,8 +169,9 @@ class FolderDataset:
         image = centre_crop_resize(decoded, self.resolution)
         mask = self._region_bits(_name(file)) if self.region_names else None
         size = image.nbytes + (mask.nbytes if mask is not None else 0)
-        if size <= self._cache_left:
-            self._cache_left -= size
+        worker = torch.utils.data.get_worker_info()
+        if self._cached_bytes + size <= self._cache_bytes // (worker.num_workers if worker else 1):
+            self._cached_bytes += size
             self._cache[index] = image, mask
         return image, mask
 

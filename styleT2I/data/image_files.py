@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from pathlib import Path, PurePosixPath
 
@@ -97,7 +98,7 @@ class _Zip(ImageFiles):
 
     def __init__(self, where):
         with guarded(where, "a damaged zip archive; pack it again", DataError):
-            self._archive = zipfile.ZipFile(where)
+            self._archive, self._opened_by = zipfile.ZipFile(where), os.getpid()
             self._entries = {info.filename: info for info in self._archive.infolist() if not info.is_dir()}
         tops = {name.partition("/")[0] for name in self._entries if not name.startswith("__MACOSX/")}
         top = f"{tops.pop()}/" if len(tops) == 1 else ""
@@ -115,6 +116,8 @@ class _Zip(ImageFiles):
         if info.file_size > MAX_FILE:
             raise DataError(f"{self.path(name)}: has {info.file_size} bytes, the limit is {MAX_FILE}")
         with guarded(self.path(name), "damaged in the archive; pack it again", DataError):
+            if self._opened_by != os.getpid():  # processes must not share the place that is read at
+                self._archive, self._opened_by = zipfile.ZipFile(self.where), os.getpid()
             return self._archive.read(info)  # zipfile compares the checksum
 
     def _names(self, root):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from styleT2I.data.dataset import Batch, Dataset, index_order, open_dataset
+from styleT2I.torch_utils.distributed import own_rows
 
 
 class JoinedData:
@@ -29,16 +31,23 @@ class JoinedData:
 
     def batches(self, indices: Sequence[int]) -> list[Batch]:
         """The samples of the given indices, one batch per data set that has any; a batch's mean does not notice."""
-        batches = []
+        return [part.batch(rows) for part, rows in self.by_part(indices)]
+
+    def by_part(self, indices: Sequence[int]) -> Iterator[tuple[Dataset, list[int]]]:
+        """Each data set that has any of the samples, with their numbers in it."""
         for part, start, end in zip(self.parts, self.starts, self.starts[1:], strict=False):
-            rows = [index - start for index in indices if start <= index < end]
-            if rows:
-                batches.append(part.batch(rows))
-        return batches
+            if rows := [index - start for index in indices if start <= index < end]:
+                yield part, rows
+
+    def training_indices(self, seed: int, batch_size: int, step: int) -> list[int]:
+        """The samples that a step of a run with this seed trains on, in the order in which `batches` has them."""
+        indices = index_order(seed, len(self), batch_size, step)
+        return sorted(indices, key=lambda index: bisect.bisect_right(self.starts, index))
 
     def training_batch(self, seed: int, batch_size: int, step: int) -> Any:
-        """`batch` of the samples that a step of a run with this seed trains on."""
-        return self.batch(index_order(seed, len(self), batch_size, step))
+        """`batch` of the samples that a step of a run with this seed trains on; of several processes, of one's own."""
+        indices = self.training_indices(seed, batch_size, step)
+        return self.batch(indices[own_rows(len(indices))])
 
     def in_order(self, batch_size: int, num: int | None = None) -> Iterator[Any]:
         """Yield `batch` of the first `num` samples (all by default) in order."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,11 +14,12 @@ from typing import NamedTuple
 import torch
 
 from styleT2I.attributes.vocabulary import Vocabulary
+from styleT2I.errors import DataError
 from styleT2I.fairness.judges.spec import described
 from styleT2I.fairness.plan import AuditPlan
 from styleT2I.torch_utils.images import load_image, save_png
 
-__all__ = ["CachedCell", "UnfinishedCell", "cached_cells", "read_cell"]
+__all__ = ["CachedCell", "UnfinishedCell", "cached_cells", "read_cell", "sealed"]
 
 
 class CachedCell(NamedTuple):
@@ -28,13 +31,31 @@ class CachedCell(NamedTuple):
     content: dict
 
 
+def sealed(content: dict) -> dict:
+    """The content of a cell with its digest, by which `read_cell` tells whether anybody changed it."""
+    return {**content, "sha256": _digest(content)}
+
+
 def read_cell(path: Path) -> dict | None:
-    """The content of a cached cell; None where it is absent or damaged."""
+    """The content of a cached cell; None where it is absent or damaged, or has no digest, as those of earlier versions.
+
+    Raises:
+        DataError: It is whole, and does not fit its digest: somebody changed it.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return content if {"origin", "outcomes"} <= content.keys() else None
+        if not {"origin", "outcomes", "sha256"} <= content.keys():
+            return None
     except (OSError, ValueError, AttributeError):
         return None
+    sha256 = content.pop("sha256")
+    if sha256 != _digest(content):
+        raise DataError(f"{path}: was changed after the audit wrote it; delete it, and run the audit again")
+    return content
+
+
+def _digest(content):
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode("utf-8")).hexdigest()
 
 
 def cached_cells(plan: AuditPlan, vocabulary: Vocabulary, folders: Iterable[str | Path]) -> Iterator[CachedCell]:
@@ -82,7 +103,8 @@ class UnfinishedCell:
 
     def _image(self, path, seed, draw):
         if path.is_file():
-            return load_image(path)
+            with contextlib.suppress(DataError):  # cut off: it is drawn again
+                return load_image(path)
         (image,) = draw([seed])
         save_png(path, image)
         return image

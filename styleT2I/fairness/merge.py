@@ -14,6 +14,7 @@ from styleT2I.fairness.analysis.assemble import analyse
 from styleT2I.fairness.cells import cached_cells
 from styleT2I.fairness.judges.calibration import check_same_judge
 from styleT2I.fairness.plan import AuditPlan, plan_hash
+from styleT2I.fairness.plan_lock import declared_in, environment, utc_now
 from styleT2I.fairness.results import AuditResult, Calibration, Provenance
 
 __all__ = ["merge_cells"]
@@ -42,6 +43,7 @@ def merge_cells(
     folders: Iterable[str | Path],
     origin: dict[str, Any] | None = None,
     calibration: Calibration | None = None,
+    run: str | None = None,
 ) -> AuditResult:
     """One result of the cells in several folders that `Audit.run` wrote to.
 
@@ -51,12 +53,14 @@ def merge_cells(
         folders: Output folders of runs, each with a folder of cells.
         origin: That of the cells to take, where it is known; else all cells of the plan must share one.
         calibration: The judge's errors, as `read_calibration` gives them.
+        run: That of the cells to take, for a function in memory that nothing else identifies.
 
     Raises:
-        DataError: Cells are missing, come from more than one subject, num or judge, or the calibration is of another
-            judge.
+        DataError: Cells are missing, come from more than one subject, num or judge, contradict each other or were
+            changed, or the calibration is of another judge.
     """
-    outcomes, origins = _collected(plan, vocabulary, folders, origin)
+    folders = list(folders)
+    outcomes, origins = _collected(plan, vocabulary, folders, origin, run)
     if len(origins) > 1:
         raise DataError("the folders hold cells of different models, versions or numbers; give each audit its folder")
     effective = plan if not origins or origins[0]["subject"]["has_settings"] else plan.without_settings()
@@ -64,12 +68,13 @@ def merge_cells(
     if missing := [place for place in places if place not in outcomes]:
         raise DataError(
             f"{len(missing)} of {len(places)} cells are missing, the first is {missing[0][1]!r} ({missing[0][0]}); "
-            "run every shard, and name every folder"
+            "run every shard, and name every folder (cells of version 0.1 are drawn again)"
         )
     provenance = from_dict(Provenance, origins[0])
     if calibration:
         check_same_judge(calibration, provenance.judge["sha256"])
-    findings = analyse(effective, vocabulary, outcomes, calibration.cells if calibration else None)
+    errors = (calibration.cells, calibration.joint) if calibration else ()
+    findings = analyse(effective, vocabulary, outcomes, *errors)
     tables = {place: outcomes[place]["agreement"] for place in places} if plan.second_judge else None
     return AuditResult(
         **vars(findings),
@@ -81,17 +86,31 @@ def merge_cells(
         settings_left_out=tuple(setting.name for setting in plan.settings if setting not in effective.settings),
         calibration=calibration,
         provenance=provenance,
+        date=utc_now(),
+        environment=environment(),
+        declared=declared_in(folders),
+        outcomes=outcomes,
     )
 
 
-def _collected(plan, vocabulary, folders, origin):
-    """Outcomes by (setting, composition), and the different origins they have."""
-    outcomes, origins = {}, []
+def _collected(plan, vocabulary, folders, origin, run):
+    """Outcomes by (setting, composition), and the different origins and runs they have."""
+    outcomes, origins, runs, paths = {}, [], set(), {}
     for cell in cached_cells(plan, vocabulary, folders):
-        if origin in (None, cell.origin):
-            outcomes[cell.place] = cell.content["outcomes"]
-            if cell.origin not in origins:
-                origins.append(cell.origin)
+        if origin not in (None, cell.origin) or run not in (None, cell.content.get("run")):
+            continue
+        if cell.origin not in origins:
+            origins.append(cell.origin)
+        found, key = cell.content["outcomes"], (cell.place, origins.index(cell.origin))
+        if key in paths and outcomes[cell.place] != found:
+            raise DataError(
+                f"{paths[key]} and {cell.path} contradict each other about one composition; delete the wrong folder"
+            )
+        paths[key] = cell.path
+        outcomes[cell.place] = found
+        runs.add(cell.content.get("run"))
+    if len(runs) > 1:
+        raise DataError("the folders hold cells of functions in memory that cannot be told apart; run the audit again")
     return outcomes, origins
 
 

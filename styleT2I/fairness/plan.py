@@ -15,11 +15,12 @@ from styleT2I.attributes.wording.sentences import sentence
 from styleT2I.config import MAX_SEED, load_config, suggestion, to_dict
 from styleT2I.errors import ConfigError, DataError
 from styleT2I.fairness.judges.spec import JudgePlan, check_judge
+from styleT2I.fairness.thresholds import Threshold, Unprompted, check_shares, check_thresholds
 from styleT2I.generation.arguments import METHODS
 
 __all__ = [
-    "AS_DRAWN", "AuditPlan", "Comparison", "Grid", "JudgePlan", "Setting", "Threshold", "Unprompted", "load_plan",
-    "plan_hash",
+    "AS_DRAWN", "AuditPlan", "Comparison", "Grid", "JudgePlan", "Setting", "Threshold", "Unprompted", "checked_plan",
+    "load_plan", "plan_hash",
 ]  # fmt: skip
 
 _MAX_CELLS = 10_000  # compositions in all settings
@@ -40,23 +41,6 @@ class Comparison:
     name: str
     first: str
     second: str
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """The limit of a primary comparison; the audit fails where it is exceeded."""
-
-    comparison: str
-    max_gap: float  # largest difference of the two success rates, either way, from 0 to 1
-
-
-@dataclass(frozen=True)
-class Unprompted:
-    """An attribute that a sentence leaves open, to count how often it is perceived all the same."""
-
-    prompt: str  # a composition, "lipstick"; it is drawn beside the declared ones
-    attribute: str  # a term that it does not ask for, "he"
-    training_share: float | None = None  # rate among training images that show the prompt; None: from training_data
 
 
 @dataclass(frozen=True)
@@ -82,7 +66,7 @@ AS_DRAWN = Setting(None, None, None)
 class AuditPlan:
     """What an audit draws, compares and accepts. Of each list of settings the first value is the primary one.
 
-    A plan made here is checked by `load_plan` only, when it comes from a file.
+    A plan made here is checked by `checked_plan` only, as `load_plan` does with one from a file.
 
     >>> plan = AuditPlan("lipstick", compositions=("she+lipstick", "he+lipstick"), adjustment=("hold", "none"))
     >>> plan.sentences_of(load_vocabulary(plan.vocabulary))["he+lipstick"]
@@ -108,10 +92,20 @@ class AuditPlan:
         default_factory=dict
     )  # composition -> its rate in the training data, from 0 to 1
     quality_data: str = ""  # real images, the reference of quality: "minifaces:balanced/test:2000"
-    alpha: float = 0.05  # probability of even one false finding among the primary comparisons
+    alpha: float = 0.05  # probability of even one false "within", and of even one false "exceeded", among all limits
+    floor: float = 0.1  # where neither side is shown to succeed more often, their gap and ratio are not assessable
+    max_undetermined: float = 0.2  # rate of undetermined images beyond which nothing is decided about a composition
     truncation: tuple[float, ...] = (0.7,)  # psi, each from 0 to 2
     adjustment: tuple[str, ...] = ("hold",)  # methods; "none": Text-to-Direction alone
     strength: tuple[float, ...] = (1.0,)  # of the adjustment, each from 0 to 100
+
+    @property
+    def limits(self) -> tuple[tuple[str, str, float], ...]:
+        """Kind, subject and value of every declared limit; the subject is a comparison, or "prompt: attribute"."""
+        declared = [(kind, each.comparison, value) for each in self.thresholds for kind, value in each.limits.items()]
+        declared += [(kind, f"{each.prompt}: {each.attribute}", value)
+                     for each in self.unprompted for kind, value in each.limits.items()]  # fmt: skip
+        return tuple(declared)
 
     @property
     def settings(self) -> tuple[Setting, ...]:
@@ -184,7 +178,7 @@ def load_plan(path: str | Path) -> tuple[AuditPlan, Vocabulary]:
     plan = load_config(AuditPlan, path)
     try:
         vocabulary = load_vocabulary(plan.vocabulary)
-        return _checked(plan, vocabulary), vocabulary
+        return checked_plan(plan, vocabulary), vocabulary
     except (ConfigError, DataError) as error:
         raise ConfigError(f"{path}: {error}") from error
 
@@ -194,7 +188,8 @@ def plan_hash(plan: AuditPlan) -> str:
     return hashlib.sha256(json.dumps(to_dict(plan), sort_keys=True).encode("utf-8")).hexdigest()
 
 
-def _checked(plan: AuditPlan, vocabulary: Vocabulary) -> AuditPlan:
+def checked_plan(plan: AuditPlan, vocabulary: Vocabulary) -> AuditPlan:
+    """The plan with its compositions under their canonical names; ConfigError, one line, where it cannot be run."""
     _check_numbers(plan)
     cells = plan.cells(vocabulary)
     if not cells:
@@ -206,15 +201,7 @@ def _checked(plan: AuditPlan, vocabulary: Vocabulary) -> AuditPlan:
     for name in names:
         if names.count(name) > 1:
             raise ConfigError(f"two comparisons have the name {name!r}; give each its own name")
-    for threshold in plan.thresholds:
-        if threshold.comparison not in names:
-            raise ConfigError(
-                f"a threshold names the undeclared comparison {threshold.comparison!r}"
-                f"{suggestion(threshold.comparison, names) or '; declare it under comparisons'}"
-            )
-        if not 0 <= threshold.max_gap <= 1:
-            limit = f"max_gap of {threshold.comparison!r} is {threshold.max_gap:g}"
-            raise ConfigError(f"{limit}; write a number from 0 to 1, 0.1 for ten percentage points")
+    check_thresholds(plan.thresholds, names)
     _check_data(plan, cells, vocabulary)
     sentences = _checked_sentences(plan, plan.drawn_cells(vocabulary), vocabulary)
     return replace(plan, comparisons=comparisons, sentences=sentences)
@@ -227,6 +214,9 @@ def _check_numbers(plan):
         raise ConfigError(f"first_seed is {plan.first_seed}; seeds are integers from 0 to {MAX_SEED}")
     if not 0 < plan.alpha < 1:
         raise ConfigError(f"alpha is {plan.alpha}; choose a number between 0 and 1")
+    for name in ("floor", "max_undetermined"):
+        if not 0 <= getattr(plan, name) <= 1:
+            raise ConfigError(f"{name} is {getattr(plan, name)}; write a number from 0 to 1")
     check_judge(plan.judge, "judge")
     if plan.second_judge is not None:
         check_judge(plan.second_judge, "second_judge")
@@ -281,9 +271,7 @@ def _checked_unprompted(entry, vocabulary):
         raise ConfigError(
             f"unprompted attribute {entry.attribute!r} is decided by its prompt {entry.prompt!r}; name an open one"
         )
-    if entry.training_share is not None and not 0 <= entry.training_share <= 1:
-        rate = f"training_share of {entry.attribute!r} is {entry.training_share}"
-        raise ConfigError(f"{rate}; write a number from 0 to 1, 0.1 for ten per cent")
+    check_shares(entry)
     names = composition_name(asked, vocabulary), composition_name(watched, vocabulary)
     return replace(entry, prompt=names[0], attribute=names[1])
 

@@ -13,15 +13,20 @@ from typing import Any, Literal, TypeAlias
 from styleT2I.config import from_dict, to_dict
 from styleT2I.errors import ConfigError, DataError
 from styleT2I.fairness.plan import AuditPlan
+from styleT2I.fairness.thresholds import LimitKind
+from styleT2I.statistics.joint_errors import JointErrors
 from styleT2I.statistics.misclassification import Confusion
 
 __all__ = [
     "AttributeResult", "AuditResult", "Calibration", "CellPlace", "CellResult", "ComparisonResult", "CorrectedGap",
-    "CorrectedRate", "Findings", "Interval", "PairCounts", "Provenance", "SettingSummary", "SubjectFacts", "Table",
-    "ThresholdResult", "to_json",
+    "CorrectedRate", "Findings", "Interval", "ObstacleKind", "PairCounts", "PlanRecord", "Provenance",
+    "SCHEMA_VERSION", "SettingSummary", "SubjectFacts", "Table", "ThresholdResult", "to_json",
 ]  # fmt: skip
 
+SCHEMA_VERSION = 2  # of audit.json; 1 had pass and fail by the point estimate
+
 Interval: TypeAlias = tuple[float, float]  # low and high end
+ObstacleKind: TypeAlias = Literal["floor", "blank", "copies", "undetermined", "judge", "uncorrected"]
 
 # What results of earlier versions lack, as they meant it.
 _ADDED_LATER: dict[str, Any] = {
@@ -60,15 +65,18 @@ class CorrectedRate:
 
 @dataclass(frozen=True)
 class CorrectedGap:
-    """A gap without the judge's measured errors."""
+    """A comparison without the judge's measured errors; fields as in `ComparisonResult`."""
 
     gap: float
     gap_interval: Interval
+    success: tuple[float, float]
+    ratio: float | None
+    p: float  # by inverting the interval
 
 
 @dataclass(frozen=True)
 class CellResult:
-    """Success of one composition in one setting: counts of images, rates from 0 to 1, 95 % intervals."""
+    """Success of one composition in one setting: counts of images, rates from 0 to 1, intervals of 1 - alpha."""
 
     setting: str
     cell: str  # the composition
@@ -81,6 +89,13 @@ class CellResult:
     attributes: dict[str, AttributeResult]
     drift: dict[str, float | None]  # rate of changed verdicts by attribute left open; None where none was determined
     corrected: CorrectedRate | None = None
+    blank: int | None = None  # images of one colour; None for a result of an earlier version
+    copies: int | None = None  # images that are byte for byte another one of the cell
+
+    @property
+    def shown(self) -> CorrectedRate:
+        """The rate to show: corrected where it is."""
+        return self.corrected or CorrectedRate(self.success, self.success_interval)
 
     @property
     def place(self) -> tuple[str, str]:
@@ -100,7 +115,11 @@ class PairCounts:
 
 @dataclass(frozen=True, kw_only=True)
 class ComparisonResult:
-    """Two cells side by side: success rates, their difference (gap) from -1 to 1, its 95 % interval and p-value."""
+    """Two cells side by side: success rates, their difference (gap) from -1 to 1, its interval and p-value.
+
+    Counted, as the judge perceives; `corrected` has the same without the judge's errors, and then p-values are adjusted
+    from that. Intervals have the confidence 1 - alpha.
+    """
 
     name: str | None = None  # None for an exploratory comparison
     first: CellPlace
@@ -119,6 +138,11 @@ class ComparisonResult:
     is_significant: bool
 
     @property
+    def shown(self) -> CorrectedGap:
+        """What to show: corrected where it is."""
+        return self.corrected or CorrectedGap(self.gap, self.gap_interval, self.success, self.ratio, self.p)
+
+    @property
     def p_adjusted(self) -> float:
         """The p-value adjusted for the number of comparisons, by Holm or Benjamini-Hochberg."""
         adjusted = self.p_benjamini_hochberg if self.p_holm is None else self.p_holm
@@ -131,16 +155,27 @@ class ComparisonResult:
         return self.first.setting, self.first.cell, self.second.setting, self.second.cell
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ThresholdResult:
-    """Whether the gap of a primary comparison is within its declared limit."""
+    """The verdict on one declared limit."""
 
-    comparison: str
-    max_gap: float
-    gap: float  # corrected where the audit has a calibration
-    gap_interval: Interval
-    passes: bool
-    is_certain: bool  # the whole interval is on the same side of the limit as the gap
+    kind: LimitKind
+    subject: str  # a comparison, or "prompt: attribute" of an unprompted rate
+    limit: float
+    value: float | None  # gap, ratio or rate, corrected where the audit has a calibration; None: 0 / 0
+    interval: Interval
+    confidence: float  # of the interval: that of its step in Holm's procedure over all limits
+    p_within: float  # of the equivalence test, adjusted by Holm over all limits
+    p_exceeded: float  # of the complementary test, adjusted likewise
+    verdict: Literal["within", "exceeded", "not decided"]
+    obstacle: ObstacleKind | None = None
+    reason: str | None = None  # the obstacle in a sentence
+    tipping: float | None = None  # difference of the judge's errors between the sides that overturns it, from 0 to 1
+
+    @property
+    def name(self) -> str:
+        """The subject, with the kind of limit unless it is a gap."""
+        return self.subject if self.kind == "max_gap" else f"{self.subject} ({self.kind})"
 
 
 @dataclass(frozen=True)
@@ -170,9 +205,11 @@ class Table:
 class Findings:
     """What follows from the outcomes of an audit's cells, before it is known where they come from."""
 
-    verdict: str  # "passed", "failed" or "no threshold declared"
-    failed: tuple[str, ...]  # names of comparisons beyond their threshold
+    verdict: str  # "within", "exceeded", "not decided" or "no threshold declared"
+    exceeded: tuple[str, ...]  # names of limits
+    not_decided: tuple[str, ...]
     thresholds: tuple[ThresholdResult, ...]
+    problems: tuple[str, ...] = ()  # with images or the judge, a sentence each
     summary: dict[str, SettingSummary]  # by setting, the primary one first
     comparisons: tuple[ComparisonResult, ...]  # primary
     exploratory: tuple[ComparisonResult, ...]
@@ -192,6 +229,17 @@ class Calibration:
     num: int | None  # labelled images with each composition at most, and as many without
     data: str | None
     cells: dict[str, Confusion]
+    joint: tuple[JointErrors, ...] = ()  # over joint states of the attributes of comparisons
+
+
+@dataclass(frozen=True)
+class PlanRecord:
+    """When a plan was declared, and how it differs from the one that was declared before it in the same folder."""
+
+    utc: str  # "2026-11-28T10:00:00Z"
+    sha256: str
+    is_before_images: bool  # no composition had been drawn then
+    changes: tuple[str, ...] = ()  # "thresholds[0].max_gap: 0.05 -> 0.2"
 
 
 @dataclass(frozen=True)
@@ -232,12 +280,18 @@ class AuditResult(Findings):
     settings_left_out: tuple[str, ...]
     calibration: Calibration | None
     provenance: Provenance
+    schema_version: int = SCHEMA_VERSION
+    date: str | None = None  # UTC, of the result
+    environment: dict[str, str] = field(default_factory=dict)  # where the result was made
+    declared: tuple[PlanRecord, ...] = ()  # plans of the folder in the order of their declaration; the last counts
     rerun: str | None = None  # the command that makes the audit again
     extra: dict[str, Any] = field(default_factory=dict)
+    # By (setting, composition), as `analysis.outcomes.cell_outcomes` has them; not in audit.json, but in the cells.
+    outcomes: Mapping[tuple[str, str], Any] | None = field(default=None, compare=False, repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """The result as plain dicts, lists and scalars, ready for JSON; `from_json` inverts it."""
-        content = to_json(self)
+        content = to_json(dataclasses.replace(self, outcomes=None))
         extra, provenance, rerun = content.pop("extra"), content.pop("provenance"), content.pop("rerun", None)
         return {**content, **provenance, **({} if rerun is None else {"rerun": rerun}), **extra}
 
@@ -251,7 +305,8 @@ class AuditResult(Findings):
         if not isinstance(content, Mapping):
             raise DataError("not an audit, there is no result in it")
         content = {**_ADDED_LATER, **content}
-        own = {entry.name: entry for entry in dataclasses.fields(cls) if entry.name not in ("provenance", "extra")}
+        own = {entry.name: entry for entry in dataclasses.fields(cls)
+               if entry.name not in ("provenance", "extra", "outcomes")}  # fmt: skip
         origin = {entry.name for entry in dataclasses.fields(Provenance)}
         wanted = origin | {name for name, entry in own.items() if entry.default is dataclasses.MISSING}
         if missing := sorted(wanted - content.keys()):
@@ -263,6 +318,12 @@ class AuditResult(Findings):
             return from_dict(cls, {**values, "provenance": provenance})
         except (ConfigError, ValueError) as error:  # the latter: counts that are no confusion matrix
             raise DataError(f"not an audit that can be read: {error}") from error
+
+    def frame(self):
+        """Every verdict as a pandas.DataFrame, a row per image and attribute: `outcome_table.outcome_frame`."""
+        from styleT2I.fairness.outcome_table import outcome_frame
+
+        return outcome_frame(self)
 
     @property
     def is_paired(self) -> bool:

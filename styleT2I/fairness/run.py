@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import uuid
 import warnings
 from dataclasses import asdict
 from functools import partial
@@ -14,18 +16,21 @@ import torch
 
 import styleT2I
 from styleT2I.attributes.vocabulary import Vocabulary
+from styleT2I.errors import DataError
 from styleT2I.fairness.analysis.agreement import agreement_tables
 from styleT2I.fairness.analysis.image_quality import ImageQuality, open_reference
 from styleT2I.fairness.analysis.outcomes import cell_outcomes, success_letters
-from styleT2I.fairness.cells import UnfinishedCell, read_cell
+from styleT2I.fairness.analysis.soundness import NUM_JUDGED_AGAIN, facts_of_images, judged_again
+from styleT2I.fairness.cells import UnfinishedCell, read_cell, sealed
 from styleT2I.fairness.judges.calibration import check_same_judge
 from styleT2I.fairness.judges.judge import open_judge
 from styleT2I.fairness.merge import merge_cells
 from styleT2I.fairness.plan import AuditPlan
+from styleT2I.fairness.plan_lock import declare
 from styleT2I.fairness.report.contact_sheets import Sheet
 from styleT2I.fairness.results import AuditResult, Calibration
 from styleT2I.fairness.subjects.base import Cell, as_subject
-from styleT2I.torch_utils.files import check_writable_dir, write_json_atomic
+from styleT2I.torch_utils.files import check_writable_dir, sha256_file, write_json_atomic
 from styleT2I.torch_utils.folders import locked_folder
 from styleT2I.torch_utils.images import save_png
 from styleT2I.torch_utils.progress import Progress
@@ -99,6 +104,8 @@ class Audit:
             "versions": {"styleT2I": styleT2I.__version__, "torch": torch.__version__},
         }
         self._before: tuple[float | None, torch.Tensor | None] = (None, None)  # psi, verdicts without a sentence
+        # Cells of what has no hash are told apart by the run that drew them, and serve that one alone.
+        self._run = None if self._is_known else uuid.uuid4().hex
 
     def run(self, outdir: str | Path, shard: tuple[int, int] = (1, 1), calibration: Calibration | None = None) -> None:
         """Draw and judge every cell that outdir/cells does not have yet.
@@ -118,6 +125,7 @@ class Audit:
             check_same_judge(calibration, self.judge.sha256)
         folder, (index, count) = check_writable_dir(Path(outdir) / "cells"), shard
         with locked_folder(folder, f"{index}-of-{count}"):
+            declare(outdir, self._declared, self.num)
             self._draw_cells(folder, index, count)
 
     def _draw_cells(self, folder, index, count):
@@ -138,7 +146,9 @@ class Audit:
         unfinished = UnfinishedCell(path.with_suffix("") if self._is_known and self.subject.is_slow else None)
         outcomes, sheet = self._measure(cell, unfinished)
         save_png(path.with_suffix(".png"), sheet.image_u8())
-        write_json_atomic(path, {"origin": origin, "outcomes": outcomes, "sheet": sheet.describe()})
+        drawn = {"sha256": sha256_file(path.with_suffix(".png")), **sheet.describe()}
+        content = {"origin": origin, "outcomes": outcomes, "sheet": drawn, "run": self._run}
+        write_json_atomic(path, sealed(content))
         unfinished.finish()
         progress.update()
 
@@ -152,7 +162,7 @@ class Audit:
         Raises:
             DataError: Cells are missing, or the calibration is of another judge.
         """
-        return merge_cells(self._declared, self.vocabulary, [outdir], self._origin, calibration)
+        return merge_cells(self._declared, self.vocabulary, [outdir], self._origin, calibration, self._run)
 
     @property
     def _is_known(self):
@@ -167,17 +177,29 @@ class Audit:
 
     def _measure(self, cell, unfinished):
         seeds, sheet = self._seeds(cell.name), Sheet()
-        verdicts, others, measured = [], [], []
+        verdicts, scores, others, measured, facts, again = [], [], [], [], [], []
         for block in self._blocks(seeds):
             images = unfinished.images(block, partial(self.subject.images, cell))
-            verdicts.append(self.judge.verdicts(images))
+            _check_sizes(images, block, cell.sentence)
+            scores.append(self.judge.scores(images))
+            verdicts.append(self.judge.verdicts_of(scores[-1]))
             measured.append(self._quality.measure(images))
+            facts.append(facts_of_images(images, [_sha256(image) for image in images]))
+            if (left := NUM_JUDGED_AGAIN - sum(len(each) for each in verdicts[:-1])) > 0:
+                again.append(judged_again(self.judge, images[:left], verdicts[-1][:left], cell.attributes))
             if self.second_judge:
                 others.append(self.second_judge.verdicts(images))
             sheet.add(success_letters(verdicts[-1], cell.attributes, self.judge.attribute_names), images, block)
         after, names = torch.cat(verdicts), self.judge.attribute_names
         outcomes = cell_outcomes(self._plain(cell, seeds), after, cell.attributes, names, self.vocabulary)
         outcomes["is_paired"] = self.subject.is_paired
+        outcomes["seeds"] = [int(seed) for seed in seeds]
+        outcomes["scores"] = _columns(torch.cat(scores), names)
+        outcomes["images"] = {
+            "sha256": [value for each in facts for value in each["sha256"]],
+            "blank": "".join(each["blank"] for each in facts),
+        }
+        outcomes["again"] = {name: sum(torch.tensor(each[name]) for each in again).tolist() for name in again[0]}
         outcomes["quality"] = {name: [value for block in measured for value in block[name]] for name in measured[0]}
         if self.second_judge:
             outcomes["agreement"] = agreement_tables(
@@ -199,3 +221,31 @@ class Audit:
 
     def _blocks(self, seeds):
         return [seeds[start : start + self.subject.block] for start in range(0, len(seeds), self.subject.block)]
+
+
+_LEAST_SIDE = 8  # px
+
+
+def _check_sizes(images, seeds, sentence):
+    """DataError for an image too small to be judged or measured."""
+    for image, seed in zip(images, seeds, strict=True):
+        height, width = image.shape[1:]
+        if min(height, width) < _LEAST_SIDE:
+            raise DataError(
+                f"the image of {sentence!r} with seed {seed} has {width} x {height} pixels; draw {_LEAST_SIDE} x "
+                f"{_LEAST_SIDE} or more"
+            )
+
+
+def _sha256(image_u8):
+    """Hash of an image's pixels and size."""
+    array = image_u8.cpu().contiguous().numpy()
+    return hashlib.sha256(repr(array.shape).encode() + array.tobytes()).hexdigest()[:16]
+
+
+def _columns(scores, names):
+    """Scores [N, A] as JSON by attribute, to four digits; None where the judge gave no number."""
+    return {
+        name: [None if math.isnan(value) else float(f"{value:.4g}") for value in column]
+        for name, column in zip(names, scores.T.tolist(), strict=True)
+    }

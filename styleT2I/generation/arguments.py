@@ -13,6 +13,14 @@ METHODS = ("none", "paper", "calibrated", "recheck", "hold")
 LOOKING_METHODS = ("calibrated", "recheck", "hold")  # those that observe images on the way
 DEFAULT_METHOD = "hold"
 
+# Of `--method`, which steers a generator by other means than Text-to-Direction (`rivals`).
+A2D = "a2d"  # the model's own Attribute-to-Direction network; nothing else here needs a training
+FOUND = ("interfacegan", "interfacegan-conditional", "ganspace", "sefa", "stylespace", "styleclip")
+OPTIMISED = ("optimize", "tedigan")  # a latent for a sentence
+DIRECTION_METHODS = (A2D, *FOUND)  # a direction for an attribute
+SYSTEM_METHODS = (*OPTIMISED, *FOUND)  # what draws a sentence without Text-to-Direction
+NUM_SAMPLES = 1000  # faces that directions are found on unless told
+
 
 @dataclass(frozen=True)
 class AdjustmentConfig:

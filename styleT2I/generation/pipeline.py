@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -25,6 +26,9 @@ from styleT2I.generation.model import Model
 from styleT2I.generation.results import EditResult, Result, attributes_found
 from styleT2I.generation.synthesis import Synthesis
 from styleT2I.torch_utils.seeding import checked_seeds
+
+if TYPE_CHECKING:
+    from styleT2I.generation.editing.moves import AttributeDirections
 
 
 class StyleT2I:
@@ -306,6 +310,7 @@ class StyleT2I:
         *,
         truncation_psi: float = 0.7,
         noise_mode: str = "const",
+        directions: AttributeDirections | None = None,
     ) -> EditResult:
         """Move faces along attribute directions, all taken at the unmoved latent.
 
@@ -317,6 +322,8 @@ class StyleT2I:
                 of the vocabulary: {"young": 1} is {"old": -1}.
             truncation_psi: Of the seeds' latents, from 0 to 2.
             noise_mode: "const", "random" or "none".
+            directions: Found by another method (`rivals.methods.find_directions`); None: those of the model's
+                Attribute-to-Direction network.
 
         Returns:
             The EditResult: `images_u8` and `unedited_u8` [N, 3, R, R], and the moved latents.
@@ -329,20 +336,30 @@ class StyleT2I:
             >>> pipeline.edit([0], {"lipstick": 1, "smiling": -0.5}).images_u8.shape
             torch.Size([1, 3, 64, 64])
         """
-        from styleT2I.generation.editing.arguments import calibrated_steps, given_latents, named_strengths
+        from styleT2I.generation.editing.arguments import calibrated_steps, given_latents, named_strengths, steps_along
+        from styleT2I.generation.editing.moves import Move
+        from styleT2I.networks.stylegan2.styles import shifted_styles
 
         checked_psi(truncation_psi), checked_noise_mode(noise_mode)
         strengths = named_strengths(attributes, self.model)
-        measure = self._directions.clip_strength if self.model.has("clip") else None
-        steps = calibrated_steps(strengths, self.model, measure)
+        if directions is None:
+            measure = self._directions.clip_strength if self.model.has("clip") else None
+            steps = calibrated_steps(strengths, self.model, measure)
+        else:
+            steps = steps_along(strengths, directions)
         seeds: tuple[int, ...] | None
         if isinstance(latents, (torch.Tensor, np.ndarray)):
             seeds, ws = None, given_latents(latents, self.model)
         else:
             seeds = checked_seeds(latents)
             ws = self.latents(seeds, truncation_psi)
-        moved = self._directions.moved(ws, steps)
-        images, unedited = (self.images_u8(styles, seeds or range(len(ws)), noise_mode) for styles in (moved, ws))
+        move = Move(self._directions.moved(ws, steps), {}) if directions is None else directions.move(ws, steps)
+        drawn = seeds or range(len(ws))
+        unedited = self.images_u8(ws, drawn, noise_mode)
+        with shifted_styles(self.model.network("generator").synthesis, move.styles):
+            images = self.images_u8(move.ws, drawn, noise_mode)
         psi = None if seeds is None else truncation_psi
         settings = {"truncation_psi": psi, "noise_mode": noise_mode, **self.model.machine()}
-        return EditResult(seeds, images, unedited, moved.cpu(), strengths, steps, settings, self.model.describe())
+        if directions is not None:
+            settings["method"] = directions.method
+        return EditResult(seeds, images, unedited, move.ws.cpu(), strengths, steps, settings, self.model.describe())

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 
 __all__ = [
-    "Confusion", "Corrected", "corrected_gap", "corrected_gap_of_samples", "corrected_rate",
-    "corrected_rate_interval", "gap_bounds", "rate_bounds",
+    "Confusion", "Corrected", "Sides", "binomial", "corrected_gap", "corrected_gap_of_samples", "corrected_rate",
+    "corrected_rate_interval", "corrected_sides", "corrected_sides_of_samples", "gap_bounds", "multinomial",
+    "rate_bounds", "resampled_corrected_rate",
 ]  # fmt: skip
 
 
@@ -87,6 +89,22 @@ class Corrected(NamedTuple):
     interval: tuple[float, float]
 
 
+class Sides(NamedTuple):
+    """Corrected success rates of both sides of a comparison, each from 0 to 1.
+
+    values: the estimates. resamples: float64 [B] of each side; NaN where the resampled judge is no better than chance.
+    Entries at one place belong together: their difference is a resample of the gap.
+    """
+
+    values: tuple[float, float]
+    resamples: tuple[torch.Tensor, torch.Tensor]
+
+    @property
+    def gap(self) -> float:
+        """The first rate less the second."""
+        return self.values[0] - self.values[1]
+
+
 def corrected_rate(rate: float, judge: Confusion) -> float:
     """Rate of true successes behind a rate of verdicts (Rogan and Gladen 1978), limited to 0 and 1.
 
@@ -122,10 +140,17 @@ def corrected_rate_interval(
     >>> round(found.value, 2), found.interval[0] < 0.5 < found.interval[1]
     (0.5, True)
     """
-    values = _corrected_resamples(
-        _resampled_rate(num_successes, num, num_resamples, generator), *_resampled(judge, num_resamples, generator)
-    )
-    return Corrected(corrected_rate(num_successes / num, judge), _percentiles(values, confidence, (0.0, 1.0)))
+    value, values = resampled_corrected_rate(num_successes, num, judge, generator, num_resamples)
+    return Corrected(value, _percentiles(values, confidence, (0.0, 1.0)))
+
+
+def resampled_corrected_rate(
+    num_successes: int, num: int, judge: Confusion, generator: torch.Generator, num_resamples: int = 4000
+) -> tuple[float, torch.Tensor]:
+    """The corrected success rate and its resamples float64 [B]; arguments as in `corrected_rate_interval`."""
+    drawn = _resampled_rate(num_successes, num, num_resamples, generator)
+    values = _corrected_resamples(drawn, *_resampled(judge, num_resamples, generator))
+    return corrected_rate(num_successes / num, judge), values
 
 
 def corrected_gap(
@@ -156,19 +181,32 @@ def corrected_gap(
     >>> round(found.value, 2), found.interval[0] < 0 < found.interval[1]
     (0.0, True)
     """
+    sides = corrected_sides(pairs, first_judge, second_judge, generator, num_resamples)
+    return Corrected(sides.gap, _percentiles(sides.resamples[0] - sides.resamples[1], confidence, (-1.0, 1.0)))
+
+
+def corrected_sides(
+    pairs: tuple[int, int, int, int],
+    first_judge: Confusion,
+    second_judge: Confusion,
+    generator: torch.Generator,
+    num_resamples: int = 4000,
+) -> Sides:
+    """Both corrected success rates measured on pairs, with resamples, as `corrected_gap` takes them."""
     num = sum(pairs)
     # Resampling never draws a kind of pair that was not seen: too sure of few pairs (32 of 32 both right). Where one
     # side never succeeded alone, chances are those with one pair more of every kind (Agresti and Coull's four).
     counts = pairs if min(pairs[1], pairs[2]) else tuple(count + 1 for count in pairs)
-    both, only_first, only_second = _multinomial(num, counts, num_resamples, generator)
+    both, only_first, only_second = multinomial(num, counts, num_resamples, generator)
     first_rates = _resampled(first_judge, num_resamples, generator)
     second_rates = first_rates if second_judge is first_judge else _resampled(second_judge, num_resamples, generator)
     first = _corrected_resamples((both + only_first) / num, *first_rates)
     second = _corrected_resamples((both + only_second) / num, *second_rates)
-    value = corrected_rate((pairs[0] + pairs[1]) / num, first_judge) - corrected_rate(
-        (pairs[0] + pairs[2]) / num, second_judge
+    values = (
+        corrected_rate((pairs[0] + pairs[1]) / num, first_judge),
+        corrected_rate((pairs[0] + pairs[2]) / num, second_judge),
     )
-    return Corrected(value, _percentiles(first - second, confidence, (-1.0, 1.0)))
+    return Sides(values, (first, second))
 
 
 def corrected_gap_of_samples(
@@ -191,19 +229,33 @@ def corrected_gap_of_samples(
     >>> found.value, found.interval[0] < 0 < found.interval[1]
     (0.0, True)
     """
+    sides = corrected_sides_of_samples(first, second, first_judge, second_judge, generator, num_resamples)
+    return Corrected(sides.gap, _percentiles(sides.resamples[0] - sides.resamples[1], confidence, (-1.0, 1.0)))
+
+
+def corrected_sides_of_samples(
+    first: tuple[int, int],
+    second: tuple[int, int],
+    first_judge: Confusion,
+    second_judge: Confusion,
+    generator: torch.Generator,
+    num_resamples: int = 4000,
+) -> Sides:
+    """Both corrected success rates of independent samples, with resamples, as `corrected_gap_of_samples` takes them."""
     first_rate = _resampled_rate(*first, num_resamples, generator)
     second_rate = _resampled_rate(*second, num_resamples, generator)
     first_rates = _resampled(first_judge, num_resamples, generator)
     second_rates = first_rates if second_judge is first_judge else _resampled(second_judge, num_resamples, generator)
-    values = _corrected_resamples(first_rate, *first_rates) - _corrected_resamples(second_rate, *second_rates)
-    value = corrected_rate(first[0] / first[1], first_judge) - corrected_rate(second[0] / second[1], second_judge)
-    return Corrected(value, _percentiles(values, confidence, (-1.0, 1.0)))
+    values = corrected_rate(first[0] / first[1], first_judge), corrected_rate(second[0] / second[1], second_judge)
+    return Sides(
+        values, (_corrected_resamples(first_rate, *first_rates), _corrected_resamples(second_rate, *second_rates))
+    )
 
 
 def _resampled_rate(num_successes: int, num: int, num_resamples: int, generator: torch.Generator) -> torch.Tensor:
     """Resampled rates [num_resamples]; as in `corrected_gap`, 32 of 32 are not a certainty."""
     rate = num_successes / num if 0 < num_successes < num else (num_successes + 2) / (num + 4)
-    return _binomial(num, rate, num_resamples, generator) / num
+    return binomial(num, rate, num_resamples, generator) / num
 
 
 def _rogan_gladen(rate, sensitivity, specificity):
@@ -211,23 +263,26 @@ def _rogan_gladen(rate, sensitivity, specificity):
 
 
 def _corrected_resamples(rate, sensitivity, specificity):
-    """Corrected rates [num_resamples]; NaN where the resampled judge is no better than chance."""
-    values = _rogan_gladen(rate, sensitivity, specificity)
+    """Corrected rates [num_resamples], from 0 to 1; NaN where the resampled judge is no better than chance."""
+    values = _rogan_gladen(rate, sensitivity, specificity).clamp(0, 1)
     return values.where(sensitivity + specificity > 1, torch.nan)
 
 
-def _binomial(num, rate, num_resamples, generator):
+def binomial(num, rate, num_resamples: int, generator: torch.Generator) -> torch.Tensor:
+    """Counts [num_resamples] of num trials that succeed at a rate; num and rate are numbers or [num_resamples]."""
     rates = torch.as_tensor(rate, dtype=torch.float64).expand(num_resamples).contiguous()
     counts = torch.as_tensor(num, dtype=torch.float64).expand(num_resamples).contiguous()
     return torch.binomial(counts, rates, generator=generator)
 
 
-def _multinomial(num, weights, num_resamples, generator):
+def multinomial(
+    num: int, weights: Sequence[float], num_resamples: int, generator: torch.Generator
+) -> list[torch.Tensor]:
     """Counts [num_resamples] of num things drawn by weight: of all classes but the last, which is what they leave."""
     left, chance, drawn = torch.full((num_resamples,), float(num), dtype=torch.float64), 1.0, []
     for weight in weights[:-1]:
         rate = weight / sum(weights)
-        drawn.append(_binomial(left, min(rate / chance, 1.0) if chance > 1e-12 else 0.0, num_resamples, generator))
+        drawn.append(binomial(left, min(rate / chance, 1.0) if chance > 1e-12 else 0.0, num_resamples, generator))
         left, chance = left - drawn[-1], chance - rate
     return drawn
 
@@ -245,7 +300,7 @@ def _resampled(judge: Confusion, num_resamples, generator):
     ):
         num = right + wrong
         rate = (right + 0.5) / (num + 1) if right in (0, num) else right / num
-        rates.append(_binomial(num, rate, num_resamples, generator) / num)
+        rates.append(binomial(num, rate, num_resamples, generator) / num)
     return rates
 
 

@@ -1,5 +1,9 @@
-"""The one training loop: steps, logs, evaluations, checkpoints, and exact resuming."""
+"""The one training loop: steps, logs, evaluations, checkpoints, and resuming as if nothing had happened.
 
+Several processes that torchrun started share each batch (torch_utils.distributed); the first of them writes.
+"""
+
+import contextlib
 import dataclasses
 import math
 import signal
@@ -14,11 +18,14 @@ import torch
 
 from styleT2I.config import to_dict
 from styleT2I.errors import CheckpointError, ConfigError, OutputError, TrainingError
+from styleT2I.torch_utils.ahead import default_workers, workers
 from styleT2I.torch_utils.devices import resolve_device
+from styleT2I.torch_utils.distributed import LostProcessError, agree, first_does, group, is_first, num_processes
 from styleT2I.torch_utils.files import check_writable_dir, remove_leftovers, write_json_atomic
 from styleT2I.torch_utils.folders import locked_folder, without_secrets
 from styleT2I.torch_utils.progress import Progress
 from styleT2I.torch_utils.seeding import derive_seed, generator
+from styleT2I.torch_utils.shared_layers import share_layers
 from styleT2I.torch_utils.stats import RunLog
 from styleT2I.training.checkpoints import (
     OPTIONS,
@@ -31,6 +38,7 @@ from styleT2I.training.checkpoints import (
     write_checkpoint,
 )
 from styleT2I.training.interval import Interval
+from styleT2I.training.last_state import LastState, on_cpu
 
 MAX_BAD_STEPS = 5
 
@@ -46,7 +54,8 @@ class Task(Protocol):
     def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
         """Do optimisation step `step`, counted from 0, and return metrics; names with "loss" in them must stay finite.
 
-        All randomness comes from `rng`, a CPU generator seeded by (seed, step); torch's own is too, for dropout.
+        All randomness comes from `rng`, a CPU generator seeded by (seed, step); torch's own is too, for dropout. Of
+        several processes each does its rows of the batch, by the rule of torch_utils.distributed.
         """
 
     def state_dict(self) -> dict:
@@ -64,6 +73,9 @@ class Task(Protocol):
     def export(self, outdir: Path, step: int) -> None:
         """Write the trained components; called when all steps are done."""
 
+    def learning_networks(self) -> list[torch.nn.Module]:
+        """The networks that `step` trains; only asked for where several processes share a batch."""
+
 
 @dataclass(frozen=True)
 class RunConfig:
@@ -79,10 +91,13 @@ class RunConfig:
     checkpoint_every: int = 500
     resume: str = "auto"  # "auto": newest checkpoint in outdir, if any; "never": outdir must hold none; or a file
     keep: int = 2  # checkpoints kept; of states that checkpoints.is_large the last alone
+    workers: int | None = None  # processes that make batches ahead; None: none on a CPU, some beside a GPU
 
     def __post_init__(self):
         if self.steps < 1 or self.keep < 1:
             raise ConfigError(f"steps and keep start at 1, got {self.steps} and {self.keep}")
+        if self.workers is not None and self.workers < 0:
+            raise ConfigError(f"workers are counted from 0, got {self.workers}")
         for name in ("log_every", "eval_every", "snapshot_every", "checkpoint_every"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} is a number of steps, or 0 for never, got {getattr(self, name)}")
@@ -93,32 +108,59 @@ def run(task: Task, config: RunConfig) -> None:
 
     On a CPU the weights are bit for bit those of an uninterrupted run. SIGTERM and SIGINT write a checkpoint after the
     current step and raise TrainingError, as do losses that are not finite for MAX_BAD_STEPS steps on end (the last good
-    checkpoint stays). Raises OutputError before any work when `outdir` cannot be written or another run writes there.
+    checkpoint stays) and the loss of another process (a checkpoint of the last whole step is written). Raises
+    OutputError before any work when `outdir` cannot be written or another run writes there.
     """
-    with locked_folder(check_writable_dir(config.outdir)) as outdir:
-        _run(task, config, outdir)
-
-
-def _run(task, config, outdir):
-    found = _find_start(outdir, config)
     device = resolve_device(config.device)
+    stop = _StopSignals()
+    num_workers = default_workers(device) if config.workers is None else config.workers
+    with (
+        group(device, lambda: stop.name is not None),
+        workers(num_workers, device),
+        contextlib.ExitStack() as held,
+    ):
+        outdir = first_does(lambda: held.enter_context(locked_folder(check_writable_dir(config.outdir))))
+        _run(task, config, outdir, device, stop)
+
+
+def _run(task, config, outdir, device, stop):
     options = {"task": task.name, "settings": _settings(task), "run": to_dict(config)}
-    if found is not None:
+    found = None
+
+    def find():
+        nonlocal found
+        found = _find_start(outdir, config)
+        if found is None:
+            return 0, False
         _compare_options(found, options)
-        if found.step == config.steps and is_exported(outdir, found.step):
-            warnings.warn(f"{outdir}: already at step {found.step} of {config.steps}; nothing to do", stacklevel=3)
-            return
+        return found.step, found.step == config.steps and is_exported(outdir, found.step)
+
+    start, is_finished = first_does(find)
+    if is_finished:
+        warnings.warn(f"{outdir}: already at step {start} of {config.steps}; nothing to do", stacklevel=3)
+        return
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(derive_seed("setup", config.seed))
         task.setup(device)
         if found is not None:
             _load(task, found)
-        write_json_atomic(outdir / OPTIONS, options)
-        start = found.step if found is not None else 0
+        if num_processes() > 1:
+            _share(task)
+        first_does(lambda: write_json_atomic(outdir / OPTIONS, options))
         interval = Interval(found.interval if found is not None else None)
-        with RunLog(outdir, start) as log, _StopSignals() as stop:
+        found = None  # its tensors are not needed any more
+        with contextlib.ExitStack() as held, stop:
+            log = held.enter_context(RunLog(outdir, start)) if is_first() else None
             _Loop(task, config, outdir, options, log, stop, interval).run(start)
-        export_and_note(lambda: task.export(outdir, config.steps), outdir, options)
+        first_does(lambda: export_and_note(lambda: task.export(outdir, config.steps), outdir, options))
+
+
+def _share(task):
+    """Make the first process's state that of all, and layers that look at a batch look at all of it."""
+    state = first_does(lambda: on_cpu(task.state_dict()))
+    if not is_first():
+        task.load_state_dict(state)
+    share_layers(task.learning_networks())
 
 
 class _Loop:
@@ -129,21 +171,33 @@ class _Loop:
             task, config, outdir, options, log, stop, interval,
         )  # fmt: skip
         self.num_bad = 0
+        self.num_done = 0  # whole steps
+        self.is_stopped = False  # of all processes alike
+        self.last = LastState() if num_processes() > 1 and is_first() else None
 
     def run(self, start):
         with Progress(self.config.steps, self.task.name, "step", initial=start) as progress:
+            self.num_done = start
             for step in range(start, self.config.steps):
-                self._step(step)
-                self._after(step + 1)
+                try:
+                    self._step(step)
+                    self._after(step + 1)
+                except LostProcessError as error:
+                    raise TrainingError(self._end_without(error)) from error
                 progress.update()
-                if self.stop.name and step + 1 < self.config.steps:
-                    text = f"stopped by {self.stop.name} after step {step + 1} of {self.config.steps}"
+                if self.is_stopped and step + 1 < self.config.steps:
+                    name = self.stop.name or "a signal to another process"
+                    text = f"stopped by {name} after step {step + 1} of {self.config.steps}"
                     raise TrainingError(f"{text}; the same command goes on from there")
 
     def _step(self, step):
         torch.manual_seed(derive_seed("step", self.config.seed, step))
+        if self.last is not None:
+            self.last.keep(step, self.task.state_dict())
         since = time.monotonic()
         figures = self.task.step(step, generator("step", self.config.seed, step))
+        figures, self.is_stopped = agree(figures, self.stop.name is not None)
+        self.num_done = step + 1
         self.interval.add(figures, time.monotonic() - since)
         bad = [name for name, value in figures.items() if "loss" in name.lower() and not math.isfinite(value)]
         self.num_bad = self.num_bad + 1 if bad else 0
@@ -155,10 +209,29 @@ class _Loop:
                 "lower the learning rate"
             )
 
+    def _end_without(self, error):
+        """Save the state after the last whole step, if this is the process that writes; what happened, in words."""
+        done, state = self.num_done, None
+        if self.last is not None and done:
+            state = self.task.state_dict() if self.last.step < done else self.last.state()
+        if state is None or not self._checkpoint(done, state):
+            return f"{error}; the same command goes on from the last checkpoint"
+        return f"{error}; the state after step {done} is saved, and the same command goes on from there"
+
     def _after(self, done):
         """Log, evaluate, draw and save, the checkpoint last: whatever it covers is then already on disk."""
-        config, is_last = self.config, done == self.config.steps
-        record = {}
+        is_last = done == self.config.steps
+        if is_last or self._is_anything_due(done):
+            self.is_stopped |= first_does(lambda: self._write(done, is_last))
+
+    def _is_anything_due(self, done):
+        config = self.config
+        every = (config.eval_every, config.log_every, config.snapshot_every, config.checkpoint_every)
+        return self.is_stopped or any(_is_due(done, number) for number in every)
+
+    def _write(self, done, is_last):
+        """Whether this process was stopped meanwhile."""
+        config, record = self.config, {}
         if config.eval_every and (_is_due(done, config.eval_every) or is_last):
             with self.interval.spending("evaluation"):
                 record.update(self.task.evaluate(done))
@@ -169,16 +242,19 @@ class _Loop:
         if config.snapshot_every and (_is_due(done, config.snapshot_every) or is_last):
             with self.interval.spending("snapshot"):
                 self.task.snapshot(done, self.outdir)
-        if _is_due(done, config.checkpoint_every) or is_last or self.stop.name:
-            self._checkpoint(done)
+        is_stopped = self.is_stopped or self.stop.name is not None
+        if _is_due(done, config.checkpoint_every) or is_last or is_stopped:
+            self._checkpoint(done, self.task.state_dict())
+        return is_stopped
 
-    def _checkpoint(self, done):
+    def _checkpoint(self, done, state):
+        """Whether the state could be saved."""
         if self.num_bad:
             warnings.warn(f"no checkpoint at step {done}: its losses are not finite", stacklevel=2)
-            return
+            return False
         with self.interval.spending("checkpoint"):
-            state, interval = self.task.state_dict(), self.interval.state()
-            write_checkpoint(self.outdir, done, state, self.options, self.config.keep, interval)
+            write_checkpoint(self.outdir, done, state, self.options, self.config.keep, self.interval.state())
+        return True
 
 
 class _StopSignals:

@@ -1,9 +1,14 @@
-"""Training losses: tensors in, scalars out; the trainer encodes, freezes and casts."""
+"""Training losses: tensors in, scalars out; the trainer encodes, freezes and casts.
+
+Of a batch that several processes share they take one's own rows, and compare them with those of all.
+"""
 
 from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
+
+from styleT2I.torch_utils.distributed import gathered, summed
 
 
 def clip_contrastive_loss(
@@ -20,9 +25,11 @@ def clip_contrastive_loss(
     temperature_scale multiplies the cosines: the *exponentiated* temperature, about 100 for OpenAI's CLIP (the released
     StyleT2I code passes its logarithm, about 4.6).
     symmetric averages the image-to-text term with the text-to-image one, as CLIP's own training does.
-    also_true [B, B] bool: caption j is true of image i as well, so it is not counted as a wrong answer for i.
+    also_true [B, B] bool, of the whole batch: caption j is true of image i as well, so it is not counted as a wrong
+    answer for i.
     Source: StyleT2I (Li et al., CVPR 2022), sec. 4.1; image-to-text only in the paper.
     """
+    image_features, text_features = gathered(image_features), gathered(text_features)
     logits = temperature_scale * image_features @ text_features.t()  # [B images, B captions]
     own = torch.arange(len(logits), device=logits.device)
     if also_true is not None:
@@ -59,7 +66,7 @@ def verdict_keep_loss(margins: torch.Tensor, before: torch.Tensor, kept: torch.T
     bool. Mean over the kept ones of the cross-entropy against the old verdict. Not in the paper.
     """
     verdict = torch.where(before > 0, 1.0, -1.0)
-    return (F.softplus(-verdict * margins) * kept).sum() / kept.sum().clamp(min=1)
+    return summed((F.softplus(-verdict * margins) * kept).sum()) / summed(kept.sum()).clamp(min=1)
 
 
 def semantic_matching_loss(
@@ -85,7 +92,7 @@ def spatial_constraint_loss(
     """
     scaled = min_max_scaled((positive - negative).abs().sum(dim=1))
     loss = F.binary_cross_entropy(scaled.clamp(1e-4, 1 - 1e-4), region, reduction="none").mean(dim=(1, 2))  # [B]
-    return (loss * has_region).sum() / has_region.sum().clamp(min=1)
+    return summed((loss * has_region).sum()) / summed(has_region.sum()).clamp(min=1)
 
 
 def min_max_scaled(difference: torch.Tensor) -> torch.Tensor:

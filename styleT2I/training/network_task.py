@@ -34,6 +34,10 @@ class NetworkTask:
         for name, module in self.modules().items():
             module.load_state_dict(state[name])
 
+    def learning_networks(self) -> list[torch.nn.Module]:
+        """The networks among the modules."""
+        return [module for module in self.modules().values() if isinstance(module, torch.nn.Module)]
+
     def evaluate(self, step: int) -> dict[str, float]:
         """Nothing to measure."""
         return {}

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 import torch
 from torch import nn
 
+from styleT2I.torch_utils.distributed import average_gradients
+
 SCHEDULES = ("constant", "cosine", "warmup-cosine")
 
 
@@ -35,7 +37,9 @@ def descend(
     clipped: Iterable[nn.Parameter] = (),
     max_norm: float = 0.0,
 ):
-    """One step of the optimizer down the loss; the gradients are freed at its end.
+    """One step of the optimizer down the loss, or the mean of several processes' losses.
+
+    The gradients are freed at its end.
 
     loss: a scalar, or a function that adds the gradients itself and whose result is passed on. lr: the learning rate,
     or one for each parameter group. max_norm: above 0, the gradients of `clipped` are shortened to this norm.
@@ -45,6 +49,7 @@ def descend(
         group["lr"] = rate
     optimizer.zero_grad(set_to_none=True)
     result = loss.backward() if isinstance(loss, torch.Tensor) else loss()
+    average_gradients(parameter for group in optimizer.param_groups for parameter in group["params"])
     if max_norm:
         nn.utils.clip_grad_norm_(clipped, max_norm)
     optimizer.step()

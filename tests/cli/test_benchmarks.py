@@ -143,6 +143,28 @@ def test_gpu_ops_names_what_no_time_was_left_for(run_python, tmp_path):
     assert [row["left_out"] for row in result["rows"]] == ["no time left"] * 12 and text.count("left out:") == 12
 
 
+def test_trainings_are_timed_and_written_row_by_row(run_python, tmp_path):
+    sizes = ["--sizes", "64x2", "--t2d-sizes", "16x2", "--channel-base", 512, "--steps", 1]
+    given = ["--device", "cpu", *sizes, "--clip", ROOT / "checkpoints/minifaces/clip.json"]
+    result, text = measure(run_python, tmp_path, "training.py", *given, "--seconds", 200)
+    assert [row["what"] for row in result["rows"]] == ["train_stylegan2", "train_t2d"]
+    for row in result["rows"]:
+        assert row["steps"] == 1 and row["images_per_second"] == 2 * row["steps_per_second"] > 0
+    assert text.count("images/s") == 2
+    result, text = measure(run_python, tmp_path, "training.py", *given, "--seconds", 0)
+    assert [row["left_out"] for row in result["rows"]] == ["no time left"] * 2 and text.count("left out:") == 2
+
+
+def test_rivals_on_a_cpu_are_measured_or_left_out_with_the_reason(run_python, tmp_path):
+    names = ["onnxruntime", "openvino"]
+    result, text = measure(run_python, tmp_path, "rivals.py", *TINY, "--rivals", *names)
+    assert set(result["times"]) | set(result["left_out"]) == {result["ours"], *names}
+    assert all(error < 1e-5 for error in result["errors"].values()) and set(result["errors"]) == set(result["times"])
+    for name, reason in result["left_out"].items():
+        assert f"{name} left out: {reason}" in text and reason
+    assert (result["speedup"] is None) == (set(result["times"]) == {result["ours"]})
+
+
 def test_what_torch_compiles_for_a_clone_is_found_by_name_and_pips_headers_too(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     clones = importlib.import_module("clones")
@@ -170,3 +192,12 @@ def test_what_is_no_clone_or_does_not_run_is_one_line(run_python, tmp_path, code
     result = run_python(ROOT / "benchmarks/synthesis.py", *TINY, "--against", tmp_path)
     lines = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
     assert result.returncode == 2 and len(lines) == 1 and reason in lines[0]
+
+
+def test_the_audits_dial_measures_coverage_and_verdicts(tmp_path, run_python):
+    out = tmp_path / "dial.json"
+    done = run_python(ROOT / "benchmarks/audit_dial.py", "--repetitions", 3, "--cells", "gap 30", "--json", out)
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(out.read_text())
+    assert row["cell"] == "gap 30" and row["gap"] == pytest.approx(0.3) and abs(row["bias"]) < 0.15
+    assert 0.1 < row["width"] < 0.4 and row["within"] == row["false"] == 0 and 0 <= row["coverage"] <= 1

@@ -3,8 +3,6 @@
 They run on a GPU (-m gpu) or, compiled for the processor, wherever there is a C++ compiler (-m slow).
 """
 
-import shutil
-
 import pytest
 import torch
 
@@ -14,57 +12,9 @@ from styleT2I.networks.stylegan2.generator import Generator
 from styleT2I.ops import cuda_ops
 from styleT2I.ops.activations import ACTIVATIONS
 from styleT2I.ops.bias_act import bias_act
-from styleT2I.ops.kernels import cuda_extension, default_impl
+from styleT2I.ops.kernels import default_impl
 from styleT2I.ops.upfirdn2d import setup_filter, upfirdn2d
-from styleT2I.torch_utils.extensions import build
-from tests.host_cuda import host_kernels
-
-TOLERANCE = {torch.float32: 2e-6, torch.float16: 2e-3, torch.bfloat16: 1.6e-2}
-FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
-GPU = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
-HOST = [pytest.mark.slow, pytest.mark.skipif(shutil.which("c++") is None, reason="needs a C++ compiler")]
-
-
-@pytest.fixture(scope="module", params=[pytest.param("cuda", marks=GPU), pytest.param("cpu", marks=HOST)])
-def device(request, tmp_path_factory):
-    """Where the kernels run; on a processor impl 'cuda' is made to take them."""
-    if request.param == "cuda":
-        build(cuda_extension())
-        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):  # errors of 1e-5 are looked for
-            yield "cuda"
-        return
-    kernels = host_kernels(tmp_path_factory.mktemp("host_cuda"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cuda_ops, "cuda_kernels", lambda: kernels)
-        for op in ("bias_act", "upfirdn2d"):
-            patch.setattr(f"styleT2I.ops.{op}.takes_cuda", lambda x, impl: impl in ("cuda", "auto"))
-        yield "cpu"
-
-
-def relative_error(ours, exact):
-    return ((ours.double() - exact.double()).abs().max() / exact.double().abs().max().clamp(min=1e-30)).item()
-
-
-def image(device, channels, dtype, memory_format="contiguous", size=(6, 10)):
-    rng = torch.Generator().manual_seed(0)
-    x = torch.randn(3, channels, *size, generator=rng).to(dtype)
-    return x.to(device).contiguous(memory_format=FORMATS[memory_format])
-
-
-def derivatives(function, operands):
-    """The function's value, its gradients for a fixed cotangent, and the gradients of these."""
-    rng = torch.Generator().manual_seed(1)
-
-    def like(t):
-        return torch.randn(t.shape, generator=rng, dtype=torch.float64).to(t)
-
-    operands = [t.detach().requires_grad_() for t in operands]
-    y = function(*operands)
-    cotangent = like(y).requires_grad_()
-    grads = torch.autograd.grad(y, operands, cotangent, create_graph=True)
-    second = torch.autograd.grad(grads, [cotangent, *operands], [like(g) for g in grads], allow_unused=True)
-    second = [torch.zeros_like(t) if g is None else g for g, t in zip(second, [cotangent, *operands], strict=True)]
-    return y, grads, second
+from tests.gpu.twins import FORMATS, TOLERANCE, derivatives, image, relative_error
 
 
 @pytest.mark.parametrize("act", ACTIVATIONS)
@@ -256,7 +206,7 @@ def test_wrong_operands_of_bias_act_are_refused_before_the_call(device, monkeypa
     "shape, taps, up, down, padding, message",
     [
         ((4, 6, 10), (3, 3), (1, 1), (1, 1), (0,) * 4, r"takes \[N,C,H,W\]"),
-        ((3, 4, 6, 10), (3,), (1, 1), (1, 1), (0,) * 4, "filter of upfirdn2d is"),
+        ((3, 4, 6, 10), (3, 3, 3), (1, 1), (1, 1), (0,) * 4, "filter of upfirdn2d is"),
         ((3, 4, 6, 10), (3, 3), (1, 0), (1, 1), (0,) * 4, "start at 1"),
         ((3, 4, 6, 10), (3, 3), (1, 1), (1, 1), (-8, 0, 0, 0), "smaller than the filter"),
         ((3, 4, 6, 10), (3, 3), (1, 1), (1, 1), (2**31, 0, 0, 0), "too long"),
@@ -291,6 +241,7 @@ def test_an_operator_answers_wrong_operands_with_a_number(device):
         lambda: kernels.upfirdn2d(x, small.half(), f, ones, ones, (0, 0)),
         lambda: kernels.upfirdn2d(x[0], small, f, ones, ones, (0, 0)),
         lambda: kernels.upfirdn2d(x, small, f.half(), ones, ones, (0, 0)),
+        lambda: kernels.upfirdn2d(x, small, f[None], ones, ones, (0, 0)),
         lambda: kernels.upfirdn2d(x, small, f, (1, 0), ones, (0, 0)),
         lambda: kernels.upfirdn2d(x, small, f, ones, ones, (2**31, 0)),
         lambda: kernels.upfirdn2d(x[:, ::2], small, f, ones, ones, (0, 0)),

@@ -32,14 +32,15 @@ struct Axis {
     int in, out, up, down, pad, taps;  // pad: zeros before the first pixel, negative to crop
 };
 
-// Correlation of the zero-inserted, padded image with filter[y.taps, x.taps], every down-th result of it.
+// Correlation of the zero-inserted, padded image with filter[y.taps, x.taps], every down-th result of it. A separable
+// filter[taps] is that of both axes.
 struct Upfirdn {
     const void* x;
     const float* filter;
     void* y;
     long long num, channels;
     Axis y_axis, x_axis;
-    bool is_channels_last;
+    bool is_separable, is_channels_last;
     Type type;
 };
 void launch_upfirdn2d(const Upfirdn& p, cudaStream_t stream);

@@ -80,11 +80,11 @@ int64_t bias_act(const Tensor& x, const Tensor& y, const std::optional<Tensor>& 
     return cudaGetLastError();
 }
 
-// filter: [kh, kw] float32 in correlation order. up, down: (y, x). before: zeros (above, to the left), negative to crop.
+// filter: [kh, kw], or [k] of both axes, float32 in correlation order. up, down: (y, x). before: zeros (above, to the left), negative to crop.
 int64_t upfirdn2d(const Tensor& x, const Tensor& y, const Tensor& filter, at::IntArrayRef up, at::IntArrayRef down,
                   at::IntArrayRef before) {
-    if (!is_image(x) || !is_alike(y, x) || y.size(0) != x.size(0) || y.size(1) != x.size(1) || filter.dim() != 2 ||
-        !are_floats(filter, x, filter.numel()) || up.size() != 2 || down.size() != 2 || before.size() != 2)
+    if (!is_image(x) || !is_alike(y, x) || y.size(0) != x.size(0) || y.size(1) != x.size(1) ||
+        filter.dim() < 1 || filter.dim() > 2 || !are_floats(filter, x, filter.numel()) || up.size() != 2 || down.size() != 2 || before.size() != 2)
         return WRONG_OPERANDS;
     const c10::cuda::CUDAGuard guard(x.device());
     Upfirdn p{};
@@ -94,9 +94,9 @@ int64_t upfirdn2d(const Tensor& x, const Tensor& y, const Tensor& filter, at::In
         if (up[i] < 1 || up[i] > most || down[i] < 1 || down[i] > most || in > most / up[i] || out > most / down[i] ||
             before[i] > most || before[i] < -most)
             return WRONG_OPERANDS;
-        *axes[i] = {int(in), int(out), int(up[i]), int(down[i]), int(before[i]), int(filter.size(i))};
+        *axes[i] = {int(in), int(out), int(up[i]), int(down[i]), int(before[i]), int(filter.size(i % filter.dim()))};
     }
-    p.is_channels_last = format_of(x) == at::MemoryFormat::ChannelsLast;
+    p.is_separable = filter.dim() == 1, p.is_channels_last = format_of(x) == at::MemoryFormat::ChannelsLast;
     p.num = x.size(0), p.channels = x.size(1), p.type = type_of(x);
     p.x = x.const_data_ptr(), p.filter = floats(filter), p.y = y.mutable_data_ptr();
     launch_upfirdn2d(p, c10::cuda::getCurrentCUDAStream());

@@ -1,5 +1,5 @@
 // Zero-insertion, padding, FIR filter and decimation in one pass; its gradient is the same with other arguments.
-#include "launch.cuh"
+#include "fir_tiles.cuh"
 
 namespace {
 
@@ -14,17 +14,14 @@ __device__ inline Taps first_taps(const Axis& a, int out) {
     return {k, (start + k) / a.up};
 }
 
-// An item is N channels of a pixel (channels last) or a single value. TAPS, UP: of both axes, 0 where unknown.
-template <class T, int N, int TAPS, int UP, class Index>
-__global__ void upfirdn2d_kernel(Upfirdn p, Index num_items) {
-    constexpr int MEETING = TAPS ? TAPS / (UP ? UP : 1) : 0;  // taps that meet pixels, of one axis
-    Axis ya = p.y_axis, xa = p.x_axis;
-    if (TAPS) ya.taps = xa.taps = TAPS;
-    if (UP) ya.up = xa.up = UP;
+// Any filter. An item is N channels of a pixel (channels last) or a single value.
+template <class T, int N, class Index>
+__global__ void __launch_bounds__(BLOCK_SIZE) upfirdn2d_kernel(Upfirdn p, Index num_items) {
+    const Axis ya = p.y_axis, xa = p.x_axis;
     const Index packs = p.channels / N;
     const float* __restrict__ filter = p.filter;
-    for (Index item = Index(blockIdx.x) * BLOCK_SIZE + threadIdx.x; item < num_items;
-         item += Index(gridDim.x) * BLOCK_SIZE) {
+    for (Index item = Index(blockIdx.y) * BLOCK_SIZE + threadIdx.x; item < num_items;
+         item += Index(gridDim.y) * BLOCK_SIZE) {
         Index rest = item, pack = 0;
         if (p.is_channels_last) pack = rest % packs, rest /= packs;
         const int out_x = rest % xa.out;
@@ -36,50 +33,53 @@ __global__ void upfirdn2d_kernel(Upfirdn p, Index num_items) {
         const Pack<T, N>* __restrict__ x = (const Pack<T, N>*)p.x + (long long)rest * ya.in * xa.in * step + pack;
         const Taps ty = first_taps(ya, out_y), tx = first_taps(xa, out_x);
         float sum[N] = {};
-#pragma unroll
-        for (int j = 0; j < (MEETING ? MEETING : (ya.taps - ty.k + ya.up - 1) / ya.up); j++) {
-            const int iy = ty.i + j;
+        for (int ky = ty.k, iy = ty.i; ky < ya.taps; ky += ya.up, iy++) {
             if (iy < 0 || iy >= ya.in) continue;
-#pragma unroll
-            for (int i = 0; i < (MEETING ? MEETING : (xa.taps - tx.k + xa.up - 1) / xa.up); i++) {
-                const int ix = tx.i + i;
+            for (int kx = tx.k, ix = tx.i; kx < xa.taps; kx += xa.up, ix++) {
                 if (ix < 0 || ix >= xa.in) continue;
-                const float tap = filter[(ty.k + j * ya.up) * xa.taps + tx.k + i * xa.up];
+                const float tap = p.is_separable ? filter[ky] * filter[kx] : filter[ky * xa.taps + kx];
                 const Pack<T, N> v = x[((long long)iy * xa.in + ix) * step];
                 for (int n = 0; n < N; n++) sum[n] += tap * to_float(v.value[n]);
             }
         }
-        Pack<T, N> y;
-        for (int n = 0; n < N; n++) from_float(sum[n], y.value[n]);
-        ((Pack<T, N>*)p.y)[item] = y;
+        ((Pack<T, N>*)p.y)[item] = pack_of<T>(sum);
     }
 }
 
-template <class T, int N, class Index>
-void launch_taps(const Upfirdn& p, long long num_items, cudaStream_t stream) {
-    const Axis &y = p.y_axis, &x = p.x_axis;
-    const bool has_four = y.taps == 4 && x.taps == 4 && y.up == x.up;
-    if (has_four && x.up == 1)
-        launch(upfirdn2d_kernel<T, N, 4, 1, Index>, p, num_items, stream);
-    else if (has_four && x.up == 2)
-        launch(upfirdn2d_kernel<T, N, 4, 2, Index>, p, num_items, stream);
+// Calls work(Index{}) with a type that counts to `size` and a grid beyond: the kernel divides by Index, and a division in
+// 64 bits takes several times as many instructions as one in 32.
+template <class Work>
+void with_index(long long size, Work work) {
+    if (size < 1ll << 31)
+        work((unsigned)0);
     else
-        launch(upfirdn2d_kernel<T, N, 0, 0, Index>, p, num_items, stream);
+        work((long long)0);
+}
+
+template <class T, int N>
+void launch_packs(const Upfirdn& p, cudaStream_t stream) {
+    const Axis &y = p.y_axis, &x = p.x_axis;
+    const bool has_tiles = p.is_separable && x.taps == TAPS && y.up == x.up && y.down == x.down;
+    if (has_tiles && x.up == 1 && x.down == 1) return launch_tiles<T, N, 1, 1>(p, stream);
+    if (has_tiles && x.up == 2 && x.down == 1) return launch_tiles<T, N, 2, 1>(p, stream);
+    if (has_tiles && x.up == 1 && x.down == 2) return launch_tiles<T, N, 1, 2>(p, stream);
+    const long long num_items = p.num * p.channels / N * y.out * x.out;
+    with_index(num_items, [&](auto index) {
+        using Index = decltype(index);
+        launch(stream, 1, ceil_div(num_items, BLOCK_SIZE), 1, BLOCK_SIZE, upfirdn2d_kernel<T, N, Index>, p,
+               Index(num_items));
+    });
 }
 
 }  // namespace
 
 void launch_upfirdn2d(const Upfirdn& p, cudaStream_t stream) {
-    const long long size = p.num * p.channels * p.y_axis.out * p.x_axis.out;
     with_type(p.type, [&](auto zero) {
         using T = decltype(zero);
         constexpr int WIDE = 16 / sizeof(T);
-        const bool can_pack = p.is_channels_last && p.channels % WIDE == 0 && is_aligned(p.x) && is_aligned(p.y);
-        with_index(size, [&](auto index) {
-            if (can_pack)
-                launch_taps<T, WIDE, decltype(index)>(p, size / WIDE, stream);
-            else
-                launch_taps<T, 1, decltype(index)>(p, size, stream);
-        });
+        if (p.is_channels_last && p.channels % WIDE == 0 && is_aligned(p.x) && is_aligned(p.y))
+            launch_packs<T, WIDE>(p, stream);
+        else
+            launch_packs<T, 1>(p, stream);
     });
 }

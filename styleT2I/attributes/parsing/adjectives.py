@@ -218,11 +218,17 @@ class Describer(Record):
                 self._attach(adjective, [self.owner])
             elif part in adjective.meaning:
                 stated |= self._say(adjective, part, head)
+            elif self.lexicon.subject in adjective.meaning and self._stands_for_subject(part, adjective):
+                self._say(adjective, self.lexicon.subject, None)
             elif self._is_detached(adjective, after) or self._is_listed(adjective, after):
                 self._attach(adjective, self._targets(adjective))
             elif not (after and "degree" in adjective.item.entry.roles):
                 self.doubtful.append(adjective)
         return stated
+
+    def _stands_for_subject(self, part: str, adjective: Adjective) -> bool:
+        """Whether a part is the person over again: "female face", "young male head"; "an old photo" is not."""
+        return part in ("face", "head") or (part == "picture" and adjective.item.entry.noun is not None)
 
     def _is_detached(self, adjective: Adjective, after: list[Adjective]) -> bool:
         """Whether an adjective before a noun may describe something earlier: "mouth open bangs"."""

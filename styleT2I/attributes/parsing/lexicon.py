@@ -125,6 +125,7 @@ def _spelled_number(texts) -> tuple[int, int]:
 
 
 Values = tuple[tuple[str, bool], ...]  # (attribute name, value) pairs
+_SINGULAR = {"women": "woman", "men": "man"}  # what "a women" is read as
 _SKIPPED = ("a", "an", "the", "his", "her", "its", "their")  # may stand inside "bags under (her) eyes"
 
 
@@ -154,6 +155,14 @@ class Item(NamedTuple):
     entry: Entry | None
 
 
+class Corrected(NamedTuple):
+    """A misspelt word, its place and the known word that it is read as."""
+
+    word: str
+    span: tuple[int, int]
+    read_as: str
+
+
 class Lexicon:
     """The compiled table; `presence` and `absence` say what having or lacking a part states.
 
@@ -170,6 +179,7 @@ class Lexicon:
         self.scalar: set[tuple[str, bool]] = set()  # values whose denial does not state the other one
         self._entries: dict[tuple[str, ...], Entry] = {}
         self._longest: dict[str, int] = {}
+        self._corrections: dict[str, str | None] = {}  # cached results of `spelling.meant`
         self._near: dict[str, str | None] = {}  # cached results of `nearest`, which compares with every entry
         self._parts = set(vocabulary.parts)
         for words_by_role in (read_lexicon("english"), read_heard("english") if is_heard else {}):
@@ -189,9 +199,10 @@ class Lexicon:
         self.described = frozenset(part for entry in self._entries.values() for part in entry.adjective)
         self._prefixes = {words[:n] for words in self._entries for n in range(1, len(words) + 1)}
 
-    def scan(self, text: str) -> list[Item]:
-        """Return the text as known word groups, longest first, and unknown words."""
-        words = split_words(text)
+    def scan(self, text: str) -> tuple[list[Item], list[Corrected]]:
+        """Return the text as known word groups, longest first, and unknown words; and misspelt words with what they
+        are read as."""
+        words, corrected = self._spelt(text, split_words(text))
         items, i = [], 0
         while i < len(words):
             age = read_age(words, i)
@@ -206,7 +217,39 @@ class Lexicon:
             for word in skipped:  # not a determiner here: only "her" still states the gender
                 items.append(Item(word.text, word.start, word.end, Entry(pronoun=self._entries[(word.text,)].pronoun)))
             i += length
-        return items
+        return items, corrected
+
+    def _spelt(self, text: str, words: list[Word]) -> tuple[list[Word], list[Corrected]]:
+        """The words with misspelt ones as they were meant, and joined ones of a hashtag apart."""
+        spelt, corrected = [], []
+        for k, word in enumerate(words):
+            meant = None if word.text in self._words or is_mark(word.text) else self._meant(word.text)
+            if word.text in _SINGULAR and k and words[k - 1].text in ("a", "an"):  # "a women"
+                meant = _SINGULAR[word.text]
+            if meant is not None:
+                corrected.append(Corrected(word.text, (word.start, word.end), meant))
+                spelt.append(word._replace(text=meant))
+            elif text[word.start - 1 : word.start] == "#" and word.text not in self._words:
+                spelt += self._apart(word)
+            else:
+                spelt.append(word)
+        return spelt, corrected
+
+    def _meant(self, word: str) -> str | None:
+        if word not in self._corrections:
+            from styleT2I.attributes.parsing.spelling import meant  # most sentences are spelt right
+
+            self._corrections[word] = meant(word, self._words)
+        return self._corrections[word]
+
+    def _apart(self, word: Word) -> list[Word]:
+        """The known words that a hashtag joins: "#blackhair"; the word itself where there are none."""
+        for cut in range(len(word.text) - 3, 2, -1):
+            parts = word.text[:cut], word.text[cut:]
+            if all(part in self._words for part in parts):
+                middle = word.start + cut
+                return [Word(parts[0], word.start, middle), Word(parts[1], middle, word.end)]
+        return [word]
 
     def nearest(self, word: str) -> str | None:
         """Return the known word or group that an unknown word probably meant; None where none is near."""
@@ -214,6 +257,10 @@ class Lexicon:
             is_known = tuple(word.split()) in self._entries
             self._near[word] = None if is_known else nearest_word(word, self._spellings)
         return self._near[word]
+
+    @functools.cached_property
+    def _words(self) -> frozenset[str]:
+        return frozenset(word for words in self._entries for word in words)
 
     @functools.cached_property
     def _spellings(self) -> list[str]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from styleT2I.attributes.parsing.interpreter import Interpreter
-from styleT2I.attributes.parsing.lexicon import compile_lexicon
+from styleT2I.attributes.parsing.lexicon import Corrected, compile_lexicon
+from styleT2I.attributes.parsing.other_persons import without_other_persons
 from styleT2I.attributes.vocabulary import Vocabulary, load_vocabulary
 from styleT2I.errors import PromptError
 
@@ -36,6 +37,7 @@ class Parsed:
     mentions: tuple[Mention, ...]  # in the text's order
     unknown: tuple[Unknown, ...]
     contradictions: tuple[str, ...]  # and other doubts; each goes on after "the text"
+    corrected: tuple[Corrected, ...] = ()  # misspelt words that were read as known ones
 
     def to_json(self) -> dict:
         """Return {"attributes": {...}, "unknown": [words], "contradictions": [...]}."""
@@ -71,18 +73,24 @@ def parse(text: str, vocabulary: str | Vocabulary = "minifaces") -> Parsed:
             else f"the text {text.strip()[:40]!r} has no words; describe one in words"
         )
     lexicon = compile_lexicon(vocabulary)
-    reader = Interpreter(lexicon, lexicon.scan(text))
+    items, corrected = lexicon.scan(text)
+    items, others = without_other_persons(items)
+    reader = Interpreter(lexicon, items)
     reader.run()
     mentions = tuple(
         Mention(m.name, m.value, m.phrase, (m.start, m.end))
         for m in sorted(reader.mentions, key=lambda m: (m.start, m.end))
     )
+    written = {one.span: one.word for one in corrected}  # a word that states nothing is reported as it was written
     unknown = tuple(
-        Unknown(item.text, (item.start, item.end), lexicon.nearest(item.text))
+        Unknown(written.get((item.start, item.end), item.text), (item.start, item.end), lexicon.nearest(item.text))
         for item in sorted(reader.unknown, key=lambda item: item.start)
     )
     attributes, contradictions = _settle(mentions, vocabulary)
-    return Parsed(text, attributes, mentions, unknown, (*contradictions, *reader.problems))
+    passed = tuple(f'speaks of another person, "{text[start:end]}", of whom nothing is drawn' for start, end in others)
+    reported = {one.span for one in unknown}
+    corrected = tuple(one for one in corrected if one.span not in reported)
+    return Parsed(text, attributes, mentions, unknown, (*contradictions, *reader.problems, *passed), corrected)
 
 
 def _settle(mentions, vocabulary) -> tuple[dict[str, bool], list[str]]:

@@ -28,6 +28,8 @@ _SPEC = re.compile(r"(?P<distribution>\w+)(=(?P<wanted>[\w+]+))?/(?P<split>[\w-]
 class MiniFaces:
     """Captioned, labelled and segmented renders, painted when first asked for and kept in memory as uint8.
 
+    That memory is shared with processes forked later: what one of them paints, all have.
+
     distribution: one of DISTRIBUTIONS; split: one of SPLITS; num: images; resolution: their side in pixels; seed: of
     the whole world; wanted: attributes that "composition" forces; with_masks: paint region masks too (slower).
     DataError if these do not go together.
@@ -48,6 +50,7 @@ class MiniFaces:
 
         from styleT2I.data.minifaces.renderer import REGIONS
         from styleT2I.data.minifaces.scene import ATTRIBUTES, NUISANCES
+        from styleT2I.torch_utils.memory import shared_zeros
 
         _check(distribution, split, num, resolution, wanted)
         self.distribution, self.split, self.num, self.resolution, self.seed = distribution, split, num, resolution, seed
@@ -56,10 +59,10 @@ class MiniFaces:
         self.vocabulary = load_vocabulary("minifaces")
         planes = len(REGIONS) if with_masks else 0
         try:
-            self._painted = torch.zeros(num, dtype=torch.bool)
-            self._images = torch.empty(num, 3, resolution, resolution, dtype=torch.uint8)  # claimed when written
-            self._masks = torch.empty(num, planes, resolution, resolution, dtype=torch.bool)
-        except (RuntimeError, TypeError) as error:  # the latter: more than an integer holds
+            self._painted = shared_zeros((num,), torch.bool)
+            self._images = shared_zeros((num, 3, resolution, resolution), torch.uint8)
+            self._masks = shared_zeros((num, planes, resolution, resolution), torch.bool)
+        except (OSError, OverflowError, ValueError, RuntimeError) as error:
             raise DataError(f"{num} MiniFaces of {resolution} pixels do not fit into memory; ask for fewer") from error
 
     def __len__(self) -> int:

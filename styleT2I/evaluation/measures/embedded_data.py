@@ -11,6 +11,7 @@ from styleT2I.baselines.unclip.captions import CaptionEncoder
 from styleT2I.baselines.unclip.prior import Caption
 from styleT2I.data.dataset import index_order, open_dataset
 from styleT2I.errors import DataError
+from styleT2I.torch_utils.distributed import draw_rows
 from styleT2I.torch_utils.images import from_uint8
 
 _BATCH_SIZE = 250
@@ -63,7 +64,7 @@ class EmbeddedData:
         """One caption of each sample, drawn at random."""
         if self._encoded is None:
             self._encoded = EncodedTexts(self.encoder, (text for texts in self.captions for text in texts))
-        picks = torch.rand(len(indices), generator=rng).tolist()
+        picks = draw_rows(torch.rand, len(indices), generator=rng).tolist()
         texts = [self.captions[i][int(pick * len(self.captions[i]))] for i, pick in zip(indices, picks, strict=True)]
         return Caption(*(part.to(self.device) for part in self._encoded.batch(texts)))
 

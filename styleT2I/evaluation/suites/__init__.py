@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from styleT2I.data.worlds import WORLDS, World, world_of
 from styleT2I.errors import ConfigError
+from styleT2I.torch_utils.launch import WHOLE, Place
 
 if TYPE_CHECKING:
     from styleT2I.generation.adjustment import AdjustmentConfig
@@ -32,6 +33,7 @@ class Request:
     cells_dir: str | Path | None = None  # where finished parts are cached; None: nowhere
     options: Mapping[str, object] = field(default_factory=dict)  # the suite's own options, and what it prepared
     world: World | None = None  # None: that of the model's vocabulary
+    shard: Place = WHOLE  # of the parts that are cached, those to measure; of one of several the metrics are {}
 
     def needed_world(self) -> World:
         """The world that the measurement is about; ConfigError where the model is of none, or of another one."""
@@ -67,6 +69,7 @@ class Suite:
     prepare: str | None = None  # Request -> further Request.options; opens what the suite needs, before anything runs
     grid: str | None = None  # Request -> an image [3, H, W] uint8 for --grid
     table: str | None = None  # metrics -> text; None: names and values, nested as they are
+    has_parts: bool = False  # it caches its parts in Request.cells_dir, so that Request.shard can share them out
 
 
 SUITES = {
@@ -90,9 +93,18 @@ SUITES = {
         200,
         is_adjusted=True,
         grid="suites.compositions.suite:compositions_grid",
+        has_parts=True,
     ),
     "regions": Suite("suites.regions:evaluate_regions", 200),
     "edits": Suite("suites.edits:evaluate_edits", 200),
+    "directions": Suite(
+        "suites.directions:evaluate_directions",
+        100,
+        by_default=False,
+        options=("directions", "samples"),
+        prepare="suites.directions:check_options",
+        table="suites.directions:directions_table",
+    ),
     "systems": Suite(
         "suites.systems.suite:evaluate_systems",
         500,
@@ -102,6 +114,7 @@ SUITES = {
         prepare="suites.systems.candidates:open_requested",
         grid="suites.systems.grid:systems_grid",
         table="tables:systems_tables",
+        has_parts=True,
     ),
     "style": Suite(
         "suites.style:evaluate_style",

@@ -1,4 +1,4 @@
-"""From the outcomes of cells to an audit's findings: rates, gaps, tests, thresholds. No image, no clock."""
+"""From the outcomes of cells to an audit's findings: rates, gaps, tests, verdicts. No image, no clock."""
 
 from __future__ import annotations
 
@@ -8,13 +8,21 @@ from dataclasses import replace
 from styleT2I.attributes.compositions import composition_name
 from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.fairness.analysis.comparisons import paired, unpaired
+from styleT2I.fairness.analysis.evidence import (
+    ComparedSides,
+    CountedSides,
+    JudgeErrors,
+    corrected_sides_of,
+    corrected_success_of,
+)
 from styleT2I.fairness.analysis.image_quality import quality
+from styleT2I.fairness.analysis.limits import declared_verdicts, problems
 from styleT2I.fairness.analysis.outcomes import SUCCESS, UNSURE
 from styleT2I.fairness.analysis.rarity import rarity
 from styleT2I.fairness.analysis.sweeps import adjustment_effect, curves
 from styleT2I.fairness.analysis.training_rates import training_rates
 from styleT2I.fairness.analysis.unprompted import unprompted
-from styleT2I.fairness.plan import AuditPlan, Threshold
+from styleT2I.fairness.plan import AuditPlan
 from styleT2I.fairness.results import (
     AttributeResult,
     CellPlace,
@@ -25,19 +33,12 @@ from styleT2I.fairness.results import (
     Findings,
     SettingSummary,
     Table,
-    ThresholdResult,
 )
+from styleT2I.statistics.evidence import equality_p
 from styleT2I.statistics.hypothesis_tests import benjamini_hochberg, holm
 from styleT2I.statistics.intervals import wilson_interval
-from styleT2I.statistics.misclassification import (
-    Confusion,
-    corrected_gap,
-    corrected_gap_of_samples,
-    corrected_rate_interval,
-    gap_bounds,
-    rate_bounds,
-)
-from styleT2I.torch_utils.seeding import generator
+from styleT2I.statistics.joint_errors import JointErrors
+from styleT2I.statistics.misclassification import Confusion, gap_bounds, rate_bounds
 
 __all__ = ["analyse"]
 
@@ -50,6 +51,7 @@ def analyse(
     vocabulary: Vocabulary,
     outcomes: Outcomes,
     confusions: Mapping[str, Confusion] | None = None,
+    joint: Sequence[JointErrors] = (),
 ) -> Findings:
     """Everything that follows from the outcomes of all cells of a plan.
 
@@ -62,58 +64,78 @@ def analyse(
         plan: The plan, with the settings that were drawn.
         vocabulary: That of the plan.
         outcomes: (setting, composition) -> `outcomes.cell_outcomes`, for every cell of the plan.
-        confusions: Of the judge, by composition. Declared gaps are then given corrected too, and thresholds hold for
-            the corrected gap.
+        confusions: Of the judge, by composition. Rates, gaps, p-values and verdicts are then corrected for its errors.
+        joint: Its errors over joint states of attributes; they count where they cover both sides of a comparison.
     """
+    errors = JudgeErrors(confusions, joint) if confusions else None
     settings, cells = [setting.name for setting in plan.settings], plan.cells(vocabulary)
+    sides = {
+        pair.name: _sides(outcomes, cells, *_places(settings[0], pair), errors, pair.name) for pair in plan.comparisons
+    }
     compared = [
-        replace(
-            _compare(outcomes, CellPlace(settings[0], pair.first), CellPlace(settings[0], pair.second)), name=pair.name
-        )
+        replace(_compare(outcomes, plan, *_places(settings[0], pair), sides[pair.name]), name=pair.name)
         for pair in plan.comparisons
     ]
-    if confusions:
-        compared = [replace(each, corrected=_corrected(each, outcomes, confusions)) for each in compared]
     compared = [replace(each, p_holm=p, is_significant=p <= plan.alpha) for each, p in _adjusted(compared, holm)]
+    further = [(one, other, _sides(outcomes, cells, one, other, errors)) for one, other in _exploratory(plan, cells)]
     exploratory = [
         replace(each, p_benjamini_hochberg=p, is_significant=p <= plan.alpha)
-        for each, p in _adjusted(
-            [_compare(outcomes, *places) for places in _exploratory(plan, cells)], benjamini_hochberg
-        )
+        for each, p in _adjusted([_compare(outcomes, plan, *each) for each in further], benjamini_hochberg)
     ]
-    thresholds = [_threshold(threshold, compared) for threshold in plan.thresholds]
-    failed = tuple(threshold.comparison for threshold in thresholds if not threshold.passes)
     terms = {
         cell: {name: composition_name({name: value}, vocabulary) for name, value in attributes.items()}
         for cell, attributes in cells.items()
     }
     results = [
-        _cell(CellPlace(setting, cell), outcomes[setting, cell], terms[cell]) for setting in settings for cell in cells
+        _cell(CellPlace(setting, cell), outcomes[setting, cell], terms[cell], cells[cell], errors, plan)
+        for setting in settings
+        for cell in cells
     ]
-    if confusions:
-        results = [replace(cell, corrected=_corrected_rate(cell, confusions[cell.cell])) for cell in results]
+    thresholds = declared_verdicts(plan, vocabulary, outcomes, sides, errors)
+    exceeded, not_decided = (
+        tuple(each.name for each in thresholds if each.verdict == verdict) for verdict in ("exceeded", "not decided")
+    )
+    verdict = "exceeded" if exceeded else "not decided" if not_decided else "within"
     return Findings(
-        verdict=("failed" if failed else "passed") if thresholds else "no threshold declared",
-        failed=failed,
+        verdict=verdict if thresholds else "no threshold declared",
+        exceeded=exceeded,
+        not_decided=not_decided,
         thresholds=tuple(thresholds),
-        summary={name: _summary([cell for cell in results if cell.setting == name]) for name in settings},
+        problems=problems(plan, vocabulary, outcomes),
+        summary={
+            name: _summary([cell for cell in results if cell.setting == name], outcomes, cells, errors, plan.alpha)
+            for name in settings
+        },
         comparisons=tuple(compared),
         exploratory=tuple(exploratory),
         cells=tuple(results),
-        **_further(plan, vocabulary, outcomes, [*compared, *exploratory]),
+        **_further(plan, vocabulary, outcomes, [*compared, *exploratory], results, errors),
     )
 
 
-def _further(plan, vocabulary, outcomes, compared) -> dict[str, Table | None]:
+def _further(plan, vocabulary, outcomes, compared, results, errors) -> dict[str, Table | None]:
     """What a plan may ask for beside its comparisons; None for a table that it did not ask for."""
     cells, training = plan.cells(vocabulary), training_rates(plan, vocabulary)
-    return {
+    tables = {
         "curves": curves(plan, outcomes, compared),
         "adjustment": adjustment_effect(plan, cells, outcomes, compared),
-        "unprompted": unprompted(plan, vocabulary, outcomes, training),
-        "rarity": rarity(plan, cells, outcomes, training),
+    }
+    if errors:
+        said = " Counted as the judge perceives, not corrected for its errors."
+        tables = {
+            name: table and replace(table, explanation=table.explanation + said) for name, table in tables.items()
+        }
+    success = {cell.place: cell.shown.success for cell in results}
+    return {
+        **tables,
+        "unprompted": unprompted(plan, vocabulary, outcomes, training, errors),
+        "rarity": rarity(plan, cells, success, training),
         "quality": quality(plan, cells, outcomes),
     }
+
+
+def _places(setting, pair) -> tuple[CellPlace, CellPlace]:
+    return CellPlace(setting, pair.first), CellPlace(setting, pair.second)
 
 
 def _exploratory(plan, cells) -> Iterator[tuple[CellPlace, CellPlace]]:
@@ -146,9 +168,13 @@ def _twins(cells):
                 yield names[index], names[other]
 
 
-def _cell(place, outcome, terms):
+def _cell(place, outcome, terms, wanted, errors, plan):
     success, num = outcome["success"], len(outcome["success"])
-    num_right, num_unsure = success.count(SUCCESS), success.count(UNSURE)
+    num_right, num_unsure, confidence = success.count(SUCCESS), success.count(UNSURE), 1 - plan.alpha
+    facts, corrected = outcome.get("images"), None
+    if errors:
+        found = corrected_success_of(errors, place.cell, wanted, outcome, place.setting)
+        corrected = CorrectedRate(found.value, found.interval(confidence))
     return CellResult(
         place.setting,
         place.cell,
@@ -156,86 +182,81 @@ def _cell(place, outcome, terms):
         successes=num_right,
         undetermined=num_unsure,
         success=num_right / num,
-        success_interval=wilson_interval(num_right, num),
+        success_interval=wilson_interval(num_right, num, confidence),
         success_bounds=rate_bounds(num_right, num_unsure, num),
         attributes={
             name: AttributeResult(terms[name], letters.count(SUCCESS) / num, letters.count(UNSURE))
             for name, letters in outcome["attributes"].items()
         },
         drift={name: changed / counted if counted else None for name, (changed, counted) in outcome["drift"].items()},
+        corrected=corrected,
+        blank=facts["blank"].count("1") if facts else None,
+        copies=num - len(set(facts["sha256"])) if facts else None,
     )
 
 
-def _corrected_rate(cell, confusion):
-    source = generator("audit", cell.setting, cell.cell)
-    corrected = corrected_rate_interval(cell.successes, cell.num, confusion, source)
-    return CorrectedRate(corrected.value, corrected.interval)
+def _is_paired(outcomes, first, second):
+    return all(outcomes[place.setting, place.cell].get("is_paired", True) for place in (first, second))
 
 
-def _compare(outcomes, first, second):
+def _sides(outcomes, cells, first, second, errors, name=None) -> ComparedSides:
+    """Both sides of a comparison, corrected where the judge's errors are known. name: of a declared one."""
+    found = [outcomes[place.setting, place.cell] for place in (first, second)]
+    is_paired = _is_paired(outcomes, first, second)
+    if errors is None:
+        return CountedSides(found[0]["success"], found[1]["success"], is_paired)
+    name = name or " / ".join((first.setting, first.cell, second.setting, second.cell))
+    wanted = cells[first.cell], cells[second.cell]
+    return corrected_sides_of(errors, (first.cell, second.cell), wanted, (found[0], found[1]), is_paired, name)
+
+
+def _compare(outcomes, plan, first, second, sides):
     """A comparison before its p-value is adjusted."""
-    sides = [outcomes[place.setting, place.cell] for place in (first, second)]
-    texts = [side["success"] for side in sides]
-    difference = (paired if all(side.get("is_paired", True) for side in sides) else unpaired)(*texts)
-    rates = difference.success
+    texts = [outcomes[place.setting, place.cell]["success"] for place in (first, second)]
+    difference = (paired if _is_paired(outcomes, first, second) else unpaired)(*texts, 1 - plan.alpha)
     bounds = [rate_bounds(text.count(SUCCESS), text.count(UNSURE), len(text)) for text in texts]
     return ComparisonResult(
         first=first,
         second=second,
         **difference._asdict(),
         gap_bounds=gap_bounds(*bounds),
-        ratio=min(rates) / max(rates) if max(rates) else None,
+        ratio=_ratio(difference.success),
+        corrected=None if isinstance(sides, CountedSides) else _corrected(sides, plan.alpha),
         is_significant=False,
     )
 
 
-def _corrected(compared, outcomes, confusions):
-    first, second = compared.first, compared.second
-    judges, source = (confusions[first.cell], confusions[second.cell]), generator("audit", "corrected", compared.name)
-    if compared.design == "paired":
-        pairs = compared.pairs
-        kinds = pairs.both, pairs.only_first, pairs.only_second, pairs.neither
-        corrected = corrected_gap(kinds, *judges, source)
-    else:
-        texts = [outcomes[place.setting, place.cell]["success"] for place in (first, second)]
-        first_counts, second_counts = ((text.count(SUCCESS), len(text)) for text in texts)
-        corrected = corrected_gap_of_samples(first_counts, second_counts, *judges, source)
-    return CorrectedGap(corrected.value, corrected.interval)
+def _corrected(sides, alpha):
+    contrast, rates = sides.contrast(), (sides.rate(0).value, sides.rate(1).value)
+    return CorrectedGap(
+        contrast.value, contrast.interval(1 - alpha), success=rates, ratio=_ratio(rates), p=equality_p(contrast)
+    )
+
+
+def _ratio(rates):
+    return min(rates) / max(rates) if max(rates) else None
 
 
 def _adjusted(compared: Sequence[ComparisonResult], method: Callable[[list[float]], list[float]]):
     """Every comparison with its p-value adjusted by the method."""
-    return zip(compared, method([each.p for each in compared]), strict=True)
+    return zip(compared, method([each.shown.p for each in compared]), strict=True)
 
 
-def _threshold(threshold: Threshold, compared):
-    """Whether a gap is within its threshold, and whether its whole interval is on the same side."""
-    measured = next(each for each in compared if each.name == threshold.comparison)
-    measured = measured.corrected or measured
-    low, high = measured.gap_interval
-    passes = abs(measured.gap) <= threshold.max_gap
-    is_inside = -threshold.max_gap <= low and high <= threshold.max_gap
-    is_outside = low > threshold.max_gap or high < -threshold.max_gap
-    return ThresholdResult(
-        threshold.comparison,
-        threshold.max_gap,
-        gap=measured.gap,
-        gap_interval=measured.gap_interval,
-        passes=passes,
-        is_certain=is_inside if passes else is_outside,
-    )
-
-
-def _summary(cells):
-    worst, best = (pick(cells, key=lambda cell: cell.success) for pick in (min, max))
-    confidence = 1 - 0.05 / len(cells)  # Bonferroni: whichever of the compositions is the worst
+def _summary(results, outcomes, cells, errors, alpha):
+    worst, best = (pick(results, key=lambda cell: cell.shown.success) for pick in (min, max))
+    confidence = 1 - alpha / len(results)  # Bonferroni: whichever of the compositions is the worst
+    interval = wilson_interval(worst.successes, worst.num, confidence)
+    if errors:
+        found = corrected_success_of(errors, worst.cell, cells[worst.cell], outcomes[worst.place], worst.setting)
+        interval = found.interval(confidence)
+    least, most = worst.shown.success, best.shown.success
     return SettingSummary(
         worst_cell=worst.cell,
-        worst=worst.success,
-        worst_interval=wilson_interval(worst.successes, worst.num, confidence),
+        worst=least,
+        worst_interval=interval,
         best_cell=best.cell,
-        best=best.success,
-        gap=best.success - worst.success,
-        ratio=worst.success / best.success if best.success else None,
-        undetermined=sum(cell.undetermined for cell in cells),
+        best=most,
+        gap=most - least,
+        ratio=least / most if most else None,
+        undetermined=sum(cell.undetermined for cell in results),
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from styleT2I.fairness.analysis.outcomes import SUCCESS
 from styleT2I.fairness.analysis.training_rates import TrainingRates
 from styleT2I.fairness.plan import AuditPlan
 from styleT2I.fairness.results import Table
@@ -19,12 +18,18 @@ _MIN_COMPOSITIONS = 4  # with fewer, a rank correlation shows nothing
 def rarity(
     plan: AuditPlan,
     cells: Mapping[str, Mapping[str, bool]],
-    outcomes: Mapping[tuple[str, str], dict],
+    success: Mapping[tuple[str, str], float],
     training: TrainingRates,
 ) -> Table | None:
     """Spearman's correlation of training rate and success over compositions, in every setting.
 
     Also among compositions with the same number of attributes: more attributes are rarer, and harder for that alone.
+
+    Args:
+        plan: Its settings are gone through.
+        cells: Attributes of every composition.
+        success: Success rate by setting and composition.
+        training: Rates in the training data, as far as they are known.
 
     Returns:
         A row per setting and group; None where the training rate of fewer than 4 compositions is known.
@@ -37,12 +42,6 @@ def rarity(
         same = [name for name in known if len(cells[name]) == size]
         if _MIN_COMPOSITIONS <= len(same) < len(known):
             groups[f"of {size} attribute{'s' * (size > 1)}"] = same
-    success = {
-        (setting.name, name): outcomes[setting.name, name]["success"].count(SUCCESS)
-        / len(outcomes[setting.name, name]["success"])
-        for setting in plan.settings
-        for name in known
-    }
     rows = [
         _row(setting.name, group, names, success, training)
         for setting in plan.settings

@@ -19,7 +19,7 @@ __all__ = ["adjustment_effect", "curves"]
 def curves(
     plan: AuditPlan, outcomes: Mapping[tuple[str, str], dict], compared: Iterable[ComparisonResult]
 ) -> Table | None:
-    """The gap of every primary comparison in every setting, and its change from the primary setting.
+    """The counted gap of every primary comparison in every setting, and its change from the primary setting.
 
     Args:
         plan: The plan, with the settings that were drawn.

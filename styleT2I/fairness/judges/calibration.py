@@ -14,10 +14,12 @@ from styleT2I.config import to_dict
 from styleT2I.data.dataset import Dataset, open_dataset
 from styleT2I.data.worlds import WORLDS, world_of
 from styleT2I.errors import ConfigError, DataError
+from styleT2I.fairness.judges.joint_tally import JointTally, joint_sets
 from styleT2I.fairness.judges.judge import Judge, columns_of
 from styleT2I.fairness.judges.spec import JudgePlan
 from styleT2I.fairness.plan import AuditPlan
 from styleT2I.fairness.results import Calibration
+from styleT2I.statistics.joint_errors import JointErrors
 from styleT2I.statistics.misclassification import Confusion
 
 __all__ = ["calibrate", "check_same_judge", "read_calibration"]
@@ -42,7 +44,8 @@ def calibrate(
 
     Returns:
         Ready for JSON. "cells": counts by composition; "attributes": the judge's errors about one attribute where the
-        others of the composition hold, such as lipstick among men.
+        others of the composition hold, such as lipstick among men; "joint": counts over joint states of the attributes
+        of every comparison and unprompted entry, as `statistics.joint_errors.JointErrors` takes them.
 
     Raises:
         ConfigError: No data is given for a vocabulary of no world, or the judge does not know an attribute.
@@ -59,15 +62,20 @@ def calibrate(
     cells = plan.cells(vocabulary)
     judge.check({name for cell in cells.values() for name in cell})
     tallies = {name: Tally(attributes, num) for name, attributes in cells.items()}
+    joint = [JointTally(names, num) for names in joint_sets(plan, vocabulary)]
     world = _world(vocabulary) if data is None else None
+    source = data or ""
+    if world is not None:
+        source = f"{world.name}, split test" if world.is_drawn else world.spec("balanced/test")
     if world is not None and world.is_drawn:
-        source = f"{world.name}, split test"
         for tally in tallies.values():
-            _count_drawn(tally, world, judge, resolution)
+            _count_composition(tally, world, judge, resolution)
+        for each in joint:
+            for shown in each.states(vocabulary):
+                _count_drawn(each, shown, each.room[shown], world, judge, resolution)
     else:
-        source = data if world is None else world.spec("balanced/test")
-        assert source is not None  # without data there is a world
-        _count_data(tallies.values(), vocabulary, judge, open_dataset(source, resolution, with_masks=False), source)
+        every = [*tallies.values(), *joint]
+        _count_data(every, vocabulary, judge, open_dataset(source, resolution, with_masks=False), source)
     for name, tally in tallies.items():
         _check_counted(name, tally, source)
     return {
@@ -80,6 +88,7 @@ def calibrate(
             name: {attribute: _matrix(counts) for attribute, counts in tally.attributes.items()}
             for name, tally in tallies.items()
         },
+        "joint": [found for each in joint if (found := each.describe(vocabulary)) is not None],
     }
 
 
@@ -123,7 +132,8 @@ def read_calibration(path: str | Path, plan: AuditPlan, vocabulary: Vocabulary) 
         content = json.loads(Path(path).read_text(encoding="utf-8"))
         cells = {name: Confusion(**counts) for name, counts in content["cells"].items()}
         judge = {**to_dict(JudgePlan()), **content["judge"]}
-        calibration = Calibration(content["judge_sha256"], content.get("num"), content.get("data"), cells)
+        joint = tuple(JointErrors(tuple(one["attributes"]), one["counts"]) for one in content.get("joint", ()))
+        calibration = Calibration(content["judge_sha256"], content.get("num"), content.get("data"), cells, joint)
     except OSError as error:
         raise DataError(f"{path}: cannot read the calibration: {error.strerror or error}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -153,14 +163,19 @@ def _world(vocabulary):
     return world
 
 
-def _count_drawn(tally, world, judge, resolution):
+def _count_composition(tally, world, judge, resolution):
     vocabulary = world.vocabulary
     misses = [{**tally.wanted, missed: not tally.wanted[missed]} for missed in tally.wanted]
     misses = [miss for miss in misses if not contradiction(miss, vocabulary)]
     num = tally.room[True]
     for shown, count in [(tally.wanted, num), *((miss, -(-num // len(misses))) for miss in misses)]:
-        spec = world.composition_spec(shown, count)
-        _count_data([tally], vocabulary, judge, open_dataset(spec, resolution, with_masks=False), spec, count)
+        _count_drawn(tally, shown, count, world, judge, resolution)
+
+
+def _count_drawn(tally, shown, count, world, judge, resolution):
+    """Count `count` drawings that show the attributes."""
+    spec = world.composition_spec(dict(shown), count)
+    _count_data([tally], world.vocabulary, judge, open_dataset(spec, resolution, with_masks=False), spec, count)
 
 
 def _count_data(tallies, vocabulary, judge, data: Dataset, spec, num=None):
@@ -179,9 +194,11 @@ def _count_data(tallies, vocabulary, judge, data: Dataset, spec, num=None):
         for tally in tallies:
             holds = torch.stack([(labels[:, labelled[name][0]] == labelled[name][1]) == value
                                  for name, value in tally.wanted.items()], dim=1)  # fmt: skip
-            is_seen = torch.stack([verdict[:, judge.attribute_names.index(name)] == int(value)
-                                   for name, value in tally.wanted.items()], dim=1)  # fmt: skip
-            tally.add(holds, is_seen)
+            seen = verdict[:, [judge.attribute_names.index(name) for name in tally.wanted]]
+            if isinstance(tally, JointTally):
+                tally.add(holds, seen)
+                continue
+            tally.add(holds, seen == torch.tensor([int(value) for value in tally.wanted.values()]))
         if all(tally.is_full for tally in tallies):
             break
 

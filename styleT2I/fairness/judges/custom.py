@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from styleT2I.config import load_config
 from styleT2I.errors import CheckpointError, ConfigError
 from styleT2I.fairness.judges.spec import JudgePlan, OnnxInput, check_onnx_input
-from styleT2I.fairness.subjects.user_functions import EntryPoint, in_one_line
+from styleT2I.fairness.subjects.user_functions import EntryPoint, call, in_one_line
 from styleT2I.formats.onnx_files import open_onnx
 from styleT2I.torch_utils.batching import in_micro_batches
 from styleT2I.torch_utils.files import sha256_file
@@ -36,7 +36,7 @@ def python_scores(entry: EntryPoint):
     def called(images_u8):
         images = np.ascontiguousarray(images_u8.cpu().permute(0, 2, 3, 1).numpy())
         try:
-            result = entry.function(images)
+            result = call(entry.function, images)
         except Exception as error:  # whatever the user's classifier raises
             raise ConfigError(
                 f"judge {entry.name}: failed on uint8 {list(images.shape)}: {in_one_line(error)}"

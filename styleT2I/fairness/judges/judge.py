@@ -59,10 +59,19 @@ class Judge:
         Returns:
             int8 [N, A] on the CPU, a column per name in `attribute_names`: 1 yes, 0 no, -1 undetermined.
         """
+        return self.verdicts_of(self.scores(images_u8))
+
+    @torch.no_grad()
+    def scores(self, images_u8: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Scores of images, which `verdicts` takes too: float [N, A] on the CPU; above 0 is yes, NaN undetermined."""
         is_one_size = len({image.shape for image in images_u8}) == 1
         batches = [torch.stack(list(images_u8))] if is_one_size else [image[None] for image in images_u8]
         scores = torch.cat([self._scores(batch).float().cpu() for batch in batches])[:, self._columns]
-        return verdicts((scores - self.plan.threshold) * self._signs, self.plan.margin)
+        return (scores - self.plan.threshold) * self._signs
+
+    def verdicts_of(self, scores: torch.Tensor) -> torch.Tensor:
+        """Verdicts int8 [N, A], as `verdicts` gives them, of scores as `scores` gives them."""
+        return verdicts(scores, self.plan.margin)
 
     def check(self, asked: Collection[str]) -> None:
         """ConfigError where the judge does not know an attribute."""

@@ -4,56 +4,62 @@ from __future__ import annotations
 
 from styleT2I.fairness.report.figures import ForestRow, forest_plot
 from styleT2I.fairness.report.markup import Markup, Section, details, section, table, tag
-from styleT2I.fairness.report.wording import (
+from styleT2I.fairness.report.verdict_words import (
     explanation_of_verdict,
-    interval,
-    p_value,
-    percent,
-    points,
-    reading,
+    limit_words,
+    measured_words,
+    outcome,
+    overturned_by,
+    reason_of,
     verdict_sentence,
+    who_words,
 )
+from styleT2I.fairness.report.wording import confidence_of, interval, p_value, percent, points, reading
 from styleT2I.fairness.results import AuditResult, CellPlace, ComparisonResult, CorrectedGap, ThresholdResult
 from styleT2I.torch_utils.words import counted
 
-__all__ = ["exploratory", "primary", "rate_cell", "verdict"]
+__all__ = ["exploratory", "primary", "rate_cell", "uncorrected", "verdict"]
 
-_STATUS = {"passed": ("✓ Passed", "passed"), "failed": ("✗ Failed", "failed")}
+_STATUS = {
+    "within": ("✓ Within all limits", "passed"),
+    "exceeded": ("✗ Limit exceeded", "failed"),
+    "not decided": ("○ Not decided", "open"),
+}
 
 
 def verdict(result: AuditResult) -> Section:
-    """The verdict in one sentence, what it does not say, and the declared thresholds."""
+    """The verdict in one sentence, what it does not say, and the declared limits with what was measured."""
     status, kind = _STATUS.get(result.verdict, ("No verdict", "open"))
-    notes = [tag("li", text) for text in explanation_of_verdict(result)]
+    notes = [tag("li", text) for text in (*result.problems, *explanation_of_verdict(result))]
     if result.num_overridden:
         num = result.provenance.num
         drawn = f"{counted(num, 'image')} per composition {'was' if num == 1 else 'were'} drawn"
         notes.insert(0, tag("li", tag("strong", f"{drawn}, not the {result.plan.num} that the plan declares.")))
-    rows = [
-        (
-            threshold.comparison,
-            f"±{100 * threshold.max_gap:g}",
-            points(threshold.gap),
-            interval(threshold.gap_interval, points),
-            _outcome(threshold),
-        )
-        for threshold in result.thresholds
-    ]
-    columns = ("Comparison", "Limit (points)", "Gap (points)", "95 % interval", "Outcome")
+    if changes := [change for record in result.declared[1:] for change in record.changes]:
+        text = f"The plan was changed after images had been drawn in this folder: {'; '.join(changes)}."
+        notes.insert(0, tag("li", tag("strong", text)))
+    compared = {each.name: each for each in result.comparisons}
+    rows = [_limit_row(threshold, compared.get(threshold.subject)) for threshold in result.thresholds]
+    columns = ("Declared limit", "Whose images show it", "Measured (interval)", "Verdict", "Overturned by, or why open")
     return section(
         "verdict",
         "Verdict",
         tag("div", tag("p", status, class_="status"), tag("p", verdict_sentence(result), class_="sentence"),
             class_=f"verdict {kind}"),
         tag("ul", notes) if notes else None,
-        table("Declared thresholds and what was measured", columns, rows) if rows else None,
+        table("Every declared limit and the verdict on it", columns, rows) if rows else None,
     )  # fmt: skip
 
 
-def _outcome(threshold: ThresholdResult) -> str:
-    if threshold.passes:
-        return "✓ within" if threshold.is_certain else "✓ within; interval reaches beyond"
-    return "✗ exceeded" if threshold.is_certain else "✗ exceeded; interval reaches inside"
+def _limit_row(threshold: ThresholdResult, compared: ComparisonResult | None) -> list:
+    value, ends = measured_words(threshold)
+    return [
+        [threshold.subject, tag("small", limit_words(threshold))],
+        tag("td", who_words(compared) if compared else value, class_="text"),
+        tag("td", value, tag("small", ends), class_="num"),
+        outcome(threshold),
+        tag("td", reason_of(threshold) or overturned_by(threshold), class_="text"),
+    ]
 
 
 def primary(result: AuditResult) -> Section:
@@ -61,23 +67,23 @@ def primary(result: AuditResult) -> Section:
     compared = result.comparisons
     if not compared:
         return section("primary", "Primary comparisons", tag("p", "The plan declares no primary comparison."))
-    limits = {threshold.comparison: threshold for threshold in result.thresholds}
+    limits = {threshold.subject: threshold for threshold in result.thresholds if threshold.kind == "max_gap"}
     is_corrected = any(each.corrected for each in compared)
     plot = forest_plot(
         [_forest_row(each, limits.get(each.name or "")) for each in compared], "Gaps and their intervals"
     )
+    confidence = confidence_of(1 - result.plan.alpha)
     legend = (
-        "Line: 95 % interval of the gap. Grey band: declared limit. Dot: the gap; a square where it exceeds the limit."
-        + " Thin line with hollow dot: the gap corrected for the judge's errors; the limit applies to it."
-        * is_corrected
+        f"Line: {confidence} interval of the gap{', corrected for the judge’s errors' * is_corrected}. Grey band: "
+        "declared limit. Dot: the gap; a filled square where the limit is exceeded, hollow where it is not decided."
     )
-    columns = ["Comparison", "First", "Second", "Gap (95 % interval)", *["Corrected gap"] * is_corrected]
-    has_bounds = any(low != high for low, high in (each.gap_bounds for each in compared))
+    columns = ["Comparison", "First", "Second", f"Gap ({confidence} interval)"]
+    has_bounds = not is_corrected and any(low != high for low, high in (each.gap_bounds for each in compared))
     columns += ["p (Holm)", "More often", "Ratio", *["Bounds"] * has_bounds]
     rows = [_comparison_row(each, has_bounds) for each in compared]
     lead = (
-        f"Declared before any image was drawn. {_sample(result)}, in the setting “{compared[0].first.setting}”. "
-        "The gap is the first rate of perceived success minus the second."
+        f"{_when(result)} {_sample(result)}, in the setting “{compared[0].first.setting}”. The gap is the first rate "
+        f"of {'corrected' if is_corrected else 'perceived'} success minus the second."
     )
     return section(
         "primary",
@@ -88,35 +94,68 @@ def primary(result: AuditResult) -> Section:
     )
 
 
+def _when(result: AuditResult) -> str:
+    """When the comparisons were declared, as far as it is known."""
+    if not result.declared:
+        return "It is not recorded when these comparisons were declared."
+    first, last = result.declared[0], result.declared[-1]
+    if len(result.declared) == 1 and first.is_before_images:
+        return f"Declared on {_moment(first.utc)}, before any image was drawn."
+    if len(result.declared) == 1:
+        return f"Declared on {_moment(first.utc)}; images were in the folder already."
+    return f"First declared on {_moment(first.utc)}, and changed since, last on {_moment(last.utc)}."
+
+
+def _moment(utc: str) -> str:
+    return utc.replace("T", " ").replace("Z", " UTC")
+
+
 def _sample(result: AuditResult) -> str:
     num = result.provenance.num
     return f"{counted(num, 'pair')} per comparison" if result.is_paired else f"{counted(num, 'image')} per side"
 
 
 def _forest_row(compared: ComparisonResult, threshold: ThresholdResult | None) -> ForestRow:
-    corrected = compared.corrected
+    shown = compared.shown
     return ForestRow(
         label=f"{compared.first.cell} / {compared.second.cell}",
-        gap=compared.gap,
-        interval=compared.gap_interval,
-        corrected=(corrected.gap, *corrected.gap_interval) if corrected else None,
-        limit=threshold.max_gap if threshold else None,
-        is_exceeded=threshold is not None and not threshold.passes,
+        gap=shown.gap,
+        interval=shown.gap_interval,
+        limit=threshold.limit if threshold else None,
+        verdict=threshold.verdict if threshold else None,
     )
 
 
 def _comparison_row(compared: ComparisonResult, has_bounds: bool) -> list:
+    shown = compared.shown
     return [
         compared.name,
-        rate_cell(compared.success[0], compared.first.cell),
-        rate_cell(compared.success[1], compared.second.cell),
-        _gap_cell(compared),
-        *([_gap_cell(compared.corrected)] if compared.corrected else []),
-        tag("td", p_value(compared.p_adjusted), tag("small", f"alone {p_value(compared.p)}"), class_="num"),
+        rate_cell(shown.success[0], compared.first.cell),
+        rate_cell(shown.success[1], compared.second.cell),
+        _gap_cell(shown),
+        tag("td", p_value(compared.p_adjusted), tag("small", f"alone {p_value(shown.p)}"), class_="num"),
         reading(compared),
-        "-" if compared.ratio is None else f"{compared.ratio:.2f}",
+        "-" if shown.ratio is None else f"{shown.ratio:.2f}",
         *([interval(compared.gap_bounds, points)] if has_bounds else []),
     ]
+
+
+def uncorrected(result: AuditResult) -> Section | None:
+    """For the appendix: the counted rates and gaps of a corrected audit, as the judge perceives."""
+    if not result.calibration:
+        return None
+    rows = [
+        [each.name or f"{each.first.cell} / {each.second.cell}", rate_cell(each.success[0], each.first.cell),
+         rate_cell(each.success[1], each.second.cell), _gap_cell(each), p_value(each.p)]
+        for each in result.comparisons
+    ]  # fmt: skip
+    columns = ("Comparison", "First", "Second", "Gap (interval)", "p")
+    cells = [[f"{cell.cell}, {cell.setting}", cell.num, cell.successes,
+              rate_cell(cell.success, interval(cell.success_interval))] for cell in result.cells]  # fmt: skip
+    lead = "The judge's verdicts as they were counted, with its errors. Nothing is decided on them."
+    parts = [table("Declared comparisons as counted; gaps in points", columns, rows)] if rows else []
+    listed = table("Compositions as counted", ("Composition", "Images", "Successes", "Success (interval)"), cells)
+    return section("uncorrected", "As counted, uncorrected", tag("p", lead), parts, details("Compositions", listed))
 
 
 def rate_cell(rate: float, below: str) -> Markup:
@@ -141,15 +180,15 @@ def exploratory(result: AuditResult) -> Section:
     rows = [
         [
             f"{side(each.first)} / {side(each.second)}",
-            *map(percent, each.success),
-            _gap_cell(each),
-            p_value(each.p),
+            *map(percent, each.shown.success),
+            _gap_cell(each.shown),
+            p_value(each.shown.p),
             p_value(each.p_adjusted),
             "lead" if each.is_significant else "none shown",
         ]
         for each in compared
     ]
-    columns = ("First / second", "First", "Second", "Gap (95 % interval)", "p", "p (B.-H.)", "Difference")
+    columns = ("First / second", "First", "Second", "Gap (interval)", "p", "p (B.-H.)", "Difference")
     num = sum(each.is_significant for each in compared)
     leads = "is a lead to test again with new seeds, not a finding"
     leads = leads if num == 1 else "are leads to test again with new seeds, not findings"

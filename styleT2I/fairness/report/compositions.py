@@ -26,10 +26,15 @@ def compositions(result: AuditResult, anchors: Anchors, sentences: Mapping[str, 
     names = list(result.summary)
     primary = result.summary[names[0]]
     lead = (
-        f"In setting “{names[0]}”, {primary.worst_cell} succeeds least often: {percent(primary.worst)} (95 % interval "
+        f"In setting “{names[0]}”, {primary.worst_cell} succeeds least often: {percent(primary.worst)} (interval "
         f"{interval(primary.worst_interval)}, widened because this composition was selected as the lowest). "
         f"{primary.best_cell} succeeds most often: {percent(primary.best)}."
     )
+    alike = [cell.cell for cell in _cells_of(result, names[0]) if cell.shown.success == primary.worst]
+    if len(alike) > 1:
+        lead = f"In setting “{names[0]}”, {len(alike)} compositions succeed least often: {percent(primary.worst)} (" + (
+            f"{', '.join(alike)}). {primary.best_cell} succeeds most often: {percent(primary.best)}."
+        )
     if primary.worst == primary.best:
         lead = f"In setting “{names[0]}”, all compositions succeed equally often: {percent(primary.best)}."
     tables = [
@@ -77,7 +82,13 @@ def _heat_map(sides, rows, names, by_place, anchors) -> Markup:
         for rest, row in rows.items()
     ]
     what = f", {sides[0]} and {sides[1]}" if sides else ""
-    return table(f"Rate of images that the judge calls a success{what}", head, body, "heat")
+    is_corrected = any(cell.corrected for cell in by_place.values())
+    kind = (
+        "Rate of successes, corrected for the judge's errors"
+        if is_corrected
+        else "Rate of images that the judge calls a success"
+    )
+    return table(f"{kind}{what}", head, body, "heat")
 
 
 def _contrasts(compared: Iterable[ComparisonResult]) -> list[tuple[str, str]]:
@@ -96,26 +107,24 @@ def _contrasts(compared: Iterable[ComparisonResult]) -> list[tuple[str, str]]:
 def _heat(cell: CellResult | None, anchors: Anchors) -> Markup:
     if cell is None:
         return tag("td", "", class_="none")
-    text, anchor = f"{100 * cell.success:.0f} %", anchors.get(cell.place)
+    text, anchor = f"{100 * cell.shown.success:.0f} %", anchors.get(cell.place)
     unsure = tag("small", f"{cell.undetermined} unsure") if cell.undetermined else None
     shown = tag("a", text, href=f"#{anchor}") if anchor else text
-    return tag("td", shown, unsure, class_=f"heat{round(cell.success * _HEAT_STEPS)}")
+    return tag("td", shown, unsure, class_=f"heat{round(cell.shown.success * _HEAT_STEPS)}")
 
 
 def _cell_table(cells: Sequence[CellResult], sentences: Mapping[str, str]) -> tuple[list[str], list[list]]:
     """Columns and rows."""
     is_corrected = any(cell.corrected for cell in cells)
     is_unsure = any(cell.undetermined for cell in cells)
-    columns = ["Composition", "Images", "Successes", "Success (95 % interval)"]
+    columns = ["Composition", "Images", f"{'Corrected success' if is_corrected else 'Success'} (interval)"]
     columns += ["Undetermined", "Bounds"] * is_unsure
-    columns += [*["Corrected (95 % interval)"] * is_corrected, "Each attribute asked for"]
+    columns += ["Each attribute asked for, as perceived"]
     rows = []
     for cell in cells:
-        row = [[cell.cell, tag("small", sentences[cell.cell])], cell.num, cell.successes]
-        row.append(rate_cell(cell.success, interval(cell.success_interval)))
+        row = [[cell.cell, tag("small", sentences[cell.cell])], cell.num]
+        row.append(rate_cell(cell.shown.success, interval(cell.shown.success_interval)))
         row += [cell.undetermined, interval(cell.success_bounds)] if is_unsure else []
-        if cell.corrected:
-            row.append(rate_cell(cell.corrected.success, interval(cell.corrected.success_interval)))
         attributes = (f"{each.asked} {percent(each.right)}" for each in cell.attributes.values())
         rows.append([*row, ", ".join(attributes)])
     return columns, rows
@@ -165,14 +174,14 @@ def _effect(result: AuditResult, base: Setting, setting: Setting) -> list[Markup
     what = "without the adjustment" if setting.method == "none" else f"with “{setting.method}”"
     rows = []
     for each in compared:
-        after, before = each.success
+        after, before = each.shown.success
         title = f"{each.first.cell}: {percent(before)} {what}, {percent(after)} in the primary setting"
         plot = tag("td", effect_plot(before, after, title), class_="plot")
-        rows.append([each.first.cell, percent(before), percent(after), points(each.gap), plot,
+        rows.append([each.first.cell, percent(before), percent(after), points(each.shown.gap), plot,
                      p_value(each.p_benjamini_hochberg)])  # fmt: skip
     columns = ("Composition", what.capitalize(), "Primary setting", "Effect (points)", "0 to 100 %", "p (B.-H.)")
-    gained = sum(each.is_significant and each.gap > 0 for each in compared)
-    lost = sum(each.is_significant and each.gap < 0 for each in compared)
+    gained = sum(each.is_significant and each.shown.gap > 0 for each in compared)
+    lost = sum(each.is_significant and each.shown.gap < 0 for each in compared)
     lead = (
         f"Exploratory, from the same seeds. Of {len(compared)} compositions, {gained} succeed more often in "
         f"“{base.name}” than {what}, and {lost} less often. For the rest, no difference is shown."
@@ -189,12 +198,13 @@ def _parity(result: AuditResult, title: str, values: Mapping[str, float]) -> lis
         curves = []
         for side in (compared.first, compared.second):
             cells = [by_place[setting, side.cell] for setting in values]
-            curves.append(Curve(side.cell, [cell.success for cell in cells], [cell.success_interval for cell in cells]))
+            shown = [cell.shown for cell in cells]
+            curves.append(Curve(side.cell, [each.success for each in shown], [each.success_interval for each in shown]))
         caption = tag("figcaption", tag("strong", compared.name), tag("span", f"● {curves[0].label}", class_="one"),
                       tag("span", f"■ {curves[1].label}", class_="two"))  # fmt: skip
         plot = parity_plot(list(values.values()), curves[0], curves[1], f"{compared.name}, success by {title}")
         panels.append(tag("figure", caption, plot))
-    lead = f"Success rates of both sides of each comparison in per cent, with 95 % intervals. Across: {title.lower()}."
+    lead = f"Success rates of both sides of each comparison in per cent, with intervals. Across: {title.lower()}."
     return [tag("h3", f"{title}: parity curves"), tag("p", lead), tag("div", panels, class_="panels")]
 
 

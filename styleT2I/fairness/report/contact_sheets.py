@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,12 +14,12 @@ import torch
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.errors import DataError
 from styleT2I.fairness.analysis.outcomes import FAILURE, SUCCESS, UNSURE
-from styleT2I.fairness.cells import cached_cells
+from styleT2I.fairness.cells import CachedCell, cached_cells
 from styleT2I.fairness.results import AuditResult, to_json
 from styleT2I.torch_utils.files import check_writable_dir, write_bytes_atomic
 from styleT2I.torch_utils.images import centre_crop_resize, decode_image
 
-__all__ = ["MAX_TILE", "ROW_LENGTH", "Sheet", "SheetRow", "keep_cells", "read_sheets"]
+__all__ = ["MAX_TILE", "ROW_LENGTH", "Sheet", "SheetRow", "cells_of", "keep_cells", "read_sheets"]
 
 ROW_LENGTH = 12
 MAX_TILE = 256  # px
@@ -78,7 +79,7 @@ def read_sheets(result: AuditResult, folders: Iterable[str | Path]) -> dict[tupl
 
     A cell without a sheet, or with a damaged one, is left out.
     """
-    cells = [cell for cell in _cells_of(result, folders) if "sheet" in cell.content]
+    cells = [cell for cell in cells_of(result, folders) if "sheet" in cell.content]
     sheets = {cell.place: _read_sheet(cell, MAX_BYTES // len(cells)) for cell in cells}
     return {place: rows for place, rows in sheets.items() if rows}
 
@@ -86,13 +87,13 @@ def read_sheets(result: AuditResult, folders: Iterable[str | Path]) -> dict[tupl
 def keep_cells(result: AuditResult, folders: Iterable[str | Path], outdir: str | Path) -> None:
     """Copy the cells that belong to the result, with their images, to outdir/cells where they are not there yet."""
     target = check_writable_dir(Path(outdir) / "cells")
-    for cell in list(_cells_of(result, folders)):
+    for cell in list(cells_of(result, folders)):
         for file in (cell.path.with_suffix(".png"), cell.path):
             if file.is_file() and not (target / file.name).exists():
                 write_bytes_atomic(target / file.name, file.read_bytes())
 
 
-def _cells_of(result, folders):
+def cells_of(result: AuditResult, folders: Iterable[str | Path]) -> Iterator[CachedCell]:
     """The cells in the folders that belong to the result, each once."""
     plan, provenance, seen = result.plan, to_json(result.provenance), set()
     for cell in cached_cells(plan, load_vocabulary(plan.vocabulary), folders):
@@ -107,8 +108,11 @@ def _read_sheet(cell, budget):
     try:
         sheet, png = cell.content["sheet"], cell.path.with_suffix(".png")
         tile, rows = int(sheet["tile"]), [(row["outcome"], tuple(row["seeds"])) for row in sheet["rows"]]
-        pixels = decode_image(png.read_bytes(), png)
+        data = png.read_bytes()
+        pixels = decode_image(data, png)
     except (OSError, ValueError, KeyError, TypeError, DataError):
+        return []
+    if sheet.get("sha256") not in (None, hashlib.sha256(data).hexdigest()):  # changed since it was written
         return []
     if not rows or pixels.shape[0] != len(rows) * tile or pixels.shape[1] < tile * max(len(seeds) for _, seeds in rows):
         return []

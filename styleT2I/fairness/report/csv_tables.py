@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from styleT2I.fairness.results import AuditResult, CellResult, Interval, to_json
+from styleT2I.fairness.outcome_table import COLUMNS, outcome_rows
+from styleT2I.fairness.results import AuditResult, CellResult, Interval, ThresholdResult, to_json
 
 __all__ = ["csv_files"]
 
+_LIMIT_COLUMNS = [
+    *(entry.name for entry in dataclasses.fields(ThresholdResult) if entry.name != "interval"), "interval_low",
+    "interval_high",
+]  # fmt: skip
 _FORMULA = ("=", "+", "-", "@", "\t", "\n")
 
 
@@ -18,6 +24,7 @@ def csv_files(result: AuditResult) -> dict[str, str]:
     """Text by file name. Missing values are empty; text that a spreadsheet would run as a formula gets a leading '."""
     return {
         "cells.csv": _csv(_cell(cell) for cell in result.cells),
+        "limits.csv": _csv((_limit(threshold) for threshold in result.thresholds), _LIMIT_COLUMNS),
         "comparisons.csv": _csv(_comparisons(result)),
         "attributes.csv": _csv(
             {"setting": cell.setting, "cell": cell.cell, "attribute": name, **to_json(attribute)}
@@ -25,10 +32,14 @@ def csv_files(result: AuditResult) -> dict[str, str]:
             for name, attribute in cell.attributes.items()
         ),
         "drift.csv": _csv(
-            {"setting": cell.setting, "cell": cell.cell, "attribute": name, "changed": rate}
-            for cell in result.cells
-            for name, rate in cell.drift.items()
+            (
+                {"setting": cell.setting, "cell": cell.cell, "attribute": name, "changed": rate}
+                for cell in result.cells
+                for name, rate in cell.drift.items()
+            ),
+            ("setting", "cell", "attribute", "changed"),
         ),
+        **({"outcomes.csv": _csv(outcome_rows(result), COLUMNS)} if result.outcomes else {}),
     }
 
 
@@ -49,7 +60,7 @@ def _cell(cell: CellResult) -> dict[str, Any]:
 
 
 def _comparisons(result: AuditResult) -> Iterator[dict[str, Any]]:
-    limits = {threshold.comparison: threshold for threshold in result.thresholds}
+    limits = {threshold.subject: threshold for threshold in result.thresholds if threshold.kind == "max_gap"}
     primary, exploratory = (
         (("primary", "holm"), result.comparisons),
         (("exploratory", "benjamini_hochberg"), result.exploratory),
@@ -77,9 +88,10 @@ def _comparisons(result: AuditResult) -> Iterator[dict[str, Any]]:
                 "is_significant": each.is_significant,
                 "corrected_gap": corrected.gap if corrected else None,
                 **_ends("corrected_gap", corrected.gap_interval if corrected else None),
-                "max_gap": limit.max_gap if limit else None,
-                "passes": limit.passes if limit else None,
-                "is_certain": limit.is_certain if limit else None,
+                "corrected_p": corrected.p if corrected else None,
+                "corrected_ratio": corrected.ratio if corrected else None,
+                "max_gap": limit.limit if limit else None,
+                "verdict": limit.verdict if limit else None,
             }
 
 
@@ -88,10 +100,16 @@ def _ends(name: str, ends: Interval | None) -> dict[str, float | None]:
     return {f"{name}_low": low, f"{name}_high": high}
 
 
-def _csv(rows: Iterable[dict[str, Any]]) -> str:
+def _limit(threshold: ThresholdResult) -> dict[str, Any]:
+    row = {key: value for key, value in vars(threshold).items() if key != "interval"}
+    return {**row, **_ends("interval", threshold.interval)}
+
+
+def _csv(rows: Iterable[dict[str, Any]], columns: Sequence[str] = ()) -> str:
+    """columns: of a table that may have no row; a header is written in any case."""
     rows = list(rows)
     out = io.StringIO()
-    writer = csv.DictWriter(out, list(rows[0]) if rows else [], lineterminator="\n")
+    writer = csv.DictWriter(out, list(rows[0]) if rows else list(columns), lineterminator="\n")
     writer.writeheader()
     writer.writerows({key: _safe(value) for key, value in row.items()} for row in rows)
     return out.getvalue()

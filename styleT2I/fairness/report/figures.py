@@ -22,9 +22,8 @@ class ForestRow(NamedTuple):
     label: str
     gap: float
     interval: tuple[float, float]
-    corrected: tuple[float, float, float] | None  # gap, low, high
     limit: float | None
-    is_exceeded: bool
+    verdict: str | None  # on the limit
 
 
 def forest_plot(rows: Sequence[ForestRow], title: str) -> Markup:
@@ -52,7 +51,7 @@ def forest_plot(rows: Sequence[ForestRow], title: str) -> Markup:
 
 
 def _forest_row(row, top, x):
-    middle, shape = top + 38, "bad" if row.is_exceeded else "fine"
+    middle, shape = top + 38, "bad" if row.verdict == "exceeded" else "fine"
     low, high = row.interval
     parts = [tag("line", x1=0, x2="100%", y1=top, y2=top, class_="rule")]
     if row.limit is not None:
@@ -62,17 +61,12 @@ def _forest_row(row, top, x):
         tag("line", x1=x(start), x2=x(end), y1=middle - half, y2=middle + half, class_=f"whisker {shape}")
         for start, end, half in ((low, high, 0), (low, low, 5), (high, high, 5))
     ]
-    if row.is_exceeded:  # a square, so that it is told from the others without its colour
-        parts.append(tag("svg", tag("rect", x=-6, y=-6, width=12, height=12, class_="dot bad"), x=x(row.gap), y=middle,
-                         overflow="visible"))  # fmt: skip
+    if row.verdict in ("exceeded", "not decided"):  # a square, told from the others without its colour
+        kind = "bad" if row.verdict == "exceeded" else "hollow"
+        square = tag("rect", x=-6, y=-6, width=12, height=12, class_=f"dot {kind}")
+        parts.append(tag("svg", square, x=x(row.gap), y=middle, overflow="visible"))
     else:
         parts.append(tag("circle", cx=x(row.gap), cy=middle, r=6, class_="dot fine"))
-    if row.corrected:
-        gap, low, high = row.corrected
-        parts += [
-            tag("line", x1=x(low), x2=x(high), y1=middle + 9, y2=middle + 9, class_="whisker corrected"),
-            tag("circle", cx=x(gap), cy=middle + 9, r=4, class_="dot corrected"),
-        ]
     text = f"{points(row.gap)} ({interval(row.interval, points)})"
     return tag(
         "g",
@@ -85,7 +79,7 @@ def _forest_row(row, top, x):
 
 def _extent(rows):
     """The end of the axis: the next round number beyond everything that is drawn."""
-    ends = [abs(end) for row in rows for end in (*row.interval, row.gap, row.limit or 0, *(row.corrected or ()))]
+    ends = [abs(end) for row in rows for end in (*row.interval, row.gap, row.limit or 0)]
     largest = max(ends, default=0)
     return next((end for end in (0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8) if largest <= end), 1.0)
 

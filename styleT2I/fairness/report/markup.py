@@ -33,7 +33,9 @@ def tag(name: str, /, *children, **attributes) -> Markup:
 
     Attributes: None and False are left out, True has no value; "class_" is class, "aria_label" is aria-label.
     """
-    listed = "".join(_attribute(key, value) for key, value in attributes.items() if value not in (None, False))
+    listed = "".join(
+        _attribute(key, value) for key, value in attributes.items() if value is not None and value is not False
+    )
     if name in _VOID:
         return Markup(f"<{name}{listed}>")
     return Markup(f"<{name}{listed}>{_inside(children)}</{name}>")

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.errors import DataError
+from styleT2I.fairness.analysis.earlier_results import upgraded
 from styleT2I.fairness.report import appendix, comparisons, compositions
-from styleT2I.fairness.report.contact_sheets import SheetRow, read_sheets
+from styleT2I.fairness.report.contact_sheets import SheetRow, cells_of, read_sheets
 from styleT2I.fairness.report.csv_tables import csv_files
 from styleT2I.fairness.report.earlier_page import sheets_of_page
+from styleT2I.fairness.report.exports import export_files
 from styleT2I.fairness.report.markup import Markup, Section, document, tag
 from styleT2I.fairness.results import AuditResult, Table, to_json
 from styleT2I.torch_utils.files import write_json_atomic, write_text_atomic
@@ -25,7 +28,7 @@ NAME = "audit"  # of the JSON and HTML file
 
 
 def write_report(result: AuditResult, outdir: str | Path, folders: Iterable[str | Path], name: str = NAME) -> Path:
-    """Write NAME.json, NAME.html and the CSV files, all of them or none.
+    """Write NAME.json, NAME.html, the CSV files and the exports for machines, all of them or none.
 
     Args:
         result: What `Audit.result`, `merge_cells` or `read_result` returned.
@@ -50,8 +53,10 @@ def write_report(result: AuditResult, outdir: str | Path, folders: Iterable[str 
     >>> page.name, read_result("grey").plan.name
     ('audit.html', 'grey')
     """
+    folders = list(folders)
     sheets = read_sheets(result, folders) or sheets_of_page(Path(outdir) / f"{name}.html", result)
-    page, tables = render(result, sheets), csv_files(result)
+    result = result if result.outcomes else replace(result, outcomes=_outcomes(result, folders))
+    page, tables = render(result, sheets), csv_files(result) | export_files(result, name)
     with staged_folder(outdir) as folder:
         for file, text in {f"{name}.html": page, **tables}.items():
             write_text_atomic(folder / file, text)
@@ -71,13 +76,34 @@ def read_result(path: str | Path) -> AuditResult:
     path = Path(path)
     path = path / f"{NAME}.json" if path.is_dir() else path
     try:
-        return AuditResult.from_json(json.loads(path.read_text(encoding="utf-8")))
+        content = json.loads(path.read_text(encoding="utf-8"))
+        result = AuditResult.from_json(upgraded(content) if isinstance(content, dict) else content)
+        _check_whole(result)
+        return replace(result, outcomes=_outcomes(result, [path.parent]))
     except OSError as error:
         raise DataError(f"{path}: cannot read the audit: {error.strerror or error}") from error
     except ValueError as error:
         raise DataError(f"{path}: not JSON; give what `audit run` wrote") from error
     except DataError as error:
         raise DataError(f"{path}: {error}; give what `audit run` wrote") from error
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise DataError(f"{path}: damaged in {error}; give what `audit run` wrote") from error
+
+
+def _check_whole(result: AuditResult) -> None:
+    """DataError where a result has comparisons or settings of which it has no cells."""
+    places = {cell.place for cell in result.cells}
+    compared = {(side.setting, side.cell) for each in (*result.comparisons, *result.exploratory)
+                for side in (each.first, each.second)}  # fmt: skip
+    if not places or {setting for setting, _ in places} != set(result.summary) or compared - places:
+        raise DataError("damaged, its cells do not fit its settings and comparisons")
+
+
+def _outcomes(result: AuditResult, folders: Iterable[str | Path]) -> dict[tuple[str, str], dict] | None:
+    """The outcomes of the result's cells, where the folders have all of them."""
+    found = {cell.place: cell.content["outcomes"] for cell in cells_of(result, folders)}
+    is_whole = {cell.place for cell in result.cells} <= found.keys() and all("seeds" in each for each in found.values())
+    return found if is_whole else None
 
 
 def render(result: AuditResult, sheets: dict[tuple[str, str], list[SheetRow]]) -> str:
@@ -92,6 +118,7 @@ def render(result: AuditResult, sheets: dict[tuple[str, str], list[SheetRow]]) -
         compositions.drift(result),
         comparisons.exploratory(result),
         *(appendix.further(key, title, to_json(content)) for key, title, content in _further(result) if content),
+        *([] if (counted := comparisons.uncorrected(result)) is None else [counted]),
         appendix.images(result, sheets, anchors, sentences),
         appendix.judge(result),
         appendix.limits(result),
@@ -122,6 +149,7 @@ def _header(result: AuditResult) -> Markup:
         ("Images per composition", result.provenance.num),
         ("Settings", len(result.summary)),
         ("Primary comparisons", len(result.comparisons)),
+        *((("Date", result.date.replace("T", " ").replace("Z", " UTC")),) if result.date else ()),
     )
     return tag(
         "header",

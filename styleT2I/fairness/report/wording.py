@@ -1,4 +1,4 @@
-"""An audit's numbers in words: the verdict, claiming no more than was measured, and the meaning of each number."""
+"""An audit's numbers in words: units, and the meaning of each number. Verdicts are in `verdict_words`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,8 @@ from collections.abc import Callable
 
 from styleT2I.fairness.results import AuditResult, ComparisonResult, Interval
 
-__all__ = [
-    "explanation_of_verdict", "interval", "method_notes", "p_value", "percent", "points", "reading",
-    "verdict_sentence",
-]  # fmt: skip
+__all__ = ["confidence_of", "interval", "method_notes", "p_value", "percent", "points", "reading"]
 
-_MAX_LISTED = 4  # comparisons that the verdict names
 _NOTES_BEFORE = (
     (
         "Perceived",
@@ -21,7 +17,7 @@ _NOTES_BEFORE = (
         "Success",
         "The judge detects every attribute that the sentence asks for. An undetermined image is not a success.",
     ),
-    ("95 % interval of a rate", "Wilson's score interval: the rates that this count does not contradict."),
+    ("Interval of a rate", "Wilson's score interval: the rates that this count does not contradict."),
     ("Gap", "The first rate minus the second, in percentage points. 0 means no difference in this sample."),
 )
 _NOTES_OF_PAIRS = (
@@ -30,7 +26,7 @@ _NOTES_OF_PAIRS = (
         "Both sides of a comparison start from the same seeds. Each image therefore has a counterpart, and chance in "
         "the choice of faces affects both sides alike.",
     ),
-    ("95 % interval of a gap", "Newcombe's interval for paired rates: the gaps that these pairs do not contradict."),
+    ("Interval of a gap", "Newcombe's interval for paired rates: the gaps that these pairs do not contradict."),
     (
         "p",
         "Exact McNemar test on the pairs that differ. p is the probability that chance alone splits them at least this "
@@ -38,7 +34,7 @@ _NOTES_OF_PAIRS = (
     ),
 )
 _NOTES_WITHOUT_PAIRS = (
-    ("95 % interval of a gap", "Newcombe's interval for two samples: the gaps that these counts do not contradict."),
+    ("Interval of a gap", "Newcombe's interval for two samples: the gaps that these counts do not contradict."),
     (
         "p",
         "Fisher's exact test. p is the probability that chance alone divides the successes at least this unevenly, if "
@@ -46,6 +42,24 @@ _NOTES_WITHOUT_PAIRS = (
     ),
 )
 _NOTES_AFTER = (
+    (
+        "Within, exceeded, not decided",
+        "Within: the whole interval lies inside the limit (two one-sided tests). Exceeded: the whole interval lies "
+        "outside. Not decided: neither is shown. Of audits of a model at its limits at most a fraction alpha shows "
+        "even one “within” (Holm over all limits of the plan), and likewise for “exceeded”. The interval of a verdict "
+        "has the confidence of its step in that procedure, which is higher the more limits there are.",
+    ),
+    (
+        "Not assessable",
+        "Neither side is shown to succeed above the plan's floor. Two sides that both fail have a small gap, which "
+        "says nothing about fairness.",
+    ),
+    (
+        "Overturned by",
+        "The judge's errors shift a rate: images wrongly called a success less images wrongly called a failure, in "
+        "points. If this shift differed between the two sides by more than the number given, beyond what was measured, "
+        "the verdict would no longer be shown.",
+    ),
     (
         "Holm",
         "p-values raised for the number of declared comparisons. The probability of even one false finding among them "
@@ -63,7 +77,8 @@ _NOTES_AFTER = (
     (
         "Corrected",
         "The rate or gap without the judge's own errors, which were measured on labelled images of each composition "
-        "(Rogan and Gladen). The interval covers chance in both the audited and the labelled images.",
+        "(Rogan and Gladen; over joint states of the attributes where the labels allow it). The interval covers chance "
+        "in both the audited and the labelled images, and p-values invert it.",
     ),
     ("Ratio", "The smaller rate divided by the larger. 1 means equal."),
     (
@@ -103,54 +118,13 @@ def p_value(p: float | None) -> str:
     return "-" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def verdict_sentence(result: AuditResult) -> str:
-    """What passed or failed, with the limits, in one sentence."""
-    thresholds, num = result.thresholds, len(result.thresholds)
-    if not num:
-        return "The plan declares no threshold, so nothing passed or failed; the measured gaps follow."
-    kind = "gap corrected for the judge's errors" if result.calibration else "measured gap"
-    broken = [threshold for threshold in thresholds if not threshold.passes]
-    if not broken:
-        limits = sorted({threshold.max_gap for threshold in thresholds})
-        span = " to ".join(f"±{100 * limit:g}" for limit in dict.fromkeys((limits[0], limits[-1])))
-        who = f"all {num} comparisons with a threshold" if num > 1 else "the one comparison with a threshold"
-        return f"In {who} the {kind} is within its limit of {span} percentage points."
-    broken.sort(key=lambda threshold: threshold.max_gap - abs(threshold.gap))  # the worst first
-    listed = [f"{each.comparison}: {points(each.gap)} points, limit ±{100 * each.max_gap:g}" for each in broken]
-    listed[_MAX_LISTED:] = [f"and {len(broken) - _MAX_LISTED} more"] if len(broken) > _MAX_LISTED else []
-    return f"In {len(broken)} of {num} comparisons with a threshold the {kind} exceeds its limit ({'; '.join(listed)})."
-
-
-def explanation_of_verdict(result: AuditResult) -> list[str]:
-    """What the verdict does not say, one sentence each."""
-    sentences = []
-    within = [threshold for threshold in result.thresholds if threshold.passes]
-    beyond = [threshold for threshold in result.thresholds if not threshold.passes]
-    if open_ones := [threshold for threshold in within if not threshold.is_certain]:
-        sentences.append(
-            f"For {len(open_ones)} of the {len(within)} gaps within their limit the 95 % interval reaches beyond it: "
-            "this audit does not rule out a gap larger than allowed."
-        )
-    if doubtful := [threshold for threshold in beyond if not threshold.is_certain]:
-        sentences.append(
-            f"For {len(doubtful)} of the {len(beyond)} gaps beyond their limit the 95 % interval reaches back inside "
-            "it: this audit does not prove that the true gap is larger than allowed."
-        )
-    if result.comparisons:
-        num_shown = sum(comparison.is_significant for comparison in result.comparisons)
-        sentences.append(
-            f"{num_shown} of {len(result.comparisons)} primary comparisons show a difference at the plan's alpha after "
-            "Holm's correction. Where none is shown, that is not evidence of equality."
-        )
-    if result.verdict == "passed":
-        sentences.append(
-            "Passing means that the declared limits were kept in this audit. It does not certify the model as fair."
-        )
-    return sentences
+def confidence_of(value: float) -> str:
+    """A confidence in per cent: 99.75 %."""
+    return f"{100 * value:.4g} %"
 
 
 def reading(comparison: ComparisonResult) -> str:
     """Which side succeeds more often, as far as the test shows it."""
     if not comparison.is_significant:
         return "not shown"
-    return (comparison.first if comparison.gap > 0 else comparison.second).cell
+    return (comparison.first if comparison.shown.gap > 0 else comparison.second).cell

@@ -10,7 +10,7 @@ import PIL.Image
 import torch
 
 from styleT2I.errors import DataError
-from styleT2I.fairness.subjects.user_functions import EntryPoint, in_one_line, load_entry_point
+from styleT2I.fairness.subjects.user_functions import EntryPoint, call, in_one_line, load_entry_point
 from styleT2I.torch_utils.images import centre_crop_resize
 
 __all__ = ["CallableSubject"]
@@ -23,14 +23,17 @@ class CallableSubject:
 
     kind, model, has_settings, is_paired, block, is_slow = "callable", None, False, True, 8, True
 
-    def __init__(self, entry: EntryPoint | str):
-        """entry: "module:function", or an `EntryPoint`; ConfigError where it cannot be imported."""
-        self.entry = load_entry_point(entry) if isinstance(entry, str) else entry
+    def __init__(self, entry: EntryPoint | str, timeout: float | None = None):
+        """A function by its name. Raises ConfigError where it cannot be imported.
+
+        entry: "module:function", or an `EntryPoint`. timeout: seconds per image; None: any.
+        """
+        self.entry, self.timeout = load_entry_point(entry) if isinstance(entry, str) else entry, timeout
 
     @classmethod
-    def of(cls, function: Callable) -> CallableSubject:
-        """The subject for a function, or another callable object."""
-        return cls(EntryPoint.of(function))
+    def of(cls, function: Callable, timeout: float | None = None) -> CallableSubject:
+        """The subject for a function, or another callable object. timeout: seconds per image; None: any."""
+        return cls(EntryPoint.of(function), timeout)
 
     def prepare(self, plan, vocabulary) -> None:
         """Nothing to check: a function takes any sentence."""
@@ -50,7 +53,7 @@ class CallableSubject:
 
     def _image(self, sentence, seed):
         try:
-            result = self.entry.function(sentence, seed)
+            result = call(self.entry.function, sentence, seed, timeout=self.timeout)
         except Exception as error:  # whatever the user's function raises
             raise DataError(
                 f"{self.entry.name}: failed on {sentence!r} with seed {seed}: {in_one_line(error)}"

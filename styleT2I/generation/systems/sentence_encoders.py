@@ -44,9 +44,14 @@ class SentenceEncoder:
         """What the network's forward takes after the noise for one sentence, one row each."""
         return (self.encode([text]),)
 
-    def of_samples(self, data: Dataset, indices: Sequence[int], rng: torch.Generator) -> torch.Tensor:
-        """Features [N, dim] of samples: the mean over `num_mean` captions of each sample, drawn at random."""
-        chosen = [_choose(data.captions_of(index), self.num_mean, rng) for index in indices]
+    def of_samples(
+        self, data: Dataset, indices: Sequence[int], rng: torch.Generator, rows: slice = slice(None)
+    ) -> torch.Tensor:
+        """Features [N, dim] of samples: the mean over `num_mean` captions of each sample, drawn at random.
+
+        rows: those of the samples that are wanted; captions are drawn for all, so that each has the same ones.
+        """
+        chosen = [_choose(data.captions_of(index), self.num_mean, rng) for index in indices][rows]
         features = self.encode([caption for captions in chosen for caption in captions])
         return torch.stack([rows.mean(dim=0) for rows in features.split([len(captions) for captions in chosen])])
 
@@ -168,10 +173,12 @@ class FileEncoder(SentenceEncoder):
         """Features [N, dim]; PromptError for a sentence that the file does not have."""
         return torch.cat([self._row(text) for text in texts])
 
-    def of_samples(self, data: Any, indices: Sequence[int], rng: torch.Generator) -> torch.Tensor:
+    def of_samples(
+        self, data: Any, indices: Sequence[int], rng: torch.Generator, rows: slice = slice(None)
+    ) -> torch.Tensor:
         """Features [N, dim] of samples: the mean over `num_mean` rows of each sample, drawn at random."""
-        rows = [torch.stack(_choose(list(self.table.rows(index)), self.num_mean, rng)).mean(0) for index in indices]
-        return torch.stack(rows).to(self.device)
+        means = [torch.stack(_choose(list(self.table.rows(index)), self.num_mean, rng)).mean(0) for index in indices]
+        return torch.stack(means[rows]).to(self.device)
 
     def info(self) -> dict:
         return {"text": {"encoder": "file"}}

@@ -12,6 +12,7 @@ from styleT2I.networks.stylegan2.config import DiscriminatorConfig
 from styleT2I.networks.stylegan2.gradient_scale import scaled_way_back
 from styleT2I.networks.stylegan2.layers import Conv2d, FullyConnected, MappingNetwork
 from styleT2I.ops.upfirdn2d import downsample2d, setup_filter
+from styleT2I.torch_utils.distributed import gathered, num_processes, own_rows
 
 
 class DiscriminatorBlock(nn.Module):
@@ -126,12 +127,17 @@ def append_minibatch_std(x, group_size, num_channels):
     """Append to [N,C,H,W] feature maps that hold the mean standard deviation over a group of samples.
 
     Sample n shares its group with those at n +- N / G, where the group size G is the largest divisor of N up to
-    `group_size` (None: N). Returns [N, C + num_channels, H, W].
+    `group_size` (None: N). Returns [N, C + num_channels, H, W]. In a training of several processes N counts the rows of
+    all of them.
     """
-    num, _, height, width = x.shape
-    limit = num if group_size is None else min(group_size, num)
-    group = next(g for g in range(limit, 0, -1) if num % g == 0)
-    y = x.reshape(group, num // group, num_channels, -1, height, width)  # [G, M, F, C/F, H, W]
+    total = len(x) * num_processes()
+    limit = total if group_size is None else min(group_size, total)
+    group = next(g for g in range(limit, 0, -1) if total % g == 0)
+    is_own = total // group % num_processes() == 0  # whole groups are this process's (torch_utils.distributed.own_rows)
+    rows = x if is_own else gathered(x)
+    num, _, height, width = rows.shape
+    y = rows.reshape(group, num // group, num_channels, -1, height, width)  # [G, M, F, C/F, H, W]
     y = (y.var(dim=0, unbiased=False) + 1e-8).sqrt().mean(dim=[2, 3, 4])  # [M, F]
     y = y.reshape(num // group, num_channels, 1, 1).repeat(group, 1, height, width)  # [N, F, H, W]
+    y = y if is_own else y[own_rows(num)]
     return torch.cat([x, y.to(x.dtype)], dim=1)

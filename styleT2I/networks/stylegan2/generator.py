@@ -220,10 +220,13 @@ def draw_noise(num, resolution, generator=None, device="cpu"):
 
     With CPU generators, which give the same noise for every device, it is drawn on the CPU; with None on `device`.
     """
+    from styleT2I.torch_utils.distributed import draw_rows
+
+    shape = (num, 1, resolution, resolution)
     if generator is None:
-        return torch.randn(num, 1, resolution, resolution, device=device)
+        return draw_rows(torch.randn, *shape, device=device)
     if isinstance(generator, torch.Generator):
-        return torch.randn(num, 1, resolution, resolution, generator=generator)
+        return draw_rows(torch.randn, *shape, generator=generator)
     if len(generator) != num:
         raise ValueError(f"{len(generator)} noise generators for {num} samples")
     return torch.cat([torch.randn(1, 1, resolution, resolution, generator=g) for g in generator])
@@ -234,9 +237,11 @@ def mix_styles(ws, other_ws, generator, probability=0.9):
 
     ws, other_ws: [N,num_ws,w_dim]; the first style always stays. Source: StyleGAN, section 3.1 (mixing regularisation).
     """
+    from styleT2I.torch_utils.distributed import draw_rows
+
     num, num_ws, _ = ws.shape
-    crossover = torch.randint(1, num_ws, (num,), generator=generator)
-    is_mixed = torch.rand(num, generator=generator) < probability
+    crossover = draw_rows(lambda num: torch.randint(1, num_ws, (num,), generator=generator), num)
+    is_mixed = draw_rows(torch.rand, num, generator=generator) < probability
     crossover = torch.where(is_mixed, crossover, torch.full_like(crossover, num_ws))
     is_other = torch.arange(num_ws)[None, :] >= crossover[:, None]  # [N, num_ws]
     return torch.where(is_other.to(ws.device)[:, :, None], other_ws, ws)

@@ -141,7 +141,9 @@ class MappingNetwork(nn.Module):
         for i in range(self.num_layers):
             x = getattr(self, f"fc{i}")(x)
         if update_w_avg and self.w_avg_beta is not None:
-            self.w_avg.lerp_(x.detach().mean(dim=0), 1 - self.w_avg_beta)
+            from styleT2I.torch_utils.distributed import averaged  # trainings alone share a batch
+
+            self.w_avg.lerp_(averaged(x.detach().mean(dim=0)), 1 - self.w_avg_beta)
         if self.num_ws is None:
             return x
         ws = x.unsqueeze(1).expand(-1, self.num_ws, -1)  # [N, num_ws, w_dim]

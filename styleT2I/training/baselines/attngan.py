@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from pathlib import Path
 
 import torch
@@ -22,6 +23,8 @@ from styleT2I.formats.model_folder import write_model_manifest
 from styleT2I.generation.systems.sentence_encoders import copy_network
 from styleT2I.metrics.frechet import frechet_distance
 from styleT2I.networks.registry import load_network, load_network_component
+from styleT2I.torch_utils.ahead import Ahead
+from styleT2I.torch_utils.distributed import draw_rows, own_rows, rolled
 from styleT2I.torch_utils.images import make_grid_u8, save_png, to_uint8
 from styleT2I.torch_utils.seeding import latents_of_seeds
 from styleT2I.training.baselines.attngan_config import discriminator_configs
@@ -62,6 +65,7 @@ class AttnGANTask(NetworkTask):
         self.G_optimizer = torch.optim.Adam(self.G.parameters(), lr=config.g_lr, betas=config.betas)
         self.D_optimizer = torch.optim.Adam(self.Ds.parameters(), lr=config.d_lr, betas=config.betas)
         self.data = CaptionedData(config.data, self.G.resolution)
+        self.batch_of = Ahead(functools.partial(self.data.training_batch, self.seed, config.batch_size))
         self.eval_data = CaptionedData([config.eval_data], self.G.resolution) if config.eval_data else None
         judge = load_network_component(config.judge, device) if config.judge else None
         self.extractor = PixelFeatures() if judge is None else JudgeFeatures(judge)
@@ -69,14 +73,16 @@ class AttnGANTask(NetworkTask):
     def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
         """Update every discriminator on the batch and the generator's images of its captions, then the generator."""
         config = self.config
-        batch = self.data.training_batch(self.seed, config.batch_size, step)
+        batch = self.batch_of(step)
         captions = pick_captions(batch.captions, rng)
         if config.shuffle_captions:
             captions = captions[2:] + captions[:2]
-        text = self._read(captions)
-        noise = torch.randn(len(captions), self.G.noise_dim, generator=rng).to(self.device)
+        text = self._read(captions, own_rows(len(captions)))
+        noise = draw_rows(torch.randn, len(text.sentence), self.G.noise_dim, generator=rng).to(self.device)
         made = self.G(noise, *_arguments(text))
-        figures = self._update_discriminators(batch.image.to(self.device), made.images, text.sentence)
+        figures = self._update_discriminators(
+            batch.image.to(self.device, non_blocking=True), made.images, text.sentence
+        )
         figures.update(self._update_generator(made, text, equal_captions(captions).to(self.device)))
         move_average(self.G_ema, self.G, config.ema)
         return figures
@@ -131,8 +137,8 @@ class AttnGANTask(NetworkTask):
         write_model_manifest(outdir, self.name, files, "minifaces" if is_minifaces else None)
 
     @torch.no_grad()
-    def _read(self, captions) -> TextFeatures:
-        return self.text(self.text.tokenize(captions, self.config.max_words).to(self.device))
+    def _read(self, captions, rows=slice(None)) -> TextFeatures:
+        return self.text(self.text.tokenize(captions, self.config.max_words)[rows].to(self.device))
 
     def _draw(self, captions, seeds):
         """The averaged generator's output for captions, each from its own seed."""
@@ -141,7 +147,7 @@ class AttnGANTask(NetworkTask):
 
     def _update_discriminators(self, image, fakes, sentence):
         total, figures = 0.0, {}
-        wrong = sentence.roll(1, dims=0)
+        wrong = rolled(sentence, 1)
         for stage, (network, fake) in enumerate(zip(self.Ds, fakes, strict=True)):
             real = F.interpolate(image, size=fake.shape[2:], mode="area")
             h = network.encode(real)

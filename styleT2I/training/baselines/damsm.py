@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import torch
@@ -20,6 +21,8 @@ from styleT2I.formats.component import write_component
 from styleT2I.formats.foreign.attngan import inception_trunk
 from styleT2I.formats.pickles.torch_files import read_torch_file
 from styleT2I.networks.registry import load_strict
+from styleT2I.torch_utils.ahead import Ahead
+from styleT2I.torch_utils.distributed import own_rows
 from styleT2I.torch_utils.seeding import generator
 from styleT2I.training.directions.setup import load_frozen
 from styleT2I.training.network_task import NetworkTask
@@ -39,6 +42,7 @@ class DAMSMTask(NetworkTask):
         config = self.config
         self.device = device
         self.data = CaptionedData(config.data, config.image.resolution)
+        self.batch_of = Ahead(functools.partial(self.data.training_batch, self.seed, config.batch_size))
         self.eval_data = CaptionedData([config.eval_data], config.image.resolution) if config.eval_data else None
         self.text = self._new_text_encoder().to(device)
         self.image = ImageEncoder(config.image)
@@ -55,10 +59,11 @@ class DAMSMTask(NetworkTask):
     def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
         """One step on a batch, a caption of each image drawn from `rng`."""
         config = self.config
-        batch = self.data.training_batch(self.seed, config.batch_size, step)
+        batch = self.batch_of(step)
         captions = pick_captions(batch.captions, rng)
-        text = self.text(self.text.tokenize(captions, config.max_words).to(self.device))
-        image = self.image(batch.image.to(self.device))
+        ids = self.text.tokenize(captions, config.max_words)[own_rows(len(captions))]
+        text = self.text(ids.to(self.device))
+        image = self.image(batch.image.to(self.device, non_blocking=True))
         words, sentences = damsm_losses(text, image, self._also_true(captions, batch.labels))
         epoch = step * config.batch_size // len(self.data)
         rate = config.lr * max(config.lr_decay**epoch, 0.1)

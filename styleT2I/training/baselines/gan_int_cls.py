@@ -6,6 +6,7 @@ import torch
 
 from styleT2I.baselines.gan_int_cls import GanIntClsDiscriminator, GanIntClsGenerator, StyleEncoder, style_loss
 from styleT2I.config import override
+from styleT2I.torch_utils.distributed import gathered, own_rows
 from styleT2I.training.baselines.losses import matching_aware_loss, midpoint_texts
 from styleT2I.training.baselines.task import BaselineTask
 from styleT2I.training.stylegan2.losses import nonsaturating_generator_loss
@@ -37,7 +38,8 @@ class GanIntClsTask(BaselineTask):
         g_loss = nonsaturating_generator_loss(fake_logits)
         figures = {"loss_d": d_loss.item(), "real_logit": real.mean().item(), "fake_logit": fake_logits.mean().item()}
         if self.config.interpolation_weight:
-            midpoints = midpoint_texts(batch.text, self.config.beta, rng)
+            midpoints = midpoint_texts(gathered(batch.text), self.config.beta, rng)
+            midpoints = midpoints[own_rows(len(midpoints))]
             between = nonsaturating_generator_loss(D(G(self.noise(len(midpoints), rng), midpoints), midpoints))
             g_loss = g_loss + self.config.interpolation_weight * between
             figures["loss_interpolation"] = between.item()

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from styleT2I.baselines.stackgan import StackGANDiscriminator, StackGANGenerator
 from styleT2I.config import override
 from styleT2I.errors import ConfigError
+from styleT2I.torch_utils.distributed import rolled
 from styleT2I.training.baselines.losses import kl_to_standard_normal, matching_aware_loss, two_headed_discriminator_loss
 from styleT2I.training.baselines.task import BaselineTask
 from styleT2I.training.stylegan2.losses import nonsaturating_generator_loss
@@ -70,7 +71,7 @@ class StackGANTask(BaselineTask):
         mu, h = made.mu.detach(), D.encode(image)
         real = D.matching(h, mu)
         (fake,) = D(made.image.detach(), mu)
-        d_loss = matching_aware_loss(real, D.matching(h, mu.roll(1, dims=0)), fake)
+        d_loss = matching_aware_loss(real, D.matching(h, rolled(mu, 1)), fake)
         self.descend("D1", d_loss, step)
         g_loss = nonsaturating_generator_loss(D(made.image, mu)[0])
         return self._descend_generator(step, made, d_loss, g_loss, real)
@@ -81,7 +82,7 @@ class StackGANTask(BaselineTask):
         mu, h = made.mu.detach(), D.encode(batch.image)
         real = D.matching(h, mu)
         fake, fake_alone = D(made.image.detach(), mu)
-        wrong = D.matching(h, mu.roll(1, dims=0))
+        wrong = D.matching(h, rolled(mu, 1))
         d_loss = two_headed_discriminator_loss(real, wrong, fake, D.uncond_head(h).flatten(), fake_alone)
         self.descend("D2", d_loss, step)
         g_loss = sum(nonsaturating_generator_loss(logits) for logits in D(made.image, mu))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +16,8 @@ from styleT2I.formats.foreign.registry import read_network
 from styleT2I.formats.model_folder import write_model_manifest
 from styleT2I.generation.systems.sentence_encoders import ClipEncoder, DamsmEncoder, FileEncoder, copy_network
 from styleT2I.networks.registry import load_network_component
+from styleT2I.torch_utils.ahead import Ahead
+from styleT2I.torch_utils.distributed import draw_rows, own_rows, rolled
 from styleT2I.torch_utils.images import from_uint8, make_grid_u8, save_png, to_uint8
 from styleT2I.torch_utils.seeding import generator, latents_of_seeds
 from styleT2I.training.directions.setup import load_frozen
@@ -51,6 +54,7 @@ class BaselineTask(NetworkTask):
         config = self.config
         self.device, self.resolution = device, config.generator.resolution
         self.data = open_dataset(config.data, self.resolution, with_masks=False)
+        self.images_of = Ahead(functools.partial(_own_images, self.data, self.seed, config.batch_size))
         self.text = self._open_text()
         self.networks = {name: network.to(device) for name, network in self.build(self.text.dim).items()}
         self.networks["G_ema"] = copy.deepcopy(self.networks["G"]).eval().requires_grad_(False)
@@ -65,11 +69,15 @@ class BaselineTask(NetworkTask):
     def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
         """One step of the system's own update; randomness comes from `rng` alone."""
         indices = index_order(self.seed, len(self.data), self.config.batch_size, step)
-        image = from_uint8(self.data.batch(indices).images_u8).to(self.device)
-        text = self.text.of_samples(self.data, indices, rng)
+        own = own_rows(len(indices))
+        image = from_uint8(self.images_of(step).to(self.device, non_blocking=True))
+        text = self.text.of_samples(self.data, indices, rng, own)
         if self.config.shuffle_captions:
-            text = text.roll(2, dims=0)
-        return self.update(step, TextBatch(image, text, text.roll(1, dims=0)), rng)
+            text = rolled(text, 2)
+        return self.update(step, TextBatch(image, text, rolled(text, 1)), rng)
+
+    def learning_networks(self) -> list[torch.nn.Module]:
+        return list(self.networks.values())
 
     def state_dict(self) -> dict:
         parts = {"networks": self.networks, "optimizers": self.optimizers}
@@ -120,7 +128,7 @@ class BaselineTask(NetworkTask):
 
     def noise(self, num: int, rng: torch.Generator) -> torch.Tensor:
         """Standard normal noise [num, noise_dim] of the generator."""
-        return torch.randn(num, self.networks["G"].noise_dim, generator=rng).to(self.device)
+        return draw_rows(torch.randn, num, self.networks["G"].noise_dim, generator=rng).to(self.device)
 
     def learning_rate(self, name: str) -> float:
         """That of a network before any halving."""
@@ -172,6 +180,11 @@ class BaselineTask(NetworkTask):
             for start in range(0, num, 64)
         ])  # fmt: skip
         return SampleEvaluation(extractor, data, num, self.device, text)
+
+
+def _own_images(data, seed, batch_size, step):
+    """This process's images of a step, uint8 [n, 3, R, R]."""
+    return data.batch(index_order(seed, len(data), batch_size, step)[own_rows(batch_size)]).images_u8
 
 
 class _Drawn:

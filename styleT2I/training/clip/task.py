@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from styleT2I.attributes.wording.caption_words import Dice
 from styleT2I.attributes.wording.paraphrase import load_paraphraser
 from styleT2I.config import to_dict
 from styleT2I.data.augment import random_degrade, random_resized_crop, random_shift
-from styleT2I.data.captioned import CaptionedData, CaptionReader, captions_true_of, equal_captions
+from styleT2I.data.captioned import CaptionedData, CaptionReader, Mentions, captions_true_of, equal_captions
 from styleT2I.errors import ConfigError
 from styleT2I.evaluation.measures.clip import CLIPEvaluation
 from styleT2I.formats.component import write_component
@@ -23,6 +24,8 @@ from styleT2I.networks.clip.loading import load_clip
 from styleT2I.networks.clip.model import CLIP, CLIPConfig
 from styleT2I.networks.clip.tokenizers import WordTokenizer
 from styleT2I.networks.registry import build_network, load_strict
+from styleT2I.torch_utils.ahead import Ahead
+from styleT2I.torch_utils.distributed import own_rows, summed
 from styleT2I.torch_utils.images import save_png
 from styleT2I.torch_utils.seeding import derive_seed
 from styleT2I.training.clip.config import CLIPTrainConfig, scratch_model
@@ -52,6 +55,7 @@ class CLIPTask(NetworkTask):
         train_only(self.clip, config.tune)
         size = self.clip.config.image_size
         self.data = CaptionedData(config.data, size * 8 // 7 if config.augment == "crop" else size)  # 256 for 224
+        self.batch_of = Ahead(functools.partial(self.data.training_batch, self.seed, config.batch_size))
         self.reader = self._build_reader()
         self.paraphrase = load_paraphraser(config.vocabulary) if config.paraphrase else None
         self.heads = self._build_heads()
@@ -63,11 +67,12 @@ class CLIPTask(NetworkTask):
 
     def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
         """One optimisation step; its randomness comes from `rng` alone."""
-        batch = self.data.training_batch(self.seed, self.config.batch_size, step)
+        batch = self.batch_of(step)
         captions = self._pick_captions(batch, rng)
         mentions = self.reader(captions) if self.reader else None
-        image = self._augment(batch.image, rng).to(self.device)
-        image_features, text_features = self.clip.encode_image(image), self.clip.encode_text(captions)
+        image = self._augment(batch.image, rng).to(self.device, non_blocking=True)
+        own = own_rows(len(captions))
+        image_features, text_features = self.clip.encode_image(image), self.clip.encode_text(captions[own])
         also_true = equal_captions(captions)
         if mentions is not None:
             also_true |= captions_true_of(batch.labels, mentions)
@@ -77,7 +82,9 @@ class CLIPTask(NetworkTask):
         )  # fmt: skip
         loss, figures = contrastive, {"loss_contrastive": contrastive.item()}
         if self.heads:
-            image_loss, text_loss = self._attribute_losses(image_features, text_features, batch.labels, mentions)
+            mentions = Mentions(*(column[own] for column in mentions))
+            labels = batch.labels[own]
+            image_loss, text_loss = self._attribute_losses(image_features, text_features, labels, mentions)
             loss = loss + self.config.attribute_weight * (image_loss + text_loss)
             figures.update(loss_image_attributes=image_loss.item(), loss_text_attributes=text_loss.item())
         self._descend(loss, step)
@@ -173,7 +180,7 @@ class CLIPTask(NetworkTask):
         asserted, asked = mentions.asserted.to(labels), mentions.asked.to(labels)
         text_logits = self.heads["text"](scale * text_features)
         each = F.binary_cross_entropy_with_logits(text_logits, asserted, reduction="none")  # [B, A]
-        return image_loss, (each * asked).sum() / asked.sum().clamp_min(1)
+        return image_loss, summed((each * asked).sum()) / summed(asked.sum()).clamp_min(1)
 
     def _descend(self, loss, step):
         config = self.config

@@ -15,6 +15,7 @@ from styleT2I.generation.editing.strengths import A2DEvaluation, calibrate_stren
 from styleT2I.generation.loading import open_segmenter
 from styleT2I.generation.observers import ZeroShotLogits
 from styleT2I.networks.directions import AttributeToDirection
+from styleT2I.torch_utils.distributed import alone, draw_rows, num_processes, own_rows
 from styleT2I.torch_utils.images import save_png
 from styleT2I.torch_utils.seeding import generator
 from styleT2I.training.directions.evaluation import direction_grid
@@ -34,9 +35,11 @@ from styleT2I.training.losses import (
 class _Batch(NamedTuple):
     """A step's inputs, all fixed before the first forward pass."""
 
-    columns: torch.Tensor  # [B] int64: each row's attribute
-    w: torch.Tensor  # [B, w_dim]
-    augment: ClipAugmentation  # of 2 B images, those of w + a before those of w - a
+    columns: torch.Tensor  # [n] int64: each row's attribute
+    w: torch.Tensor  # [n, w_dim]
+    augment: ClipAugmentation  # of 2 B images, those of w + a before those of w - a; B rows of all processes
+    positive: torch.Tensor  # [n] int64: which of the 2 B the images of w + a are
+    negative: torch.Tensor  # [n] int64, of w - a
 
 
 class A2DTask(DirectionTask):
@@ -69,11 +72,11 @@ class A2DTask(DirectionTask):
         columns = torch.randperm(len(self.attributes), generator=rng).repeat(
             -(-config.batch_size // len(self.attributes))
         )[: config.batch_size]  # every attribute equally often
-        z = torch.randn(len(columns), G.z_dim, generator=rng).to(self.device)
+        columns = columns[own_rows(config.batch_size)]
+        z = draw_rows(torch.randn, len(columns), G.z_dim, generator=rng).to(self.device)
         with torch.no_grad():
-            w = G.mapping(z, truncation_psi=config.truncation_psi)[:, 0]  # [B, w_dim]
-        augment = draw_augmentation(2 * len(columns), rng, jitter=config.jitter, translate=config.translate)
-        batch = _Batch(columns.to(self.device), w, augment)
+            w = G.mapping(z, truncation_psi=config.truncation_psi)[:, 0]  # [n, w_dim]
+        batch = _Batch(columns.to(self.device), w, *self._augmentation(len(columns), rng))
         return self._descend(batch, len(columns), step)
 
     def evaluate(self, step: int) -> dict[str, float]:
@@ -106,23 +109,30 @@ class A2DTask(DirectionTask):
         w = batch.w[rows].unsqueeze(1)
         a = self.network(batch.w[rows], self._text_features(batch.columns[rows]))  # [n, num_ws, w_dim]
         positive, negative = (self.generator.synthesis(w + step, noise_mode="const") for step in (a, -a))
-        seen = batch.augment(torch.cat([positive, negative]), torch.cat([rows, rows + len(batch.w)]))
+        seen = batch.augment(torch.cat([positive, negative]), torch.cat([batch.positive[rows], batch.negative[rows]]))
         return positive, negative, *self.clip.encode_image(seen).chunk(2), a
 
     def _probe(self, num):
         """The forward pass of `num` rows of no step."""
-        rng, config = generator("probe"), self.config
+        rng = generator("probe")
         z = torch.randn(num, self.generator.z_dim, generator=rng).to(self.device)
         with torch.no_grad():
             w = self.generator.mapping(z)[:, 0]
-        if config.keep_weight:
+        if self.config.keep_weight:
             unedited_features(self.generator, self.clip, w, None)
-        augment = draw_augmentation(2 * num, rng, jitter=config.jitter, translate=config.translate)
         columns = (torch.arange(num) % len(self.attributes)).to(self.device)
-        return self._forward(_Batch(columns, w, augment), torch.arange(num))
+        return self._forward(_Batch(columns, w, *self._augmentation(num, rng)), torch.arange(num))
+
+    def _augmentation(self, num, rng):
+        """What a _Batch of `num` rows knows of the changes before CLIP."""
+        every = num * num_processes()
+        with alone():  # the changes of all rows, of which the images are then counted off
+            augment = draw_augmentation(2 * every, rng, jitter=self.config.jitter, translate=self.config.translate)
+        positive = torch.arange(every)[own_rows(every)]
+        return augment, positive, positive + every
 
     def _loss(self, batch, figures, positive, negative, first, second, a):
-        """The loss of the whole batch; its terms and the directions' length are put into `figures`."""
+        """The loss of this process's rows; its terms and the directions' length are put into `figures`."""
         config = self.config
         losses = self._image_losses(batch, positive, negative, first, second)
         losses["loss_norm"] = norm_penalty_loss(a, self.theta)
@@ -133,7 +143,7 @@ class A2DTask(DirectionTask):
         return weighted(losses, weights, figures)
 
     def _image_losses(self, batch, positive, negative, first, second):
-        """The losses on the pairs of images, by the segmenter, and on their CLIP features first, second [B, D]."""
+        """The losses on the pairs of images, by the segmenter, and on their CLIP features first, second [n, D]."""
         config, columns = self.config, batch.columns
         losses = {"loss_semantic": semantic_matching_loss(first, second, self.phrase_features[columns], config.alpha)}
         if self.regions is not None and config.spatial_weight:

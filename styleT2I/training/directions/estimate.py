@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
+from styleT2I.torch_utils.distributed import num_processes
 from styleT2I.torch_utils.memory import memory_in_use, memory_left
 
 _WORKSPACE = 1.3  # factor on the graph's tensors for what else is alive while a layer is computed
@@ -22,7 +23,7 @@ _NUM_KEPT = 3  # checkpoints on the disk at most: two are kept while the next is
 
 @dataclass(frozen=True)
 class Estimate:
-    """Costs of one training; bytes, seconds and rows of its batch."""
+    """Costs of one training, for each of its processes; bytes, seconds and rows of the part of the batch it has."""
 
     steps: int
     batch_size: int
@@ -33,6 +34,7 @@ class Estimate:
     bytes_left: int | None  # of memory, not in use yet
     bytes_in_use: int
     bytes_of_weights: int  # of the trained network
+    num_processes: int = 1
 
     def seconds(self, micro_batch: int | None = None) -> float:
         """Seconds a step."""
@@ -61,9 +63,9 @@ class Estimate:
 
     def lines(self, micro_batch: int | None = None, disk_left: int | None = None) -> list[str]:
         """Lines for the user: the first one always, others where the memory or the disk is too small."""
-        seconds = self.seconds(micro_batch)
+        seconds, rows = self.seconds(micro_batch), self.batch_size * self.num_processes
         lines = [
-            f"{self.steps} steps of {self.batch_size} take about {_duration(self.steps * seconds)} here "
+            f"{self.steps} steps of {rows} take about {_duration(self.steps * seconds)} here "
             f"({_seconds_a_step(seconds)}, without evaluations), {_size(self.memory(micro_batch))} of memory and "
             f"{_size(self.disk)} of disk"
         ]
@@ -102,7 +104,7 @@ def measure(
         steps=steps, batch_size=batch_size, seconds_of_row=seconds,
         seconds_of_step=_seconds_of_adam(sum(p.numel() for p in trained), device), bytes_of_row=bytes_of_row,
         bytes_besides=in_use + 3 * gradients, bytes_left=memory_left(device), bytes_in_use=in_use,
-        bytes_of_weights=weights,
+        bytes_of_weights=weights, num_processes=num_processes(),
     )  # fmt: skip
 
 

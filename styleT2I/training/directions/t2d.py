@@ -13,6 +13,7 @@ from styleT2I.data.augment import ClipAugmentation, draw_augmentation
 from styleT2I.data.dataset import index_order, open_dataset
 from styleT2I.generation.observers import ZeroShotLogits
 from styleT2I.networks.directions import TextToDirection
+from styleT2I.torch_utils.distributed import draw_rows, own_rows, rolled
 from styleT2I.torch_utils.images import save_png
 from styleT2I.torch_utils.seeding import generator
 from styleT2I.training.directions.evaluation import T2DEvaluation, sample_grid
@@ -28,9 +29,12 @@ from styleT2I.training.losses import attribute_flip_loss, clip_contrastive_loss,
 class _Batch(NamedTuple):
     """A step's inputs, all fixed before the first forward pass."""
 
-    captions: list[str]  # B
-    w: torch.Tensor  # [B, w_dim]
-    target: torch.Tensor  # [B, D], CLIP's features of the captions
+    captions: list[str]  # n, this process's
+    read: list[str]  # n that directions are read from
+    all_captions: list[str]  # B, of all processes
+    w: torch.Tensor  # [n, w_dim]
+    target: torch.Tensor  # [n, D], CLIP's features of the captions
+    read_features: torch.Tensor  # [n, D], and of those that directions are read from
     augment: ClipAugmentation
 
 
@@ -55,13 +59,18 @@ class T2DTask(DirectionTask):
     def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
         """One optimisation step; its randomness comes from `rng` alone."""
         config, G = self.config, self.generator
-        captions = self._captions(step, rng)
-        z = torch.randn(len(captions), G.z_dim, generator=rng).to(self.device)
+        every = self._captions(step, rng)
+        own = own_rows(len(every))
+        captions = every[own]
+        z = draw_rows(torch.randn, len(captions), G.z_dim, generator=rng).to(self.device)
         with torch.no_grad():
-            w = G.mapping(z, truncation_psi=config.truncation_psi)[:, 0]  # [B, w_dim]
+            w = G.mapping(z, truncation_psi=config.truncation_psi)[:, 0]  # [n, w_dim]
             target = self.clip.encode_text(captions)
+        read, read_features = captions, target
+        if config.shuffle_captions:
+            read, read_features = (every[-1:] + every[:-1])[own], rolled(target, 1)
         augment = draw_augmentation(len(captions), rng, jitter=config.jitter, translate=config.translate)
-        batch = _Batch(captions, w, target, augment)
+        batch = _Batch(captions, read, every, w, target, read_features, augment)
         return self._descend(batch, len(captions), step)
 
     def evaluate(self, step: int) -> dict[str, float]:
@@ -100,20 +109,18 @@ class T2DTask(DirectionTask):
         if config.keep_weight:
             unedited_features(self.generator, self.clip, w, None)
         augment = draw_augmentation(num, rng, jitter=config.jitter, translate=config.translate)
-        return self._forward(_Batch(captions, w, target, augment), torch.arange(num))
+        return self._forward(_Batch(captions, captions, captions, w, target, target, augment), torch.arange(num))
 
     def _text_features(self, batch, rows):
         """Features [n, text_dim] of the captions that the rows' directions are read from."""
-        if self.config.shuffle_captions:
-            rows = (rows - 1) % len(batch.captions)
         if self.network.text_encoder:
-            return self.network.encode_text([batch.captions[row] for row in rows], self.clip)
-        return batch.target[rows]
+            return self.network.encode_text([batch.read[row] for row in rows], self.clip)
+        return batch.read_features[rows]
 
     def _loss(self, batch, figures, image_features, s):
-        """The loss of the whole batch; its terms and the directions' length are put into `figures`."""
+        """The loss of this process's rows; its terms and the directions' length are put into `figures`."""
         config = self.config
-        losses = self._text_losses(image_features, batch.target, batch.captions, batch.w)
+        losses = self._text_losses(image_features, batch)
         losses["loss_norm"] = norm_penalty_loss(s, self.theta)
         figures["s_norm"] = s.detach().flatten(1).norm(dim=1).mean().item()
         weights = {"loss_contrastive": config.contrastive_weight, "loss_flip": config.flip_weight,
@@ -121,13 +128,13 @@ class T2DTask(DirectionTask):
                    "loss_norm": config.norm_weight if config.use_norm_penalty else 0.0}  # fmt: skip
         return weighted(losses, weights, figures)
 
-    def _text_losses(self, image_features, target, captions, w):
-        """The losses of the images against their captions, by CLIP; image_features, target [B, D], w [B, w_dim]."""
-        config, scale = self.config, self.clip.temperature_scale
-        also_true = self.rivals.also_true(captions).to(self.device) if config.ignore_also_true else None
+    def _text_losses(self, image_features, batch):
+        """The losses of the images against their captions, by CLIP; image_features [n, D]."""
+        config, scale, captions = self.config, self.clip.temperature_scale, batch.captions
+        also_true = self.rivals.also_true(batch.all_captions).to(self.device) if config.ignore_also_true else None
         losses = {
             "loss_contrastive": clip_contrastive_loss(
-                image_features, target, scale, symmetric=config.symmetric, also_true=also_true
+                image_features, batch.target, scale, symmetric=config.symmetric, also_true=also_true
             )
         }
         if config.flip_weight:
@@ -138,7 +145,7 @@ class T2DTask(DirectionTask):
             losses["loss_flip"] = attribute_flip_loss(image_features, own, flipped, owner, scale)
         if config.keep_weight:
             with torch.no_grad():
-                before = self.verdicts(unedited_features(self.generator, self.clip, w, config.micro_batch))
+                before = self.verdicts(unedited_features(self.generator, self.clip, batch.w, config.micro_batch))
             is_open = self.rivals.open_to(captions).to(self.device)
             losses["loss_keep"] = verdict_keep_loss(self.verdicts(image_features), before, is_open)
         return losses

@@ -11,6 +11,7 @@ import torch
 from styleT2I.attributes.wording.word_list import grammar_words
 from styleT2I.config import to_dict
 from styleT2I.formats.component import write_component
+from styleT2I.torch_utils.distributed import num_own_rows
 from styleT2I.training.directions.estimate import Estimate, measure
 from styleT2I.training.directions.micro_batches import accumulate_gradients
 from styleT2I.training.directions.setup import build_direction_network, free_norm, load_frozen, sample_w
@@ -34,7 +35,7 @@ class DirectionTask(NetworkTask):
 
     def estimate(self) -> Estimate:
         """The Estimate of the whole training on this machine, from a few rows that are computed once."""
-        return measure(self._probe, self.network, steps=self.num_steps, batch_size=self.config.batch_size)
+        return measure(self._probe, self.network, steps=self.num_steps, batch_size=num_own_rows(self.config.batch_size))
 
     def _load_frozen(self, device):
         """Load the generator and the CLIP, which stay as they are."""
@@ -74,7 +75,7 @@ class DirectionTask(NetworkTask):
             self.on_ready(self.estimate())
 
     def _descend(self, batch, num, step) -> dict[str, float]:
-        """One step down the loss of a batch of `num` rows; the metrics of the log."""
+        """One step down the loss of a batch of which `num` rows are this process's; the metrics of the log."""
         config, figures = self.config, {}
         forward, loss = functools.partial(self._forward, batch), functools.partial(self._loss, batch, figures)
         backward = functools.partial(accumulate_gradients, forward, loss, num, config.micro_batch)

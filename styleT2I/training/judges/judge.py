@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from styleT2I.data.labelled import LabelledData
 from styleT2I.evaluation.measures.judge import judged_pairs, measure_judge, mistakes_u8
 from styleT2I.formats.component import write_component
 from styleT2I.networks.faces.attribute_classifier import AttributeClassifier, ClassifierConfig
+from styleT2I.torch_utils.ahead import Ahead
+from styleT2I.torch_utils.distributed import draw_rows
 from styleT2I.torch_utils.images import save_png
 from styleT2I.torch_utils.seeding import derive_seed
 from styleT2I.training.network_task import NetworkTask
@@ -34,6 +37,7 @@ class JudgeTask(NetworkTask):
         self.data = LabelledData(config.data, "attributes", config.resolution)
         self.eval_data = LabelledData((config.eval_data,), "attributes", config.resolution)
         self.data.check_same_names(self.eval_data)
+        self.batch_of = Ahead(functools.partial(self.data.training_batch, self.seed, config.batch_size))
         self.pairs = judged_pairs(self.data.names)
         self.network = self._build_network().to(device).requires_grad_(True)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=config.lr, weight_decay=config.weight_decay)
@@ -41,12 +45,12 @@ class JudgeTask(NetworkTask):
     def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
         """One optimisation step; its randomness comes from `rng` alone."""
         config = self.config
-        image, truth, nuisances = self.data.training_batch(self.seed, config.batch_size, step)
+        image, truth, nuisances = self.batch_of(step)
         if config.mirror:
-            is_plain = torch.rand(len(image), generator=rng) < 0.5
+            is_plain = draw_rows(torch.rand, len(image), generator=rng) < 0.5
             image = torch.where(is_plain.view(-1, 1, 1, 1), image, image.flip(3))
         (image,) = random_shift([image], rng, config.degrade.shift)
-        image = random_degrade(image, rng, config.degrade).to(self.device)
+        image = random_degrade(image, rng, config.degrade).to(self.device, non_blocking=True)
         self.network.train()
         features = self.network.features(image)
         target = truth.to(features) * (1 - config.label_smoothing) + config.label_smoothing / 2

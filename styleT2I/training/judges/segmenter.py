@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import torch
@@ -12,6 +13,8 @@ from styleT2I.data.augment import random_degrade, random_shift
 from styleT2I.data.labelled import LabelledData
 from styleT2I.formats.component import write_component
 from styleT2I.networks.faces.segmenter import Segmenter, SegmenterConfig
+from styleT2I.torch_utils.ahead import Ahead
+from styleT2I.torch_utils.distributed import summed
 from styleT2I.torch_utils.images import make_grid_u8, save_png, to_uint8
 from styleT2I.torch_utils.seeding import derive_seed
 from styleT2I.training.network_task import NetworkTask
@@ -30,6 +33,7 @@ class SegmenterTask(NetworkTask):
         self.data = LabelledData(config.data, "masks", config.resolution)
         self.eval_data = LabelledData((config.eval_data,), "masks", config.resolution)
         self.data.check_same_names(self.eval_data)
+        self.batch_of = Ahead(functools.partial(self.data.training_batch, self.seed, config.batch_size))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(self.seed, "segmenter weights"))
             self.network = Segmenter(SegmenterConfig(self.data.names, config.resolution, config.widths)).to(device)
@@ -38,9 +42,9 @@ class SegmenterTask(NetworkTask):
     def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
         """One optimisation step; its randomness comes from `rng` alone."""
         config = self.config
-        image, masks, _ = self.data.training_batch(self.seed, config.batch_size, step)
+        image, masks, _ = self.batch_of(step)
         image, masks = random_shift([image, masks], rng, config.degrade.shift)
-        image = random_degrade(image, rng, config.degrade).to(self.device)
+        image = random_degrade(image, rng, config.degrade).to(self.device, non_blocking=True)
         self.network.train()
         logits = self.network(image)
         target = masks.to(logits)
@@ -78,12 +82,13 @@ class SegmenterTask(NetworkTask):
 def dice_loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """1 - Dice overlap of each region over the whole batch, averaged over regions (Milletari et al. 2016, eq. 1).
 
-    logits, target [N, R, H, W], the target in [0, 1]. Summing over the batch keeps a region that is absent from one
-    image from counting there; with 1 added on both sides an absent region costs nothing when nothing is found.
+    logits, target [N, R, H, W], the target in [0, 1]; the batch is that of all processes. Summing over it keeps a
+    region that is absent from one image from counting there; with 1 added on both sides an absent region costs nothing
+    when nothing is found.
     """
     found = logits.sigmoid()
-    overlap = (found * target).sum(dim=(0, 2, 3))
-    return 1 - ((2 * overlap + 1) / ((found + target).sum(dim=(0, 2, 3)) + 1)).mean()
+    overlap, both = summed(torch.stack([(found * target).sum(dim=(0, 2, 3)), (found + target).sum(dim=(0, 2, 3))]))
+    return 1 - ((2 * overlap + 1) / (both + 1)).mean()
 
 
 @torch.no_grad()

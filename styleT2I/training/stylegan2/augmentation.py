@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from styleT2I.ops.upfirdn2d import upfirdn2d
+from styleT2I.torch_utils.distributed import draw_rows, summed
 
 # The orthonormal Daubechies wavelet of 6 vanishing moments that is nearest to symmetry: enlarging an image by it and
 # reducing the result by its mirror is the identity, and rotations between lose little.
@@ -50,8 +51,9 @@ class AugmentationStrength:
         self.num_steps += 1
         if self.target is None or self.num_steps < self.interval:
             return None
-        mean_sign = self.sign_sum / max(self.num_signs, 1)
-        change = math.copysign(self.num_signs / self.images, mean_sign - self.target)
+        sign_sum, num_signs = summed(torch.tensor([self.sign_sum, self.num_signs], dtype=torch.float64)).tolist()
+        mean_sign = sign_sum / max(num_signs, 1)
+        change = math.copysign(num_signs / self.images, mean_sign - self.target)
         self.p = min(max(self.p + change, 0.0), 1.0)
         self.sign_sum, self.num_signs, self.num_steps = 0.0, 0, 0
         return mean_sign
@@ -102,9 +104,9 @@ def draw_blits(num: int, p: float, size: int, rng: torch.Generator) -> Tensor:
 
     A matrix maps a place of the result, in pixels from the middle, to where its value comes from.
     """
-    mirrored = _gated(torch.randint(2, (num,), generator=rng).float(), p, rng)
-    turns = _gated(torch.randint(4, (num,), generator=rng).float(), p, rng)
-    shift = _gated((torch.rand(num, 2, generator=rng) * 2 - 1) / 8, p, rng)
+    mirrored = _gated(_uniform(num, rng).mul(2).floor(), p, rng)
+    turns = _gated(_uniform(num, rng).mul(4).floor(), p, rng)
+    shift = _gated((_uniform(num, rng, 2) * 2 - 1) / 8, p, rng)
     matrix = _scaling(1 - 2 * mirrored, torch.ones(num))
     matrix = matrix @ _rotation(turns * (math.pi / 2)).round()
     return matrix @ _translation((shift * size).round())
@@ -116,11 +118,11 @@ def draw_geometry(num: int, p: float, size: int, rng: torch.Generator) -> Tensor
     Both rotations are drawn with probability 1 - sqrt(1 - p), so that an image is turned with probability p.
     """
     once, log2 = 1 - math.sqrt(1 - p), math.log(2)
-    scale = torch.exp(_gated(torch.randn(num, generator=rng) * 0.2 * log2, p, rng))
-    before = _gated((torch.rand(num, generator=rng) * 2 - 1) * math.pi, once, rng)
-    stretch = torch.exp(_gated(torch.randn(num, generator=rng) * 0.2 * log2, p, rng))
-    after = _gated((torch.rand(num, generator=rng) * 2 - 1) * math.pi, once, rng)
-    shift = _gated(torch.randn(num, 2, generator=rng) / 8, p, rng)
+    scale = torch.exp(_gated(_normal(num, rng) * 0.2 * log2, p, rng))
+    before = _gated((_uniform(num, rng) * 2 - 1) * math.pi, once, rng)
+    stretch = torch.exp(_gated(_normal(num, rng) * 0.2 * log2, p, rng))
+    after = _gated((_uniform(num, rng) * 2 - 1) * math.pi, once, rng)
+    shift = _gated(_normal(num, rng, 2) / 8, p, rng)
     matrix = _scaling(scale, scale) @ _rotation(before) @ _scaling(stretch, 1 / stretch) @ _rotation(after)
     return matrix @ _translation(shift * size)
 
@@ -130,11 +132,11 @@ def draw_colours(num: int, p: float, rng: torch.Generator) -> Tensor:
     eye, log2 = torch.eye(4).expand(num, 4, 4), math.log(2)
     grey = torch.tensor([1.0, 1.0, 1.0, 0.0]) / math.sqrt(3)
     along = grey.outer(grey)  # projects on the axis of greys
-    brightness = _gated(torch.randn(num, generator=rng) * 0.2, p, rng)
-    contrast = torch.exp(_gated(torch.randn(num, generator=rng) * 0.5 * log2, p, rng))
-    flipped = _gated(torch.randint(2, (num,), generator=rng).float(), p, rng)
-    hue = _gated((torch.rand(num, generator=rng) * 2 - 1) * math.pi, p, rng)
-    saturation = torch.exp(_gated(torch.randn(num, generator=rng) * log2, p, rng))
+    brightness = _gated(_normal(num, rng) * 0.2, p, rng)
+    contrast = torch.exp(_gated(_normal(num, rng) * 0.5 * log2, p, rng))
+    flipped = _gated(_uniform(num, rng).mul(2).floor(), p, rng)
+    hue = _gated((_uniform(num, rng) * 2 - 1) * math.pi, p, rng)
+    saturation = torch.exp(_gated(_normal(num, rng) * log2, p, rng))
     colours = eye.clone()
     colours[:, :3, 3] = brightness[:, None]
     colours = torch.diag_embed(torch.cat([contrast[:, None].expand(-1, 3), torch.ones(num, 1)], dim=1)) @ colours
@@ -183,6 +185,15 @@ def _grid(matrices, image, side, source_side):
     return F.affine_grid(places, [len(image), 1, side, side], align_corners=False)
 
 
+def _uniform(num, rng, *shape):
+    """Numbers in [0, 1) for this process's `num` rows, of those that are drawn for all."""
+    return draw_rows(torch.rand, num, *shape, generator=rng)
+
+
+def _normal(num, rng, *shape):
+    return draw_rows(torch.randn, num, *shape, generator=rng)
+
+
 def _mirrored(image, margin):
     """Lengthen both axes by `margin` pixels at either end, the border's pixel twice."""
     for axis in (2, 3):
@@ -194,7 +205,7 @@ def _mirrored(image, margin):
 
 def _gated(values, p, rng):
     """Each row of values [N, ...] with probability p, else 0."""
-    is_on = torch.rand(len(values), generator=rng) < p
+    is_on = _uniform(len(values), rng) < p
     return torch.where(is_on.view(-1, *[1] * (values.ndim - 1)), values, torch.zeros_like(values))
 
 

@@ -7,6 +7,8 @@ import math
 import torch
 import torch.nn.functional as F
 
+from styleT2I.torch_utils.distributed import averaged
+
 
 def nonsaturating_generator_loss(fake_logits: torch.Tensor) -> torch.Tensor:
     """Mean of -log sigmoid(D(fake)) over fake_logits [N,1]. Source: Goodfellow et al. 2014, section 3."""
@@ -44,7 +46,9 @@ def path_length_loss(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean squared distance of lengths [N] to their moving mean, which takes them in first, and that mean, detached.
 
+    Where several processes share a batch, the moving mean takes in the lengths of all.
+
     decay: weight of this batch in the moving mean. Source: StyleGAN2, section 3.2 and appendix B.
     """
-    mean_length = mean_length.lerp(lengths.mean(), decay)
+    mean_length = mean_length.lerp(averaged(lengths.mean()), decay)
     return (lengths - mean_length).square().mean(), mean_length.detach()

@@ -21,6 +21,7 @@ from styleT2I.networks.registry import load_network_component
 from styleT2I.networks.stylegan2.config import GeneratorConfig
 from styleT2I.networks.stylegan2.generator import Generator
 from styleT2I.networks.stylegan2.layers import FullyConnected
+from styleT2I.torch_utils.distributed import draw_rows, own_rows
 from styleT2I.torch_utils.images import from_uint8
 from styleT2I.torch_utils.seeding import derive_seed
 from styleT2I.training.losses import pixel_fit_loss
@@ -111,10 +112,10 @@ class RenderedFit(RendererFit):
 
     def _draw_rendered(self, step, resolution, generator):
         num = self.config.batch * max(1, min(4, self.config.resolution // (2 * resolution)))
-        indices = index_order(derive_seed("rendered-fit"), len(self.data), num, step)
+        indices = index_order(derive_seed("rendered-fit"), len(self.data), num, step)[own_rows(num)]
         image, weight = self._images(self.data, indices, resolution)
         vector = self.data.vectors(indices).to(self.device)
-        is_mirrored = (torch.rand(num, generator=generator) < 0.5).to(self.device)
+        is_mirrored = (draw_rows(torch.rand, len(indices), generator=generator) < 0.5).to(self.device)
         vector = torch.where(is_mirrored[:, None], vector * _signs(self.device), vector)
         image, weight = (torch.where(is_mirrored.view(-1, 1, 1, 1), x.flip(3), x) for x in (image, weight))
         drawn = self._synthesize(self._encode(vector), resolution)
@@ -125,7 +126,8 @@ class RenderedFit(RendererFit):
     def _map(self, generator, progress):
         if self.latents is None:
             self.latents, self.targets = scenes_without_images(self.config.num_latents)
-        rows = torch.randint(len(self.latents), (self.config.mapping_batch,), generator=generator)
+        num = self.config.mapping_batch
+        rows = torch.randint(len(self.latents), (num,), generator=generator)[own_rows(num)]
         z, vector = self.latents[rows].to(self.device), self.targets[rows].to(self.device)
         with torch.no_grad():
             target = self._encode(vector)
@@ -136,7 +138,8 @@ class RenderedFit(RendererFit):
         return {"loss": loss.item(), "unexplained": unexplained.item()}
 
     def _joint(self, step, progress):
-        indices = index_order(derive_seed("rendered-fit", "joint"), len(self.data), self.config.batch, step)
+        num = self.config.batch
+        indices = index_order(derive_seed("rendered-fit", "joint"), len(self.data), num, step)[own_rows(num)]
         image, weight = self._images(self.data, indices, self.config.resolution)
         w = self.generator.mapping(self.data.latents(indices).to(self.device))[:, 0]
         loss, figures = self._loss(self._synthesize(w, self.config.resolution), image, weight)

@@ -16,6 +16,7 @@ from styleT2I.formats.component import write_component
 from styleT2I.networks.stylegan2.config import GeneratorConfig
 from styleT2I.networks.stylegan2.generator import Generator
 from styleT2I.networks.stylegan2.layers import FullyConnected
+from styleT2I.torch_utils.distributed import draw_rows, num_own_rows
 from styleT2I.torch_utils.images import make_grid_u8, save_png, to_uint8
 from styleT2I.torch_utils.seeding import generator as seeded
 from styleT2I.training.losses import pixel_fit_loss
@@ -92,8 +93,8 @@ class RendererFit(NetworkTask):
         return self._draw(resolution, generator, step / self.stages[2][2])
 
     def _draw(self, resolution, generator, progress):
-        num = self.config.batch * max(1, min(4, self.config.resolution // resolution))
-        scenes = scenes_from_latents(torch.randn(num, Z_DIM, generator=generator), self.config.distribution)
+        num = num_own_rows(self.config.batch * max(1, min(4, self.config.resolution // resolution)))
+        scenes = scenes_from_latents(draw_rows(torch.randn, num, Z_DIM, generator=generator), self.config.distribution)
         vector, scenes = self._truncated(scenes, _draw_psi(num, self.config.min_truncation_psi, generator))
         image, weight = self._target(scenes, resolution)
         drawn = self._synthesize(self._encode(vector), resolution)
@@ -102,7 +103,8 @@ class RendererFit(NetworkTask):
         return {"loss": loss.item(), "psnr": psnr(drawn, image)}
 
     def _map(self, generator, progress):
-        z = torch.randn(self.config.mapping_batch, Z_DIM, generator=generator).to(self.device)
+        num = num_own_rows(self.config.mapping_batch)
+        z = draw_rows(torch.randn, num, Z_DIM, generator=generator).to(self.device)
         vector = scenes_from_latents(z.cpu(), self.config.distribution).vector().to(self.device)
         with torch.no_grad():
             target = self._encode(vector)
@@ -117,7 +119,7 @@ class RendererFit(NetworkTask):
         return {"loss": loss.item(), "unexplained": unexplained.item()}
 
     def _joint(self, generator, progress):
-        z = torch.randn(self.config.batch, Z_DIM, generator=generator)
+        z = draw_rows(torch.randn, num_own_rows(self.config.batch), Z_DIM, generator=generator)
         psi = _draw_psi(len(z), self.config.min_truncation_psi, generator).to(self.device)
         _, scenes = self._truncated(scenes_from_latents(z, self.config.distribution), psi.cpu())
         image, weight = self._target(scenes, self.config.resolution)
@@ -201,8 +203,8 @@ class RendererFit(NetworkTask):
 
 def _draw_psi(num, low, generator):
     """Truncation psi [num, 1]: 1 for about half of the scenes, uniform in [low, 1] for the others."""
-    psi = low + (1 - low) * torch.rand(num, 1, generator=generator)
-    return torch.where(torch.rand(num, 1, generator=generator) < 0.5, psi, torch.ones(()))
+    psi = low + (1 - low) * draw_rows(torch.rand, num, 1, generator=generator)
+    return torch.where(draw_rows(torch.rand, num, 1, generator=generator) < 0.5, psi, torch.ones(()))
 
 
 def cosine(progress):

@@ -7,6 +7,7 @@ Non-saturating loss, lazy R1 and path-length regularisation, style mixing, movin
 from __future__ import annotations
 
 import copy
+import functools
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from styleT2I.networks.registry import load_network_component
 from styleT2I.networks.stylegan2.config import half_dtype, set_precision
 from styleT2I.networks.stylegan2.discriminator import Discriminator
 from styleT2I.networks.stylegan2.generator import Generator, mix_styles
+from styleT2I.torch_utils.ahead import Ahead
+from styleT2I.torch_utils.distributed import average_gradients, draw_rows, num_processes, own_rows
 from styleT2I.torch_utils.images import from_uint8, make_grid_u8, save_png
 from styleT2I.training.network_task import NetworkTask
 from styleT2I.training.stylegan2.augmentation import AugmentationStrength, augment
@@ -49,6 +52,7 @@ class StyleGAN2Task(NetworkTask):
         self.device = device
         resolution = config.generator.resolution
         self.data = open_dataset(config.data, resolution, with_masks=False)
+        self.images_of = Ahead(functools.partial(_images, self.data, self.seed, config.batch_size, self._own_rows()))
         self.c_dim = len(self.data.attribute_names) if config.use_labels else 0
         if config.use_labels and not self.c_dim:
             raise DataError(f"{config.data}: has no attributes to condition on; leave --labels out")
@@ -138,25 +142,43 @@ class StyleGAN2Task(NetworkTask):
         return SampleEvaluation(extractor, data, config.eval_num, self.device, c)
 
     def _real_batch(self, step, rng):
-        """Return the step's real images [N,3,R,R] in [-1,1] and their labels c [N,c_dim] or None."""
-        batch = self.data.batch(index_order(self.seed, len(self.data), self.config.batch_size, step))
-        image = from_uint8(batch.images_u8).to(self.device)
+        """This process's real images [n,3,R,R] in [-1,1], part by part, and the whole batch's labels c [N,c_dim] or
+        None."""
+        num, own = self.config.batch_size, self._own_rows()
+        image = from_uint8(self.images_of(step).to(self.device, non_blocking=True))
         if self.config.mirror:
-            is_mirrored = (torch.rand(len(image), generator=rng) < 0.5).to(self.device)
+            is_mirrored = (torch.rand(num, generator=rng) < 0.5)[own].to(self.device)
             image = torch.where(is_mirrored[:, None, None, None], image.flip(3), image)
-        return image, batch.attributes.float().to(self.device) if self.c_dim else None
+        if not self.c_dim:
+            return image, None
+        return image, self.data.labels_of(index_order(self.seed, len(self.data), num, step)).float().to(self.device)
+
+    def _own_rows(self):
+        """This process's rows of the batch, part by part."""
+        return [row for rows, _ in self._parts(self.config.batch_size) for row in rows]
 
     def _parts(self, num):
-        """Yield slices of a batch of `num` that are computed at a time."""
+        """Yield the rows of a batch of `num` that this process computes at a time, and the part's share of the batch.
+
+        A part is of all processes together, so that the same rows are compared with each other as in one process.
+        """
         size = self.config.micro_batch or num
         for start in range(0, num, size):
-            yield slice(start, min(start + size, num))
+            rows = list(range(start, min(start + size, num)))
+            yield rows[own_rows(len(rows))], len(rows) / num
+
+    def _image_parts(self, image, c):
+        """Yield as `_parts` this process's images and their labels, and the part's share of the batch."""
+        start = 0
+        for rows, share in self._parts(len(image) * num_processes()):
+            yield image[start : start + len(rows)], None if c is None else c[rows], share
+            start += len(rows)
 
     def _draw(self, num, c, rng, update_w_avg=False):
         """Return ws [num,num_ws,w_dim] of new latents, styles mixed, and their images with random noise."""
 
         def latents():
-            return torch.randn(num, self.G.z_dim, generator=rng).to(self.device)
+            return draw_rows(torch.randn, num, self.G.z_dim, generator=rng).to(self.device)
 
         ws = self.G.mapping(latents(), c, update_w_avg=update_w_avg)
         if self.config.style_mixing:
@@ -166,7 +188,9 @@ class StyleGAN2Task(NetworkTask):
 
     def _descend(self, optimizer):
         """Update; in half precision not by gradients that overflowed somewhere."""
-        grads = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        average_gradients(parameters)
+        grads = [p.grad for p in parameters if p.grad is not None]
         if half_dtype(self.config.precision) is None or torch.nn.utils.get_total_norm(grads).isfinite():
             optimizer.step()
         optimizer.zero_grad(set_to_none=True)
@@ -187,13 +211,13 @@ class StyleGAN2Task(NetworkTask):
         num = self.config.batch_size
         total, logits = 0.0, 0.0
         self.D.requires_grad_(False)
-        for part in self._parts(num):
-            size, labels = part.stop - part.start, None if c is None else c[part]
-            _, image = self._draw(size, labels, rng, update_w_avg=True)
+        for rows, share in self._parts(num):
+            labels = None if c is None else c[rows]
+            _, image = self._draw(len(rows), labels, rng, update_w_avg=True)
             fake_logits = self._discriminate(image, labels, rng)
-            loss = nonsaturating_generator_loss(fake_logits) * (size / num)
+            loss = nonsaturating_generator_loss(fake_logits) * share
             loss.backward()
-            total, logits = total + loss.item(), logits + fake_logits.mean().item() * size / num
+            total, logits = total + loss.item(), logits + fake_logits.mean().item() * share
         self.D.requires_grad_(True)
         self._descend(self.G_optimizer)
         return {"loss_g": total, "fake_logit": logits}
@@ -202,40 +226,37 @@ class StyleGAN2Task(NetworkTask):
         config = self.config
         num = max(config.batch_size // config.pl_batch_shrink, 1)
         total = 0.0
-        for part in self._parts(num):
-            size = part.stop - part.start
-            ws, image = self._draw(size, None if c is None else c[part], rng)
-            noise = torch.randn(image.shape, generator=rng).to(image)
+        for rows, share in self._parts(num):
+            ws, image = self._draw(len(rows), None if c is None else c[rows], rng)
+            noise = draw_rows(torch.randn, *image.shape, generator=rng).to(image)
             lengths = path_lengths(image, ws, noise)
             loss, self.mean_path_length = path_length_loss(lengths, self.mean_path_length, config.pl_decay)
-            (loss * config.pl_weight * config.pl_interval * size / num).backward()
-            total += loss.item() * size / num
+            (loss * config.pl_weight * config.pl_interval * share).backward()
+            total += loss.item() * share
         self._descend(self.G_optimizer)
         return {"loss_pl": total, "path_length": self.mean_path_length.item()}
 
     def _update_discriminator(self, image, c, rng):
-        num = len(image)
         total, logits = 0.0, 0.0
-        for part in self._parts(num):
-            size, labels = part.stop - part.start, None if c is None else c[part]
+        for real, labels, share in self._image_parts(image, c):
             with torch.no_grad():
-                _, fake = self._draw(size, labels, rng)
+                _, fake = self._draw(len(real), labels, rng)
             fake_logits = self._discriminate(fake, labels, rng)
-            real_logits = self._discriminate(image[part], labels, rng)
+            real_logits = self._discriminate(real, labels, rng)
             if self.augmentation is not None:
                 self.augmentation.observe(real_logits)
-            loss = logistic_discriminator_loss(real_logits, fake_logits) * (size / num)
+            loss = logistic_discriminator_loss(real_logits, fake_logits) * share
             loss.backward()
-            total, logits = total + loss.item(), logits + real_logits.mean().item() * size / num
+            total, logits = total + loss.item(), logits + real_logits.mean().item() * share
         self._descend(self.D_optimizer)
         return {"loss_d": total, "real_logit": logits}
 
     def _regularise_discriminator(self, image, c, rng):
         config = self.config
         num, total = len(image), 0.0
-        for part in self._parts(num):
-            real = self._augment(image[part], rng).detach().requires_grad_(True)  # what D is shown, as R1 is of that
-            penalty = r1_penalty(self.D(real, None if c is None else c[part]), real).sum() / num
+        for real, labels, _ in self._image_parts(image, c):
+            real = self._augment(real, rng).detach().requires_grad_(True)  # what D is shown, as R1 is of that
+            penalty = r1_penalty(self.D(real, labels), real).sum() / num
             (penalty * (config.r1_gamma / 2) * config.r1_interval).backward()
             total += penalty.item()
         self._descend(self.D_optimizer)
@@ -253,6 +274,12 @@ class StyleGAN2Task(NetworkTask):
             average.copy_(current.lerp(average, beta))
         for average, current in zip(self.G_ema.buffers(), self.G.buffers(), strict=True):
             average.copy_(current)
+
+
+def _images(data, seed, batch_size, rows, step):
+    """Images, uint8 [n, 3, R, R], of some rows of a step's batch."""
+    indices = index_order(seed, len(data), batch_size, step)
+    return data.batch([indices[row] for row in rows]).images_u8
 
 
 def _augmentation(config):

@@ -27,9 +27,9 @@ class UnclipARPriorTask(UnclipTask):
         self.evaluation = evaluation_of(self.data, self.eval_data, self.config.eval_num) if has_labels else None
         return network
 
-    def loss(self, indices: list[int], rng: torch.Generator) -> tuple[torch.Tensor, dict[str, float]]:
+    def loss(self, indices: list[int], told: list[int], rng: torch.Generator) -> tuple[torch.Tensor, dict[str, float]]:
         z = self.data.embedding_batch(indices)
-        caption, said = self.captions(indices, rng)
+        caption, said = self.captions(told, rng)
         codes = self.network.encode(z)
         dots = self.network.dot_codes((z * said).sum(dim=1))
         logs = self.network(codes, dots, *caption).log_softmax(dim=2)

@@ -20,9 +20,10 @@ from styleT2I.baselines.unclip.upsampler import UnclipUpsampler, blurred, enlarg
 from styleT2I.data.augment import drop_rows
 from styleT2I.errors import ConfigError
 from styleT2I.evaluation.measures.embedded_data import resized
+from styleT2I.torch_utils.distributed import draw_rows
 from styleT2I.torch_utils.images import make_grid_u8, save_png, to_uint8
 from styleT2I.torch_utils.seeding import SeedNoise, generator
-from styleT2I.training.unclip.task import UnclipTask, write_stack
+from styleT2I.training.unclip.task import UnclipTask, training_steps, write_stack
 
 NUM_SHOWN = 8  # images of a row of samples
 VARIANCE_WEIGHT = NUM_TRAIN_STEPS / 1000  # of the bound beside the squared error (Nichol and Dhariwal 2021)
@@ -45,13 +46,13 @@ class UnclipDecoderTask(UnclipTask):
         self.abar = abar_table(network.config.schedule)
         return network
 
-    def loss(self, indices: list[int], rng: torch.Generator) -> tuple[torch.Tensor, dict[str, float]]:
+    def loss(self, indices: list[int], told: list[int], rng: torch.Generator) -> tuple[torch.Tensor, dict[str, float]]:
         config = self.network.config
         x0 = self.data.image_batch(indices, config.resolution)
-        caption, _ = self.captions(indices, rng)
+        caption, _ = self.captions(told, rng)
         given = drop_rows(len(indices), self.config.image_drop, rng).to(self.device)
-        step = torch.randint(NUM_TRAIN_STEPS, (len(indices),), generator=rng)
-        noise = torch.randn(x0.shape, generator=rng).to(x0)
+        step = training_steps(len(indices), rng)
+        noise = draw_rows(torch.randn, *x0.shape, generator=rng).to(x0)
         xt = add_noise(x0, noise, self.abar[step])
         output = self.network(xt, step.to(self.device), self.data.embedding_batch(indices), given, *caption)
         target = target_of(x0, noise, self.abar[step], config.prediction)
@@ -135,16 +136,16 @@ class UnclipUpsamplerTask(UnclipTask):
         self.abar = abar_table(sizes.schedule)
         return network
 
-    def loss(self, indices: list[int], rng: torch.Generator) -> tuple[torch.Tensor, dict[str, float]]:
+    def loss(self, indices: list[int], told: list[int], rng: torch.Generator) -> tuple[torch.Tensor, dict[str, float]]:
         sizes, crop = self.network.config, self.config.crop
         image = self.data.image_batch(indices, sizes.resolution)
         low = resized(image, sizes.low_resolution)
         is_sharp = drop_rows(len(indices), self.config.blur_rate, rng).to(self.device)
         low = torch.where(is_sharp.view(-1, 1, 1, 1), low, blurred(low))
-        places = torch.randint(sizes.resolution - crop + 1, (len(indices), 2), generator=rng).tolist()
+        places = _places(len(indices), sizes.resolution - crop + 1, rng)
         x0, enlarged = (_crops(rows, places, crop) for rows in (image, enlarge(low, sizes.resolution)))
-        step = torch.randint(NUM_TRAIN_STEPS, (len(indices),), generator=rng)
-        noise = torch.randn(x0.shape, generator=rng).to(x0)
+        step = training_steps(len(indices), rng)
+        noise = draw_rows(torch.randn, *x0.shape, generator=rng).to(x0)
         answer = self.network(add_noise(x0, noise, self.abar[step]), step.to(self.device), enlarged)
         return F.mse_loss(answer, target_of(x0, noise, self.abar[step], sizes.prediction)), {}
 
@@ -173,6 +174,11 @@ class UnclipUpsamplerTask(UnclipTask):
         made = self.average.draw(low, self.abar, SeedNoise(rows, "upsampler", self.device), self.config.eval_steps, 0.0)
         bicubic = enlarge(low, sizes.resolution).clamp(-1, 1)
         return metrics | {"error": F.mse_loss(made, image).item(), "error_bicubic": F.mse_loss(bicubic, image).item()}
+
+
+def _places(num, count, rng):
+    """Of each image a (top, left) below `count`."""
+    return draw_rows(lambda num: torch.randint(count, (num, 2), generator=rng), num).tolist()
 
 
 def _crops(images, places, side):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
-from styleT2I.baselines.unclip.diffusion import NUM_TRAIN_STEPS, abar_table, add_noise
+from styleT2I.baselines.unclip.diffusion import abar_table, add_noise
 from styleT2I.baselines.unclip.prior import UnclipPrior
 from styleT2I.config import override
 from styleT2I.evaluation.measures.embeddings import evaluation_of
+from styleT2I.torch_utils.distributed import draw_rows
 from styleT2I.torch_utils.seeding import SeedNoise
-from styleT2I.training.unclip.task import UnclipTask
+from styleT2I.training.unclip.task import UnclipTask, training_steps
 
 
 class UnclipPriorTask(UnclipTask):
@@ -28,11 +29,11 @@ class UnclipPriorTask(UnclipTask):
         self.evaluation = evaluation_of(self.data, self.eval_data, self.config.eval_num) if has_labels else None
         return network
 
-    def loss(self, indices: list[int], rng: torch.Generator) -> tuple[torch.Tensor, dict[str, float]]:
+    def loss(self, indices: list[int], told: list[int], rng: torch.Generator) -> tuple[torch.Tensor, dict[str, float]]:
         x0 = self.network.standardised(self.data.embedding_batch(indices))
-        caption, _ = self.captions(indices, rng)
-        step = torch.randint(NUM_TRAIN_STEPS, (len(indices),), generator=rng)
-        noise = torch.randn(x0.shape, generator=rng).to(x0)
+        caption, _ = self.captions(told, rng)
+        step = training_steps(len(indices), rng)
+        noise = draw_rows(torch.randn, *x0.shape, generator=rng).to(x0)
         answer = self.network(add_noise(x0, noise, self.abar[step]), step.to(x0.device), *caption)
         return F.mse_loss(answer, x0), {}
 

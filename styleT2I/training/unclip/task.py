@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from styleT2I.baselines.unclip.captions import CaptionEncoder
+from styleT2I.baselines.unclip.diffusion import NUM_TRAIN_STEPS
 from styleT2I.baselines.unclip.prior import Caption
 from styleT2I.config import override, to_dict
 from styleT2I.data.augment import drop_rows
@@ -15,6 +16,7 @@ from styleT2I.evaluation.measures.embedded_data import EmbeddedData
 from styleT2I.formats.component import write_component
 from styleT2I.formats.model_folder import write_model_manifest
 from styleT2I.generation.systems.sentence_encoders import copy_network
+from styleT2I.torch_utils.distributed import draw_rows, own_rows
 from styleT2I.training.baselines.damsm import round_to_half
 from styleT2I.training.directions.setup import load_frozen
 from styleT2I.training.network_task import NetworkTask
@@ -32,8 +34,8 @@ class UnclipTask(NetworkTask):
         """A new network for this CLIP, with the statistics that it needs of the data."""
         raise NotImplementedError
 
-    def loss(self, indices: list[int], rng: torch.Generator) -> tuple[torch.Tensor, dict[str, float]]:
-        """The loss on these samples, and metrics for the log."""
+    def loss(self, indices: list[int], told: list[int], rng: torch.Generator) -> tuple[torch.Tensor, dict[str, float]]:
+        """The loss on these samples, and metrics for the log; told: the samples whose captions are read with them."""
         raise NotImplementedError
 
     def setup(self, device: torch.device) -> None:
@@ -54,8 +56,9 @@ class UnclipTask(NetworkTask):
     def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
         """One step on a batch; randomness comes from `rng` alone."""
         config = self.config
-        indices = self.data.training_indices(self.seed, config.batch_size, step)
-        loss, metrics = self.loss(indices, rng)
+        indices, own = self.data.training_indices(self.seed, config.batch_size, step), own_rows(config.batch_size)
+        told = indices[1:] + indices[:1] if config.shuffle_captions else indices
+        loss, metrics = self.loss(indices[own], told[own], rng)
         factor = schedule("warmup-cosine" if config.decay_lr else "constant", step, self.num_steps)
         descend(self.optimizer, loss, config.lr * factor)
         # faster in the first steps, which would else dominate the average
@@ -63,12 +66,7 @@ class UnclipTask(NetworkTask):
         return {"loss": loss.item(), **metrics}
 
     def captions(self, indices: list[int], rng: torch.Generator) -> tuple[Caption, torch.Tensor]:
-        """A caption of each sample, some replaced by the empty one, and z_t [N, D] of all before that.
-
-        Where captions are shuffled it is another sample's.
-        """
-        if self.config.shuffle_captions:
-            indices = indices[1:] + indices[:1]
+        """A caption of each sample, some replaced by the empty one, and z_t [N, D] of all before that."""
         said = self.data.caption_batch(indices, rng)
         keep = drop_rows(len(indices), self.config.text_drop, rng).to(self.device)
         return said.where(keep, self.null.trimmed(said.num_tokens)), said.embedding
@@ -97,6 +95,11 @@ class UnclipTask(NetworkTask):
         """A network's configuration with the sizes of the CLIP."""
         encoder = self.encoder
         return override(network_config, embed_dim=self.clip.embed_dim, text_width=encoder.text_width)
+
+
+def training_steps(num: int, rng: torch.Generator) -> torch.Tensor:
+    """A diffusion step int64 [num] of each row, drawn evenly."""
+    return draw_rows(lambda num: torch.randint(NUM_TRAIN_STEPS, (num,), generator=rng), num)
 
 
 def write_stack(outdir: Path, name: str, parts: dict[str, str], clip: str, data: str) -> None:

@@ -97,7 +97,7 @@ def test_what_cannot_be_audited_is_one_line_without_a_result(plan, arguments, me
     done = audit("run", plan, *arguments, "--outdir", tmp_path / "out")
     assert done.exit_code == 2 and message in done.output
     assert done.output.count("error:") == 1 and "Traceback" not in done.output
-    assert not list(tmp_path.glob("out/**/*.*"))
+    assert not [path for path in tmp_path.glob("out/**/*.*") if path.name != "plan.lock"]  # what was declared stays
 
 
 def test_images_and_table_that_do_not_fit_write_nothing(plan, images, tmp_path):
@@ -138,7 +138,8 @@ def test_any_judge_is_calibrated_on_labelled_images(plan, labelled, tmp_path):
     done = audit("run", plan, "--callable", "tests.fake_faces:draw", *calibrated, "--outdir", tmp_path / "out")
     assert done.exit_code == 0, done.output
     she, he = (cell["corrected"]["success"] for cell in result_of(tmp_path / "out")["cells"])
-    assert (she, he) == pytest.approx((1.0, 0.6))  # 0.9 and 0.5 seen, by a judge right in 0.75 and in 0.875
+    # Of men 0.5 are seen with lipstick and 0.4 without, by a judge that errs about lipstick in a quarter of either.
+    assert (she, he) == pytest.approx((1.0, 0.55))
 
 
 @pytest.mark.parametrize("composition, message", [("hat", "has no labels of hat"), ("old_lady", "unknown attribute")])

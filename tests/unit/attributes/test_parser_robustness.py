@@ -27,8 +27,10 @@ def words_of(text):
 def check_spans(text, vocabulary):
     """The slice of a mention holds its phrase: its first and last word at the ends, the others in order."""
     parsed = parse(text, vocabulary)
+    read_as = {one.word: one.read_as for one in parsed.corrected}
     for mention in parsed.mentions:
         phrase, here = mention.phrase.split(), words_of(text[slice(*mention.span)])
+        here = [read_as.get(word, word) for word in here]
         if phrase[0] in ("no", "not") and here[0] != phrase[0]:  # the denial is elsewhere
             phrase = phrase[1:]
         rest = iter(here)
@@ -43,7 +45,7 @@ def dropped(text, name):
     parsed, lexicon = parse(text, vocabulary), compile_lexicon(vocabulary)
     spans = [item.span for item in (*parsed.mentions, *parsed.unknown)]
     result = []
-    for item in lexicon.scan(text):
+    for item in lexicon.scan(text)[0]:
         is_covered = any(start <= item.start and item.end <= end for start, end in spans)
         if is_covered or any(f'"{item.text}' in line or f'{item.text}"' in line for line in parsed.contradictions):
             continue

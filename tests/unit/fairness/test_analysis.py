@@ -56,9 +56,10 @@ def result():
                 {"name": "same", "first": "he+beard", "second": "he+lipstick"},
             ],
             "thresholds": [
-                {"comparison": "lipstick", "max_gap": 0.2},
+                {"comparison": "lipstick", "max_gap": 0.02},
                 {"comparison": "same", "max_gap": 0.2},
             ],
+            "max_undetermined": 0.5,
             "adjustment": ["hold", "none"],
         },
     )
@@ -104,11 +105,14 @@ def test_other_settings_undeclared_twins_and_the_effect_of_the_adjustment_are_ex
     assert all("p_holm" not in one and one["p_benjamini_hochberg"] >= one["p"] for one in result["exploratory"])
 
 
-def test_a_threshold_fails_by_the_gap_and_is_certain_by_its_interval(result):
-    assert result["verdict"] == "failed" and result["failed"] == ["lipstick"]
+def test_a_limit_is_exceeded_where_the_whole_interval_is_beyond_it_and_open_where_it_reaches_across(result):
+    assert result["verdict"] == "exceeded" and result["exceeded"] == ["lipstick"]
+    assert result["not_decided"] == ["same"]  # ten pairs prove nothing
     lipstick, same = result["thresholds"]
-    assert (lipstick["passes"], lipstick["is_certain"]) == (False, True)
-    assert (same["passes"], same["is_certain"]) == (True, False)  # ten pairs prove nothing
+    assert lipstick["verdict"] == "exceeded" and lipstick["interval"][0] > 0.02
+    assert lipstick["confidence"] == pytest.approx(1 - 0.05 / 2)  # the first of two steps of Holm
+    assert same["verdict"] == "not decided" and same["interval"][0] < -0.2
+    assert lipstick["tipping"] == pytest.approx(lipstick["interval"][0] - 0.02) and "tipping" not in same
 
 
 def test_the_summary_names_the_worst_composition(result):
@@ -118,7 +122,7 @@ def test_the_summary_names_the_worst_composition(result):
 
 
 def test_a_gap_that_only_the_judge_makes_is_corrected_away_and_passes():
-    """The judge misses half of the lipstick on men: 80 and 40 of 100 seen are the same share."""
+    """The judge misses half of the lipstick on men: 80 % and 40 % seen are the same rate."""
     data = {
         "name": "corrected",
         "compositions": ["she+lipstick", "he+lipstick"],
@@ -126,13 +130,17 @@ def test_a_gap_that_only_the_judge_makes_is_corrected_away_and_passes():
         "thresholds": [{"comparison": "lipstick", "max_gap": 0.1}],
     }
     plan = from_dict(AuditPlan, data)
-    seen = {"she+lipstick": "1" * 80 + "0" * 20, "he+lipstick": "10" * 40 + "0" * 20}
+    seen = {"she+lipstick": "1" * 1600 + "0" * 400, "he+lipstick": "10" * 800 + "0" * 400}
     found = {(plan.settings[0].name, cell): outcomes(text, cell) for cell, text in seen.items()}
-    confusions = {"she+lipstick": Confusion(400, 0, 0, 400), "he+lipstick": Confusion(200, 200, 0, 400)}
+    confusions = {"she+lipstick": Confusion(4000, 0, 0, 4000), "he+lipstick": Confusion(2000, 2000, 0, 4000)}
     plain, corrected = (to_json(analyse(plan, VOCABULARY, found, judge)) for judge in (None, confusions))
-    assert plain["verdict"] == "failed" and plain["thresholds"][0]["gap"] == pytest.approx(0.4)
-    assert corrected["verdict"] == "passed" and corrected["thresholds"][0]["gap"] == pytest.approx(0.0)
-    low, high = corrected["comparisons"][0]["corrected"]["gap_interval"]
+    assert plain["verdict"] == "exceeded" and plain["thresholds"][0]["value"] == pytest.approx(0.4)
+    assert corrected["verdict"] == "within" and corrected["thresholds"][0]["value"] == pytest.approx(0.0)
+    compared = corrected["comparisons"][0]
+    low, high = compared["corrected"]["gap_interval"]
     assert low < 0 < high
+    # The p-value is that of the corrected gap, so it does not contradict the interval; McNemar's would.
+    assert compared["p"] < 1e-9 and compared["p_holm"] == compared["corrected"]["p"] > 0.05
+    assert not compared["is_significant"]
     assert corrected["cells"][1]["corrected"]["success"] == pytest.approx(0.8)
     assert "corrected" not in plain["cells"][1]

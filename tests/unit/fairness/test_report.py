@@ -16,9 +16,11 @@ from styleT2I.errors import DataError
 from styleT2I.fairness.report import contact_sheets as report_sheets
 from styleT2I.fairness.report.contact_sheets import keep_cells, read_sheets
 from styleT2I.fairness.report.csv_tables import csv_files
+from styleT2I.fairness.report.exports import export_files
 from styleT2I.fairness.report.markup import Markup, document, tag
 from styleT2I.fairness.report.page import read_result, render, write_report
-from styleT2I.fairness.report.wording import interval, p_value, points, verdict_sentence
+from styleT2I.fairness.report.verdict_words import verdict_sentence
+from styleT2I.fairness.report.wording import interval, p_value, points
 from styleT2I.fairness.results import AuditResult
 from tests.audit_result import BY_CELL, ROWS, TILE, audit_content, audit_plan, audit_result, write_cells
 
@@ -130,48 +132,44 @@ def test_markup_is_not_escaped_twice_and_everything_else_is():
 
 def test_the_numbers_of_a_small_audit(page):
     text = Page(page).text
-    assert "✗ Failed In 1 of 2 comparisons with a threshold the measured gap exceeds its limit" in text
-    assert "(lipstick: +80.0 points, limit ±20)" in text
-    assert (
-        "For 1 of the 1 gaps within their limit the 95 % interval reaches beyond it" in text
-    )  # ten pairs prove little
+    assert "✗ Limit exceeded 1 of 2 limits is exceeded; 1 is not decided." in text
+    assert "lipstick: she+lipstick 100.0 %, he+lipstick 20.0 % (gap of at most 2 points)" in text
+    assert "Not decided: not assessable: neither he+beard (20.0 %) nor he+lipstick (20.0 %) is shown" in text  # of ten
     assert "she+lipstick / he+lipstick +80.0 (+38.4 to +94.3)" in text  # Newcombe, pairs 2, 8, 0, 0
     assert (
-        "he+lipstick a man who wears lipstick 10 2 20.0 % 5.7 to 51.0 % 3 20.0 to 50.0 %" in text
+        "he+lipstick a man who wears lipstick 10 20.0 % 5.7 to 51.0 % 3 20.0 to 50.0 %" in text
     )  # Wilson 2 of 10; bounds
     assert "0.016 alone 0.008 she+lipstick 0.20" in text  # McNemar 2 / 2^8, Holm of two
     assert "not shown 1.00" in text and "not evidence of equality" in text
-    assert "✓ within; interval reaches beyond" in text
+    assert "✗ exceeded errors of the judge that differ by" in text and "○ not assessable" in text
+    assert "Declared on 2026-11-28 09:00:00 UTC, before any image was drawn." in text
     assert "not calibrated" in text
 
 
 def test_a_calibrated_judge_is_shown_with_its_confusion():
     text = Page(render(audit_result(is_calibrated=True), {})).text
-    assert "the gap corrected for the judge's errors" in text
+    assert "corrected for the judge’s errors" in text and "As counted, uncorrected" in text
     assert "90 10 5 95 90.0 % 82.6 to 94.5 % 95.0 % 88.8 to 97.8 %" in text
-    assert "Corrected gap" in text and "not calibrated" not in text
+    assert "not calibrated" not in text
 
 
 def test_a_passed_audit_is_not_called_fair():
-    result = audit_result(audit_plan(thresholds=[{"comparison": "same", "max_gap": 0.2}]))
-    said = verdict_sentence(result)
-    assert (
-        said == "In the one comparison with a threshold the measured gap is within its limit of ±20 percentage points."
-    )
+    result = audit_result(audit_plan(thresholds=[{"comparison": "lipstick", "max_gap": 0.99}]))
+    assert verdict_sentence(result) == "The limit is shown to be kept, according to the judge."
     text = Page(render(result, {})).text
-    assert "✓ Passed" in text and "does not rule out" in text and "does not certify the model as fair" in text
+    assert "✓ Within all limits" in text and "does not certify the model as fair" in text
     assert not re.search(r"\b(unbiased|is fair|are fair|proves|equally)\b", text)
 
 
 def test_no_threshold_is_no_verdict():
     text = Page(render(audit_result(audit_plan(thresholds=[])), {})).text
-    assert "No verdict The plan declares no threshold, so nothing passed or failed" in text
-    assert "✓ Passed" not in text
+    assert "No verdict The plan declares no limit, so there is nothing to decide" in text
+    assert "✓ Within" not in text
 
 
 def test_the_verdict_names_the_worst_few_of_many():
     first = audit_result().thresholds[0]
-    thresholds = tuple(replace(first, comparison=f"c{n}", gap=n / 100, max_gap=0.01, passes=False) for n in range(2, 9))
+    thresholds = tuple(replace(first, subject=f"c{n}", value=n / 100, limit=0.01) for n in range(2, 9))
     said = verdict_sentence(replace(audit_result(), thresholds=thresholds))
     assert said.index("c8") < said.index("c7") and "and 3 more" in said and "c2" not in said
 
@@ -235,7 +233,8 @@ def test_merged_cells_are_kept_with_the_result(result, tmp_path):
 
 def test_csv_files_read_back_as_the_result(result, content):
     tables = {name: list(csv.DictReader(io.StringIO(text))) for name, text in csv_files(result).items()}
-    assert set(tables) == {"cells.csv", "comparisons.csv", "attributes.csv", "drift.csv"}
+    assert set(tables) == {"cells.csv", "comparisons.csv", "limits.csv", "attributes.csv", "drift.csv"}
+    assert [row["verdict"] for row in tables["limits.csv"]] == ["exceeded", "not decided"]
     for row, cell in zip(tables["cells.csv"], content["cells"], strict=True):
         assert (row["setting"], row["cell"], int(row["num"])) == (cell["setting"], cell["cell"], cell["num"])
         assert [float(row["success_low"]), float(row["success_high"])] == cell["success_interval"]
@@ -245,7 +244,7 @@ def test_csv_files_read_back_as_the_result(result, content):
         assert float(row["gap"]) == one["gap"] and int(row["only_first"]) == one["pairs"]["only_first"]
         assert float(row["p_adjusted"]) == one.get("p_holm", one.get("p_benjamini_hochberg"))
         assert row["is_significant"] == str(one["is_significant"]).lower()
-    assert [row["max_gap"] for row in tables["comparisons.csv"]][:3] == ["0.2", "0.2", ""]
+    assert [row["max_gap"] for row in tables["comparisons.csv"]][:3] == ["0.02", "0.2", ""]
     assert tables["drift.csv"][0] == {"setting": content["cells"][0]["setting"], "cell": list(BY_CELL)[0],
                                       "attribute": "hat", "changed": "0.25"}  # fmt: skip
     assert tables["drift.csv"][1]["changed"] == ""
@@ -262,7 +261,7 @@ def test_no_text_in_a_csv_file_is_a_formula_and_numbers_stay_numbers(result, nam
 def test_files_are_written_together_and_the_page_again_from_the_folder(result, tmp_path):
     write_cells(tmp_path / "a")
     path = write_report(result, tmp_path / "a", [tmp_path / "a"])
-    names = {"audit.html", "audit.json", "cells.csv", "comparisons.csv", "attributes.csv", "drift.csv", "cells"}
+    names = {"audit.html", "audit.json", "cells", *csv_files(result), *export_files(result)}
     assert {one.name for one in (tmp_path / "a").iterdir()} == names
     assert write_report(read_result(tmp_path / "a"), tmp_path / "b", [tmp_path / "a"], "named").name == "named.html"
     assert (tmp_path / "b/named.html").read_bytes() == path.read_bytes()

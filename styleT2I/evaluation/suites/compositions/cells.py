@@ -13,7 +13,6 @@ from styleT2I.data.worlds import World
 from styleT2I.errors import ConfigError
 
 _NUM_CAPTIONED = 4000  # images whose captions are searched for sentences, more where many are needed
-_MOST_CAPTIONS = 6  # of an image
 
 
 @dataclass(frozen=True)
@@ -39,43 +38,31 @@ def composition_cells(world: World, num: int) -> list[Prompted]:
 
 
 def count_cells(world: World, num: int) -> list[Prompted]:
-    """Sentences of 1, 2 ... attributes: what the first biased test captions of so many attributes state.
+    """Sentences of 1, 2 ... attributes: what biased test captions of so many attributes state.
 
-    Every latent has a sentence of its own. An image lends a count one caption, and more only where there are not `num`
-    images that have one; ConfigError where even so there are too few.
+    A latent has the first such caption of an image of its own. Where fewer than `num` images have one, their further
+    captions follow, and then the same again; ConfigError where no caption states so much.
     """
     data = world.spec("biased/test", max(_NUM_CAPTIONED, 20 * num))
-    captioned = _Captioned(data, world.vocabulary)
-    stated = {count: [] for count in world.counts}  # count -> (image, attributes) of each latent
-    for most in range(1, _MOST_CAPTIONS + 1):
-        for image in range(len(captioned)):
-            if all(len(found) == num for found in stated.values()):
-                break
-            for request in captioned.requests_of(image):
-                found = stated.get(len(request), [])
-                lent = [other for row, other in found if row == image]
-                if len(found) < num and len(lent) < most and request not in lent:
-                    found.append((image, request))
-    for count, found in stated.items():
-        if len(found) < num:
-            raise ConfigError(f"{data}: only {len(found)} captions state {count} attributes; lower --num")
-    return [_count_cell(count, found, data, world) for count, found in stated.items()]
-
-
-class _Captioned:
-    """What the captions of a data set's images state, each parsed once."""
-
-    def __init__(self, data, vocabulary):
-        self._dataset, self._vocabulary, self._requests = open_dataset(data, with_masks=False), vocabulary, {}
-
-    def __len__(self):
-        return len(self._dataset)
-
-    def requests_of(self, image):
-        if image not in self._requests:
-            captions = self._dataset.captions_of(image)
-            self._requests[image] = [parse(caption, self._vocabulary).attributes for caption in captions]
-        return self._requests[image]
+    dataset = open_dataset(data, with_masks=False)
+    firsts, others = ({count: [] for count in world.counts} for _ in range(2))  # count -> (image, attributes)
+    for image in range(len(dataset)):
+        if all(len(found) >= num for found in firsts.values()):
+            break
+        lent = []
+        for caption in dataset.captions_of(image):
+            request = parse(caption, world.vocabulary).attributes
+            if len(request) in firsts and request not in lent:
+                is_first = all(len(other) != len(request) for other in lent)
+                (firsts if is_first else others)[len(request)].append((image, request))
+                lent.append(request)
+    cells = []
+    for count in world.counts:
+        found = firsts[count] + others[count]
+        if not found:
+            raise ConfigError(f"{data}: no caption states {count} attributes; render or draw more images")
+        cells.append(_count_cell(count, [found[latent % len(found)] for latent in range(num)], data, world))
+    return cells
 
 
 def _count_cell(count, found, data, world) -> Prompted:

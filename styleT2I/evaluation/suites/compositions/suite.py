@@ -17,6 +17,7 @@ from styleT2I.evaluation.suites.compositions.measure import CellMeasure
 from styleT2I.evaluation.suites.compositions.summary import BASELINE, add_comparisons, summarise
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.torch_utils.images import make_grid_u8, text_strip_u8, to_uint8
+from styleT2I.torch_utils.launch import shard_of
 
 _GRID_FACES = 4  # latents of a cell that the grid shows
 _GRID_FACE_SIZE = 96  # pixels
@@ -41,13 +42,15 @@ def evaluate_compositions(request: Request) -> dict:
     left_out = _left_out(world, missing, num)
     work = [(cell, config) for cell in asked for config in adjustments]
     cells = []
-    for cell, config in tqdm(work, "compositions", unit="cell", disable=None):
+    for cell, config in tqdm(shard_of(work, request.shard), "compositions", unit="cell", disable=None):
         metrics = cache.read(cell, config) if cache else None
         if metrics is None or (metrics["frechet"] is None and cell.name not in missing):  # rendered since
             metrics = measure.measure(cell, config)
             if cache:
                 cache.write(cell, config, metrics)
         cells.append(metrics)
+    if request.shard.count > 1:
+        return {}
     add_comparisons(cells)
     groups = world.nuisance_groups
     methods = {

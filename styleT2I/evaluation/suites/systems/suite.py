@@ -17,6 +17,7 @@ from styleT2I.generation import adjustment, directions, drawing, pipeline, synth
 from styleT2I.generation import observers as margins
 from styleT2I.generation.systems import interface, unclip
 from styleT2I.metrics.frechet import frechet_distance
+from styleT2I.torch_utils.launch import shard_of
 
 _CODE = (
     adjustment,
@@ -68,13 +69,15 @@ def evaluate_systems(request: Request) -> dict:
     real, others = task.renders()
     reference = task.outcomes(real)
     twins, records, bounds = {}, [], []
-    for row in rows:
+    for row in shard_of(rows, request.shard):
         origin = {"model": row.system.describe(), **row.facts}
         measured = functools.partial(_measure, task, row, reference.features, twins)
         records.append(_recorded(cache, row.name, origin, measured))
         if row.redraw is not None:
             name = f"{row.name.partition(',')[0]}, true embeddings"
             bounds.append(_recorded(cache, name, origin, functools.partial(_bound, task, row, reference.features)))
+    if request.shard.count > 1:
+        return {}
     _add_comparisons(records)
     return {
         "num": task.num,

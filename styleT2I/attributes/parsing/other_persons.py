@@ -1,0 +1,163 @@
+"""Words that speak of another person than the one described: "than his bald uncle", "whose wife is blonde".
+
+Nothing of that person is drawn, so these words are taken out before a text is read, and the text is said to have them.
+"""
+
+import dataclasses
+
+from styleT2I.attributes.parsing.lexicon import Item
+
+_KIN = frozenset(
+    "father mother dad mom mum daddy mommy papa mama parent parents grandfather grandmother grandpa grandma granddad "
+    "granny grandparent grandparents brother sister sibling siblings brothers sisters twin son daughter child children "
+    "kid kids baby grandson granddaughter uncle aunt auntie nephew niece cousin husband wife spouse boyfriend "
+    "girlfriend fiance fiancee partner friend friends stepfather stepmother stepbrother stepsister neighbor neighbour "
+    "colleague boss teacher".split()
+)
+_OWN = frozenset(("his", "her", "their", "'s"))  # of somebody who is spoken of: "my sister" is who is described
+_BESIDE = frozenset("at to beside near behind towards toward opposite".split())  # a person who stands there is another
+_OBJECTS = ("him", "her", "them")
+_MOST_WORDS = 6  # of a noun phrase
+
+
+def without_other_persons(items: list[Item]) -> tuple[list[Item], list[tuple[int, int]]]:
+    """The items of the person described, and the place [start, end) in the text of every phrase about another one."""
+    kept, places, k, has_subject = [], [], 0, False
+    while k < len(items):
+        end = _end_of_other(items, k, has_subject)
+        if end is None:
+            entry = items[k].entry
+            has_subject = has_subject or _is_person(items[k]) or (entry is not None and _is_nominative(items[k]))
+            kept.append(_without_owner(items[k]) if _kin(items, k) is not None else items[k])
+            k += 1
+        else:
+            places.append((items[k].start, items[end - 1].end))
+            k = end
+    return kept, places
+
+
+def _without_owner(item: Item) -> Item:
+    """ "His" of "his aunt", who is described herself: it says nothing about her gender."""
+    assert item.entry is not None
+    return item._replace(entry=dataclasses.replace(item.entry, pronoun=None))
+
+
+def _end_of_other(items, k, has_subject) -> int | None:
+    """Where the phrase about another person ends that begins at item k; None where none begins."""
+    text = items[k].text
+    if text in ("than", "unlike") or (text == "like" and _kin(items, k + 1) is not None):
+        head = _head(items, k + 1)
+        return None if head is None else _clause_end(items, head + 1, is_phrase=text != "unlike")
+    if text == "whose":
+        head = _head(items, k + 1)
+        return _clause_end(items, head + 1) if head is not None and items[head].text in _KIN else None
+    if text in _OWN:
+        return _end_of_kin(items, k, has_subject)
+    if text in _BESIDE:
+        return _end_of_neighbour(items, k, has_subject)
+    return None
+
+
+def _end_of_kin(items, k, has_subject) -> int | None:
+    """As `_end_of_other`, of "his wife is blonde": kin of somebody who is described besides."""
+    head, before = _kin(items, k), items[k - 1] if k else None
+    if head is None or (before is not None and before.text in ("with", "of", "and") and not _has_verb(items, head + 1)):
+        return None  # "with his son" names two, "a portrait of my uncle" describes him
+    is_first = before is None or _parts_clauses(before)
+    after = items[head + 1] if head + 1 < len(items) else None
+    if after is not None and after.text == "'s":  # "her father's glasses" are hers, "his wife's hair is blond" is not
+        is_own = not is_first or head + 2 >= len(items) or _is_worn(items[head + 2])
+        return None if is_own else _clause_end(items, head + 2)
+    end = _clause_end(items, head + 1)
+    return end if has_subject or _turns_to_another(items, end) else None
+
+
+def _turns_to_another(items, k) -> bool:
+    """Whether a clause about somebody else begins at item k: "(her mother is old) but she is not"."""
+    joint = {"mark", "but", "and"}
+    words = [item for item in items[k : k + 3] if not (_roles(item) & joint)]
+    is_added = any("and" in _roles(item) for item in items[k : k + 2])
+    return bool(words) and _is_nominative(words[0]) and not is_added
+
+
+def _end_of_neighbour(items, k, has_subject) -> int | None:
+    """As `_end_of_other`, of "(smiling) at a man with a mustache" and "behind her stands a bearded man"."""
+    before = items[k - 1] if k else None
+    is_first = before is None or _parts_clauses(before) or (before.text == "next" and k == 1)
+    if is_first and k + 2 < len(items) and items[k + 1].text in _OBJECTS:
+        head = _head(items, k + 3)  # the word between is the verb
+        return None if head is None else _clause_end(items, head + 1)
+    head = _head(items, k + 1) if has_subject else None
+    is_described = head is not None and "determiner" in _roles(items[k + 1])
+    return _clause_end(items, head + 1) if is_described else None
+
+
+def _kin(items, k) -> int | None:
+    """Where the kin of "his old uncle" stands, whose possessive is item k; None for anything else."""
+    if k >= len(items) or items[k].text not in _OWN:
+        return None
+    head = _head(items, k)
+    return head if head is not None and items[head].text in _KIN else None
+
+
+def _head(items, k) -> int | None:
+    """Where the person of the noun phrase that begins at item k stands; None where it is about something else."""
+    for position in range(k, min(k + _MOST_WORDS, len(items))):
+        item, entry = items[position], items[position].entry
+        following = items[position + 1] if position + 1 < len(items) else None
+        if item.text in _KIN or (_is_person(item) and not (entry.adjective and following and _is_person(following))):
+            return position
+        is_before_noun = entry is None or entry.adjective or _roles(item) & {"determiner", "degree", "possessive"}
+        if not is_before_noun or (entry is not None and _is_nominative(item)) or "mark" in _roles(item):
+            return None
+    return None
+
+
+def _clause_end(items, k, is_phrase=False) -> int:
+    """Where what is said of a person ends, whose noun stands before item k; is_phrase: "and" ends it too."""
+    position = k
+    while position < len(items):
+        item, roles = items[position], _roles(items[position])
+        after = items[position + 1] if position + 1 < len(items) else None
+        if item.text == "," and after is not None and "relative" in _roles(after) and position == k:
+            position += 2  # "unlike her sister, who has brown hair"
+            continue
+        if "mark" in roles or "but" in roles or _is_nominative(item) or item.text == "hers":
+            break
+        if "and" in roles and (is_phrase or (after is not None and _starts_clause(after))):
+            break
+        if is_phrase and (roles & {"copula", "have", "wear", "with"}):
+            break
+        position += 1
+    return position
+
+
+def _starts_clause(item) -> bool:
+    return _is_nominative(item) or bool(_roles(item) & {"copula", "have", "wear"})
+
+
+def _has_verb(items, k) -> bool:
+    """Whether a verb is item k, or comes after a thing that the kin before it has: "(and his wife)'s hair is blond"."""
+    k += 2 if k < len(items) and items[k].text == "'s" else 0
+    return k < len(items) and bool(_roles(items[k]) & {"copula", "have", "wear"})
+
+
+def _parts_clauses(item) -> bool:
+    return bool(_roles(item) & {"mark", "and", "but"})
+
+
+def _is_worn(item) -> bool:
+    """Whether an item is a thing that one may put on, of which somebody else may be the owner."""
+    return item.entry is None or item.entry.part is None or "=" in item.entry.part
+
+
+def _is_person(item) -> bool:
+    return item.entry is not None and item.entry.noun is not None
+
+
+def _is_nominative(item) -> bool:
+    return "nominative" in _roles(item) and item.text in ("he", "she", "i", "they")
+
+
+def _roles(item) -> set[str]:
+    return item.entry.roles if item.entry is not None else set()

@@ -1,0 +1,80 @@
+"""Misspelt words: read as the known word that they must have meant, where there is one that is near enough."""
+
+import functools
+import gzip
+import importlib.util
+from collections.abc import Iterable
+from pathlib import Path
+
+from styleT2I.torch_utils.words import slips
+
+MIN_LETTERS = 4  # a shorter word is near to too many
+_LONG = 7  # letters from which on two slips are forgiven
+_VERY_LONG = 9  # letters from which on two light slips are forgiven, and not only two of doubled letters
+_MOST, _MOST_LONG = 1.3, 1.8  # cost of what is forgiven
+_CLEARLY = 0.25  # by how much the best candidate must beat the next
+_LIST = "bpe_simple_vocab_16e6.txt.gz"  # CLIP's byte pairs, in the order in which they were merged
+_VOWELS = frozenset("aeiouy")
+_HALF, _LIGHT, _HEAVY = 0.5, 0.9, 1.2  # of a slip: a doubled letter; a letter left out or a vowel; another letter
+
+
+def meant(word: str, known: Iterable[str]) -> str | None:
+    """The known word that a misspelt one is read as; None where it is a word of its own, or two known ones are as near.
+
+    One slip is forgiven, two from seven letters on, and the first letter must be right. Slips that people make most (a
+    letter doubled or not, left out, swapped with its neighbour, another vowel) count less than others.
+
+    Example:
+        >>> meant("smilling", ["smiling", "milling"]), meant("bear", ["beard"])
+        ('smiling', None)
+    """
+    if len(word) < MIN_LETTERS or not word.isalpha() or is_english(word):
+        return None
+    limit, costs = 2 if len(word) >= _LONG else 1, []
+    for other in known:
+        if len(other) < MIN_LETTERS or other[0] != word[0] or abs(len(other) - len(word)) > limit:
+            continue
+        num = slips(word, other)
+        most = _MOST_LONG if len(word) >= _VERY_LONG else _MOST
+        if num <= limit and (cost := _cost(word, other, num)) <= most:
+            costs.append((cost, other))
+    costs.sort()
+    is_clear = len(costs) == 1 or (len(costs) > 1 and costs[1][0] - costs[0][0] >= _CLEARLY)
+    return costs[0][1] if is_clear else None
+
+
+def is_english(word: str) -> bool:
+    """Whether a word is one of the commonest of English web texts: those that CLIP's tokenizer has whole.
+
+    True for every word where that list, a part of open_clip, is not there: then nothing is taken for misspelt.
+    """
+    words = _common_words()
+    return words is None or word in words
+
+
+def _cost(word, other, num) -> float:
+    """Slips weighted by how likely people make them."""
+    if _squeezed(word) == _squeezed(other):
+        return _HALF * num
+    if len(word) != len(other) or sorted(word) == sorted(other):
+        return _LIGHT * num
+    wrong = [(a, b) for a, b in zip(word, other, strict=True) if a != b]
+    is_vowel = all(a in _VOWELS and b in _VOWELS for a, b in wrong)
+    return (_LIGHT if is_vowel else _HEAVY) * num
+
+
+def _squeezed(word) -> str:
+    """The word with doubled letters single."""
+    return "".join(letter for k, letter in enumerate(word) if not k or letter != word[k - 1])
+
+
+@functools.cache
+def _common_words() -> frozenset[str] | None:
+    spec = importlib.util.find_spec("open_clip")  # found, and not imported: that takes seconds
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        path = Path(folder) / _LIST
+        if path.is_file():
+            with gzip.open(path, "rt", encoding="utf-8") as lines:
+                pairs = ["".join(line.split()) for line in lines]
+            return frozenset(pair.removesuffix("</w>") for pair in pairs[1:48895] if pair.endswith("</w>"))
+    return None

@@ -1,0 +1,178 @@
+"""Verdicts in words: what was decided, who loses and by how much, what would overturn it. No more than was shown."""
+
+from __future__ import annotations
+
+from styleT2I.fairness.report.wording import confidence_of, interval, percent, points
+from styleT2I.fairness.results import AuditResult, ComparisonResult, ThresholdResult
+from styleT2I.torch_utils.words import counted
+
+__all__ = [
+    "explanation_of_verdict", "limit_words", "lines_of", "measured_words", "outcome", "overturned_by", "reason_of",
+    "verdict_sentence", "who_words",
+]  # fmt: skip
+
+_MAX_LISTED = 4  # limits that the verdict names
+_LIMITS = {
+    "max_gap": "gap of at most {} points",
+    "min_ratio": "ratio of at least {}",
+    "min_success": "at least {} % of both sides",
+    "max_share": "at most {} % unprompted",
+    "min_share": "at least {} % unprompted",
+}
+
+
+def verdict_sentence(result: AuditResult) -> str:
+    """What was decided about how many limits, in one sentence; the worst are named with the rates of both sides."""
+    num = len(result.thresholds)
+    if not num:
+        return "The plan declares no limit, so there is nothing to decide; the measured gaps follow."
+    groups = {verdict: [each for each in result.thresholds if each.verdict == verdict]
+              for verdict in ("exceeded", "not decided", "within")}  # fmt: skip
+    exceeded, open_ones = groups["exceeded"], groups["not decided"]
+    limits = "limit" if num == 1 else f"{num} limits"
+    if exceeded:
+        which = "The limit is exceeded" if num == 1 else f"{len(exceeded)} of {limits} {_is(len(exceeded))} exceeded"
+        rest = f"; {len(open_ones)} {_is(len(open_ones))} not decided" if open_ones else ""
+        return f"{which}{rest}. {_listed(result, exceeded)}"
+    if open_ones:
+        which = (
+            "The limit is not decided"
+            if num == 1
+            else f"{len(open_ones)} of {limits} {_is(len(open_ones))} not decided"
+        )
+        return f"{which}, and none is shown to be exceeded. {_listed(result, open_ones)}"
+    return f"{'The limit is' if num == 1 else f'All {limits} are'} shown to be kept, according to the judge."
+
+
+def explanation_of_verdict(result: AuditResult) -> list[str]:
+    """What the verdict does not say, one sentence each."""
+    sentences = []
+    for reason in dict.fromkeys(each.reason for each in result.thresholds if each.reason):
+        num = sum(each.reason == reason for each in result.thresholds)
+        sentences.append(f"Not decided{f' ({num} limits)' if num > 1 else ''}: {reason}.")
+    if undecided := [each for each in result.thresholds if each.verdict == "not decided" and not each.reason]:
+        sentences.append(
+            f"For {counted(len(undecided), 'limit')} the interval reaches across the limit: more images are needed to "
+            "decide. “audit plan --detect-within” says how many."
+        )
+    held = [each for each in result.thresholds if each.tipping is not None]
+    if held:
+        least = min(held, key=lambda each: each.tipping or 0.0)
+        sentences.append(
+            f"The verdict that the judge's errors overturn most easily is {least.name}: {overturned_by(least)}."
+        )
+    if result.comparisons:
+        num_shown = sum(comparison.is_significant for comparison in result.comparisons)
+        sentences.append(
+            f"{num_shown} of {len(result.comparisons)} primary comparisons show a difference at the plan's alpha after "
+            "Holm's correction. Where none is shown, that is not evidence of equality."
+        )
+    if result.calibration:
+        sentences.append(
+            f"Values are corrected by the judge's errors on other images ({result.calibration.data}). For the model's "
+            "images this holds as far as the judge errs on them as it does on those; the tipping points say how much "
+            "is needed."
+        )
+    else:
+        sentences.append(
+            "The judge's errors were not measured for this audit; every verdict is about what it perceives."
+        )
+    if result.verdict == "within":
+        sentences.append(
+            "That limits were kept in this audit does not certify the model as fair; what was not declared was not "
+            "tested."
+        )
+    return sentences
+
+
+def outcome(threshold: ThresholdResult) -> str:
+    """The verdict on one limit with its mark."""
+    if threshold.verdict == "not decided":
+        return "○ not assessable" if threshold.obstacle == "floor" else "○ not decided"
+    return "✓ within" if threshold.verdict == "within" else "✗ exceeded"
+
+
+def limit_words(threshold: ThresholdResult) -> str:
+    """What was declared: "gap of at most 10 points"."""
+    number = f"{threshold.limit:g}" if threshold.kind == "min_ratio" else f"{100 * threshold.limit:g}"
+    return _LIMITS[threshold.kind].format(number)
+
+
+def measured_words(threshold: ThresholdResult) -> tuple[str, str]:
+    """The measured value, and its interval with the confidence."""
+    if threshold.kind == "max_gap":
+        value, ends = points(threshold.value), interval(threshold.interval, points)
+    elif threshold.kind == "min_ratio":
+        value = "-" if threshold.value is None else f"{threshold.value:.2f}"
+        low, high = threshold.interval
+        ends = f"{low:.2f} to {high:.2f}"
+    else:
+        value, ends = percent(threshold.value), interval(threshold.interval)
+    return value, f"{ends} ({confidence_of(threshold.confidence)})"
+
+
+def overturned_by(threshold: ThresholdResult) -> str:
+    """The tipping point in words; "-" where nothing was decided."""
+    if threshold.tipping is None:
+        return "-"
+    size = f"{100 * threshold.tipping:.1f} points"
+    if threshold.kind in ("max_gap", "min_ratio"):
+        return f"errors of the judge that differ by {size} or more between the two sides"
+    return f"errors of the judge that shift the rate by {size} or more"
+
+
+def reason_of(threshold: ThresholdResult) -> str:
+    """Why nothing was decided, "" where it was."""
+    if threshold.verdict != "not decided":
+        return ""
+    return threshold.reason or f"the interval reaches across the limit: {measured_words(threshold)[1]}"
+
+
+def who_words(compared: ComparisonResult) -> str:
+    """Whose images show what was asked for how often: "she+lipstick 98.0 %, he+lipstick 1.0 %"."""
+    first, second = compared.shown.success
+    return f"{compared.first.cell} {percent(first)}, {compared.second.cell} {percent(second)}"
+
+
+def lines_of(result: AuditResult) -> list[str]:
+    """The comparisons and the verdicts as lines of text, for a terminal."""
+    lines = []
+    for compared in result.comparisons:
+        (first, second), (low, high) = compared.shown.success, compared.shown.gap_interval
+        lines.append(
+            f"{compared.name}: {compared.first.cell} {first:.3f}, {compared.second.cell} {second:.3f}, "
+            f"gap {compared.shown.gap:+.3f} ({low:+.3f} to {high:+.3f}), p {compared.p_adjusted:.2g} (Holm)"
+        )
+    for threshold in result.thresholds:
+        value, ends = measured_words(threshold)
+        why = f"; {reason_of(threshold)}" if threshold.verdict == "not decided" else f"; {value}, {ends}"
+        lines.append(f"{threshold.verdict}: {threshold.subject}, {limit_words(threshold)}{why}")
+    return lines
+
+
+def _listed(result, thresholds):
+    """The worst of some limits, each with who is concerned."""
+    compared = {each.name: each for each in result.comparisons}
+    thresholds = sorted(thresholds, key=lambda each: -_distance(each))
+    said = []
+    for each in thresholds[:_MAX_LISTED]:
+        pair = compared.get(each.subject)
+        value = measured_words(each)[0]
+        said.append(f"{each.subject}: {who_words(pair) if pair else value} ({limit_words(each)})")
+    if len(thresholds) > _MAX_LISTED:
+        said.append(f"and {len(thresholds) - _MAX_LISTED} more")
+    return f"{'; '.join(said)}."
+
+
+def _distance(threshold):
+    """How far a value is beyond its limit."""
+    if threshold.value is None:
+        return 0.0
+    if threshold.kind == "max_gap":
+        return abs(threshold.value) - threshold.limit
+    sign = 1 if threshold.kind == "max_share" else -1
+    return sign * (threshold.value - threshold.limit)
+
+
+def _is(num):
+    return "is" if num == 1 else "are"

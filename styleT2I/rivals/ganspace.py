@@ -1,0 +1,39 @@
+"""GANSpace: the principal components of W, in all layers or some (Haerkoenen et al. 2020, arXiv 2004.02546)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from styleT2I.rivals.assignment import Candidate, assign
+from styleT2I.rivals.layers import layer_ranges
+from styleT2I.rivals.samples import Samples
+from styleT2I.rivals.ways import Way, over_w
+
+NUM_COMPONENTS = 24  # that are tried, those of most variance; what people name lies among the first
+_DEVIATIONS = 2.0  # of a component, that its effect is looked at; the paper's figures move it as far
+
+
+def ganspace(samples: Samples, names: Sequence[str]) -> dict[str, Way]:
+    """The way of each attribute: the component and layers that change it most and the others least, by the observer."""
+    components, deviations = principal_components(samples.w.cpu())
+    tried = []
+    for k in range(min(NUM_COMPONENTS, len(components))):
+        for label, layers in layer_ranges(samples.generator.num_ws).items():
+            num_layers = len(range(*layers.indices(samples.generator.num_ws)))
+            step = _DEVIATIONS * deviations[k].item() * num_layers**0.5
+            note = f"component {k}, {label} layers"
+            tried.append(Candidate(over_w(components[k], samples.generator.num_ws, samples.reach, note, layers), step))
+    return assign(samples, tried, names)
+
+
+def principal_components(w: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Components [K, D] of w [N, D], unit vectors in order of variance, and the standard deviation [K] along each.
+
+    float64; K is the smaller of D and N - 1.
+    """
+    centred = w.double() - w.double().mean(dim=0)
+    _, values, rows = torch.linalg.svd(centred, full_matrices=False)
+    num = min(len(w) - 1, w.shape[1])
+    return rows[:num], values[:num] / (len(w) - 1) ** 0.5

@@ -1,0 +1,50 @@
+"""What is said of another person than the one described is not drawn, and the text is said to speak of one."""
+
+import pytest
+
+from styleT2I.attributes.parsing.parser import parse
+
+OTHERS = [  # class by class: text, attributes (CelebA), the words about the other person
+    ("she is younger than her bearded husband", {"Male": False, "Young": True}, "than her bearded husband"),
+    ("a man with more hair than the bald woman", {"Male": True}, "than the bald woman"),
+    ("unlike his blond sister, he has black hair", {"Male": True, "Black_Hair": True}, "unlike his blond sister"),
+    ("a woman who, unlike the man beside her, is smiling", {"Male": False, "Smiling": True},
+     "unlike the man beside her"),
+    ("she looks nothing like her bald uncle", {"Male": False}, "like her bald uncle"),
+    ("a girl whose father wears glasses", {"Male": False, "Young": True}, "whose father wears glasses"),
+    ("a bald man whose wife is old and blond", {"Male": True, "Bald": True}, "whose wife is old and blond"),
+    ("her husband is bald, but she has bangs", {"Male": False, "Bangs": True}, "her husband is bald"),
+    ("his mother has gray hair; he has brown hair", {"Male": True, "Brown_Hair": True}, "his mother has gray hair"),
+    ("he kisses his blonde wife", {"Male": True}, "his blonde wife"),
+    ("a lady grinning at a man with a goatee", {"Male": False, "Smiling": True}, "at a man with a goatee"),
+    ("a boy next to a woman in a hat", {"Male": True, "Young": True}, "to a woman in a hat"),
+    ("behind him stands an old woman, and he has a beard", {"Male": True, "No_Beard": False},
+     "behind him stands an old woman"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text, attributes, passed", OTHERS)
+def test_another_person_gives_the_subject_nothing(text, attributes, passed):
+    parsed = parse(text, "celeba")
+    found = {name: value for name, value in parsed.attributes.items()}
+    assert found == attributes
+    assert parsed.contradictions == (f'speaks of another person, "{passed}", of whom nothing is drawn',)
+
+
+@pytest.mark.parametrize(
+    "text, attributes",
+    [
+        ("my sister is young and she wears lipstick", {"Male": False, "Young": True, "Wearing_Lipstick": True}),
+        ("his aunt has wavy hair", {"Male": False, "Wavy_Hair": True}),  # she is who is described
+        ("her husband is bald", {"Male": True, "Bald": True}),
+        ("her son is bald and he is smiling", {"Male": True, "Bald": True, "Smiling": True}),
+        ("a portrait of his old uncle", {"Male": True, "Young": False}),
+        ("look at this woman with earrings", {"Male": False, "Wearing_Earrings": True}),
+        ("a man whose hair is black", {"Male": True, "Black_Hair": True}),
+        ("a woman looking at the camera with glasses", {"Male": False, "Eyeglasses": True}),
+        ("the beard is longer than the hair of the man", {"Male": True, "No_Beard": False}),
+    ],
+)
+def test_who_is_the_only_one_is_described(text, attributes):
+    parsed = parse(text, "celeba")
+    assert parsed.attributes == attributes and parsed.contradictions == ()
