@@ -1,7 +1,7 @@
 """Train a landmark network: `python -m styleT2I.train_landmarks --outdir runs/landmarks`."""
 
 from styleT2I.cli import command, defaults_of, trained
-from styleT2I.training.judges.landmarks import LandmarkTask, LandmarkTrainingConfig, landmark_config
+from styleT2I.training.judges.config import LandmarkTrainingConfig, landmark_config
 from styleT2I.training_options import options_of, recipe_options, run_options, run_steps, steps_or_open
 
 
@@ -13,14 +13,18 @@ def _defaults():
 @recipe_options("landmarks", default="portraits")
 @options_of(LandmarkTrainingConfig)
 @run_options(every=500, steps_text="Optimisation steps.  [default: by preset]")
-def main(outdir, recipe, steps, eval_every, resume, seed, device, **settings):
+def main(outdir, recipe, steps, eval_every, resume, workers, seed, device, **settings):
     """Train a network that finds faces and their landmarks; the result is OUTDIR/NAME.json, its errors inside."""
     recipe_steps, config = landmark_config(recipe, **settings)
     num_steps = steps_or_open(steps, recipe_steps)
+    from styleT2I.training.judges.landmarks import LandmarkTask
+
     task = LandmarkTask(config, num_steps, seed)
-    run_steps(task, num_steps, outdir=outdir, eval_every=eval_every, resume=resume, seed=seed, device=device)
+    run_steps(
+        task, num_steps, outdir=outdir, eval_every=eval_every, resume=resume, workers=workers, seed=seed, device=device
+    )
     component = f"{outdir}/{config.name}.json"
-    trained(component, "styleT2I.generate", "--image", "photo.jpg", "--text", "she is smiling", "--outdir", "out")
+    trained(component, "styleT2I.align", "photo.jpg", "--detector", component, "--outdir", "faces")
 
 
 if __name__ == "__main__":

@@ -140,7 +140,7 @@ WORLDS = {
             },
             (1, 2, 3, 4, 5),
             ("he+lipstick", "she+beard", "young+gray_hair", "he+old+earrings", "dark_skin+blond_hair+lipstick"),
-            baselines=("gan_int_cls", "stackgan", "attngan", "dfgan"),
+            baselines=("gan_int_cls", "stackgan", "attngan", "dfgan", "unclip"),
         ),
         World(
             "portraits",

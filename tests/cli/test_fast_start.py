@@ -62,6 +62,7 @@ REFUSED = [
     ("train_judge", [*TRAIN, "--preset", "gide"], "'guide'"),
     ("train_judge", [*TRAIN, "--lr", "-1"], "lr"),
     ("train_segmenter", [*TRAIN, "--lr", "0"], "lr"),
+    ("train_landmarks", [*TRAIN, "--lr", "0"], "lr"),
     ("train_segmenter", [*TRAIN, "--config", "/nosuch.yaml"], "/nosuch.yaml"),
     ("train_stylegan2", [*TRAIN, "--preset", "stylegan2-config-f"], "add --data"),
     ("train_stylegan2", [*TRAIN, "--resolution", "96"], "power of two"),

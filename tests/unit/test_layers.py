@@ -25,13 +25,14 @@ ALLOWED = {  # a layer is a folder, or a folder within one that is named here; a
     "baselines": BASE | {"ops", "networks"},
     "attributes": FILES,
     "data": WORLD,
+    "photos": PARTS,
     "generation": PARTS,
     "rivals": PARTS | {"generation"},
     "evaluation.measures": PARTS | {"generation"},
     "evaluation": PARTS | {"generation", "evaluation.measures", "rivals"},
     "fairness": PARTS | {"generation"},
     "recipes": {"errors", "config"},
-    "training": PARTS | {"recipes", "generation", "evaluation.measures"},
+    "training": PARTS | {"recipes", "photos", "generation", "evaluation.measures"},
     "systems": {"generation"},  # an address that older model cards name
     "checkpoints": set(),
 }

@@ -1,4 +1,4 @@
-"""Settings of the trainings of judges and segmenters; their presets are recipes."""
+"""Settings of the trainings of judges, segmenters and landmark networks; their presets are recipes."""
 
 from __future__ import annotations
 
@@ -76,6 +76,35 @@ class SegmenterTrainingConfig:
 def segmenter_config(recipe: str | Path, **changes) -> tuple[int, SegmenterTrainingConfig]:
     """Steps and settings of a preset, or of a file of one's own, some replaced; ConfigError names the nearest known."""
     return configured("segmenter", recipe, SegmenterTrainingConfig, what="segmenter preset", **changes)
+
+
+@dataclass(frozen=True)
+class LandmarkTrainingConfig:
+    """Settings of a landmark network's training."""
+
+    data: str = setting("portraits:balanced/judge-train", "Faces whose landmarks are known: rendered Portraits.",
+                        metavar="SPEC")  # fmt: skip
+    eval_data: str = setting("portraits:balanced/test", "Faces to measure on.", metavar="SPEC")
+    name: str = setting("landmarks", "Name of the exported component.")
+    resolution: int = setting(64, "Side that squares are resized to.", low=16)
+    widths: tuple[int, ...] = (24, 48, 64, 96)
+    batch_size: int = setting(32, "Squares per step.", flag="--batch", low=2)
+    lr: float = setting(4e-3, "Peak learning rate of AdamW.")  # warmed up over 5 % of the steps, then cosine to 0
+    weight_decay: float = 0.01
+    no_face: float = setting(0.25, "Fraction of the squares that show no face.", low=0, high=0.9)
+    turn: float = 40.0  # largest rotation of a face, degrees either way
+    shift: float = 0.16  # largest shift, of the side, either way
+    zoom: float = 0.35  # largest change of the logarithm of the size
+    degrade: DegradeConfig = field(default_factory=DegradeConfig)
+    eval_num: int = setting(256, "How many of them in evaluations before the last.", low=1)
+
+    def __post_init__(self):
+        _check_above_zero(self, "landmark")
+
+
+def landmark_config(recipe: str | Path, **changes) -> tuple[int, LandmarkTrainingConfig]:
+    """Steps and settings of a preset, or of a file of one's own, some replaced; ConfigError names the nearest known."""
+    return configured("landmarks", recipe, LandmarkTrainingConfig, what="landmark preset", **changes)
 
 
 def _check_above_zero(config, network):

@@ -3,51 +3,26 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from styleT2I.config import setting, to_dict
-from styleT2I.data.augment import DegradeConfig, random_degrade
+from styleT2I.config import to_dict
+from styleT2I.data.augment import random_degrade
 from styleT2I.data.dataset import index_order, open_dataset
 from styleT2I.errors import DataError
 from styleT2I.formats.component import write_component
 from styleT2I.networks.faces.landmark_network import LandmarkConfig, LandmarkNetwork
-from styleT2I.recipes import configured
+from styleT2I.torch_utils.distributed import averaged, draw_rows, own_rows
 from styleT2I.torch_utils.images import from_uint8, make_grid_u8, save_png, to_uint8
 from styleT2I.torch_utils.seeding import derive_seed, generator
+from styleT2I.training.judges.config import LandmarkTrainingConfig
 from styleT2I.training.network_task import NetworkTask
 from styleT2I.training.optimisation import descend, schedule
 
 _BATCH = 64  # of measuring
-
-
-@dataclass(frozen=True)
-class LandmarkTrainingConfig:
-    """What a landmark network is trained on and how."""
-
-    data: str = setting("portraits:balanced/judge-train", "Faces whose landmarks are known: rendered Portraits.",
-                        metavar="SPEC")  # fmt: skip
-    eval_data: str = setting("portraits:balanced/test", "Faces to measure on.", metavar="SPEC")
-    name: str = setting("landmarks", "Name of the exported component.")
-    network: LandmarkConfig = field(default_factory=LandmarkConfig)
-    batch_size: int = setting(64, "Squares per step.", flag="--batch", low=2)
-    lr: float = setting(4e-3, "Peak learning rate of AdamW.")  # warmed up over 5 % of the steps, then cosine to 0
-    weight_decay: float = 0.01
-    no_face: float = setting(0.25, "How many of the squares show no face.", low=0, high=0.9)
-    turn: float = 40.0  # degrees either way
-    shift: float = 0.16  # of the side, either way
-    zoom: float = 0.35  # largest change of the logarithm of the size
-    degrade: DegradeConfig = field(default_factory=DegradeConfig)
-    eval_num: int = setting(256, "How many of them in evaluations before the last.", low=1)
-
-
-def landmark_config(recipe: str | Path, **changes) -> tuple[int, LandmarkTrainingConfig]:
-    """Steps and settings of a preset, or of a file of one's own, some replaced; ConfigError names the nearest known."""
-    return configured("landmarks", recipe, LandmarkTrainingConfig, what="landmark preset", **changes)
 
 
 class LandmarkTask(NetworkTask):
@@ -61,13 +36,13 @@ class LandmarkTask(NetworkTask):
         self.data, self.eval_data = (_with_landmarks(spec) for spec in (config.data, config.eval_data))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(self.seed, "landmark weights"))
-            self.network = LandmarkNetwork(config.network).to(device)
+            self.network = LandmarkNetwork(LandmarkConfig(config.resolution, config.widths)).to(device)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=config.lr, weight_decay=config.weight_decay)
 
     def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
         """One optimisation step; its randomness comes from `rng` alone."""
         config = self.config
-        indices = index_order(self.seed, len(self.data), config.batch_size, step)
+        indices = index_order(self.seed, len(self.data), config.batch_size, step)[own_rows(config.batch_size)]
         image, points, is_face = squares(*_faces(self.data, indices), rng, config)
         image = random_degrade(image, rng, config.degrade).to(self.device)
         self.network.train()
@@ -75,7 +50,7 @@ class LandmarkTask(NetworkTask):
         loss_face = F.binary_cross_entropy_with_logits(logit, is_face.to(logit))
         wanted = is_face.to(found).view(-1, 1, 1)
         distance = (found - points.to(found)).abs() * wanted
-        loss_points = distance.sum() / (wanted.sum() * distance[0].numel()).clamp_min(1)
+        loss_points = distance.sum() / (averaged(wanted.sum()) * distance[0].numel()).clamp_min(1)
         loss = 20 * loss_points + loss_face
         descend(self.optimizer, loss, config.lr * schedule("warmup-cosine", step, self.num_steps))
         return {"loss": loss.item(), "loss_points": loss_points.item(), "loss_face": loss_face.item()}
@@ -111,10 +86,10 @@ def squares(image: Tensor, points: Tensor, rng: torch.Generator, config) -> tupl
     [N, 3, S, S], points [N, 68, 2] and bool [N]. Beyond a face's image lies a texture. Squares without a face show a
     part of one, far too large or small or aside, or the texture alone.
     """
-    num, side = len(image), config.network.resolution
+    num, side = len(image), config.resolution
 
     def uniform(*shape, low=-1.0):
-        return torch.rand(num, *shape, generator=rng) * (1 - low) + low
+        return draw_rows(torch.rand, num, *shape, generator=rng) * (1 - low) + low
 
     is_face, is_texture, is_far = uniform(low=0) >= config.no_face, uniform(low=0) < 0.4, uniform(low=0) < 0.5
     zoom, shift = uniform() * config.zoom, uniform(2) * config.shift
@@ -158,10 +133,12 @@ def _textures(image, rng, side):
     others = image.roll(1, dims=0)
     corner = others[:, :, : image.shape[-1] // 5, : image.shape[-1] // 5]  # what is behind the head
     smeared = F.adaptive_avg_pool2d(others, 3)
-    base = torch.where((torch.rand(num, 1, 1, 1, generator=rng) < 0.5), _resized(corner, side), _resized(smeared, side))
+    base = torch.where(
+        (draw_rows(torch.rand, num, 1, 1, 1, generator=rng) < 0.5), _resized(corner, side), _resized(smeared, side)
+    )
     for grain in (4, 8, 16, 32):
-        strength = torch.rand(num, 1, 1, 1, generator=rng).square() * 0.6
-        channels = torch.randn(num, 3, grain, grain, generator=rng)
+        strength = draw_rows(torch.rand, num, 1, 1, 1, generator=rng).square() * 0.6
+        channels = draw_rows(torch.randn, num, 3, grain, grain, generator=rng)
         grey = channels.mean(dim=1, keepdim=True)
         base = base + strength * _resized(torch.lerp(channels, grey, 0.7), side)
     return base.clamp(-1, 1)
