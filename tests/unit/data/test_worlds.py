@@ -86,5 +86,5 @@ def test_a_rendered_world_names_no_more_images_than_it_has_and_says_what_is_miss
     )
     reason = rendered.why_missing("portraits:biased/test:6")
     assert "5 of 6 images" in reason and "python -m styleT2I.data.portraits 'biased/test:6'" in reason
-    with pytest.raises(DataError, match="5 of 6 pictures"):
+    with pytest.raises(DataError, match="5 of 6 images"):
         next(rendered.known_scenes(6, 32, 4))
