@@ -18,7 +18,9 @@ from styleT2I.cli import command
     metavar="NAME|FILE.json",
     help=f"One of {', '.join(BUILT_IN)}, or a file (docs/attributes.md).",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object: attributes, unknown, contradictions.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object: attributes, unknown, corrected, contradictions."
+)
 def main(sentence, vocabulary, as_json):
     """Print the attributes that SENTENCE states, and every word that was not understood."""
     parsed = parse(sentence, load_vocabulary(vocabulary))
@@ -30,6 +32,8 @@ def main(sentence, vocabulary, as_json):
         click.echo(f'{mention.name:<24} {value:<6} "{mention.phrase}" at {mention.span[0]}-{mention.span[1]}')
     if not parsed.mentions:
         click.echo("no attribute is stated")
+    for one in parsed.corrected:
+        click.echo(f'read as "{one.read_as}": "{one.word}"')
     for word, _, nearest in parsed.unknown:
         click.echo(f'not understood: "{word}"' + (f'; did you mean "{nearest}"?' if nearest else ""))
     for contradiction in parsed.contradictions:

@@ -15,17 +15,22 @@ def run(run_python, *arguments):
         (
             "he is wearing lipstik and has no beard",
             "minifaces",
-            {"attributes": {"he": True, "beard": False}, "unknown": ["lipstik"], "contradictions": []},
+            {
+                "attributes": {"he": True, "lipstick": True, "beard": False},
+                "unknown": [],
+                "corrected": {"lipstik": "lipstick"},
+                "contradictions": [],
+            },
         ),
         (
             "She is clean-shaven",
             "celeba",
-            {"attributes": {"Male": False, "No_Beard": True}, "unknown": [], "contradictions": []},
+            {"attributes": {"Male": False, "No_Beard": True}, "unknown": [], "corrected": {}, "contradictions": []},
         ),
         (
             "a bird with a red crown",
             "cub",
-            {"attributes": {"has_crown_color::red": True}, "unknown": [], "contradictions": []},
+            {"attributes": {"has_crown_color::red": True}, "unknown": [], "corrected": {}, "contradictions": []},
         ),
     ],
 )
@@ -36,10 +41,11 @@ def test_json_holds_attributes_unknown_words_and_contradictions(run_python, sent
 
 
 def test_readable_form_names_phrase_place_and_nearest_word(run_python):
-    result = run(run_python, "she is a man with lipstik and glasses")
+    result = run(run_python, "she is a man with lipstik and glasses and no beerd")
     assert result.returncode == 0
     assert 'eyeglasses               true   "glasses" at 30-37' in result.stdout
-    assert 'not understood: "lipstik"; did you mean "lipstick"?' in result.stdout
+    assert 'read as "lipstick": "lipstik"' in result.stdout
+    assert 'not understood: "beerd"; did you mean "beard"?' in result.stdout
     assert 'the text contradicts itself about he: "man" against "she"' in result.stdout
 
 

@@ -6,9 +6,9 @@ import json
 import pytest
 import yaml
 from click.testing import CliRunner
-from tests.cli.test_audit import PLAN
 
 from styleT2I import audit, evaluate, generate
+from tests.cli.audit.test_audit import PLAN
 from tests.shared.processes import together
 from tests.tiny_model import tiny_judge, write_tiny_model
 

@@ -40,10 +40,11 @@ class Parsed:
     corrected: tuple[Corrected, ...] = ()  # misspelt words that were read as known ones
 
     def to_json(self) -> dict:
-        """Return {"attributes": {...}, "unknown": [words], "contradictions": [...]}."""
+        """Return {"attributes": {...}, "unknown": [words], "corrected": {word: read as}, "contradictions": [...]}."""
         return {
             "attributes": dict(self.attributes),
             "unknown": list(dict.fromkeys(u.word for u in self.unknown)),
+            "corrected": {one.word: one.read_as for one in self.corrected},
             "contradictions": list(self.contradictions),
         }
 

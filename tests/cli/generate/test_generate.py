@@ -110,7 +110,9 @@ def test_an_unknown_word_is_a_warning_and_with_strict_an_error(folder, tmp_path)
     arguments = ("--text", "he is wearing lipstik", "--seeds", "0")
     result = generate(folder, tmp_path / "out", *arguments)
     assert result.exit_code == 0
-    assert 'warning: "lipstik" is not known and is ignored; did you mean "lipstick"?' in result.stderr
+    assert 'warning: "lipstik" is read as "lipstick"; the text network does not know it' in result.stderr
+    other = generate(folder, tmp_path / "other", "--text", "he has a beerd and smiles", "--seeds", "0")
+    assert 'warning: "beerd" is not known and is ignored; did you mean "beard"?' in other.stderr
     result = generate(folder, tmp_path / "strict", *arguments, "--strict")
     assert_one_line_error(result, "lipstik")
     assert not (tmp_path / "strict").exists()

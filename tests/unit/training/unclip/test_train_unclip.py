@@ -158,10 +158,18 @@ def test_a_dropped_caption_is_the_empty_one_and_shuffled_ones_are_another_sample
             torch.testing.assert_close(said.states[row, :2], task.null.states[0, :2])
         else:
             torch.testing.assert_close(said.embedding[row], embedding[row])
-    task.config = dataclasses.replace(task.config, shuffle_captions=True)
-    _, shuffled = task.captions(list(range(12)), torch.Generator().manual_seed(0))
-    first = task.encoder.encode(list(task.data.captions[1])).embedding
-    assert ((first - shuffled[0]).abs().amax(dim=1) < 1e-5).any()
+    read = {}
+    for is_shuffled in (False, True):
+        task.config = dataclasses.replace(task.config, shuffle_captions=is_shuffled)
+
+        def loss(indices, told, rng, is_shuffled=is_shuffled):
+            read[is_shuffled] = list(indices), list(told)
+            return next(task.network.parameters()).sum(), {}
+
+        task.loss = loss
+        task.step(0, torch.Generator().manual_seed(0))
+    (indices, told), (same, others) = read[False], read[True]
+    assert told == indices == same and others == indices[1:] + indices[:1]
 
 
 def test_variance_is_explained_as_far_as_labels_make_it():
