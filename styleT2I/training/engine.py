@@ -213,7 +213,7 @@ class _Loop:
         """Save the state after the last whole step, if this is the process that writes; what happened, in words."""
         done, state = self.num_done, None
         if self.last is not None and done:
-            state = self.task.state_dict() if self.last.step < done else self.last.state()
+            state = self.task.state_dict if self.last.step < done else self.last.state
         if state is None or not self._checkpoint(done, state):
             return f"{error}; the same command goes on from the last checkpoint"
         return f"{error}; the state after step {done} is saved, and the same command goes on from there"
@@ -244,16 +244,16 @@ class _Loop:
                 self.task.snapshot(done, self.outdir)
         is_stopped = self.is_stopped or self.stop.name is not None
         if _is_due(done, config.checkpoint_every) or is_last or is_stopped:
-            self._checkpoint(done, self.task.state_dict())
+            self._checkpoint(done, self.task.state_dict)
         return is_stopped
 
     def _checkpoint(self, done, state):
-        """Whether the state could be saved."""
+        """Whether state(), what is to be saved, could be."""
         if self.num_bad:
             warnings.warn(f"no checkpoint at step {done}: its losses are not finite", stacklevel=2)
             return False
         with self.interval.spending("checkpoint"):
-            write_checkpoint(self.outdir, done, state, self.options, self.config.keep, self.interval.state())
+            write_checkpoint(self.outdir, done, state(), self.options, self.config.keep, self.interval.state())
         return True
 
 

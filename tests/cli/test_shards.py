@@ -82,7 +82,7 @@ def test_one_sentence_is_not_shared_out(folder, tmp_path):
 
 
 def test_an_audit_in_two_processes_is_that_of_one(folder, tmp_path):
-    (tmp_path / "plan.yaml").write_text(yaml.safe_dump({**PLAN, "num": 6, "truncation": [0.7]}))
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump({**PLAN, "num": 6, "truncation": [0.7], "thresholds": []}))
     arguments = ("run", tmp_path / "plan.yaml", "--model", folder, "--outdir")
     call(audit, *arguments, tmp_path / "one")
     in_two("audit", *arguments, tmp_path / "two")
