@@ -3,28 +3,47 @@
 import pytest
 from click.testing import CliRunner
 
-from styleT2I import fit_stylegan2, train_a2d, train_clip, train_judge, train_segmenter, train_stylegan2, train_t2d
+from styleT2I import (
+    fit_stylegan2,
+    train_a2d,
+    train_clip,
+    train_judge,
+    train_landmarks,
+    train_segmenter,
+    train_stylegan2,
+    train_t2d,
+)
 from styleT2I.config import ConfigError, setting
 from styleT2I.recipes import FOLDER, configured, read_recipe, recipe_names
 from styleT2I.training.baselines.registry import CONFIGS
 from styleT2I.training.clip.config import CLIPTrainConfig
 from styleT2I.training.directions.config import A2DConfig, T2DConfig
-from styleT2I.training.judges.config import JudgeConfig, SegmenterTrainingConfig
+from styleT2I.training.judges.config import JudgeConfig, LandmarkTrainingConfig, SegmenterTrainingConfig
 from styleT2I.training.stylegan2.config import StyleGAN2Config
 from styleT2I.training_options import options_of
 
 TRAININGS = {
     "t2d": T2DConfig, "a2d": A2DConfig, "clip": CLIPTrainConfig, "judge": JudgeConfig, "stylegan2": StyleGAN2Config,
-    "segmenter": SegmenterTrainingConfig, **{f"baselines/{system}": config for system, config in CONFIGS.items()},
+    "segmenter": SegmenterTrainingConfig, "landmarks": LandmarkTrainingConfig,
+    **{f"baselines/{system}": config for system, config in CONFIGS.items()},
 }  # fmt: skip
-COMMANDS = [train_t2d, train_a2d, train_clip, train_judge, train_segmenter, train_stylegan2, fit_stylegan2]
+COMMANDS = [
+    train_t2d,
+    train_a2d,
+    train_clip,
+    train_judge,
+    train_segmenter,
+    train_landmarks,
+    train_stylegan2,
+    fit_stylegan2,
+]
 
 
 def test_every_recipe_is_read_by_a_training():
     found = {path.parent.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.yaml")}
     assert found == set(TRAININGS)
     for training, config in TRAININGS.items():
-        assert "minifaces" in recipe_names(training) or training in ("judge", "stylegan2")
+        assert "minifaces" in recipe_names(training) or training in ("judge", "landmarks", "stylegan2")
         for name in recipe_names(training):
             length, settings = read_recipe(training, name, config, also=("resolution",))
             assert settings or name in ("paper", "stylegan2-config-f", "minifaces")
