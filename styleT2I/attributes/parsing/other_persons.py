@@ -46,7 +46,7 @@ def _end_of_other(items, k, has_subject) -> int | None:
     """Where the phrase about another person ends that begins at item k; None where none begins."""
     text = items[k].text
     if text in ("than", "unlike") or (text == "like" and _kin(items, k + 1) is not None):
-        head = _head(items, k + 1)
+        head = _head(items, k + 1) if _begins_phrase(items, k + 1) else None  # "smaller than average" names nobody
         return None if head is None else _clause_end(items, head + 1, is_phrase=text != "unlike")
     if text == "whose":
         head = _head(items, k + 1)
@@ -130,6 +130,15 @@ def _clause_end(items, k, is_phrase=False) -> int:
             break
         position += 1
     return position
+
+
+def _begins_phrase(items, k) -> bool:
+    """Whether item k begins a noun phrase: "(than) his uncle", "a man", "other women"."""
+    if k >= len(items):
+        return False
+    item = items[k]
+    is_named = item.text in _KIN or item.text in ("most", "other", "many") or _is_person(item)
+    return is_named or item.text in _OWN or bool(_roles(item) & {"determiner", "possessive"})
 
 
 def _starts_clause(item) -> bool:

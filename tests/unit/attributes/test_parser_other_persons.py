@@ -48,3 +48,10 @@ def test_another_person_gives_the_subject_nothing(text, attributes, passed):
 def test_who_is_the_only_one_is_described(text, attributes):
     parsed = parse(text, "celeba")
     assert parsed.attributes == attributes and parsed.contradictions == ()
+
+
+def test_a_comparison_with_nobody_hides_nothing():
+    """ "Smaller than average" is about the bird itself; "than his uncle" is about somebody else."""
+    found = parse("a slightly smaller than average all black bird with a short black beak", "cub").attributes
+    assert found == parse("a small all black bird with a short black beak", "cub").attributes
+    assert parse("he is older than his bald uncle", "celeba").attributes == {"Male": True, "Young": False}
