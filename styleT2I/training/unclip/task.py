@@ -80,7 +80,9 @@ class UnclipTask(NetworkTask):
         outdir, config = Path(outdir), self.config
         if config.half:
             round_to_half(self.average)
-        training = {"model": self.name, **to_dict(config), "clip": Path(config.clip).name}
+        training = {"model": self.name, **to_dict(config)}
+        components = ("clip", "prior", "ar_prior", "upsampler")  # of which a manifest says the name, not the folder
+        training |= {role: Path(training[role]).name for role in components if training.get(role)}
         info = {"clip_name": self.clip.config.name, "training": training, "measured": self.evaluate(step)}
         network = self.average
         write_component(

@@ -26,6 +26,8 @@ def test_the_folder_is_small_and_has_every_part(folder):
     parts = {folder.name} | FURTHER[folder.name]
     assert set(folder.files) == parts and folder.vocabulary == "minifaces"
     assert "not StyleT2I" in (folder.path / "README.md").read_text()
+    manifests = [path.read_text() for path in folder.path.glob("*.json")]
+    assert not [text for text in manifests if '"/' in text]  # no folder of the machine that trained it
 
 
 def test_it_saw_the_biased_captions_and_each_with_its_own_picture(folder):

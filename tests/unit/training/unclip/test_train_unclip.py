@@ -99,6 +99,8 @@ def test_a_folder_of_all_four_draws_a_sentence_and_the_command_names_what_is_mis
         train(tiny_task(system, clip, num_steps=1, **{k: str(v) for k, v in parts.items()}), tmp_path / system, 1)
     folder = read_model_folder(tmp_path / "unclip")
     assert set(folder.files) == {"unclip", "unclip_prior", "unclip_ar_prior", "clip"}
+    texts = [path.read_text() for path in (tmp_path / "unclip").glob("unclip*.json")]
+    assert texts and not [text for text in texts if str(tmp_path) in text]  # a manifest names no folder of a machine
     assert folder.vocabulary == "minifaces" and (tmp_path / "unclip" / "samples-000001.png").is_file()
     assert (tmp_path / "unclip_upsampler" / "samples-000001.png").is_file()
     drawing = open_system(tmp_path / "unclip", device="cpu", unclip={"prior": "ar", "steps": 2}).generate(
