@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from styleT2I.errors import DataError
 from styleT2I.networks.faces.landmark_network import LandmarkNetwork
-from styleT2I.photos.alignment import LEFT_EYE, MOUTH_CORNERS, RIGHT_EYE, Crop, cut, ffhq_crop
+from styleT2I.photos.alignment import Crop, cut, ffhq_crop
 from styleT2I.photos.faces import Face
 
 SMALLEST = 0.2  # side of the smallest windows, of the photo's shorter side
@@ -95,17 +96,20 @@ def refined(network: LandmarkNetwork, image: Tensor, points: Tensor) -> Tensor:
 
     image: [N, 3, S, S]; points and result in parts of its side.
     """
-    left, right = points[:, LEFT_EYE].mean(dim=1), points[:, RIGHT_EYE].mean(dim=1)
-    mouth = points[:, list(MOUTH_CORNERS)].mean(dim=1)
-    eyes, between = (left + right) / 2, right - left
-    down = mouth - eyes
-    axis = between + torch.stack([down[:, 1], -down[:, 0]], dim=1)
-    half = torch.maximum(between.norm(dim=1) * 2, down.norm(dim=1) * 1.8)
-    axis = F.normalize(axis, dim=1) * half[:, None]
-    matrix = torch.stack([axis, torch.stack([-axis[:, 1], axis[:, 0]], dim=1)], dim=2) * 2  # [N, 2, 2]
-    centre = (eyes + 0.1 * down) * 2 - 1
-    affine = torch.cat([matrix, centre[:, :, None]], dim=2)
-    grid = F.affine_grid(affine, list(image.shape), align_corners=False)
+    side = image.shape[-1]
+    maps = np.stack([_laid(face * side, side).matrix(1) / side for face in points.double().numpy()])  # in parts of it
+    maps = torch.from_numpy(maps).to(points)  # [N, 2, 3]
+    linear = maps[:, :, :2]
+    middle = (linear.sum(dim=2) / 2 + maps[:, :, 2]) * 2 - 1
+    grid = F.affine_grid(torch.cat([linear, middle[:, :, None]], dim=2), list(image.shape), align_corners=False)
     again = F.grid_sample(image, grid, padding_mode="border", align_corners=False)
     _, found = network(again.to(next(network.parameters()).device))
-    return (((found.cpu() * 2 - 1) @ affine[:, :, :2].transpose(1, 2) + affine[:, None, :, 2]) + 1) / 2
+    return found.cpu() @ linear.transpose(1, 2) + maps[:, None, :, 2]
+
+
+def _laid(points, side):
+    """The square that FFHQ's rule lays by points; the whole one where they are no face's."""
+    try:
+        return ffhq_crop(points)
+    except DataError:
+        return Crop((side / 2, side / 2), (side / 2, 0.0), (0.0, side / 2))

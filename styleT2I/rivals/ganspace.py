@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import torch
 
 from styleT2I.rivals.assignment import Candidate, assign
-from styleT2I.rivals.layers import layer_ranges
 from styleT2I.rivals.samples import Samples
-from styleT2I.rivals.ways import Way, over_w
+from styleT2I.rivals.ways import Way, layer_ranges, over_w
 
 NUM_COMPONENTS = 24  # that are tried, those of most variance; what people name lies among the first
 _DEVIATIONS = 2.0  # of a component, that its effect is looked at; the paper's figures move it as far

@@ -8,9 +8,8 @@ import torch
 
 from styleT2I.networks.stylegan2.styles import style_layers
 from styleT2I.rivals.assignment import Candidate, assign
-from styleT2I.rivals.layers import layer_ranges
 from styleT2I.rivals.samples import Samples
-from styleT2I.rivals.ways import Way, over_w
+from styleT2I.rivals.ways import Way, layer_ranges, over_w
 
 NUM_DIRECTIONS = 24  # that are tried for each range of layers, those of the largest eigenvalues
 _STEP = 0.5  # that its effect is looked at, in units of the latents' mean distance from their mean

@@ -61,3 +61,14 @@ def over_w(direction: torch.Tensor, num_ws: int, reach: float, note: str = "", l
 
 
 _LONGEST = 3.0
+
+
+def layer_ranges(num_ws: int) -> dict[str, slice]:
+    """All layers, and thirds of them: the coarse ones hold pose and shape, the fine ones colour."""
+    third = max(1, round(num_ws / 3))
+    return {
+        "all": slice(0, num_ws),
+        "coarse": slice(0, third),
+        "middle": slice(third, 2 * third),
+        "fine": slice(2 * third, num_ws),
+    }

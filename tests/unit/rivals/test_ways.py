@@ -9,9 +9,8 @@ from styleT2I.networks.stylegan2.styles import differentiable_styles, shifted_st
 from styleT2I.rivals.calibration import smallest_step
 from styleT2I.rivals.channels import strongest
 from styleT2I.rivals.ganspace import principal_components
-from styleT2I.rivals.layers import layer_ranges
 from styleT2I.rivals.sefa import closed_form
-from styleT2I.rivals.ways import Way, Ways
+from styleT2I.rivals.ways import Way, Ways, layer_ranges
 from tests.tiny_model import tiny_generator
 
 
