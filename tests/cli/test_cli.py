@@ -137,11 +137,13 @@ def test_a_source_that_is_nowhere_is_one_line(tmp_path):
     assert result.exit_code == 2 and result.stderr.startswith("error: runs/g.json: no such file")
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "styleT2I").glob("[!_]*.py")), ids=lambda path: path.stem)
+COMMAND_FILES = [path for path in sorted((ROOT / "styleT2I").glob("[!_]*.py")) if "\ndef main(" in path.read_text()]
+
+
+@pytest.mark.parametrize("path", COMMAND_FILES, ids=lambda path: path.stem)
 def test_every_command_that_takes_sources_can_be_kept_offline(path):
-    main = getattr(importlib.import_module(f"styleT2I.{path.stem}"), "main", None)
-    if not isinstance(main, click.Command):
-        pytest.skip("no command")
+    main = importlib.import_module(f"styleT2I.{path.stem}").main
+    assert isinstance(main, click.Command)
     names = {parameter.name: parameter.metavar for parameter in main.params}
     taken = SOURCES.keys() & names.keys()
     assert all(names[name] == "SOURCE" for name in taken)
