@@ -23,8 +23,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
-from styleT2I.fairness.analysis.evidence import CountedSides, JudgeErrors, corrected_sides_of  # noqa: E402
-from styleT2I.fairness.analysis.verdicts import Question, of_gap, verdicts  # noqa: E402
+from styleT2I.fairness.analysis.decisions.evidence import CountedSides, JudgeErrors, corrected_sides_of  # noqa: E402
+from styleT2I.fairness.analysis.decisions.verdicts import Question, of_gap, verdicts  # noqa: E402
 from styleT2I.statistics.contrasts import ends_of_pairs, one_sided_p  # noqa: E402
 from styleT2I.statistics.joint_errors import JointErrors  # noqa: E402
 from styleT2I.statistics.misclassification import Confusion  # noqa: E402

@@ -144,7 +144,7 @@ def measure_synthesis(report, arguments, device):
     import torch
     from synthesis import build_generator
 
-    from styleT2I.torch_utils.cuda_graphs import Graphed
+    from styleT2I.torch_utils.hardware.cuda_graphs import Graphed
 
     for resolution, batch in arguments.sizes:
         G = build_generator(resolution, arguments.channel_base, False)
@@ -277,7 +277,7 @@ def main():
     from report import Report
 
     from styleT2I.errors import StyleT2IError
-    from styleT2I.torch_utils.devices import resolve_device
+    from styleT2I.torch_utils.hardware.devices import resolve_device
 
     device = resolve_device(arguments.device)
     torch.manual_seed(0)

@@ -130,7 +130,7 @@ def main():
     from report import Report
 
     from styleT2I.errors import StyleT2IError
-    from styleT2I.torch_utils.devices import resolve_device
+    from styleT2I.torch_utils.hardware.devices import resolve_device
 
     try:
         device, most = resolve_device(arguments.device), arguments.steps

@@ -9,7 +9,7 @@ import click
 
 from styleT2I.cli import command, device_option, done, group, model_option, outdir_option
 from styleT2I.generation.arguments import SYSTEM_METHODS
-from styleT2I.process_options import shard_option
+from styleT2I.options.processes import shard_option
 from styleT2I.torch_utils.launch import launched
 from styleT2I.torch_utils.words import counted
 
@@ -215,7 +215,7 @@ def merge_command(path, folders, calibration, outdir):
     """
     from styleT2I.fairness.merge import merge_cells
     from styleT2I.fairness.plan import load_plan
-    from styleT2I.fairness.plan_lock import keep_declarations
+    from styleT2I.fairness.plan.lock import keep_declarations
     from styleT2I.fairness.report.contact_sheets import keep_cells
 
     plan, vocabulary = load_plan(path)

@@ -13,7 +13,7 @@ import click
 from styleT2I import __version__
 from styleT2I.config import MAX_SEED
 from styleT2I.errors import StyleT2IError
-from styleT2I.process_options import quiet_unless_first, who
+from styleT2I.options.processes import quiet_unless_first, who
 
 MAX_NUM_SEEDS = 1_000_000
 MIN_STEPS_TO_BUILD = 100  # a shorter training is over before the compiler is
@@ -235,13 +235,13 @@ def _local_paths(given, offline):
 
 
 def device_option(function):
-    """Add `--device`, passed on as the name for `torch_utils.devices.resolve_device`."""
+    """Add `--device`, passed on as the name for `torch_utils.hardware.devices.resolve_device`."""
     text = "Where to compute: auto, cpu, cuda, cuda:INDEX or mps."
     return click.option("--device", default="auto", metavar="NAME", help=text, callback=_checked_device)(function)
 
 
 def _checked_device(context, option, name):
-    from styleT2I.torch_utils.devices import check_device_name
+    from styleT2I.torch_utils.hardware.devices import check_device_name
 
     return check_device_name(name)
 

@@ -23,7 +23,7 @@ _KINDS = {float: "a number", int: "a whole number", str: "a text", bool: "true o
 def setting(default=dataclasses.MISSING, help: str | None = None, **option):
     """A field of a configuration dataclass that its command offers as an option with this help text.
 
-    option: what training_options.options_of reads besides: flag (where it is not the field's name), metavar, choices,
+    option: what options.training.options_of reads besides: flag (where it is not the field's name), metavar, choices,
     separator (of a list that is one text), and the bounds low, high and above.
     """
     return dataclasses.field(default=default, metadata={"help": help, **option})

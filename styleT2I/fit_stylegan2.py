@@ -4,8 +4,8 @@ import click
 
 from styleT2I.cli import command, defaults_of, outdir_option, trained
 from styleT2I.errors import ConfigError
+from styleT2I.options.training import file_option, run_options, run_steps
 from styleT2I.training.stylegan2.renderer_fit_config import fit_config, rendered_fit_config
-from styleT2I.training_options import file_option, run_options, run_steps
 
 PRESETS = ("minifaces", "portraits")
 

@@ -3,9 +3,9 @@
 import click
 
 from styleT2I.cli import command, defaults_of, trained
+from styleT2I.options.training import kimg_run_options, options_of, recipe_options, run_kimg, steps_of
 from styleT2I.recipes import given, read_recipe
 from styleT2I.training.baselines.config import BaselineConfig
-from styleT2I.training_options import kimg_run_options, options_of, recipe_options, run_kimg, steps_of
 
 GANS = ("gan_int_cls", "stackgan", "damsm", "attngan", "dfgan")
 UNCLIP = ("unclip_prior", "unclip_ar_prior", "unclip_upsampler", "unclip")

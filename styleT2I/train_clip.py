@@ -3,9 +3,9 @@
 import click
 
 from styleT2I.cli import command, defaults_of, trained
+from styleT2I.options.training import options_of, recipe_options, run_options, run_steps, steps_or_open
 from styleT2I.recipes import given, read_recipe
 from styleT2I.training.clip.config import CLIPTrainConfig, preset_config
-from styleT2I.training_options import options_of, recipe_options, run_options, run_steps, steps_or_open
 
 
 def _defaults():

@@ -1,8 +1,8 @@
 """Train a judge: `python -m styleT2I.train_judge --preset guide --outdir runs/judge-guide`."""
 
 from styleT2I.cli import command, defaults_of, trained
+from styleT2I.options.training import options_of, recipe_options, run_options, run_steps, steps_or_open
 from styleT2I.training.judges.config import JudgeConfig, judge_config
-from styleT2I.training_options import options_of, recipe_options, run_options, run_steps, steps_or_open
 
 
 def _defaults():

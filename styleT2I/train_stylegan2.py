@@ -3,8 +3,8 @@
 import click
 
 from styleT2I.cli import build_kernels, command, defaults_of, trained
+from styleT2I.options.training import kimg_run_options, options_of, recipe_options, run_kimg, steps_of
 from styleT2I.training.stylegan2.config import StyleGAN2Config, stylegan2_config
-from styleT2I.training_options import kimg_run_options, options_of, recipe_options, run_kimg, steps_of
 
 _ABOVE_ZERO = click.FloatRange(0, min_open=True)
 
@@ -28,7 +28,7 @@ def main(outdir, recipe, resolution, init, kimg, eval_kimg, checkpoint_kimg, res
         click.echo("note: no --judge given, so distances are between images averaged down to 8x8 pixels", err=True)
     num_steps = steps_of(kimg, recipe_kimg, config.batch_size)
     from styleT2I.networks.stylegan2.config import check_precision
-    from styleT2I.torch_utils.devices import resolve_device
+    from styleT2I.torch_utils.hardware.devices import resolve_device
     from styleT2I.training.stylegan2.task import StyleGAN2Task
 
     device = resolve_device(device)

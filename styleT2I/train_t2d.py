@@ -5,7 +5,13 @@ import functools
 import click
 
 from styleT2I.cli import command
-from styleT2I.direction_options import RENAMED, direction_defaults, direction_options, direction_training, run_direction
+from styleT2I.options.directions import (
+    RENAMED,
+    direction_defaults,
+    direction_options,
+    direction_training,
+    run_direction,
+)
 
 ROLES = {"generator": "generator", "clip": "clip", "judge": "judges.guide"}
 

@@ -14,7 +14,7 @@ from styleT2I.fairness.analysis.assemble import analyse
 from styleT2I.fairness.cells import cached_cells
 from styleT2I.fairness.judges.calibration import check_same_judge
 from styleT2I.fairness.plan import AuditPlan, plan_hash
-from styleT2I.fairness.plan_lock import declared_in, environment, utc_now
+from styleT2I.fairness.plan.lock import declared_in, environment, utc_now
 from styleT2I.fairness.results import AuditResult, Calibration, Provenance
 
 __all__ = ["merge_cells"]

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 from styleT2I.config import from_dict, to_dict
 from styleT2I.errors import ConfigError, DataError
 from styleT2I.fairness.plan import AuditPlan
-from styleT2I.fairness.thresholds import LimitKind
+from styleT2I.fairness.plan.thresholds import LimitKind
 from styleT2I.statistics.joint_errors import JointErrors
 from styleT2I.statistics.misclassification import Confusion
 

@@ -18,15 +18,15 @@ import styleT2I
 from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.errors import DataError
 from styleT2I.fairness.analysis.agreement import agreement_tables
+from styleT2I.fairness.analysis.decisions.soundness import NUM_JUDGED_AGAIN, facts_of_images, judged_again
 from styleT2I.fairness.analysis.image_quality import ImageQuality, open_reference
 from styleT2I.fairness.analysis.outcomes import cell_outcomes, success_letters
-from styleT2I.fairness.analysis.soundness import NUM_JUDGED_AGAIN, facts_of_images, judged_again
 from styleT2I.fairness.cells import UnfinishedCell, read_cell, sealed
 from styleT2I.fairness.judges.calibration import check_same_judge
 from styleT2I.fairness.judges.judge import open_judge
 from styleT2I.fairness.merge import merge_cells
 from styleT2I.fairness.plan import AuditPlan
-from styleT2I.fairness.plan_lock import declare
+from styleT2I.fairness.plan.lock import declare
 from styleT2I.fairness.report.contact_sheets import Sheet
 from styleT2I.fairness.results import AuditResult, Calibration
 from styleT2I.fairness.subjects.base import Cell, as_subject

@@ -24,8 +24,8 @@ from styleT2I.formats.model_folder import (
 from styleT2I.networks.registry import load_network_component
 from styleT2I.networks.stylegan2.config import check_draws_faces, check_precision, set_precision
 from styleT2I.sources.resolve import MODEL, resolve
-from styleT2I.torch_utils.devices import resolve_device
 from styleT2I.torch_utils.files import write_bytes_atomic
+from styleT2I.torch_utils.hardware.devices import resolve_device
 
 STEERING_ROLES = ("t2d", "a2d")  # networks that write into one generator's latent space
 

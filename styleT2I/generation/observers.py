@@ -21,8 +21,8 @@ from styleT2I.formats.model_folder import cache_dir
 from styleT2I.generation.model import Model
 from styleT2I.metrics.attributes import prompt_features, zero_shot_margins
 from styleT2I.networks.clip.model import CLIP
-from styleT2I.torch_utils.devices import replayed
 from styleT2I.torch_utils.files import check_writable_dir, save_safetensors_atomic
+from styleT2I.torch_utils.hardware.devices import replayed
 
 OBSERVERS = ("auto", "judge", "clip")
 

@@ -11,7 +11,7 @@ from styleT2I.errors import ConfigError
 from styleT2I.generation.arguments import checked_psi
 from styleT2I.generation.model import Model
 from styleT2I.torch_utils.batching import rows_alone
-from styleT2I.torch_utils.devices import replayed
+from styleT2I.torch_utils.hardware.devices import replayed
 from styleT2I.torch_utils.images import to_uint8
 from styleT2I.torch_utils.seeding import checked_seeds, generator, latents_of_seeds
 

@@ -14,7 +14,7 @@ from styleT2I.errors import CheckpointError, DataError
 from styleT2I.networks.registry import load_network_component
 from styleT2I.photos.alignment import Crop, ffhq_crop
 from styleT2I.photos.points import read_faces
-from styleT2I.torch_utils.devices import resolve_device
+from styleT2I.torch_utils.hardware.devices import resolve_device
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,10 @@ import torch
 from styleT2I.config import to_dict
 from styleT2I.errors import CheckpointError, ConfigError, OutputError, TrainingError
 from styleT2I.torch_utils.ahead import default_workers, workers
-from styleT2I.torch_utils.devices import resolve_device
 from styleT2I.torch_utils.distributed import LostProcessError, agree, first_does, group, is_first, num_processes
 from styleT2I.torch_utils.files import check_writable_dir, remove_leftovers, write_json_atomic
 from styleT2I.torch_utils.folders import locked_folder, without_secrets
+from styleT2I.torch_utils.hardware.devices import resolve_device
 from styleT2I.torch_utils.progress import Progress
 from styleT2I.torch_utils.seeding import derive_seed, generator
 from styleT2I.torch_utils.shared_layers import share_layers

@@ -10,8 +10,8 @@ from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.networks.stylegan2.config import DiscriminatorConfig, GeneratorConfig, set_precision
 from styleT2I.networks.stylegan2.generator import Generator
 from styleT2I.ops.kernels import cuda_extension, default_impl
-from styleT2I.torch_utils.cuda_graphs import Graphed
 from styleT2I.torch_utils.extensions import build
+from styleT2I.torch_utils.hardware.cuda_graphs import Graphed
 from styleT2I.torch_utils.seeding import generator
 from styleT2I.training.stylegan2.config import StyleGAN2Config
 from styleT2I.training.stylegan2.task import StyleGAN2Task

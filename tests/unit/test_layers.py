@@ -68,7 +68,8 @@ def imported_by(name, path):
 
 
 def is_command(name, path):
-    return name == "cli" or path.stem == "__main__" or (path.parent == ROOT / NAME and layer(name) not in ALLOWED)
+    is_top = path.parent == ROOT / NAME and layer(name) not in ALLOWED
+    return name.split(".")[0] in ("cli", "options") or path.stem == "__main__" or is_top
 
 
 def layer(name):

@@ -50,7 +50,7 @@ class MiniFaces:
 
         from styleT2I.data.minifaces.renderer import REGIONS
         from styleT2I.data.minifaces.scene import ATTRIBUTES, NUISANCES
-        from styleT2I.torch_utils.memory import shared_zeros
+        from styleT2I.torch_utils.hardware.memory import shared_zeros
 
         _check(distribution, split, num, resolution, wanted)
         self.distribution, self.split, self.num, self.resolution, self.seed = distribution, split, num, resolution, seed

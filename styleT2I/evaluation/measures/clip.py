@@ -7,7 +7,7 @@ import math
 import torch
 
 from styleT2I.attributes.vocabulary import load_vocabulary
-from styleT2I.data.captioned import CaptionedData, CaptionReader, captions_true_of, normal_caption
+from styleT2I.data.training.captioned import CaptionedData, CaptionReader, captions_true_of, normal_caption
 from styleT2I.evaluation.measures.judge import judged_pairs
 from styleT2I.evaluation.measures.ranking import NUM_CANDIDATES, Ranking
 from styleT2I.generation.observers import exclusive_columns, fixed_prompts

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.baselines.unclip.prior import Caption
-from styleT2I.data.captioned import CaptionReader
+from styleT2I.data.training.captioned import CaptionReader
 from styleT2I.errors import DataError
 from styleT2I.evaluation.measures.embedded_data import EmbeddedData
 from styleT2I.metrics.attributes import verdicts

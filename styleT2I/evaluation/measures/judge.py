@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from styleT2I.data.augment import blur
-from styleT2I.data.labelled import LabelledData
+from styleT2I.data.training.augment import blur
+from styleT2I.data.training.labelled import LabelledData
 from styleT2I.data.worlds import WORLDS
 from styleT2I.metrics.attributes import balanced_accuracy, rare_pair_accuracy, verdicts
 from styleT2I.networks.faces.attribute_classifier import AttributeClassifier

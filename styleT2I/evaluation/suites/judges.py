@@ -1,6 +1,6 @@
 """Suites "judges" and "clip": accuracy of the observers on labelled images that none of them trained on."""
 
-from styleT2I.data.labelled import LabelledData
+from styleT2I.data.training.labelled import LabelledData
 from styleT2I.errors import DataError
 from styleT2I.evaluation.measures.clip import CLIPEvaluation
 from styleT2I.evaluation.measures.judge import judged_pairs, measure_judge

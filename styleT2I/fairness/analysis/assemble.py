@@ -8,15 +8,15 @@ from dataclasses import replace
 from styleT2I.attributes.compositions import composition_name
 from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.fairness.analysis.comparisons import paired, unpaired
-from styleT2I.fairness.analysis.evidence import (
+from styleT2I.fairness.analysis.decisions.evidence import (
     ComparedSides,
     CountedSides,
     JudgeErrors,
     corrected_sides_of,
     corrected_success_of,
 )
+from styleT2I.fairness.analysis.decisions.limits import declared_verdicts, problems
 from styleT2I.fairness.analysis.image_quality import quality
-from styleT2I.fairness.analysis.limits import declared_verdicts, problems
 from styleT2I.fairness.analysis.outcomes import SUCCESS, UNSURE
 from styleT2I.fairness.analysis.rarity import rarity
 from styleT2I.fairness.analysis.sweeps import adjustment_effect, curves

@@ -8,7 +8,7 @@ import torch
 
 from styleT2I.attributes.compositions import read_composition
 from styleT2I.attributes.vocabulary import Vocabulary
-from styleT2I.fairness.analysis.evidence import JudgeErrors, corrected_rate_of, rate_of_letters
+from styleT2I.fairness.analysis.decisions.evidence import JudgeErrors, corrected_rate_of, rate_of_letters
 from styleT2I.fairness.analysis.outcomes import FAILURE, SUCCESS, UNSURE
 from styleT2I.fairness.analysis.training_rates import TrainingRate, TrainingRates
 from styleT2I.fairness.plan import AuditPlan, Setting, Unprompted

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from styleT2I.fairness.report.figures import ForestRow, forest_plot
-from styleT2I.fairness.report.markup import Markup, Section, details, section, table, tag
+from styleT2I.fairness.report.elements.figures import ForestRow, forest_plot
+from styleT2I.fairness.report.elements.markup import Markup, Section, details, section, table, tag
 from styleT2I.fairness.report.verdict_words import (
     explanation_of_verdict,
     limit_words,

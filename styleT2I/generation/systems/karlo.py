@@ -12,7 +12,7 @@ import torch
 from styleT2I.attributes.prompt import MAX_CHARACTERS, Prompt
 from styleT2I.errors import CheckpointError, PromptError
 from styleT2I.generation.systems.interface import KARLO_INDEX, DrawsSentences
-from styleT2I.torch_utils.devices import resolve_device
+from styleT2I.torch_utils.hardware.devices import resolve_device
 
 PIPELINE = "UnCLIPPipeline"
 REMEDY = "pip install 'styleT2I[karlo]'"

@@ -16,7 +16,7 @@ from styleT2I.baselines.damsm import TextFeatures
 from styleT2I.baselines.matching import damsm_losses
 from styleT2I.baselines.stackgan import StackGANDiscriminator
 from styleT2I.config import override, to_dict
-from styleT2I.data.captioned import CaptionedData, equal_captions
+from styleT2I.data.training.captioned import CaptionedData, equal_captions
 from styleT2I.errors import ConfigError
 from styleT2I.formats.component import write_component
 from styleT2I.formats.model_folder import write_model_manifest

@@ -14,7 +14,13 @@ from styleT2I.baselines.config import TextEncoderConfig
 from styleT2I.baselines.damsm import ImageEncoder, TextEncoder, split_caption
 from styleT2I.baselines.matching import damsm_losses
 from styleT2I.config import to_dict
-from styleT2I.data.captioned import CaptionedData, CaptionReader, captions_true_of, equal_captions, normal_caption
+from styleT2I.data.training.captioned import (
+    CaptionedData,
+    CaptionReader,
+    captions_true_of,
+    equal_captions,
+    normal_caption,
+)
 from styleT2I.errors import DataError
 from styleT2I.evaluation.measures.ranking import NUM_CANDIDATES, Ranking
 from styleT2I.formats.component import write_component

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from styleT2I.config import from_dict, setting, suggestion
-from styleT2I.data.degrade_config import DegradeConfig
+from styleT2I.data.training.degrade_config import DegradeConfig
 from styleT2I.errors import ConfigError
 from styleT2I.recipes import check_has_data, read_recipe
 

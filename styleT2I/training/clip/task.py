@@ -15,8 +15,8 @@ from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.attributes.wording.caption_words import Dice
 from styleT2I.attributes.wording.paraphrase import load_paraphraser
 from styleT2I.config import to_dict
-from styleT2I.data.augment import random_degrade, random_resized_crop, random_shift
-from styleT2I.data.captioned import CaptionedData, CaptionReader, Mentions, captions_true_of, equal_captions
+from styleT2I.data.training.augment import random_degrade, random_resized_crop, random_shift
+from styleT2I.data.training.captioned import CaptionedData, CaptionReader, Mentions, captions_true_of, equal_captions
 from styleT2I.errors import ConfigError
 from styleT2I.evaluation.measures.clip import CLIPEvaluation
 from styleT2I.formats.component import write_component

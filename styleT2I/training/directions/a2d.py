@@ -9,7 +9,7 @@ import torch
 
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.attributes.wording.sentences import phrase
-from styleT2I.data.augment import ClipAugmentation, draw_augmentation
+from styleT2I.data.training.augment import ClipAugmentation, draw_augmentation
 from styleT2I.errors import ConfigError
 from styleT2I.generation.editing.strengths import A2DEvaluation, calibrate_strengths
 from styleT2I.generation.loading import open_segmenter

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 
 from styleT2I.torch_utils.distributed import num_processes
-from styleT2I.torch_utils.memory import memory_in_use, memory_left
+from styleT2I.torch_utils.hardware.memory import memory_in_use, memory_left
 
 _WORKSPACE = 1.3  # factor on the graph's tensors for what else is alive while a layer is computed
 _SPARE = 0.9  # fraction of the free memory that a suggestion fills

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import torch
 
 from styleT2I.attributes.vocabulary import load_vocabulary
-from styleT2I.data.augment import ClipAugmentation, draw_augmentation
 from styleT2I.data.dataset import index_order, open_dataset
+from styleT2I.data.training.augment import ClipAugmentation, draw_augmentation
 from styleT2I.generation.observers import ZeroShotLogits
 from styleT2I.networks.directions import TextToDirection
 from styleT2I.torch_utils.distributed import draw_rows, own_rows, rolled

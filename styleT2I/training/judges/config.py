@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from styleT2I.config import setting
-from styleT2I.data.degrade_config import DegradeConfig
+from styleT2I.data.training.degrade_config import DegradeConfig
 from styleT2I.errors import ConfigError
 from styleT2I.recipes import configured
 

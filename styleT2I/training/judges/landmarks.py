@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from styleT2I.config import to_dict
-from styleT2I.data.augment import random_degrade
 from styleT2I.data.dataset import index_order, open_dataset
+from styleT2I.data.training.augment import random_degrade
 from styleT2I.errors import DataError
 from styleT2I.formats.component import write_component
 from styleT2I.networks.faces.landmark_network import LandmarkConfig, LandmarkNetwork

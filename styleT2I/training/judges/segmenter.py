@@ -9,8 +9,8 @@ import torch
 from torch.nn import functional as F
 
 from styleT2I.config import to_dict
-from styleT2I.data.augment import random_degrade, random_shift
-from styleT2I.data.labelled import LabelledData
+from styleT2I.data.training.augment import random_degrade, random_shift
+from styleT2I.data.training.labelled import LabelledData
 from styleT2I.formats.component import write_component
 from styleT2I.networks.faces.segmenter import Segmenter, SegmenterConfig
 from styleT2I.torch_utils.ahead import Ahead

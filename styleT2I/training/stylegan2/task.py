@@ -14,8 +14,8 @@ from pathlib import Path
 import torch
 
 from styleT2I.config import override, to_dict
-from styleT2I.data.augment import augment_for_clip
 from styleT2I.data.dataset import index_order, open_dataset
+from styleT2I.data.training.augment import augment_for_clip
 from styleT2I.errors import ConfigError, DataError
 from styleT2I.formats.component import write_component
 from styleT2I.formats.foreign.registry import read_network

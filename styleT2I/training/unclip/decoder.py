@@ -17,7 +17,7 @@ from styleT2I.baselines.unclip.diffusion import (
     x0_of,
 )
 from styleT2I.baselines.unclip.upsampler import UnclipUpsampler, blurred, enlarge
-from styleT2I.data.augment import drop_rows
+from styleT2I.data.training.augment import drop_rows
 from styleT2I.errors import ConfigError
 from styleT2I.evaluation.measures.embedded_data import resized
 from styleT2I.torch_utils.distributed import draw_rows

@@ -11,7 +11,7 @@ from styleT2I.baselines.unclip.captions import CaptionEncoder
 from styleT2I.baselines.unclip.diffusion import NUM_TRAIN_STEPS
 from styleT2I.baselines.unclip.prior import Caption
 from styleT2I.config import override, to_dict
-from styleT2I.data.augment import drop_rows
+from styleT2I.data.training.augment import drop_rows
 from styleT2I.evaluation.measures.embedded_data import EmbeddedData
 from styleT2I.formats.component import write_component
 from styleT2I.formats.model_folder import write_model_manifest

@@ -4,8 +4,8 @@ import pytest
 import scipy.ndimage
 import torch
 
-from styleT2I.data.augment import blur, random_degrade, random_shift
-from styleT2I.data.degrade_config import DegradeConfig
+from styleT2I.data.training.augment import blur, random_degrade, random_shift
+from styleT2I.data.training.degrade_config import DegradeConfig
 from styleT2I.errors import ConfigError
 from styleT2I.torch_utils.seeding import generator
 

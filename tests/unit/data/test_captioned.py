@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from styleT2I.attributes.vocabulary import load_vocabulary
-from styleT2I.data import captioned as captioned_data
-from styleT2I.data import joined
-from styleT2I.data.captioned import CaptionedData, CaptionReader, captions_true_of, equal_captions
 from styleT2I.data.dataset import Batch
+from styleT2I.data.training import captioned as captioned_data
+from styleT2I.data.training import joined
+from styleT2I.data.training.captioned import CaptionedData, CaptionReader, captions_true_of, equal_captions
 from styleT2I.errors import DataError
 from styleT2I.training.losses import clip_contrastive_loss
 

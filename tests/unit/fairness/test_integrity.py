@@ -12,7 +12,7 @@ from styleT2I.config import from_dict
 from styleT2I.errors import DataError
 from styleT2I.fairness.merge import merge_cells
 from styleT2I.fairness.plan import AuditPlan
-from styleT2I.fairness.plan_lock import declared_in
+from styleT2I.fairness.plan.lock import declared_in
 from styleT2I.fairness.report.page import render
 from styleT2I.fairness.run import Audit
 from styleT2I.fairness.subjects.functions import CallableSubject

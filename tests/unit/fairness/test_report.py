@@ -16,8 +16,8 @@ from styleT2I.errors import DataError
 from styleT2I.fairness.report import contact_sheets as report_sheets
 from styleT2I.fairness.report.contact_sheets import keep_cells, read_sheets
 from styleT2I.fairness.report.csv_tables import csv_files
+from styleT2I.fairness.report.elements.markup import Markup, document, tag
 from styleT2I.fairness.report.exports import export_files
-from styleT2I.fairness.report.markup import Markup, document, tag
 from styleT2I.fairness.report.page import read_result, render, write_report
 from styleT2I.fairness.report.verdict_words import verdict_sentence
 from styleT2I.fairness.report.wording import interval, p_value, points

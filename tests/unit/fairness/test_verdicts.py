@@ -7,9 +7,9 @@ from scipy.stats import binom, norm
 
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.config import from_dict
-from styleT2I.fairness.analysis.evidence import CorrectedSides, CountedSides, rate_of_letters
-from styleT2I.fairness.analysis.soundness import Obstacle
-from styleT2I.fairness.analysis.verdicts import Question, of_gap, of_ratio, of_share, of_success, verdicts
+from styleT2I.fairness.analysis.decisions.evidence import CorrectedSides, CountedSides, rate_of_letters
+from styleT2I.fairness.analysis.decisions.soundness import Obstacle
+from styleT2I.fairness.analysis.decisions.verdicts import Question, of_gap, of_ratio, of_share, of_success, verdicts
 from styleT2I.fairness.plan import AuditPlan
 from styleT2I.fairness.run import Audit
 from styleT2I.statistics.misclassification import Sides

@@ -7,8 +7,8 @@ import weakref
 import pytest
 import torch
 
-from styleT2I.torch_utils import cuda_graphs
-from styleT2I.torch_utils.cuda_graphs import MAX_RECORDINGS, Graphed, replayed
+from styleT2I.torch_utils.hardware import cuda_graphs
+from styleT2I.torch_utils.hardware.cuda_graphs import MAX_RECORDINGS, Graphed, replayed
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from styleT2I.errors import DeviceError
-from styleT2I.torch_utils.devices import decide_tf32, resolve_device
+from styleT2I.torch_utils.hardware.devices import decide_tf32, resolve_device
 from styleT2I.torch_utils.seeding import derive_seed, generator
 
 

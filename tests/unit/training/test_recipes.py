@@ -14,13 +14,13 @@ from styleT2I import (
     train_t2d,
 )
 from styleT2I.config import ConfigError, setting
+from styleT2I.options.training import options_of
 from styleT2I.recipes import FOLDER, configured, read_recipe, recipe_names
 from styleT2I.training.baselines.registry import CONFIGS
 from styleT2I.training.clip.config import CLIPTrainConfig
 from styleT2I.training.directions.config import A2DConfig, T2DConfig
 from styleT2I.training.judges.config import JudgeConfig, LandmarkTrainingConfig, SegmenterTrainingConfig
 from styleT2I.training.stylegan2.config import StyleGAN2Config
-from styleT2I.training_options import options_of
 
 TRAININGS = {
     "t2d": T2DConfig, "a2d": A2DConfig, "clip": CLIPTrainConfig, "judge": JudgeConfig, "stylegan2": StyleGAN2Config,

@@ -9,7 +9,7 @@ import torch
 from styleT2I.baselines.config import TextEncoderConfig
 from styleT2I.baselines.damsm import TextEncoder
 from styleT2I.config import override
-from styleT2I.data.captioned import CaptionedData
+from styleT2I.data.training.captioned import CaptionedData
 from styleT2I.errors import ConfigError
 from styleT2I.formats.model_folder import read_model_folder
 from styleT2I.generation.systems.interface import open_system

@@ -14,8 +14,8 @@ from styleT2I.attributes.parsing.parser import parse
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.attributes.wording.word_list import grammar_words
 from styleT2I.config import to_dict
-from styleT2I.data.augment import random_resized_crop
-from styleT2I.data.captioned import CaptionedData
+from styleT2I.data.training.augment import random_resized_crop
+from styleT2I.data.training.captioned import CaptionedData
 from styleT2I.data.writer import write_folder_dataset
 from styleT2I.errors import ConfigError
 from styleT2I.evaluation.measures.clip import CLIPEvaluation
@@ -182,7 +182,7 @@ def test_measuring_agrees_with_prompts_compared_one_by_one(tmp_path):
 @pytest.mark.parametrize("shape", [(40, 40), (40, 30), (60, 15)])
 def test_crops_are_drawn_like_torchvisions(shape):
     """Same law of sizes and places: area share in range, means of the four numbers within 4 standard errors."""
-    from styleT2I.data.augment import _rectangle
+    from styleT2I.data.training.augment import _rectangle
 
     rng, scale, ratio = torch.Generator().manual_seed(0), (0.5, 1.0), (3 / 4, 4 / 3)
     ours = torch.tensor([_rectangle(*shape, rng, scale, ratio) for _ in range(800)], dtype=torch.float64)

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from styleT2I.torch_utils.memory import memory_in_use, memory_left
+from styleT2I.torch_utils.hardware.memory import memory_in_use, memory_left
 from styleT2I.training.directions.estimate import Estimate, measure
 
 MB = 10**6

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from styleT2I.attributes.parsing.parser import parse
 from styleT2I.attributes.vocabulary import load_vocabulary
-from styleT2I.data.augment import augment_for_clip
+from styleT2I.data.training.augment import augment_for_clip
 from styleT2I.errors import CheckpointError, ConfigError, DataError
 from styleT2I.formats.component import read_component
 from styleT2I.formats.texts.glove import read_glove

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from styleT2I.data import joined
 from styleT2I.data.dataset import Batch
-from styleT2I.data.degrade_config import DegradeConfig
-from styleT2I.data.labelled import LabelledData
+from styleT2I.data.training import joined
+from styleT2I.data.training.degrade_config import DegradeConfig
+from styleT2I.data.training.labelled import LabelledData
 from styleT2I.errors import DataError
 from styleT2I.evaluation.measures.judge import measure_judge, mistakes_u8
 from styleT2I.formats.component import read_component

@@ -13,7 +13,7 @@ from styleT2I.baselines.unclip.decoder import UnclipDecoder
 from styleT2I.baselines.unclip.diffusion import abar_table, add_noise
 from styleT2I.baselines.unclip.prior import Caption, UnclipPrior
 from styleT2I.config import override
-from styleT2I.data.augment import drop_rows
+from styleT2I.data.training.augment import drop_rows
 from styleT2I.errors import ConfigError
 from styleT2I.evaluation.measures.embedded_data import EncodedTexts
 from styleT2I.evaluation.measures.embeddings import EmbeddingEvaluation

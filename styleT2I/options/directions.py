@@ -8,9 +8,9 @@ from typing import NamedTuple
 import click
 
 from styleT2I.cli import build_kernels, defaults_of, parts_of_model, report_costs, trained
+from styleT2I.options.training import options_of, recipe_options, run_options, run_steps, steps_or_open
 from styleT2I.recipes import read_recipe
 from styleT2I.training.directions.config import CONFIGS, DirectionTrainingConfig, direction_config
-from styleT2I.training_options import options_of, recipe_options, run_options, run_steps, steps_or_open
 
 RENAMED = {"--text-encoder": "--text-features"}  # old spellings of these options
 
@@ -71,7 +71,7 @@ def run_direction(
     then: the command, after its name the arguments that come behind the component, which shows a direction of the
     embedded model; the components of another one are packaged first.
     """
-    from styleT2I.torch_utils.devices import resolve_device
+    from styleT2I.torch_utils.hardware.devices import resolve_device
 
     config, num_steps = training.config, training.num_steps
     made = task(config, num_steps, seed, functools.partial(report_costs, config.micro_batch, outdir))

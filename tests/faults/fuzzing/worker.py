@@ -1,4 +1,4 @@
-"""The process that reads damaged files, watched: `python -m tests.faults.fuzz_worker FOLDER`, jobs on its input.
+"""The process that reads damaged files, watched: `python -m tests.faults.fuzzing.worker FOLDER`, jobs on its input.
 
 A job is a line [target, first, last] of JSON; for every mutant a line says what came of it: target, index, file,
 outcome, words, peak memory, seconds of the processor, what was done that reading does not need.
@@ -15,10 +15,10 @@ from pathlib import Path
 
 import torch
 
-from tests.faults.fuzz_targets import TARGETS, outcome
-from tests.faults.mutators import mutate
+from tests.faults.fuzzing.mutators import mutate
+from tests.faults.fuzzing.targets import TARGETS, outcome
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 MAX_GROWTH = 2 << 30  # bytes of address space: a failing case must not take the machine
 _READABLE = (
     *(str(path) for path in (ROOT, Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve(), sys.prefix)),

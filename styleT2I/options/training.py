@@ -160,7 +160,7 @@ def _common():
 
 def run_steps(task, num_steps: int, *, outdir, eval_every: int, log_every: int | None = None, **settings) -> None:
     """Run a task that is counted in steps; it evaluates, draws and saves every `eval_every` steps."""
-    from styleT2I.torch_utils.devices import resolve_device
+    from styleT2I.torch_utils.hardware.devices import resolve_device
     from styleT2I.training.engine import RunConfig, run
 
     settings["device"] = str(resolve_device(settings["device"]))
@@ -180,7 +180,7 @@ def run_kimg(
     task, num_steps: int, batch_size: int, *, outdir, eval_kimg: float, checkpoint_kimg=None, device, **settings
 ) -> None:
     """Run a task that is counted in images; between two evaluations are thousands of images, and ten lines of log."""
-    from styleT2I.torch_utils.devices import resolve_device
+    from styleT2I.torch_utils.hardware.devices import resolve_device
     from styleT2I.training.engine import RunConfig, run
 
     every, saves_every = (steps_of(kimg, None, batch_size) for kimg in (eval_kimg, checkpoint_kimg or eval_kimg))

@@ -6,16 +6,16 @@ from collections.abc import Iterable, Mapping
 
 from styleT2I.attributes.compositions import read_composition
 from styleT2I.attributes.vocabulary import Vocabulary
-from styleT2I.fairness.analysis.evidence import ComparedSides, JudgeErrors
-from styleT2I.fairness.analysis.outcomes import UNSURE
-from styleT2I.fairness.analysis.soundness import (
+from styleT2I.fairness.analysis.decisions.evidence import ComparedSides, JudgeErrors
+from styleT2I.fairness.analysis.decisions.soundness import (
     Obstacle,
     image_obstacle,
     judge_obstacle,
     undetermined_obstacle,
 )
+from styleT2I.fairness.analysis.decisions.verdicts import Question, of_gap, of_ratio, of_share, of_success, verdicts
+from styleT2I.fairness.analysis.outcomes import UNSURE
 from styleT2I.fairness.analysis.unprompted import share_evidence
-from styleT2I.fairness.analysis.verdicts import Question, of_gap, of_ratio, of_share, of_success, verdicts
 from styleT2I.fairness.plan import AuditPlan
 from styleT2I.fairness.results import ThresholdResult
 

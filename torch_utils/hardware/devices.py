@@ -81,6 +81,6 @@ def replayed(function, *inputs: torch.Tensor, **settings) -> torch.Tensor:
     """function(*inputs, **settings), on a CUDA device as `cuda_graphs.replayed` replays it; elsewhere just called."""
     if not any(tensor.is_cuda for tensor in inputs):
         return function(*inputs, **settings)
-    from styleT2I.torch_utils import cuda_graphs
+    from styleT2I.torch_utils.hardware import cuda_graphs
 
     return cuda_graphs.replayed(function, *inputs, **settings)

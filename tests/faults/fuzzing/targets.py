@@ -38,7 +38,7 @@ from styleT2I.torch_utils.files import save_safetensors_atomic, sha256_file
 from styleT2I.torch_utils.images import load_image
 from styleT2I.training.checkpoints import read_checkpoint, write_checkpoint
 from styleT2I.training.interval import Interval
-from tests.faults import mutators
+from tests.faults.fuzzing import mutators
 from tests.foreign_files import write_nvidia, write_rosinality, write_tensorflow
 from tests.tiny_model import tiny_a2d, tiny_generator, tiny_judge, tiny_strengths, tiny_t2d, write_tiny
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional as F
 
-from styleT2I.data.degrade_config import DegradeConfig
+from styleT2I.data.training.degrade_config import DegradeConfig
 from styleT2I.torch_utils.distributed import draw_rows, num_processes, own_rows
 
 _TRIES = 10  # rectangles that are drawn before the centre is taken

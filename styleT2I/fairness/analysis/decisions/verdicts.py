@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from styleT2I.fairness.analysis.evidence import ComparedSides
-from styleT2I.fairness.analysis.soundness import Obstacle
+from styleT2I.fairness.analysis.decisions.evidence import ComparedSides
+from styleT2I.fairness.analysis.decisions.soundness import Obstacle
+from styleT2I.fairness.plan.thresholds import LimitKind
 from styleT2I.fairness.results import Interval, ThresholdResult
-from styleT2I.fairness.thresholds import LimitKind
 from styleT2I.statistics.evidence import Evidence, between
 from styleT2I.statistics.hypothesis_tests import holm
 

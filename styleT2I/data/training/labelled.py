@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from styleT2I.data.joined import JoinedData
+from styleT2I.data.training.joined import JoinedData
 from styleT2I.errors import DataError
 from styleT2I.torch_utils.images import from_uint8
 

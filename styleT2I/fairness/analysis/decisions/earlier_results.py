@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from styleT2I.errors import DataError
-from styleT2I.fairness.analysis.evidence import CountedSides
-from styleT2I.fairness.analysis.limits import floor_obstacle
-from styleT2I.fairness.analysis.soundness import Obstacle
-from styleT2I.fairness.analysis.verdicts import Question, of_gap, verdicts
+from styleT2I.fairness.analysis.decisions.evidence import CountedSides
+from styleT2I.fairness.analysis.decisions.limits import floor_obstacle
+from styleT2I.fairness.analysis.decisions.soundness import Obstacle
+from styleT2I.fairness.analysis.decisions.verdicts import Question, of_gap, verdicts
 from styleT2I.fairness.plan import AuditPlan
 from styleT2I.fairness.results import to_json
 

@@ -2,7 +2,7 @@
 
 No damaged file may end in a traceback, take over 5 seconds or 1 GiB, have anything executed or written, or give another
 value in silence than the whole one where its format has checksums. A mutant that does is named; to look at it:
-`python -m tests.faults.fuzz_worker FOLDER` with [TARGET, INDEX, INDEX + 1] on its input leaves it in FOLDER/0.
+`python -m tests.faults.fuzzing.worker FOLDER` with [TARGET, INDEX, INDEX + 1] on its input leaves it in FOLDER/0.
 """
 
 import json
@@ -23,7 +23,7 @@ START, SILENCE = 600, 90  # seconds of the clock until a reader has begun, and a
 
 def shares(num):
     """How many mutants each target gets."""
-    from tests.faults.fuzz_targets import TARGETS
+    from tests.faults.fuzzing.targets import TARGETS
 
     total = sum(target.weight for target in TARGETS.values())
     return {name: max(1, num * target.weight // total) for name, target in TARGETS.items()}
@@ -32,7 +32,7 @@ def shares(num):
 def start(folder):
     folder.mkdir(parents=True)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-m", "tests.faults.fuzz_worker", str(folder)]
+    command = [sys.executable, "-m", "tests.faults.fuzzing.worker", str(folder)]
     with open(folder / "stderr", "w") as errors:
         return subprocess.Popen(
             command,
@@ -100,7 +100,7 @@ def results_of(folder, jobs):
 
 def faults_in(found):
     """What is wrong with results: a list of lines, one a mutant."""
-    from tests.faults.fuzz_targets import TARGETS
+    from tests.faults.fuzzing.targets import TARGETS
 
     faults = []
     for name, index, file, kind, words, memory, seconds, seen in found:
@@ -122,7 +122,7 @@ def found(tmp_path_factory):
 
 
 def names():
-    from tests.faults.fuzz_targets import TARGETS
+    from tests.faults.fuzzing.targets import TARGETS
 
     return list(TARGETS)
 
@@ -149,8 +149,8 @@ def test_harm_would_be_seen(tmp_path):
 import os, sys, json, warnings
 from pathlib import Path
 from tests.faults import fuzz_targets, fuzz_worker
-from tests.faults.fuzz_targets import Target
-from tests.faults.mutators import BINARY
+from tests.faults.fuzzing.targets import Target
+from tests.faults.fuzzing.mutators import BINARY
 from styleT2I.errors import DataError
 DEEDS = {
     "traceback": lambda folder: {}["x"],

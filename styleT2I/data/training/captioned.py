@@ -11,7 +11,7 @@ import torch
 
 from styleT2I.attributes.parsing.parser import parse
 from styleT2I.attributes.vocabulary import Vocabulary
-from styleT2I.data.joined import JoinedData
+from styleT2I.data.training.joined import JoinedData
 from styleT2I.errors import DataError
 from styleT2I.torch_utils.distributed import num_processes, own_rows
 from styleT2I.torch_utils.images import from_uint8

@@ -15,7 +15,7 @@ from styleT2I.attributes.wording.sentences import sentence
 from styleT2I.config import MAX_SEED, load_config, suggestion, to_dict
 from styleT2I.errors import ConfigError, DataError
 from styleT2I.fairness.judges.spec import JudgePlan, check_judge
-from styleT2I.fairness.thresholds import Threshold, Unprompted, check_shares, check_thresholds
+from styleT2I.fairness.plan.thresholds import Threshold, Unprompted, check_shares, check_thresholds
 from styleT2I.generation.arguments import METHODS
 
 __all__ = [

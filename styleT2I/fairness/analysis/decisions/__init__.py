@@ -1,0 +1,1 @@
+"""From evidence to verdicts on the limits that a plan declares."""

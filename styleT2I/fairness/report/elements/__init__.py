@@ -1,0 +1,1 @@
+"""What the sections of the report are built of: HTML and SVG elements, columns of tables."""

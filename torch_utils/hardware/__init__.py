@@ -1,0 +1,1 @@
+"""Devices that a user names, the memory of them, and CUDA graphs."""
