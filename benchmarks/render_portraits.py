@@ -21,7 +21,7 @@ STAGES = ("geometry", "tree", "sight", "light", "shading", "truth", "whole")
 
 def measured(seed: int, resolution: int) -> list[float]:
     """Return the processor seconds of `STAGES` for one image."""
-    from styleT2I.data.portraits import person, render, truth
+    from styleT2I.data.portraits import person, render
     from styleT2I.data.portraits.scenes import sampling
     from styleT2I.data.portraits.tracing import engine, illumination, light, shade
     from styleT2I.data.portraits.tracing.gbuffer import surfaces
@@ -39,7 +39,7 @@ def measured(seed: int, resolution: int) -> list[float]:
     marks.append(time.process_time())
     shade.shade(seen, received, environment, someone.camera, scene)
     marks.append(time.process_time())
-    truth.truth_of(seen, someone, render.SUPERSAMPLING)
+    render.truth_of(seen, someone, render.SUPERSAMPLING)
     marks.append(time.process_time())
     render.render(scene, resolution)
     return [*np.diff(marks), time.process_time() - marks[-1]]

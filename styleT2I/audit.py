@@ -264,7 +264,7 @@ def _subject(model, images, prompts, function, method, timeout, num, device):
 
         return CallableSubject(function, timeout)
     if method is not None:
-        from styleT2I.rivals.opening import open_pipeline
+        from styleT2I.rivals.methods import open_pipeline
         from styleT2I.rivals.systems import open_rival
 
         return open_rival(open_pipeline(model, device=device), method)

@@ -56,7 +56,7 @@ def _convert(source, out, layout, which, half):
     from styleT2I.formats.foreign.stylegan2.export import export_generator
     from styleT2I.formats.model_folder import MANIFEST
     from styleT2I.networks.registry import load_network_component
-    from styleT2I.sources.provenance import info_with_origin
+    from styleT2I.sources.registry import info_with_origin
     from styleT2I.torch_utils.files import check_writable_dir
 
     component = read_network(source, which)
@@ -83,7 +83,7 @@ def _described(path):
     """What a file, a component or a model folder holds, network by network."""
     from styleT2I.formats.component import is_component, read_component
     from styleT2I.formats.model_folder import MANIFEST, read_model_folder
-    from styleT2I.sources.provenance import licence_of
+    from styleT2I.sources.registry import licence_of
 
     if path.name == MANIFEST or (path / MANIFEST).is_file():
         folder = read_model_folder(path)

@@ -95,8 +95,7 @@ def main(settings, seeds, latents, strip, strip_range, strip_steps, model, gener
         pipeline = StyleT2I.from_pretrained(model, device=device, precision=precision, generator=generator, a2d=a2d)
         directions = None
     else:
-        from styleT2I.rivals.methods import find_directions
-        from styleT2I.rivals.opening import open_pipeline
+        from styleT2I.rivals.methods import find_directions, open_pipeline
 
         num_samples = parts.pop("samples") or NUM_SAMPLES
         pipeline = open_pipeline(model, generator=generator, device=device, precision=precision, **parts)

@@ -107,7 +107,7 @@ def main(text, text_file, model, seeds, trunc, noise_mode, explain, columns, dev
 
         system = open_system(folder or model, device=device, precision=precision, unclip=unclip, **opening)
     else:
-        from styleT2I.rivals.opening import open_pipeline
+        from styleT2I.rivals.methods import open_pipeline
         from styleT2I.rivals.systems import open_rival
 
         parts = {"generator": opening["generator"], "clip": opening["clip"], "judge": judge, "vocabulary": vocabulary}

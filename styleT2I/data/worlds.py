@@ -7,22 +7,40 @@ beside the model (data, rare compositions, true parts) it asks here, so that eac
 from __future__ import annotations
 
 import importlib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from styleT2I.attributes.compositions import composition_name
 from styleT2I.attributes.vocabulary import Vocabulary, load_vocabulary
-from styleT2I.data.compositions import Composition, read_compositions
 from styleT2I.errors import DataError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["WORLDS", "KnownScenes", "World", "world_of"]
+__all__ = ["WORLDS", "Composition", "KnownScenes", "World", "world_of"]
 
 _FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Composition:
+    """Attributes asked for together, their frequent twin, and the attribute that gives way where they are held out."""
+
+    name: str
+    attributes: Mapping[str, bool]
+    twin: Mapping[str, bool]
+    yields: str = ""
+
+
+@lru_cache(maxsize=8)
+def _read_compositions(path: Path) -> dict[str, tuple[Composition, ...]]:
+    """Read a world's compositions.json: {"rare_pairs": [...], "held_out": [...]}."""
+    data = json.loads(path.read_text(encoding="utf-8"))
+    return {kind: tuple(Composition(**row) for row in rows) for kind, rows in data.items()}
 
 
 class KnownScenes(NamedTuple):
@@ -70,12 +88,12 @@ class World:
     @property
     def rare_pairs(self) -> tuple[Composition, ...]:
         """Pairs that few images of the biased distribution show."""
-        return read_compositions(self.compositions_file)["rare_pairs"]
+        return _read_compositions(self.compositions_file)["rare_pairs"]
 
     @property
     def held_out(self) -> tuple[Composition, ...]:
         """Compositions of three attributes that no image or caption of the biased distribution contains."""
-        return read_compositions(self.compositions_file)["held_out"]
+        return _read_compositions(self.compositions_file)["held_out"]
 
     @property
     def compositions(self) -> tuple[Composition, ...]:
@@ -132,7 +150,7 @@ WORLDS = {
             "MiniFaces",
             64,
             _FOLDER / "minifaces" / "compositions.json",
-            "minifaces.known_scenes:known_scenes",
+            "minifaces.dataset:known_scenes",
             {
                 "pose": ("shift_x", "shift_y", "roll", "scale", "yaw", "pitch", "gaze"),
                 "background": ("background_l", "background_a", "background_b", "background_gradient"),
@@ -147,7 +165,7 @@ WORLDS = {
             "Portraits",
             128,
             _FOLDER / "portraits" / "scenes" / "compositions.json",
-            "portraits.known_scenes:known_scenes",
+            "portraits.dataset:known_scenes",
             {
                 "pose": ("shift_x", "shift_y", "roll", "zoom", "fov", "yaw", "pitch", "gaze_yaw", "gaze_pitch"),
                 "background": ("background", "background_colour", "background_colour_2"),

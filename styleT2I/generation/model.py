@@ -231,7 +231,7 @@ def _info(component):
     """What a component says of its making, and of a foreign file also where that came from."""
     if is_component(component.path):
         return component.info
-    from styleT2I.sources.provenance import info_with_origin
+    from styleT2I.sources.registry import info_with_origin
 
     return info_with_origin(component)
 

@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
 from styleT2I.attributes.prompt import Prompt, understand
@@ -336,30 +335,7 @@ class StyleT2I:
             >>> pipeline.edit([0], {"lipstick": 1, "smiling": -0.5}).images_u8.shape
             torch.Size([1, 3, 64, 64])
         """
-        from styleT2I.generation.editing.arguments import calibrated_steps, given_latents, named_strengths, steps_along
-        from styleT2I.generation.editing.moves import Move
-        from styleT2I.networks.stylegan2.styles import shifted_styles
+        from styleT2I.generation.editing.moves import edited
 
         checked_psi(truncation_psi), checked_noise_mode(noise_mode)
-        strengths = named_strengths(attributes, self.model)
-        if directions is None:
-            measure = self._directions.clip_strength if self.model.has("clip") else None
-            steps = calibrated_steps(strengths, self.model, measure)
-        else:
-            steps = steps_along(strengths, directions)
-        seeds: tuple[int, ...] | None
-        if isinstance(latents, (torch.Tensor, np.ndarray)):
-            seeds, ws = None, given_latents(latents, self.model)
-        else:
-            seeds = checked_seeds(latents)
-            ws = self.latents(seeds, truncation_psi)
-        move = Move(self._directions.moved(ws, steps), {}) if directions is None else directions.move(ws, steps)
-        drawn = seeds or range(len(ws))
-        unedited = self.images_u8(ws, drawn, noise_mode)
-        with shifted_styles(self.model.network("generator").synthesis, move.styles):
-            images = self.images_u8(move.ws, drawn, noise_mode)
-        psi = None if seeds is None else truncation_psi
-        settings = {"truncation_psi": psi, "noise_mode": noise_mode, **self.model.machine()}
-        if directions is not None:
-            settings["method"] = directions.method
-        return EditResult(seeds, images, unedited, move.ws.cpu(), strengths, steps, settings, self.model.describe())
+        return edited(self._directions, latents, attributes, truncation_psi, noise_mode, directions)

@@ -1,26 +1,29 @@
-"""The ways to find directions by the names that `--method` takes, and what each needs of a model."""
+"""The ways to find directions by the names that `--method` takes, on a model of ours or any generator."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+
+import torch
 
 from styleT2I.config import suggestion
 from styleT2I.errors import ConfigError
 from styleT2I.generation.arguments import A2D, DIRECTION_METHODS, NUM_SAMPLES
-from styleT2I.generation.editing.moves import AttributeDirections
+from styleT2I.generation.directions import Directions
+from styleT2I.generation.editing.moves import AttributeDirections, Move
+from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I
-from styleT2I.rivals.a2d import A2DDirections
+from styleT2I.generation.synthesis import Synthesis
 from styleT2I.rivals.calibration import calibrated
-from styleT2I.rivals.ganspace import ganspace
 from styleT2I.rivals.interfacegan import interfacegan
 from styleT2I.rivals.samples import Samples
-from styleT2I.rivals.sefa import sefa
 from styleT2I.rivals.stored import StoredWays
 from styleT2I.rivals.styleclip import styleclip
 from styleT2I.rivals.stylespace import stylespace
+from styleT2I.rivals.unlabelled import ganspace, sefa
 from styleT2I.rivals.ways import Way, Ways
 
 
@@ -40,6 +43,38 @@ METHODS = {
     "stylespace": Method(stylespace, "StyleSpace"),
     "styleclip": Method(styleclip, "StyleCLIP, global directions"),
 }
+
+
+def open_pipeline(
+    model, *, generator=None, clip=None, judge=None, vocabulary=None, device="auto", precision="fp32", offline=None
+) -> StyleT2I:
+    """The pipeline of a model for `Finder` and the systems here.
+
+    A generator from elsewhere leaves all else of the model behind: its judges know the faces of their own generator.
+
+    Args:
+        model: As `StyleT2I.from_pretrained` takes it; not read where `generator` is given.
+        generator: Any source of a StyleGAN2 generator, in the model's place.
+        clip: Any source of a CLIP.
+        judge: Any source of an attribute classifier that looks in the guide judge's place.
+        vocabulary: In which attributes are named; None: the model's.
+        device: As `StyleT2I.from_pretrained`.
+        precision: As `StyleT2I.from_pretrained`.
+        offline: True downloads nothing; None asks the environment.
+
+    Raises:
+        ConfigError: A generator is given without anything that looks at what it draws.
+        CheckpointError: A source cannot be read.
+    """
+    settings = {"vocabulary": vocabulary, "device": device, "precision": precision, "offline": offline}
+    parts = {"generator": generator, "clip": clip, "judges.guide": judge}
+    if generator is None:
+        return StyleT2I(Model.from_pretrained(model, **settings, **parts))
+    if clip is None and judge is None:
+        raise ConfigError(
+            f"{generator}: a generator alone says nothing about its faces; add --clip FILE or --judge FILE"
+        )
+    return StyleT2I(Model(parts, name=str(generator), **settings))
 
 
 def find_directions(
@@ -95,6 +130,24 @@ class Finder:
             self.stored.write(self.found)
         chosen = {name: self.found.ways[name] for name in names if name in self.found.ways}
         return replace(self.found, ways=chosen, strengths={name: self.found.strengths[name] for name in chosen})
+
+
+class A2DDirections:
+    """A model's own directions, which depend on the latent, as `generation.editing.moves.AttributeDirections`."""
+
+    method = "a2d"
+
+    def __init__(self, pipeline: StyleT2I, names: Sequence[str]):
+        """ConfigError for an attribute without a calibrated strength, CheckpointError for a model without an A2D."""
+        self._directions = Directions(pipeline.model, Synthesis(pipeline.model))
+        known = pipeline.model.info("a2d").get("strengths") or {}
+        if missing := [name for name in names if name not in known]:
+            raise ConfigError(f"the a2d component has no calibrated strength of {missing[0]!r}; train it with --judge")
+        self.strengths = {name: {label: float(known[name][label]) for label in ("true", "false")} for name in names}
+
+    def move(self, ws: torch.Tensor, steps: Mapping[str, float]) -> Move:
+        """Latents [N, num_ws, w_dim] after a signed step along each attribute's direction there, of length 1."""
+        return Move(self._directions.moved(ws, steps), {})
 
 
 def check_method(method: str) -> None:

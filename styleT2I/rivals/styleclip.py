@@ -15,9 +15,8 @@ from torch.nn import functional as F
 from styleT2I.generation.observers import encode_prompts, fixed_prompts
 from styleT2I.metrics.attributes import prompt_features
 from styleT2I.networks.stylegan2.styles import differentiable_styles
-from styleT2I.rivals.channels import sparse_way
 from styleT2I.rivals.samples import Samples
-from styleT2I.rivals.ways import Way
+from styleT2I.rivals.ways import Way, sparse_way
 from styleT2I.torch_utils.seeding import generator
 
 NUM_FACES = 12  # that a channel's effect is averaged over; the paper takes 100

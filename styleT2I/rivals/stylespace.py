@@ -12,9 +12,8 @@ import torch
 
 from styleT2I.errors import ConfigError
 from styleT2I.rivals.assignment import Candidate, effect, selectivity
-from styleT2I.rivals.channels import sparse_way, strongest
 from styleT2I.rivals.samples import Samples
-from styleT2I.rivals.ways import Way
+from styleT2I.rivals.ways import Way, sparse_way, strongest
 
 NUM_EXEMPLARS = 30  # faces with the attribute; the paper takes 10 to 30
 NUM_TRIED = 16  # channels of the largest relevance, whose effect is looked at

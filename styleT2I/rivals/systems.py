@@ -10,8 +10,7 @@ import torch
 from styleT2I.attributes.prompt import Prompt, understand
 from styleT2I.errors import ConfigError, PromptError
 from styleT2I.generation.arguments import NUM_SAMPLES, checked_psi, prompt_of
-from styleT2I.generation.editing.arguments import steps_along
-from styleT2I.generation.editing.moves import AttributeDirections
+from styleT2I.generation.editing.moves import AttributeDirections, steps_along
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.generation.systems.interface import Drawing, DrawsSentences
 from styleT2I.networks.stylegan2.styles import shifted_styles
@@ -122,7 +121,7 @@ def open_rival(
     """The system of a method: one of `names.SYSTEM_METHODS`, or "a2d".
 
     Args:
-        pipeline: Of `opening.open_pipeline`.
+        pipeline: Of `methods.open_pipeline`.
         method: "optimize" and "tedigan" optimise a latent; the others move it along directions of attributes.
         num_samples: Faces that directions are found on; None: `names.NUM_SAMPLES`.
         steps: Of an optimisation; None: its own.

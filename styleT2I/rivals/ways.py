@@ -10,6 +10,10 @@ import torch
 
 from styleT2I.errors import ConfigError
 from styleT2I.generation.editing.moves import Move
+from styleT2I.rivals.samples import Samples
+
+_LONGEST_OVER_W = 3.0  # of a way, in units of `reach`
+_LONGEST_OF_STYLES = 60.0  # of a way, in standard deviations of its channels; single channels bear tens
 
 
 class Way(NamedTuple):
@@ -57,10 +61,7 @@ def over_w(direction: torch.Tensor, num_ws: int, reach: float, note: str = "", l
     """The way along w [w_dim] in some layers (None: all); longest: three times `reach`, in units of W+."""
     ws = torch.zeros(num_ws, len(direction))
     ws[layers or slice(None)] = direction.detach().float().cpu()
-    return Way(ws / ws.norm().clamp_min(1e-12), {}, _LONGEST * reach, note)
-
-
-_LONGEST = 3.0
+    return Way(ws / ws.norm().clamp_min(1e-12), {}, _LONGEST_OVER_W * reach, note)
 
 
 def layer_ranges(num_ws: int) -> dict[str, slice]:
@@ -72,3 +73,29 @@ def layer_ranges(num_ws: int) -> dict[str, slice]:
         "middle": slice(third, 2 * third),
         "fine": slice(2 * third, num_ws),
     }
+
+
+def sparse_way(samples: Samples, relevance: Mapping[str, torch.Tensor], num: int) -> Way:
+    """The way along the `num` channels of largest relevance, each moved in proportion to it.
+
+    relevance: layer -> [channels], signed. A step of 1 moves the channels by a vector of length 1 where each is
+    measured in its own standard deviations.
+    """
+    kept = strongest(relevance, num)
+    length = torch.stack([values.square().sum() for values in kept.values()]).sum().sqrt().clamp_min(1e-12)
+    styles = {layer: values / length * samples.style_spread[layer].to(values) for layer, values in kept.items()}
+    note = ", ".join(f"{layer}[{k}]" for layer, values in kept.items() for k in values.nonzero().flatten().tolist())
+    return Way(None, {layer: shift.float().cpu() for layer, shift in styles.items()}, _LONGEST_OF_STYLES, note)
+
+
+def strongest(relevance: Mapping[str, torch.Tensor], num: int) -> dict[str, torch.Tensor]:
+    """The same with all channels at 0 but the `num` of largest absolute relevance; layers without any are left out.
+
+    Example:
+        >>> strongest({"a": torch.tensor([0.5, -2.0]), "b": torch.tensor([1.0])}, 1)
+        {'a': tensor([ 0., -2.])}
+    """
+    values = torch.cat([layer.abs() for layer in relevance.values()])
+    least = values.topk(min(num, len(values))).values[-1]
+    kept = {name: torch.where(layer.abs() >= least, layer, 0) for name, layer in relevance.items()}
+    return {name: layer for name, layer in kept.items() if layer.any()}

@@ -2,6 +2,7 @@
 
 A size or SHA-256 is there only where it is certain (OpenAI has the hash in the address); `confirmed` says that the
 address was found in public text, `false` that it follows the publisher's pattern or has no direct link.
+What is known of a file goes with the component that it is converted to, as its origin.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
+
+from styleT2I.formats.component import Component, is_component
 
 
 @dataclass(frozen=True)
@@ -41,3 +44,24 @@ def registry() -> dict[str, Entry]:
     """All entries by name."""
     entries = json.loads(Path(__file__).with_name("registry.json").read_text(encoding="utf-8"))
     return {name: Entry(name, **entry) for name, entry in entries.items()}
+
+
+def licence_of(component: Component) -> str | None:
+    """The licence of a well-known file, told by its hash or by where it was downloaded to; None where none is known."""
+    from styleT2I.sources.resolve import cached_path
+
+    for entry in registry().values():
+        is_download = entry.url is not None and component.path == cached_path(entry.url)
+        if is_download or entry.sha256 == component.sha256:
+            return entry.licence
+    return component.info.get("converted_from", {}).get("licence")
+
+
+def info_with_origin(component: Component) -> dict:
+    """`component.info`; of a foreign file with its name, format, SHA-256 and licence under "converted_from"."""
+    if is_component(component.path):
+        return component.info
+    info = dict(component.info)
+    origin = {"file": component.path.name, "format": info.pop("format", None), "sha256": component.sha256}
+    licence = licence_of(component)
+    return info | {"converted_from": origin | ({"licence": licence} if licence else {})}

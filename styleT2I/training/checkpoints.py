@@ -1,4 +1,4 @@
-"""Training states on disk: ckpt-STEP.safetensors and ckpt-STEP.json, the manifest, written last.
+"""Training states, on disk as ckpt-STEP.safetensors and ckpt-STEP.json (the manifest, written last), or in memory.
 
 Also tells whether a finished training's folder is complete, so that the same command has nothing left to do.
 """
@@ -204,3 +204,36 @@ def is_exported(outdir: Path, step: int) -> bool:
 
 def _times(folder):
     return {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+
+
+class LastState:
+    """The state after the last whole step, for when another process is lost in the middle of the next.
+
+    A copy on the training's own device, in memory that is used again for the next one.
+    """
+
+    def __init__(self):
+        self.step, self._tree, self._tensors = 0, None, {}
+
+    @torch.no_grad()
+    def keep(self, step: int, state: dict) -> None:
+        """Copy the state after `step` steps, in place of the one that was kept."""
+        self.step = step
+        self._tree, tensors = flatten_state(state)
+        kept = {name: self._tensors.get(name) for name in tensors}
+        for name, tensor in tensors.items():
+            if kept[name] is None or kept[name].shape != tensor.shape:
+                kept[name] = tensor.detach().clone()
+            else:
+                kept[name].copy_(tensor)
+        self._tensors = kept
+
+    def state(self) -> dict:
+        """The state that was kept."""
+        return restore_state(self._tree, self._tensors)
+
+
+def on_cpu(state: dict) -> dict:
+    """The state with its tensors on the CPU."""
+    tree, tensors = flatten_state(state)
+    return restore_state(tree, {name: tensor.detach().cpu() for name, tensor in tensors.items()})

@@ -29,16 +29,17 @@ from styleT2I.torch_utils.shared_layers import share_layers
 from styleT2I.torch_utils.stats import RunLog
 from styleT2I.training.checkpoints import (
     OPTIONS,
+    LastState,
     checkpoint_step,
     export_and_note,
     is_exported,
     list_checkpoints,
     newest_checkpoint,
+    on_cpu,
     read_checkpoint,
     write_checkpoint,
 )
 from styleT2I.training.interval import Interval
-from styleT2I.training.last_state import LastState, on_cpu
 
 MAX_BAD_STEPS = 5
 

@@ -18,7 +18,7 @@ MODULES = (
     "styleT2I.generation.pipeline",
     "styleT2I.generation.systems.interface",
     "styleT2I.rivals.calibration",
-    "styleT2I.rivals.channels",
+    "styleT2I.rivals.ways",
     "styleT2I.rivals.interfacegan",
     "styleT2I.torch_utils.words",
     "styleT2I.fairness.analysis.decisions.soundness",

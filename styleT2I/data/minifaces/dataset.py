@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from styleT2I.attributes.compositions import read_composition
 from styleT2I.attributes.vocabulary import load_vocabulary
+from styleT2I.data.worlds import KnownScenes
 from styleT2I.errors import DataError
 
 if TYPE_CHECKING:
@@ -155,3 +156,15 @@ def open_minifaces(spec: str, resolution: int | None = None, *, with_masks: bool
     num = int(match["num"]) if match["num"] else _DEFAULT_NUM.get(match["split"], _DEFAULT_HELDOUT_NUM)
     resolution = resolution or _DEFAULT_RESOLUTION
     return MiniFaces(match["distribution"], match["split"], num, resolution, wanted=wanted, with_masks=with_masks)
+
+
+def known_scenes(num: int, resolution: int, batch_size: int) -> Iterator[KnownScenes]:
+    """The scenes of the latents of seeds 0 ... num - 1, which no data set holds, painted when asked for."""
+    from styleT2I.data.minifaces.renderer import REGIONS, render
+    from styleT2I.data.minifaces.scene import Z_DIM, scenes_from_latents
+    from styleT2I.torch_utils.seeding import latents_of_seeds
+
+    for start in range(0, num, batch_size):
+        z = latents_of_seeds(range(start, min(start + batch_size, num)), Z_DIM)
+        images, parts = render(scenes_from_latents(z, "biased"), resolution, with_masks=True)
+        yield KnownScenes(z, images, parts, REGIONS)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from styleT2I.data.minifaces.compositions import held_out_compositions
+from styleT2I.data.worlds import WORLDS
 
 ATTRIBUTES = (
     "he", "lipstick", "smiling", "eyeglasses", "beard", "bangs", "hat", "earrings", "old", "dark_skin",
@@ -151,7 +151,7 @@ def scenes_from_latents(z: Tensor, distribution: str, wanted: Mapping[str, bool]
     for name in _DECIDED_LAST:
         _decide(logits, y, z, name, distribution, wanted)
     if distribution == "biased":
-        for composition in held_out_compositions():
+        for composition in WORLDS["minifaces"].held_out:
             hit = torch.stack([y[name] == value for name, value in composition.attributes.items()]).all(dim=0)
             column = ATTRIBUTES.index(composition.yields)
             logits[:, column] = torch.where(hit, -logits[:, column], logits[:, column])

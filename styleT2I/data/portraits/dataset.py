@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from styleT2I.data.portraits.scenes.attributes import ATTRIBUTES
 from styleT2I.data.portraits.scenes.recipe import DEFAULT_RESOLUTION, Recipe, read_spec
 from styleT2I.data.portraits.scenes.vector import NUISANCE_NAMES, NUISANCE_START, scene_vector
 from styleT2I.data.portraits.sets.records import read_records
+from styleT2I.data.worlds import KnownScenes
 from styleT2I.errors import DataError
 
 if TYPE_CHECKING:
@@ -164,3 +165,14 @@ def _read_parts(path: Path, resolution: int):
         for k in range(len(PARTS))
     ]
     return np.argmax(np.stack(shares), axis=0).astype(np.uint8)
+
+
+def known_scenes(num: int, resolution: int, batch_size: int) -> Iterator[KnownScenes]:
+    """The first images of biased/test with their latents; DataError where fewer are rendered."""
+    from styleT2I.torch_utils.images import from_uint8
+
+    data = open_portraits(f"biased/test:{num}", resolution)
+    for start in range(0, num, batch_size):
+        rows = range(start, min(start + batch_size, num))
+        batch = data.batch(rows)
+        yield KnownScenes(data.latents(rows), from_uint8(batch.images_u8), batch.masks, data.region_names)

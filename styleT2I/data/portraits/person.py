@@ -10,12 +10,22 @@ from styleT2I.data.portraits.anatomy.eyes import build_eyes
 from styleT2I.data.portraits.anatomy.head import Head, build_head
 from styleT2I.data.portraits.anatomy.mouth import build_mouth
 from styleT2I.data.portraits.anatomy.skin import colour_skin
+from styleT2I.data.portraits.grooming.beard import beard, beard_paint
+from styleT2I.data.portraits.grooming.brows import brow_paint, brows, lashes
+from styleT2I.data.portraits.grooming.hair import hair, scalp_paint
 from styleT2I.data.portraits.parts import PART
 from styleT2I.data.portraits.scenes.scene import Scene
 from styleT2I.data.portraits.tracing.camera import Camera, place_camera
 from styleT2I.data.portraits.tracing.colours import mixed
 from styleT2I.data.portraits.tracing.mesh import Mesh, Paint, join
-from styleT2I.data.portraits.worn.wear import wear
+from styleT2I.data.portraits.worn.clothes import clothes
+from styleT2I.data.portraits.worn.fitting import fitting
+from styleT2I.data.portraits.worn.glasses import glasses
+from styleT2I.data.portraits.worn.hats import hat
+from styleT2I.data.portraits.worn.jewellery import earrings, necklace
+
+_BUILDERS = (hair, brows, lashes, beard, glasses, earrings, necklace, hat, clothes)
+_PAINTS = (beard_paint, scalp_paint, brow_paint)
 
 
 @dataclass
@@ -37,6 +47,12 @@ def build_person(scene: Scene) -> Person:
     for paint in paints:
         lay_on(head.mesh, paint)
     return Person(head, camera, join([head.mesh, *build_eyes(head, scene), *build_mouth(head, scene), *worn]))
+
+
+def wear(head: Head, scene: Scene) -> tuple[list[Mesh], list[Paint]]:
+    """Return the meshes that a scene's head wears, and the paints to lay on its skin in order."""
+    fit = fitting(head, scene)
+    return [m for build in _BUILDERS for m in build(fit)], [p for paint in _PAINTS for p in paint(fit)]
 
 
 def lay_on(mesh: Mesh, paint: Paint) -> None:

@@ -11,8 +11,7 @@ from styleT2I.errors import ConfigError, DataError
 from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge
 from styleT2I.evaluation.suites import Request
 from styleT2I.generation.arguments import A2D, DIRECTION_METHODS
-from styleT2I.generation.editing.arguments import steps_along
-from styleT2I.generation.editing.moves import AttributeDirections
+from styleT2I.generation.editing.moves import AttributeDirections, steps_along
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.metrics.attributes import drift_rates, success
 from styleT2I.metrics.pairwise import energy_inside, paired_cosine

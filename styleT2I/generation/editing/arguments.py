@@ -10,7 +10,6 @@ import numpy as np
 import torch
 
 from styleT2I.errors import ConfigError, guarded
-from styleT2I.generation.editing.moves import AttributeDirections
 from styleT2I.generation.model import Model
 
 MAX_STRENGTH = 2.0  # beyond it, either way, edits often leave no face
@@ -43,7 +42,7 @@ def named_strengths(attributes: Mapping[str, float], model: Model) -> dict[str, 
         warnings.warn(
             f"the strength of {', '.join(beyond)} is beyond {MAX_STRENGTH:g}, where faces fall apart; 1 turns an "
             "attribute on, -1 off",
-            stacklevel=4,
+            stacklevel=5,
         )
     return strengths
 
@@ -85,16 +84,6 @@ def calibrated_steps(
             else:
                 step = measure(name, value > 0) if measure is not None and value else 0.0
         steps[name] = value * step
-    return steps
-
-
-def steps_along(strengths: Mapping[str, float], directions: AttributeDirections) -> dict[str, float]:
-    """The signed steps that strengths stand for along directions of any method; ConfigError where it has none."""
-    steps = {}
-    for name, value in strengths.items():
-        if name not in directions.strengths:
-            raise ConfigError(f"{directions.method} has no direction of {name!r}")
-        steps[name] = value * directions.strengths[name]["true" if value > 0 else "false"]
     return steps
 
 

@@ -3,10 +3,10 @@ import hashlib
 import pytest
 import torch
 
-from styleT2I.data.minifaces.compositions import held_out_compositions, rare_pairs
 from styleT2I.data.minifaces.dataset import MiniFaces, open_minifaces
 from styleT2I.data.minifaces.renderer import REGIONS, render
 from styleT2I.data.minifaces.scene import ATTRIBUTES, NUISANCES, Z_DIM, Scenes, scenes_from_latents
+from styleT2I.data.worlds import WORLDS
 from styleT2I.errors import ConfigError, DataError
 
 
@@ -21,7 +21,7 @@ def _holds(labels, attributes):
 
 def test_rare_pairs_are_drawn_in_two_to_four_percent_of_biased_images():
     labels = _scenes("biased", 40000).labels
-    for pair in rare_pairs():
+    for pair in WORLDS["minifaces"].rare_pairs:
         share = _holds(labels, pair.attributes).float().mean().item()
         assert 0.018 <= share <= 0.042, (pair.name, share)
         twin = _holds(labels, pair.twin).float().mean().item()
@@ -30,7 +30,7 @@ def test_rare_pairs_are_drawn_in_two_to_four_percent_of_biased_images():
 
 def test_held_out_compositions_never_occur_in_biased_and_do_in_balanced():
     biased, balanced = _scenes("biased", 60000).labels, _scenes("balanced", 60000).labels
-    for composition in held_out_compositions():
+    for composition in WORLDS["minifaces"].held_out:
         assert len(composition.attributes) >= 3
         assert not _holds(biased, composition.attributes).any(), composition.name
         assert _holds(balanced, composition.attributes).float().mean() > 0.02, composition.name
@@ -114,7 +114,7 @@ def test_captions_of_the_biased_training_split_never_state_a_held_out_compositio
     for index in range(400):
         for caption in world.captions_of(index):
             stated = parse(caption, vocabulary).attributes
-            for composition in held_out_compositions():
+            for composition in WORLDS["minifaces"].held_out:
                 assert any(stated.get(name) != value for name, value in composition.attributes.items()), caption
 
 

@@ -8,14 +8,12 @@ import torch
 from styleT2I.errors import CheckpointError, ConfigError
 from styleT2I.generation.arguments import DIRECTION_METHODS, FOUND
 from styleT2I.generation.pipeline import StyleT2I
-from styleT2I.rivals.ganspace import ganspace
 from styleT2I.rivals.interfacegan import interfacegan
-from styleT2I.rivals.methods import METHODS, Finder, find_directions
-from styleT2I.rivals.opening import open_pipeline
+from styleT2I.rivals.methods import METHODS, Finder, find_directions, open_pipeline
 from styleT2I.rivals.samples import Samples
-from styleT2I.rivals.sefa import sefa
 from styleT2I.rivals.styleclip import channel_relevance
 from styleT2I.rivals.stylespace import stylespace
+from styleT2I.rivals.unlabelled import ganspace, sefa
 from tests.tiny_model import tiny_clip, tiny_generator
 
 NAMES = ("lipstick", "eyeglasses", "hat")

@@ -7,10 +7,8 @@ import torch
 from styleT2I.errors import ConfigError
 from styleT2I.networks.stylegan2.styles import differentiable_styles, shifted_styles, style_layers, styles_of
 from styleT2I.rivals.calibration import smallest_step
-from styleT2I.rivals.channels import strongest
-from styleT2I.rivals.ganspace import principal_components
-from styleT2I.rivals.sefa import closed_form
-from styleT2I.rivals.ways import Way, Ways, layer_ranges
+from styleT2I.rivals.unlabelled import closed_form, principal_components
+from styleT2I.rivals.ways import Way, Ways, layer_ranges, strongest
 from tests.tiny_model import tiny_generator
 
 

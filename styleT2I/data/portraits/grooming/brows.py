@@ -7,8 +7,7 @@ import numpy as np
 from styleT2I.data.portraits.anatomy.patch import Patch, front_patch
 from styleT2I.data.portraits.anatomy.surface import unit
 from styleT2I.data.portraits.grooming import strands as st
-from styleT2I.data.portraits.grooming.hair import strand_colours
-from styleT2I.data.portraits.grooming.hair_colours import brow_albedo
+from styleT2I.data.portraits.grooming.hair_colours import brow_albedo, strand_colours
 from styleT2I.data.portraits.scenes.scene import Scene
 from styleT2I.data.portraits.tracing.colours import smoothstep
 from styleT2I.data.portraits.tracing.mesh import Mesh, Paint, make_mesh

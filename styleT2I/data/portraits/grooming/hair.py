@@ -6,7 +6,7 @@ import numpy as np
 
 from styleT2I.data.portraits.anatomy.surface import unit
 from styleT2I.data.portraits.grooming import strands as st
-from styleT2I.data.portraits.grooming.hair_colours import hair_albedo
+from styleT2I.data.portraits.grooming.hair_colours import hair_albedo, strand_colours
 from styleT2I.data.portraits.grooming.hair_layer import Layer, scene_hairline
 from styleT2I.data.portraits.grooming.hair_styles import layers
 from styleT2I.data.portraits.grooming.scalp import base_head, blend, draw_roots, inside
@@ -128,16 +128,6 @@ def _bun(fit: Fitting, detail: float, albedo: np.ndarray) -> list[Mesh]:
         middle, radius * np.array([1.02, 0.85, 0.95]), 0.35 * albedo, "hair", rings=12, sides=18, roughness=0.7
     )
     return [core, make_mesh(r.vertices, r.faces, r.colours, "hair", roughness=ROUGHNESS, normals=r.normals)]
-
-
-def strand_colours(
-    albedo: np.ndarray, shape: tuple[int, int], owner: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
-    """Return colours [N, S, 3]: lighter and darker strands and locks, dark roots, lighter tips."""
-    lock = rng.normal(0, 0.10, owner.max() + 1)[owner]
-    own = np.exp(lock + rng.normal(0, 0.16, shape[0]))[:, None]
-    along = 0.62 + 0.38 * smoothstep(0, 0.30, np.linspace(0, 1, shape[1])) + 0.08 * np.linspace(0, 1, shape[1])
-    return (albedo * (own * along)[..., None]).astype(np.float32)
 
 
 def scalp_paint(fit: Fitting) -> list[Paint]:

@@ -1,10 +1,11 @@
-"""Linear albedos of hair, brows and beards, clearly apart from each other under every light."""
+"""Colours of hair, brows and beards: linear albedos clearly apart under every light, and how strands differ."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from styleT2I.data.portraits.scenes.scene import Scene
+from styleT2I.data.portraits.tracing.colours import smoothstep
 
 _RANGE = {  # darkest and lightest albedo of the name
     "black": ((0.009, 0.008, 0.008), (0.016, 0.014, 0.013)),
@@ -33,3 +34,13 @@ def brow_albedo(scene: Scene) -> np.ndarray:
 def beard_albedo(scene: Scene) -> np.ndarray:
     """Return the albedo [3] of the beard, a little darker than the hair."""
     return hair_albedo(scene) * np.float32(0.85)
+
+
+def strand_colours(
+    albedo: np.ndarray, shape: tuple[int, int], owner: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Return colours [N, S, 3]: lighter and darker strands and locks, dark roots, lighter tips."""
+    lock = rng.normal(0, 0.10, owner.max() + 1)[owner]
+    own = np.exp(lock + rng.normal(0, 0.16, shape[0]))[:, None]
+    along = 0.62 + 0.38 * smoothstep(0, 0.30, np.linspace(0, 1, shape[1])) + 0.08 * np.linspace(0, 1, shape[1])
+    return (albedo * (own * along)[..., None]).astype(np.float32)

@@ -11,8 +11,8 @@ from itertools import combinations
 
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.attributes.wording.sentences import phrase
-from styleT2I.data.portraits.scenes.compositions import held_out_compositions
 from styleT2I.data.portraits.scenes.streams import Streams
+from styleT2I.data.worlds import WORLDS
 from styleT2I.errors import ConfigError
 
 DISTRIBUTIONS = ("biased", "balanced", "composition")
@@ -97,7 +97,7 @@ def draw_attributes(
             roll = draw.shares(f"attribute {name}")[0]
             _settle(known, [(name, roll < share(known, name))])
     if distribution == "biased":
-        for composition in held_out_compositions():
+        for composition in WORLDS["portraits"].held_out:
             if all(known[name] == value for name, value in composition.attributes.items()):
                 known[composition.yields] = not known[composition.yields]
     return {name: known[name] for name in DECLARED}

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from styleT2I.attributes.compositions import composition_name, read_composition
 from styleT2I.attributes.vocabulary import load_vocabulary
-from styleT2I.data.portraits.scenes.compositions import held_out_compositions, rare_pairs
 from styleT2I.data.portraits.scenes.distributions import DISTRIBUTIONS, implied
 from styleT2I.data.portraits.scenes.sampling import sample_scene
 from styleT2I.data.portraits.scenes.scene import WORLD_VERSION, Scene
 from styleT2I.data.portraits.scenes.streams import latent_of_seed
+from styleT2I.data.worlds import WORLDS
 from styleT2I.errors import DataError
 from styleT2I.formats.model_folder import cache_dir
 from styleT2I.torch_utils.seeding import derive_seed
@@ -124,7 +124,7 @@ def read_specs(spec: str, resolution: int = DEFAULT_RESOLUTION) -> list[tuple[Re
     if kind != "compositions":
         return [read_spec(spec, resolution)]
     vocabulary, found = load_vocabulary("portraits"), {}
-    for composition in (*rare_pairs(), *held_out_compositions()):
+    for composition in WORLDS["portraits"].compositions:
         for attributes in (composition.attributes, composition.twin):
             name = composition_name(attributes, vocabulary)
             found[name] = read_spec(f"composition={name}/{rest}", resolution)

@@ -11,6 +11,7 @@ from styleT2I.data.portraits.grooming.beard import beard, beard_density, beard_p
 from styleT2I.data.portraits.grooming.brows import brow_paint, brows, lashes
 from styleT2I.data.portraits.grooming.scalp import base_head
 from styleT2I.data.portraits.parts import PART
+from styleT2I.data.portraits.person import wear
 from styleT2I.data.portraits.scenes.sampling import sample_scene
 from styleT2I.data.portraits.scenes.scene import BEARDS, CLOTHES, EARRINGS, GLASSES, HATS, NECKLACES
 from styleT2I.data.portraits.tracing.mesh import join, with_normals
@@ -21,7 +22,6 @@ from styleT2I.data.portraits.worn.glasses import _RADIUS, glasses
 from styleT2I.data.portraits.worn.hats import hat, press_hair
 from styleT2I.data.portraits.worn.jewellery import earrings, necklace
 from styleT2I.data.portraits.worn.neck import neck_ring
-from styleT2I.data.portraits.worn.wear import wear
 
 PLAIN = {
     "hat": "none", "glasses": "none", "beard": "none", "earrings": "none", "necklace": "none", "necktie": False,

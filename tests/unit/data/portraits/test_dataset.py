@@ -233,14 +233,14 @@ def test_the_folder_reads_as_an_ordinary_data_set(tmp_path):
 
 
 def test_biased_pictures_never_show_a_held_out_composition_and_labels_follow_visibility():
-    from styleT2I.data.portraits.scenes.compositions import held_out_compositions
+    from styleT2I.data.worlds import WORLDS
 
     recipe = Recipe("biased", "train")
     for index in range(300):
         labels = dict.fromkeys(draw_attributes(Streams(0)), False) | rendering.labels_of(
             (scene := recipe.scene(index)), *stub_renderer(scene, 128)[1:]
         )
-        for composition in held_out_compositions():
+        for composition in WORLDS["portraits"].held_out:
             assert any(labels[name] != value for name, value in composition.attributes.items())
 
 

@@ -10,18 +10,17 @@ import numpy as np
 import pytest
 
 from styleT2I.data.portraits.anatomy.head import build_head
-from styleT2I.data.portraits.parts import PART
+from styleT2I.data.portraits.parts import PART, voted_parts
+from styleT2I.data.portraits.render import developed, downsampled
 from styleT2I.data.portraits.scenes.sampling import sample_scene
 from styleT2I.data.portraits.scenes.scene import BACKGROUNDS
 from styleT2I.data.portraits.tracing import engine, llvm
 from styleT2I.data.portraits.tracing.background import background
 from styleT2I.data.portraits.tracing.camera import place_camera
 from styleT2I.data.portraits.tracing.colours import linear, luminance, srgb
-from styleT2I.data.portraits.tracing.finish import developed, downsampled
 from styleT2I.data.portraits.tracing.illumination import light_directions
 from styleT2I.data.portraits.tracing.light import HEIGHT, WIDTH, environment_map, solid_angles
 from styleT2I.data.portraits.tracing.reflections import Reflections
-from styleT2I.data.portraits.truth import voted_parts
 from styleT2I.errors import DependencyError
 
 SIZE = 96

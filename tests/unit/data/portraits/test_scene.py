@@ -10,11 +10,11 @@ from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.data.portraits.parts import PART
 from styleT2I.data.portraits.scenes import scene as s
 from styleT2I.data.portraits.scenes.attributes import ATTRIBUTES, labels_of
-from styleT2I.data.portraits.scenes.compositions import held_out_compositions, rare_pairs
 from styleT2I.data.portraits.scenes.distributions import DECLARED, draw_attributes, implied
 from styleT2I.data.portraits.scenes.sampling import sample_scene, scene_of
 from styleT2I.data.portraits.scenes.streams import Z_DIM, Streams, latent_of_seed, slots
 from styleT2I.data.portraits.scenes.vector import VECTOR_NAMES, VECTOR_SIZE, scene_vector
+from styleT2I.data.worlds import WORLDS
 from styleT2I.errors import ConfigError
 from tests.stub_portraits import landmarks, stub_renderer
 
@@ -36,7 +36,7 @@ def test_the_vocabulary_is_what_is_declared_and_has_celebas_names():
 
 
 def test_rare_pairs_are_declared_in_half_to_two_percent_and_their_twins_far_more_often(drawn):
-    for pair in rare_pairs():
+    for pair in WORLDS["portraits"].rare_pairs:
         share = _share(drawn["biased"], pair.attributes)
         assert 0.005 - 0.004 <= share <= 0.02 + 0.005, (pair.name, share)  # three standard errors
         assert _share(drawn["biased"], pair.twin) > 2.5 * share, pair.name
@@ -44,7 +44,7 @@ def test_rare_pairs_are_declared_in_half_to_two_percent_and_their_twins_far_more
 
 
 def test_held_out_compositions_are_never_declared_in_biased_and_are_in_balanced(drawn):
-    for composition in held_out_compositions():
+    for composition in WORLDS["portraits"].held_out:
         assert len(composition.attributes) == 3 and composition.attributes[composition.yields] is True
         assert _share(drawn["biased"], composition.attributes) == 0, composition.name
         assert _share(drawn["biased"], composition.twin) > 0.008, composition.name

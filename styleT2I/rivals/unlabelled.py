@@ -1,4 +1,8 @@
-"""GANSpace: the principal components of W, in all layers or some (Haerkoenen et al. 2020, arXiv 2004.02546)."""
+"""Directions that nobody labels, named afterwards by what they change: GANSpace and SeFa.
+
+GANSpace takes the principal components of W (Haerkoenen et al. 2020, arXiv 2004.02546), SeFa the eigenvectors of the
+weights that read the latent (Shen and Zhou 2021, arXiv 2007.06600); both in all layers or some of them.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,15 @@ from collections.abc import Sequence
 
 import torch
 
+from styleT2I.networks.stylegan2.styles import style_layers
 from styleT2I.rivals.assignment import Candidate, assign
 from styleT2I.rivals.samples import Samples
 from styleT2I.rivals.ways import Way, layer_ranges, over_w
 
 NUM_COMPONENTS = 24  # that are tried, those of most variance; what people name lies among the first
 _DEVIATIONS = 2.0  # of a component, that its effect is looked at; the paper's figures move it as far
+NUM_DIRECTIONS = 24  # that are tried for each range of layers, those of the largest eigenvalues
+_STEP = 0.5  # that its effect is looked at, in units of the latents' mean distance from their mean
 
 
 def ganspace(samples: Samples, names: Sequence[str]) -> dict[str, Way]:
@@ -36,3 +43,25 @@ def principal_components(w: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     _, values, rows = torch.linalg.svd(centred, full_matrices=False)
     num = min(len(w) - 1, w.shape[1])
     return rows[:num], values[:num] / (len(w) - 1) ** 0.5
+
+
+def sefa(samples: Samples, names: Sequence[str]) -> dict[str, Way]:
+    """The way of each attribute: the eigenvector and layers that change it most and the others least."""
+    G = samples.generator
+    weights = [layer.affine.weight.detach().cpu() for layer in style_layers(G.synthesis).values()]
+    tried = []
+    for label, layers in layer_ranges(G.num_ws).items():
+        for k, direction in enumerate(closed_form(weights[layers])[:NUM_DIRECTIONS]):
+            way = over_w(direction, G.num_ws, samples.reach, f"eigenvector {k}, {label} layers", layers)
+            tried.append(Candidate(way, _STEP * samples.reach))
+    return assign(samples, tried, names)
+
+
+def closed_form(weights: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Unit vectors [D, D] that the maps change most, in order: the eigenvectors of A^T A (eq. 7), float64.
+
+    weights: A of each map, [channels, D]; the maps of several layers are stacked, as section 3.3 does.
+    """
+    A = torch.cat(list(weights)).double()
+    _, vectors = torch.linalg.eigh(A.t() @ A)  # the eigenvalues rise
+    return vectors.t().flip(0)
