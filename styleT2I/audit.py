@@ -9,7 +9,7 @@ import click
 
 from styleT2I.cli import command, device_option, done, group, model_option, outdir_option
 from styleT2I.generation.arguments import SYSTEM_METHODS
-from styleT2I.options.processes import shard_option
+from styleT2I.options.drawing import shard_option
 from styleT2I.torch_utils.launch import launched
 from styleT2I.torch_utils.words import counted
 

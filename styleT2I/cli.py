@@ -13,7 +13,7 @@ import click
 from styleT2I import __version__
 from styleT2I.config import MAX_SEED
 from styleT2I.errors import StyleT2IError
-from styleT2I.options.processes import quiet_unless_first, who
+from styleT2I.torch_utils.launch import quiet_unless_first, who
 
 MAX_NUM_SEEDS = 1_000_000
 MIN_STEPS_TO_BUILD = 100  # a shorter training is over before the compiler is

@@ -18,7 +18,7 @@ from styleT2I.cli import (
     seeds_option,
 )
 from styleT2I.generation.arguments import A2D, DIRECTION_METHODS, NUM_SAMPLES
-from styleT2I.options.rivals import refuse_options, rival_options
+from styleT2I.options.drawing import refuse_options, rival_options
 from styleT2I.torch_utils.words import counted
 
 NUM_IN_GRID, NUM_IN_STRIP = 64, 8  # faces that the images show, of many

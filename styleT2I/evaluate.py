@@ -8,7 +8,7 @@ import click
 from styleT2I.cli import adjustment_options, command, device_option, done, model_option, psi_option
 from styleT2I.data.worlds import WORLDS
 from styleT2I.evaluation.suites import SUITES, Request, load
-from styleT2I.options.processes import shard_option
+from styleT2I.options.drawing import shard_option
 from styleT2I.torch_utils.launch import launched
 
 _ON_REQUEST = tuple(name for name, suite in SUITES.items() if not suite.by_default)

@@ -23,8 +23,7 @@ from styleT2I.cli import (
 )
 from styleT2I.errors import PromptError
 from styleT2I.generation.arguments import FOUND, OPTIMISED, SYSTEM_METHODS
-from styleT2I.options.processes import shard_option
-from styleT2I.options.rivals import refuse_options, rival_options
+from styleT2I.options.drawing import refuse_options, rival_options, shard_option
 from styleT2I.torch_utils.launch import shard_of
 from styleT2I.torch_utils.words import counted
 

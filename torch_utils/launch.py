@@ -1,7 +1,8 @@
-"""Which of several processes this is, as torchrun tells it in the environment; nothing here imports torch."""
+"""Which of several processes this is, as torchrun tells it in the environment, and who talks; no torch."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import NamedTuple
 
@@ -35,6 +36,25 @@ def launched_here() -> Place:
 def shard_of(items: list, place: Place) -> list:
     """Those of the items that are this process's to do: every `count`-th, from the `index`-th on."""
     return items[place.index :: place.count]
+
+
+@contextlib.contextmanager
+def quiet_unless_first():
+    """Of the processes that torchrun started one talks; the others say nothing but their errors."""
+    if launched().index == 0:
+        yield
+        return
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+            yield
+
+
+def who() -> str:
+    """ "process 1 of 4: " for one of several, but nothing for the first, which users take for the command itself."""
+    with contextlib.suppress(ConfigError):
+        place = launched()
+        return f"process {place.index} of {place.count}: " if place.index else ""
+    return ""
 
 
 def _place(index_name, count_name):

@@ -43,6 +43,18 @@ class Side:
     def phrases(self) -> tuple[str, ...]:
         return (self.phrase, *self.synonyms)
 
+    def with_default_words(self, subject: str) -> "Side":
+        """The side itself, or where it lists no words, with those that its verb and object imply."""
+        has_words = self.nouns or self.pronouns or self.things or self.lacks or self.adjectives
+        if has_words or self.object.startswith(("no ", "not ", "without ")) or " not " in self.object:
+            return self
+        phrases = tuple(normalise(phrase) for phrase in (self.object, *self.synonyms))
+        if self.verb == "noun":
+            return dataclasses.replace(self, nouns=phrases)
+        if self.verb in ("adjective", "is"):
+            return dataclasses.replace(self, adjectives={subject: phrases})
+        return dataclasses.replace(self, things=phrases)
+
 
 @dataclass(frozen=True)
 class Attribute:

@@ -13,7 +13,7 @@ import styleT2I
 from styleT2I.evaluation.observers import held_out_judge as held_out
 from styleT2I.evaluation.suites.compositions import measure as composition_measure
 from styleT2I.evaluation.suites.compositions.cells import Prompted
-from styleT2I.generation import adjustment, directions, drawing, pipeline, synthesis
+from styleT2I.generation import adjustment, directions, pipeline, synthesis
 from styleT2I.generation import observers as generation_observers
 from styleT2I.generation.arguments import AdjustmentConfig
 from styleT2I.generation.model import Model
@@ -52,7 +52,6 @@ _ADJUSTING = ("a2d", "judges.guide")  # observe nothing where nothing is adjuste
 _CODE = (
     adjustment,
     directions,
-    drawing,
     generation_observers,
     pipeline,
     synthesis,

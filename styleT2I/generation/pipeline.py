@@ -19,8 +19,7 @@ from styleT2I.errors import ConfigError
 from styleT2I.formats.model_folder import SYSTEMS
 from styleT2I.generation.adjustment import Adjusted, AdjustmentConfig
 from styleT2I.generation.arguments import checked_adjustment, checked_noise_mode, checked_psi, prompt_of
-from styleT2I.generation.directions import Directions
-from styleT2I.generation.drawing import draw
+from styleT2I.generation.directions import Directions, draw
 from styleT2I.generation.model import Model
 from styleT2I.generation.results import EditResult, Result, attributes_found
 from styleT2I.generation.synthesis import Synthesis

@@ -1,32 +1,22 @@
 """A vocabulary and the English function words compiled into one table that the parser looks words up in."""
 
-import dataclasses
 import functools
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from styleT2I.attributes.vocabulary import Attribute, Side, Vocabulary, normalise, read_heard, read_lexicon
+from styleT2I.attributes.vocabulary import Attribute, Vocabulary, read_heard, read_lexicon
 from styleT2I.torch_utils.words import Word, is_mark, nearest_word, split_words
 
 OLDEST_YOUNG, YOUNGEST_OLD = 35, 50  # ages between them state neither young nor old
 _BETWEEN = (OLDEST_YOUNG + YOUNGEST_OLD) // 2
 _LEAST_BARE, _MOST = 10, 120  # neither "mother of two" nor "a 1950s portrait" states an age
-_NUMBERS = dict(
-    zip(
-        """one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
-                    sixteen seventeen eighteen nineteen""".split(),
-        range(1, 20),
-        strict=True,
-    )
-)
-_TENS = dict(zip("twenty thirty forty fifty sixty seventy eighty ninety hundred".split(), range(2, 11), strict=True))
-_DECADES = dict(
-    zip(
-        "teens twenties thirties forties fifties sixties seventies eighties nineties".split(),
-        range(15, 105, 10),
-        strict=True,
-    )
-)
+_NUMBER_WORDS = """one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
+    seventeen eighteen nineteen"""
+_NUMBERS = {word: number for number, word in enumerate(_NUMBER_WORDS.split(), 1)}
+_TEN_WORDS = "twenty thirty forty fifty sixty seventy eighty ninety hundred"
+_TENS = {word: tens for tens, word in enumerate(_TEN_WORDS.split(), 2)}
+_DECADE_WORDS = "teens twenties thirties forties fifties sixties seventies eighties nineties"
+_DECADES = {word: 10 * tens + 5 for tens, word in enumerate(_DECADE_WORDS.split(), 1)}
 _BEFORE_DECADE = {"his", "her", "their", "my", "your", "in", ""}
 _SHIFTS = {"early": -3, "mid": 0, "late": 3}
 # a bare number is an age after these words or a mark, if the phrase ends with it
@@ -319,7 +309,7 @@ class Lexicon:
 
     def _add_side(self, attribute: Attribute, value: bool):
         stated = ((attribute.name, value),)
-        side = _with_default_words(attribute.side(value), self.subject)
+        side = attribute.side(value).with_default_words(self.subject)
         if side.is_scalar:
             self.scalar.add((attribute.name, value))
         for kind in ("nouns", "pronouns"):
@@ -347,19 +337,6 @@ class Lexicon:
                 entry = self._entry(word)
                 entry.is_participle = word.endswith("ing")
                 entry.adjective[part] = entry.adjective.get(part, ()) + stated
-
-
-def _with_default_words(side: Side, subject: str) -> Side:
-    """Return a side that lists no words with those that its verb and object imply (short user vocabularies)."""
-    has_words = side.nouns or side.pronouns or side.things or side.lacks or side.adjectives
-    if has_words or side.object.startswith(("no ", "not ", "without ")) or " not " in side.object:
-        return side
-    phrases = [normalise(p) for p in (side.object, *side.synonyms)]
-    if side.verb == "noun":
-        return dataclasses.replace(side, nouns=tuple(phrases))
-    if side.verb in ("adjective", "is"):
-        return dataclasses.replace(side, adjectives={subject: tuple(phrases)})
-    return dataclasses.replace(side, things=tuple(phrases))
 
 
 @functools.lru_cache(maxsize=16)

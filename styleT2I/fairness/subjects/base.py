@@ -17,7 +17,7 @@ from styleT2I.errors import ConfigError
 from styleT2I.fairness.plan import AuditPlan, Setting
 from styleT2I.fairness.subjects.functions import CallableSubject
 from styleT2I.generation.adjustment import AdjustmentConfig
-from styleT2I.generation.drawing import BLOCK
+from styleT2I.generation.directions import BLOCK
 from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.generation.systems.interface import TextToImage

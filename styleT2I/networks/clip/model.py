@@ -12,8 +12,8 @@ from torch.nn import functional as F
 
 from styleT2I.config import suggestion
 from styleT2I.errors import ConfigError
-from styleT2I.networks.clip.small import build_small
 from styleT2I.networks.clip.tokenizers import Tokenizer, build_tokenizer
+from styleT2I.networks.small import build_small
 
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -85,7 +85,7 @@ class CLIP(nn.Module):
     """Image and sentence features in one space, both L2-normalised [N, embed_dim].
 
     `model` is open_clip's own module, so every weight file that open_clip reads fits under the prefix "model."; with
-    "small" in its vision_cfg it is that of networks.clip.small, which uses the same names.
+    "small" in its vision_cfg it is that of networks.small, which uses the same names.
     `tokenizer` may be replaced by anything that follows networks.clip.tokenizers.Tokenizer.
     """
 
@@ -250,7 +250,7 @@ def _build_model(config):
         return build_small(config.model, config.image_size, config.quick_gelu) if is_small else _open_clip_model(config)
     except (TypeError, ValueError, AssertionError, RuntimeError, ArithmeticError, LookupError, AttributeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        whose = "networks.clip.small" if is_small else "open_clip"
+        whose = "networks.small" if is_small else "open_clip"
         raise ConfigError(f"{whose} cannot build the CLIP model config {config.name!r}: {reason[:200]}") from error
 
 

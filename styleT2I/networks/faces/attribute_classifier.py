@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from styleT2I.config import suggestion
 from styleT2I.errors import ConfigError
-from styleT2I.networks.towers import ConvNorm
+from styleT2I.networks.small import ConvNorm
 
 __all__ = ["ARCHITECTURES", "AttributeClassifier", "ClassifierConfig"]
 

@@ -24,7 +24,7 @@ assert result.exit_code == 0, result.output
 """
 
 
-@pytest.mark.parametrize(("draw", "most"), [(IN_PYTHON, 52), (BY_COMMAND, 59)], ids=["python", "command"])
+@pytest.mark.parametrize(("draw", "most"), [(IN_PYTHON, 50), (BY_COMMAND, 56)], ids=["python", "command"])
 def test_a_face_is_drawn_by_few_modules(run_python, tmp_path, draw, most):
     result = run_python("-c", COUNT.format(draw=draw.format(outdir=str(tmp_path / "out"))))
     assert result.returncode == 0, result.stderr

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from styleT2I.errors import ConfigError
 from styleT2I.networks.faces.attribute_classifier import ARCHITECTURES, AttributeClassifier, ClassifierConfig
-from styleT2I.networks.towers import ConvNorm
+from styleT2I.networks.small import ConvNorm
 from styleT2I.recipes import recipe_names
 from styleT2I.training.judges.config import judge_config
 

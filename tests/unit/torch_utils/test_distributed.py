@@ -4,10 +4,9 @@ import pytest
 import torch
 
 from styleT2I.errors import ConfigError, DeviceError
-from styleT2I.options.processes import who
 from styleT2I.torch_utils import distributed
 from styleT2I.torch_utils.hardware import devices
-from styleT2I.torch_utils.launch import Place, launched, launched_here, shard_of
+from styleT2I.torch_utils.launch import Place, launched, launched_here, shard_of, who
 from styleT2I.torch_utils.shared_layers import share_layers
 from tests.shared.layers import gradients, write_gradients
 from tests.shared.processes import together
