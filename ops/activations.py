@@ -30,7 +30,12 @@ ACTIVATIONS = {
 
 
 def activation(name):
-    """Return the Activation called `name`; raise ConfigError naming the known ones otherwise."""
+    """Return the Activation called `name`; raise ConfigError naming the known ones otherwise.
+
+    Example:
+        >>> activation("lrelu").alpha
+        0.2
+    """
     if name not in ACTIVATIONS:
         raise ConfigError(f"unknown activation {name!r}; choose one of {', '.join(ACTIVATIONS)}")
     return ACTIVATIONS[name]

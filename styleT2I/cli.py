@@ -344,6 +344,6 @@ def build_kernels(device, steps):
 
 
 def report_costs(micro_batch, outdir, estimate):
-    """Say what a training will take (a training.estimate.Estimate) before its first step."""
+    """Say what a training will take (a training.directions.estimate.Estimate) before its first step."""
     for line in estimate.lines(micro_batch, shutil.disk_usage(outdir).free):
         click.echo(f"note: {line}", err=True)

@@ -19,7 +19,16 @@ ROLES = {"generator": "generator", "clip": "clip", "segmenter": "segmenter", "ju
 @command(preset_defaults=functools.partial(direction_defaults, "a2d"), renamed=RENAMED)
 @direction_options("a2d", "Model whose generator, CLIP, segmenter and guide judge are used where none is named.")
 def main(outdir, eval_every, resume, workers, seed, device, **options):
-    """Train the network that turns a latent and an attribute's phrase into a direction: OUTDIR/a2d.json."""
+    """Train the network that turns a latent and an attribute's phrase into a direction: OUTDIR/a2d.json.
+
+    What is not named is the embedded model's. A segmenter holds edits inside the attribute's region; a judge measures
+    edits while it trains, and at the end the step that each strength of `edit` stands for.
+
+    \b
+    Examples:
+      python -m styleT2I.train_a2d --outdir runs/a2d
+      python -m styleT2I.train_a2d --outdir runs/a2d --attributes lipstick,hat --steps 500
+    """
     training = direction_training("a2d", ROLES, **options)
     from styleT2I.training.directions.a2d import A2DTask
 

@@ -20,6 +20,11 @@ def main(outdir, recipe, steps, eval_every, resume, workers, seed, device, **set
     guide and heldout judge MiniFaces, portraits-guide and portraits-heldout Portraits, which must be rendered before.
     Those of a pair differ in architecture; give the held-out judge another --seed too. Each takes minutes on one core,
     of Portraits an hour.
+
+    \b
+    Examples:
+      python -m styleT2I.train_judge --preset guide --outdir runs/judge-guide
+      python -m styleT2I.train_judge --preset heldout --seed 1 --outdir runs/judge-heldout
     """
     recipe_steps, config = judge_config(recipe, **settings)
     num_steps = steps_or_open(steps, recipe_steps)

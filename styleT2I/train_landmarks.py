@@ -14,7 +14,16 @@ def _defaults():
 @options_of(LandmarkTrainingConfig)
 @run_options(every=500, steps_text="Optimisation steps.  [default: by preset]")
 def main(outdir, recipe, steps, eval_every, resume, workers, seed, device, **settings):
-    """Train a network that finds faces and their landmarks; the result is OUTDIR/NAME.json, its errors inside."""
+    """Train a network that finds faces and their landmarks; the result is OUTDIR/NAME.json, its errors inside.
+
+    `align --detector` takes it, to crop photos as the generator's faces are. Portraits must be rendered before:
+    python -m styleT2I.data.portraits.
+
+    \b
+    Examples:
+      python -m styleT2I.train_landmarks --outdir runs/landmarks
+      python -m styleT2I.train_landmarks --outdir runs/landmarks --no-face 0.2 --steps 2000
+    """
     recipe_steps, config = landmark_config(recipe, **settings)
     num_steps = steps_or_open(steps, recipe_steps)
     from styleT2I.training.judges.landmarks import LandmarkTask

@@ -14,7 +14,16 @@ def _defaults():
 @options_of(SegmenterTrainingConfig)
 @run_options(every=400, steps_text="Optimisation steps.  [default: by preset]")
 def main(outdir, recipe, steps, eval_every, resume, workers, seed, device, **settings):
-    """Train a network that finds the parts of a face; the result is OUTDIR/NAME.json, its overlaps inside."""
+    """Train a network that finds the parts of a face; the result is OUTDIR/NAME.json, its overlaps inside.
+
+    `train_a2d --segmenter` takes it, to hold an edit inside its attribute's region, and so does `evaluate`, to measure
+    whether it stayed there.
+
+    \b
+    Examples:
+      python -m styleT2I.train_segmenter --outdir runs/segmenter
+      python -m styleT2I.train_segmenter --data FOLDER --eval-data FOLDER --outdir runs/segmenter
+    """
     recipe_steps, config = segmenter_config(recipe, **settings)
     num_steps = steps_or_open(steps, recipe_steps)
     from styleT2I.training.judges.segmenter import SegmenterTask

@@ -15,10 +15,17 @@ SHARE = 0.4  # weight of the image under a map
 def attention_picture_u8(
     image: torch.Tensor, attention: torch.Tensor, words: list[str], cell: int = 96
 ) -> torch.Tensor:
-    """A grid of the image and, for each word, its map over the image with the word below: [3, H, W] uint8.
+    """A grid of the image and, for each word, its map over the image with the word below.
 
-    image [3, R, R] in [-1, 1]; attention [T, r, r], of which the first len(words) maps are drawn, each stretched from
-    its own least to its largest weight (a map without contrast is black); cell: side of each in pixels.
+    Args:
+        image: [3, R, R] in [-1, 1].
+        attention: [T, r, r], of which the first len(words) maps are drawn, each stretched from its own least to its
+            largest weight (a map without contrast is black).
+        words: As the generator's encoder split them.
+        cell: Side of each image in pixels.
+
+    Returns:
+        The grid [3, H, W], uint8.
     """
     drawn = _resized(to_uint8(image.unsqueeze(0)).float(), cell)
     maps = _resized(_stretched(attention[: len(words)].float()).unsqueeze(1), cell).squeeze(1)

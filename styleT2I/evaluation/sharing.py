@@ -13,11 +13,17 @@ from styleT2I.torch_utils.launch import launched, shard_of
 
 
 def measured(requests: Mapping[str, Request], run: Callable[[str, Request], dict]) -> Iterator[tuple[str, dict]]:
-    """Yield every suite's name and its metrics, run(name, request), as soon as they are there; none of several
-    processes does but the first.
+    """Measure suites together with the other processes, if there are any.
 
     Suites that cache their parts are shared out part by part, where there is a folder that all processes see; of the
     others each is one process's.
+
+    Args:
+        requests: What each suite is to measure, by its name in `SUITES`; the same in every process.
+        run: Measures one, run(name, request), and returns its metrics.
+
+    Yields:
+        (name, metrics) of every suite, as soon as they are there; of several processes the first alone yields.
     """
     place = launched()
     if place.count == 1:

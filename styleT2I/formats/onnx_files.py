@@ -12,9 +12,18 @@ __all__ = ["open_onnx"]
 
 
 def open_onnx(path: str | Path, what: str):
-    """An onnxruntime.InferenceSession; `what` needs it, in words.
+    """Open an ONNX file for inference on the CPU, with as many threads as torch has.
 
-    Raises CheckpointError for a file that is missing or cannot be run, DependencyError without onnxruntime.
+    Args:
+        path: The file.
+        what: What needs it, as an error names it: "a face embedder".
+
+    Returns:
+        An onnxruntime.InferenceSession.
+
+    Raises:
+        CheckpointError: The file is missing, or cannot be run.
+        DependencyError: onnxruntime is not installed.
     """
     try:
         import onnxruntime

@@ -78,7 +78,7 @@ def load_clip(source, *, architecture: str | None = None, offline: bool | None =
 def open_segmenter(source: str | Path, device="cpu", *, offline: bool | None = None) -> RegionSource:
     """The source of regions of any source (sources.resolve), or a folder of masks, or a face-parsing model on the Hub.
 
-    As `networks.region_sources.open_segmenter`, which takes paths alone.
+    As `networks.faces.region_sources.open_segmenter`, which takes paths alone.
     """
     if not str(source).startswith(HUB):
         return region_sources.open_segmenter(resolve(source, "segmenter", offline=offline), device)

@@ -86,7 +86,7 @@ def find_directions(
 
     Args:
         pipeline: With a generator, a vocabulary, and a guide judge or a CLIP.
-        method: One of `names.DIRECTION_METHODS`.
+        method: One of `generation.arguments.DIRECTION_METHODS`.
         names: Attributes, as the vocabulary names them.
         num_samples: Faces that the attributes are looked for in.
         by: Who observes: "judge", "clip" or "auto", the guide judge where the model has one.

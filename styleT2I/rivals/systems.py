@@ -118,12 +118,12 @@ class OptimisedSystem(RivalSystem):
 def open_rival(
     pipeline: StyleT2I, method: str, *, num_samples: int | None = None, steps: int | None = None
 ) -> RivalSystem:
-    """The system of a method: one of `names.SYSTEM_METHODS`, or "a2d".
+    """The system of a method: one of `generation.arguments.SYSTEM_METHODS`, or "a2d".
 
     Args:
         pipeline: Of `methods.open_pipeline`.
         method: "optimize" and "tedigan" optimise a latent; the others move it along directions of attributes.
-        num_samples: Faces that directions are found on; None: `names.NUM_SAMPLES`.
+        num_samples: Faces that directions are found on; None: `generation.arguments.NUM_SAMPLES`.
         steps: Of an optimisation; None: its own.
 
     Raises:

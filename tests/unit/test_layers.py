@@ -52,10 +52,10 @@ def modules():
 MODULES = dict(modules())
 
 
-def imported_by(name, path):
-    """Yield the dotted names below the package that a module imports anywhere in its text."""
+def imported_by(name, path, tree=None):
+    """Yield the dotted names below the package that a module imports anywhere in its text, or in a tree of it."""
     package = [NAME, *name.split(".")] if path.stem == "__init__" else [NAME, *name.split(".")[:-1]]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree or ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):

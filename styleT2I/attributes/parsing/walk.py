@@ -73,7 +73,7 @@ _SKIPPED = {"determiner", "degree", "copula", "have", "wear", "with", "function"
 def without_alternatives(mentions: list, items: list, positions: list[int]) -> tuple[list, list[str]]:
     """Return the mentions that no "or" puts in doubt, and a line for each "or" that does so to others.
 
-    mentions: describer.Found; items: the text's words; positions: of the "or"s that no negation governs.
+    mentions: walk.Found; items: the text's words; positions: of the "or"s that no negation governs.
     """
     if not positions:
         return mentions, []

@@ -6,7 +6,12 @@ from styleT2I.torch_utils.words import plain_words
 
 
 def grammar_words(vocabulary: str = "minifaces") -> tuple[str, ...]:
-    """Return the sorted words of a vocabulary's sentences: its phrases and synonyms, captions, function words."""
+    """Return the sorted words of a vocabulary's sentences: its phrases and synonyms, captions, function words.
+
+    Example:
+        >>> {"lipstick", "wearing", "the"} <= set(grammar_words())
+        True
+    """
     return tuple(sorted({*vocabulary_words(vocabulary), *_split(caption_words.all_words())}))
 
 

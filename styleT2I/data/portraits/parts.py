@@ -27,7 +27,15 @@ def celebamask(parts: np.ndarray) -> np.ndarray:
 
 
 def voted_parts(part: np.ndarray, factor: int) -> np.ndarray:
-    """Return the part u8 [N / factor, ...] that most sub-pixels of each pixel show; thin things win ties and thirds."""
+    """Return the part that most sub-pixels of each pixel show; thin things win ties and thirds.
+
+    Args:
+        part: u8 [N, N], the part of every sub-pixel.
+        factor: Sub-pixels per pixel, each way.
+
+    Returns:
+        u8 [N / factor, N / factor].
+    """
     size = len(part) // factor
     tiles = part.reshape(size, factor, size, factor).transpose(0, 2, 1, 3).reshape(size, size, -1)
     votes = np.stack([(tiles == index).sum(-1) for index in range(len(PARTS))], -1).astype(float)

@@ -1,4 +1,7 @@
-"""Settings of the damage that training images get (augment.py), read and checked without torch."""
+"""Settings of the damage that training images get, read and checked without torch.
+
+They stand apart from augment.py, which computes it, so that a refused setting takes no second.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,17 @@ class DegradeConfig:
     """How much `random_degrade` and `random_shift` change at most; 0 switches a change off.
 
     Every image draws its own amount of each.
+
+    Raises:
+        ConfigError: A value is below 0.
+
+    Example:
+        >>> DegradeConfig(blur=0).noise
+        0.08
+        >>> DegradeConfig(noise=-1)
+        Traceback (most recent call last):
+        ...
+        styleT2I.errors.ConfigError: noise of the training damage is -1; it cannot be below 0
     """
 
     shift: int = 2  # pixels left, right, up and down, the border repeated

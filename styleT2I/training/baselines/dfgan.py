@@ -11,7 +11,12 @@ from styleT2I.training.baselines.task import BaselineTask
 
 
 class DFGANTask(BaselineTask):
-    """D, with its penalty, then G in every step."""
+    """D, with its penalty, then G in every step.
+
+    D learns max(0, 1 - D(x, s)) + (max(0, 1 + D(G(z, s), s)) + max(0, 1 + D(x, s'))) / 2, s' a text that is not the
+    image's, plus k * (||grad_x D(x, s)|| + ||grad_s D(x, s)||)^p on real pairs (eq. 2; k, p: `penalty_weight`,
+    `penalty_power`); G learns -D(G(z, s), s).
+    """
 
     name = "dfgan"
 

@@ -15,7 +15,13 @@ def unit(vectors: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Surface:
-    """Points [V, 3] of a closed skin with outward normals [V, 3]."""
+    """Points [V, 3] of a closed skin with outward normals [V, 3].
+
+    Example:
+        >>> flat = Surface(np.zeros((1, 3)), np.array([[0.0, 0.0, 1.0]]))
+        >>> flat.nearest(np.array([[0.0, 0.0, 0.5]]))[1].tolist()
+        [0.5]
+    """
 
     points: np.ndarray
     normals: np.ndarray

@@ -6,7 +6,12 @@ import numpy as np
 
 
 def linear(srgb) -> np.ndarray:
-    """Return sRGB values in 0 ... 1 as linear light."""
+    """Return sRGB values in 0 ... 1 as linear light (IEC 61966-2-1).
+
+    Example:
+        >>> linear([0.0, 0.5, 1.0]).round(3).tolist()
+        [0.0, 0.214, 1.0]
+    """
     srgb = np.asarray(srgb, float)
     return np.where(srgb <= 0.04045, srgb / 12.92, ((np.maximum(srgb, 0.04045) + 0.055) / 1.055) ** 2.4)
 

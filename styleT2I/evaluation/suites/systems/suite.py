@@ -13,7 +13,7 @@ from styleT2I.evaluation.suites.systems import metrics as systems_metrics
 from styleT2I.evaluation.suites.systems import task as systems_task
 from styleT2I.evaluation.suites.systems.metrics import metrics_of, over_shuffled, over_untrained, paired_success
 from styleT2I.evaluation.suites.systems.task import ComparisonTask
-from styleT2I.generation import adjustment, directions, drawing, pipeline, synthesis
+from styleT2I.generation import adjustment, directions, pipeline, synthesis
 from styleT2I.generation import observers as margins
 from styleT2I.generation.systems import interface, unclip
 from styleT2I.metrics.frechet import frechet_distance
@@ -22,7 +22,6 @@ from styleT2I.torch_utils.launch import shard_of
 _CODE = (
     adjustment,
     directions,
-    drawing,
     margins,
     pipeline,
     synthesis,
