@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from styleT2I.attributes.parsing.interpreter import Interpreter
+from styleT2I.attributes.parsing.interpreter import read
 from styleT2I.attributes.parsing.lexicon import Corrected, compile_lexicon
 from styleT2I.attributes.parsing.other_persons import without_other_persons
 from styleT2I.attributes.vocabulary import Vocabulary, load_vocabulary
@@ -76,22 +76,21 @@ def parse(text: str, vocabulary: str | Vocabulary = "minifaces") -> Parsed:
     lexicon = compile_lexicon(vocabulary)
     items, corrected = lexicon.scan(text)
     items, others = without_other_persons(items)
-    reader = Interpreter(lexicon, items)
-    reader.run()
+    walk = read(lexicon, items)
     mentions = tuple(
         Mention(m.name, m.value, m.phrase, (m.start, m.end))
-        for m in sorted(reader.mentions, key=lambda m: (m.start, m.end))
+        for m in sorted(walk.mentions, key=lambda m: (m.start, m.end))
     )
     written = {one.span: one.word for one in corrected}  # a word that states nothing is reported as it was written
     unknown = tuple(
         Unknown(written.get((item.start, item.end), item.text), (item.start, item.end), lexicon.nearest(item.text))
-        for item in sorted(reader.unknown, key=lambda item: item.start)
+        for item in sorted(walk.unknown, key=lambda item: item.start)
     )
     attributes, contradictions = _settle(mentions, vocabulary)
     passed = tuple(f'speaks of another person, "{text[start:end]}", of whom nothing is drawn' for start, end in others)
     reported = {one.span for one in unknown}
     corrected = tuple(one for one in corrected if one.span not in reported)
-    return Parsed(text, attributes, mentions, unknown, (*contradictions, *reader.problems, *passed), corrected)
+    return Parsed(text, attributes, mentions, unknown, (*contradictions, *walk.problems, *passed), corrected)
 
 
 def _settle(mentions, vocabulary) -> tuple[dict[str, bool], list[str]]:

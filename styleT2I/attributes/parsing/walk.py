@@ -1,10 +1,13 @@
-"""The parser's results so far in a text: mentions, words not understood, problems."""
+"""The state of the parser's walk over a text: what waits, what was named, the negation in force, what was found."""
 
 import bisect
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from styleT2I.attributes.parsing.lexicon import Item, Lexicon
-from styleT2I.attributes.parsing.negation_scope import Negation
+from styleT2I.attributes.parsing.lexicon import Entry, Item, Lexicon, Values
+from styleT2I.attributes.parsing.negation_scope import Negation, next_entry
+
+_MOST_PARTS = 6  # that an adjective of faces describes: "smiling" goes with person, face, mouth, lips, eyes
 
 
 class Found(NamedTuple):
@@ -17,17 +20,75 @@ class Found(NamedTuple):
     end: int
 
 
-class Record:
-    """The results of one walk over a text so far; what follows can invert mentions or take them back."""
+@dataclass
+class Adjective:
+    """An adjective that waits for what it describes."""
 
-    def __init__(self, lexicon: Lexicon):
-        self.lexicon = lexicon
-        self.mentions: list[Found] = []
-        self.unknown: list[Item] = []
-        self.problems: list[str] = []  # each goes on after "the text"
-        self.persons: list[str] = []  # words for more than one person
+    item: Item
+    negation: Negation | None  # in whose scope it stands
+    is_apart: bool  # a conjunction stands before it
+    is_post: bool  # it follows a part directly: "mouth open"
+    is_used: bool = False
 
-    def _mention(self, name: str, value: bool, phrase: str, item: Item, head: Item | None = None, denial: str = ""):
+    @property
+    def meaning(self) -> dict[str, Values]:
+        return self.item.entry.adjective
+
+    @property
+    def is_common(self) -> bool:
+        """Whether it describes many parts, as colours do; beside one part it then never describes the subject."""
+        return len(self.meaning) > _MOST_PARTS
+
+    @property
+    def is_marking(self) -> bool:
+        return "marking" in self.item.entry.roles
+
+
+@dataclass
+class Walk:
+    """One walk over the items of a text; what follows can invert mentions or take them back."""
+
+    lexicon: Lexicon
+    items: list[Item]
+    position: int = 0
+    # found so far
+    mentions: list[Found] = field(default_factory=list)
+    unknown: list[Item] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)  # each goes on after "the text"
+    persons: list[str] = field(default_factory=list)  # words for more than one person
+    alternatives: list[int] = field(default_factory=list)  # positions of each "or" that no negation governs
+    # waiting for what they describe
+    pending: list[Adjective] = field(default_factory=list)
+    doubtful: list[Adjective] = field(default_factory=list)  # fit nothing so far; a noun that follows may share them
+    carried: list[Adjective] = field(default_factory=list)  # of a noun such as "feathers", for the part they are on
+    before_unknown: bool = False  # an unknown word follows the pending adjectives
+    # named last
+    group: list[str] = field(default_factory=list)  # parts
+    group_adjectives: list[Adjective] = field(default_factory=list)
+    group_is_said: bool = False
+    is_bare: bool = False  # the last part without adjectives, and its presence states nothing
+    has_person: bool = False
+    last: str = ""  # kind of the last meaningful item: part, person, copula, relative, unknown ...
+    # the clause
+    subject: list[str] = field(init=False)  # what an "is" refers to
+    owner: list[str] = field(default_factory=list)  # the parts that have the named thing: "wings with ..."
+    said: list[Adjective] = field(default_factory=list)  # what the last verb stated
+    echo: list[Adjective] = field(default_factory=list)  # what "so is" will state about the part that follows
+    is_predicate: bool = False  # after "is"
+    is_object: bool = False  # after "has", "wears", "with"
+    is_apart: bool = False  # a conjunction or a mark came last
+    has_determiner: bool = False
+    is_of: bool = False  # "of" came last, determiners and adjectives aside
+    is_placed: bool = False  # after "on", "at": an unknown noun does not name the subject
+    is_adrift: bool = False  # what is had belongs to an unknown word: "tipped with white"
+    # negation
+    negation: Negation | None = None
+    denied: list[Item] = field(default_factory=list)  # parts after "neither", until their verb comes
+
+    def __post_init__(self):
+        self.subject = [self.lexicon.subject]
+
+    def mention(self, name: str, value: bool, phrase: str, item: Item, head: Item | None = None, denial: str = ""):
         """Record a value, inverted under a denial ("no", "not"); one that states nothing is reported instead."""
         if denial == "unstated" or (denial and (name, value) in self.lexicon.scalar):  # "not thin" need not be big
             self.unknown.append(item)
@@ -36,24 +97,21 @@ class Record:
         phrase = f"{denial} {phrase}" if denial else phrase
         self.mentions.append(Found(name, value != bool(denial), phrase, item.start, end))
 
-    def _denial(self, negation: Negation | None, word: str) -> str:
-        return "" if negation is None else "unstated" if negation.kind == "unstated" else word
-
-    def _deny(self, part: str, item: Item):
+    def deny(self, part: str, item: Item):
         """Record that a named part is absent."""
         for name, value in self.lexicon.presence.get(part, ()):
-            self._turn_round(name, value)
+            self.turn_round(name, value)
         if part not in self.lexicon.presence:
             for name, value in self.lexicon.absence.get(part, ()):
-                self._mention(name, value, item.text, item)
+                self.mention(name, value, item.text, item)
 
-    def _turn_round(self, name: str, value: bool):
+    def turn_round(self, name: str, value: bool):
         """Deny the last mention of an attribute, if it states the value."""
         k = self._last_mention(name)
         if k is not None and self.mentions[k].value == value:
             self.mentions[k] = self.mentions[k]._replace(value=not value, phrase=f"no {self.mentions[k].phrase}")
 
-    def _forget(self, name: str, part: str):
+    def forget(self, name: str, part: str):
         """Take back what naming a part implied, as an adjective overrides it: "her makeup is light"."""
         k = self._last_mention(name) if (name, True) in self.lexicon.presence.get(part, ()) else None
         if k is not None and self.mentions[k].value:
@@ -62,8 +120,45 @@ class Record:
     def _last_mention(self, name: str) -> int | None:
         return next((k for k in range(len(self.mentions) - 1, -1, -1) if self.mentions[k].name == name), None)
 
-    def _report_persons(self, item: Item):
+    def report_persons(self, item: Item):
         self.persons.append(f'"{item.text}"')
+
+    def report_denied(self):
+        self.unknown += self.denied
+        self.denied = []
+
+    def absentees(self) -> list[str]:
+        if self.last == "copula":
+            return [part for part in self.subject if part != self.lexicon.subject]
+        return self.group if self.last == "part" else []
+
+    def take(self, keeps_unknown: bool = False) -> list[Adjective]:
+        pending, self.pending, self.before_unknown = self.pending, [], self.before_unknown and keeps_unknown
+        return pending
+
+    def begin(self, last: str):
+        """Start again with the subject: no part is named that an adjective could follow."""
+        self.subject, self.group, self.group_adjectives = [self.lexicon.subject], [], []
+        self.is_predicate = self.is_object = self.is_apart = self.has_determiner = self.is_of = False
+        self.is_placed = self.is_adrift = False
+        self.owner, self.echo = [], []
+        self.last = last
+
+    def end_spent_negation(self):
+        if self.negation is not None and self.negation.is_spent:
+            self.negation = None
+
+    def next_entry(self) -> Entry | None:
+        return next_entry(self.items, self.position)
+
+    def is_described_next(self) -> bool:
+        entry = self.next_entry()
+        return entry is not None and (bool(entry.adjective) or bool(entry.roles & {"copula", "relative"}))
+
+
+def denial_word(negation: Negation | None, word: str) -> str:
+    """What a negation puts before a phrase: the word, "unstated" where it only raises a doubt, "" without one."""
+    return "" if negation is None else "unstated" if negation.kind == "unstated" else word
 
 
 _VERBS = {"copula", "have", "wear", "with", "without", "relative", "mark", "and", "or", "nominative"}
