@@ -19,7 +19,6 @@ from styleT2I.data.portraits.scenes.vector import MIRRORED, VECTOR_SIZE, scene_v
 from styleT2I.errors import DataError
 from styleT2I.networks.registry import load_network_component
 from styleT2I.networks.stylegan2.config import GeneratorConfig
-from styleT2I.networks.stylegan2.generator import Generator
 from styleT2I.networks.stylegan2.layers import FullyConnected
 from styleT2I.torch_utils.distributed import draw_rows, own_rows
 from styleT2I.torch_utils.images import from_uint8
@@ -34,7 +33,6 @@ _PART_WEIGHTS = {  # additional weight of a part's pixels
     "mouth": 4.0, "u_lip": 3.0, "l_lip": 3.0, "l_eye": 4.0, "r_eye": 4.0, "l_brow": 2.0, "r_brow": 2.0, "glasses": 2.0,
     "ear_r": 4.0, "neck_l": 3.0, "nose": 1.0, "beard": 1.0, "skin": 0.5,
 }  # fmt: skip
-_BETAS = (0.9, 0.99)
 
 
 class SceneEncoder(nn.Module):
@@ -76,29 +74,10 @@ class RenderedFit(RendererFit):
             if not hasattr(data, "vectors"):
                 raise DataError(f"{spec}: its images have no scenes; name rendered portraits, portraits:biased/train")
         self.judge = load_network_component(config.judge, device) if config.judge else None
-        self._build(config)
+        self._build(config, Z_DIM, lambda: SceneEncoder(VECTOR_SIZE, config.encoder_hidden_dim, config.w_dim))
         vectors = self.data.vectors(range(min(len(self.data), 4000)))
         self.mean = vectors.mean(dim=0).to(device)  # [S]
         self.latents = self.targets = None  # of the mapping stage, made when it begins
-
-    def _build(self, config):
-        shape = GeneratorConfig(
-            resolution=config.resolution, z_dim=Z_DIM, w_dim=config.w_dim, channels=config.channels,
-            mapping_layers=config.mapping_layers, mapping_hidden_dim=config.mapping_hidden_dim,
-        )  # fmt: skip
-        self.generator = Generator(shape).to(self.device)
-        for name, parameter in self.generator.named_parameters():
-            parameter.requires_grad_(not name.endswith("noise_strength"))  # the adversarial finish trains the noise
-        self.encoder = SceneEncoder(VECTOR_SIZE, config.encoder_hidden_dim, config.w_dim).to(self.device)
-        drawing = [p for p in self.generator.synthesis.parameters() if p.requires_grad]
-        mapping = list(self.generator.mapping.parameters())
-        self.draw_optimizer = torch.optim.Adam([*drawing, *self.encoder.parameters()], lr=config.lr, betas=_BETAS)
-        self.map_optimizer = torch.optim.Adam(mapping, lr=config.mapping_lr * self.mapping_lr_scale, betas=_BETAS)
-        groups = [
-            {"params": drawing, "base_lr": config.joint_lr},
-            {"params": mapping, "base_lr": 0.05 * config.mapping_lr * self.mapping_lr_scale},
-        ]
-        self.joint_optimizer = torch.optim.Adam(groups, betas=_BETAS)
 
     def step(self, step, generator):
         """Take one step of the stage that `step` falls into; returns its losses."""

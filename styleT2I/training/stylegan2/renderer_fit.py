@@ -57,24 +57,28 @@ class RendererFit(NetworkTask):
         """Build the networks; their initial weights depend on nothing but torch's seed."""
         config = self.config
         self.device = device
+        self._build(config, Z_DIM, lambda: FullyConnected(_SCENE_DIM, config.w_dim))
+        z = torch.randn(20000, Z_DIM, generator=seeded("renderer-fit", "mean"))
+        vectors = scenes_from_latents(z, config.distribution).vector()
+        self.mean = vectors.mean(dim=0).to(device)  # [S]
+
+    def _build(self, config, z_dim, make_encoder):
+        """The generator, the encoder of scenes to w, and the optimizer of each stage: drawing, mapping, both."""
         shape = GeneratorConfig(
             resolution=config.resolution,
-            z_dim=Z_DIM,
+            z_dim=z_dim,
             w_dim=config.w_dim,
             channels=config.channels,
             mapping_layers=config.mapping_layers,
             mapping_hidden_dim=config.mapping_hidden_dim,
         )
-        self.generator = Generator(shape).to(device)
+        self.generator = Generator(shape).to(self.device)
         for name, parameter in self.generator.named_parameters():
-            parameter.requires_grad_(not name.endswith("noise_strength"))  # rendered scenes have no noise
-        self.encoder = FullyConnected(_SCENE_DIM, config.w_dim).to(device)
-        z = torch.randn(20000, Z_DIM, generator=seeded("renderer-fit", "mean"))
-        vectors = scenes_from_latents(z, config.distribution).vector()
-        self.mean = vectors.mean(dim=0).to(device)  # [S]
+            parameter.requires_grad_(not name.endswith("noise_strength"))  # scenes have none; a finish may train it
+        self.encoder = make_encoder().to(self.device)
         drawing = [p for p in self.generator.synthesis.parameters() if p.requires_grad]
-        self.draw_optimizer = torch.optim.Adam([*drawing, *self.encoder.parameters()], lr=config.lr, betas=_BETAS)
         mapping = list(self.generator.mapping.parameters())
+        self.draw_optimizer = torch.optim.Adam([*drawing, *self.encoder.parameters()], lr=config.lr, betas=_BETAS)
         self.map_optimizer = torch.optim.Adam(mapping, lr=config.mapping_lr * self.mapping_lr_scale, betas=_BETAS)
         groups = [
             {"params": drawing, "base_lr": config.joint_lr},
