@@ -25,7 +25,6 @@ from styleT2I.torch_utils.folders import locked_folder, without_secrets
 from styleT2I.torch_utils.hardware.devices import resolve_device
 from styleT2I.torch_utils.progress import Progress
 from styleT2I.torch_utils.seeding import derive_seed, generator
-from styleT2I.torch_utils.shared_layers import share_layers
 from styleT2I.torch_utils.stats import RunLog
 from styleT2I.training.checkpoints import (
     OPTIONS,
@@ -40,6 +39,7 @@ from styleT2I.training.checkpoints import (
     write_checkpoint,
 )
 from styleT2I.training.interval import Interval
+from styleT2I.training.shared_layers import share_layers
 
 MAX_BAD_STEPS = 5
 

@@ -5,7 +5,7 @@ from torch import nn
 
 from styleT2I.networks.stylegan2.discriminator import append_minibatch_std
 from styleT2I.torch_utils import distributed
-from styleT2I.torch_utils.shared_layers import share_layers
+from styleT2I.training.shared_layers import share_layers
 
 NUM = 8
 

@@ -7,7 +7,7 @@ from styleT2I.errors import ConfigError, DeviceError
 from styleT2I.torch_utils import distributed
 from styleT2I.torch_utils.hardware import devices
 from styleT2I.torch_utils.launch import Place, launched, launched_here, shard_of, who
-from styleT2I.torch_utils.shared_layers import share_layers
+from styleT2I.training.shared_layers import share_layers
 from tests.shared.layers import gradients, write_gradients
 from tests.shared.processes import together
 
