@@ -38,7 +38,8 @@ COMMANDS = {
         "convert": "any known checkpoint to safetensors, or to another code's layout",
         "data.minifaces": "the drawn faces as a captioned, labelled, segmented data set",
         "data.portraits": "rendered faces, likewise",
-        "data.celebahq": "the released CelebAMask-HQ as a data set",
+        "dataset": "downloads (CelebA-HQ, CUB, FFHQ, tar shards ...) checked, described, written as a folder",
+        "data.celebahq": "the released CelebAMask-HQ as a data set: an older way of `dataset convert`",
     },
     "This machine": {"doctor": "what computes fast here, and how to get the rest"},
 }
