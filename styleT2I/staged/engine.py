@@ -15,6 +15,7 @@ from styleT2I.torch_utils.files import write_json_atomic
 
 __all__ = ["Stage", "command_line", "is_done", "plan_lines", "run_stages", "seconds_of"]
 
+PLANS = Path(__file__).parent / "plans"  # of audits
 GATHER = ("package", "evaluate", "audit", "study")  # stages that take what every stage before them made
 _SECONDS = "seconds.json"  # of every stage, in the folder of the run
 _FINE = {"audit": (0, 3, 4)}  # exit statuses of a module that ran; of others 0. 3 and 4 are an audit's verdicts

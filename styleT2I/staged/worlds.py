@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from styleT2I.data.worlds import WORLDS
-from styleT2I.staged.engine import Stage
+from styleT2I.staged.engine import PLANS, Stage
 
-__all__ = ["SIZES", "Size", "stages"]
+__all__ = ["SIZES", "Size", "recipe_stages", "stages"]
 
 # Images of each part of a world that the presets read. Of a rendered world they are made in an order in which what is
 # there is useful, should it end early.
@@ -81,11 +81,29 @@ def stages(outdir, device, world="minifaces", size="full", publish=None) -> dict
     return {name: stage for part in (renders, looking, drawing, *rest) for name, stage in part.items()}
 
 
+def recipe_stages(outdir, device, world="minifaces", size="full") -> dict[str, Stage]:
+    """The stages of a build, and what a paper's experiment has besides: its measurement, an audit, a user study."""
+    build, model, plan = _Build(outdir, device, world, size), f"{outdir}/model", stages(outdir, device, world, size)
+    num, is_toy = build.size.num("balanced/test"), size == "toy"
+    captions = f"{world}:biased/test:{build.size.num('biased/test')}"
+    measured = ("--suite", "protocol", "--adjust-method", "none", "--adjust-method", "paper", "--num", str(num))
+    plan["evaluate"] = Stage(
+        "evaluate", ["--model", model, "--data", captions, *measured, "--out", f"{outdir}/results.json", *build.on],
+        f"{outdir}/results.json",
+    )  # fmt: skip
+    few = ["--num", "2"] if is_toy else []
+    audited = ["run", str(PLANS / f"{world}.yaml"), "--model", model, "--outdir", f"{outdir}/audit", *few, *build.on]
+    plan["audit"] = Stage("audit", audited, f"{outdir}/audit/audit.json")
+    shown = ["export", "--model", model, "--data", captions, "--num", "4" if is_toy else "50"]
+    plan["study"] = Stage("study", [*shown, "--outdir", f"{outdir}/study", *build.on], f"{outdir}/study/study.json")
+    return plan
+
+
 class _Build:
     """The commands of one build."""
 
     def __init__(self, outdir, device, world, size):
-        self.outdir, self.world, self.size, self._on = outdir, world, SIZES[size], ["--device", device]
+        self.outdir, self.world, self.size, self.on = outdir, world, SIZES[size], ["--device", device]
         self.files = {name: f"{outdir}/{name}/{file.format(world=world)}" for name, file in _NAMES.items()}
 
     def training(self, name, module, *arguments, data=(), eval_data=None, sized=None):
@@ -94,7 +112,7 @@ class _Build:
         if not self.size.is_full:
             parts = [("--data", part) for part in data] + ([("--eval-data", eval_data)] if eval_data else [])
             less += [word for option, part in parts for word in (option, f"{self.world}:{part}:{self.size.num(part)}")]
-        return Stage(module, [*arguments, *less, "--outdir", f"{self.outdir}/{name}", *self._on], self.files[name])
+        return Stage(module, [*arguments, *less, "--outdir", f"{self.outdir}/{name}", *self.on], self.files[name])
 
     def fit(self, name, *arguments, **data):
         """The regression of a generator onto the world's renderer or renders."""
@@ -125,7 +143,7 @@ class _Build:
     def finished(self, publish):
         """All of it in one folder, measured, and published where that is asked for."""
         model, results = f"{self.outdir}/model", f"{self.outdir}/results.json"
-        measured = ["--model", model, *self._suites(), "--out", results, *self._on]
+        measured = ["--model", model, *self._suites(), "--out", results, *self.on]
         found = {
             "package": Stage("package_model", self._packaged(model), f"{model}/model.json"),
             "evaluate": Stage("evaluate", measured, results),
