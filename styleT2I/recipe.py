@@ -1,4 +1,4 @@
-"""A paper's experiment from its data to its table: `python -m styleT2I.recipe celebahq --data DIR --clip SOURCE ...`."""
+"""A paper's experiment, from data to table: `python -m styleT2I.recipe celebahq --data DIR --clip SOURCE ...`."""
 
 import click
 
@@ -8,25 +8,30 @@ from styleT2I.staged.engine import command_line, is_done, plan_lines, run_stages
 from styleT2I.staged.papers import PAPERS, SIZES, TRAININGS
 
 _SHARED = (*TRAININGS, "evaluate")  # what several GPUs can share
+_SOURCES = {  # options that take any source of weights, and pass it on to the stages, which open it
+    "generator": "Generator. [default: trained as the paper's was]",
+    "clip": "CLIP to fine-tune, for example clip-vit-b-32.",
+    "clip-eval": "Another CLIP, that only scores, to fine-tune on all images. [default: that of --clip]",
+    "segmenter": "Regions (docs/regions.md). [default: trained on the download's parts]",
+}
+
+
+def _source_options(function):
+    """Add the options of _SOURCES, each passed on as NAME_from, so that nothing is downloaded for a plan."""
+    for name, text in reversed(_SOURCES.items()):
+        variable = f"{name.replace('-', '_')}_from"
+        function = click.option(f"--{name}", variable, metavar="SOURCE", help=text)(function)
+    return function
 
 
 @command()
 @click.argument("name", type=click.Choice((*PAPERS, *WORLDS)))
-@click.option("--data", metavar="DIR", help="The download that the generator draws, as dataset check has it. [of the "
-              "papers' data; minifaces and portraits make their own]")  # fmt: skip
-@click.option("--text-data", metavar="DIR", help="ffhq, nabirds: the download whose captions and labels steer it: "
-              "CelebA-HQ, CUB.")  # fmt: skip
-@click.option("--generator", "generator", metavar="SOURCE", help="Generator. [default: trained as the paper's was]")
-@click.option("--clip", "clip", metavar="SOURCE", help="CLIP to fine-tune, for example clip-vit-b-32.")
-@click.option("--clip-eval", "clip_eval", metavar="SOURCE", help="Another CLIP, that only scores, to fine-tune on all "
-              "images. [default: that of --clip]")  # fmt: skip
-@click.option("--segmenter", "segmenter", metavar="SOURCE", help="Regions (docs/regions.md). [default: trained on the "
-              "download's parts]")  # fmt: skip
+@click.option("--data", metavar="DIR", help="The download that the generator draws; worlds make their own.")
+@click.option("--text-data", metavar="DIR", help="ffhq, nabirds: the download whose captions and labels steer it.")
+@_source_options
 @click.option("--glove", metavar="FILE", help="GloVe vectors, glove.6B.300d.txt. [default: words are learnt]")
-@click.option("--given", multiple=True, metavar="STAGE=FILE", help="Skip a stage, and take its result from a file; "
-              "repeatable.")  # fmt: skip
-@click.option("--size", default="full", type=click.Choice(tuple(SIZES)), help="The presets' steps, a part of them, or a "
-              "few steps each: toy shows in minutes whether all fits.")  # fmt: skip
+@click.option("--given", multiple=True, metavar="STAGE=FILE", help="Skip a stage, and take its result; repeatable.")
+@click.option("--size", default="full", type=click.Choice(tuple(SIZES)), help="The presets' steps, a tenth, or a few.")
 @click.option("--gpus", default=1, type=click.IntRange(1), help="GPUs of this machine that share each training.")
 @click.option("--plan", "is_plan", is_flag=True, help="Print the stages with GPU hours and what they rest on; stop.")
 @click.option("--dry-run", is_flag=True, help="Print the commands and stop.")
@@ -35,28 +40,18 @@ _SHARED = (*TRAININGS, "evaluate")  # what several GPUs can share
 def main(name, outdir, device, size, gpus, given, is_plan, dry_run, data, text_data, **sources):
     """Run a whole experiment of the StyleT2I paper: data, generator, CLIP, judges, T2D, A2D, model, measurement, audit.
 
-    celebahq and cub are the paper's; ffhq and nabirds its cross-domain ones, a generator of one download steered by the
-    captions of another; minifaces and portraits the same on this project's own worlds. Ends with OUTDIR/index.html and
-    OUTDIR/table.md. Call it again after an interruption: finished stages are skipped, an unfinished one goes on where it
-    was; delete a result to make it anew.
+    celebahq and cub are the paper's; ffhq and nabirds its cross-domain ones: a generator of one download steered by the
+    captions of another. minifaces and portraits are the same on this project's own worlds. Ends with OUTDIR/index.html
+    and OUTDIR/table.md. Call it again after an interruption: finished stages are skipped, an unfinished one goes on
+    where it was; delete a result to make it anew.
     """
-    chosen = {role: source for role, source in sources.items() if source}
+    chosen = {role.removesuffix("_from"): source for role, source in sources.items() if source}
     if name in WORLDS:
-        plan, notes, title = _world(
-            name, outdir, device, size, {"data": data, "text-data": text_data, **sources}, given
-        )
-        wanted = None
+        _refuse_data(name, {"data": data, "text-data": text_data, "given": given, **chosen})
+        plan, wanted, notes, title = _world(name, outdir, device, size)
     else:
         wanted = _wanted(name, outdir, device, size, data, text_data, chosen, _results(given))
-        from styleT2I.staged.papers import paper_stages
-
-        plan, title = paper_stages(wanted), wanted.paper.title
-        notes = {
-            "images": f"{wanted.images.train}: {wanted.images.note}",
-            "captions": f"{wanted.texts.train}: {wanted.texts.note}",
-            "size": size,
-            **{f"given, {key}": file for key, file in wanted.given.items()},
-        }
+        plan, notes, title = _paper(wanted)
     if dry_run:
         click.echo("\n".join(map(command_line, plan.values())))
         return
@@ -69,20 +64,36 @@ def main(name, outdir, device, size, gpus, given, is_plan, dry_run, data, text_d
 
     run_stages(plan, outdir, click.echo, processes=gpus, shared=_SHARED)
     page = write_page(name, title, plan, outdir, notes)
-    model = f"{outdir}/model"
-    done(f"{page} and {outdir}/table.md", None, "python", "-m", "styleT2I.generate", "--model", model, "--text",
-         "a bird with a red belly" if name in ("cub", "nabirds") else "he is wearing lipstick", "--outdir", "out")  # fmt: skip
+    text = "a bird with a red belly" if name in ("cub", "nabirds") else "he is wearing lipstick"
+    generate = ("styleT2I.generate", "--model", f"{outdir}/model", "--text", text, "--outdir", "out")
+    done(f"{page} and {outdir}/table.md", None, "python", "-m", *generate)
 
 
-def _world(name, outdir, device, size, unused, given):
-    """The stages of one of our own worlds, a note on each thing, and the page's title."""
+def _paper(wanted):
+    """The stages of a paper's experiment, notes for its page, and the title."""
+    from styleT2I.staged.papers import paper_stages
+
+    notes = {
+        "images": f"{wanted.images.train}: {wanted.images.note}",
+        "captions": f"{wanted.texts.train}: {wanted.texts.note}",
+        "size": wanted.size,
+        **{f"given, {stage}": file for stage, file in wanted.given.items()},
+    }
+    return paper_stages(wanted), notes, wanted.paper.title
+
+
+def _world(name, outdir, device, size):
+    """The stages of one of our own worlds, nothing wanted besides, notes for its page, and the title."""
     from styleT2I.staged.worlds import recipe_stages
 
-    for option, value in {**unused, "given": given}.items():
+    return recipe_stages(outdir, device, name, size), None, {"size": size}, f"StyleT2I on {WORLDS[name].title}"
+
+
+def _refuse_data(name, options):
+    """UsageError for an option that a world has no use for."""
+    for option, value in options.items():
         if value:
             raise click.UsageError(f"--{option.replace('_', '-')} goes with the papers' data; {name} makes its own")
-    title = f"StyleT2I on {WORLDS[name].title}"
-    return recipe_stages(outdir, device, name, size), {"size": size}, title
 
 
 def _results(given):
@@ -122,12 +133,10 @@ def _with_hours(plan, wanted):
     """Lines of the plan with GPU hours and what they rest on, and their sum."""
     from styleT2I.staged.hours import MEASURED, estimates
 
-    lines, found = plan_lines(plan), {}
+    lines = plan_lines(plan)
     if wanted is None or not SIZES[wanted.size].factor:
-        return [
-            *lines,
-            "no GPU hours: of the toy size and of our own worlds a processor is enough, or see docs/portraits.md",
-        ]
+        known = "a processor is enough for MiniFaces and the toy size; of Portraits docs/portraits.md tells"
+        return [*lines, f"  no GPU hours: {known}"]
     found, total = estimates(wanted), 0.0
     for row, stage in enumerate(plan):
         if stage in found and not is_done(stage, plan):

@@ -27,7 +27,8 @@ _PARTS = {"hair": "hair", "skin": "skin", "glasses": "eye_g", "mouth": "mouth", 
 _PAIRED = {"eyes": ("r_eye", "l_eye"), "ears": ("r_ear", "l_ear")}  # the face's right is the image's left
 _HAS = {"Bangs": "bangs", "Black_Hair": "black hair", "Brown_Hair": "brown hair", "Blond_Hair": "blond hair",
         "Gray_Hair": "gray hair", "Wavy_Hair": "wavy hair", "High_Cheekbones": "high cheekbones",
-        "Big_Lips": "big lips", "Arched_Eyebrows": "arched eyebrows", "Oval_Face": "an oval face", "Pale_Skin": "pale skin"}  # fmt: skip
+        "Big_Lips": "big lips", "Arched_Eyebrows": "arched eyebrows", "Oval_Face": "an oval face",
+        "Pale_Skin": "pale skin"}  # fmt: skip
 _WEARS = {"Wearing_Hat": "a hat", "Wearing_Earrings": "earrings", "Wearing_Lipstick": "lipstick",
           "Eyeglasses": "eyeglasses"}  # fmt: skip
 _SPLITS = ("train", "train", "val", "test")  # of images 0, 1, 2, 3, 4 ... in turn

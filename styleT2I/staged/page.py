@@ -17,9 +17,9 @@ __all__ = ["table_rows", "write_page"]
 COLUMNS = ("system", "R-precision, tuned CLIP", "R-precision, second CLIP", "FID", "all requested right", "from")
 _METHODS = {"none": "Text-to-Direction", "paper": "with the paper's adjustment"}
 _NO_CONTROL = (
-    "R-precision is 1 in 100 captions. The tuned CLIP guided the training and flatters it; the second one trained nothing "
-    "of it. Published values were measured with the authors' own CLIP, generator and real images: another protocol in "
-    "parts, so that small differences mean nothing."
+    "R-precision is 1 in 100 captions. The tuned CLIP guided the training and flatters it; the second one trained "
+    "nothing of it. Published values were measured with the authors' own CLIP, generator and real images: another "
+    "protocol in parts, so that small differences mean nothing."
 )
 
 
@@ -63,12 +63,14 @@ def write_page(name: str, title: str, plan: Mapping[str, Stage], outdir: str | P
     stages = [(stage, f"{seconds[stage] / 60:.1f}" if stage in seconds else "", command_line(plan[stage]))
               for stage in plan]  # fmt: skip
     links = {"data": "data/index.html", "captions' data": "data_texts/index.html", "audit": "audit/audit.html",
-             "user study": "study/index.html", "model card": "model/README.md", "all metrics": "results.json"}  # fmt: skip
+             "user study": "study/index.html", "model card": "model/README.md",
+             "all metrics": "results.json"}  # fmt: skip
     there = [tag("li", tag("a", what, href=file)) for what, file in links.items() if (outdir / file).exists()]
     left_out = (results or {}).get("left_out", {})
     body = [
         tag("h1", title),
-        section("table", "Measured and published", tag("p", _NO_CONTROL), table(title, COLUMNS, rows)) if rows else None,
+        section("table", "Measured and published", tag("p", _NO_CONTROL), table(title, COLUMNS, rows))
+        if rows else None,
         section("left-out", "Not measured", tag("ul", [tag("li", f"{what}: {why}") for what, why in left_out.items()]))
         if left_out else None,
         section("notes", "This run", tag("ul", [tag("li", f"{what}: {text}") for what, text in notes.items()])),

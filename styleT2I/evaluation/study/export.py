@@ -45,7 +45,7 @@ def write_study(
     outdir: str | Path,
     seed: int,
 ) -> Path:
-    """Write NNN-left.png, NNN-right.png, index.html (the form), answers.csv (an empty table), key.csv and study.json; return the form.
+    """Write the images, index.html (the form), answers.csv (an empty table), key.csv and study.json; return the form.
 
     Args:
         first: A system's name and its images, one for each caption.

@@ -1,8 +1,8 @@
 """Suite "protocol": the paper's own measurement on unseen captions (StyleT2I, Li et al., CVPR 2022, sec. 6).
 
 Caption 0 of every image of a split is drawn on a latent of its own. R-precision: each image ranks its caption among 99
-of other images, by cosine, in a CLIP (the paper's is tuned on the same captions; a second one that trained nothing stands
-beside it). FID: against real images of a split. Attributes: a classifier that was trained on real labels.
+of other images, by cosine, in a CLIP (the paper's is tuned on the same captions; a second one that trained nothing
+stands beside it). FID: against real images of a split. Attributes: a classifier that was trained on real labels.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def evaluate_protocol(request: Request) -> dict:
     """Metrics of every adjustment asked for, by its method, and of the real images of the same captions ("real").
 
     "r_precision" by the second CLIP, "r_precision_guided" by the one that trained the model, which flatters it;
-    "frechet" to the option "real" (FID where Inception observes), "attributes_all" and "attributes_each" by the held-out judge.
-    DataError where fewer than 100 captions differ.
+    "frechet" to the option "real" (FID where Inception observes), "attributes_all" and "attributes_each" by the
+    held-out judge. DataError where fewer than 100 captions differ.
     """
     model, data = request.model, open_images(request.data)
     if data.captions is None:
