@@ -20,6 +20,7 @@ COMMANDS = {
     "Measure": {
         "evaluate": "a model on unseen data",
         "audit": "declared combinations of attributes, tested for gaps",
+        "study": "two systems, compared by people: a form, and the count of answers",
     },
     "Train": {
         "train_t2d": "Text-to-Direction, on any generator and CLIP",
@@ -32,6 +33,7 @@ COMMANDS = {
         "train_landmarks": "a network that finds faces and their landmarks",
         "train_baseline": "GAN-INT-CLS, StackGAN, AttnGAN with its DAMSM, DF-GAN, unCLIP",
         "build_model": "a whole embedded model, from nothing",
+        "recipe": "a whole experiment of the paper, from its data to its table",
     },
     "Put together": {
         "package_model": "components in one model folder, with a model card",
