@@ -19,21 +19,20 @@ _PATIENCE = 6.0  # seconds of a stage before it is killed: most are at work then
 
 
 def run_under_kills(data, files, outdir, *more):
-    """Start the recipe again and again, each time killed (SIGKILL, all its processes) in the first stage that was not
-    killed before, until it ends by itself.
+    """Start the recipe again and again, each time killed (SIGKILL, all its processes) in the first stage that was
+    not killed before, until it ends by itself.
 
     Returns the stages in which it was killed, its exit status, seconds by the clock and processor seconds.
     """
     command = [sys.executable, "-m", "styleT2I.recipe", "celebahq", "--data", str(data), "--generator",
-               str(Path(files) / "ffhq256.pkl"), "--clip", str(Path(files) / "ViT-B-32.pt"), "--size", "toy", "--device",
-               "cpu", "--outdir", str(outdir), *more]  # fmt: skip
+               str(Path(files) / "ffhq256.pkl"), "--clip", str(Path(files) / "ViT-B-32.pt"), "--size", "toy",
+               "--device", "cpu", "--outdir", str(outdir), *more]  # fmt: skip
     log = Path(f"{outdir}.log")
     environment, killed, start = {**os.environ, "OMP_NUM_THREADS": "1"}, [], time.monotonic()
     while True:
         with open(log, "w") as said:
-            process = subprocess.Popen(
-                command, cwd=ROOT, env=environment, stdout=said, stderr=said, start_new_session=True
-            )
+            settings = {"cwd": ROOT, "env": environment, "stdout": said, "stderr": said}
+            process = subprocess.Popen(command, **settings, start_new_session=True)
         stage = _new_stage(process, log, killed)
         if stage is None:
             used = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -8,9 +8,10 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from styleT2I.data.worlds import WORLDS
 from styleT2I.generation.model import Model
 from styleT2I.recipe import main
-from styleT2I.staged import engine
+from styleT2I.staged import engine, worlds
 from styleT2I.staged.papers import PAPERS, SIZES, Wanted, paper_stages
 from styleT2I.staged.splits import Splits, splits_of
 from tests.bird_releases import write_cub, write_nabirds
@@ -117,9 +118,17 @@ def test_the_whole_recipe_ends_with_table_and_page_and_goes_on_where_it_stopped(
 def test_every_stage_uses_options_that_its_command_has_and_files_of_stages_before_it(name, size):
     splits = Splits("x:train", "x:val", "x:test", "x:unseen", "x", "")
     wanted = Wanted(PAPERS[name], "runs/x", splits, splits, "cpu", size, {"clip": "clip-vit-b-32"})
-    made, plan = set(), paper_stages(wanted)
+    plan = paper_stages(wanted)
+    check_options(plan)
+    assert [stage for stage in STAGES if stage in plan] == list(plan)
+    assert ("segmenter" in plan) == ("audit" in plan) == (PAPERS[name].vocabulary == "celeba")
+
+
+def check_options(plan):
+    """Every stage's options are its command's, and the files of the run that it reads are made before it."""
+    made = set()
     for module, arguments, result in plan.values():
-        command = importlib.import_module(f"styleT2I.{module}").main
+        command = importlib.import_module(f"styleT2I.{module}" + (".__main__" if "." in module else "")).main
         if hasattr(command, "commands"):
             command, arguments = command.commands[arguments[0]], arguments[1:]
         command.make_context(module, list(arguments), resilient_parsing=True)
@@ -128,8 +137,6 @@ def test_every_stage_uses_options_that_its_command_has_and_files_of_stages_befor
         used = {word for word in arguments if word.startswith("runs/x/") and word.endswith(".json")} - {result}
         assert used <= made, module
         made.add(result)
-    assert [stage for stage in STAGES if stage in plan] == list(plan)
-    assert ("segmenter" in plan) == ("audit" in plan) == (PAPERS[name].vocabulary == "celeba")
 
 
 def test_a_plan_has_hours_and_says_what_they_rest_on(stand_in, tmp_path):
@@ -179,6 +186,12 @@ def test_splits_are_the_papers_where_their_tables_are_there_and_are_told(stand_i
     assert found.train == f"celebahq:{plain}:train:9" and "tables are not there" in found.note
     assert splits_of("cub", write_cub(tmp_path)).unseen.endswith(":unseen")
     assert splits_of("nabirds", write_nabirds(tmp_path)).test.endswith(":test")
+
+
+@pytest.mark.parametrize("size", worlds.SIZES)
+@pytest.mark.parametrize("world", WORLDS)
+def test_the_stages_of_a_world_use_options_that_their_commands_have(world, size):
+    check_options(worlds.recipe_stages("runs/x", "cpu", world, size))
 
 
 def test_a_world_runs_the_same_way(tmp_path):
