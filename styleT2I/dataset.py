@@ -27,14 +27,15 @@ def check(spec, quick):
     """
     from tqdm import tqdm
 
-    from styleT2I.data.releases.checking import damaged_images, parts_of, what_is_wrong
+    from styleT2I.data.releases.checking import damaged_images, parts_of, refuse_incomplete
 
-    for part in parts_of(spec):
+    parts = parts_of(spec)
+    for part in parts:
         click.echo(part.line())
     images = None if quick else damaged_images(spec, lambda records: tqdm(records, unit="image"))
     for line in images or ():
         click.echo(f"damaged: {line}")
-    what_is_wrong(spec, images or ())
+    refuse_incomplete(spec, parts, images or ())
     done(f"{spec}: nothing is damaged or half there", None, "python", "-m", "styleT2I.dataset", "report", spec,
          "--outdir", "report")  # fmt: skip
 

@@ -12,7 +12,7 @@ from styleT2I.data.releases.specs import RELEASES, is_release
 from styleT2I.errors import DataError
 from styleT2I.torch_utils.images import check_image
 
-__all__ = ["damaged_images", "parts_of", "what_is_wrong"]
+__all__ = ["damaged_images", "parts_of", "refuse_incomplete"]
 
 _MAX_LISTED = 20
 
@@ -45,9 +45,8 @@ def damaged_images(spec: str, shown: Callable[[Sequence], Iterable] = iter) -> l
     return found[:_MAX_LISTED] + ([f"{more:,} more images"] if more > 0 else [])
 
 
-def what_is_wrong(spec: str, damaged: Sequence[str] = ()) -> None:
+def refuse_incomplete(spec: str, parts: Sequence[Part], damaged: Sequence[str] = ()) -> None:
     """DataError, one line, where a part is half there, one that is needed is missing, or images are damaged."""
-    parts = parts_of(spec)
     wrong = [part.name for part in parts if part.state == "incomplete" or (part.is_needed and not part.found)]
     told = [f"{', '.join(wrong)} incomplete"] if wrong else []
     told += [f"{len(damaged)} images damaged" if len(damaged) > 1 else "1 image damaged"] if damaged else []

@@ -23,7 +23,7 @@ def release_of(spec: str) -> tuple[Release, Spec]:
     reader = getattr(importlib.import_module(f"styleT2I.data.releases.{module}"), name)
     asked = read_spec(spec, reader.splits)
     release = reader(asked.folder)
-    release.of_split(asked.split)
+    release.check_split(asked.split)
     return release, asked
 
 

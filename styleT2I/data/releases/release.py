@@ -101,7 +101,7 @@ class Release:
         """Every part of the release with what was found of it; looks at tables and at names of files."""
         raise NotImplementedError
 
-    def of_split(self, split: str | None) -> None:
+    def check_split(self, split: str | None) -> None:
         """DataError unless the release has a split of this name."""
         if split is not None and split not in self.splits:
             raise DataError(f"{self.kind}:{self.folder}: no split {split!r}{suggestion(split, self.splits)}")

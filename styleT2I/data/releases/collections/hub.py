@@ -18,7 +18,7 @@ class HubData(Release):
         super().__init__(folder)
         self._tables: dict[str, object] = {}
 
-    def of_split(self, split: str | None) -> None:
+    def check_split(self, split: str | None) -> None:
         """Every name may be a split; the Hub knows."""
 
     def records(self, split: str | None) -> list[Record]:

@@ -3,7 +3,7 @@
 import pytest
 
 from styleT2I.data.dataset import open_dataset
-from styleT2I.data.releases.checking import damaged_images, parts_of, what_is_wrong
+from styleT2I.data.releases.checking import damaged_images, parts_of, refuse_incomplete
 from styleT2I.errors import DataError
 from tests.bird_releases import BIRDS, NAMES, write_cub, write_nabirds
 
@@ -112,7 +112,7 @@ def test_damaged_images_are_listed(cub):
     (line,) = damaged_images(f"cub:{cub}")
     assert str(file) in line and "cut off" in line
     with pytest.raises(DataError, match="images, .* incomplete and 1 image damaged"):
-        what_is_wrong(f"cub:{cub}", [line])
+        refuse_incomplete(f"cub:{cub}", parts_of(f"cub:{cub}"), [line])
 
 
 def test_an_unknown_split_is_answered_with_the_nearest(cub):

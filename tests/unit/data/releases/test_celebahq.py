@@ -7,7 +7,7 @@ import pytest
 
 from styleT2I.data.dataset import open_dataset
 from styleT2I.data.releases.celebahq import CelebAHQ
-from styleT2I.data.releases.checking import parts_of, what_is_wrong
+from styleT2I.data.releases.checking import parts_of, refuse_incomplete
 from styleT2I.errors import DataError
 from tests.celebahq_release import ANNOTATIONS, ATTRIBUTES, INDICES, NAMES, write_release
 
@@ -83,7 +83,7 @@ def test_a_part_of_the_release_is_told_from_the_whole(release):
     assert found["parts of the face"].startswith("parts of the face: incomplete, 7 of 30,000; from https://github.com")
     assert all("\n" not in line for line in found.values())
     with pytest.raises(DataError, match="as listed above; get them again"):
-        what_is_wrong(f"celebahq:{release}")
+        refuse_incomplete("celebahq", parts_of(f"celebahq:{release}"))
 
 
 @pytest.mark.parametrize(
