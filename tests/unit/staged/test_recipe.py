@@ -194,7 +194,16 @@ def test_the_stages_of_a_world_use_options_that_their_commands_have(world, size)
     check_options(worlds.recipe_stages("runs/x", "cpu", world, size))
 
 
-def test_a_world_runs_the_same_way(tmp_path):
+def test_a_world_ends_with_the_same_table_and_page(in_process, tmp_path):
+    result = invoke("minifaces", "--size", "toy", "--device", "cpu", "--outdir", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    table = (tmp_path / "run" / "table.md").read_text()
+    assert table.count("this run, ") == 2 and "real images of the captions" in table and "published" not in table
+    page = (tmp_path / "run" / "index.html").read_text()
+    assert "StyleT2I on MiniFaces" in page and "audit/audit.html" in page and "study/index.html" in page
+
+
+def test_the_commands_of_a_world_come_in_the_order_of_the_papers(tmp_path):
     told = invoke("minifaces", "--outdir", tmp_path / "run", "--dry-run").output.splitlines()
     modules = [line.split()[2].removeprefix("styleT2I.") for line in told]
     assert modules == ["fit_stylegan2", "train_judge", "train_judge", "train_segmenter", "train_clip", "train_clip",
