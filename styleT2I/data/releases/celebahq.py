@@ -8,6 +8,7 @@ CelebAMask-HQ (Lee et al., CVPR 2020), the folder that is named:
     CelebA-HQ-to-CelebA-mapping.txt                   idx, number and file in CelebA, which tells the split
 In it, or in the folder around it:
     celeba-caption/0.txt ...                          captions, one per line (Multi-Modal-CelebA-HQ, Xia et al., 2021)
+    novel_composition_caption_unseen_test_cached.pkl  the captions of the unseen test images that its authors drew
     list_eval_partition.csv, filter_mask.csv,         splits, captions kept, and the images whose attribute sets
     unseen_split.csv                                  training lacks (StyleT2I, Li et al., CVPR 2022)
 """
@@ -34,6 +35,8 @@ from styleT2I.data.releases.release import (
     nearest_name,
     text_of,
 )
+from styleT2I.data.releases.stylet2i_captions import FILE as AUTHORS_CAPTIONS
+from styleT2I.data.releases.stylet2i_captions import read_cached_captions
 from styleT2I.data.writer import pack_masks
 from styleT2I.errors import DataError
 from styleT2I.torch_utils.images import MAX_BYTES, decode_image
@@ -55,7 +58,7 @@ PARTS = {
     "necklace": ("neck_l",),
     "clothes": ("cloth",),
 }
-NUM = 30_000
+NUM, NUM_UNSEEN = 30_000, 1_941
 _SPLIT_NUMBERS = {"train": 0, "val": 1, "test": 2}  # in list_eval_partition.csv
 _LAST_OF_CELEBA = {
     "train": 162_770,
@@ -111,9 +114,11 @@ class CelebAHQ(Release):
         return _read_attributes(self.folder / _ATTRIBUTES)
 
     def records(self, split: str | None) -> list[Record]:
-        """The images of a split, by number."""
+        """The images of a split, by number; of unseen-test with the authors' captions, where those are there."""
         chosen = None if split is None else self._numbers_of(split)
-        return [Record(f"{i:05d}", i) for i in self.indices if chosen is None or i in chosen]
+        records = [Record(f"{i:05d}", i) for i in self.indices if chosen is None or i in chosen]
+        path = find_folder(self._places, [AUTHORS_CAPTIONS], Path.is_file)
+        return self._with_authors_captions(records, chosen, path) if path and split == "unseen-test" else records
 
     def where(self, record: Record) -> Path:
         """The image's file."""
@@ -159,7 +164,7 @@ class CelebAHQ(Release):
             raise DataError(f"{self.folder}: has no folder {_MASKS}{hint}")
 
     def parts(self) -> list[Part]:
-        """Images, annotated parts, attributes, captions, partition, filter, unseen split."""
+        """Images, annotated parts, attributes, captions, partition, filter, unseen split and its captions."""
         holes = sorted(set(range(max(self.indices) + 1)) - set(self.indices))
         problem = f"numbers without an image: {listed(holes)}" if holes else ""
         return [
@@ -172,6 +177,7 @@ class CelebAHQ(Release):
                 ("filter", _FILTER, ("filter_mask",), _SPLITS),
                 ("unseen split", _UNSEEN, ("unseen_test", "unseen_valid"), _SPLITS),
             )),
+            self._part_of_authors_captions(),
         ]  # fmt: skip
 
     def _part_of_masks(self):
@@ -216,6 +222,24 @@ class CelebAHQ(Release):
             return Part(name, len(_columns(path, columns)), NUM, source)
         except DataError as error:
             return Part(name, 0, NUM, source, str(error))
+
+    def _with_authors_captions(self, records, chosen, path):
+        captions = read_cached_captions(path)
+        if len(captions) != len(chosen):
+            raise DataError(f"{path}: captions of {len(captions)} images, and {_UNSEEN} names {len(chosen)}")
+        of_number = dict(zip(sorted(chosen), captions, strict=True))
+        return [record._replace(captions=of_number[record.key]) for record in records]
+
+    def _part_of_authors_captions(self):
+        path = find_folder(self._places, [AUTHORS_CAPTIONS], Path.is_file)
+        if path is None:
+            return Part(
+                "unseen captions", 0, NUM_UNSEEN, _SPLITS, f"no {AUTHORS_CAPTIONS} in {self.folder} or beside it"
+            )
+        try:
+            return Part("unseen captions", len(read_cached_captions(path)), NUM_UNSEEN, _SPLITS)
+        except DataError as error:
+            return Part("unseen captions", 0, NUM_UNSEEN, _SPLITS, str(error))
 
     def _numbers_of(self, split):
         """Numbers of the images of a split."""

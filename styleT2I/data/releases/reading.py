@@ -18,8 +18,8 @@ __all__ = ["ReleaseData"]
 class ReleaseData(CachedImages):
     """Records of a release behind the interface of data sets (`data.dataset.Dataset`).
 
-    An image that cannot be decoded raises DataError, which names it, when it is read; `python -m styleT2I.dataset check`
-    finds all of them before.
+    An image that cannot be decoded raises DataError, which names it, when it is read; `dataset check` finds all of them
+    before.
     """
 
     nuisance_names: tuple[str, ...] = ()
@@ -49,7 +49,8 @@ class ReleaseData(CachedImages):
     def captions_of(self, index: int) -> tuple[str, ...]:
         """The captions of one sample, without touching its image."""
         if index not in self._captions:
-            self._captions[index] = self.release.captions(self.records[index])
+            record = self.records[index]
+            self._captions[index] = self.release.captions(record) if record.captions is None else record.captions
         return self._captions[index]
 
     def labels_of(self, indices: Sequence[int]) -> torch.Tensor:

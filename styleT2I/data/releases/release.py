@@ -24,6 +24,7 @@ class Record(NamedTuple):
     name: str  # of the sample; file name without suffix in our own layout
     key: Any  # by which the release finds what belongs to it: a number, or a path
     box: tuple[int, int, int, int] | None = None  # cut out before all else: left, top, right, bottom in pixels
+    captions: tuple[str, ...] | None = None  # in place of the release's own
 
 
 @dataclass(frozen=True)

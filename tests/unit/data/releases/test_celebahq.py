@@ -1,6 +1,7 @@
 """CelebA-HQ read in place: captions and splits that lie in the release or beside it, and what is missing."""
 
 import os
+import pickle
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,32 @@ def test_the_authors_tables_have_the_published_sizes(tmp_path):
     sizes = {split: len(release._numbers_of(split)) for split in release.splits}
     assert sizes == {"train": 24183, "val": 2993, "test": 2824, "filtered-train": 23379, "filtered-val": 2886,
                      "filtered-test": 2751, "unseen-test": 1941, "unseen-val": 1874}  # fmt: skip
+
+
+def test_the_authors_captions_are_those_of_the_unseen_images(release):
+    pickled = release.parent / "novel_composition_caption_unseen_test_cached.pkl"
+    pickled.write_bytes(pickle.dumps([["the man wears lipstick ", "a man"]], protocol=2))
+    data = open_dataset(f"celebahq:{release}:unseen-test", 16)
+    assert data.name_of(0) == "02000" and data.captions_of(0) == ("the man wears lipstick", "a man")
+    assert open_dataset(f"celebahq:{release}:test", 16).captions_of(0) == ("picture 2000.", "he smiles.")
+    found = {part.name: part.line() for part in parts_of(f"celebahq:{release}")}
+    assert found["unseen captions"].startswith("unseen captions: incomplete, 1 of 1,941")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (pickle.dumps([["a"], ["b"]]), "captions of 2 images, and unseen_split.csv names 1"),
+        (pickle.dumps({"a": 1}), "not a list of lists of captions"),
+        (pickle.dumps([["a"]])[:-4], "cut off or damaged"),
+        (b"cos\nsystem\n(S'true'\ntR.", "os.system"),
+    ],
+)
+def test_authors_captions_that_do_not_fit_are_refused_and_nothing_in_them_is_run(release, content, told):
+    (release.parent / "novel_composition_caption_unseen_test_cached.pkl").write_bytes(content)
+    with pytest.raises(DataError) as error:
+        open_dataset(f"celebahq:{release}:unseen-test", 16)
+    assert told in str(error.value) and "\n" not in str(error.value)
 
 
 def test_a_part_of_the_release_is_told_from_the_whole(release):
