@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from styleT2I.config import read_mapping
-from styleT2I.recipes import FOLDER
-from styleT2I.staged.papers import KIMG, SIZES, Wanted
+from styleT2I.staged.papers import KIMG, SIZES, Wanted, preset_of
 
 __all__ = ["MEASURED", "Estimate", "estimates"]
 
@@ -42,8 +40,8 @@ def estimates(wanted: Wanted) -> dict[str, Estimate]:
     if not factor:
         return {}
     images = _IMAGES[paper.texts]
-    clip, judge = _recipe("clip", paper.clip), _recipe("judge", "photos-guide")
-    steering, parts = _recipe("t2d", paper.name), _recipe("segmenter", "photos")
+    clip, judge = preset_of("clip", paper.clip), preset_of("judge", "photos-guide")
+    steering, parts = preset_of("t2d", paper.name), preset_of("segmenter", "photos")
     epochs = max(round(clip["epochs"] * factor), 1)
     pairs = Estimate(images * epochs * _PAIR / 3600, f"{images:,} images x {epochs:,} epochs x 1 ms a pair (assumed)")
     found = {"clip": pairs, "clip_eval": pairs}
@@ -61,7 +59,3 @@ def estimates(wanted: Wanted) -> dict[str, Estimate]:
 
 def _drawn(num, passes, what):
     return Estimate(num * passes * _DRAWN / 3600, f"{num:,.0f} {what} x {passes} passes x 4.4 ms")
-
-
-def _recipe(training, name):
-    return read_mapping(FOLDER / training / f"{name}.yaml")

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from styleT2I.config import read_mapping
 from styleT2I.errors import ConfigError
+from styleT2I.recipes import FOLDER
 from styleT2I.staged.engine import PLANS, Stage
 from styleT2I.staged.splits import Splits
 
-__all__ = ["PAPERS", "SIZES", "Paper", "Wanted", "given_stages", "paper_stages"]
+__all__ = ["PAPERS", "SIZES", "Paper", "Wanted", "given_stages", "paper_stages", "preset_of"]
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,6 @@ SIZES = {
         },
     ),
 }  # fmt: skip
-_LENGTHS = {"clip": 1000, "clip_eval": 1000, "cub": 100}  # epochs of the fine-tuning; of birds
-_STEPS = {"guide": 20_000, "heldout": 20_000, "segmenter": 20_000, "celebahq": 60_001, "ffhq": 60_001,
-          "cub": 80_001, "nabirds": 80_001}  # fmt: skip
 KIMG = 4_800  # thousands of images of the paper's StyleGAN2: 300,000 iterations of 16
 
 
@@ -248,10 +247,18 @@ class _Builder:
         return () if self.wanted.size == "toy" else ("--kimg", f"{KIMG * self.wanted.length.factor:g}")
 
     def shorter(self, name, module):
-        """Options of a shortened training."""
-        factor = self.wanted.length.factor
-        if module == "train_clip":
-            epochs = _LENGTHS["cub"] if self.paper.clip == "cub" else _LENGTHS[name]
-            return ["--epochs", str(max(round(epochs * factor), 1))]
-        steps = _STEPS[name if name in _STEPS else self.paper.name]
-        return ["--steps", str(max(round(steps * factor), 1))]
+        """Options of a training that takes a part of its preset's length."""
+        factor, kind = self.wanted.length.factor, module.removeprefix("train_")
+        presets = {"clip": self.paper.clip, "judge": f"photos-{name}", "segmenter": "photos"}
+        preset = preset_of(kind, presets.get(kind, self.paper.name))
+        unit = "epochs" if "epochs" in preset else "steps"
+        return [f"--{unit}", str(max(round(preset[unit] * factor), 1))]
+
+
+def preset_of(training: str, name: str) -> dict:
+    """The settings of a preset as its file has them.
+
+    >>> preset_of("t2d", "celebahq")["steps"]
+    60001
+    """
+    return read_mapping(FOLDER / training / f"{name}.yaml")

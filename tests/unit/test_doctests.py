@@ -33,6 +33,7 @@ MODULES = (
     "styleT2I.fairness.run",
     "styleT2I.staged.engine",
     "styleT2I.staged.hours",
+    "styleT2I.staged.papers",
     "styleT2I.training.stylegan2.augmentation",
     "styleT2I.fairness.schema",
     "styleT2I.fairness.testing",
