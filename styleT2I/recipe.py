@@ -141,7 +141,8 @@ def _with_hours(plan, wanted):
     for row, stage in enumerate(plan):
         if stage in found and not is_done(stage, plan):
             total += found[stage].hours
-            lines[row] += f"; {found[stage].hours:.1f} GPU h: {found[stage].basis}"
+            hours = f"{found[stage].hours:.1f}" if found[stage].hours >= 0.05 else "under 0.1"
+            lines[row] += f"; {hours} GPU h: {found[stage].basis}"
     return [*lines, f"  in all    {total:.0f} GPU h still to do; {MEASURED}"]
 
 
