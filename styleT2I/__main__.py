@@ -20,6 +20,7 @@ COMMANDS = {
     "Measure": {
         "evaluate": "a model on unseen data",
         "audit": "declared combinations of attributes, tested for gaps",
+        "study": "two systems, compared by people: a form, and the count of answers",
     },
     "Train": {
         "train_t2d": "Text-to-Direction, on any generator and CLIP",
@@ -32,13 +33,15 @@ COMMANDS = {
         "train_landmarks": "a network that finds faces and their landmarks",
         "train_baseline": "GAN-INT-CLS, StackGAN, AttnGAN with its DAMSM, DF-GAN, unCLIP",
         "build_model": "a whole embedded model, from nothing",
+        "recipe": "a whole experiment of the paper, from its data to its table",
     },
     "Put together": {
         "package_model": "components in one model folder, with a model card",
         "convert": "any known checkpoint to safetensors, or to another code's layout",
         "data.minifaces": "the drawn faces as a captioned, labelled, segmented data set",
         "data.portraits": "rendered faces, likewise",
-        "data.celebahq": "the released CelebAMask-HQ as a data set",
+        "dataset": "downloads (CelebA-HQ, CUB, FFHQ, tar shards ...) checked, described, written as a folder",
+        "data.celebahq": "the released CelebAMask-HQ as a data set: an older way of `dataset convert`",
     },
     "This machine": {"doctor": "what computes fast here, and how to get the rest"},
 }

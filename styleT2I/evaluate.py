@@ -16,16 +16,24 @@ _WITH_DATA = tuple(name for name, suite in SUITES.items() if suite.data)
 
 
 def _quality_options(function):
-    """Add the options of the suite quality, named as the fields of `QualityConfig` beside real and fake."""
+    """Add the options of the suites quality and protocol: real and fake, and the fields of `QualityConfig`."""
     options = (
-        ("--real", "FOLDER|SPEC", "images to compare with, a folder or as --data. [default: the data]"),
-        ("--fake", "FOLDER|SPEC", "measure these images and not the model's."),
-        ("--features", "NAME", "inception (through torch-fidelity), judge, or auto: Inception where its weights are."),
-        ("--lpips", "NAME", "trunk of LPIPS, alex or vgg. [default: the one whose weights are there]"),
-        ("--embedder", "FILE", "face embedder for identity, an ONNX file. [default: the judge's features]"),
+        (
+            "--real",
+            "FOLDER|SPEC",
+            "quality, protocol: images to compare with, a folder or as --data. [default: the data]",
+        ),
+        ("--fake", "FOLDER|SPEC", "quality: measure these images and not the model's."),
+        (
+            "--features",
+            "NAME",
+            "quality, protocol: inception (through torch-fidelity), judge, or auto: Inception where its weights are.",
+        ),
+        ("--lpips", "NAME", "quality: trunk of LPIPS, alex or vgg. [default: the one whose weights are there]"),
+        ("--embedder", "FILE", "quality: face embedder for identity, an ONNX file. [default: the judge's features]"),
     )
     for flag, metavar, text in reversed(options):
-        function = click.option(flag, metavar=metavar, help=f"quality: {text}")(function)
+        function = click.option(flag, metavar=metavar, help=text)(function)
     return function
 
 
@@ -78,7 +86,8 @@ def main(suites, model, sources, world_name, data, num, psi, methods, strength, 
     same latents, with and without Compositional Attribute Adjustment. --suite regions: how much of an attribute's edit
     lies inside its region. --suite quality: distances, diversity, CLIP score and identity, of the model or of any two
     folders of images. --suite edits: what one attribute's edit moves besides. --suite directions: edits beside those of
-    InterFaceGAN, GANSpace, SeFa, StyleSpace and StyleCLIP. --suite systems: StyleT2I beside the
+    InterFaceGAN, GANSpace, SeFa, StyleSpace and StyleCLIP. --suite protocol: the paper's measurement on unseen
+    captions, R-precision, FID and attributes (docs/reproducing.md). --suite systems: StyleT2I beside the
     earlier text-to-image GANs, with controls. --suite style: what GAN-INT-CLS's style encoder recovers. --suite
     unclip: what its priors draw, read off the embeddings, its decoder on true embeddings, its edits.
 
@@ -97,7 +106,8 @@ def main(suites, model, sources, world_name, data, num, psi, methods, strength, 
     from styleT2I.torch_utils.images import save_png
 
     suites = suites or tuple(name for name, suite in SUITES.items() if suite.by_default)
-    options = {name: replacements.pop(name) for suite in SUITES.values() for name in suite.options}
+    known = dict.fromkeys(name for suite in SUITES.values() for name in suite.options)
+    options = {name: replacements.pop(name) for name in known}
     options["directions"] = _listed([options["directions"] or ""])
     _check(suites, num, options)
     for path in filter(None, (out_path, grid_path)):
@@ -153,10 +163,10 @@ def _check(suites, num, options):
     for name in suites:
         if num and num < SUITES[name].min_num:
             raise click.UsageError(f"--suite {name} needs --num of at least {SUITES[name].min_num}, not {num}")
-    for name, suite in SUITES.items():
-        given = [option for option in suite.options if options[option] is not None]
-        if given and name not in suites:
-            raise click.UsageError(f"--{given[0]} goes with --suite {name}")
+    for option, value in options.items():
+        readers = [name for name, suite in SUITES.items() if option in suite.options]
+        if value is not None and not set(readers) & set(suites):
+            raise click.UsageError(f"--{option} goes with --suite {' or '.join(readers)}")
 
 
 def _listed(lists):

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import torch
 
+from styleT2I.data.releases.specs import is_release
 from styleT2I.errors import DataError
 from styleT2I.torch_utils.seeding import generator
 
@@ -47,11 +48,12 @@ class Dataset(Protocol):
 
 
 def open_dataset(spec: str, resolution: int | None = None, *, with_masks: bool = True) -> Dataset:
-    """Open a data set: a folder or a zip of images (`data.folder`), or a world of drawn or rendered faces.
+    """Open a data set: a folder or a zip of images (`data.folder`), a download (`data.releases`), or a world of faces.
 
     Args:
-        spec: A path, "minifaces:biased/train:20000" (painted when asked for) or "portraits:biased/train:10000" (read
-            from the user's cache).
+        spec: A path, "celebahq:DIR:test" or another download read in place (docs/datasets.md),
+            "minifaces:biased/train:20000" (painted when asked for) or "portraits:biased/train:10000" (read from the
+            user's cache).
         resolution: Side of the images in pixels; None: the data set's own.
         with_masks: False where no masks are read: MiniFaces then paints none (half the time, a fifth of the memory).
 
@@ -73,6 +75,10 @@ def open_dataset(spec: str, resolution: int | None = None, *, with_masks: bool =
         from styleT2I.data.minifaces.dataset import open_minifaces
 
         return open_minifaces(rest, resolution, with_masks=with_masks)
+    if is_release(spec):
+        from styleT2I.data.releases.opening import open_release
+
+        return open_release(spec, resolution, with_masks=with_masks)
     if not os.path.exists(spec):  # False where pathlib raises: a name too long
         raise DataError(
             f"no data set {str(spec)[:200]!r}; name a folder or a zip, portraits:biased/train or minifaces:biased/train"

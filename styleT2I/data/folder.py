@@ -15,10 +15,8 @@ column and the keys hold NAME or the image's file name.
 import csv
 import io
 import math
-import os
 import warnings
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
 import cv2
@@ -27,6 +25,7 @@ import PIL.Image
 import torch
 
 from styleT2I.config import parse_json
+from styleT2I.data.cached_images import CACHE_BYTES, CachedImages
 from styleT2I.data.dataset import Batch
 from styleT2I.data.image_files import ImageFiles, open_image_files
 from styleT2I.errors import DataError, guarded
@@ -37,7 +36,7 @@ MAX_RESOLUTION = 8192
 _REMEDY = "repair or remove it"
 
 
-class FolderDataset:
+class FolderDataset(CachedImages):
     """Reader of the layout above: images cropped to their central square and resized to `resolution`.
 
     Samples that cannot be used are left out and named, with the reason, in `skipped` and in one warning. More of them
@@ -45,7 +44,10 @@ class FolderDataset:
     memory as integers until `cache_bytes` is reached.
     """
 
-    def __init__(self, folder, resolution: int | None = None, *, max_skipped: int | None = None, cache_bytes=2 << 30):
+    def __init__(
+        self, folder, resolution: int | None = None, *, max_skipped: int | None = None, cache_bytes=CACHE_BYTES
+    ):
+        super().__init__(cache_bytes)
         self.folder, self._files = Path(folder), open_image_files(folder)
         if not self._files.images:
             raise DataError(f"{self.folder}: no images; put them into images/, or into a folder of images alone")
@@ -54,7 +56,6 @@ class FolderDataset:
         self.attribute_names, self._attributes = _read_table(self._files, "attributes.csv")
         self.nuisance_names, self._nuisances = _read_table(self._files, "nuisances.csv")
         self._encoding, self.region_names = _read_regions(self._files, "masks/regions.json")
-        self._cache, self._cached_bytes, self._cache_bytes = {}, 0, cache_bytes
         self.skipped = {}
         self._samples = []  # (image below its root, captions, attribute row, nuisance row)
         self._scan(max_skipped)
@@ -77,20 +78,9 @@ class FolderDataset:
 
     def batch(self, indices: Sequence[int]) -> Batch:
         """Return the samples of the given indices; raises DataError naming an image that proves undecodable."""
-        is_worker = torch.utils.data.get_worker_info() is not None  # one of several, each on a core of its own
-        with ThreadPoolExecutor(1 if is_worker else os.cpu_count()) as pool:
-            pixels = list(pool.map(self._pixels, indices))
-        samples = [self._samples[i] for i in indices]
-        images = torch.from_numpy(np.stack([image for image, _ in pixels])).permute(0, 3, 1, 2)
-        batch = Batch(images.contiguous(), [s[1] for s in samples])
-        if self.attribute_names:
-            batch.attributes = self.labels_of(indices)
+        batch = super().batch(indices)
         if self.nuisance_names:
-            batch.nuisances = torch.tensor([s[3] for s in samples], dtype=torch.float32)
-        if self.region_names:
-            bits = np.stack([mask for _, mask in pixels])  # [N, H, W]
-            planes = [(bits >> k) & 1 for k in range(len(self.region_names))]
-            batch.masks = torch.from_numpy(np.stack(planes, axis=1).astype(bool))  # [N, R, H, W]
+            batch.nuisances = torch.tensor([self._samples[i][3] for i in indices], dtype=torch.float32)
         return batch
 
     def _checked_resolution(self, given):
@@ -160,20 +150,11 @@ class FolderDataset:
             raise DataError(f"{path}: no caption; add one or remove the image")
         return captions
 
-    def _pixels(self, index):
-        """Return (image [H, W, 3] uint8, region bits [H, W] uint32 or None) at the resolution, cached."""
-        if index in self._cache:
-            return self._cache[index]
+    def _decoded(self, index):
         file = self._samples[index][0]
         decoded = decode_image(self._files.read_image(file), self._where(file))
-        image = centre_crop_resize(decoded, self.resolution)
         mask = self._region_bits(_name(file)) if self.region_names else None
-        size = image.nbytes + (mask.nbytes if mask is not None else 0)
-        worker = torch.utils.data.get_worker_info()
-        if self._cached_bytes + size <= self._cache_bytes // (worker.num_workers if worker else 1):
-            self._cached_bytes += size
-            self._cache[index] = image, mask
-        return image, mask
+        return centre_crop_resize(decoded, self.resolution), mask
 
     def _region_bits(self, name):
         path, data = self._files.path(_mask(name)), self._files.read(_mask(name))

@@ -15,6 +15,7 @@ from styleT2I.config import parse_json
 from styleT2I.data.dataset import open_dataset
 from styleT2I.data.folder import FolderDataset
 from styleT2I.data.image_files import open_image_files
+from styleT2I.data.releases.specs import is_release
 from styleT2I.data.worlds import WORLDS
 from styleT2I.errors import DataError
 from styleT2I.generation.adjustment import AdjustmentConfig
@@ -118,11 +119,11 @@ class DrawnImages:
 
 
 def open_images(source: str) -> ImageSource:
-    """Images of a folder or a zip (sub-folders included), of a data set, or of a world: WORLD:DISTRIBUTION/SPLIT[:NUM].
+    """Images of a folder or a zip (sub-folders included), of a download (celebahq:DIR:test), or of a world.
 
     Of a folder that `generate` wrote, the sheets are passed over. Raises DataError when there are no images.
     """
-    if str(source).partition(":")[0] in WORLDS:
+    if str(source).partition(":")[0] in WORLDS or is_release(source):
         return _DataSet(str(source))
     if not Path(source).exists():
         raise DataError(f"{source}: no such folder; name a folder of images, or minifaces:biased/test")

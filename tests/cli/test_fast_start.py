@@ -74,6 +74,9 @@ REFUSED = [
     ("train_baseline", [*TRAIN, "--system", "unclip", "--prior", "/nosuch"], "/nosuch"),
     ("train_baseline", [*TRAIN, "--system", "stackgan", "--lr", "1"], "does not go with"),
     ("build_model", [*TRAIN, "portrait"], "'portraits'"),
+    ("recipe", [*TRAIN, "celeba"], "'celebahq'"),
+    ("recipe", [*TRAIN, "celebahq"], "add --data DIR"),
+    ("recipe", [*TRAIN, "minifaces", "--data", "x"], "makes its own"),
 ]
 
 

@@ -36,6 +36,7 @@ RULES = (
     Rule(r"evaluate --suite systems", is_slow=True),
     Rule(r"evaluate --suite systems(?!.*--table \w)", add="--num 4"),
     Rule(r"evaluate --suite compositions", add="--num 2"),
+    Rule(r"evaluate --suite protocol", is_slow=True),
     Rule(r"evaluate --suite judges", add="--num 101"),
     Rule(r"evaluate --suite (style|unclip)", add="--num 100", is_slow=True),
     Rule(r"audit run docs", add="--num 4", is_slow=True),

@@ -33,6 +33,7 @@ ALLOWED = {  # a layer is a folder, or a folder within one that is named here; a
     "fairness": PARTS | {"generation"},
     "recipes": {"errors", "config"},
     "training": PARTS | {"recipes", "photos", "generation", "evaluation.measures"},
+    "staged": WORLD | {"recipes", "sources"},
     "systems": {"generation"},  # an address that older model cards name
     "checkpoints": set(),
 }

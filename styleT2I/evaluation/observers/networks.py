@@ -52,14 +52,15 @@ class JudgeObserver:
 
 
 class ClipObserver:
-    """The CLIP that did not train the model: "features" in the space of its sentences."""
+    """A CLIP, the one that did not train the model unless told: "features" in the space of its sentences."""
 
     versions: Mapping[str, str] = {}
 
-    def __init__(self, model: Model):
-        self.clip, self._device = model.network("clip_eval"), model.device
-        self.name = f"second CLIP of {model.name} ({self.clip.config.name})"
-        self.sha256, self.size = model.describe()["components"]["clip_eval"], self.clip.config.image_size
+    def __init__(self, model: Model, role: str = "clip_eval"):
+        self.clip, self._device = model.network(role), model.device
+        which = "second" if role == "clip_eval" else "guiding"
+        self.name = f"{which} CLIP of {model.name} ({self.clip.config.name})"
+        self.sha256, self.size = model.describe()["components"][role], self.clip.config.image_size
 
     @torch.no_grad()
     def __call__(self, images_u8):

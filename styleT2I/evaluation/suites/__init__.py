@@ -88,6 +88,18 @@ SUITES = {
         prepare="suites.quality:check_options",
         table="tables:quality_table",
     ),
+    "protocol": Suite(
+        "suites.protocol:evaluate_protocol",
+        2000,
+        "biased/test",
+        1000,
+        MIN_RANKED,
+        by_default=False,
+        options=("real", "features"),
+        is_adjusted=True,
+        prepare="suites.protocol:check_options",
+        table="suites.protocol:protocol_table",
+    ),
     "compositions": Suite(
         "suites.compositions.suite:evaluate_compositions",
         200,

@@ -5,8 +5,8 @@ import torch
 from click.testing import CliRunner
 
 from styleT2I.data.celebahq.__main__ import main
-from styleT2I.data.celebahq.release import PARTS
 from styleT2I.data.dataset import open_dataset
+from styleT2I.data.releases.celebahq import PARTS
 from styleT2I.formats.component import read_component
 from styleT2I.networks.faces.region_sources import open_segmenter
 from styleT2I.train_segmenter import main as train_segmenter

@@ -62,8 +62,8 @@ def test_an_image_is_judged_the_same_in_any_company(architecture):
     assert torch.allclose(network(image)[2:3], network(image[2:3]), atol=1e-5)
 
 
-@pytest.mark.parametrize("preset", recipe_names("judge"))
-def test_presets_stay_small_in_half_precision(preset):
+@pytest.mark.parametrize("preset", [name for name in recipe_names("judge") if not name.startswith("photos")])
+def test_presets_of_models_that_ship_stay_small_in_half_precision(preset):
     """The models that ship hold two of them: 8 MB in all for MiniFaces, 20 MB for Portraits."""
     _, config = judge_config(preset)
     names = tuple(f"a{k}" for k in range(14)), tuple(f"n{k}" for k in range(50))

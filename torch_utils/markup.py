@@ -8,10 +8,17 @@ import html
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-__all__ = ["Markup", "Section", "data_uri", "details", "document", "scrolled", "section", "table", "tag"]
+__all__ = ["PLAIN_STYLE", "Markup", "Section", "data_uri", "details", "document", "scrolled", "section", "table", "tag"]
 
 _NUMBER_STARTS = tuple("0123456789+−-±<")
 _LONG = 34  # characters of a cell beyond which its lines break
+PLAIN_STYLE = (
+    "body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#222;"
+    "background:#fff}h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2rem}img{max-width:100%}"
+    "table{border-collapse:collapse}caption{text-align:left;color:#555;padding:.3rem 0}"
+    "th,td{border-bottom:1px solid #ddd;padding:.25rem .7rem;text-align:left;vertical-align:top}"
+    ".num{text-align:right;font-variant-numeric:tabular-nums}.scroll{overflow-x:auto}code{background:#f3f3f3}"
+)  # of pages without a style sheet of their own
 _VOID = {"br", "col", "hr", "img", "meta"}
 # Controls and marks of direction are shown by number: one in a name could turn round the text beside it.
 _UNSEEN = {"Cc", "Cf", "Co", "Cs"}

@@ -9,16 +9,17 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from styleT2I import build_model
-from styleT2I.build_model import main, stages
+from styleT2I.build_model import main
 from styleT2I.data.portraits.scenes.recipe import read_spec
 from styleT2I.evaluation.suites import MIN_RANKED
 from styleT2I.generation.model import Model
+from styleT2I.staged import engine, worlds
+from styleT2I.staged.worlds import stages
 from tests.stub_portraits import fill_cache
 
 
-@pytest.mark.parametrize("size", build_model.SIZES)
-@pytest.mark.parametrize("world", build_model.WORLDS)
+@pytest.mark.parametrize("size", worlds.SIZES)
+@pytest.mark.parametrize("world", worlds.WORLDS)
 def test_every_stage_uses_options_that_its_command_has_and_files_of_stages_before_it(world, size):
     made = set()
     for module, arguments, result in stages("runs/x", "cpu", world, size, "runs/y").values():
@@ -49,7 +50,7 @@ def test_the_renders_hold_what_the_presets_read():
         assert rendered[recipe.name] >= num, spec
 
 
-@pytest.mark.parametrize("size", build_model.SIZES)
+@pytest.mark.parametrize("size", worlds.SIZES)
 def test_a_size_renders_what_its_trainings_are_told_to_read(size):
     plan = stages("x", "cpu", "portraits", size)
     words = [word for stage in plan.values() for word in stage.arguments if word.startswith("portraits:")]
@@ -70,9 +71,9 @@ def test_finished_stages_are_skipped_and_a_failed_one_stops_in_one_line(tmp_path
         called.append(command[2])
         return subprocess.CompletedProcess(command, 1 if command[2].endswith("train_clip") else 0)
 
-    monkeypatch.setattr(build_model.subprocess, "run", fake)
+    monkeypatch.setattr(engine.subprocess, "run", fake)
     for name in ("generator", "guide", "heldout", "segmenter"):
-        file = tmp_path / name / build_model._NAMES[name]
+        file = tmp_path / name / worlds._NAMES[name]
         file.parent.mkdir()
         file.write_text("{}")
     with pytest.raises(SystemExit) as end:
@@ -91,9 +92,9 @@ def test_the_model_is_packaged_and_measured_again_where_a_part_of_it_is_newer(tm
         file.parent.mkdir(exist_ok=True)
         file.write_text("{}")
         os.utime(file, (time, time))
-    assert all(build_model._is_done(name, plan) for name in plan)
+    assert all(engine.is_done(name, plan) for name in plan)
     os.utime(plan["segmenter"].result, (99, 99))
-    assert [name for name in plan if not build_model._is_done(name, plan)] == ["package", "evaluate"]
+    assert [name for name in plan if not engine.is_done(name, plan)] == ["package", "evaluate"]
 
 
 def test_portraits_are_built_at_toy_size_go_on_after_a_failure_and_are_published(tmp_path, monkeypatch, capsys):
@@ -112,7 +113,7 @@ def test_portraits_are_built_at_toy_size_go_on_after_a_failure_and_are_published
         assert result.exit_code == 0, (name, result.output, result.exception)
         return subprocess.CompletedProcess(command, 0)
 
-    monkeypatch.setattr(build_model.subprocess, "run", run)
+    monkeypatch.setattr(engine.subprocess, "run", run)
     published = tmp_path / "checkpoints" / "portraits"
     arguments = ["portraits", "--size", "toy", "--outdir", str(tmp_path / "run"), "--device", "cpu"]
     arguments += ["--publish", str(published)]

@@ -1,0 +1,1 @@
+"""Captioned images that anybody put together: tar shards, Parquet files, data sets of the Hub."""
