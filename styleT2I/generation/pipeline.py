@@ -188,6 +188,16 @@ class StyleT2I:
         return self._synthesis.latents(seeds, truncation_psi)
 
     @torch.no_grad()
+    def latents_of_z(self, z: torch.Tensor, truncation_psi: float = 0.7) -> torch.Tensor:
+        """Latents ws [N, num_ws, w_dim] of z [N, z_dim], standard normal where nothing else is wanted; see `latents`.
+
+        Example:
+            >>> pipeline.latents_of_z(torch.zeros(1, 64)).shape
+            torch.Size([1, 10, 128])
+        """
+        return self._synthesis.latents_of_z(z, truncation_psi)
+
+    @torch.no_grad()
     def directions(
         self, ws: torch.Tensor, prompts: Sequence[Prompt], adjustment: AdjustmentConfig | None = None
     ) -> Adjusted:
