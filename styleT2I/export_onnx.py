@@ -1,14 +1,17 @@
 """Write a model as ONNX files: `python -m styleT2I.export_onnx --outdir onnx`."""
 
+from pathlib import Path
+
 import click
 
-from styleT2I.cli import command, done, model_option, outdir_option
+from styleT2I.cli import command, done, model_option, outdir_option, overwrite_option
 
 
 @command()
 @model_option
 @outdir_option
-def main(model, outdir):
+@overwrite_option
+def main(model, outdir, overwrite):
     """Write mapping, synthesis, text side, T2D and A2D of a model as ONNX files, with onnx.json to use them by.
 
     Each file is compared with PyTorch in onnxruntime before it counts: within 1e-5, or nothing is written. Needs
@@ -22,16 +25,12 @@ def main(model, outdir):
     """
     from styleT2I.generation.exports.onnx import MANIFEST, export_onnx
     from styleT2I.generation.pipeline import StyleT2I
-    from styleT2I.torch_utils.folders import staged_folder
 
-    pipeline = StyleT2I.from_pretrained(model, device="cpu")
-    with staged_folder(outdir) as staging:
-        manifest = export_onnx(pipeline, staging)
-    for name, file in manifest["files"].items():
-        click.echo(f"{name:10s} {file['file']:16s} error against PyTorch {file['error']:.1e}")
-    done(
-        f"{len(manifest['files'])} ONNX files and {MANIFEST} in {outdir}", "read docs/onnx.md for what goes in and out"
-    )
+    manifest = export_onnx(StyleT2I.from_pretrained(model, device="cpu"), outdir, overwrite=overwrite)
+    for name, graph in manifest["graphs"].items():
+        size = (Path(outdir) / graph["file"]).stat().st_size / 1e6
+        click.echo(f"{name:10s} {graph['file']:16s} {size:6.1f} MB, error against PyTorch {graph['error']:.1e}")
+    done(f"{len(manifest['graphs'])} ONNX files and {MANIFEST} in {outdir}", "docs/onnx.md says how to run them")
 
 
 if __name__ == "__main__":

@@ -14,129 +14,73 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
-from torch.nn import functional as F
 
-from styleT2I.attributes.wording.sentences import phrase
-from styleT2I.config import to_dict
-from styleT2I.errors import ConfigError, DependencyError, OutputError
+from styleT2I.errors import DependencyError, OutputError
 from styleT2I.formats.onnx_files import open_onnx
+from styleT2I.generation.exports.graphs import traceable_graphs
+from styleT2I.generation.exports.storing import stored_in_half
+from styleT2I.generation.exports.words import described_words
 from styleT2I.generation.pipeline import StyleT2I
-from styleT2I.networks.clip.model import encode_causal
-from styleT2I.networks.clip.small import SmallCLIP
+from styleT2I.generation.results import versions
 from styleT2I.ops.kernels import default_impl
-from styleT2I.torch_utils.files import write_bytes_atomic, write_json_atomic
-from styleT2I.torch_utils.seeding import generator, latents_of_seeds
+from styleT2I.torch_utils.files import write_bytes_atomic
+from styleT2I.torch_utils.folders import result_folder
 
 OPSET = 17
 MANIFEST = "onnx.json"
-TOLERANCE = 1e-5  # of a result against PyTorch's, as a share of the largest absolute value there, at least 1
+FORMAT_VERSION = 1
+TOLERANCE = 1e-5  # of a result against PyTorch's, as a proportion of the largest absolute value there, at least 1
 _NUM_ROWS = (1, 3)  # batches that are compared
 
 
-class _Mapping(nn.Module):
-    """z [N, z_dim], psi [1] -> ws [N, num_ws, w_dim], truncated."""
-
-    def __init__(self, network):
-        super().__init__()
-        self.network = network
-
-    def forward(self, z, psi):
-        ws = self.network(z)
-        return self.network.w_avg + psi * (ws - self.network.w_avg)
-
-
-class _Synthesis(nn.Module):
-    """ws [N, num_ws, w_dim] -> images [N, 3, R, R] around [-1, 1], with the stored noise."""
-
-    def __init__(self, network):
-        super().__init__()
-        self.network = network
-
-    def forward(self, ws):
-        return self.network(ws, noise_mode="const")
-
-
-class _Text(nn.Module):
-    """Token ids int64 [N, L] -> CLIP's features [N, D] of length 1."""
-
-    def __init__(self, clip):
-        super().__init__()
-        self.model = clip.model
-
-    def forward(self, ids):
-        return F.normalize(encode_causal(self.model, ids, ids.argmax(dim=-1)), dim=-1)
-
-
-def export_onnx(pipeline: StyleT2I, folder: str | Path) -> dict:
-    """Write what a pipeline draws with as ONNX files into a folder, and their manifest onnx.json.
+def export_onnx(pipeline: StyleT2I, folder: str | Path, *, overwrite: bool = False) -> dict:
+    """Write what a pipeline draws with as ONNX files into a folder, and their manifest onnx.json, all or none.
 
     Args:
-        pipeline: A StyleT2I; what it lacks of t2d, a2d and clip is left out.
-        folder: An existing folder.
+        pipeline: A StyleT2I on the CPU; what it lacks of t2d, a2d and clip is left out.
+        folder: It is made if need be. One that holds another model's export is refused, unless overwrite.
+        overwrite: Remove another result's files.
 
     Returns:
-        The manifest: files with their inputs, SHA-256 and measured error; sizes; the tokenizer; attributes with their
-        phrases' features and the steps that strengths stand for. Batches are free in every file.
+        The manifest (docs/onnx.md): graphs with their inputs, SHA-256 and measured error; sizes; words.
 
     Raises:
         ConfigError: A direction network reads sentences by an encoder of its own, or the generator wants labels.
         DependencyError: onnx or onnxruntime is not installed.
-        OutputError: onnxruntime gives another result than PyTorch.
+        OutputError: onnxruntime gives another result than PyTorch, or the folder cannot be written.
 
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     sorted(export_onnx(pipeline, folder)["files"])
+        ...     sorted(export_onnx(pipeline, folder)["graphs"])
         ['a2d', 'mapping', 'synthesis', 't2d', 'text']
     """
-    _check_installed()
-    folder, model = Path(folder), pipeline.model
-    G = model.network("generator")
-    if G.c_dim:
-        raise ConfigError(f"model {model.name!r}: its generator wants labels, which ONNX export does not pass on")
-    files = {}
-    with torch.no_grad(), default_impl("torch"), _exportable():
-        for name, (module, inputs) in _graphs(model, G).items():
-            files[name] = _write(folder / f"{name}.onnx", module, inputs)
-    manifest = {"format_version": 1, "name": model.name, "opset": OPSET, "resolution": G.resolution,
-                "num_ws": G.num_ws, "z_dim": G.z_dim, "w_dim": G.w_dim, "files": files, "model": model.describe(),
-                **_words(model)}  # fmt: skip
-    write_json_atomic(folder / MANIFEST, manifest)
+    check_installed()
+    graphs = traceable_graphs(pipeline.model)
+    request = {"name": pipeline.model.name, "model": pipeline.model.describe()}
+    names = [f"{name}.onnx" for name in graphs]
+    with result_folder(folder, MANIFEST, request, names=names, overwrite=overwrite) as staging:
+        manifest = write_graphs(pipeline, graphs, staging)
+        staging.write_record(manifest)
     return manifest
 
 
-def _check_installed():
+def check_installed() -> None:
+    """DependencyError without onnx and onnxruntime."""
     if importlib.util.find_spec("onnx") is None or importlib.util.find_spec("onnxruntime") is None:
         raise DependencyError("ONNX export needs onnx and onnxruntime: pip install 'styleT2I[onnx]'")
 
 
-def _graphs(model, G):
-    """name -> module and its example inputs by name, for what the model has."""
-    z = latents_of_seeds(range(2), G.z_dim)
-    ws = G.mapping(z)
-    graphs = {
-        "mapping": (_Mapping(G.mapping), {"z": z, "psi": torch.tensor([0.7])}),
-        "synthesis": (_Synthesis(G.synthesis), {"ws": ws}),
-    }
-    if model.has("clip"):
-        clip = model.network("clip")
-        if not (clip.is_causal or isinstance(clip.model, SmallCLIP)):
-            raise ConfigError(f"model {model.name!r}: its CLIP reads sentences in a way that ONNX export lacks yet")
-        graphs["text"] = (_Text(clip), {"ids": _ids(clip)})
-    for role in ("t2d", "a2d"):
-        if model.has(role):
-            network = model.network(role)
-            if network.text_encoder is not None:
-                raise ConfigError(f"model {model.name!r}: its {role} reads words by a GRU, which ONNX export lacks yet")
-            features = F.normalize(torch.randn(2, network.config.text_dim, generator=generator("onnx")), dim=1)
-            graphs[role] = (network, {"w": ws[:, 0], "features": features})
-    return graphs
-
-
-def _ids(clip):
-    """Token ids int64 [2, L] of two sentences, whatever the tokenizer."""
-    return clip.tokenize(["she is smiling", "he is wearing a hat"])
+@torch.no_grad()
+def write_graphs(pipeline: StyleT2I, graphs: dict, folder) -> dict:
+    """Write graphs (`traceable_graphs`) as folder / NAME.onnx; the manifest, which is not written."""
+    model = pipeline.model
+    G = model.network("generator")
+    with default_impl("torch"), _exportable():
+        files = {name: _write(folder / f"{name}.onnx", module, inputs) for name, (module, inputs) in graphs.items()}
+    sizes = {"resolution": G.resolution, "num_ws": G.num_ws, "z_dim": G.z_dim, "w_dim": G.w_dim}
+    return {"format_version": FORMAT_VERSION, "name": model.name, "opset": OPSET, **sizes, "graphs": files,
+            "model": model.describe(), "versions": versions(), **described_words(model)}  # fmt: skip
 
 
 def _write(path, module, inputs):
@@ -145,14 +89,13 @@ def _write(path, module, inputs):
     batched = [name for name in inputs if name != "psi"]
     buffer = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # of the tracer, about sizes that it takes as constants, which is compared below
+        warnings.simplefilter("ignore")  # sizes that the tracer takes for constants: the comparison below would tell
         torch.onnx.export(
             module, tuple(inputs.values()), buffer, input_names=list(inputs), output_names=["result"],
-            opset_version=OPSET, dynamo=False, dynamic_axes={name: {0: "N"} for name in (*batched, "result")},
+            opset_version=OPSET, dynamo=False, do_constant_folding=False,
+            dynamic_axes={name: {0: "N"} for name in (*batched, "result")},
         )  # fmt: skip
-    data = buffer.getvalue()
+    data = stored_in_half(buffer.getvalue())
     write_bytes_atomic(path, data)
     error = max(_error(path, module, inputs, num) for num in _NUM_ROWS)
     if not error <= TOLERANCE:
@@ -177,22 +120,3 @@ def _exportable():
         yield
     finally:
         torch.backends.mha.set_fastpath_enabled(is_fused)
-
-
-def _words(model):
-    """What a page needs beside the files: the tokenizer, and the attributes that A2D moves."""
-    if not model.has("clip"):
-        return {}
-    clip = model.network("clip")
-    told = {"tokenizer": {**clip.config.tokenizer, "context_length": clip.context_length}}
-    if model.has("a2d") and model.vocabulary is not None:
-        info = model.info("a2d")
-        names = info.get("attributes", model.vocabulary.names)
-        phrases = [phrase(name, True, model.vocabulary) for name in names]
-        features = clip.encode_text(phrases)
-        told["attributes"] = {
-            name: {"phrase": text, "features": row.tolist(), "strengths": (info.get("strengths") or {}).get(name)}
-            for name, text, row in zip(names, phrases, features, strict=True)
-        }
-        told["exclusive"] = [to_dict(group) for group in model.vocabulary.exclusive]
-    return told
