@@ -36,6 +36,8 @@ COMMANDS = {
     },
     "Put together": {
         "package_model": "components in one model folder, with a model card",
+        "export_onnx": "a model as ONNX files, which run without PyTorch",
+        "export_web": "a page that runs a model in the browser",
         "convert": "any known checkpoint to safetensors, or to another code's layout",
         "data.minifaces": "the drawn faces as a captioned, labelled, segmented data set",
         "data.portraits": "rendered faces, likewise",

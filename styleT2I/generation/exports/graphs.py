@@ -1,4 +1,4 @@
-"""The networks that a pipeline draws with as modules of tensors only, which exporters can trace, with example inputs."""
+"""The networks that a pipeline draws with as modules of tensors only, which exporters trace, with example inputs."""
 
 from __future__ import annotations
 
@@ -47,15 +47,18 @@ class _Text(nn.Module):
         return F.normalize(encode_causal(self.model, ids, ids.argmax(dim=-1)), dim=-1)
 
 
+@torch.no_grad()
 def traceable_graphs(model: Model) -> dict[str, tuple[nn.Module, dict[str, torch.Tensor]]]:
     """name -> module and example inputs by name, of two rows each (psi [1] aside), for what a model has.
 
     Names are mapping and synthesis, and text, t2d and a2d where the model has them. ConfigError for a generator that
-    wants labels, and for sentences read by an encoder that cannot be traced.
+    wants labels or has no mean of w, and for sentences read by an encoder that cannot be traced.
     """
     G = model.network("generator")
     if G.c_dim:
         raise ConfigError(f"model {model.name!r}: its generator wants labels, which ONNX export does not pass on")
+    if not hasattr(G.mapping, "w_avg"):
+        raise ConfigError(f"model {model.name!r}: its generator has no mean of w, which ONNX export truncates to")
     z = latents_of_seeds(range(2), G.z_dim)
     ws = G.mapping(z)
     graphs = {
@@ -80,5 +83,3 @@ def traceable_graphs(model: Model) -> dict[str, tuple[nn.Module, dict[str, torch
 def _ids(clip):
     """Token ids int64 [2, L] of two sentences, whatever the tokenizer."""
     return clip.tokenize(["she is smiling", "he is wearing a hat"])
-
-

@@ -7,16 +7,25 @@ from styleT2I.attributes.vocabulary import Vocabulary, read_heard, read_lexicon
 from styleT2I.attributes.wording.sentences import phrase
 from styleT2I.generation.model import Model
 
-UNCLEAR = ("no", "without", "not", "neither", "nor", "or", "unstated", "absent")  # roles of words that turn a phrase round
+UNCLEAR = (
+    "no",
+    "without",
+    "not",
+    "neither",
+    "nor",
+    "or",
+    "unstated",
+    "absent",
+)  # roles of words that turn a phrase round
 
 
 def described_words(model: Model) -> dict:
     """The entries of onnx.json that are about words; {} for a model without a CLIP, or one without a vocabulary.
 
     "tokenizer": as the CLIP's config has it, with its context_length. "attributes": name -> phrase, that phrase's
-    CLIP features, the words for on and off, and the steps in W that strengths 1 and -1 stand for. "phrases": words ->
-    what they ask for, read by the parser each alone. "unclear": words that turn phrases round, beside which phrases
-    alone do not tell what is meant.
+    CLIP features, the opposite's phrase, and the steps in W that strengths 1 and -1 stand for (None: not measured).
+    "exclusive": names of which at most one is on. "phrases": words -> what they ask for, read by the parser each alone.
+    "unclear": words that turn phrases round, beside which phrases alone do not tell what is meant.
     """
     if not model.has("clip"):
         return {}
@@ -38,6 +47,9 @@ def described_words(model: Model) -> dict:
         }
         for name, row in zip(names, features, strict=True)
     }
+    told["exclusive"] = [
+        list(group.attributes) for group in vocabulary.exclusive if set(group.attributes) <= set(names)
+    ]
     told["phrases"] = phrases_read(vocabulary, names)
     told["unclear"] = unclear_words()
     return told

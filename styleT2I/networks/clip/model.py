@@ -241,7 +241,7 @@ def _encode_up_to_end(model, ids):
 
 
 def encode_causal(model: nn.Module, ids: torch.Tensor, ends: torch.Tensor) -> torch.Tensor:
-    """Text features [N, D], not normalised, of token ids [N, L] whose end marks stand at `ends` [N]; see `is_causal`."""
+    """Text features [N, D], not normalised, of ids [N, L] whose end marks stand at `ends` [N]; see `is_causal`."""
     length = ids.shape[1]
     x = model.token_embedding(ids) + model.positional_embedding[:length]
     x = model.ln_final(model.transformer(x, model.attn_mask[:length, :length]))
