@@ -4,7 +4,7 @@
 
 const EXAMPLES = ["he is wearing lipstick", "an old woman with glasses", "she is smiling and has black hair"];
 const element = (id) => document.getElementById(id);
-const titled = (name) => name.replaceAll("_", " ");
+const sideOf = (name, value) => model.attributes[name][value ? "phrase" : "opposite"];
 let model;
 let asked = 0; // requests so far
 let isDrawing = false;
@@ -17,7 +17,8 @@ function sliders() {
 function request() {
   const strengths = Object.fromEntries(sliders().map((slider) => [slider.name, Number(slider.value)]));
   const text = element("text").value.trim().replace(/\s+/g, " ");
-  return { seed: element("seed").value, psi: Number(element("psi").value), text, adjust: element("adjust").checked, strengths };
+  const [seed, psi, adjust] = [element("seed").value, Number(element("psi").value), element("adjust").checked];
+  return { seed, psi, text, adjust, strengths };
 }
 
 function note(lines, isProblem = false) {
@@ -26,7 +27,8 @@ function note(lines, isProblem = false) {
   element("notes").replaceChildren(...paragraphs);
 }
 
-const spelt = (pairs) => pairs.map(([word, near]) => `“${word}”${near ? ` (did you mean “${near}”?)` : ""}`).join(", ");
+const hint = (near) => (near ? ` (did you mean “${near}”?)` : "");
+const spelt = (pairs) => pairs.map(([word, near]) => `“${word}”${hint(near)}`).join(", ");
 
 // What is read in a text: {problem} or {asked, lines}.
 function understood(text) {
@@ -61,10 +63,12 @@ async function drawnLatents({ seed, psi, text, adjust }) {
     return { before: ws, after: ws };
   }
   const wanted = adjust && model.manifest.graphs.a2d ? named : {};
-  const { s, helped } = await cachedOr("sentence", [seed, psi, text, wanted], () => model.sentenceDirection(ws, text, wanted));
-  const read = Object.entries(named).map(([name, value]) => `${titled(name)} ${value ? "yes" : "no"}`);
-  const told = read.length ? [`Asked for: ${read.join(", ")}.${helped.length ? ` Helped: ${helped.map(titled).join(", ")}.` : ""}`] : [];
-  note([...told, ...lines]);
+  const key = [seed, psi, text, wanted];
+  const { s, helped } = await cachedOr("sentence", key, () => model.sentenceDirection(ws, text, wanted));
+  const sides = (names) => names.map((name) => sideOf(name, named[name])).join(", ");
+  if (helped.length) lines.unshift(`Helped: ${sides(helped)}.`);
+  if (Object.keys(named).length) lines.unshift(`Asked for: ${sides(Object.keys(named))}.`);
+  note(lines);
   const after = Float32Array.from(ws);
   addTo(after, s);
   return { before: ws, after };
@@ -74,9 +78,10 @@ async function draw(wish) {
   const { before, after } = await drawnLatents(wish);
   const moved = await model.edited(after, wish.strengths);
   const first = await cachedOr("image", [wish.seed, wish.psi], () => model.image(before));
-  const edits = Object.entries(wish.strengths).filter(([, value]) => value).map(([name, value]) => `${titled(name)} ${value}`);
+  const edits = Object.entries(wish.strengths).filter(([, value]) => value);
   show("before", first, `Face of seed ${wish.seed}`);
-  show("after", moved === before ? first : await model.image(moved), [`Face of seed ${wish.seed}`, wish.text, ...edits].filter(Boolean).join("; "));
+  const label = [`Face of seed ${wish.seed}`, wish.text, ...edits.map((edit) => edit.join(" "))];
+  show("after", moved === before ? first : await model.image(moved), label.filter(Boolean).join("; "));
 }
 
 function show(id, image, label) {
@@ -121,10 +126,10 @@ async function redraw() {
 function addSlider(name, { phrase, opposite }) {
   const [row, label, slider, value] = ["div", "label", "input", "output"].map((tag) => document.createElement(tag));
   row.className = "slider";
-  label.textContent = titled(name);
+  label.textContent = phrase;
   label.htmlFor = slider.id = `slider-${name}`;
   Object.assign(slider, { type: "range", name, min: -2, max: 2, step: 0.1, value: 0 });
-  slider.title = row.title = `−1: ${opposite}; 1: ${phrase}`;
+  slider.title = `−1: ${opposite}; 1: ${phrase}`;
   value.htmlFor = slider.id;
   value.textContent = "0";
   slider.addEventListener("input", () => {
@@ -193,7 +198,7 @@ function addExamples() {
 
 async function start() {
   const manifest = window.STYLET2I_MODEL;
-  if (!manifest || !window.STYLET2I_FILES) throw new Error("weights.js or runtime.js is missing; copy the whole folder again");
+  if (!manifest || !window.STYLET2I_FILES) throw new Error("weights.js or runtime.js is missing; copy all files");
   connect();
   model = new Model(await openRuntime(), manifest);
   const movable = Object.entries(model.attributes).filter(([, one]) => one.strengths);
@@ -204,8 +209,9 @@ async function start() {
   await redraw();
   performance.mark("first-face");
   const seconds = (performance.now() / 1000).toFixed(1);
-  element("about").textContent = `Model ${manifest.name}, ${manifest.resolution} pixels; first face after ${seconds} s.`;
-  for (const name of Object.keys(manifest.graphs)) model.session(name).catch(() => {}); // told when it is used
+  const { name, resolution } = manifest;
+  element("about").textContent = `Model ${name}, ${resolution} pixels; first face after ${seconds} s.`;
+  for (const graph of Object.keys(manifest.graphs)) model.session(graph).catch(() => {}); // told when it is used
 }
 
 start().catch((error) => setState("failed", `This page cannot run: ${error.message}`));

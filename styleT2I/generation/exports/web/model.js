@@ -5,7 +5,7 @@
 
 async function unpackedFile(name) {
   const text = window.STYLET2I_FILES[name];
-  if (text === undefined) throw new Error(`${name} is missing from weights.js or runtime.js; copy the whole folder again`);
+  if (text === undefined) throw new Error(`${name} is in neither weights.js nor runtime.js; copy all files`);
   const packed = (await fetch(`data:application/octet-stream;base64,${text}`)).body;
   return new Uint8Array(await new Response(packed.pipeThrough(new DecompressionStream("gzip"))).arrayBuffer());
 }
@@ -93,7 +93,8 @@ class Model {
   async sentenceDirection(ws, text, asked) {
     const w = ws.slice(0, this.manifest.w_dim);
     const features = await this.features(text);
-    const s = await this.run("t2d", { w: this.floats(w, [1, w.length]), features: this.floats(features, [1, features.length]) });
+    const told = this.floats(features, [1, features.length]);
+    const s = await this.run("t2d", { w: this.floats(w, [1, w.length]), features: told });
     const adjusted = Float32Array.from(s);
     const helped = [];
     for (const [name, a] of Object.entries(await this.directions(w, Object.keys(asked)))) {
