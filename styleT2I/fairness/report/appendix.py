@@ -11,11 +11,11 @@ from styleT2I.config import to_dict
 from styleT2I.fairness.report.columns import cell_of, columns_of, heading, is_pair, shown_value, spaced
 from styleT2I.fairness.report.comparisons import rate_cell
 from styleT2I.fairness.report.contact_sheets import SheetRow
-from styleT2I.fairness.report.markup import Markup, Section, data_uri, details, scrolled, section, table, tag
 from styleT2I.fairness.report.wording import interval, method_notes, percent
 from styleT2I.fairness.results import AuditResult, CellResult, to_json
 from styleT2I.statistics.intervals import wilson_interval
 from styleT2I.statistics.misclassification import Confusion
+from styleT2I.torch_utils.markup import Markup, Section, data_uri, details, scrolled, section, table, tag
 from styleT2I.torch_utils.words import counted
 
 __all__ = ["further", "judge", "limits", "methods", "images", "provenance"]

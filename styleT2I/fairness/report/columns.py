@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from styleT2I.fairness.report.markup import Markup, tag
 from styleT2I.fairness.report.wording import p_value, percent, points
+from styleT2I.torch_utils.markup import Markup, tag
 
 __all__ = ["cell_of", "columns_of", "heading", "is_pair", "shown_value", "spaced"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from styleT2I.fairness.report.figures import ForestRow, forest_plot
-from styleT2I.fairness.report.markup import Markup, Section, details, section, table, tag
 from styleT2I.fairness.report.verdict_words import (
     explanation_of_verdict,
     limit_words,
@@ -16,6 +15,7 @@ from styleT2I.fairness.report.verdict_words import (
 )
 from styleT2I.fairness.report.wording import confidence_of, interval, p_value, percent, points, reading
 from styleT2I.fairness.results import AuditResult, CellPlace, ComparisonResult, CorrectedGap, ThresholdResult
+from styleT2I.torch_utils.markup import Markup, Section, details, section, table, tag
 from styleT2I.torch_utils.words import counted
 
 __all__ = ["exploratory", "primary", "rate_cell", "uncorrected", "verdict"]

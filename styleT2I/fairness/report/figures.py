@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from styleT2I.fairness.report.markup import Markup, tag
 from styleT2I.fairness.report.wording import interval, percent, points
+from styleT2I.torch_utils.markup import Markup, tag
 
 __all__ = ["Curve", "ForestRow", "effect_plot", "forest_plot", "parity_plot"]
 

@@ -17,10 +17,10 @@ from styleT2I.fairness.report.contact_sheets import SheetRow, cells_of, read_she
 from styleT2I.fairness.report.csv_tables import csv_files
 from styleT2I.fairness.report.earlier_page import sheets_of_page
 from styleT2I.fairness.report.exports import export_files
-from styleT2I.fairness.report.markup import Markup, Section, document, tag
 from styleT2I.fairness.results import AuditResult, Table, to_json
 from styleT2I.torch_utils.files import write_json_atomic, write_text_atomic
 from styleT2I.torch_utils.folders import staged_folder
+from styleT2I.torch_utils.markup import Markup, Section, document, tag
 
 __all__ = ["read_result", "render", "write_report"]
 

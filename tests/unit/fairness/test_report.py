@@ -17,11 +17,11 @@ from styleT2I.fairness.report import contact_sheets as report_sheets
 from styleT2I.fairness.report.contact_sheets import keep_cells, read_sheets
 from styleT2I.fairness.report.csv_tables import csv_files
 from styleT2I.fairness.report.exports import export_files
-from styleT2I.fairness.report.markup import Markup, document, tag
 from styleT2I.fairness.report.page import read_result, render, write_report
 from styleT2I.fairness.report.verdict_words import verdict_sentence
 from styleT2I.fairness.report.wording import interval, p_value, points
 from styleT2I.fairness.results import AuditResult
+from styleT2I.torch_utils.markup import Markup, document, tag
 from tests.audit_result import BY_CELL, ROWS, TILE, audit_content, audit_plan, audit_result, write_cells
 
 VOID = {"br", "hr", "img", "meta", "col"}
