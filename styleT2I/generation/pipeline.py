@@ -23,7 +23,7 @@ from styleT2I.generation.arguments import checked_adjustment, checked_noise_mode
 from styleT2I.generation.directions import Directions
 from styleT2I.generation.drawing import draw
 from styleT2I.generation.model import Model
-from styleT2I.generation.results import EditResult, Result, attributes_found
+from styleT2I.generation.results import AttributesFound, EditResult, Result, attributes_found
 from styleT2I.generation.synthesis import Synthesis
 from styleT2I.torch_utils.seeding import checked_seeds
 
@@ -307,7 +307,11 @@ class StyleT2I:
         prompt = replace(prompt, warnings=(*prompt.warnings, *unadjusted))
         drawn = draw(self._directions, prompt, numbers, truncation_psi, noise_mode, adjustment)
         vocabulary = self.model.vocabulary
-        found = attributes_found(drawn.adjusted, prompt, vocabulary, drawn.clip_margins) if vocabulary else ()
+        found = (
+            attributes_found(drawn.adjusted, prompt, vocabulary, drawn.clip_margins)
+            if vocabulary
+            else AttributesFound()
+        )
         settings = {"truncation_psi": truncation_psi, "noise_mode": noise_mode, **self.model.machine()}
         images = (drawn.images_u8, drawn.unedited_u8, drawn.ws)
         return Result(prompt, numbers, *images, adjustment, found, settings, self.model.describe())
