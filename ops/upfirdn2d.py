@@ -86,13 +86,27 @@ def _filter_axes(x, correlation, up, down, padding):
         # before the unpadded one and ends without the last up - 1 zeros: cropping (or padding) it gives our window.
         crops = [kw - 1 - left, kw - up[1] - right, kh - 1 - top, kh - up[0] - bottom]
         both_x, both_y = max(min(crops[:2]), 0), max(min(crops[2:]), 0)
-        x = _DepthwiseFilter.apply(x, correlation.flip([0, 1]), up, (both_y, both_x), True)
+        x = _filter_depthwise(x, correlation.flip([0, 1]), up, (both_y, both_x), True)
         rest = [both_x - crops[0], both_x - crops[1], both_y - crops[2], both_y - crops[3]]
         x = F.pad(x, rest) if any(rest) else x
         return x[:, :, :: down[0], :: down[1]] if down != (1, 1) else x
     if left == right >= 0 and top == bottom >= 0:
-        return _DepthwiseFilter.apply(x, correlation, down, (top, left), False)
-    return _DepthwiseFilter.apply(F.pad(x, (left, right, top, bottom)), correlation, down, (0, 0), False)
+        return _filter_depthwise(x, correlation, down, (top, left), False)
+    return _filter_depthwise(F.pad(x, (left, right, top, bottom)), correlation, down, (0, 0), False)
+
+
+def _filter_depthwise(x, f, stride, padding, is_transposed):
+    """_DepthwiseFilter, which exporters do not know, only where a way back is wanted."""
+    apply = _DepthwiseFilter.apply if torch.is_grad_enabled() and x.requires_grad else _convolve_depthwise
+    return apply(x, f, stride, padding, is_transposed)
+
+
+def _convolve_depthwise(x, f, stride, padding, is_transposed, output_padding=(0, 0)):
+    channels = int(x.shape[1])  # a number for tracers too, who need the shape of the weight
+    weight = f.expand(channels, 1, *f.shape)
+    if is_transposed:
+        return F.conv_transpose2d(x, weight, None, stride, padding, output_padding, channels)
+    return F.conv2d(x, weight, None, stride, padding, groups=channels)
 
 
 class _DepthwiseFilter(torch.autograd.Function):
@@ -105,10 +119,7 @@ class _DepthwiseFilter(torch.autograd.Function):
     def forward(ctx, x, f, stride, padding, is_transposed, output_padding=(0, 0)):
         ctx.filter, ctx.stride, ctx.padding = f, stride, padding
         ctx.is_transposed, ctx.size = is_transposed, x.shape[2:]
-        weight = f.expand(x.shape[1], 1, *f.shape)
-        if is_transposed:
-            return F.conv_transpose2d(x, weight, None, stride, padding, output_padding, x.shape[1])
-        return F.conv2d(x, weight, None, stride, padding, groups=x.shape[1])
+        return _convolve_depthwise(x, f, stride, padding, is_transposed, output_padding)
 
     @staticmethod
     def backward(ctx, grad):

@@ -12,6 +12,7 @@ COMMANDS = {
     "Draw": {
         "generate": "faces from a sentence",
         "edit": "faces moved along attribute directions, with a strip of strengths",
+        "video": "faces that change: between seeds, between sentences, along attributes",
         "transfer_style": "GAN-INT-CLS's: other sentences in an image's style",
         "manipulate": "unCLIP's: variations, interpolations, text differences of images",
         "align": "faces cut out of photos as FFHQ's are",
@@ -37,6 +38,8 @@ COMMANDS = {
     },
     "Put together": {
         "package_model": "components in one model folder, with a model card",
+        "export_onnx": "a model as ONNX files, which run without PyTorch",
+        "export_web": "a page that runs a model in the browser",
         "convert": "any known checkpoint to safetensors, or to another code's layout",
         "data.minifaces": "the drawn faces as a captioned, labelled, segmented data set",
         "data.portraits": "rendered faces, likewise",

@@ -132,6 +132,9 @@ RECORDS = (
     "edit.json",
     "transfer.json",
     "align.json",
+    "video.json",
+    "onnx.json",
+    "web.json",
 )  # whose "files" are the images that belong to them
 
 

@@ -23,6 +23,14 @@ class Prompt:
     attributes: dict[str, bool]  # what the sentence asks for, by the vocabulary's names; {} without a vocabulary
     warnings: tuple[str, ...]
 
+    def _repr_html_(self) -> str:
+        """What was understood, as Jupyter shows it: the attributes, then the warnings."""
+        from styleT2I.torch_utils.markup import table, tag
+
+        rows = [(name, "asked for" if value else "denied") for name, value in self.attributes.items()]
+        read = table(f"What is read in “{self.text}”", ["attribute", "value"], rows)
+        return read + tag("ul", [tag("li", line) for line in self.warnings]) if self.warnings else read
+
 
 def understand(text: str, text_encoder, vocabulary: Vocabulary | None, *, strict: bool = False) -> Prompt:
     """Check a sentence against the words that a model knows.

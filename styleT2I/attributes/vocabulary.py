@@ -112,7 +112,7 @@ class Vocabulary:
         return {a.name: a for a in self.attributes}
 
     @functools.cached_property
-    def _terms(self) -> dict[str, tuple[str, bool]]:
+    def terms(self) -> dict[str, tuple[str, bool]]:
         """Map every normalised name, antonym, phrase and synonym to (name, value); earlier entries win."""
         terms = {}
         for pick in (
@@ -152,14 +152,14 @@ class Vocabulary:
 
         ConfigError names the nearest known term.
         """
-        found = self._terms.get(normalise(term))
+        found = self.terms.get(normalise(term))
         if found is None:
             raise ConfigError(f"unknown attribute {term!r} in vocabulary {self.name!r}{self._hint(term)}")
         return found
 
     def nearest(self, word: str) -> str | None:
         """Return the known term nearest in spelling to `word`, or None when none is near."""
-        return nearest_word(normalise(word), self._terms)
+        return nearest_word(normalise(word), self.terms)
 
     def exclusive_of(self, name: str) -> tuple[str, ...]:
         """Return the other attributes that cannot be true together with `name`."""

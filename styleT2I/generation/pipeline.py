@@ -21,7 +21,7 @@ from styleT2I.generation.adjustment import Adjusted, AdjustmentConfig
 from styleT2I.generation.arguments import checked_adjustment, checked_noise_mode, checked_psi, prompt_of
 from styleT2I.generation.directions import Directions, draw
 from styleT2I.generation.model import Model
-from styleT2I.generation.results import EditResult, Result, attributes_found
+from styleT2I.generation.results import AttributesFound, EditResult, Result, attributes_found
 from styleT2I.generation.synthesis import Synthesis
 from styleT2I.torch_utils.seeding import checked_seeds
 
@@ -186,6 +186,16 @@ class StyleT2I:
         return self._synthesis.latents(seeds, truncation_psi)
 
     @torch.no_grad()
+    def latents_of_z(self, z: torch.Tensor, truncation_psi: float = 0.7) -> torch.Tensor:
+        """Latents ws [N, num_ws, w_dim] of z [N, z_dim], standard normal where nothing else is wanted; see `latents`.
+
+        Example:
+            >>> pipeline.latents_of_z(torch.zeros(1, 64)).shape
+            torch.Size([1, 10, 128])
+        """
+        return self._synthesis.latents_of_z(z, truncation_psi)
+
+    @torch.no_grad()
     def directions(
         self, ws: torch.Tensor, prompts: Sequence[Prompt], adjustment: AdjustmentConfig | None = None
     ) -> Adjusted:
@@ -295,7 +305,11 @@ class StyleT2I:
         prompt = replace(prompt, warnings=(*prompt.warnings, *unadjusted))
         drawn = draw(self._directions, prompt, numbers, truncation_psi, noise_mode, adjustment)
         vocabulary = self.model.vocabulary
-        found = attributes_found(drawn.adjusted, prompt, vocabulary, drawn.clip_margins) if vocabulary else ()
+        found = (
+            attributes_found(drawn.adjusted, prompt, vocabulary, drawn.clip_margins)
+            if vocabulary
+            else AttributesFound()
+        )
         settings = {"truncation_psi": truncation_psi, "noise_mode": noise_mode, **self.model.machine()}
         images = (drawn.images_u8, drawn.unedited_u8, drawn.ws)
         return Result(prompt, numbers, *images, adjustment, found, settings, self.model.describe())

@@ -12,10 +12,13 @@ import styleT2I
 from styleT2I.attributes.prompt import Prompt
 from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.generation.adjustment import Adjusted, AdjustmentConfig
-from styleT2I.torch_utils.images import make_grid_u8, save_png
+from styleT2I.torch_utils.images import encode_png, make_grid_u8, save_png
+from styleT2I.torch_utils.markup import table
 
+_SHOWN = ("clip", "judge")  # observers, as margins name them
 _REQUEST = ("text", "strengths", "seeds", "truncation_psi", "noise_mode", "adjustment")  # what a result answers
 
+MAX_SHOWN = 2400  # rows of pixels of a grid that Jupyter shows: six rows of faces
 GRID_FACE_SIZE = 192  # pixels a face should take in a grid, so that 64 px images can be read
 
 
@@ -69,6 +72,10 @@ class Images:
             staging.write_record(record)
         return Path(folder)
 
+    def _repr_png_(self) -> bytes:
+        """The grid, as Jupyter shows a result; the first rows of a long one."""
+        return encode_png(self.grid_u8()[:, :MAX_SHOWN].permute(1, 2, 0).numpy())
+
     def __repr__(self) -> str:
         num, _, height, width = self.images_u8.shape
         what = f"{num} image{'s' * (num != 1)} of {width}x{height}"
@@ -100,6 +107,24 @@ class AttributeFound:
         }
 
 
+class AttributesFound(tuple[AttributeFound, ...]):
+    """The attributes of a result; Jupyter shows them as a table."""
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (one.phrase, "held" if one.value is None else "asked for", _mean(one.cosine), int((one.step != 0).sum()),
+             *(margin for name in _SHOWN for margin in map(_mean, one.margins.get(name, (None, None)))))
+            for one in self
+        ]  # fmt: skip
+        columns = ["attribute", "why", "cosine", "faces stepped"]
+        columns += [f"{name}'s margin {when}" for name in _SHOWN for when in ("before", "after")]
+        return table("Attributes, means over the faces; above a margin of 0 the attribute is seen", columns, rows)
+
+
+def _mean(values):
+    return "" if values is None else f"{values.mean().item():.2f}"
+
+
 @dataclass(frozen=True, repr=False)
 class Result(Images):
     """Images of one sentence, one per seed, beside what the same seeds show without it."""
@@ -110,7 +135,7 @@ class Result(Images):
     unedited_u8: torch.Tensor  # [N, 3, R, R] uint8: the same w without the direction
     ws: torch.Tensor  # [N, num_ws, w_dim], edited, on the CPU
     adjustment: AdjustmentConfig | None  # None: Text-to-Direction alone
-    attributes: tuple[AttributeFound, ...]  # those asked for, in the vocabulary's order, then those held
+    attributes: AttributesFound  # those asked for, in the vocabulary's order, then those held
     settings: dict  # truncation_psi, noise_mode, device, threads, precision
     model: dict  # name and hashes of the components
 
@@ -181,7 +206,7 @@ class EditResult(Images):
 
 def attributes_found(
     adjusted: Adjusted, prompt: Prompt, vocabulary: Vocabulary, clip_margins: tuple[torch.Tensor, torch.Tensor] | None
-) -> tuple[AttributeFound, ...]:
+) -> AttributesFound:
     """What N latents got for one sentence: the attributes asked for, then those left open that were stepped anywhere.
 
     clip_margins: [N, all of the vocabulary] before and after.
@@ -202,7 +227,7 @@ def attributes_found(
         attribute = vocabulary[name]
         phrase = attribute.side(value is not False).phrase
         found.append(AttributeFound(name, value, phrase, attribute.region, cosine, step, margins))
-    return tuple(found)
+    return AttributesFound(found)
 
 
 def _column(before, after, column) -> tuple[torch.Tensor, torch.Tensor]:

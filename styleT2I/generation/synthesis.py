@@ -36,9 +36,13 @@ class Synthesis:
 
     def latents(self, seeds: Iterable[int], truncation_psi: float) -> torch.Tensor:
         """Latents of N seeds, each from its seed alone; ConfigError for a seed or a psi out of range."""
-        G, seeds = self.model.network("generator"), checked_seeds(seeds)
+        z = latents_of_seeds(checked_seeds(seeds), self.model.network("generator").z_dim)
+        return self.latents_of_z(z, truncation_psi)
+
+    def latents_of_z(self, z: torch.Tensor, truncation_psi: float) -> torch.Tensor:
+        """Latents of z [N, z_dim]; ConfigError for a psi out of range."""
+        G, z = self.model.network("generator"), z.to(self.model.device)
         _check_truncation(G, truncation_psi)
-        z = latents_of_seeds(seeds, G.z_dim).to(self.model.device)
         with exact_convolutions():
             return rows_alone(lambda z: replayed(G.mapping, z, truncation_psi=truncation_psi), self.batch_size, z)
 

@@ -155,8 +155,12 @@ class CLIP(nn.Module):
         Sentences longer than the context are cut at its end, as OpenAI's tokenizer does; `overlong` tells.
         """
         ids = self.tokenize(texts)
-        is_causal = getattr(self.model, "text_pool_type", None) == "argmax" and self.model.attn_mask is not None
-        return F.normalize((_encode_up_to_end if is_causal else _encode)(self.model, ids), dim=-1)
+        return F.normalize((_encode_up_to_end if self.is_causal else _encode)(self.model, ids), dim=-1)
+
+    @property
+    def is_causal(self) -> bool:
+        """Whether a sentence is read at its end mark, and no token sees those after it, as in OpenAI's CLIP."""
+        return getattr(self.model, "text_pool_type", None) == "argmax" and self.model.attn_mask is not None
 
     def forward(self, image: torch.Tensor, texts: list[str] | torch.Tensor) -> torch.Tensor:
         """Logits [N images, M sentences]: cosines times the temperature scale."""
@@ -233,10 +237,15 @@ def _encode_up_to_end(model, ids):
     Attention is causal, so the result is the same; most texts fill a sixth of the context.
     """
     ends = ids.argmax(dim=-1)
-    length = int(ends.max()) + 1
-    x = model.token_embedding(ids[:, :length]) + model.positional_embedding[:length]
-    x = model.ln_final(model.transformer(x, attn_mask=model.attn_mask[:length, :length]))
-    x = x[torch.arange(len(x), device=x.device), ends]
+    return encode_causal(model, ids[:, : int(ends.max()) + 1], ends)
+
+
+def encode_causal(model: nn.Module, ids: torch.Tensor, ends: torch.Tensor) -> torch.Tensor:
+    """Text features [N, D], not normalised, of ids [N, L] whose end marks stand at `ends` [N]; see `is_causal`."""
+    length = ids.shape[1]
+    x = model.token_embedding(ids) + model.positional_embedding[:length]
+    x = model.ln_final(model.transformer(x, model.attn_mask[:length, :length]))
+    x = x.gather(1, ends[:, None, None].expand(-1, 1, x.shape[2]))[:, 0]
     projection = model.text_projection
     if projection is None:
         return x

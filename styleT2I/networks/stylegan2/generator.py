@@ -106,7 +106,7 @@ class SynthesisBlock(nn.Module):
         if not self.is_first:
             x = x.to(self.half_dtype or self.conv0.weight.dtype)
         if self.is_first:
-            x = self.const.unsqueeze(0).expand(len(ws), -1, -1, -1)
+            x = self.const.unsqueeze(0).expand(ws.shape[0], -1, -1, -1)  # tracers take len(ws) for a constant
             x = self.conv1(x.contiguous(memory_format=torch.channels_last), ws[:, 0], noise_mode, generator)
         elif self.architecture == "resnet":
             shortcut = self.skip(x, gain=math.sqrt(0.5))

@@ -1,31 +1,19 @@
 """The audit's page in a real browser: nothing fails, nothing is loaded, the verdict and the images are to be seen."""
 
-import os
-import shutil
-
 import pytest
 
 from styleT2I.fairness.report.page import write_report
 from tests.audit_result import audit_plan, audit_result, write_cells
+from tests.browser import chromium, listened
 
-playwright = pytest.importorskip("playwright.sync_api", reason='needs pip install "styleT2I[browser]"')
+pytestmark = pytest.mark.browser
 HOSTILE = '<script>window.broken = 1</script><img src="http://127.0.0.1:9/x" onerror="window.broken = 1">'
-
-
-def executable():
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
 
 
 @pytest.fixture(scope="module")
 def browser():
-    if not executable():
-        pytest.skip("no Chromium on the PATH (apt-get install chromium, or name it in CHROMIUM)")
-    arguments = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=executable(), args=arguments)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +25,8 @@ def path(tmp_path_factory):
 
 @pytest.mark.parametrize("width", [1280, 375])
 def test_the_page_opens_without_errors_or_requests_and_shows_verdict_and_images(browser, path, width, tmp_path):
-    page, said, asked = browser.new_page(viewport={"width": width, "height": 800}), [], []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
+    page = browser.new_page(viewport={"width": width, "height": 800})
+    said, asked = listened(page)
     page.goto(path.as_uri())
 
     assert said == []

@@ -1,0 +1,1 @@
+"""Videos of faces: paths of latents, their frames, and files that loop."""

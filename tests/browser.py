@@ -1,0 +1,35 @@
+"""Pages in a real, headless Chromium: where it is, how it is started, and what a page said."""
+
+import contextlib
+import os
+import shutil
+
+import pytest
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+ARGUMENTS = ("--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+             "--disable-sync")  # fmt: skip
+
+
+@contextlib.contextmanager
+def chromium():
+    """A running browser; the test skips, saying what is missing, where there is none."""
+    playwright = pytest.importorskip("playwright.sync_api", reason='needs pip install "styleT2I[browser]"')
+    executable = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    if not executable:
+        pytest.skip("no Chromium on the PATH (apt-get install chromium, or name it in CHROMIUM)")
+    is_root = hasattr(os, "geteuid") and os.geteuid() == 0
+    with playwright.sync_playwright() as running:
+        arguments = [*ARGUMENTS, *(["--no-sandbox"] if is_root else [])]
+        browser = running.chromium.launch(executable_path=executable, args=arguments)
+        yield browser
+        browser.close()
+
+
+def listened(page):
+    """(what the page said on its console or failed with, addresses that it asked for), filled as it runs."""
+    said, asked = [], []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    return said, asked
