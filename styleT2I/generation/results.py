@@ -13,7 +13,6 @@ from styleT2I.attributes.prompt import Prompt
 from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.generation.adjustment import Adjusted, AdjustmentConfig
 from styleT2I.torch_utils.images import encode_png, make_grid_u8, save_png
-from styleT2I.torch_utils.markup import table
 
 _SHOWN = ("clip", "judge")  # observers, as margins name them
 _REQUEST = ("text", "strengths", "seeds", "truncation_psi", "noise_mode", "adjustment")  # what a result answers
@@ -118,6 +117,8 @@ class AttributesFound(tuple[AttributeFound, ...]):
         ]  # fmt: skip
         columns = ["attribute", "why", "cosine", "faces stepped"]
         columns += [f"{name}'s margin {when}" for name in _SHOWN for when in ("before", "after")]
+        from styleT2I.torch_utils.markup import table
+
         return table("Attributes, means over the faces; above a margin of 0 the attribute is seen", columns, rows)
 
 
