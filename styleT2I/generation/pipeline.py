@@ -187,7 +187,7 @@ class StyleT2I:
 
     @torch.no_grad()
     def latents_of_z(self, z: torch.Tensor, truncation_psi: float = 0.7) -> torch.Tensor:
-        """Latents ws [N, num_ws, w_dim] of z [N, z_dim], standard normal where nothing else is wanted; see `latents`."""
+        """Latents ws [N, num_ws, w_dim] of z [N, z_dim], standard normal as a rule; see `latents`."""
         return self._synthesis.latents_of_z(z, truncation_psi)
 
     @torch.no_grad()
