@@ -12,8 +12,8 @@ _SETTINGS = ("fused", "capturable")
 def make_recordable(optimizer: torch.optim.Optimizer, on_load: Callable[[], None] = lambda: None) -> None:
     """Let the steps of an Adam or AdamW be recorded: fused, with learning rates that are tensors on the device.
 
-    What its `state_dict` returns is what it would be without, so that checkpoints fit trainings of either kind. on_load:
-    called after `load_state_dict`, which moves the state elsewhere.
+    What its `state_dict` returns is what it would be without, so that checkpoints fit trainings of either kind.
+    on_load: called after `load_state_dict`, which moves the state elsewhere.
     """
     before = [{name: group[name] for name in _SETTINGS} for group in optimizer.param_groups]
 
