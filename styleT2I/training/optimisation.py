@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 from torch import nn
@@ -61,6 +62,16 @@ def descend(
         optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     return result
+
+
+@contextlib.contextmanager
+def held_fixed(network: nn.Module) -> Iterator[None]:
+    """While the block runs, the network's weights, which else all learn, get no gradients."""
+    network.requires_grad_(False)
+    try:
+        yield
+    finally:
+        network.requires_grad_(True)
 
 
 @torch.no_grad()
