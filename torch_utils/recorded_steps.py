@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeVar
 
 import torch
 
@@ -17,6 +18,7 @@ from styleT2I.torch_utils import cuda_graphs
 from styleT2I.torch_utils.distributed import num_processes
 from styleT2I.torch_utils.recordable_adam import make_recordable
 
+T = TypeVar("T")
 Metrics = dict[str, torch.Tensor]  # of no dimension each
 MAX_RECORDINGS = 24  # of one training; further shapes of arguments are computed without
 _has_warned = False
@@ -64,7 +66,7 @@ class RecordedSteps:
         effects in it happen no more.
         """
         if self._recorder is None:
-            return function(*_mapped(inputs, self._moved))
+            return function(*moved(inputs, self.device))
         key = (name, _mapped(inputs, _described))
         part = self._parts.get(key)
         if part is None:
@@ -85,8 +87,8 @@ class RecordedSteps:
         """Whether the part could be recorded; its arguments and the state are as before either way."""
 
         def call():
-            metrics = {name: value.detach().float() for name, value in part.call().items()}
-            return list(metrics), torch.stack([*metrics.values()]) if metrics else torch.zeros(0, device=self.device)
+            metrics = part.call()
+            return list(metrics), _stacked(metrics.values(), self.device)
 
         try:
             part.replay, (part.names, part.values) = self._recorder.record(call)
@@ -100,9 +102,6 @@ class RecordedSteps:
     def _forget(self):
         """Record anew: the optimizers' state lies elsewhere."""
         self._parts.clear()
-
-    def _moved(self, value):
-        return value if isinstance(value, float) else value.to(self.device, non_blocking=True)
 
     def _placed(self, value):
         if isinstance(value, float):
@@ -128,10 +127,15 @@ class _Part:
                 place.copy_(value, non_blocking=True)
 
 
+def moved(inputs: T, device: torch.device) -> T:
+    """The inputs of a part with their tensors on the device."""
+    return _mapped(inputs, lambda value: value if isinstance(value, float) else value.to(device, non_blocking=True))
+
+
 def read(metrics: Mapping[str, torch.Tensor | float]) -> dict[str, float]:
     """The metrics as numbers, copied from their device at once."""
-    tensors = {name: value.detach().float() for name, value in metrics.items() if isinstance(value, torch.Tensor)}
-    numbers = dict(zip(tensors, torch.stack([*tensors.values()]).tolist(), strict=True)) if tensors else {}
+    tensors = {name: value for name, value in metrics.items() if isinstance(value, torch.Tensor)}
+    numbers = dict(zip(tensors, _stacked(tensors.values()).tolist(), strict=True))
     return {name: numbers.get(name, value) for name, value in metrics.items()}
 
 
@@ -203,6 +207,13 @@ def _leaves(value) -> Iterator[torch.Tensor | float]:
             yield from _leaves(part)
     elif isinstance(value, (torch.Tensor, float)):
         yield value
+
+
+def _stacked(values, device=None):
+    values = [value.detach() for value in values]
+    is_double = any(value.dtype == torch.float64 for value in values)
+    values = [value.double() if is_double else value.float() for value in values]
+    return torch.stack(values) if values else torch.zeros(0, device=device)
 
 
 def _described(value):

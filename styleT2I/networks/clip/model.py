@@ -154,9 +154,27 @@ class CLIP(nn.Module):
 
         Sentences longer than the context are cut at its end, as OpenAI's tokenizer does; `overlong` tells.
         """
-        ids = self.tokenize(texts)
-        is_causal = getattr(self.model, "text_pool_type", None) == "argmax" and self.model.attn_mask is not None
-        return F.normalize((_encode_up_to_end if is_causal else _encode)(self.model, ids), dim=-1)
+        return self.encode_ids(self.short_ids(texts).to(self.image_mean.device))
+
+    def encode_ids(self, ids: torch.Tensor) -> torch.Tensor:
+        """Features [N, embed_dim] of what `short_ids` returned, on the model's device."""
+        return F.normalize((_encode_up_to_end if self._is_causal else _encode)(self.model, ids), dim=-1)
+
+    def short_ids(self, texts: list[str] | torch.Tensor, multiple: int = 1) -> torch.Tensor:
+        """Token ids int64 [N, L] without the columns behind the longest text, L a multiple of this number if it can be.
+
+        Attention is causal, so the features are the same, and most texts fill a sixth of the context; where it is not,
+        L is the context's length. Made where the tokenizer makes them, on the CPU.
+        """
+        ids = self._ids(texts)
+        if not self._is_causal or not len(ids):
+            return ids
+        length = int(ids.argmax(dim=-1).max()) + 1
+        return ids[:, : -(-length // multiple) * multiple]
+
+    @property
+    def _is_causal(self):
+        return getattr(self.model, "text_pool_type", None) == "argmax" and self.model.attn_mask is not None
 
     def forward(self, image: torch.Tensor, texts: list[str] | torch.Tensor) -> torch.Tensor:
         """Logits [N images, M sentences]: cosines times the temperature scale."""
@@ -164,10 +182,12 @@ class CLIP(nn.Module):
 
     def tokenize(self, texts: list[str] | torch.Tensor) -> torch.Tensor:
         """Token ids [N, context_length] on the model's device."""
+        return self._ids(texts).to(self.image_mean.device)
+
+    def _ids(self, texts):
         if isinstance(texts, str):
             raise TypeError("encode_text takes a list of sentences, not one string")
-        ids = texts if isinstance(texts, torch.Tensor) else self.tokenizer(texts)
-        return ids.to(self.image_mean.device, torch.long)
+        return (texts if isinstance(texts, torch.Tensor) else self.tokenizer(texts)).long()
 
     def unknown_words(self, text: str) -> list[tuple[str, str | None]]:
         """Words of the text outside the vocabulary, each with the nearest known one (or None)."""
@@ -228,13 +248,9 @@ def _encode(model, ids):
 
 
 def _encode_up_to_end(model, ids):
-    """Text features by open_clip's CLIP of token ids [N, L], computed without the padding after the longest text.
-
-    Attention is causal, so the result is the same; most texts fill a sixth of the context.
-    """
-    ends = ids.argmax(dim=-1)
-    length = int(ends.max()) + 1
-    x = model.token_embedding(ids[:, :length]) + model.positional_embedding[:length]
+    """Text features by open_clip's CLIP of token ids [N, L], L up to its context's length."""
+    ends, length = ids.argmax(dim=-1), ids.shape[1]
+    x = model.token_embedding(ids) + model.positional_embedding[:length]
     x = model.ln_final(model.transformer(x, attn_mask=model.attn_mask[:length, :length]))
     x = x[torch.arange(len(x), device=x.device), ends]
     projection = model.text_projection
