@@ -53,8 +53,8 @@ def attribute_flip_loss(
 
     image_features, text_features [B, D] as in clip_contrastive_loss; flipped_features [M, D], L2-normalised, the k-th
     belongs to image owner[k] (int64 [M]) and counts weight[k] times, without weights once. The sum over the M choices
-    is divided by B. Only what the sentence states can lower it, so nothing else is pushed. Not in the paper, whose wrong
-    answers are the batch's other captions.
+    is divided by B. Only what the sentence states can lower it, so nothing else is pushed. Not in the paper, whose
+    wrong answers are the batch's other captions.
     """
     right = (image_features * text_features).sum(dim=1)[owner]  # [M]
     wrong = (image_features[owner] * flipped_features).sum(dim=1)
