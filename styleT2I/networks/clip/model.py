@@ -18,6 +18,7 @@ from styleT2I.networks.clip.tokenizers import Tokenizer, build_tokenizer
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
 INTERPOLATIONS = ("bicubic", "bilinear")
+TOKENS_AT_A_TIME = 32  # of which texts have a multiple where few shapes are wanted
 _SIZES = {"layers", "width", "heads", "head_width", "image_size", "patch_size", "context_length", "vocab_size"}
 # Settings may come from foreign files, which must not demand endless work or memory.
 _MAX_SIZE, _MAX_SIZES = 1 << 24, {"layers": 256, "context_length": 4096, "image_size": 2048}

@@ -13,6 +13,7 @@ from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.data.augment import ClipAugmentation, draw_augmentation
 from styleT2I.data.dataset import index_order, open_dataset
 from styleT2I.generation.observers import ZeroShotLogits
+from styleT2I.networks.clip.model import TOKENS_AT_A_TIME
 from styleT2I.networks.directions import TextToDirection
 from styleT2I.torch_utils.distributed import alone, draw_rows, num_own_rows, own_rows, rolled
 from styleT2I.torch_utils.images import save_png
@@ -27,7 +28,7 @@ from styleT2I.training.directions.setup import (
 from styleT2I.training.directions.task import DirectionTask, weighted
 from styleT2I.training.losses import attribute_flip_loss, clip_contrastive_loss, norm_penalty_loss, verdict_keep_loss
 
-FLIPS_AT_A_TIME, TOKENS_AT_A_TIME = 2, 32  # sizes in which a recording takes flips (for each image) and texts
+FLIPS_AT_A_TIME = 2  # for each image, of which a recording takes a multiple
 
 
 class _FlippedIds(NamedTuple):
