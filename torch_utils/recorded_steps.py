@@ -66,7 +66,7 @@ class RecordedSteps:
         effects in it happen no more.
         """
         if self._recorder is None:
-            return function(*moved(inputs, self.device))
+            return _detached(function(*moved(inputs, self.device)))
         key = (name, _mapped(inputs, _described))
         part = self._parts.get(key)
         if part is None:
@@ -77,9 +77,9 @@ class RecordedSteps:
             part.fill(inputs)
         if part.num_calls < cuda_graphs.WARM_UPS or name in self._failed:
             part.num_calls += 1
-            return self._recorder.eagerly(part.call)
+            return _detached(self._recorder.eagerly(part.call))
         if part.replay is None and not self._record(name, part):
-            return self._recorder.eagerly(part.call)
+            return _detached(self._recorder.eagerly(part.call))
         part.replay()
         return dict(zip(part.names, part.values.clone().unbind(), strict=True))
 
@@ -207,6 +207,10 @@ def _leaves(value) -> Iterator[torch.Tensor | float]:
             yield from _leaves(part)
     elif isinstance(value, (torch.Tensor, float)):
         yield value
+
+
+def _detached(metrics):
+    return {name: value.detach() for name, value in metrics.items()}
 
 
 def _stacked(values, device=None):

@@ -1,6 +1,7 @@
 """Every training whose steps a GPU records, on tapes that do on the CPU what a recording does there (tests/tape.py)."""
 
 import copy
+import shutil
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from styleT2I.training.checkpoints import flatten_state
 from styleT2I.training.directions.a2d import A2DTask
 from styleT2I.training.directions.config import A2DConfig, T2DConfig
 from styleT2I.training.directions.t2d import T2DTask
-from tests.shared.tasks import DATA, SEED, TASKS, _directions, _stylegan2
+from tests.shared.tasks import DATA, SEED, TASKS, _directions, _stylegan2, train
 from tests.tape import recording
 from tests.tiny_model import write_tiny, write_tiny_model
 
@@ -27,6 +28,14 @@ def _a2d(folder):
     return _directions(A2DConfig, A2DTask, folder, **parts)
 
 
+def _attngan(folder):
+    if not (folder / "image_encoder.json").exists():
+        train("damsm", folder, folder / "damsm", 1)
+        for file in (folder / "damsm").glob("*_encoder.*"):
+            shutil.copy(file, folder)
+    return TASKS["attngan"](folder)
+
+
 PHASES = {"generator", "path length", "discriminator", "R1", "average"}
 TRAININGS = {  # how it is made, its parts, and so many steps that each is warmed up and then replayed twice
     "stylegan2": (lambda folder: _stylegan2(), PHASES, 9),
@@ -34,6 +43,13 @@ TRAININGS = {  # how it is made, its parts, and so many steps that each is warme
     "t2d": (TASKS["t2d"], {"step"}, 10),
     "t2d-whole": (lambda folder: _t2d(folder), {"step"}, 10),
     "a2d": (lambda folder: _a2d(folder), {"step"}, 7),
+    "clip": (TASKS["clip"], {"step"}, 7),
+    "judge": (TASKS["judge"], {"step"}, 7),
+    "segmenter": (TASKS["segmenter"], {"step"}, 7),
+    "gan_int_cls": (TASKS["gan_int_cls"], {"GAN", "style"}, 20),
+    "stackgan": (TASKS["stackgan"], {"Stage-I", "Stage-II"}, 16),
+    "dfgan": (TASKS["dfgan"], {"GAN"}, 7),
+    "attngan": (_attngan, {"GAN"}, 7),
     "stylegan2-bf16": (lambda folder: _stylegan2(precision="bf16", use_labels=False, micro_batch=None), PHASES, 9),
 }
 

@@ -58,8 +58,11 @@ class ColourCLIP(torch.nn.Module):
     def encode_image(self, image):
         return F.normalize(image.mean(dim=(2, 3)), dim=1)
 
-    def encode_text(self, texts):
-        return F.one_hot(torch.tensor([WORDS.index(text) for text in texts]), 3).float()
+    def short_ids(self, texts, multiple=1):
+        return torch.tensor([WORDS.index(text) for text in texts])
+
+    def encode_ids(self, ids):
+        return F.one_hot(ids, 3).float()
 
 
 def colour_task(folder, **changes):
