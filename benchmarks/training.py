@@ -6,8 +6,9 @@ StyleGAN2 of MiniFaces' presets at 64 and 128 pixels and of config-f's widths at
 losses with a generator of config-f's widths at 256 pixels and a ViT-B/32, of random weights. On a GPU each is timed
 with its steps run eagerly and recorded (after one call of each part, where a training makes three), StyleGAN2 also in
 fp16, recorded. Images are painted before the clock starts. A row is printed, and FILE written, as soon as it is
-measured; all together take about --seconds, and what no time was left for is named. Regularisers come every 16 steps, so whole
-sixteens of steps are counted where there is time for one ("steps" says how many). `--clip FILE` takes another CLIP.
+measured; all together take about --seconds, and what no time was left for is named. Regularisers come every 16 steps,
+so whole sixteens of steps are counted where there is time for one ("steps" says how many). `--clip FILE` takes another
+CLIP.
 """
 
 import argparse
@@ -36,7 +37,7 @@ def line_of(row):
 
 
 def time_steps(task, device, seconds, most, skipped):
-    """Seconds of each step behind those skipped, at most `most`, for about `seconds`; of whole cycles where it can be."""
+    """Seconds of each step behind those skipped, at most `most`, for about `seconds`; of whole cycles if it can be."""
     import torch
 
     from styleT2I.torch_utils.seeding import generator

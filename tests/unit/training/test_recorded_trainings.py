@@ -1,6 +1,7 @@
 """Every training whose steps a GPU records, on tapes that do on the CPU what a recording does there (tests/tape.py)."""
 
 import pytest
+import torch
 
 from styleT2I.training.checkpoints import flatten_state
 from tests.shared.recorded import TRAININGS, recorded_parts, run_steps, write_parts
