@@ -2,6 +2,7 @@
 
 import copy
 import shutil
+from dataclasses import replace
 
 import torch
 
@@ -33,6 +34,12 @@ def _attngan(folder):
     return TASKS["attngan"](folder)
 
 
+def _unclip(folder):
+    task = TASKS["unclip"](folder)
+    task.config = replace(task.config, network=replace(task.config.network, learns_variance=False))
+    return task
+
+
 PHASES = {"generator", "path length", "discriminator", "R1", "average"}
 TRAININGS = {  # how it is made, its parts, and so many steps that each is warmed up and then replayed twice
     "stylegan2": (lambda folder: _stylegan2(), PHASES, 9),
@@ -47,6 +54,10 @@ TRAININGS = {  # how it is made, its parts, and so many steps that each is warme
     "stackgan": (TASKS["stackgan"], {"Stage-I", "Stage-II"}, 16),
     "dfgan": (TASKS["dfgan"], {"GAN"}, 7),
     "attngan": (_attngan, {"GAN"}, 7),
+    "unclip_prior": (TASKS["unclip_prior"], {"step"}, 7),
+    "unclip_ar_prior": (TASKS["unclip_ar_prior"], {"step"}, 7),
+    "unclip": (_unclip, {"step"}, 7),
+    "unclip_upsampler": (TASKS["unclip_upsampler"], {"step"}, 7),
     "stylegan2-bf16": (lambda folder: _stylegan2(precision="bf16", use_labels=False, micro_batch=None), PHASES, 9),
 }
 
