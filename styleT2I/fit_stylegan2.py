@@ -28,8 +28,9 @@ def _defaults():
 @run_options(every=1000, first=10, steps_text="Optimisation steps.  [default: by preset]",
              every_text="Steps between evaluations and checkpoints.")  # fmt: skip
 def main(
-    outdir, preset, file, eval_every, resume, workers, seed, device, data, eval_data, judge, num_latents, **settings
-):
+    outdir, preset, file, eval_every, resume, workers, graphs, seed, device, data, eval_data, judge, num_latents,
+    **settings,
+):  # fmt: skip
     """Teach a StyleGAN2 generator to draw a world of faces by regression; the result is OUTDIR/generator.json.
 
     MiniFaces are painted on the way, in about 40 minutes on one CPU core; Portraits must be rendered before (python -m
@@ -55,7 +56,7 @@ def main(
         task = RendererFit(config)
     run_steps(
         task, config.steps, outdir=outdir, eval_every=eval_every, log_every=100, resume=resume, workers=workers,
-        seed=seed, device=device,
+        graphs=graphs, seed=seed, device=device,
     )  # fmt: skip
     component = f"{outdir}/generator.json"
     trained(component, "styleT2I.train_t2d", "--generator", component, "--outdir", "runs/t2d")

@@ -18,7 +18,7 @@ ROLES = {"generator": "generator", "clip": "clip", "segmenter": "segmenter", "ju
 
 @command(preset_defaults=functools.partial(direction_defaults, "a2d"), renamed=RENAMED)
 @direction_options("a2d", "Model whose generator, CLIP, segmenter and guide judge are used where none is named.")
-def main(outdir, eval_every, resume, workers, seed, device, **options):
+def main(outdir, eval_every, resume, workers, graphs, seed, device, **options):
     """Train the network that turns a latent and an attribute's phrase into a direction: OUTDIR/a2d.json.
 
     What is not named is the embedded model's. A segmenter holds edits inside the attribute's region; a judge measures
@@ -36,8 +36,8 @@ def main(outdir, eval_every, resume, workers, seed, device, **options):
         click.echo("note: no --judge given, so the log holds losses only and edits are not calibrated", err=True)
     shown_by = ("styleT2I.edit", "--set", "lipstick=1")
     run_direction(
-        A2DTask, training, shown_by, outdir=outdir, eval_every=eval_every, resume=resume, workers=workers, seed=seed,
-        device=device,
+        A2DTask, training, shown_by, outdir=outdir, eval_every=eval_every, resume=resume, workers=workers,
+        graphs=graphs, seed=seed, device=device,
     )  # fmt: skip
 
 

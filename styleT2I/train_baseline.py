@@ -47,7 +47,7 @@ def _defaults():
 @click.option("--inception", metavar="FILE", help="Torchvision's inception_v3 weights, for damsm's paper preset.")
 @click.option("--lr", type=float, help="Learning rate of one of unCLIP's networks.")
 @kimg_run_options(every=16.0)
-def main(outdir, system, recipe, kimg, eval_kimg, resume, workers, seed, device, **settings):
+def main(outdir, system, recipe, kimg, eval_kimg, resume, workers, graphs, seed, device, **settings):
     """Train a baseline; OUTDIR then is a model that generate takes: python -m styleT2I.generate --model OUTDIR."""
     from styleT2I.formats.model_folder import read_model_folder
     from styleT2I.training.baselines.registry import CONFIGS, new_task, task_config
@@ -60,7 +60,7 @@ def main(outdir, system, recipe, kimg, eval_kimg, resume, workers, seed, device,
     num_steps = steps_of(kimg, recipe_kimg, config.batch_size)
     run_kimg(
         new_task(system, config, num_steps, seed), num_steps, config.batch_size, outdir=outdir, eval_kimg=eval_kimg,
-        resume=resume, workers=workers, seed=seed, device=device,
+        resume=resume, workers=workers, graphs=graphs, seed=seed, device=device,
     )  # fmt: skip
     if system == "damsm":
         trained(outdir, "styleT2I.train_baseline", "--system", "attngan", "--damsm", outdir, "--outdir", "runs/attngan")

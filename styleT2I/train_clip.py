@@ -17,7 +17,7 @@ def _defaults():
 @recipe_options("clip", default="minifaces")
 @options_of(CLIPTrainConfig)
 @run_options(every=500)
-def main(outdir, recipe, steps, eval_every, resume, workers, seed, device, **settings):
+def main(outdir, recipe, steps, eval_every, resume, workers, graphs, seed, device, **settings):
     """Train a network that embeds images and sentences in one space; the result is OUTDIR/NAME.json.
 
     The presets minifaces and minifaces-eval train a small one from scratch, which knows the words of the captions that
@@ -37,8 +37,9 @@ def main(outdir, recipe, steps, eval_every, resume, workers, seed, device, **set
     num_steps = num_steps or steps_of_epochs(config)
     task = CLIPTask(config, num_steps, seed)
     run_steps(
-        task, num_steps, outdir=outdir, eval_every=eval_every, resume=resume, workers=workers, seed=seed, device=device
-    )
+        task, num_steps, outdir=outdir, eval_every=eval_every, resume=resume, workers=workers, graphs=graphs, seed=seed,
+        device=device,
+    )  # fmt: skip
     component = f"{outdir}/{config.name}.json"
     if task.word_list:
         click.echo(f"word list: {task.word_list.origin}")

@@ -14,7 +14,7 @@ def _defaults():
 @recipe_options("judge", default="guide")
 @options_of(JudgeConfig)
 @run_options(every=500)
-def main(outdir, recipe, steps, eval_every, resume, workers, seed, device, **settings):
+def main(outdir, recipe, steps, eval_every, resume, workers, graphs, seed, device, **settings):
     """Train an attribute classifier on labelled images; the result is OUTDIR/NAME.json, its accuracy inside.
 
     guide and heldout judge MiniFaces, portraits-guide and portraits-heldout Portraits, which must be rendered before.
@@ -32,8 +32,9 @@ def main(outdir, recipe, steps, eval_every, resume, workers, seed, device, **set
 
     task = JudgeTask(config, num_steps, seed)
     run_steps(
-        task, num_steps, outdir=outdir, eval_every=eval_every, resume=resume, workers=workers, seed=seed, device=device
-    )
+        task, num_steps, outdir=outdir, eval_every=eval_every, resume=resume, workers=workers, graphs=graphs, seed=seed,
+        device=device,
+    )  # fmt: skip
     component, role = f"{outdir}/{config.name}.json", "--judges-heldout" if recipe == "heldout" else "--judges-guide"
     trained(component, "styleT2I.package_model", "--model", "minifaces", role, component, "--outdir", "models/mine")
 

@@ -13,7 +13,7 @@ def _defaults():
 @recipe_options("landmarks", default="portraits")
 @options_of(LandmarkTrainingConfig)
 @run_options(every=500, steps_text="Optimisation steps.  [default: by preset]")
-def main(outdir, recipe, steps, eval_every, resume, workers, seed, device, **settings):
+def main(outdir, recipe, steps, eval_every, resume, workers, graphs, seed, device, **settings):
     """Train a network that finds faces and their landmarks; the result is OUTDIR/NAME.json, its errors inside.
 
     `align --detector` takes it, to crop photos as the generator's faces are. Portraits must be rendered before:
@@ -30,8 +30,9 @@ def main(outdir, recipe, steps, eval_every, resume, workers, seed, device, **set
 
     task = LandmarkTask(config, num_steps, seed)
     run_steps(
-        task, num_steps, outdir=outdir, eval_every=eval_every, resume=resume, workers=workers, seed=seed, device=device
-    )
+        task, num_steps, outdir=outdir, eval_every=eval_every, resume=resume, workers=workers, graphs=graphs, seed=seed,
+        device=device,
+    )  # fmt: skip
     component = f"{outdir}/{config.name}.json"
     trained(component, "styleT2I.align", "photo.jpg", "--detector", component, "--outdir", "faces")
 

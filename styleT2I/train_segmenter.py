@@ -13,7 +13,7 @@ def _defaults():
 @recipe_options("segmenter", default="minifaces")
 @options_of(SegmenterTrainingConfig)
 @run_options(every=400, steps_text="Optimisation steps.  [default: by preset]")
-def main(outdir, recipe, steps, eval_every, resume, workers, seed, device, **settings):
+def main(outdir, recipe, steps, eval_every, resume, workers, graphs, seed, device, **settings):
     """Train a network that finds the parts of a face; the result is OUTDIR/NAME.json, its overlaps inside.
 
     `train_a2d --segmenter` takes it, to hold an edit inside its attribute's region, and so does `evaluate`, to measure
@@ -30,8 +30,9 @@ def main(outdir, recipe, steps, eval_every, resume, workers, seed, device, **set
 
     task = SegmenterTask(config, num_steps, seed)
     run_steps(
-        task, num_steps, outdir=outdir, eval_every=eval_every, resume=resume, workers=workers, seed=seed, device=device
-    )
+        task, num_steps, outdir=outdir, eval_every=eval_every, resume=resume, workers=workers, graphs=graphs, seed=seed,
+        device=device,
+    )  # fmt: skip
     component = f"{outdir}/{config.name}.json"
     trained(component, "styleT2I.train_a2d", "--segmenter", component, "--outdir", "runs/a2d")
 

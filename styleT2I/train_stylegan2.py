@@ -21,7 +21,10 @@ def _defaults():
 @options_of(StyleGAN2Config)
 @click.option("--checkpoint-kimg", type=_ABOVE_ZERO, help="Between checkpoints; as --eval-kimg.")
 @kimg_run_options(every=20.0)
-def main(outdir, recipe, resolution, init, kimg, eval_kimg, checkpoint_kimg, resume, workers, seed, device, **settings):
+def main(
+    outdir, recipe, resolution, init, kimg, eval_kimg, checkpoint_kimg, resume, workers, graphs, seed, device,
+    **settings,
+):  # fmt: skip
     """Train a generator against a discriminator; the results are OUTDIR/generator.json and discriminator.json."""
     recipe_kimg, config = stylegan2_config(recipe, resolution=resolution, init=init, **settings)
     if config.judge is None:
@@ -36,7 +39,7 @@ def main(outdir, recipe, resolution, init, kimg, eval_kimg, checkpoint_kimg, res
     build_kernels(device, num_steps)
     run_kimg(
         StyleGAN2Task(config, num_steps, seed), num_steps, config.batch_size, outdir=outdir, eval_kimg=eval_kimg,
-        checkpoint_kimg=checkpoint_kimg, resume=resume, workers=workers, seed=seed, device=device,
+        checkpoint_kimg=checkpoint_kimg, resume=resume, workers=workers, graphs=graphs, seed=seed, device=device,
     )  # fmt: skip
     component = f"{outdir}/generator.json"
     trained(component, "styleT2I.train_t2d", "--generator", component, "--clip", "CLIP", "--data", "DATA", "--outdir",

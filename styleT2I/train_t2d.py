@@ -18,7 +18,7 @@ ROLES = {"generator": "generator", "clip": "clip", "judge": "judges.guide"}
 
 @command(preset_defaults=functools.partial(direction_defaults, "t2d"), renamed=RENAMED)
 @direction_options("t2d", "Model whose generator, CLIP and guide judge are used where none is named.")
-def main(outdir, eval_every, resume, workers, seed, device, **options):
+def main(outdir, eval_every, resume, workers, graphs, seed, device, **options):
     """Train the network that turns a latent and a sentence into a direction; the result is OUTDIR/t2d.json.
 
     What is not named is the embedded model's. It learns from captions and the generator's own faces, and looks at no
@@ -36,8 +36,8 @@ def main(outdir, eval_every, resume, workers, seed, device, **options):
         click.echo("note: no --judge and --eval-data given, so the log holds losses only", err=True)
     shown_by = ("styleT2I.generate", "--text", "he is wearing lipstick")
     run_direction(
-        T2DTask, training, shown_by, outdir=outdir, eval_every=eval_every, resume=resume, workers=workers, seed=seed,
-        device=device,
+        T2DTask, training, shown_by, outdir=outdir, eval_every=eval_every, resume=resume, workers=workers,
+        graphs=graphs, seed=seed, device=device,
     )  # fmt: skip
 
 

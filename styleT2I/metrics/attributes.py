@@ -271,6 +271,6 @@ def zero_shot_margins(
     margins = asserted - image @ F.normalize(false_features, dim=-1).t()
     for group in exclusive_groups:
         for column in group:
-            others = [other for other in group if other != column]
-            margins[:, column] = asserted[:, column] - asserted[:, others].amax(dim=1)
+            others = torch.stack([asserted[:, other] for other in group if other != column])
+            margins[:, column] = asserted[:, column] - others.amax(dim=0)
     return margins

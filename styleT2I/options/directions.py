@@ -64,8 +64,9 @@ def direction_training(
 
 
 def run_direction(
-    task, training: DirectionTraining, then: tuple[str, ...], *, outdir, eval_every, resume, workers, seed, device
-):
+    task, training: DirectionTraining, then: tuple[str, ...], *, outdir, eval_every, resume, workers, graphs, seed,
+    device,
+):  # fmt: skip
     """Run the task, a class, of a direction training and say what it wrote: OUTDIR/NETWORK.json.
 
     then: the command, after its name the arguments that come behind the component, which shows a direction of the
@@ -79,7 +80,7 @@ def run_direction(
     build_kernels(device, num_steps)
     run_steps(
         made, num_steps, outdir=outdir, eval_every=eval_every, log_every=eval_every, resume=resume, workers=workers,
-        seed=seed, device=str(device),
+        graphs=graphs, seed=seed, device=str(device),
     )  # fmt: skip
     component = f"{outdir}/{training.network}.json"
     option = (f"--{training.network}", component)

@@ -114,8 +114,8 @@ def run_options(
     steps_text: str = "Optimisation steps.",
     every_text: str = "Steps between log lines with all metrics.",
 ):
-    """Add `--steps`, `--eval-every`, `--resume`, `--workers`, `--seed` and `--device`, for trainings that are counted
-    in steps."""
+    """Add `--steps`, `--eval-every`, `--resume`, `--workers`, `--no-graphs`, `--seed` and `--device`, for trainings
+    that are counted in steps."""
 
     def decorate(function):
         for add in (
@@ -130,8 +130,8 @@ def run_options(
 
 
 def kimg_run_options(every: float):
-    """Add `--kimg`, `--eval-kimg`, `--resume`, `--workers`, `--seed` and `--device`, for trainings that are counted in
-    images."""
+    """Add `--kimg`, `--eval-kimg`, `--resume`, `--workers`, `--no-graphs`, `--seed` and `--device`, for trainings that
+    are counted in images."""
     above_zero, text = click.FloatRange(0, min_open=True), "Thousands of real images to train on in all."
 
     def decorate(function):
@@ -153,6 +153,13 @@ def _common():
         "--workers",
         type=click.IntRange(0),
         help="Processes that read or paint the next steps' images.  [default: 0 on a CPU, up to 8 beside a GPU]",
+    )
+    yield click.option(
+        "--no-graphs",
+        "graphs",
+        is_flag=True,
+        callback=lambda context, option, is_off: not is_off,
+        help="Do not record the steps of a GPU as CUDA graphs.",
     )
     yield seed_option
     yield device_option

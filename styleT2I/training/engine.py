@@ -22,6 +22,7 @@ from styleT2I.torch_utils.ahead import default_workers, workers
 from styleT2I.torch_utils.distributed import LostProcessError, agree, first_does, group, is_first, num_processes
 from styleT2I.torch_utils.files import check_writable_dir, remove_leftovers, write_json_atomic
 from styleT2I.torch_utils.folders import locked_folder, without_secrets
+from styleT2I.torch_utils.hardware import cuda_graphs
 from styleT2I.torch_utils.hardware.devices import resolve_device
 from styleT2I.torch_utils.progress import Progress
 from styleT2I.torch_utils.seeding import derive_seed, generator
@@ -56,7 +57,8 @@ class Task(Protocol):
         """Do optimisation step `step`, counted from 0, and return metrics; names with "loss" in them must stay finite.
 
         All randomness comes from `rng`, a CPU generator seeded by (seed, step); torch's own is too, for dropout. Of
-        several processes each does its rows of the batch, by the rule of torch_utils.distributed.
+        several processes each does its rows of the batch, by the rule of torch_utils.distributed. What computes goes
+        through torch_utils.recorded_steps, which a GPU records.
         """
 
     def state_dict(self) -> dict:
@@ -93,6 +95,7 @@ class RunConfig:
     resume: str = "auto"  # "auto": newest checkpoint in outdir, if any; "never": outdir must hold none; or a file
     keep: int = 2  # checkpoints kept; of states that checkpoints.is_large the last alone
     workers: int | None = None  # processes that make batches ahead; None: none on a CPU, some beside a GPU
+    graphs: bool = True  # record a GPU's steps (torch_utils.recorded_steps) and drawings
 
     def __post_init__(self):
         if self.steps < 1 or self.keep < 1:
@@ -118,6 +121,7 @@ def run(task: Task, config: RunConfig) -> None:
     with (
         group(device, lambda: stop.name is not None),
         workers(num_workers, device),
+        cuda_graphs.switched(config.graphs),
         contextlib.ExitStack() as held,
     ):
         outdir = first_does(lambda: held.enter_context(locked_folder(check_writable_dir(config.outdir))))

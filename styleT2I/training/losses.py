@@ -47,16 +47,19 @@ def attribute_flip_loss(
     flipped_features: torch.Tensor,
     owner: torch.Tensor,
     temperature_scale: float | torch.Tensor,
+    weight: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Cross-entropy between an image's own sentence and each with one attribute turned round, summed over an image's.
 
     image_features, text_features [B, D] as in clip_contrastive_loss; flipped_features [M, D], L2-normalised, the k-th
-    belongs to image owner[k] (int64 [M]). The sum over the M choices is divided by B. Only what the sentence states
-    can lower it, so nothing else is pushed. Not in the paper, whose wrong answers are the batch's other captions.
+    belongs to image owner[k] (int64 [M]) and counts weight[k] times, without weights once. The sum over the M choices
+    is divided by B. Only what the sentence states can lower it, so nothing else is pushed. Not in the paper, whose
+    wrong answers are the batch's other captions.
     """
     right = (image_features * text_features).sum(dim=1)[owner]  # [M]
     wrong = (image_features[owner] * flipped_features).sum(dim=1)
-    return F.softplus(temperature_scale * (wrong - right)).sum() / len(image_features)
+    each = F.softplus(temperature_scale * (wrong - right))
+    return (each if weight is None else each * weight).sum() / len(image_features)
 
 
 def verdict_keep_loss(margins: torch.Tensor, before: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:

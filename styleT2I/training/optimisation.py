@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 from torch import nn
 
 from styleT2I.torch_utils.distributed import average_gradients
+from styleT2I.torch_utils.recordable_adam import set_rates, step_where_finite
 
 SCHEDULES = ("constant", "cosine", "warmup-cosine")
 
@@ -32,33 +34,48 @@ def schedule(name: str, step: int, num_steps: int) -> float:
 def descend(
     optimizer: torch.optim.Optimizer,
     loss: torch.Tensor | Callable[[], object],
-    lr: float | Sequence[float],
+    lr: float | torch.Tensor | Sequence[float | torch.Tensor] | None,
     *,
     clipped: Iterable[nn.Parameter] = (),
     max_norm: float = 0.0,
+    skips_overflow: bool = False,
 ):
     """One step of the optimizer down the loss, or the mean of several processes' losses.
 
     The gradients are freed at its end.
 
     loss: a scalar, or a function that adds the gradients itself and whose result is passed on. lr: the learning rate,
-    or one for each parameter group. max_norm: above 0, the gradients of `clipped` are shortened to this norm.
+    or one for each parameter group; None: as it is. max_norm: above 0, the gradients of `clipped` are shortened to this
+    norm. skips_overflow: leave the update out where a gradient is not finite.
     """
-    rates = lr if isinstance(lr, Sequence) else [lr] * len(optimizer.param_groups)
-    for group, rate in zip(optimizer.param_groups, rates, strict=True):
-        group["lr"] = rate
+    if lr is not None:
+        set_rates(optimizer, lr if isinstance(lr, Sequence) else [lr] * len(optimizer.param_groups))
     optimizer.zero_grad(set_to_none=True)
     result = loss.backward() if isinstance(loss, torch.Tensor) else loss()
-    average_gradients(parameter for group in optimizer.param_groups for parameter in group["params"])
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    average_gradients(parameters)
     if max_norm:
         nn.utils.clip_grad_norm_(clipped, max_norm)
-    optimizer.step()
+    if skips_overflow:
+        step_where_finite(optimizer, [p.grad for p in parameters if p.grad is not None])
+    else:
+        optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     return result
 
 
+@contextlib.contextmanager
+def held_fixed(network: nn.Module) -> Iterator[None]:
+    """While the block runs, the network's weights, which else all learn, get no gradients."""
+    network.requires_grad_(False)
+    try:
+        yield
+    finally:
+        network.requires_grad_(True)
+
+
 @torch.no_grad()
-def move_average(average: nn.Module, network: nn.Module, keep: float) -> None:
+def move_average(average: nn.Module, network: nn.Module, keep: float | torch.Tensor) -> None:
     """Move the averaged network, with its statistics, towards the network; `keep` is the weight of its old value."""
     current = network.state_dict()
     for name, tensor in average.state_dict().items():

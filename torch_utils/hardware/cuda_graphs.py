@@ -1,9 +1,10 @@
 """CUDA graphs: the launches of a function recorded once and replayed, where they take longer than the work itself."""
 
+import contextlib
 import os
 import warnings
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 
@@ -12,6 +13,7 @@ MAX_RECORDINGS = 4  # of one function; each holds its input and output, all of a
 _of_modules = weakref.WeakKeyDictionary()  # module -> {method, settings and state of a call: Graphed}
 _pools = {}  # device -> memory pool; safe to share, as a result is copied before anything else is replayed
 _has_warned = False
+_is_on = True
 
 
 class Graphed:
@@ -54,9 +56,26 @@ class Graphed:
             return None
 
 
+def is_switched_on() -> bool:
+    """Whether a GPU's work is to be recorded: not within `switched(False)`, nor with STYLET2I_GRAPHS=0 in the
+    environment."""
+    return _is_on and os.environ.get("STYLET2I_GRAPHS", "1") != "0"
+
+
+@contextlib.contextmanager
+def switched(is_on: bool) -> Iterator[None]:
+    """While the block runs, a GPU's work is recorded only with is_on."""
+    global _is_on
+    held, _is_on = _is_on, is_on
+    try:
+        yield
+    finally:
+        _is_on = held
+
+
 def is_recordable(inputs) -> bool:
-    """Whether a call is on a GPU and to be recorded; STYLET2I_GRAPHS=0 in the environment says no."""
-    return inputs[0].is_cuda and os.environ.get("STYLET2I_GRAPHS", "1") != "0"
+    """Whether a call is on a GPU and to be recorded."""
+    return inputs[0].is_cuda and is_switched_on()
 
 
 def replayed(function: Callable[..., torch.Tensor], *inputs: torch.Tensor, **settings) -> torch.Tensor:

@@ -47,6 +47,12 @@ class Caption(NamedTuple):
         length = int((~self.hidden).sum(dim=1).max()) if length is None else length
         return Caption(self.embedding, self.states[:, :length], self.hidden[:, :length])
 
+    def padded(self, length: int) -> Caption:
+        """With `length` places, the further ones empty."""
+        missing = length - self.num_tokens
+        states, hidden = F.pad(self.states, (0, 0, 0, missing)), F.pad(self.hidden, (0, missing), value=True)
+        return Caption(self.embedding, states, hidden)
+
 
 class UnclipPrior(nn.Module):
     """x_0, the standardised image embedding [N, embed_dim], of its noised state, the step and the caption."""

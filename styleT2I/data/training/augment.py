@@ -6,7 +6,7 @@ Where several processes share a batch, each draws the changes of all rows and ta
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch.nn import functional as F
@@ -17,8 +17,7 @@ from styleT2I.torch_utils.distributed import draw_rows, num_processes, own_rows
 _TRIES = 10  # rectangles that are drawn before the centre is taken
 
 
-@dataclass(frozen=True)
-class ClipAugmentation:
+class ClipAugmentation(NamedTuple):
     """The changes drawn for N images; None: no change of this kind."""
 
     gain: torch.Tensor | None  # [N, 3, 1, 1], added to 1
@@ -53,13 +52,6 @@ def draw_augmentation(num: int, generator: torch.Generator, *, jitter: float, tr
 
     gain, offset = (jitter * uniform(3, 1, 1), jitter * uniform(3, 1, 1)) if jitter else (None, None)
     return ClipAugmentation(gain, offset, 2 * translate * uniform(2) if translate else None)
-
-
-def augment_for_clip(
-    image: torch.Tensor, generator: torch.Generator, *, jitter: float, translate: float
-) -> torch.Tensor:
-    """Jitter the colours of each image [N, 3, H, W] in [-1, 1] and move it, as `draw_augmentation` draws it."""
-    return draw_augmentation(len(image), generator, jitter=jitter, translate=translate)(image)
 
 
 def random_resized_crop(

@@ -18,6 +18,8 @@ from styleT2I.errors import DataError, PromptError
 from styleT2I.formats.component import write_component
 from styleT2I.formats.foreign.registry import read_network
 from styleT2I.formats.texts.embeddings import Embeddings, read_embeddings
+from styleT2I.networks.clip.model import TOKENS_AT_A_TIME
+from styleT2I.torch_utils.hardware.devices import replayed
 
 if TYPE_CHECKING:
     from styleT2I.data.dataset import Dataset
@@ -87,7 +89,9 @@ class ClipEncoder(SentenceEncoder):
 
     @torch.no_grad()
     def encode(self, texts: Sequence[str]) -> torch.Tensor:
-        features = self.clip.encode_text(list(texts))
+        device = self.clip.image_mean.device
+        ids = self.clip.short_ids(list(texts), TOKENS_AT_A_TIME if device.type == "cuda" else 1)
+        features = replayed(self.clip.encode_ids, ids.to(device))
         return (features - self.mean.to(features)) / self.std.to(features)
 
     def info(self) -> dict:

@@ -18,6 +18,7 @@ from styleT2I.networks.small import build_small
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
 INTERPOLATIONS = ("bicubic", "bilinear")
+TOKENS_AT_A_TIME = 32  # of which texts have a multiple where few shapes are wanted
 _SIZES = {"layers", "width", "heads", "head_width", "image_size", "patch_size", "context_length", "vocab_size"}
 # Settings may come from foreign files, which must not demand endless work or memory.
 _MAX_SIZE, _MAX_SIZES = 1 << 24, {"layers": 256, "context_length": 4096, "image_size": 2048}
@@ -154,8 +155,23 @@ class CLIP(nn.Module):
 
         Sentences longer than the context are cut at its end, as OpenAI's tokenizer does; `overlong` tells.
         """
-        ids = self.tokenize(texts)
+        return self.encode_ids(self.short_ids(texts).to(self.image_mean.device))
+
+    def encode_ids(self, ids: torch.Tensor) -> torch.Tensor:
+        """Features [N, embed_dim] of what `short_ids` returned, on the model's device."""
         return F.normalize((_encode_up_to_end if self.is_causal else _encode)(self.model, ids), dim=-1)
+
+    def short_ids(self, texts: list[str] | torch.Tensor, multiple: int = 1) -> torch.Tensor:
+        """Token ids int64 [N, L] without the columns behind the longest text, L a multiple of this number if it can be.
+
+        Attention is causal, so the features are the same, and most texts fill a sixth of the context; where it is not,
+        L is the context's length. Made where the tokenizer makes them, on the CPU.
+        """
+        ids = self._ids(texts)
+        if not self.is_causal or not len(ids):
+            return ids
+        length = int(ids.argmax(dim=-1).max()) + 1
+        return ids[:, : -(-length // multiple) * multiple]
 
     @property
     def is_causal(self) -> bool:
@@ -168,10 +184,12 @@ class CLIP(nn.Module):
 
     def tokenize(self, texts: list[str] | torch.Tensor) -> torch.Tensor:
         """Token ids [N, context_length] on the model's device."""
+        return self._ids(texts).to(self.image_mean.device)
+
+    def _ids(self, texts):
         if isinstance(texts, str):
             raise TypeError("encode_text takes a list of sentences, not one string")
-        ids = texts if isinstance(texts, torch.Tensor) else self.tokenizer(texts)
-        return ids.to(self.image_mean.device, torch.long)
+        return (texts if isinstance(texts, torch.Tensor) else self.tokenizer(texts)).long()
 
     def unknown_words(self, text: str) -> list[tuple[str, str | None]]:
         """Words of the text outside the vocabulary, each with the nearest known one (or None)."""
@@ -232,12 +250,8 @@ def _encode(model, ids):
 
 
 def _encode_up_to_end(model, ids):
-    """Text features by open_clip's CLIP of token ids [N, L], computed without the padding after the longest text.
-
-    Attention is causal, so the result is the same; most texts fill a sixth of the context.
-    """
-    ends = ids.argmax(dim=-1)
-    return encode_causal(model, ids[:, : int(ends.max()) + 1], ends)
+    """Text features by open_clip's CLIP of token ids [N, L], L up to its context's length."""
+    return encode_causal(model, ids, ids.argmax(dim=-1))
 
 
 def encode_causal(model: nn.Module, ids: torch.Tensor, ends: torch.Tensor) -> torch.Tensor:

@@ -29,6 +29,9 @@ class RegionSource(Protocol):
     def __call__(self, image: Tensor, regions: Sequence[str | None]) -> tuple[Tensor, Tensor]:
         """image [N, 3, H, W] in [-1, 1], a region each -> mask [N, H, W] of zeros and ones, has_region bool [N]."""
 
+    def by_number(self, image: Tensor, numbers: Tensor, regions: Sequence[str | None]) -> tuple[Tensor, Tensor]:
+        """The same of regions[numbers[k]] in the k-th image, without a look at the numbers, int64 [N], on the CPU."""
+
 
 class FixedRegions:
     """The same masks for every image: enough where all faces are aligned alike. A RegionSource."""
@@ -36,6 +39,7 @@ class FixedRegions:
     def __init__(self, masks: Mapping[str, Tensor], where: str = "the masks"):
         """masks: region -> [H, W] in [0, 1], 1 inside, resized to each image; `where` is for messages."""
         self.masks, self.where = dict(masks), where
+        self._resized = {}  # (region, size, type, device of an image) -> mask
 
     def check(self, regions: Sequence[str | None]) -> None:
         """Warn of regions without a mask, which count as none; ConfigError for a mask that is named like no region."""
@@ -56,10 +60,26 @@ class FixedRegions:
         mask = image.new_zeros((len(image), *image.shape[-2:]))
         for name in set(regions) & set(self.masks):
             rows = [i for i, region in enumerate(regions) if region == name]
+            mask[rows] = self._mask(name, image)
+        return mask, mask.flatten(1).any(dim=1)
+
+    @torch.no_grad()
+    def by_number(self, image: Tensor, numbers: Tensor, regions: Sequence[str | None]) -> tuple[Tensor, Tensor]:
+        """The same of regions[numbers[k]] in the k-th image; numbers int64 [N] on its device."""
+        mask = image.new_zeros((len(image), *image.shape[-2:]))
+        for number, name in enumerate(regions):
+            if name in self.masks:
+                mask = torch.where((numbers == number).view(-1, 1, 1), self._mask(name, image), mask)
+        return mask, mask.flatten(1).any(dim=1)
+
+    def _mask(self, name, image):
+        """The region's mask [1, H, W] in an image's size, type and place."""
+        key = (name, image.shape[-2:], image.dtype, image.device)
+        if key not in self._resized:
             resized = F.interpolate(self.masks[name][None, None].to(image), size=image.shape[-2:], mode="bilinear",
                                     align_corners=False, antialias=True)  # fmt: skip
-            mask[rows] = (resized[0] >= 0.5).to(mask)
-        return mask, mask.flatten(1).any(dim=1)
+            self._resized[key] = (resized[0] >= 0.5).to(image)
+        return self._resized[key]
 
 
 def read_fixed_regions(folder: str | Path) -> FixedRegions:

@@ -51,10 +51,28 @@ def region_masks(parts: Tensor, part_names: Sequence[str], regions: Sequence[str
     mask = torch.zeros_like(parts[:, 0], dtype=torch.float32)
     for name in set(regions) - {None}:
         rows = torch.tensor([i for i, region in enumerate(regions) if region == name], device=parts.device)
-        face = FaceLayout(parts[rows], part_names)
-        rule = REGION_RULES.get(name)
-        mask[rows] = (rule(face) if rule else face.grown(name, _MARGIN)).float()
+        mask[rows] = _found(FaceLayout(parts[rows], part_names), name)
     return mask
+
+
+def numbered_region_masks(
+    parts: Tensor, part_names: Sequence[str], numbers: Tensor, regions: Sequence[str | None]
+) -> Tensor:
+    """The same where numbers int64 [N], on the parts' device, says which of the regions each image's is.
+
+    Every region is looked for in every image, so that no shape depends on what is asked for.
+    """
+    face = FaceLayout(parts, part_names)
+    mask = torch.zeros_like(parts[:, 0], dtype=torch.float32)
+    for number, name in enumerate(regions):
+        if name is not None:
+            mask = torch.where((numbers == number).view(-1, 1, 1), _found(face, name), mask)
+    return mask
+
+
+def _found(face, name):
+    rule = REGION_RULES.get(name)
+    return (rule(face) if rule else face.grown(name, _MARGIN)).float()
 
 
 class RegionFinder:
@@ -74,6 +92,12 @@ class RegionFinder:
         An attribute without a region (None), or one whose region lies outside the image, has zeros and False.
         """
         mask = region_masks(self.segmenter(image) > 0, self.segmenter.region_names, regions)
+        return mask, mask.flatten(1).any(dim=1)
+
+    @torch.no_grad()
+    def by_number(self, image: Tensor, numbers: Tensor, regions: Sequence[str | None]) -> tuple[Tensor, Tensor]:
+        """The same of regions[numbers[k]] in the k-th image; numbers int64 [N] on its device."""
+        mask = numbered_region_masks(self.segmenter(image) > 0, self.segmenter.region_names, numbers, regions)
         return mask, mask.flatten(1).any(dim=1)
 
 

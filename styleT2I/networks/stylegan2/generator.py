@@ -4,6 +4,7 @@ Sources: StyleGAN (Karras et al. 2019), StyleGAN2 (2020, section 2 and figure 7)
 """
 
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import nn
@@ -137,14 +138,15 @@ class SynthesisNetwork(nn.Module):
         for resolution in self.resolutions:
             self.add_module(f"b{resolution}", SynthesisBlock(resolution, config))
 
-    def forward(self, ws, noise_mode="const", generator=None):
+    def forward(self, ws, noise_mode="const", generator=None, noise=None):
         """Draw the image of `ws`.
 
         noise_mode: "const" (the stored noise), "random" (drawn from `generator`, a CPU torch.Generator or one for each
-        sample; None: torch's own of the device) or "none".
+        sample; None: torch's own of the device) or "none". noise: what `draw_noises` returned, for "random".
         """
         if noise_mode not in NOISE_MODES:
             raise ConfigError(f"noise_mode is {noise_mode!r}; choose one of {', '.join(NOISE_MODES)}")
+        generator = generator if noise is None else iter(noise)
         if ws.ndim == 2:
             ws = ws.unsqueeze(1).expand(-1, self.num_ws, -1)  # [N, num_ws, w_dim]
         if ws.shape[1:] != (self.num_ws, self.w_dim):
@@ -165,6 +167,12 @@ class SynthesisNetwork(nn.Module):
             (x, image, ws),
             parameters,
         )[0]
+
+    def draw_noises(self, num, generator):
+        """Draw the noise of `num` images from a CPU generator, as they would take it: [N,1,H,W] for each layer."""
+        blocks = [getattr(self, f"b{resolution}") for resolution in self.resolutions]
+        layers = [getattr(block, name) for block in blocks for name in ("conv0", "conv1") if hasattr(block, name)]
+        return tuple(draw_noise(num, layer.resolution, generator) for layer in layers if layer.use_noise)
 
     def _is_fp16(self, resolution):
         return getattr(self, f"b{resolution}").half_dtype == torch.float16
@@ -218,11 +226,14 @@ class Generator(nn.Module):
 def draw_noise(num, resolution, generator=None, device="cpu"):
     """Draw [num,1,resolution,resolution] normal noise, each sample from its own generator if given many.
 
-    With CPU generators, which give the same noise for every device, it is drawn on the CPU; with None on `device`.
+    With CPU generators, which give the same noise for every device, it is drawn on the CPU; with None on `device`. An
+    iterator has the noise that was drawn before.
     """
     from styleT2I.torch_utils.distributed import draw_rows
 
     shape = (num, 1, resolution, resolution)
+    if isinstance(generator, Iterator):
+        return next(generator)
     if generator is None:
         return draw_rows(torch.randn, *shape, device=device)
     if isinstance(generator, torch.Generator):
@@ -237,11 +248,15 @@ def mix_styles(ws, other_ws, generator, probability=0.9):
 
     ws, other_ws: [N,num_ws,w_dim]; the first style always stays. Source: StyleGAN, section 3.1 (mixing regularisation).
     """
+    is_other = draw_mixing(len(ws), ws.shape[1], generator, probability).to(ws.device)
+    return torch.where(is_other[:, :, None], other_ws, ws)
+
+
+def draw_mixing(num, num_ws, generator, probability):
+    """Which of its styles each of `num` samples takes from another latent by `mix_styles`: bool [num,num_ws]."""
     from styleT2I.torch_utils.distributed import draw_rows
 
-    num, num_ws, _ = ws.shape
     crossover = draw_rows(lambda num: torch.randint(1, num_ws, (num,), generator=generator), num)
     is_mixed = draw_rows(torch.rand, num, generator=generator) < probability
     crossover = torch.where(is_mixed, crossover, torch.full_like(crossover, num_ws))
-    is_other = torch.arange(num_ws)[None, :] >= crossover[:, None]  # [N, num_ws]
-    return torch.where(is_other.to(ws.device)[:, :, None], other_ws, ws)
+    return torch.arange(num_ws)[None, :] >= crossover[:, None]

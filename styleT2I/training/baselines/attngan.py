@@ -20,18 +20,19 @@ from styleT2I.data.training.captioned import CaptionedData, equal_captions
 from styleT2I.errors import ConfigError
 from styleT2I.formats.component import write_component
 from styleT2I.formats.model_folder import write_model_manifest
-from styleT2I.generation.systems.sentence_encoders import copy_network
+from styleT2I.generation.systems.sentence_encoders import copy_network, padded
 from styleT2I.metrics.frechet import frechet_distance
 from styleT2I.networks.registry import load_network, load_network_component
 from styleT2I.torch_utils.ahead import Ahead
 from styleT2I.torch_utils.distributed import draw_rows, own_rows, rolled
 from styleT2I.torch_utils.images import make_grid_u8, save_png, to_uint8
+from styleT2I.torch_utils.recorded_steps import RecordedSteps, read
 from styleT2I.torch_utils.seeding import latents_of_seeds
 from styleT2I.training.baselines.attngan_config import discriminator_configs
 from styleT2I.training.baselines.damsm import pick_captions, round_to_half
 from styleT2I.training.baselines.losses import kl_to_standard_normal, two_headed_discriminator_loss
 from styleT2I.training.network_task import NetworkTask
-from styleT2I.training.optimisation import descend, move_average
+from styleT2I.training.optimisation import descend, held_fixed, move_average
 from styleT2I.training.stylegan2.evaluation import JudgeFeatures, PixelFeatures
 from styleT2I.training.stylegan2.losses import nonsaturating_generator_loss
 
@@ -64,6 +65,7 @@ class AttnGANTask(NetworkTask):
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
         self.G_optimizer = torch.optim.Adam(self.G.parameters(), lr=config.g_lr, betas=config.betas)
         self.D_optimizer = torch.optim.Adam(self.Ds.parameters(), lr=config.d_lr, betas=config.betas)
+        self.steps = RecordedSteps(device, [self.G_optimizer, self.D_optimizer])
         self.data = CaptionedData(config.data, self.G.resolution)
         self.batch_of = Ahead(functools.partial(self.data.training_batch, self.seed, config.batch_size))
         self.eval_data = CaptionedData([config.eval_data], self.G.resolution) if config.eval_data else None
@@ -78,14 +80,11 @@ class AttnGANTask(NetworkTask):
         if config.shuffle_captions:
             captions = captions[2:] + captions[:2]
         text = self._read(captions, own_rows(len(captions)))
-        noise = draw_rows(torch.randn, len(text.sentence), self.G.noise_dim, generator=rng).to(self.device)
-        made = self.G(noise, *_arguments(text))
-        figures = self._update_discriminators(
-            batch.image.to(self.device, non_blocking=True), made.images, text.sentence
-        )
-        figures.update(self._update_generator(made, text, equal_captions(captions).to(self.device)))
-        move_average(self.G_ema, self.G, config.ema)
-        return figures
+        if self.steps.is_recording:
+            text = padded(text, config.max_words)
+        noise = draw_rows(torch.randn, len(text.sentence), self.G.noise_dim, generator=rng)
+        rates = (config.d_lr, config.g_lr)
+        return read(self.steps("GAN", self._update, rates, noise, text, batch.image, equal_captions(captions)))
 
     @torch.no_grad()
     def evaluate(self, step: int) -> dict[str, float]:
@@ -145,8 +144,16 @@ class AttnGANTask(NetworkTask):
         noise = latents_of_seeds(seeds, self.G.noise_dim).to(self.device)
         return self.G_ema(noise, *_arguments(self._read(captions)))
 
-    def _update_discriminators(self, image, fakes, sentence):
-        total, figures = 0.0, {}
+    def _update(self, rates, noise, text, image, also_true):
+        d_rate, g_rate = rates
+        made = self.G(noise, *_arguments(text))
+        metrics = self._update_discriminators(d_rate, image, made.images, text.sentence)
+        metrics |= self._update_generator(g_rate, made, text, also_true)
+        move_average(self.G_ema, self.G, self.config.ema)
+        return metrics
+
+    def _update_discriminators(self, rate, image, fakes, sentence):
+        total, metrics = 0.0, {}
         wrong = rolled(sentence, 1)
         for stage, (network, fake) in enumerate(zip(self.Ds, fakes, strict=True)):
             real = F.interpolate(image, size=fake.shape[2:], mode="area")
@@ -157,27 +164,23 @@ class AttnGANTask(NetworkTask):
                 network.uncond_head(h).flatten(), fake_alone,
             )  # fmt: skip
             total = total + loss
-            figures[f"loss_d{stage}"] = loss.item()
-        descend(self.D_optimizer, total, self.config.d_lr)
-        return figures
+            metrics[f"loss_d{stage}"] = loss
+        descend(self.D_optimizer, total, rate)
+        return metrics
 
-    def _update_generator(self, made, text, also_true):
+    def _update_generator(self, rate, made, text, also_true):
         config = self.config
-        self.Ds.requires_grad_(False)
-        adversarial = sum(
-            nonsaturating_generator_loss(logits)
-            for network, fake in zip(self.Ds, made.images, strict=True)
-            for logits in network(fake, text.sentence)
-        )
-        words, sentences = damsm_losses(text, self.image(made.images[-1]), also_true)
-        kl = kl_to_standard_normal(made.mu, made.logvar)
-        loss = adversarial + config.damsm_weight * (words + sentences) + config.kl_weight * kl
-        descend(self.G_optimizer, loss, config.g_lr)
-        self.Ds.requires_grad_(True)
-        return {
-            "loss_g": adversarial.item(), "loss_words": words.item(), "loss_sentences": sentences.item(),
-            "loss_kl": kl.item(),
-        }  # fmt: skip
+        with held_fixed(self.Ds):
+            adversarial = sum(
+                nonsaturating_generator_loss(logits)
+                for network, fake in zip(self.Ds, made.images, strict=True)
+                for logits in network(fake, text.sentence)
+            )
+            words, sentences = damsm_losses(text, self.image(made.images[-1]), also_true)
+            kl = kl_to_standard_normal(made.mu, made.logvar)
+            loss = adversarial + config.damsm_weight * (words + sentences) + config.kl_weight * kl
+            descend(self.G_optimizer, loss, rate)
+        return {"loss_g": adversarial, "loss_words": words, "loss_sentences": sentences, "loss_kl": kl}
 
 
 def _arguments(text):

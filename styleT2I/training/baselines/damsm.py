@@ -29,6 +29,7 @@ from styleT2I.formats.pickles.torch_files import read_torch_file
 from styleT2I.networks.registry import load_strict
 from styleT2I.torch_utils.ahead import Ahead
 from styleT2I.torch_utils.distributed import own_rows
+from styleT2I.torch_utils.recorded_steps import RecordedSteps, read
 from styleT2I.torch_utils.seeding import generator
 from styleT2I.training.directions.setup import load_frozen
 from styleT2I.training.network_task import NetworkTask
@@ -61,6 +62,8 @@ class DAMSMTask(NetworkTask):
             self.reader = CaptionReader(load_vocabulary(config.vocabulary), self.data.names)
         trained = [p for p in (*self.text.parameters(), *self.image.parameters()) if p.requires_grad]
         self.optimizer = torch.optim.Adam(trained, lr=config.lr, betas=ADAM_BETAS)
+        # The LSTM packs captions by their lengths, on the CPU.
+        self.steps = RecordedSteps(device, [self.optimizer], is_fixed=False)
 
     def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
         """One step on a batch, a caption of each image drawn from `rng`."""
@@ -68,14 +71,10 @@ class DAMSMTask(NetworkTask):
         batch = self.batch_of(step)
         captions = pick_captions(batch.captions, rng)
         ids = self.text.tokenize(captions, config.max_words)[own_rows(len(captions))]
-        text = self.text(ids.to(self.device))
-        image = self.image(batch.image.to(self.device, non_blocking=True))
-        words, sentences = damsm_losses(text, image, self._also_true(captions, batch.labels))
         epoch = step * config.batch_size // len(self.data)
         rate = config.lr * max(config.lr_decay**epoch, 0.1)
-        read = self.text.parameters()
-        descend(self.optimizer, words + sentences, rate, clipped=read, max_norm=config.max_grad_norm)
-        return {"loss_words": words.item(), "loss_sentences": sentences.item()}
+        also_true = self._also_true(captions, batch.labels)
+        return read(self.steps("step", self._update, rate, ids, batch.image, also_true))
 
     @torch.no_grad()
     def evaluate(self, step: int) -> dict[str, float]:
@@ -113,12 +112,19 @@ class DAMSMTask(NetworkTask):
         words = caption_words(self.data, config.vocabulary_num)
         return TextEncoder(TextEncoderConfig(words, None, config.embedding_dim, config.image.text_dim, config.dropout))
 
+    def _update(self, rate, ids, image, also_true):
+        text = self.text(ids)
+        words, sentences = damsm_losses(text, self.image(image), also_true)
+        clipped, most = self.text.parameters(), self.config.max_grad_norm
+        descend(self.optimizer, words + sentences, rate, clipped=clipped, max_norm=most)
+        return {"loss_words": words, "loss_sentences": sentences}
+
     def _also_true(self, captions, labels):
         """Which captions hold for which other images of the batch, as far as known: bool [captions, images]."""
         also_true = equal_captions(captions)
         if self.reader is not None:
             also_true = also_true | captions_true_of(labels, self.reader(captions)).t()
-        return also_true.to(self.device)
+        return also_true
 
 
 def caption_words(data: CaptionedData, num: int) -> tuple[str, ...]:

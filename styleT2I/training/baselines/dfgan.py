@@ -6,6 +6,7 @@ import torch
 
 from styleT2I.baselines.dfgan import DFGANDiscriminator, DFGANGenerator
 from styleT2I.config import override
+from styleT2I.torch_utils.recorded_steps import Metrics
 from styleT2I.training.baselines.losses import hinge_matching_loss, matching_gradient_penalty
 from styleT2I.training.baselines.task import BaselineTask
 
@@ -27,17 +28,19 @@ class DFGANTask(BaselineTask):
             "D": DFGANDiscriminator(override(config.discriminator, text_dim=text_dim)),
         }
 
-    def update(self, step: int, batch, rng: torch.Generator) -> dict[str, float]:
+    def update(self, step: int, batch, rng: torch.Generator) -> Metrics:
+        return self.run_part("GAN", self._update, step, batch, self.noise(len(batch.text), rng))
+
+    def _update(self, rates, batch, noise):
         config, G, D = self.config, self.networks["G"], self.networks["D"]
-        fake = G(self.noise(len(batch.text), rng), batch.text)
-        image, text = batch.image.requires_grad_(True), batch.text.requires_grad_(True)
+        fake = G(noise, batch.text)
+        image, text = (t.detach().requires_grad_(True) for t in (batch.image, batch.text))
         h = D.features(image)
         real = D.matching(h, text)
-        hinge = hinge_matching_loss(real, D.matching(h, batch.wrong), D(fake.detach(), batch.text.detach()))
+        hinge = hinge_matching_loss(real, D.matching(h, batch.wrong), D(fake.detach(), batch.text))
         penalty = matching_gradient_penalty(real, image, text, config.penalty_weight, config.penalty_power)
-        self.descend("D", hinge + penalty, step)
-        g_loss = -D(fake, batch.text.detach()).mean()
-        self.descend("G", g_loss, step)
+        self.descend("D", hinge + penalty, rates)
+        g_loss = -D(fake, batch.text).mean()
+        self.descend("G", g_loss, rates)
         self.average()
-        figures = {"loss_g": g_loss, "loss_d": hinge, "loss_penalty": penalty, "real_logit": real.mean()}
-        return {name: value.item() for name, value in figures.items()}
+        return {"loss_g": g_loss, "loss_d": hinge, "loss_penalty": penalty, "real_logit": real.mean()}

@@ -6,8 +6,9 @@ import torch
 
 from styleT2I.baselines.gan_int_cls import GanIntClsDiscriminator, GanIntClsGenerator, StyleEncoder, style_loss
 from styleT2I.config import override
-from styleT2I.torch_utils.distributed import gathered, own_rows
-from styleT2I.training.baselines.losses import matching_aware_loss, midpoint_texts
+from styleT2I.torch_utils.distributed import gathered, num_own_rows, num_processes, own_rows
+from styleT2I.torch_utils.recorded_steps import Metrics
+from styleT2I.training.baselines.losses import draw_pairs, matching_aware_loss, midpoint_texts
 from styleT2I.training.baselines.task import BaselineTask
 from styleT2I.training.stylegan2.losses import nonsaturating_generator_loss
 
@@ -25,27 +26,36 @@ class GanIntClsTask(BaselineTask):
             "S": StyleEncoder(override(config.style_encoder, z_dim=config.generator.z_dim)),
         }
 
-    def update(self, step: int, batch, rng: torch.Generator) -> dict[str, float]:
+    def update(self, step: int, batch, rng: torch.Generator) -> Metrics:
+        noise = self.noise(len(batch.text), rng)
         if step >= self.num_steps * (1 - self.config.style_share):
-            return self._update_style(step, batch, rng)
+            return self.run_part("style", self._update_style, step, batch, noise)
+        pairs, further_noise = None, None
+        if self.config.interpolation_weight:
+            num = len(batch.text) * num_processes()
+            pairs = draw_pairs(num, rng)
+            further_noise = self.noise(num_own_rows(num // 2), rng)
+        return self.run_part("GAN", self._update_gan, step, batch, noise, pairs, further_noise)
+
+    def _update_gan(self, rates, batch, noise, pairs, further_noise):
         G, D = self.networks["G"], self.networks["D"]
-        fake = G(self.noise(len(batch.text), rng), batch.text)
+        fake = G(noise, batch.text)
         h = D.encode(batch.image)
         real = D.matching(h, batch.text)
         d_loss = matching_aware_loss(real, D.matching(h, batch.wrong), D(fake.detach(), batch.text))
-        self.descend("D", d_loss, step)
+        self.descend("D", d_loss, rates)
         fake_logits = D(fake, batch.text)
         g_loss = nonsaturating_generator_loss(fake_logits)
-        figures = {"loss_d": d_loss.item(), "real_logit": real.mean().item(), "fake_logit": fake_logits.mean().item()}
-        if self.config.interpolation_weight:
-            midpoints = midpoint_texts(gathered(batch.text), self.config.beta, rng)
+        metrics = {"loss_d": d_loss, "real_logit": real.mean(), "fake_logit": fake_logits.mean()}
+        if pairs is not None:
+            midpoints = midpoint_texts(gathered(batch.text), self.config.beta, pairs)
             midpoints = midpoints[own_rows(len(midpoints))]
-            between = nonsaturating_generator_loss(D(G(self.noise(len(midpoints), rng), midpoints), midpoints))
+            between = nonsaturating_generator_loss(D(G(further_noise, midpoints), midpoints))
             g_loss = g_loss + self.config.interpolation_weight * between
-            figures["loss_interpolation"] = between.item()
-        self.descend("G", g_loss, step)
+            metrics["loss_interpolation"] = between
+        self.descend("G", g_loss, rates)
         self.average()
-        return {"loss_g": g_loss.item(), **figures}
+        return {"loss_g": g_loss, **metrics}
 
     def export_parts(self, outdir, step: int) -> dict[str, str]:
         """The style encoder is a part of the model."""
@@ -54,10 +64,9 @@ class GanIntClsTask(BaselineTask):
     def learning_rate(self, name: str) -> float:
         return self.config.style_lr if name == "S" else super().learning_rate(name)
 
-    def _update_style(self, step, batch, rng):
-        noise = self.noise(len(batch.text), rng)
+    def _update_style(self, rates, batch, noise):
         with torch.no_grad():
             image = self.networks["G_ema"](noise, batch.text)
         loss = style_loss(noise, self.networks["S"](image))
-        self.descend("S", loss, step)
-        return {"loss_style": loss.item()}
+        self.descend("S", loss, rates)
+        return {"loss_style": loss}

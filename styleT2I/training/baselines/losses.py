@@ -34,14 +34,17 @@ def kl_to_standard_normal(mu: torch.Tensor, logvar: torch.Tensor) -> torch.Tenso
     return (mu.square() + logvar.exp() - 1 - logvar).mean() / 2
 
 
-def midpoint_texts(text: torch.Tensor, beta: float, rng: torch.Generator) -> torch.Tensor:
-    """Half as many features [N // 2, C] as text [N, C] has: beta t1 + (1 - beta) t2 of pairs drawn at random (GAN-INT).
+def draw_pairs(num: int, rng: torch.Generator) -> torch.Tensor:
+    """Pairs of `num` texts, each in one at most: int64 [2, num // 2]."""
+    return torch.randperm(num, generator=rng)[: num // 2 * 2].view(2, -1)
+
+
+def midpoint_texts(text: torch.Tensor, beta: float, pairs: torch.Tensor) -> torch.Tensor:
+    """Features beta t1 + (1 - beta) t2 [M, C] of pairs int64 [2, M] of text [N, C] (GAN-INT).
 
     Source: Reed et al. 2016, equation 5.
     """
-    order = torch.randperm(len(text), generator=rng).to(text.device)
-    half = len(text) // 2
-    return beta * text[order[:half]] + (1 - beta) * text[order[half : 2 * half]]
+    return beta * text[pairs[0]] + (1 - beta) * text[pairs[1]]
 
 
 def hinge_matching_loss(real: torch.Tensor, wrong: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:

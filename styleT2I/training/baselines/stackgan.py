@@ -11,6 +11,7 @@ from styleT2I.baselines.stackgan import StackGANDiscriminator, StackGANGenerator
 from styleT2I.config import override
 from styleT2I.errors import ConfigError
 from styleT2I.torch_utils.distributed import rolled
+from styleT2I.torch_utils.recorded_steps import Metrics
 from styleT2I.training.baselines.losses import kl_to_standard_normal, matching_aware_loss, two_headed_discriminator_loss
 from styleT2I.training.baselines.task import BaselineTask
 from styleT2I.training.stylegan2.losses import nonsaturating_generator_loss
@@ -40,15 +41,14 @@ class StackGANTask(BaselineTask):
     def stage1_steps(self) -> int:
         return round(self.num_steps * self.config.stage1_share)
 
-    def update(self, step: int, batch, rng: torch.Generator) -> dict[str, float]:
+    def update(self, step: int, batch, rng: torch.Generator) -> Metrics:
         is_first = step < self.stage1_steps
         self._set_stage(is_first)
         if step == self.stage1_steps:  # what follows refines the averaged Stage-I
             self.networks["G"].stage1.load_state_dict(self.networks["G_ema"].stage1.state_dict())
         noise = self.noise(len(batch.text), rng)
-        figures = self._update_first(step, batch, noise) if is_first else self._update_second(step, batch, noise)
-        self.average()
-        return figures
+        update = self._update_first if is_first else self._update_second
+        return self.run_part("Stage-I" if is_first else "Stage-II", update, step, batch, noise)
 
     def sampler(self, step: int) -> torch.nn.Module:
         """Stage-I alone while it learns, as Stage-II is still random."""
@@ -64,7 +64,7 @@ class StackGANTask(BaselineTask):
         G.stage1.train(is_first).requires_grad_(is_first)
         G.stage2.requires_grad_(not is_first)
 
-    def _update_first(self, step, batch, noise):
+    def _update_first(self, rates, batch, noise):
         config, G, D = self.config.generator, self.networks["G"], self.networks["D1"]
         image = F.adaptive_avg_pool2d(batch.image, config.stage1_resolution)
         made = G.stage1(noise[:, : config.z_dim], noise[:, config.z_dim :][:, : config.cond_dim], batch.text)
@@ -72,11 +72,11 @@ class StackGANTask(BaselineTask):
         real = D.matching(h, mu)
         (fake,) = D(made.image.detach(), mu)
         d_loss = matching_aware_loss(real, D.matching(h, rolled(mu, 1)), fake)
-        self.descend("D1", d_loss, step)
+        self.descend("D1", d_loss, rates)
         g_loss = nonsaturating_generator_loss(D(made.image, mu)[0])
-        return self._descend_generator(step, made, d_loss, g_loss, real)
+        return self._descend_generator(rates, made, d_loss, g_loss, real)
 
-    def _update_second(self, step, batch, noise):
+    def _update_second(self, rates, batch, noise):
         G, D = self.networks["G"], self.networks["D2"]
         made = G.draw(noise, batch.text)
         mu, h = made.mu.detach(), D.encode(batch.image)
@@ -84,13 +84,13 @@ class StackGANTask(BaselineTask):
         fake, fake_alone = D(made.image.detach(), mu)
         wrong = D.matching(h, rolled(mu, 1))
         d_loss = two_headed_discriminator_loss(real, wrong, fake, D.uncond_head(h).flatten(), fake_alone)
-        self.descend("D2", d_loss, step)
+        self.descend("D2", d_loss, rates)
         g_loss = sum(nonsaturating_generator_loss(logits) for logits in D(made.image, mu))
-        return self._descend_generator(step, made, d_loss, g_loss, real)
+        return self._descend_generator(rates, made, d_loss, g_loss, real)
 
-    def _descend_generator(self, step, made, d_loss, g_loss, real):
+    def _descend_generator(self, rates, made, d_loss, g_loss, real):
         kl = kl_to_standard_normal(made.mu, made.logvar)
         loss = g_loss + self.config.kl_weight * kl
-        self.descend("G", loss, step)
-        figures = {"loss_g": loss, "loss_d": d_loss, "loss_kl": kl, "real_logit": real.mean()}
-        return {name: value.item() for name, value in figures.items()}
+        self.descend("G", loss, rates)
+        self.average()
+        return {"loss_g": loss, "loss_d": d_loss, "loss_kl": kl, "real_logit": real.mean()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from styleT2I.networks.registry import load_network_component
 from styleT2I.torch_utils.ahead import Ahead
 from styleT2I.torch_utils.distributed import draw_rows, own_rows, rolled
 from styleT2I.torch_utils.images import from_uint8, make_grid_u8, save_png, to_uint8
+from styleT2I.torch_utils.recorded_steps import Metrics, RecordedSteps, read
 from styleT2I.torch_utils.seeding import generator, latents_of_seeds
 from styleT2I.training.directions.setup import load_frozen
 from styleT2I.training.network_task import NetworkTask
@@ -45,8 +47,8 @@ class BaselineTask(NetworkTask):
         """New networks by name, "G" among them, for sentence features of this width."""
         raise NotImplementedError
 
-    def update(self, step: int, batch: TextBatch, rng: torch.Generator) -> dict[str, float]:
-        """One optimisation step of all networks that learn at `step`; metrics for the log."""
+    def update(self, step: int, batch: TextBatch, rng: torch.Generator) -> Metrics:
+        """One optimisation step of all networks that learn at `step`, by `run_part`; metrics for the log."""
         raise NotImplementedError
 
     def setup(self, device: torch.device) -> None:
@@ -62,6 +64,7 @@ class BaselineTask(NetworkTask):
             name: torch.optim.Adam(network.parameters(), lr=config.g_lr, betas=config.betas)
             for name, network in self.networks.items() if name != "G_ema"
         }  # fmt: skip
+        self.steps = RecordedSteps(device, self.optimizers.values())
         self.evaluation = self._build_evaluation()
         indices = range(min(GRID_TEXTS, len(self.data)))
         self.grid_text = self.text.of_samples(self.data, indices, generator("grid"))
@@ -74,7 +77,7 @@ class BaselineTask(NetworkTask):
         text = self.text.of_samples(self.data, indices, rng, own)
         if self.config.shuffle_captions:
             text = rolled(text, 2)
-        return self.update(step, TextBatch(image, text, rolled(text, 1)), rng)
+        return read(self.update(step, TextBatch(image, text, rolled(text, 1)), rng))
 
     def learning_networks(self) -> list[torch.nn.Module]:
         return list(self.networks.values())
@@ -127,21 +130,30 @@ class BaselineTask(NetworkTask):
         return self.networks["G_ema"]
 
     def noise(self, num: int, rng: torch.Generator) -> torch.Tensor:
-        """Standard normal noise [num, noise_dim] of the generator."""
-        return draw_rows(torch.randn, num, self.networks["G"].noise_dim, generator=rng).to(self.device)
+        """Standard normal noise [num, noise_dim] of the generator, on the CPU."""
+        return draw_rows(torch.randn, num, self.networks["G"].noise_dim, generator=rng)
+
+    def run_part(self, name: str, function: Callable[..., Metrics], step: int, *inputs) -> Metrics:
+        """function(rates, *inputs) as a part of recorded steps; rates: of the networks by name at `step`, after any
+        halving."""
+        names = tuple(self.optimizers)
+        factor = 1.0
+        if self.config.halving_kimg is not None:
+            factor = 0.5 ** (step * self.config.batch_size // round(self.config.halving_kimg * 1000))
+        rates = tuple(self.learning_rate(name) * factor for name in names)
+        return self.steps(
+            name, lambda rates, *inputs: function(dict(zip(names, rates, strict=True)), *inputs), rates, *inputs
+        )
 
     def learning_rate(self, name: str) -> float:
         """That of a network before any halving."""
         return self.config.g_lr if name == "G" else self.config.d_lr
 
-    def descend(self, name: str, loss: torch.Tensor, step: int) -> None:
+    def descend(self, name: str, loss: torch.Tensor, rates: Mapping[str, float | torch.Tensor]) -> None:
         """One step of a network's optimizer down the loss; only its own weights get gradients from it."""
         network, optimizer = self.networks[name], self.optimizers[name]
-        rate = self.learning_rate(name)
-        if self.config.halving_kimg is not None:
-            rate *= 0.5 ** (step * self.config.batch_size // round(self.config.halving_kimg * 1000))
         learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
-        descend(optimizer, lambda: loss.backward(inputs=learning), rate)
+        descend(optimizer, lambda: loss.backward(inputs=learning), rates[name])
 
     def average(self) -> None:
         """Move G_ema, its statistics included, towards G so that an image's weight halves every ema_kimg thousand."""

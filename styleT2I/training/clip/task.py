@@ -21,12 +21,13 @@ from styleT2I.errors import ConfigError
 from styleT2I.evaluation.measures.clip import CLIPEvaluation
 from styleT2I.formats.component import write_component
 from styleT2I.networks.clip.loading import load_clip
-from styleT2I.networks.clip.model import CLIP, CLIPConfig
+from styleT2I.networks.clip.model import CLIP, TOKENS_AT_A_TIME, CLIPConfig
 from styleT2I.networks.clip.tokenizers import WordTokenizer
 from styleT2I.networks.registry import build_network, load_strict
 from styleT2I.torch_utils.ahead import Ahead
 from styleT2I.torch_utils.distributed import own_rows, summed
 from styleT2I.torch_utils.images import save_png
+from styleT2I.torch_utils.recorded_steps import RecordedSteps, read
 from styleT2I.torch_utils.seeding import derive_seed
 from styleT2I.training.clip.config import CLIPTrainConfig, scratch_model
 from styleT2I.training.clip.tuning import train_only
@@ -63,6 +64,7 @@ class CLIPTask(NetworkTask):
         self.optimizer = torch.optim.AdamW(
             trained, lr=config.lr, betas=(0.9, config.beta2), weight_decay=config.weight_decay
         )
+        self.steps = RecordedSteps(device, [self.optimizer])
         self.evaluation = CLIPEvaluation(config.eval_data, config.vocabulary, size) if config.eval_data else None
 
     def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
@@ -70,25 +72,16 @@ class CLIPTask(NetworkTask):
         batch = self.batch_of(step)
         captions = self._pick_captions(batch, rng)
         mentions = self.reader(captions) if self.reader else None
-        image = self._augment(batch.image, rng).to(self.device, non_blocking=True)
+        image = self._augment(batch.image, rng)
         own = own_rows(len(captions))
-        image_features, text_features = self.clip.encode_image(image), self.clip.encode_text(captions[own])
-        also_true = equal_captions(captions)
+        ids = self.clip.short_ids(captions[own], TOKENS_AT_A_TIME if self.steps.is_recording else 1)
+        also_true, asked = equal_captions(captions), None
         if mentions is not None:
             also_true |= captions_true_of(batch.labels, mentions)
-        contrastive = clip_contrastive_loss(
-            image_features, text_features, self.clip.temperature_scale,
-            symmetric=True, also_true=also_true.to(self.device),
-        )  # fmt: skip
-        loss, figures = contrastive, {"loss_contrastive": contrastive.item()}
         if self.heads:
-            mentions = Mentions(*(column[own] for column in mentions))
-            labels = batch.labels[own]
-            image_loss, text_loss = self._attribute_losses(image_features, text_features, labels, mentions)
-            loss = loss + self.config.attribute_weight * (image_loss + text_loss)
-            figures.update(loss_image_attributes=image_loss.item(), loss_text_attributes=text_loss.item())
-        self._descend(loss, step)
-        return {"loss": loss.item(), **figures, "temperature_scale": self.clip.temperature_scale.item()}
+            asked = (batch.labels[own], Mentions(*(column[own] for column in mentions)))
+        factor = schedule("warmup-cosine" if self.config.schedule == "cosine" else "constant", step, self.num_steps)
+        return read(self.steps("step", self._update, self.config.lr * factor, image, ids, also_true, asked))
 
     def evaluate(self, step: int) -> dict[str, float]:
         """Zero-shot and retrieval metrics on unseen images; {} without eval_data."""
@@ -182,13 +175,23 @@ class CLIPTask(NetworkTask):
         each = F.binary_cross_entropy_with_logits(text_logits, asserted, reduction="none")  # [B, A]
         return image_loss, summed((each * asked).sum()) / summed(asked.sum()).clamp_min(1)
 
-    def _descend(self, loss, step):
-        config = self.config
-        factor = schedule("warmup-cosine" if config.schedule == "cosine" else "constant", step, self.num_steps)
+    def _update(self, rate, image, ids, also_true, asked):
+        """asked: labels and mentions, for the heads."""
+        clip, config = self.clip, self.config
+        image_features, text_features = clip.encode_image(image), clip.encode_ids(ids)
+        loss = clip_contrastive_loss(
+            image_features, text_features, clip.temperature_scale, symmetric=True, also_true=also_true
+        )
+        metrics = {"loss_contrastive": loss}
+        if asked is not None:
+            image_loss, text_loss = self._attribute_losses(image_features, text_features, *asked)
+            loss = loss + config.attribute_weight * (image_loss + text_loss)
+            metrics |= {"loss_image_attributes": image_loss, "loss_text_attributes": text_loss}
         trained = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
-        descend(self.optimizer, loss, config.lr * factor, clipped=trained, max_norm=config.max_grad_norm)
+        descend(self.optimizer, loss, rate, clipped=trained, max_norm=config.max_grad_norm)
         with torch.no_grad():
-            self.clip.model.logit_scale.clamp_(0, MAX_LOGIT_SCALE)
+            clip.model.logit_scale.clamp_(0, MAX_LOGIT_SCALE)
+            return {"loss": loss, **metrics, "temperature_scale": clip.temperature_scale}
 
 
 def steps_of_epochs(config: CLIPTrainConfig) -> int:

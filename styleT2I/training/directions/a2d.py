@@ -17,6 +17,7 @@ from styleT2I.generation.observers import ZeroShotLogits
 from styleT2I.networks.directions import AttributeToDirection
 from styleT2I.torch_utils.distributed import alone, draw_rows, num_processes, own_rows
 from styleT2I.torch_utils.images import save_png
+from styleT2I.torch_utils.recorded_steps import moved
 from styleT2I.torch_utils.seeding import generator
 from styleT2I.training.directions.evaluation import direction_grid
 from styleT2I.training.directions.setup import (
@@ -32,14 +33,22 @@ from styleT2I.training.losses import (
 )
 
 
-class _Batch(NamedTuple):
-    """A step's inputs, all fixed before the first forward pass."""
+class _Given(NamedTuple):
+    """A step's inputs for this process's n rows, all fixed before the first forward pass."""
 
     columns: torch.Tensor  # [n] int64: each row's attribute
-    w: torch.Tensor  # [n, w_dim]
+    regions: tuple[str | None, ...] | None  # where each is to show; None: by `region_numbers`
+    z: torch.Tensor  # [n, z_dim]
     augment: ClipAugmentation  # of 2 B images, those of w + a before those of w - a; B rows of all processes
     positive: torch.Tensor  # [n] int64: which of the 2 B the images of w + a are
     negative: torch.Tensor  # [n] int64, of w - a
+
+
+class _Batch(NamedTuple):
+    """What is computed of them first."""
+
+    given: _Given
+    w: torch.Tensor  # [n, w_dim]
 
 
 class A2DTask(DirectionTask):
@@ -58,6 +67,9 @@ class A2DTask(DirectionTask):
         with torch.no_grad():
             self.phrase_features = self.clip.encode_text(self.phrases)  # [A, D]
         self.kept = self._kept().to(device)
+        regions = [self._region_of(name) for name in self.attributes]
+        self.region_names = tuple(dict.fromkeys(regions))
+        self.region_numbers = torch.tensor([self.region_names.index(name) for name in regions], device=device)
         self.verdicts = ZeroShotLogits(self.clip, self.vocabulary)
         self._build_network(AttributeToDirection, self.phrases)
         judge = load_frozen(config.judge, "judge", device)[0] if config.judge else None
@@ -68,16 +80,13 @@ class A2DTask(DirectionTask):
 
     def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
         """One optimisation step; its randomness comes from `rng` alone."""
-        config, G = self.config, self.generator
+        config = self.config
         columns = torch.randperm(len(self.attributes), generator=rng).repeat(
             -(-config.batch_size // len(self.attributes))
         )[: config.batch_size]  # every attribute equally often
         columns = columns[own_rows(config.batch_size)]
-        z = draw_rows(torch.randn, len(columns), G.z_dim, generator=rng).to(self.device)
-        with torch.no_grad():
-            w = G.mapping(z, truncation_psi=config.truncation_psi)[:, 0]  # [n, w_dim]
-        batch = _Batch(columns.to(self.device), w, *self._augmentation(len(columns), rng))
-        return self._descend(batch, len(columns), step)
+        z = draw_rows(torch.randn, len(columns), self.generator.z_dim, generator=rng)
+        return self._descend(self._given(columns, z, rng), step)
 
     def evaluate(self, step: int) -> dict[str, float]:
         """The judge's metrics on latents of their own; {} without a judge."""
@@ -103,52 +112,65 @@ class A2DTask(DirectionTask):
             return self.network.encode_text(self.phrases, self.clip)[columns]
         return self.phrase_features[columns]
 
+    def _given(self, columns, z, rng):
+        """The inputs of a step on these attributes."""
+        regions = None
+        if not self.steps.is_recording:
+            regions = tuple(self._region_of(self.attributes[column]) for column in columns.tolist())
+        return _Given(columns, regions, z, *self._augmentation(len(columns), rng))
+
+    def _region_of(self, attribute):
+        return self.vocabulary[attribute].region or self.config.rest_region
+
+    @torch.no_grad()
+    def _batch(self, given):
+        w = self.generator.mapping(given.z, truncation_psi=self.config.truncation_psi)[:, 0]  # [n, w_dim]
+        return _Batch(given, w)
+
     def _forward(self, batch, rows):
         """What the losses need of some rows of the batch: the images of w + a and w - a, CLIP's features of both, and
         the directions a."""
-        w = batch.w[rows].unsqueeze(1)
-        a = self.network(batch.w[rows], self._text_features(batch.columns[rows]))  # [n, num_ws, w_dim]
+        w, given = batch.w[rows].unsqueeze(1), batch.given
+        a = self.network(batch.w[rows], self._text_features(given.columns[rows]))  # [n, num_ws, w_dim]
         positive, negative = (self.generator.synthesis(w + step, noise_mode="const") for step in (a, -a))
-        seen = batch.augment(torch.cat([positive, negative]), torch.cat([batch.positive[rows], batch.negative[rows]]))
+        seen = given.augment(torch.cat([positive, negative]), torch.cat([given.positive[rows], given.negative[rows]]))
         return positive, negative, *self.clip.encode_image(seen).chunk(2), a
 
     def _probe(self, num):
         """The forward pass of `num` rows of no step."""
         rng = generator("probe")
-        z = torch.randn(num, self.generator.z_dim, generator=rng).to(self.device)
-        with torch.no_grad():
-            w = self.generator.mapping(z)[:, 0]
+        z = torch.randn(num, self.generator.z_dim, generator=rng)
+        columns = torch.arange(num) % len(self.attributes)
+        batch = self._batch(moved(self._given(columns, z, rng), self.device))
         if self.config.keep_weight:
-            unedited_features(self.generator, self.clip, w, None)
-        columns = (torch.arange(num) % len(self.attributes)).to(self.device)
-        return self._forward(_Batch(columns, w, *self._augmentation(num, rng)), torch.arange(num))
+            unedited_features(self.generator, self.clip, batch.w, None)
+        return self._forward(batch, torch.arange(num, device=self.device))
 
     def _augmentation(self, num, rng):
-        """What a _Batch of `num` rows knows of the changes before CLIP."""
+        """What a _Given of `num` rows knows of the changes before CLIP."""
         every = num * num_processes()
         with alone():  # the changes of all rows, of which the images are then counted off
             augment = draw_augmentation(2 * every, rng, jitter=self.config.jitter, translate=self.config.translate)
         positive = torch.arange(every)[own_rows(every)]
         return augment, positive, positive + every
 
-    def _loss(self, batch, figures, positive, negative, first, second, a):
-        """The loss of this process's rows; its terms and the directions' length are put into `figures`."""
+    def _loss(self, batch, metrics, positive, negative, first, second, a):
+        """The loss of this process's rows; its terms and the directions' length are put into `metrics`."""
         config = self.config
         losses = self._image_losses(batch, positive, negative, first, second)
         losses["loss_norm"] = norm_penalty_loss(a, self.theta)
-        figures["a_norm"] = a.detach().flatten(1).norm(dim=1).mean().item()
+        metrics["a_norm"] = a.detach().flatten(1).norm(dim=1).mean()
         weights = {"loss_semantic": config.semantic_weight, "loss_spatial": config.spatial_weight,
                    "loss_keep": config.keep_weight,
                    "loss_norm": config.norm_weight if config.use_norm_penalty else 0.0}  # fmt: skip
-        return weighted(losses, weights, figures)
+        return weighted(losses, weights, metrics)
 
     def _image_losses(self, batch, positive, negative, first, second):
         """The losses on the pairs of images, by the segmenter, and on their CLIP features first, second [n, D]."""
-        config, columns = self.config, batch.columns
+        config, columns = self.config, batch.given.columns
         losses = {"loss_semantic": semantic_matching_loss(first, second, self.phrase_features[columns], config.alpha)}
         if self.regions is not None and config.spatial_weight:
-            names = [self.vocabulary[self.attributes[column]].region for column in columns.tolist()]
-            region, has_region = self._regions_in(positive.detach(), [name or config.rest_region for name in names])
+            region, has_region = self._regions_in(positive.detach(), batch.given)
             losses["loss_spatial"] = spatial_constraint_loss(positive, negative, region, has_region)
         if config.keep_weight:
             before = self.verdicts(unedited_features(self.generator, self.clip, batch.w, config.micro_batch))
@@ -156,10 +178,16 @@ class A2DTask(DirectionTask):
             losses["loss_keep"] = verdict_keep_loss(margins, before.repeat(2, 1), self.kept[columns].repeat(2, 1))
         return losses
 
-    def _regions_in(self, images, names):
+    def _regions_in(self, images, given):
         """As a RegionSource, a micro-batch of images at a time."""
-        size = self.config.micro_batch or len(images)
-        parts = [self.regions(images[i : i + size], names[i : i + size]) for i in range(0, len(images), size)]
+        size, names, parts = self.config.micro_batch or len(images), given.regions, []
+        for i in range(0, len(images), size):
+            part = slice(i, i + size)
+            if names is None:
+                numbers = self.region_numbers[given.columns[part]]
+                parts.append(self.regions.by_number(images[part], numbers, self.region_names))
+            else:
+                parts.append(self.regions(images[part], names[part]))
         return tuple(torch.cat(column) for column in zip(*parts, strict=True))
 
     def _kept(self):

@@ -18,14 +18,16 @@ def accumulate_gradients(
     loss_of: Callable[..., torch.Tensor],
     num: int,
     size: int | None = None,
+    device: torch.device | str = "cpu",
 ) -> torch.Tensor:
     """Add the gradients of `loss_of(*forward(all rows))` to the parameters, and return the loss, detached.
 
     forward: row numbers int64 [n] -> tensors [n, ...], of which no row depends on another; it is called twice for
     every part, so nothing in it may be random. loss_of: the tensors of all `num` rows -> a scalar, called once.
-    size: rows whose graph is held at a time; None or `num` and more: all, in one pass instead of two.
+    size: rows whose graph is held at a time; None or `num` and more: all, in one pass instead of two. device: where the
+    row numbers lie.
     """
-    rows = torch.arange(num)
+    rows = torch.arange(num, device=device)
     if size is None or size >= num:
         loss = loss_of(*forward(rows))
         loss.backward()

@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from torch.nn import functional as F
 
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.data.dataset import index_order, open_dataset
 from styleT2I.data.training.augment import ClipAugmentation, draw_augmentation
 from styleT2I.generation.observers import ZeroShotLogits
+from styleT2I.networks.clip.model import TOKENS_AT_A_TIME
 from styleT2I.networks.directions import TextToDirection
-from styleT2I.torch_utils.distributed import draw_rows, own_rows, rolled
+from styleT2I.torch_utils.distributed import alone, draw_rows, num_own_rows, own_rows, rolled
 from styleT2I.torch_utils.images import save_png
+from styleT2I.torch_utils.recorded_steps import moved
 from styleT2I.torch_utils.seeding import generator
 from styleT2I.training.directions.evaluation import T2DEvaluation, sample_grid
 from styleT2I.training.directions.rival_captions import RivalCaptions
@@ -25,17 +28,37 @@ from styleT2I.training.directions.setup import (
 from styleT2I.training.directions.task import DirectionTask, weighted
 from styleT2I.training.losses import attribute_flip_loss, clip_contrastive_loss, norm_penalty_loss, verdict_keep_loss
 
+FLIPS_AT_A_TIME = 2  # for each image, of which a recording takes a multiple
+
+
+class _FlippedIds(NamedTuple):
+    """CLIP's token ids of `RivalCaptions.flips`."""
+
+    own: torch.Tensor  # [n, L]
+    flipped: torch.Tensor  # [M, L']
+    owner: torch.Tensor  # [M] int64
+    weight: torch.Tensor | None  # [M], 0 of rows that fill up; None: all are 1
+
+
+class _Given(NamedTuple):
+    """A step's inputs for this process's n rows, all fixed before the first forward pass; B rows are all processes'."""
+
+    z: torch.Tensor  # [n, z_dim]
+    ids: torch.Tensor  # [n, L], the captions' token ids of CLIP
+    read: tuple[str, ...] | None  # the n captions that directions are read from, for the network's own encoder
+    also_true: torch.Tensor | None  # bool [B, B]
+    flips: _FlippedIds | None
+    is_open: torch.Tensor | None  # bool [n, A]: attributes that a caption leaves open
+    augment: ClipAugmentation
+
 
 class _Batch(NamedTuple):
-    """A step's inputs, all fixed before the first forward pass."""
+    """What is computed of them first."""
 
-    captions: list[str]  # n, this process's
-    read: list[str]  # n that directions are read from
-    all_captions: list[str]  # B, of all processes
+    given: _Given
     w: torch.Tensor  # [n, w_dim]
     target: torch.Tensor  # [n, D], CLIP's features of the captions
     read_features: torch.Tensor  # [n, D], and of those that directions are read from
-    augment: ClipAugmentation
 
 
 class T2DTask(DirectionTask):
@@ -58,20 +81,9 @@ class T2DTask(DirectionTask):
 
     def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
         """One optimisation step; its randomness comes from `rng` alone."""
-        config, G = self.config, self.generator
         every = self._captions(step, rng)
-        own = own_rows(len(every))
-        captions = every[own]
-        z = draw_rows(torch.randn, len(captions), G.z_dim, generator=rng).to(self.device)
-        with torch.no_grad():
-            w = G.mapping(z, truncation_psi=config.truncation_psi)[:, 0]  # [n, w_dim]
-            target = self.clip.encode_text(captions)
-        read, read_features = captions, target
-        if config.shuffle_captions:
-            read, read_features = (every[-1:] + every[:-1])[own], rolled(target, 1)
-        augment = draw_augmentation(len(captions), rng, jitter=config.jitter, translate=config.translate)
-        batch = _Batch(captions, read, every, w, target, read_features, augment)
-        return self._descend(batch, len(captions), step)
+        z = draw_rows(torch.randn, num_own_rows(len(every)), self.generator.z_dim, generator=rng)
+        return self._descend(self._given(every, z, rng), step)
 
     def evaluate(self, step: int) -> dict[str, float]:
         """The judge's metrics on test captions; {} without a judge."""
@@ -94,60 +106,91 @@ class T2DTask(DirectionTask):
         picks = torch.rand(len(choices), generator=rng).tolist()
         return [captions[int(pick * len(captions))] for captions, pick in zip(choices, picks, strict=True)]
 
+    def _given(self, every, z, rng):
+        """The inputs of a step on the captions of all processes."""
+        config, own = self.config, own_rows(len(every))
+        captions, read = every[own], None
+        if self.network.text_encoder:
+            read = tuple((every[-1:] + every[:-1] if config.shuffle_captions else every)[own])
+        return _Given(
+            z,
+            self._ids(captions),
+            read,
+            self.rivals.also_true(every) if config.ignore_also_true else None,
+            self._flips(captions) if config.flip_weight else None,
+            self.rivals.open_to(captions) if config.keep_weight else None,
+            draw_augmentation(len(captions), rng, jitter=config.jitter, translate=config.translate),
+        )
+
+    def _ids(self, captions):
+        return self.clip.short_ids(captions, TOKENS_AT_A_TIME if self.steps.is_recording else 1)
+
+    def _flips(self, captions):
+        flips, weight = self.rivals.flips(captions), None
+        flipped, owner = flips.flipped, flips.owner
+        if self.steps.is_recording:
+            size = FLIPS_AT_A_TIME * len(captions)
+            missing = -len(owner) % size if len(owner) else size
+            weight = torch.cat([torch.ones(len(owner)), torch.zeros(missing)])
+            flipped, owner = flipped + flips.own[:1] * missing, F.pad(owner, (0, missing))
+        return _FlippedIds(self._ids(flips.own), self._ids(flipped), owner, weight)
+
+    @torch.no_grad()
+    def _batch(self, given):
+        w = self.generator.mapping(given.z, truncation_psi=self.config.truncation_psi)[:, 0]  # [n, w_dim]
+        target = self.clip.encode_ids(given.ids)
+        return _Batch(given, w, target, rolled(target, 1) if self.config.shuffle_captions else target)
+
     def _forward(self, batch, rows):
         """What the losses need of some rows of the batch: features [n, D] of the images, directions s."""
         s = self.network(batch.w[rows], self._text_features(batch, rows))  # [n, num_ws, w_dim]
         image = self.generator.synthesis(batch.w[rows].unsqueeze(1) + s, noise_mode="const")
-        return self.clip.encode_image(batch.augment(image, rows)), s
+        return self.clip.encode_image(batch.given.augment(image, rows)), s
 
     def _probe(self, num):
         """The forward pass of `num` rows of no step."""
-        rng, config, captions = generator("probe"), self.config, [self.captions_of(0)[0]] * num
-        z = torch.randn(num, self.generator.z_dim, generator=rng).to(self.device)
-        with torch.no_grad():
-            w, target = self.generator.mapping(z)[:, 0], self.clip.encode_text(captions)
-        if config.keep_weight:
-            unedited_features(self.generator, self.clip, w, None)
-        augment = draw_augmentation(num, rng, jitter=config.jitter, translate=config.translate)
-        return self._forward(_Batch(captions, captions, captions, w, target, target, augment), torch.arange(num))
+        rng, captions = generator("probe"), [self.captions_of(0)[0]] * num
+        z = torch.randn(num, self.generator.z_dim, generator=rng)
+        with alone():
+            batch = self._batch(moved(self._given(captions, z, rng), self.device))
+        if self.config.keep_weight:
+            unedited_features(self.generator, self.clip, batch.w, None)
+        return self._forward(batch, torch.arange(num, device=self.device))
 
     def _text_features(self, batch, rows):
         """Features [n, text_dim] of the captions that the rows' directions are read from."""
         if self.network.text_encoder:
-            return self.network.encode_text([batch.read[row] for row in rows], self.clip)
+            return self.network.encode_text([batch.given.read[row] for row in rows.tolist()], self.clip)
         return batch.read_features[rows]
 
-    def _loss(self, batch, figures, image_features, s):
-        """The loss of this process's rows; its terms and the directions' length are put into `figures`."""
+    def _loss(self, batch, metrics, image_features, s):
+        """The loss of this process's rows; its terms and the directions' length are put into `metrics`."""
         config = self.config
         losses = self._text_losses(image_features, batch)
         losses["loss_norm"] = norm_penalty_loss(s, self.theta)
-        figures["s_norm"] = s.detach().flatten(1).norm(dim=1).mean().item()
+        metrics["s_norm"] = s.detach().flatten(1).norm(dim=1).mean()
         weights = {"loss_contrastive": config.contrastive_weight, "loss_flip": config.flip_weight,
                    "loss_keep": config.keep_weight,
                    "loss_norm": config.norm_weight if config.use_norm_penalty else 0.0}  # fmt: skip
-        return weighted(losses, weights, figures)
+        return weighted(losses, weights, metrics)
 
     def _text_losses(self, image_features, batch):
         """The losses of the images against their captions, by CLIP; image_features [n, D]."""
-        config, scale, captions = self.config, self.clip.temperature_scale, batch.captions
-        also_true = self.rivals.also_true(batch.all_captions).to(self.device) if config.ignore_also_true else None
+        config, scale, given = self.config, self.clip.temperature_scale, batch.given
         losses = {
             "loss_contrastive": clip_contrastive_loss(
-                image_features, batch.target, scale, symmetric=config.symmetric, also_true=also_true
+                image_features, batch.target, scale, symmetric=config.symmetric, also_true=given.also_true
             )
         }
         if config.flip_weight:
-            flips = self.rivals.flips(captions)
+            ids = given.flips
             with torch.no_grad():
-                own, flipped = (self.clip.encode_text(texts) for texts in (flips.own, flips.flipped))
-            owner = flips.owner.to(self.device)
-            losses["loss_flip"] = attribute_flip_loss(image_features, own, flipped, owner, scale)
+                own, flipped = self.clip.encode_ids(ids.own), self.clip.encode_ids(ids.flipped)
+            losses["loss_flip"] = attribute_flip_loss(image_features, own, flipped, ids.owner, scale, ids.weight)
         if config.keep_weight:
             with torch.no_grad():
                 before = self.verdicts(unedited_features(self.generator, self.clip, batch.w, config.micro_batch))
-            is_open = self.rivals.open_to(captions).to(self.device)
-            losses["loss_keep"] = verdict_keep_loss(self.verdicts(image_features), before, is_open)
+            losses["loss_keep"] = verdict_keep_loss(self.verdicts(image_features), before, given.is_open)
         return losses
 
     def _build_evaluation(self):

@@ -12,6 +12,7 @@ from styleT2I.attributes.wording.word_list import grammar_words
 from styleT2I.config import to_dict
 from styleT2I.formats.component import write_component
 from styleT2I.torch_utils.distributed import num_own_rows
+from styleT2I.torch_utils.recorded_steps import Metrics, RecordedSteps, read
 from styleT2I.training.directions.estimate import Estimate, measure
 from styleT2I.training.directions.micro_batches import accumulate_gradients
 from styleT2I.training.directions.setup import build_direction_network, free_norm, load_frozen, sample_w
@@ -23,9 +24,9 @@ class DirectionTask(NetworkTask):
     """The part of T2DTask and A2DTask that does not depend on what the direction is read from.
 
     A subclass has `setup`, which begins with `_load_frozen`, calls `_build_network` and ends with `_ready`;
-    `_forward(batch, rows)`, what the loss reads of some rows of a batch; `_loss(batch, metrics, *outputs)`, the loss of
-    all of them, which fills the metrics of the log; and `_probe(num)`, the forward pass of rows of no step, for the
-    estimate.
+    `_batch(given)`, what is computed first of a step's inputs; `_forward(batch, rows)`, what the loss reads of some
+    rows of it; `_loss(batch, metrics, *outputs)`, the loss of all of them, which fills the metrics of the log; and
+    `_probe(num)`, the forward pass of rows of no step, for the estimate.
     """
 
     def __init__(self, config, num_steps: int, seed: int = 0, on_ready: Callable[[Estimate], None] | None = None):
@@ -52,6 +53,8 @@ class DirectionTask(NetworkTask):
         self.network = network.to(self.device)
         trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.Adam(trained, lr=config.lr, fused=True)
+        # A GRU packs texts by their lengths, on the CPU.
+        self.steps = RecordedSteps(self.device, [self.optimizer], is_fixed=self.network.text_encoder is None)
 
     def _write(self, outdir, step, vocabulary, info):
         """Write the network as the component NAME.json with what edits need to know, and `info` besides.
@@ -74,21 +77,24 @@ class DirectionTask(NetworkTask):
         if self.on_ready is not None:
             self.on_ready(self.estimate())
 
-    def _descend(self, batch, num, step) -> dict[str, float]:
-        """One step down the loss of a batch of which `num` rows are this process's; the metrics of the log."""
-        config, figures = self.config, {}
-        forward, loss = functools.partial(self._forward, batch), functools.partial(self._loss, batch, figures)
-        backward = functools.partial(accumulate_gradients, forward, loss, num, config.micro_batch)
-        factor = schedule("cosine" if config.lr_decay else "constant", step, self.num_steps)
-        total = descend(self.optimizer, backward, config.lr * factor)
-        return {"loss": total.item(), **figures}
+    def _descend(self, given, step) -> dict[str, float]:
+        """One step down the loss of what is given for this process's rows of a batch; the metrics of the log."""
+        factor = schedule("cosine" if self.config.lr_decay else "constant", step, self.num_steps)
+        return read(self.steps("step", self._update, given, self.config.lr * factor))
+
+    def _update(self, given, rate):
+        batch, metrics = self._batch(given), {}
+        forward, loss = functools.partial(self._forward, batch), functools.partial(self._loss, batch, metrics)
+        num, size = len(batch.w), self.config.micro_batch
+        backward = functools.partial(accumulate_gradients, forward, loss, num, size, self.device)
+        return {"loss": descend(self.optimizer, backward, rate), **metrics}
 
     def _further_words(self):
         """The vocabulary's words for its attributes, which users may write; for frozen word vectors."""
         return grammar_words(self.config.vocabulary) if self.config.glove else ()
 
 
-def weighted(losses: dict[str, torch.Tensor], weights: dict[str, float], figures: dict[str, float]) -> torch.Tensor:
-    """The sum of the losses, each times its weight; their values are put into `figures`."""
-    figures.update({name: value.item() for name, value in losses.items()})
+def weighted(losses: dict[str, torch.Tensor], weights: dict[str, float], metrics: Metrics) -> torch.Tensor:
+    """The sum of the losses, each times its weight; their values are put into `metrics`."""
+    metrics.update({name: value.detach() for name, value in losses.items()})
     return sum(weights[name] * value for name, value in losses.items())

@@ -18,6 +18,7 @@ from styleT2I.networks.faces.attribute_classifier import AttributeClassifier, Cl
 from styleT2I.torch_utils.ahead import Ahead
 from styleT2I.torch_utils.distributed import draw_rows
 from styleT2I.torch_utils.images import save_png
+from styleT2I.torch_utils.recorded_steps import RecordedSteps, read
 from styleT2I.torch_utils.seeding import derive_seed
 from styleT2I.training.network_task import NetworkTask
 from styleT2I.training.optimisation import descend, schedule
@@ -41,6 +42,7 @@ class JudgeTask(NetworkTask):
         self.pairs = judged_pairs(self.data.names)
         self.network = self._build_network().to(device).requires_grad_(True)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+        self.steps = RecordedSteps(device, [self.optimizer])
 
     def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
         """One optimisation step; its randomness comes from `rng` alone."""
@@ -50,23 +52,11 @@ class JudgeTask(NetworkTask):
             is_plain = draw_rows(torch.rand, len(image), generator=rng) < 0.5
             image = torch.where(is_plain.view(-1, 1, 1, 1), image, image.flip(3))
         (image,) = random_shift([image], rng, config.degrade.shift)
-        image = random_degrade(image, rng, config.degrade).to(self.device, non_blocking=True)
+        image = random_degrade(image, rng, config.degrade)
         self.network.train()
-        features = self.network.features(image)
-        target = truth.to(features) * (1 - config.label_smoothing) + config.label_smoothing / 2
-        attribute_loss = F.binary_cross_entropy_with_logits(self.network.logits_of(features), target)
-        loss, figures = attribute_loss, {"loss_attributes": attribute_loss.item()}
-        if nuisances is not None:
-            wanted = (nuisances.to(features) - self.network.nuisance_mean) / self.network.nuisance_std
-            estimated = self.network.nuisances_of(features, standardised=True)
-            if config.mirror:
-                weight = is_plain.to(features).unsqueeze(1)
-                estimated, wanted = estimated * weight, wanted * weight
-            nuisance_loss = F.mse_loss(estimated, wanted)
-            loss = loss + config.nuisance_weight * nuisance_loss
-            figures["loss_nuisances"] = nuisance_loss.item()
-        descend(self.optimizer, loss, config.lr * schedule("warmup-cosine", step, self.num_steps))
-        return {"loss": loss.item(), **figures}
+        rate = config.lr * schedule("warmup-cosine", step, self.num_steps)
+        is_plain = is_plain if config.mirror else None
+        return read(self.steps("step", self._update, rate, image, truth, nuisances, is_plain))
 
     def evaluate(self, step: int) -> dict[str, float]:
         """Balanced accuracies on unseen images, from `measure_judge`, as one flat dict."""
@@ -96,6 +86,25 @@ class JudgeTask(NetworkTask):
         write_component(
             outdir, self.config.name, AttributeClassifier.kind, config, state, half=True, step=step, info=info
         )
+
+    def _update(self, rate, image, truth, nuisances, is_plain):
+        """is_plain: which of the images, whose nuisances are known, were not mirrored; None: none were."""
+        config = self.config
+        features = self.network.features(image)
+        target = truth.to(features) * (1 - config.label_smoothing) + config.label_smoothing / 2
+        attribute_loss = F.binary_cross_entropy_with_logits(self.network.logits_of(features), target)
+        loss, metrics = attribute_loss, {"loss_attributes": attribute_loss}
+        if nuisances is not None:
+            wanted = (nuisances.to(features) - self.network.nuisance_mean) / self.network.nuisance_std
+            estimated = self.network.nuisances_of(features, standardised=True)
+            if is_plain is not None:
+                weight = is_plain.to(features).unsqueeze(1)
+                estimated, wanted = estimated * weight, wanted * weight
+            nuisance_loss = F.mse_loss(estimated, wanted)
+            loss = loss + config.nuisance_weight * nuisance_loss
+            metrics["loss_nuisances"] = nuisance_loss
+        descend(self.optimizer, loss, rate)
+        return {"loss": loss, **metrics}
 
     def _build_network(self) -> AttributeClassifier:
         config, nuisances = self.config, self._nuisance_settings()

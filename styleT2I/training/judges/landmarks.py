@@ -17,6 +17,7 @@ from styleT2I.formats.component import write_component
 from styleT2I.networks.faces.landmark_network import LandmarkConfig, LandmarkNetwork
 from styleT2I.torch_utils.distributed import averaged, draw_rows, own_rows
 from styleT2I.torch_utils.images import from_uint8, make_grid_u8, save_png, to_uint8
+from styleT2I.torch_utils.recorded_steps import RecordedSteps, read
 from styleT2I.torch_utils.seeding import derive_seed, generator
 from styleT2I.training.judges.config import LandmarkTrainingConfig
 from styleT2I.training.network_task import NetworkTask
@@ -38,22 +39,17 @@ class LandmarkTask(NetworkTask):
             torch.manual_seed(derive_seed(self.seed, "landmark weights"))
             self.network = LandmarkNetwork(LandmarkConfig(config.resolution, config.widths)).to(device)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+        self.steps = RecordedSteps(device, [self.optimizer])
 
     def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
         """One optimisation step; its randomness comes from `rng` alone."""
         config = self.config
         indices = index_order(self.seed, len(self.data), config.batch_size, step)[own_rows(config.batch_size)]
         image, points, is_face = squares(*_faces(self.data, indices), rng, config)
-        image = random_degrade(image, rng, config.degrade).to(self.device)
+        image = random_degrade(image, rng, config.degrade)
         self.network.train()
-        logit, found = self.network(image)
-        loss_face = F.binary_cross_entropy_with_logits(logit, is_face.to(logit))
-        wanted = is_face.to(found).view(-1, 1, 1)
-        distance = (found - points.to(found)).abs() * wanted
-        loss_points = distance.sum() / (averaged(wanted.sum()) * distance[0].numel()).clamp_min(1)
-        loss = 20 * loss_points + loss_face
-        descend(self.optimizer, loss, config.lr * schedule("warmup-cosine", step, self.num_steps))
-        return {"loss": loss.item(), "loss_points": loss_points.item(), "loss_face": loss_face.item()}
+        rate = config.lr * schedule("warmup-cosine", step, self.num_steps)
+        return read(self.steps("step", self._update, rate, image, points, is_face))
 
     def evaluate(self, step: int) -> dict[str, float]:
         """Mean error in distances between the eyes, and how many squares are told rightly to show a face or none."""
@@ -77,6 +73,16 @@ class LandmarkTask(NetworkTask):
         info = {"training": to_dict(self.config), "measured": measured}
         config, state = to_dict(self.network.config), self.network.state_dict()
         write_component(outdir, self.config.name, LandmarkNetwork.kind, config, state, half=True, step=step, info=info)
+
+    def _update(self, rate, image, points, is_face):
+        logit, found = self.network(image)
+        loss_face = F.binary_cross_entropy_with_logits(logit, is_face.to(logit))
+        wanted = is_face.to(found).view(-1, 1, 1)
+        distance = (found - points.to(found)).abs() * wanted
+        loss_points = distance.sum() / (averaged(wanted.sum()) * distance[0].numel()).clamp_min(1)
+        loss = 20 * loss_points + loss_face
+        descend(self.optimizer, loss, rate)
+        return {"loss": loss, "loss_points": loss_points, "loss_face": loss_face}
 
 
 def squares(image: Tensor, points: Tensor, rng: torch.Generator, config) -> tuple[Tensor, Tensor, Tensor]:

@@ -16,6 +16,7 @@ from styleT2I.networks.faces.segmenter import Segmenter, SegmenterConfig
 from styleT2I.torch_utils.ahead import Ahead
 from styleT2I.torch_utils.distributed import summed
 from styleT2I.torch_utils.images import make_grid_u8, save_png, to_uint8
+from styleT2I.torch_utils.recorded_steps import RecordedSteps, read
 from styleT2I.torch_utils.seeding import derive_seed
 from styleT2I.training.network_task import NetworkTask
 from styleT2I.training.optimisation import descend, schedule
@@ -38,21 +39,17 @@ class SegmenterTask(NetworkTask):
             torch.manual_seed(derive_seed(self.seed, "segmenter weights"))
             self.network = Segmenter(SegmenterConfig(self.data.names, config.resolution, config.widths)).to(device)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+        self.steps = RecordedSteps(device, [self.optimizer])
 
     def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
         """One optimisation step; its randomness comes from `rng` alone."""
         config = self.config
         image, masks, _ = self.batch_of(step)
         image, masks = random_shift([image, masks], rng, config.degrade.shift)
-        image = random_degrade(image, rng, config.degrade).to(self.device, non_blocking=True)
+        image = random_degrade(image, rng, config.degrade)
         self.network.train()
-        logits = self.network(image)
-        target = masks.to(logits)
-        cross_entropy = F.binary_cross_entropy_with_logits(logits, target)
-        overlap = dice_loss(logits, target)
-        loss = cross_entropy + config.overlap_weight * overlap
-        descend(self.optimizer, loss, config.lr * schedule("warmup-cosine", step, self.num_steps))
-        return {"loss": loss.item(), "loss_cross_entropy": cross_entropy.item(), "loss_overlap": overlap.item()}
+        rate = config.lr * schedule("warmup-cosine", step, self.num_steps)
+        return read(self.steps("step", self._update, rate, image, masks))
 
     def evaluate(self, step: int) -> dict[str, float]:
         """Intersection over union of every region on unseen images, and their mean."""
@@ -77,6 +74,15 @@ class SegmenterTask(NetworkTask):
         config = to_dict(self.network.config)
         state = self.network.state_dict()
         write_component(outdir, self.config.name, Segmenter.kind, config, state, half=True, step=step, info=info)
+
+    def _update(self, rate, image, masks):
+        logits = self.network(image)
+        target = masks.to(logits)
+        cross_entropy = F.binary_cross_entropy_with_logits(logits, target)
+        overlap = dice_loss(logits, target)
+        loss = cross_entropy + self.config.overlap_weight * overlap
+        descend(self.optimizer, loss, rate)
+        return {"loss": loss, "loss_cross_entropy": cross_entropy, "loss_overlap": overlap}
 
 
 def dice_loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

@@ -9,7 +9,9 @@ its logits on them. Source: Karras et al. 2020, "Training Generative Adversarial
 
 from __future__ import annotations
 
+import functools
 import math
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -26,6 +28,7 @@ SYM6 = (
 )  # fmt: skip
 _LAST = len(SYM6) - 1
 _BEFORE = 5  # taps before a pixel's first half; the others follow
+_MARGIN = (len(SYM6) + 1) // 2  # pixels beside the image that the wavelet reads
 # How far the wavelet's centre lies from the middle of the two halves, in halves: places are counted from it.
 _OFFSET = sum(k * tap for k, tap in enumerate(SYM6)) / sum(SYM6) - _BEFORE - 0.5
 
@@ -41,10 +44,10 @@ class AugmentationStrength:
         self.target, self.images, self.interval = target, images, interval
         self.p, self.sign_sum, self.num_signs, self.num_steps = p, 0.0, 0, 0
 
-    def observe(self, real_logits: Tensor) -> None:
-        """Take in D's logits of training images, any shape."""
-        self.sign_sum += real_logits.detach().sign().sum().item()
-        self.num_signs += real_logits.numel()
+    def observe(self, sign_sum: float, num: int) -> None:
+        """Take in the sum of the signs of D's logits of `num` training images."""
+        self.sign_sum += sign_sum
+        self.num_signs += num
 
     def move(self) -> float | None:
         """End a step; every `interval` steps raise or lower p and return the mean sign that decided it."""
@@ -69,34 +72,61 @@ class AugmentationStrength:
         self.num_signs, self.num_steps = int(num_signs), int(num_steps)
 
 
-def augment(image: Tensor, p: float, rng: torch.Generator) -> Tensor:
-    """Apply each transformation of the chain to each image with probability p, differentiably.
+class Changes(NamedTuple):
+    """What the chain does to N images, drawn on the CPU."""
 
-    image: [N, 3, S, S], S at least 8, nominally in [-1, 1]. rng: on the CPU, so that every device draws the same
-    changes; it is not touched when p is 0. Returns the same shape.
+    is_blitted: Tensor  # bool [N]
+    blit_places: Tensor  # [N, 2, 3], affine maps of the result's places to the source's, both in [-1, 1]
+    is_warped: Tensor  # bool [N]
+    warp_places: Tensor  # [N, 2, 3], those of `warp`'s enlarged images
+    colours: Tensor  # [N, 4, 4], as of `draw_colours`
 
-    >>> import torch
-    >>> image = torch.rand(2, 3, 8, 8)
-    >>> torch.equal(augment(image, 0.0, torch.Generator()), image)
-    True
-    >>> augment(image, 0.8, torch.Generator().manual_seed(1)).shape
-    torch.Size([2, 3, 8, 8])
+
+def draw_changes(num: int, p: float, size: int, rng: torch.Generator) -> Changes | None:
+    """Each transformation of the chain for each of `num` images of side `size` with probability p.
+
+    size: at least 8. rng: on the CPU, so that every device draws the same changes; with a p of 0 it is not touched, and
+    the result is None.
     """
     if p == 0:
-        return image
-    num, size = len(image), image.shape[-1]
-    image = _on_changed_rows(image, draw_blits(num, p, size, rng), blit)
-    image = _on_changed_rows(image, draw_geometry(num, p, size, rng), warp)
-    return recolour(image, draw_colours(num, p, rng).to(image))
+        return None
+    blits = draw_blits(num, p, size, rng)
+    warps = draw_geometry(num, p, size, rng)
+    blit_places, warp_places = _blit_places(blits, size), _warp_places(warps, size)
+    return Changes(_changes(blits), blit_places, _changes(warps), warp_places, draw_colours(num, p, rng))
 
 
-def _on_changed_rows(image, matrices, transform):
-    """Transform the rows whose matrix is not the identity: at a low p most are left alone."""
-    rows = (matrices - torch.eye(3)).abs().amax(dim=(1, 2)).nonzero()[:, 0]
-    if not len(rows):
+def change(image: Tensor, changes: Changes | None, *, is_whole: bool = False) -> Tensor:
+    """Images [N, 3, S, S], nominally in [-1, 1], through the chain, differentiably; changes: on the images' device.
+
+    is_whole: transform the rows that are left alone too, and leave that out of the result: no shape then depends on
+    what was drawn.
+
+    >>> import torch
+    >>> image, rng = torch.rand(2, 3, 8, 8), torch.Generator().manual_seed(1)
+    >>> torch.equal(change(image, draw_changes(2, 0.0, 8, rng)), image)
+    True
+    >>> change(image, draw_changes(2, 0.8, 8, rng)).shape
+    torch.Size([2, 3, 8, 8])
+    """
+    if changes is None:
         return image
-    changed = transform(image[rows.to(image.device)], matrices[rows])
-    return image.index_copy(0, rows.to(image.device), changed)
+    image = _on_changed_rows(image, changes.is_blitted, changes.blit_places, _moved, is_whole)
+    image = _on_changed_rows(image, changes.is_warped, changes.warp_places, _resampled, is_whole)
+    return recolour(image, changes.colours.to(image))
+
+
+def _changes(matrices):
+    """Which matrices are not the identity: at a low p most are."""
+    return (matrices - torch.eye(3)).abs().amax(dim=(1, 2)) > 0
+
+
+def _on_changed_rows(image, is_changed, places, transform, is_whole):
+    """Transform the rows that are changed."""
+    if is_whole:
+        return torch.where(is_changed.view(-1, 1, 1, 1), transform(image, places), image)
+    rows = is_changed.nonzero()[:, 0]
+    return image.index_copy(0, rows, transform(image[rows], places[rows])) if len(rows) else image
 
 
 def draw_blits(num: int, p: float, size: int, rng: torch.Generator) -> Tensor:
@@ -148,9 +178,7 @@ def draw_colours(num: int, p: float, rng: torch.Generator) -> Tensor:
 
 def blit(image: Tensor, matrices: Tensor) -> Tensor:
     """Move whole pixels of square images [N, 3, S, S], mirrored beyond their borders; matrices [N, 3, 3]: of blits."""
-    size = image.shape[-1]
-    grid = _grid(matrices, image, size, size)
-    return F.grid_sample(image, grid, mode="nearest", padding_mode="reflection", align_corners=False)
+    return _moved(image, _blit_places(matrices, image.shape[-1]))
 
 
 def warp(image: Tensor, matrices: Tensor) -> Tensor:
@@ -159,16 +187,7 @@ def warp(image: Tensor, matrices: Tensor) -> Tensor:
     The image is enlarged twice by a wavelet, sampled linearly there, and reduced by the wavelet's mirror, so that
     nothing blurs: under the identity the result is the image.
     """
-    size, margin = image.shape[-1], (len(SYM6) + 1) // 2  # pixels beside the image that the wavelet reads
-    taps = torch.tensor(SYM6, dtype=image.dtype, device=image.device)
-    fine = upfirdn2d(_mirrored(image, margin), taps, up=2, padding=(_LAST - _BEFORE, _BEFORE, _LAST - _BEFORE, _BEFORE))
-    fine = fine[:, :, 2 * margin : -2 * margin, 2 * margin : -2 * margin]
-    zoom, offset = torch.diag(torch.tensor([2.0, 2.0, 1.0])), torch.full((1, 2), _OFFSET)
-    moved = _translation(offset) @ zoom @ matrices @ zoom.inverse() @ _translation(-offset)
-    grid = _grid(moved, image, 2 * (size + 2 * margin), 2 * size)
-    fine = F.grid_sample(fine, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
-    coarse = upfirdn2d(fine, taps, down=2, padding=_BEFORE, flip_filter=True)
-    return coarse[:, :, margin:-margin, margin:-margin]
+    return _resampled(image, _warp_places(matrices, image.shape[-1]))
 
 
 def recolour(image: Tensor, matrices: Tensor) -> Tensor:
@@ -177,12 +196,47 @@ def recolour(image: Tensor, matrices: Tensor) -> Tensor:
     return mixed + matrices[:, :3, 3, None, None]
 
 
-def _grid(matrices, image, side, source_side):
-    """Places in [-1, 1] at which a source of `source_side` is read for a result of `side`: [N, side, side, 2]."""
+def _blit_places(matrices, size):
+    return _places(matrices, size, size)
+
+
+def _moved(image, places):
+    grid = _grid(places, image, image.shape[-1])
+    return F.grid_sample(image, grid, mode="nearest", padding_mode="reflection", align_corners=False)
+
+
+def _warp_places(matrices, size):
+    zoom, offset = torch.diag(torch.tensor([2.0, 2.0, 1.0])), torch.full((1, 2), _OFFSET)
+    moved = _translation(offset) @ zoom @ matrices @ zoom.inverse() @ _translation(-offset)
+    return _places(moved, 2 * (size + 2 * _MARGIN), 2 * size)
+
+
+def _resampled(image, places):
+    size, margin = image.shape[-1], _MARGIN
+    taps = _taps(image.dtype, image.device)
+    fine = upfirdn2d(_mirrored(image, margin), taps, up=2, padding=(_LAST - _BEFORE, _BEFORE, _LAST - _BEFORE, _BEFORE))
+    fine = fine[:, :, 2 * margin : -2 * margin, 2 * margin : -2 * margin]
+    grid = _grid(places, image, 2 * (size + 2 * margin))
+    fine = F.grid_sample(fine, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    coarse = upfirdn2d(fine, taps, down=2, padding=_BEFORE, flip_filter=True)
+    return coarse[:, :, margin:-margin, margin:-margin]
+
+
+@functools.lru_cache(maxsize=8)
+def _taps(dtype, device):
+    return torch.tensor(SYM6, dtype=dtype, device=device)
+
+
+def _places(matrices, side, source_side):
+    """Affine maps [N, 2, 3] from the places of a result of `side` to those of a source of `source_side`, in [-1, 1]."""
     to_pixels = torch.diag(torch.tensor([side / 2, side / 2, 1.0]))
     to_source = torch.diag(torch.tensor([2 / source_side, 2 / source_side, 1.0]))
-    places = (to_source @ matrices @ to_pixels)[:, :2].to(image)
-    return F.affine_grid(places, [len(image), 1, side, side], align_corners=False)
+    return (to_source @ matrices @ to_pixels)[:, :2]
+
+
+def _grid(places, image, side):
+    """Places at which a source is read for a result of `side`: [N, side, side, 2]."""
+    return F.affine_grid(places.to(image), [len(image), 1, side, side], align_corners=False)
 
 
 def _uniform(num, rng, *shape):

@@ -15,19 +15,21 @@ import torch
 
 from styleT2I.config import override, to_dict
 from styleT2I.data.dataset import index_order, open_dataset
-from styleT2I.data.training.augment import augment_for_clip
 from styleT2I.errors import ConfigError, DataError
 from styleT2I.formats.component import write_component
 from styleT2I.formats.foreign.registry import read_network
 from styleT2I.networks.registry import load_network_component
 from styleT2I.networks.stylegan2.config import half_dtype, set_precision
 from styleT2I.networks.stylegan2.discriminator import Discriminator
-from styleT2I.networks.stylegan2.generator import Generator, mix_styles
+from styleT2I.networks.stylegan2.generator import Generator
 from styleT2I.torch_utils.ahead import Ahead
-from styleT2I.torch_utils.distributed import average_gradients, draw_rows, num_processes, own_rows
+from styleT2I.torch_utils.distributed import num_processes, own_rows
 from styleT2I.torch_utils.images import from_uint8, make_grid_u8, save_png
+from styleT2I.torch_utils.recorded_steps import RecordedSteps, read
 from styleT2I.training.network_task import NetworkTask
-from styleT2I.training.stylegan2.augmentation import AugmentationStrength, augment
+from styleT2I.training.optimisation import descend, held_fixed
+from styleT2I.training.stylegan2.augmentation import AugmentationStrength
+from styleT2I.training.stylegan2.draws import Draws
 from styleT2I.training.stylegan2.evaluation import JudgeFeatures, PixelFeatures, SampleEvaluation, seeds_grid
 from styleT2I.training.stylegan2.losses import (
     logistic_discriminator_loss,
@@ -65,25 +67,36 @@ class StyleGAN2Task(NetworkTask):
         self.D_optimizer = _adam(self.D, config.d_lr, config.r1_interval if config.r1_gamma else None)
         self.mean_path_length = torch.zeros([], device=device)
         self.augmentation = _augmentation(config)
+        self.steps = RecordedSteps(device, [self.G_optimizer, self.D_optimizer])
+        self.draws = Draws(config, self.G, with_noise=not self.steps.draws_own_noise)
         self.evaluation = self._build_evaluation(resolution)
 
     def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
         """Update G, then D, each followed by its regulariser when it is due; randomness comes from `rng` alone."""
-        config = self.config
+        config, num, steps = self.config, self.config.batch_size, self.steps
+        p = 0.0 if self.augmentation is None else self.augmentation.p
         image, c = self._real_batch(step, rng)
-        figures = {}
-        is_warmup = step * config.batch_size < config.d_warmup_kimg * 1000
+        metrics = {}
+        is_warmup = step * num < config.d_warmup_kimg * 1000
         if not is_warmup:
-            figures.update(self._update_generator(c, rng))
-            if config.pl_weight and step % config.pl_interval == 0:
-                figures.update(self._regularise_generator(c, rng))
-        figures.update(self._update_discriminator(image, c, rng))
+            fakes = tuple(self.draws.fakes(*part, p, rng) for part in self._parts(num, c))
+            metrics |= steps("generator", self._update_generator, fakes)
+        if not is_warmup and config.pl_weight and step % config.pl_interval == 0:
+            num_paths = max(num // config.pl_batch_shrink, 1)
+            paths = tuple(self.draws.paths(*part, rng) for part in self._parts(num_paths, c))
+            metrics |= steps("path length", self._regularise_generator, paths)
+        pairs = tuple(self.draws.pairs(*part, p, rng) for part in self._image_parts(image, c))
+        metrics |= steps("discriminator", self._update_discriminator, pairs)
         if config.r1_gamma and step % config.r1_interval == 0:
-            figures.update(self._regularise_discriminator(image, c, rng))
-        if self.augmentation is not None:
-            figures.update(self._move_augmentation())
+            reals = tuple(self.draws.reals(real, labels, p, rng) for real, labels, _ in self._image_parts(image, c))
+            metrics |= steps("R1", self._regularise_discriminator, reals)
         if not is_warmup:
-            self._average_generator(step)
+            steps("average", self._average_generator, self._weight_of_average(step))
+        figures = read(metrics)
+        sign_sum = figures.pop("sign_sum")
+        if self.augmentation is not None:
+            self.augmentation.observe(sign_sum, len(image))
+            figures |= self._move_augmentation()
         return figures
 
     def state_dict(self) -> dict:
@@ -92,7 +105,7 @@ class StyleGAN2Task(NetworkTask):
 
     def load_state_dict(self, state: dict) -> None:
         super().load_state_dict(state)
-        self.mean_path_length = state["mean_path_length"].to(self.device)
+        self.mean_path_length.copy_(state["mean_path_length"])
         if self.augmentation is not None:
             self.augmentation.load_state_dict(state["augmentation"])
 
@@ -142,8 +155,8 @@ class StyleGAN2Task(NetworkTask):
         return SampleEvaluation(extractor, data, config.eval_num, self.device, c)
 
     def _real_batch(self, step, rng):
-        """This process's real images [n,3,R,R] in [-1,1], part by part, and the whole batch's labels c [N,c_dim] or
-        None."""
+        """This process's real images [n,3,R,R] in [-1,1], part by part, and the whole batch's labels c [N,c_dim] on
+        the CPU, or None."""
         num, own = self.config.batch_size, self._own_rows()
         image = from_uint8(self.images_of(step).to(self.device, non_blocking=True))
         if self.config.mirror:
@@ -151,13 +164,13 @@ class StyleGAN2Task(NetworkTask):
             image = torch.where(is_mirrored[:, None, None, None], image.flip(3), image)
         if not self.c_dim:
             return image, None
-        return image, self.data.labels_of(index_order(self.seed, len(self.data), num, step)).float().to(self.device)
+        return image, self.data.labels_of(index_order(self.seed, len(self.data), num, step)).float()
 
     def _own_rows(self):
         """This process's rows of the batch, part by part."""
-        return [row for rows, _ in self._parts(self.config.batch_size) for row in rows]
+        return [row for rows, _ in self._rows(self.config.batch_size) for row in rows]
 
-    def _parts(self, num):
+    def _rows(self, num):
         """Yield the rows of a batch of `num` that this process computes at a time, and the part's share of the batch.
 
         A part is of all processes together, so that the same rows are compared with each other as in one process.
@@ -167,113 +180,115 @@ class StyleGAN2Task(NetworkTask):
             rows = list(range(start, min(start + size, num)))
             yield rows[own_rows(len(rows))], len(rows) / num
 
+    def _parts(self, num, c):
+        """Yield as `_rows` the number of rows, their labels, and the part's share of the batch."""
+        for rows, share in self._rows(num):
+            yield len(rows), None if c is None else c[rows], share
+
     def _image_parts(self, image, c):
-        """Yield as `_parts` this process's images and their labels, and the part's share of the batch."""
+        """Yield as `_rows` this process's images and their labels, and the part's share of the batch."""
         start = 0
-        for rows, share in self._parts(len(image) * num_processes()):
-            yield image[start : start + len(rows)], None if c is None else c[rows], share
-            start += len(rows)
+        for num, labels, share in self._parts(len(image) * num_processes(), c):
+            yield image[start : start + num], labels, share
+            start += num
 
-    def _draw(self, num, c, rng, update_w_avg=False):
-        """Return ws [num,num_ws,w_dim] of new latents, styles mixed, and their images with random noise."""
+    def _draw(self, latents, update_w_avg=False):
+        """Return ws [N,num_ws,w_dim] of latents, styles mixed, and their images with random noise."""
+        ws = self.G.mapping(latents.z, latents.c, update_w_avg=update_w_avg)
+        if latents.other_z is not None:
+            ws = torch.where(latents.is_other[:, :, None], self.G.mapping(latents.other_z, latents.c), ws)
+        return ws, self.G.synthesis(ws, noise_mode="random", noise=latents.noise)
 
-        def latents():
-            return draw_rows(torch.randn, num, self.G.z_dim, generator=rng).to(self.device)
+    def _shown(self, image, shown):
+        return shown(image, is_whole=self.steps.draws_own_noise)
 
-        ws = self.G.mapping(latents(), c, update_w_avg=update_w_avg)
-        if self.config.style_mixing:
-            ws = mix_styles(ws, self.G.mapping(latents(), c), rng, self.config.style_mixing)
-        # A GPU draws its own noise, from torch's generator that the engine seeds for each step: the CPU is too slow.
-        return ws, self.G.synthesis(ws, noise_mode="random", generator=rng if self.device.type == "cpu" else None)
-
-    def _descend(self, optimizer):
-        """Update; in half precision not by gradients that overflowed somewhere."""
-        parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        average_gradients(parameters)
-        grads = [p.grad for p in parameters if p.grad is not None]
-        if half_dtype(self.config.precision) is None or torch.nn.utils.get_total_norm(grads).isfinite():
-            optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-
-    def _discriminate(self, image, c, rng):
-        return self.D(self._augment(image, rng), c)
-
-    def _augment(self, image, rng):
-        if self.augmentation is not None:
-            image = augment(image, self.augmentation.p, rng)
-        return augment_for_clip(image, rng, jitter=self.config.jitter, translate=self.config.translate)
+    def _descend(self, optimizer, backward):
+        """Update by the gradients that backward() adds; in half precision not by those that overflowed somewhere."""
+        is_half = half_dtype(self.config.precision) is not None
+        return descend(optimizer, backward, None, skips_overflow=is_half)
 
     def _move_augmentation(self):
         mean_sign = self.augmentation.move()
         return {"augment_p": self.augmentation.p} | ({} if mean_sign is None else {"real_sign": mean_sign})
 
-    def _update_generator(self, c, rng):
-        num = self.config.batch_size
-        total, logits = 0.0, 0.0
-        self.D.requires_grad_(False)
-        for rows, share in self._parts(num):
-            labels = None if c is None else c[rows]
-            _, image = self._draw(len(rows), labels, rng, update_w_avg=True)
-            fake_logits = self._discriminate(image, labels, rng)
-            loss = nonsaturating_generator_loss(fake_logits) * share
-            loss.backward()
-            total, logits = total + loss.item(), logits + fake_logits.mean().item() * share
-        self.D.requires_grad_(True)
-        self._descend(self.G_optimizer)
-        return {"loss_g": total, "fake_logit": logits}
+    def _update_generator(self, parts):
+        def backward():
+            total, logits = [], []
+            for latents, shown, share in parts:
+                _, image = self._draw(latents, update_w_avg=True)
+                fake_logits = self.D(self._shown(image, shown), latents.c)
+                loss = nonsaturating_generator_loss(fake_logits) * share
+                loss.backward()
+                total.append(loss.detach())
+                logits.append(fake_logits.detach().mean() * share)
+            return {"loss_g": sum(total), "fake_logit": sum(logits)}
 
-    def _regularise_generator(self, c, rng):
+        with held_fixed(self.D):
+            return self._descend(self.G_optimizer, backward)
+
+    def _regularise_generator(self, parts):
         config = self.config
-        num = max(config.batch_size // config.pl_batch_shrink, 1)
-        total = 0.0
-        for rows, share in self._parts(num):
-            ws, image = self._draw(len(rows), None if c is None else c[rows], rng)
-            noise = draw_rows(torch.randn, *image.shape, generator=rng).to(image)
-            lengths = path_lengths(image, ws, noise)
-            loss, self.mean_path_length = path_length_loss(lengths, self.mean_path_length, config.pl_decay)
-            (loss * config.pl_weight * config.pl_interval * share).backward()
-            total += loss.item() * share
-        self._descend(self.G_optimizer)
-        return {"loss_pl": total, "path_length": self.mean_path_length.item()}
 
-    def _update_discriminator(self, image, c, rng):
-        total, logits = 0.0, 0.0
-        for real, labels, share in self._image_parts(image, c):
-            with torch.no_grad():
-                _, fake = self._draw(len(real), labels, rng)
-            fake_logits = self._discriminate(fake, labels, rng)
-            real_logits = self._discriminate(real, labels, rng)
-            if self.augmentation is not None:
-                self.augmentation.observe(real_logits)
-            loss = logistic_discriminator_loss(real_logits, fake_logits) * share
-            loss.backward()
-            total, logits = total + loss.item(), logits + real_logits.mean().item() * share
-        self._descend(self.D_optimizer)
-        return {"loss_d": total, "real_logit": logits}
+        def backward():
+            total = []
+            for latents, noise, share in parts:
+                ws, image = self._draw(latents)
+                lengths = path_lengths(image, ws, noise.to(image))
+                loss, mean_length = path_length_loss(lengths, self.mean_path_length, config.pl_decay)
+                (loss * config.pl_weight * config.pl_interval * share).backward()
+                self.mean_path_length.copy_(mean_length)
+                total.append(loss.detach() * share)
+            return {"loss_pl": sum(total), "path_length": self.mean_path_length}
 
-    def _regularise_discriminator(self, image, c, rng):
-        config = self.config
-        num, total = len(image), 0.0
-        for real, labels, _ in self._image_parts(image, c):
-            real = self._augment(real, rng).detach().requires_grad_(True)  # what D is shown, as R1 is of that
-            penalty = r1_penalty(self.D(real, labels), real).sum() / num
-            (penalty * (config.r1_gamma / 2) * config.r1_interval).backward()
-            total += penalty.item()
-        self._descend(self.D_optimizer)
-        return {"loss_r1": total}
+        return self._descend(self.G_optimizer, backward)
 
-    @torch.no_grad()
-    def _average_generator(self, step):
-        """Move G_ema towards G so that the weight of an image halves every ema_kimg thousand images."""
+    def _update_discriminator(self, parts):
+        def backward():
+            total, logits, signs = [], [], []
+            for real, latents, shown_fake, shown_real, share in parts:
+                with torch.no_grad():
+                    _, fake = self._draw(latents)
+                fake_logits = self.D(self._shown(fake, shown_fake), latents.c)
+                real_logits = self.D(self._shown(real, shown_real), latents.c)
+                loss = logistic_discriminator_loss(real_logits, fake_logits) * share
+                loss.backward()
+                total.append(loss.detach())
+                logits.append(real_logits.detach().mean() * share)
+                signs.append(real_logits.detach().sign().sum())
+            return {"loss_d": sum(total), "real_logit": sum(logits), "sign_sum": sum(signs)}
+
+        return self._descend(self.D_optimizer, backward)
+
+    def _regularise_discriminator(self, parts):
+        config, num = self.config, sum(len(real) for real, _, _ in parts)
+
+        def backward():
+            total = []
+            for real, c, shown in parts:
+                real = self._shown(real, shown).detach().requires_grad_(True)  # what D is shown, as R1 is of that
+                penalty = r1_penalty(self.D(real, c), real).sum() / num
+                (penalty * (config.r1_gamma / 2) * config.r1_interval).backward()
+                total.append(penalty.detach())
+            return {"loss_r1": sum(total)}
+
+        return self._descend(self.D_optimizer, backward)
+
+    def _weight_of_average(self, step):
+        """That of the averaged generator beside G's, so that an image's halves every ema_kimg thousand images."""
         config = self.config
         half_life = config.ema_kimg * 1000
         if config.ema_rampup is not None:
             half_life = min(half_life, (step + 1) * config.batch_size * config.ema_rampup)
-        beta = 0.5 ** (config.batch_size / max(half_life, 1e-8))
+        return 0.5 ** (config.batch_size / max(half_life, 1e-8))
+
+    @torch.no_grad()
+    def _average_generator(self, keep):
+        """Move G_ema towards G; keep: the weight of its old value."""
         for average, current in zip(self.G_ema.parameters(), self.G.parameters(), strict=True):
-            average.copy_(current.lerp(average, beta))
+            average.copy_(current.lerp(average, keep))
         for average, current in zip(self.G_ema.buffers(), self.G.buffers(), strict=True):
             average.copy_(current)
+        return {}
 
 
 def _images(data, seed, batch_size, rows, step):

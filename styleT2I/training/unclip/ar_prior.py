@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from styleT2I.baselines.unclip.ar_prior import UnclipARPrior, smoothed_targets
+from styleT2I.baselines.unclip.prior import Caption
 from styleT2I.config import override
 from styleT2I.evaluation.measures.embeddings import evaluation_of
 from styleT2I.torch_utils.seeding import SeedNoise
@@ -27,15 +28,18 @@ class UnclipARPriorTask(UnclipTask):
         self.evaluation = evaluation_of(self.data, self.eval_data, self.config.eval_num) if has_labels else None
         return network
 
-    def loss(self, indices: list[int], told: list[int], rng: torch.Generator) -> tuple[torch.Tensor, dict[str, float]]:
+    def inputs(self, indices: list[int], told: list[int], rng: torch.Generator) -> tuple:
         z = self.data.embedding_batch(indices)
         caption, said = self.captions(told, rng)
         codes = self.network.encode(z)
         dots = self.network.dot_codes((z * said).sum(dim=1))
+        target = smoothed_targets(codes, self.network.config.num_buckets, self.config.smoothing)
+        return codes, dots, caption, target
+
+    def loss(self, codes: torch.Tensor, dots: torch.Tensor, caption: Caption, target: torch.Tensor):
         logs = self.network(codes, dots, *caption).log_softmax(dim=2)
         hard = -logs.gather(2, codes.unsqueeze(2)).mean()
-        target = smoothed_targets(codes, self.network.config.num_buckets, self.config.smoothing)
-        return -(target * logs).sum(dim=2).mean(), {"nats_per_code": hard.item()}
+        return -(target * logs).sum(dim=2).mean(), {"nats_per_code": hard}
 
     def evaluate(self, step: int) -> dict[str, float]:
         metrics = super().evaluate(step)

@@ -46,7 +46,12 @@ class UnclipDecoderTask(UnclipTask):
         self.abar = abar_table(network.config.schedule)
         return network
 
-    def loss(self, indices: list[int], told: list[int], rng: torch.Generator) -> tuple[torch.Tensor, dict[str, float]]:
+    @property
+    def is_recordable(self) -> bool:
+        """Not with a learned variance, whose bound is found on the CPU."""
+        return not self.network.config.learns_variance
+
+    def inputs(self, indices: list[int], told: list[int], rng: torch.Generator) -> tuple:
         config = self.network.config
         x0 = self.data.image_batch(indices, config.resolution)
         caption, _ = self.captions(told, rng)
@@ -54,15 +59,20 @@ class UnclipDecoderTask(UnclipTask):
         step = training_steps(len(indices), rng)
         noise = draw_rows(torch.randn, *x0.shape, generator=rng).to(x0)
         xt = add_noise(x0, noise, self.abar[step])
-        output = self.network(xt, step.to(self.device), self.data.embedding_batch(indices), given, *caption)
         target = target_of(x0, noise, self.abar[step], config.prediction)
-        if not config.learns_variance:
+        read = (xt, step, self.data.embedding_batch(indices), given, *caption)
+        return read, target, x0 if config.learns_variance else None
+
+    def loss(self, read: tuple[torch.Tensor, ...], target: torch.Tensor, x0: torch.Tensor | None):
+        output, config = self.network(*read), self.network.config
+        if x0 is None:
             return F.mse_loss(output, target), {}
+        xt, step = read[0], read[1].cpu()
         output, variance = output.chunk(2, dim=1)
         error = F.mse_loss(output, target)
         mean_x0 = x0_of(output, xt, self.abar[step], config.prediction)
         bound = learned_range_loss(x0, xt, mean_x0, variance, step, self.abar)
-        return error + VARIANCE_WEIGHT * bound, {"squared_error": error.item(), "bits_per_number": bound.item()}
+        return error + VARIANCE_WEIGHT * bound, {"squared_error": error, "bits_per_number": bound}
 
     @torch.no_grad()
     def evaluate(self, step: int) -> dict[str, float]:
@@ -136,7 +146,7 @@ class UnclipUpsamplerTask(UnclipTask):
         self.abar = abar_table(sizes.schedule)
         return network
 
-    def loss(self, indices: list[int], told: list[int], rng: torch.Generator) -> tuple[torch.Tensor, dict[str, float]]:
+    def inputs(self, indices: list[int], told: list[int], rng: torch.Generator) -> tuple:
         sizes, crop = self.network.config, self.config.crop
         image = self.data.image_batch(indices, sizes.resolution)
         low = resized(image, sizes.low_resolution)
@@ -146,8 +156,11 @@ class UnclipUpsamplerTask(UnclipTask):
         x0, enlarged = (_crops(rows, places, crop) for rows in (image, enlarge(low, sizes.resolution)))
         step = training_steps(len(indices), rng)
         noise = draw_rows(torch.randn, *x0.shape, generator=rng).to(x0)
-        answer = self.network(add_noise(x0, noise, self.abar[step]), step.to(self.device), enlarged)
-        return F.mse_loss(answer, target_of(x0, noise, self.abar[step], sizes.prediction)), {}
+        target = target_of(x0, noise, self.abar[step], sizes.prediction)
+        return add_noise(x0, noise, self.abar[step]), step, enlarged, target
+
+    def loss(self, xt: torch.Tensor, step: torch.Tensor, enlarged: torch.Tensor, target: torch.Tensor):
+        return F.mse_loss(self.network(xt, step, enlarged), target), {}
 
     @torch.no_grad()
     def snapshot(self, step: int, outdir: Path) -> None:

@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from styleT2I.baselines.unclip.diffusion import abar_table, add_noise
-from styleT2I.baselines.unclip.prior import UnclipPrior
+from styleT2I.baselines.unclip.prior import Caption, UnclipPrior
 from styleT2I.config import override
 from styleT2I.evaluation.measures.embeddings import evaluation_of
 from styleT2I.torch_utils.distributed import draw_rows
@@ -29,13 +29,15 @@ class UnclipPriorTask(UnclipTask):
         self.evaluation = evaluation_of(self.data, self.eval_data, self.config.eval_num) if has_labels else None
         return network
 
-    def loss(self, indices: list[int], told: list[int], rng: torch.Generator) -> tuple[torch.Tensor, dict[str, float]]:
+    def inputs(self, indices: list[int], told: list[int], rng: torch.Generator) -> tuple:
         x0 = self.network.standardised(self.data.embedding_batch(indices))
         caption, _ = self.captions(told, rng)
         step = training_steps(len(indices), rng)
         noise = draw_rows(torch.randn, *x0.shape, generator=rng).to(x0)
-        answer = self.network(add_noise(x0, noise, self.abar[step]), step.to(x0.device), *caption)
-        return F.mse_loss(answer, x0), {}
+        return x0, add_noise(x0, noise, self.abar[step]), step, caption
+
+    def loss(self, x0: torch.Tensor, xt: torch.Tensor, step: torch.Tensor, caption: Caption):
+        return F.mse_loss(self.network(xt, step, *caption), x0), {}
 
     def evaluate(self, step: int) -> dict[str, float]:
         metrics = super().evaluate(step)

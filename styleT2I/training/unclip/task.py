@@ -17,6 +17,7 @@ from styleT2I.formats.component import write_component
 from styleT2I.formats.model_folder import write_model_manifest
 from styleT2I.generation.systems.sentence_encoders import copy_network
 from styleT2I.torch_utils.distributed import draw_rows, own_rows
+from styleT2I.torch_utils.recorded_steps import Metrics, RecordedSteps, read
 from styleT2I.training.baselines.damsm import round_to_half
 from styleT2I.training.directions.setup import load_frozen
 from styleT2I.training.network_task import NetworkTask
@@ -24,7 +25,7 @@ from styleT2I.training.optimisation import descend, move_average, schedule
 
 
 class UnclipTask(NetworkTask):
-    """One network, its optimizer and its average; a subclass says what it is and what its loss is."""
+    """One network, its optimizer and its average; a subclass says what it is, what it is given and what its loss is."""
 
     name = ""  # also the role in a model folder
     parts = ("network", "average", "optimizer")
@@ -34,9 +35,18 @@ class UnclipTask(NetworkTask):
         """A new network for this CLIP, with the statistics that it needs of the data."""
         raise NotImplementedError
 
-    def loss(self, indices: list[int], told: list[int], rng: torch.Generator) -> tuple[torch.Tensor, dict[str, float]]:
-        """The loss on these samples, and metrics for the log; told: the samples whose captions are read with them."""
+    def inputs(self, indices: list[int], told: list[int], rng: torch.Generator) -> tuple:
+        """What the loss takes of these samples, on the device; told: the samples whose captions are read with them."""
         raise NotImplementedError
+
+    def loss(self, *inputs) -> tuple[torch.Tensor, Metrics]:
+        """The loss, and metrics for the log; a part of recorded steps."""
+        raise NotImplementedError
+
+    @property
+    def is_recordable(self) -> bool:
+        """Whether a GPU can record the loss."""
+        return True
 
     def setup(self, device: torch.device) -> None:
         """Embed the data and build the network; DataError or CheckpointError where something does not fit."""
@@ -52,22 +62,29 @@ class UnclipTask(NetworkTask):
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), config.lr, config.betas, config.eps, config.weight_decay
         )
+        self.steps = RecordedSteps(device, [self.optimizer], is_fixed=self.is_recordable)
 
     def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
         """One step on a batch; randomness comes from `rng` alone."""
         config = self.config
         indices, own = self.data.training_indices(self.seed, config.batch_size, step), own_rows(config.batch_size)
         told = indices[1:] + indices[:1] if config.shuffle_captions else indices
-        loss, metrics = self.loss(indices[own], told[own], rng)
+        inputs = self.inputs(indices[own], told[own], rng)
         factor = schedule("warmup-cosine" if config.decay_lr else "constant", step, self.num_steps)
-        descend(self.optimizer, loss, config.lr * factor)
-        # faster in the first steps, which would else dominate the average
-        move_average(self.average, self.network, min(config.ema, (1 + step) / (10 + step)))
-        return {"loss": loss.item(), **metrics}
+        keep = min(config.ema, (1 + step) / (10 + step))  # less in the first steps, which would else dominate
+        return read(self.steps("step", self._update, config.lr * factor, keep, inputs))
+
+    def _update(self, rate, keep, inputs):
+        loss, metrics = self.loss(*inputs)
+        descend(self.optimizer, loss, rate)
+        move_average(self.average, self.network, keep)
+        return {"loss": loss, **metrics}
 
     def captions(self, indices: list[int], rng: torch.Generator) -> tuple[Caption, torch.Tensor]:
         """A caption of each sample, some replaced by the empty one, and z_t [N, D] of all before that."""
         said = self.data.caption_batch(indices, rng)
+        if self.steps.is_recording:
+            said = said.padded(self.encoder.num_tokens)
         keep = drop_rows(len(indices), self.config.text_drop, rng).to(self.device)
         return said.where(keep, self.null.trimmed(said.num_tokens)), said.embedding
 

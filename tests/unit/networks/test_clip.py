@@ -64,7 +64,9 @@ def test_padding_is_not_computed_and_changes_nothing():
         whole = F.normalize(clip.model.encode_text(ids), dim=-1)
         torch.testing.assert_close(clip.encode_text(ids), whole)
         torch.testing.assert_close(clip.encode_text(ids[2:]), whole[2:])
-    assert lengths == [8, 6, 3]
+        torch.testing.assert_close(clip.encode_ids(clip.short_ids(ids[2:], 4)), whole[2:])
+    assert lengths == [8, 6, 3, 4]
+    assert clip.short_ids(ids, 4).shape == (3, 8) and clip.short_ids(ids[:0]).shape == (0, 8)
 
 
 @pytest.mark.parametrize("quick_gelu", [False, True])

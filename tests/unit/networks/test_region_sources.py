@@ -183,3 +183,13 @@ def test_a_folder_with_a_damaged_configuration_is_none_of_transformers(tmp_path,
         (tmp_path / "config.json").write_text(content)
     with pytest.raises(CheckpointError, match="the folder should hold one component|no manifest|damaged"):
         open_segmenter(tmp_path)
+
+
+def test_fixed_regions_by_number_are_those_by_name():
+    left, top = torch.zeros(4, 4), torch.zeros(4, 4)
+    left[:, :2], top[:2] = 1, 1
+    source, image = FixedRegions({"mouth": left, "hair": top}), torch.zeros(4, 3, 8, 8)
+    by_name = source(image, ["hair", None, "mouth", "nose"])
+    by_number = source.by_number(image, torch.tensor([2, 0, 1, 3]), (None, "mouth", "hair", "nose"))
+    assert all(torch.equal(a, b) for a, b in zip(by_name, by_number, strict=True))
+    assert by_number[1].tolist() == [True, False, True, False]

@@ -162,3 +162,12 @@ def test_new_rules_can_be_added(monkeypatch):
     monkeypatch.setitem(REGION_RULES, "left_half", None)
     region_rule("left_half")(lambda face: (face.x < 0).expand_as(face.part("skin")))
     assert region_masks(torch.zeros(1, 1, 8, 8), ["skin"], ["left_half"]).mean() == 0.5
+
+
+def test_regions_by_number_are_those_by_name(segmenter):
+    image, *_ = pictures("lipstick")
+    names, numbers = ("mouth", None, "hair", "around_eyes"), torch.arange(NUM) % 4
+    finder = RegionFinder(segmenter)
+    by_name = finder(image, [names[number] for number in numbers])
+    by_number = finder.by_number(image, numbers, names)
+    assert all(torch.equal(a, b) for a, b in zip(by_name, by_number, strict=True)) and by_name[0].any()

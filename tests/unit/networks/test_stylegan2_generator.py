@@ -106,8 +106,18 @@ def test_random_noise_of_a_sample_depends_on_its_own_generator_alone():
         draw_noise(3, 4, generators(1, 2))
 
 
+def test_noise_that_was_drawn_before_is_what_the_generator_would_draw():
+    G = tiny()
+    ws = G.mapping(latents())
+    drawn = G.synthesis(ws, noise_mode="random", generator=torch.Generator().manual_seed(3))
+    noises = G.synthesis.draw_noises(len(ws), torch.Generator().manual_seed(3))
+    assert torch.equal(G.synthesis(ws, noise_mode="random", noise=noises), drawn)
+    assert len(noises) == 2 * len(G.synthesis.resolutions) - 1 and not torch.equal(drawn, G.synthesis(ws))
+
+
 def test_a_generator_without_noise_inputs_has_no_noise():
     G = tiny(use_noise=False)
+    assert G.synthesis.draw_noises(3, torch.Generator()) == ()
     assert not any("noise" in name for name in G.state_dict())
     torch.testing.assert_close(G(latents()), G(latents(), noise_mode="random"))
 

@@ -10,6 +10,7 @@ from styleT2I.baselines.dfgan import DFGANDiscriminator
 from styleT2I.baselines.gan_int_cls import style_loss
 from styleT2I.torch_utils.seeding import generator
 from styleT2I.training.baselines.losses import (
+    draw_pairs,
     hinge_matching_loss,
     kl_to_standard_normal,
     matching_aware_loss,
@@ -61,11 +62,11 @@ def test_hinge_stops_at_the_margins():
 
 def test_midpoints_lie_halfway_between_two_different_texts():
     text = torch.eye(6)
-    midpoints = midpoint_texts(text, 0.5, generator("pairs"))
+    midpoints = midpoint_texts(text, 0.5, draw_pairs(6, generator("pairs")))
     assert midpoints.shape == (3, 6)
     torch.testing.assert_close(midpoints.sum(dim=0), torch.full((6,), 0.5))  # every text is in exactly one pair
     assert (midpoints.count_nonzero(dim=1) == 2).all()
-    leaning = midpoint_texts(text, 0.75, generator("pairs"))
+    leaning = midpoint_texts(text, 0.75, draw_pairs(6, generator("pairs")))
     assert sorted(leaning[leaning > 0].tolist()) == [0.25] * 3 + [0.75] * 3
 
 

@@ -60,6 +60,9 @@ def test_flip_loss_is_the_cross_entropy_between_the_own_and_the_flipped_sentence
     expected = sum(cross_entropy([5 * own, 5 * wrong], 0) for own, wrong in cosines) / len(IMAGES)
     loss = attribute_flip_loss(IMAGES, TEXTS, flipped, owner, 5.0)
     assert loss.item() == pytest.approx(expected, rel=1e-5)
+    filled_up = torch.cat([flipped, flipped[:2]]), torch.cat([owner, owner.new_zeros(2)])
+    weight = torch.tensor([1.0, 1.0, 1.0, 0.0, 0.0])
+    assert attribute_flip_loss(IMAGES, TEXTS, *filled_up, 5.0, weight).item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_flip_loss_of_sentences_that_state_nothing_is_zero_with_a_gradient():

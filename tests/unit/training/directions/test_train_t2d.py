@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from styleT2I.attributes.parsing.parser import parse
 from styleT2I.attributes.vocabulary import load_vocabulary
-from styleT2I.data.training.augment import augment_for_clip
+from styleT2I.data.training.augment import draw_augmentation
 from styleT2I.errors import CheckpointError, ConfigError, DataError
 from styleT2I.formats.component import read_component
 from styleT2I.formats.texts.glove import read_glove
@@ -58,8 +58,11 @@ class ColourCLIP(torch.nn.Module):
     def encode_image(self, image):
         return F.normalize(image.mean(dim=(2, 3)), dim=1)
 
-    def encode_text(self, texts):
-        return F.one_hot(torch.tensor([WORDS.index(text) for text in texts]), 3).float()
+    def short_ids(self, texts, multiple=1):
+        return torch.tensor([WORDS.index(text) for text in texts])
+
+    def encode_ids(self, ids):
+        return F.one_hot(ids, 3).float()
 
 
 def colour_task(folder, **changes):
@@ -234,14 +237,14 @@ def test_augmentation_shifts_and_tints_each_image_on_its_own_and_lets_gradients_
     image = torch.zeros(2, 3, 16, 16)
     image[:, :, 8, 8] = 1
     image.requires_grad_(True)
-    moved = augment_for_clip(image, torch.Generator().manual_seed(0), jitter=0.0, translate=0.25)
+    moved = draw_augmentation(len(image), torch.Generator().manual_seed(0), jitter=0.0, translate=0.25)(image)
     assert not torch.allclose(moved[0], moved[1])
-    tinted = augment_for_clip(image, torch.Generator().manual_seed(0), jitter=0.2, translate=0.0)
+    tinted = draw_augmentation(len(image), torch.Generator().manual_seed(0), jitter=0.2, translate=0.0)(image)
     assert (tinted - image).abs().max() <= 0.4 + 1e-6
     assert not torch.allclose(tinted[0], tinted[1])
     (moved.sum() + tinted.sum()).backward()
     assert image.grad.abs().sum() > 0
-    assert torch.equal(augment_for_clip(image, torch.Generator(), jitter=0.0, translate=0.0), image)
+    assert torch.equal(draw_augmentation(len(image), torch.Generator(), jitter=0.0, translate=0.0)(image), image)
 
 
 def test_glove_vectors_start_the_gru_and_stay(folder, tmp_path):

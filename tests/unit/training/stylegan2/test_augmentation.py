@@ -12,9 +12,10 @@ from styleT2I.torch_utils.seeding import generator
 from styleT2I.training.stylegan2.augmentation import (
     SYM6,
     AugmentationStrength,
-    augment,
     blit,
+    change,
     draw_blits,
+    draw_changes,
     draw_colours,
     draw_geometry,
     recolour,
@@ -26,6 +27,10 @@ from tests.unit.training.stylegan2.test_train_stylegan2 import CONFIG, assert_sa
 
 def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
+
+
+def augment(image, p, rng, is_whole=False):
+    return change(image, draw_changes(len(image), p, image.shape[-1], rng), is_whole=is_whole)
 
 
 def matrix(xx, xy, x, yx, yy, y):
@@ -116,6 +121,8 @@ def test_augment_changes_images_by_p_and_is_differentiable():
     assert torch.equal(augment(image, 0.0, seeded()), image)
     assert not torch.equal(augment(image, 0.9, seeded()), image)
     assert torch.equal(augment(image, 0.9, seeded(3)), augment(image, 0.9, seeded(3)))
+    rows_alone, whole = (augment(image, 0.3, seeded(5), is_whole) for is_whole in (False, True))
+    torch.testing.assert_close(rows_alone, whole)
     # It is affine, so <v, f(x + d) - f(x)> = <grad of <v, f>, d> without any step size.
     x, d, v = (torch.randn(4, 3, 16, 16, generator=seeded(k), dtype=torch.float64) for k in (1, 2, 3))
     x.requires_grad_(True)
@@ -126,17 +133,17 @@ def test_augment_changes_images_by_p_and_is_differentiable():
 
 def test_strength_rises_while_the_discriminator_is_surer_than_its_target():
     strength = AugmentationStrength(0.6, images=100, interval=2)
-    strength.observe(torch.tensor([[3.0], [1.0], [2.0], [0.5]]))
+    strength.observe(4.0, 4)
     assert strength.move() is None and strength.p == 0
-    strength.observe(torch.tensor([[1.0], [1.0], [1.0], [-2.0]]))
+    strength.observe(2.0, 4)
     assert strength.move() == pytest.approx(0.75) and strength.p == pytest.approx(0.08)
     for _ in range(2):
-        strength.observe(torch.full((50, 1), -1.0))
+        strength.observe(-50.0, 50)
         strength.move()
     assert strength.p == 0  # not below
     fixed = AugmentationStrength(None, 1.0, p=0.4)
     for _ in range(8):
-        fixed.observe(torch.ones(4, 1))
+        fixed.observe(4.0, 4)
         fixed.move()
     assert fixed.p == 0.4
 
@@ -162,8 +169,8 @@ def test_what_is_shown_to_the_discriminator_is_changed(monkeypatch):
     forward = task.D.forward
     monkeypatch.setattr(task.D, "forward", lambda image, c=None: shown.append(image.detach()) or forward(image, c))
     image, c = task._real_batch(0, generator("step", 1, 0))
-    task._regularise_discriminator(image, c, seeded())
-    task._update_discriminator(image, c, seeded(1))
+    task._regularise_discriminator((task.draws.reals(image, c, 0.9, seeded()),))
+    task._update_discriminator((task.draws.pairs(image, c, 1.0, 0.9, seeded(1)),))
     assert len(shown) == 3 and not any(torch.equal(seen, image) for seen in shown)
 
 

@@ -19,6 +19,7 @@ from styleT2I.torch_utils.stats import read_stats
 from styleT2I.training.checkpoints import flatten_state, newest_checkpoint
 from styleT2I.training.engine import RunConfig, run
 from styleT2I.training.stylegan2.config import StyleGAN2Config, stylegan2_config
+from styleT2I.training.stylegan2.draws import Latents
 from styleT2I.training.stylegan2.task import StyleGAN2Task
 from tests.foreign_files import write_nvidia
 from tests.tiny_model import tiny_judge, write_tiny
@@ -142,13 +143,12 @@ def test_micro_batches_sum_to_the_whole_batch():
     for task, size in ((whole, 4), (parts, 2)):
         drawn = []
 
-        def draw(num, c, rng, update_w_avg=False, task=task, drawn=drawn):
+        def draw(num, c, rng, drawn=drawn):
             start = sum(drawn) % 4
             drawn.append(num)
-            ws = task.G.mapping(latents[start : start + num])
-            return ws, task.G.synthesis(ws)
+            return Latents(latents[start : start + num], None, None, None, None)
 
-        task._draw = draw
+        task.draws.latents = draw
         figures = steps(task, [0])
         assert set(drawn) == {size}
         task.figures = figures[0]
@@ -169,18 +169,20 @@ def test_discriminator_learns_alone_during_its_warmup():
 def test_each_network_learns_only_in_its_own_phase():
     task = set_up(replace(CONFIG, pl_weight=0.0, r1_gamma=0.0))
     before = copy.deepcopy(task.D.state_dict())
-    task._update_generator(None, torch.Generator().manual_seed(0))
+    rng = torch.Generator().manual_seed(0)
+    task._update_generator((task.draws.fakes(4, None, 1.0, 0.0, rng),))
     assert all(torch.equal(t, before[key]) for key, t in task.D.state_dict().items())
     assert all(p.grad is None for p in task.D.parameters())
     before = copy.deepcopy(task.G.state_dict())
-    task._update_discriminator(torch.zeros(4, 3, 16, 16), None, torch.Generator().manual_seed(0))
+    task._update_discriminator((task.draws.pairs(torch.zeros(4, 3, 16, 16), None, 1.0, 0.0, rng),))
     assert all(torch.equal(t, before[key]) for key, t in task.G.state_dict().items())
 
 
 def test_a_discriminator_update_tells_reals_from_fakes():
     task = set_up(replace(CONFIG, pl_weight=0.0, r1_gamma=0.0, d_lr=0.01))
     real = task._real_batch(0, torch.Generator())[0]
-    losses = [task._update_discriminator(real, None, torch.Generator().manual_seed(i))["loss_d"] for i in range(30)]
+    pairs = [(task.draws.pairs(real, None, 1.0, 0.0, torch.Generator().manual_seed(i)),) for i in range(30)]
+    losses = [task._update_discriminator(pair)["loss_d"] for pair in pairs]
     assert sum(losses[-5:]) < 0.7 * sum(losses[:5])
 
 
@@ -277,9 +279,12 @@ def test_half_precision_trains_and_its_networks_say_so(tmp_path, precision):
 def test_gradients_that_overflowed_in_half_precision_change_no_weight():
     task = set_up(replace(CONFIG, precision="bf16"))
     before = copy.deepcopy(task.G.state_dict())
-    for parameter in task.G.parameters():
-        parameter.grad = torch.full_like(parameter, float("inf"))
-    task._descend(task.G_optimizer)
+
+    def overflow():
+        for parameter in task.G.parameters():
+            parameter.grad = torch.full_like(parameter, float("inf"))
+
+    task._descend(task.G_optimizer, overflow)
     assert all(torch.equal(t, before[key]) for key, t in task.G.state_dict().items())
     assert all(parameter.grad is None for parameter in task.G.parameters())
 
