@@ -132,6 +132,7 @@ RECORDS = (
     "edit.json",
     "transfer.json",
     "align.json",
+    "inversion.json",
 )  # whose "files" are the images that belong to them
 
 

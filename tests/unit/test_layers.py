@@ -27,12 +27,14 @@ ALLOWED = {  # a layer is a folder, or a folder within one that is named here; a
     "data": WORLD,
     "photos": PARTS,
     "generation": PARTS,
+    "inversion": PARTS | {"photos", "generation", "fairness.report.markup"},
     "rivals": PARTS | {"generation"},
     "evaluation.measures": PARTS | {"generation"},
-    "evaluation": PARTS | {"generation", "evaluation.measures", "rivals"},
-    "fairness": PARTS | {"generation"},
+    "evaluation": PARTS | {"generation", "inversion", "evaluation.measures", "rivals"},
+    "fairness.report.markup": set(),  # elements of any page
+    "fairness": PARTS | {"generation", "fairness.report.markup"},
     "recipes": {"errors", "config"},
-    "training": PARTS | {"recipes", "photos", "generation", "evaluation.measures"},
+    "training": PARTS | {"recipes", "photos", "generation", "inversion", "evaluation.measures"},
     "systems": {"generation"},  # an address that older model cards name
     "checkpoints": set(),
 }
