@@ -31,8 +31,10 @@ class Inverter:
     No image depends on the others: on a CPU each is inverted alone, elsewhere those of a batch at a time.
     """
 
-    def __init__(self, model: Model, config: InversionConfig | None = None):
-        """model: with a generator. CheckpointError, ConfigError where a network that is asked for is missing."""
+    def __init__(self, model: Model, config: InversionConfig | None = None, *, batch_size: int | None = None):
+        """model: with a generator. batch_size: None for the usual; another one lets images of a CPU's batch differ in
+        their last bits. CheckpointError, ConfigError where a network that is asked for is missing."""
+        self._batch_size = batch_size
         self.model, self.config = model, config or InversionConfig()
         self.generator = model.network("generator")
         self.distance = open_distance(model, self.config.distance)
@@ -42,6 +44,8 @@ class Inverter:
     @property
     def batch_size(self) -> int:
         """Images that are inverted at a time."""
+        if self._batch_size:
+            return self._batch_size
         if self.model.device.type == "cpu":
             return 1
         return max(1, min(8, 2048 // self.generator.resolution))
