@@ -85,7 +85,8 @@ def main(suites, model, sources, world_name, data, num, psi, methods, strength, 
     folders of images. --suite edits: what one attribute's edit moves besides. --suite directions: edits beside those of
     InterFaceGAN, GANSpace, SeFa, StyleSpace and StyleCLIP. --suite inversion: known faces inverted and edited, rare
     ones beside frequent ones. --suite systems: StyleT2I beside the earlier text-to-image GANs, with controls. --suite
-    style: what GAN-INT-CLS's style encoder recovers. --suite unclip: what its priors draw, read off the embeddings, its decoder on true embeddings, its edits.
+    style: what GAN-INT-CLS's style encoder recovers. --suite unclip: what its priors draw, read off the embeddings, its
+    decoder on true embeddings, its edits.
 
     A model of judges alone has --suite judges. Portraits must be rendered before (python -m styleT2I.data.portraits).
     """
