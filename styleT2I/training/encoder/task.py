@@ -112,7 +112,14 @@ class EncoderTask(NetworkTask):
         stored.load_state_dict({key: tensor.half().float() if tensor.is_floating_point() else tensor
                                 for key, tensor in self.network.state_dict().items()})  # fmt: skip
         measured = self._measure(stored, len(self.eval_data) if self.eval_data is not None else 400, None)
-        training = {**to_dict(self.config), "generator_sha256": self.generator_sha256, "distance": self.distance.name}
+        parts = {"generator": self.config.generator, "judge": self.config.judge}
+        names = {role: Path(path).name for role, path in parts.items() if path}
+        training = {
+            **to_dict(self.config),
+            **names,
+            "generator_sha256": self.generator_sha256,
+            "distance": self.distance.name,
+        }
         info = {"training": training, "measured": measured}
         config, state = to_dict(self.network.config), self.network.state_dict()
         write_component(outdir, self.config.name, LatentEncoder.kind, config, state, half=True, step=step, info=info)
