@@ -65,9 +65,9 @@ def evaluate_inversion(request: Request) -> dict:
     "ssim", "lpips" (where its weights are at hand), "identity" (the cosine of the held-out judge's features, 1 at
     most), "kept" (the rate of attributes that it sees in the reconstruction as they are in truth), and after each
     attribute was turned round by strength 1: "edited" (the rate that it then sees) and "drift" (the rate of other
-    attributes that changed). Of a pair only attributes are turned round that both have alike, so that the edits are the
-    same. "own": edits of the generator's own samples, not truncated, which need no inversion. Strength 1 was measured
-    on truncated latents of which some had the attribute, so fewer edits show here than in the suite "edits".
+    attributes that changed). Of a pair only attributes are turned round that both have alike, and of these only such as
+    the inversion kept: one that it lost would count as turned. "own": edits of the generator's own samples, not
+    truncated, which need no inversion. Strength 1 was measured on truncated latents of which some had the attribute, so fewer edits show here than in the suite "edits".
     "rare_minus_frequent" has the mean difference of pairs. Intervals are of 95 %, by bootstrap over faces.
     DataError where the world's faces must be rendered first.
     """
@@ -176,13 +176,15 @@ class _Measuring:
 
     def _edited(self, ws, drawn, label, may_edit) -> tuple[float, float]:
         """Every attribute of a face turned round by itself: the rate that then shows, and of others that change."""
-        edits = self._edits(label, may_edit)
+        before = self._observed(drawn).verdict[0]
+        edits = self._edits(label, may_edit & ((before == YES) == label))
+        if not edits:
+            return float("nan"), float("nan")
         directions = self.pipeline.attribute_directions(ws.mean(dim=1), [edit.name for edit in edits])[0]
         units = directions / directions.flatten(1).norm(dim=1)[:, None, None].clamp_min(1e-8)
         steps = [self.strengths[edit.name]["true" if edit.value else "false"] * (1 if edit.value else -1)
                  for edit in edits]  # fmt: skip
         moved = ws + torch.tensor(steps, device=ws.device)[:, None, None] * units
-        before = self._observed(drawn).verdict[0]
         after = self._observed(self.generator.synthesis(moved).clamp(-1, 1)).verdict
         column = self.judge.attribute_names.index
         right = [bool((after[row, column(edit.name)] == YES) == edit.value) for row, edit in enumerate(edits)]
@@ -226,6 +228,9 @@ def _compared(values: Mapping[str, Mapping[str, Tensor]], kept: Mapping[str, Ten
 
 
 def _mean(values: Tensor, name: str) -> dict:
+    values = values[~values.isnan()]  # of a face that kept nothing no edit is measured
+    if not len(values):
+        return {"mean": float("nan"), "interval": [float("nan")] * 2}
     return {"mean": values.double().mean().item(),
             "interval": list(bootstrap_interval(values, generator("inversion", name)))}  # fmt: skip
 
