@@ -67,7 +67,8 @@ def evaluate_inversion(request: Request) -> dict:
     attribute was turned round by strength 1: "edited" (the rate that it then sees) and "drift" (the rate of other
     attributes that changed). Of a pair only attributes are turned round that both have alike, and of these only such as
     the inversion kept: one that it lost would count as turned. "own": edits of the generator's own samples, not
-    truncated, which need no inversion. Strength 1 was measured on truncated latents of which some had the attribute, so fewer edits show here than in the suite "edits".
+    truncated, which need no inversion. Strength 1 was measured on truncated latents of which some had the attribute, so
+    fewer edits show here than in the suite "edits".
     "rare_minus_frequent" has the mean difference of pairs. Intervals are of 95 %, by bootstrap over faces.
     DataError where the world's faces must be rendered first.
     """
