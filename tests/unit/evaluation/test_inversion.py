@@ -40,7 +40,7 @@ def test_pairs_share_everything_but_what_the_composition_decides(folder):
                 assert bool(frequent[1][row, one.judge.attribute_names.index(name)]) == value
         at += count
     differing = (rare[1] != frequent[1]).sum(dim=1)
-    assert differing.min() >= 1 and differing.max() <= 4
+    assert differing.min() >= 1 and differing.max() <= 6
 
 
 def test_edits_turn_round_what_may_be_edited_and_leave_exclusive_others_out(folder):
@@ -95,7 +95,7 @@ def test_the_suite_runs_and_its_table_has_both_kinds(folder, tmp_path):
 
 def test_what_cannot_be_measured_is_one_line_before_anything_is_drawn(folder):
     model = Model.from_pretrained(folder, device="cpu")
-    with pytest.raises(ConfigError, match="'w+'"):
+    with pytest.raises(ConfigError, match="did you mean"):
         check_options(Request(model, num=2, options={"inversions": ["w++"]}))
     with pytest.raises(CheckpointError, match="train_encoder"):
         check_options(Request(model, num=2, options={"inversions": ["encoder"]}))
