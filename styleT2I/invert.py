@@ -154,7 +154,7 @@ def _write(inverter, photo, found, request, folder, overwrite):
                 inversion.record["identity"] = identity(judge, photo.aligned_u8, image_u8)
             shown[method], records[method] = (inversion, image_u8), inversion.record
             save_png(staging / f"{method}.png", image_u8)
-            write_inversion(Path(staging / "x").parent, method, inversion)
+            write_inversion(staging / f"{method}.json", inversion)
         write_text_atomic(staging / "report.html", inversion_page(photo.path.name, photo.aligned_u8, shown))
         record = {**request, "found": records, "versions": versions(), "command": recorded_command("invert")}
         staging.write_record(record)

@@ -42,7 +42,7 @@ def cached_inversion(
     if path is not None:
         try:
             check_writable_dir(path.parent)
-            write_inversion(path.parent, path.stem, inversion)
+            write_inversion(path, inversion)
         except OutputError as error:
             warnings.warn(f"the photo is inverted again each time: {error}", stacklevel=2)
     return inversion, False

@@ -44,14 +44,15 @@ class Inversion:
         return sum(tensor.numel() * tensor.element_size() for tensor in self.change.values())
 
 
-def write_inversion(folder: str | Path, name: str, inversion: Inversion) -> Path:
-    """Write the two files, the JSON last, and return its path; OutputError where the disk refuses."""
+def write_inversion(path: str | Path, inversion: Inversion) -> Path:
+    """Write the two files, the JSON last, whose path is given and returned; OutputError where the disk refuses."""
+    path = Path(path)
     tensors = {"ws": inversion.ws}
     tensors |= {f"{_NOISE}{key}": map.half() for key, map in inversion.noise.items()}
     tensors |= {f"{_CHANGE}{key}": factor for key, factor in inversion.change.items()}
-    path = Path(folder) / f"{name}.json"
-    sha256 = save_safetensors_atomic(path.with_suffix(".safetensors"), tensors)
-    write_json_atomic(path, {**inversion.record, "weights": {f"{name}.safetensors": sha256}})
+    weights = path.with_suffix(".safetensors")
+    sha256 = save_safetensors_atomic(weights, tensors)
+    write_json_atomic(path, {**inversion.record, "weights": {weights.name: sha256}})
     return path
 
 

@@ -132,7 +132,7 @@ def test_a_bent_generator_draws_its_image_again_and_is_straight_afterwards(tmp_p
         drawn = G.synthesis(ws)
     assert distances(drawn).item() < 0.7 * distances(plain).item()
     assert torch.equal(G.synthesis(ws), plain)
-    read = read_inversion(write_inversion(tmp_path, "face", found), "a")
+    read = read_inversion(write_inversion(tmp_path / "face.json", found), "a")
     with torch.no_grad(), read.drawing(G):
         assert torch.equal(G.synthesis(read.ws.unsqueeze(0)), drawn)
     own = dict(G.synthesis.named_parameters())
