@@ -18,7 +18,7 @@ from styleT2I.cli import (
     seeds_option,
 )
 from styleT2I.generation.arguments import A2D, DIRECTION_METHODS, NUM_SAMPLES
-from styleT2I.photo_options import (
+from styleT2I.rival_options import (
     FACE_OPTIONS,
     INVERSION_OPTIONS,
     PHOTO_OPTIONS,
@@ -27,8 +27,9 @@ from styleT2I.photo_options import (
     inversion_options,
     open_editor,
     photo_options,
+    refuse_options,
+    rival_options,
 )
-from styleT2I.rival_options import refuse_options, rival_options
 from styleT2I.torch_utils.words import counted
 
 NUM_IN_GRID, NUM_IN_STRIP = 64, 8  # faces that the images show, of many

@@ -23,7 +23,8 @@ from styleT2I.cli import (
 )
 from styleT2I.errors import PromptError
 from styleT2I.generation.arguments import FOUND, OPTIMISED, SYSTEM_METHODS
-from styleT2I.photo_options import (
+from styleT2I.process_options import shard_option
+from styleT2I.rival_options import (
     FACE_OPTIONS,
     INVERSION_OPTIONS,
     PHOTO_OPTIONS,
@@ -32,9 +33,9 @@ from styleT2I.photo_options import (
     inversion_options,
     open_editor,
     photo_options,
+    refuse_options,
+    rival_options,
 )
-from styleT2I.process_options import shard_option
-from styleT2I.rival_options import refuse_options, rival_options
 from styleT2I.torch_utils.launch import shard_of
 from styleT2I.torch_utils.words import counted
 

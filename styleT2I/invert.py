@@ -7,8 +7,8 @@ import click
 
 from styleT2I.cli import command, device_option, done, model_option, outdir_option, overwrite_option
 from styleT2I.errors import DataError, StyleT2IError
-from styleT2I.inversion.arguments import METHODS
-from styleT2I.photo_options import (
+from styleT2I.generation.arguments import INVERSIONS
+from styleT2I.rival_options import (
     check_face_options,
     face_options,
     inversion_config,
@@ -26,7 +26,7 @@ RECORD = "inversion.json"
 @click.option("--generator", metavar="FILE", help="Generator used in place of the model's; it needs an encoder of its "
               "own.")  # fmt: skip
 @click.option("--encoder", metavar="FILE", help="Encoder used in place of the model's.")
-@click.option("--method", "methods", multiple=True, type=click.Choice(["auto", *METHODS]), help="w, w+, encoder, "
+@click.option("--method", "methods", multiple=True, type=click.Choice(["auto", *INVERSIONS]), help="w, w+, encoder, "
               "encoder+ (the encoder, then optimisation), pivotal (the generator is bent to the image); repeatable.  "
               "[default: auto: encoder+ where the model has an encoder, else w+]")  # fmt: skip
 @inversion_options

@@ -1,4 +1,4 @@
-"""What an inversion is told: methods, distances, settings; no torch, so that commands refuse them early."""
+"""What an inversion is told: its settings; no torch, so that commands refuse them early."""
 
 from __future__ import annotations
 
@@ -6,22 +6,14 @@ from dataclasses import dataclass
 
 from styleT2I.config import suggestion
 from styleT2I.errors import ConfigError
-
-METHODS = {
-    "w": "one w for all layers, by optimisation",
-    "w+": "a w for each layer, kept near one another and near the mean, by optimisation",
-    "encoder": "the model's encoder",
-    "encoder+": "the encoder's latent, then optimisation",
-    "pivotal": "the best latent of the above as pivot, then the generator is bent a little to the image",
-}
-DISTANCES = ("auto", "lpips", "judge", "clip", "pixels")
+from styleT2I.generation.arguments import DISTANCES, INVERSIONS
 
 
 @dataclass(frozen=True)
 class InversionConfig:
     """How an image is inverted."""
 
-    method: str = "auto"  # one of METHODS; "auto": encoder+ where the model has an encoder, else w+
+    method: str = "auto"  # one of INVERSIONS; "auto": encoder+ where the model has an encoder, else w+
     steps: int | None = None  # of the optimisation of the latent; None: STEPS of the method
     tune_steps: int = 80  # of the generator, for "pivotal"
     lr: float = 0.1  # of Adam, in units of the spread of w
@@ -33,8 +25,8 @@ class InversionConfig:
     seed: int = 0
 
     def __post_init__(self):
-        if self.method not in ("auto", *METHODS):
-            raise ConfigError(f"unknown inversion method {self.method!r}{suggestion(self.method, METHODS)}")
+        if self.method not in ("auto", *INVERSIONS):
+            raise ConfigError(f"unknown inversion method {self.method!r}{suggestion(self.method, INVERSIONS)}")
         if self.distance not in DISTANCES:
             raise ConfigError(f"unknown distance {self.distance!r}{suggestion(self.distance, DISTANCES)}")
         if self.steps is not None and not 1 <= self.steps <= MAX_STEPS:

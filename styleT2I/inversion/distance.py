@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from styleT2I.config import suggestion
 from styleT2I.errors import CheckpointError, ConfigError, StyleT2IError
-from styleT2I.inversion.arguments import DISTANCES
+from styleT2I.generation.arguments import DISTANCES
 from styleT2I.inversion.lpips import TRUNKS, Lpips, resized
 from styleT2I.networks.faces.feature_distance import feature_distances, trunk_maps
 
@@ -67,7 +67,7 @@ def pixel_distances(first: Tensor, second: Tensor) -> Tensor:
 
 
 def open_distance(model, kind: str = "auto") -> Distance:
-    """The distance of a kind (arguments.DISTANCES) with a Model's networks; "auto": the first that can be had.
+    """The distance of a kind (of DISTANCES) with a Model's networks; "auto": the first that can be had.
 
     ConfigError for an unknown kind, CheckpointError where the network of a kind asked for is missing.
     """

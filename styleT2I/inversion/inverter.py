@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from styleT2I.errors import CheckpointError, ConfigError
+from styleT2I.generation.arguments import INVERSIONS
 from styleT2I.generation.model import Model
 from styleT2I.generation.synthesis import exact_convolutions
-from styleT2I.inversion.arguments import METHODS, STEPS, InversionConfig
+from styleT2I.inversion.arguments import STEPS, InversionConfig
 from styleT2I.inversion.bending import bent_to
 from styleT2I.inversion.distance import open_distance
 from styleT2I.inversion.latent_space import LatentSpace
@@ -68,7 +69,7 @@ class Inverter:
 
         Args:
             images_u8: [N, 3, R, R] uint8, R the generator's resolution; aligned as its training images are.
-            methods: Of `arguments.METHODS`, or "auto".
+            methods: Of `generation.arguments.INVERSIONS`, or "auto".
             weights: [N, 1, R, R] from 0, what must not count, to 1; None: all counts.
 
         Returns:
@@ -189,7 +190,7 @@ class _Work:
         shown = from_uint8(to_uint8(drawn))
         seconds = self.seconds[method] if method == "pivotal" else self.seconds[method] / len(self.image)
         record = {
-            "method": method, **more, "title": METHODS[method], "distance_by": self.inverter.distance.name,
+            "method": method, **more, "title": INVERSIONS[method], "distance_by": self.inverter.distance.name,
             "distance": found.distance[row].item(), "psnr": psnr(shown, image).item(),
             "from_mean": space.from_mean(ws).item(), "from_w": space.from_w(ws).item(), "seconds": round(seconds, 2),
             "is_masked": self.weights is not None, "settings": asdict(self.config),

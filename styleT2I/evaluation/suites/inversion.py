@@ -12,8 +12,9 @@ from styleT2I.data.dataset import open_dataset
 from styleT2I.errors import ConfigError, StyleT2IError
 from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge
 from styleT2I.evaluation.suites import Request
+from styleT2I.generation.arguments import INVERSIONS
 from styleT2I.generation.pipeline import StyleT2I
-from styleT2I.inversion.arguments import METHODS, InversionConfig
+from styleT2I.inversion.arguments import InversionConfig
 from styleT2I.inversion.inverter import Inverter
 from styleT2I.inversion.lpips import TRUNKS, Lpips
 from styleT2I.inversion.result import Inversion
@@ -49,7 +50,7 @@ def check_options(request: Request) -> dict:
 
 def _methods(request) -> tuple[str, ...]:
     named = request.options.get("inversions")
-    known = tuple(METHODS) if request.model.has("encoder") else ("w", "w+", "pivotal")
+    known = tuple(INVERSIONS) if request.model.has("encoder") else ("w", "w+", "pivotal")
     methods = tuple(dict.fromkeys(named or known))
     for method in methods:
         InversionConfig(method)
