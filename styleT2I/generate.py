@@ -228,9 +228,8 @@ def _draw_on_photo(image, of_photo, text, strict, settings, outdir, overwrite, o
         click.echo(f"warning: {warning}", err=True)
     adjustment, noise_mode = settings["adjustment"], settings["noise_mode"]
     given = {name: value for name, value in of_photo.items() if value not in (None, False)}
-    asked = asdict(adjustment) if is_dataclass(adjustment) else adjustment
     request = {"text": prompt.text, "image": image, "photo_options": given, "noise_mode": noise_mode}
-    request["adjustment_asked"] = asked
+    request["adjustment_asked"] = asdict(adjustment) if is_dataclass(adjustment) else adjustment
     with result_folder(outdir, RECORD, request, overwrite=overwrite) as staging:
         editor = open_editor(pipeline, image, of_photo)
         edit = editor.draw(prompt, adjustment, noise_mode)
