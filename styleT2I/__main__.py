@@ -16,6 +16,7 @@ COMMANDS = {
         "transfer_style": "GAN-INT-CLS's: other sentences in an image's style",
         "manipulate": "unCLIP's: variations, interpolations, text differences of images",
         "align": "faces cut out of photos as FFHQ's are",
+        "invert": "latents that draw the faces of photos again",
         "attributes": "what the parser reads in a sentence",
     },
     "Measure": {
@@ -32,6 +33,7 @@ COMMANDS = {
         "train_judge": "an attribute classifier",
         "train_segmenter": "a network that finds the parts of a face",
         "train_landmarks": "a network that finds faces and their landmarks",
+        "train_encoder": "a network that estimates the latent of an image",
         "train_baseline": "GAN-INT-CLS, StackGAN, AttnGAN with its DAMSM, DF-GAN, unCLIP",
         "build_model": "a whole embedded model, from nothing",
         "recipe": "a whole experiment of the paper, from its data to its table",

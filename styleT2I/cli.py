@@ -18,7 +18,7 @@ from styleT2I.torch_utils.launch import quiet_unless_first, who
 MAX_NUM_SEEDS = 1_000_000
 MIN_STEPS_TO_BUILD = 100  # a shorter training is over before the compiler is
 # Options by name that take any source of weights (sources/resolve.py), and what each asks for.
-SOURCES = {name: name for name in ("model", "generator", "clip", "t2d", "a2d")}
+SOURCES = {name: name for name in ("model", "generator", "clip", "t2d", "a2d", "encoder")}
 SOURCES |= {"judge": "judges.guide", "judges__guide": "judges.guide", "judges__heldout": "judges.heldout"}
 SOURCES |= {"clip_eval": "clip_eval", "text_encoder": "text_encoder"}
 SOURCES |= {"init": "generator", "source": None}  # None: of any kind

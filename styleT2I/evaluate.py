@@ -61,6 +61,11 @@ def _quality_options(function):
               "[default: all]")  # fmt: skip
 @click.option("--samples", type=click.IntRange(2), help="directions: faces that the methods look for attributes in. "
               "[default: 1000]")  # fmt: skip
+@click.option("--encoder", metavar="FILE", help="Latent encoder component in place of the model's.")
+@click.option("--inversions", metavar="LIST", help="inversion: the methods to compare, with commas between them. "
+              "[default: all that the model can]")  # fmt: skip
+@click.option("--inversion-steps", type=click.IntRange(1), help="inversion: steps of every optimisation. [default: by "
+              "method]")  # fmt: skip
 @click.option("--adjust-method", "methods", multiple=True, metavar="NAME", help="compositions, systems: none, "
               "paper, calibrated, recheck or hold; repeatable, the summary is the last's. [default: none, "
               "hold]")  # fmt: skip
@@ -86,10 +91,11 @@ def main(suites, model, sources, world_name, data, num, psi, methods, strength, 
     same latents, with and without Compositional Attribute Adjustment. --suite regions: how much of an attribute's edit
     lies inside its region. --suite quality: distances, diversity, CLIP score and identity, of the model or of any two
     folders of images. --suite edits: what one attribute's edit moves besides. --suite directions: edits beside those of
-    InterFaceGAN, GANSpace, SeFa, StyleSpace and StyleCLIP. --suite protocol: the paper's measurement on unseen
-    captions, R-precision, FID and attributes (docs/reproducing.md). --suite systems: StyleT2I beside the
-    earlier text-to-image GANs, with controls. --suite style: what GAN-INT-CLS's style encoder recovers. --suite
-    unclip: what its priors draw, read off the embeddings, its decoder on true embeddings, its edits.
+    InterFaceGAN, GANSpace, SeFa, StyleSpace and StyleCLIP. --suite inversion: known faces inverted and edited, rare
+    ones beside frequent ones. --suite protocol: the paper's measurement on unseen captions, R-precision, FID and
+    attributes (docs/reproducing.md). --suite systems: StyleT2I beside the earlier text-to-image GANs, with controls.
+    --suite style: what GAN-INT-CLS's style encoder recovers. --suite unclip: what its priors draw, read off the
+    embeddings, its decoder on true embeddings, its edits.
 
     A model of judges alone has --suite judges. Portraits must be rendered before (python -m styleT2I.data.portraits).
     """
@@ -108,7 +114,8 @@ def main(suites, model, sources, world_name, data, num, psi, methods, strength, 
     suites = suites or tuple(name for name, suite in SUITES.items() if suite.by_default)
     known = dict.fromkeys(name for suite in SUITES.values() for name in suite.options)
     options = {name: replacements.pop(name) for name in known}
-    options["directions"] = _listed([options["directions"] or ""])
+    for name in ("directions", "inversions"):
+        options[name] = _listed([options[name] or ""])
     _check(suites, num, options)
     for path in filter(None, (out_path, grid_path)):
         check_writable_dir(Path(path).absolute().parent)

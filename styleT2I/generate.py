@@ -23,7 +23,19 @@ from styleT2I.cli import (
 )
 from styleT2I.errors import PromptError
 from styleT2I.generation.arguments import FOUND, OPTIMISED, SYSTEM_METHODS
-from styleT2I.options.drawing import refuse_options, rival_options, shard_option
+from styleT2I.options.drawing import (
+    FACE_OPTIONS,
+    INVERSION_OPTIONS,
+    PHOTO_OPTIONS,
+    check_face_options,
+    face_options,
+    inversion_options,
+    open_editor,
+    photo_options,
+    refuse_options,
+    rival_options,
+    shard_option,
+)
 from styleT2I.torch_utils.launch import shard_of
 from styleT2I.torch_utils.words import counted
 
@@ -62,6 +74,9 @@ SLOW_CHUNK, LARGE = 8, 128  # the same for images with sides longer than LARGE, 
 @click.option("--eta", type=click.FloatRange(0, 1), help="unCLIP: noise of these steps, 0 for none.")
 @rival_options(SYSTEM_METHODS, None, "Draw without Text-to-Direction: optimise a latent for the sentence by CLIP "
                "(optimize, tedigan), or move it along directions of the attributes that it states.")  # fmt: skip
+@photo_options
+@inversion_options
+@face_options
 @seeds_option()
 @psi_option("trunc")
 @noise_mode_option
@@ -85,8 +100,11 @@ SLOW_CHUNK, LARGE = 8, 128  # the same for images with sides longer than LARGE, 
 @shard_option("Draw part i of n of the sentences of --text-file only; the last part writes prompts.json.")
 @click.option("--strict", is_flag=True, help="Make words that the model does not know an error.")
 def main(text, text_file, model, seeds, trunc, noise_mode, explain, columns, device, outdir, overwrite, shard,
-         strict, rival, judge, vocabulary, samples, **options):  # fmt: skip
+         strict, rival, judge, vocabulary, samples, image, **options):  # fmt: skip
     """Draw faces that match a sentence: a PNG per seed, grid.png (each face above its edit) and generate.json.
+
+    With --image the face of a photo is moved by the sentence and put back: photo.png, and on the way face.png,
+    inverted.png, edited.png and mask.png.
 
     A first result without any training, from any StyleGAN2 generator and any CLIP: --method optimize --generator FILE
     --clip FILE.
@@ -96,11 +114,17 @@ def main(text, text_file, model, seeds, trunc, noise_mode, explain, columns, dev
         raise click.UsageError("only the sentences of --text-file are shared out; draw one --text in one process")
     precision = options.pop("precision")
     opening = {name: options.pop(name) for name in OPENING_OPTIONS}
+    of_photo = {name: options.pop(name) for name in (*PHOTO_OPTIONS, *INVERSION_OPTIONS, *FACE_OPTIONS)}
     unclip = {name: value for name in UNCLIP_OPTIONS if (value := options.pop(name)) is not None}
     settings = {"truncation_psi": trunc, "noise_mode": noise_mode, "adjustment": _adjustment(**options)}
     is_plain = all(value is None for value in opening.values())
     _refuse_rival_options(rival)
+    _refuse_photo_options(image, of_photo, text, rival)
     folder = _refuse_early(texts, model if is_plain and rival is None else None, strict, text_file)
+    if image is not None:
+        _draw_on_photo(image, of_photo, texts[0], strict, settings, outdir, overwrite,
+                       {"model": model, "device": device, "precision": precision, **opening})  # fmt: skip
+        return
     if rival is None:
         from styleT2I.generation.systems.interface import open_system
 
@@ -177,6 +201,42 @@ def _refuse_rival_options(method) -> None:
         refuse_options(("judge", "samples"), f"goes with --method {', '.join(FOUND)}")
     else:
         refuse_options(("steps",), f"goes with --method {', '.join(OPTIMISED)}")
+
+
+def _refuse_photo_options(image, of_photo, text, method) -> None:
+    """click.UsageError for options of a photo without one, or beside one that says which faces are drawn."""
+    if image is None:
+        refuse_options(tuple(of_photo), "goes with --image")
+        return
+    if text is None or method is not None:
+        raise click.UsageError("--image goes with one --text, and without --text-file and --method")
+    others = ("seeds", "trunc", "columns", "explain", "shard", "text_encoder", "captions", "embeddings")
+    refuse_options((*others, *UNCLIP_OPTIONS), "does not go with --image")
+    check_face_options(*(of_photo[name] for name in FACE_OPTIONS))
+
+
+def _draw_on_photo(image, of_photo, text, strict, settings, outdir, overwrite, opening) -> None:
+    """Move the face of a photo by a sentence, and write it and generate.json."""
+    from styleT2I.generation.pipeline import StyleT2I
+    from styleT2I.inversion.photo_edits import write_edit
+    from styleT2I.torch_utils.folders import recorded_command, result_folder
+
+    parts = {name: value for name, value in opening.items() if value is not None}
+    pipeline = StyleT2I.from_pretrained(parts.pop("model"), **parts, encoder=of_photo["encoder"])
+    prompt = pipeline.understand(text, strict=strict)
+    for warning in prompt.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    adjustment, noise_mode = settings["adjustment"], settings["noise_mode"]
+    given = {name: value for name, value in of_photo.items() if value not in (None, False)}
+    request = {"text": prompt.text, "image": image, "photo_options": given, "noise_mode": noise_mode}
+    request["adjustment_asked"] = asdict(adjustment) if is_dataclass(adjustment) else adjustment
+    with result_folder(outdir, RECORD, request, overwrite=overwrite) as staging:
+        editor = open_editor(pipeline, image, of_photo)
+        edit = editor.draw(prompt, adjustment, noise_mode)
+        write_edit(staging, editor.photo, edit)
+        model = {"model": pipeline.model.describe(), **pipeline.model.machine()}
+        staging.write_record({**edit.record, **request, **model, "command": recorded_command("generate")})
+    done(f"photo.png in {outdir}", f"look at {Path(outdir) / 'photo.png'}")
 
 
 def _refuse_settings(system) -> None:

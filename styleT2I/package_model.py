@@ -13,6 +13,7 @@ _HELP = {
     "t2d": "Text-to-Direction network.",
     "a2d": "Attribute-to-Direction network.",
     "segmenter": "Network that finds the regions of a face.",
+    "encoder": "Encoder of images into the generator's latents, for photos.",
     "judges.guide": "Attribute classifier that the adjustment uses while it draws.",
     "judges.heldout": "Attribute classifier for measurements and audits alone.",
     "clip_eval": "Second CLIP, for R-precision alone.",

@@ -135,6 +135,7 @@ RECORDS = (
     "video.json",
     "onnx.json",
     "web.json",
+    "inversion.json",
 )  # whose "files" are the images that belong to them
 
 

@@ -9,6 +9,7 @@ import stat
 from pathlib import Path
 
 from styleT2I.errors import CheckpointError
+from styleT2I.torch_utils.files import sha256_file
 
 AGAIN = "fetch or write it again"
 # First bytes of files that are mistaken for weights; a tar archive has its mark at byte 257.
@@ -95,3 +96,15 @@ def check_seal(manifest: dict, where, known: tuple[str, ...]) -> None:
 def _digest(manifest):
     content = {key: value for key, value in manifest.items() if key != SEAL}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def checked_weights(path: Path, sha256_start: str, remedy: str) -> str:
+    """SHA-256 of a published file of weights; CheckpointError where it is missing or is another one."""
+    if not path.is_file():
+        raise CheckpointError(f"{path}: the weights are not there; {remedy}")
+    sha256 = sha256_file(path)
+    if not sha256.startswith(sha256_start):
+        raise CheckpointError(
+            f"{path}: not the published weights (its SHA-256 does not begin {sha256_start}); {remedy}"
+        )
+    return sha256

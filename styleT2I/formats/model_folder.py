@@ -36,6 +36,7 @@ ROLES = {
     "t2d": "t2d",
     "a2d": "a2d",
     "segmenter": "segmenter",
+    "encoder": "latent-encoder",
     "judges.guide": "judge",
     "judges.heldout": "judge",
     "clip_eval": "clip",
@@ -229,6 +230,8 @@ def facts_of(role: str, config: dict, info: dict) -> dict:
         facts |= {} if config.get("space") == "w" else {"num_ws": config.get("num_ws")}  # the same step in any layer
         if config.get("text_encoder") is None:
             facts |= {"clip_name": info.get("clip_name"), "text_dim": config.get("text_dim")}
+    elif role == "encoder":
+        facts = {key: config.get(key) for key in ("w_dim", "num_ws")}
     elif role in ("unclip", "unclip_prior", "unclip_ar_prior"):
         facts = {"clip_name": info.get("clip_name"), "text_dim": config.get("embed_dim")}
     elif role in SYSTEMS:

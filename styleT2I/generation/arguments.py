@@ -21,6 +21,15 @@ DIRECTION_METHODS = (A2D, *FOUND)  # a direction for an attribute
 SYSTEM_METHODS = (*OPTIMISED, *FOUND)  # what draws a sentence without Text-to-Direction
 NUM_SAMPLES = 1000  # faces that directions are found on unless told
 
+INVERSIONS = {  # of `--inversion`: how the latent of an image is found (`inversion`)
+    "w": "one w for all layers, by optimisation",
+    "w+": "a w for each layer, kept near one another and near the mean, by optimisation",
+    "encoder": "the model's encoder",
+    "encoder+": "the encoder's latent, then optimisation",
+    "pivotal": "the best latent of the above as pivot, then the generator is bent a little to the image",
+}
+DISTANCES = ("auto", "lpips", "judge", "clip", "pixels")  # what compares images there
+
 
 @dataclass(frozen=True)
 class AdjustmentConfig:

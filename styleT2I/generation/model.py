@@ -27,7 +27,7 @@ from styleT2I.sources.resolve import MODEL, resolve
 from styleT2I.torch_utils.files import write_bytes_atomic
 from styleT2I.torch_utils.hardware.devices import resolve_device
 
-STEERING_ROLES = ("t2d", "a2d")  # networks that write into one generator's latent space
+STEERING_ROLES = ("t2d", "a2d", "encoder")  # networks that write into one generator's latent space
 
 
 class Model:
@@ -104,7 +104,7 @@ class Model:
             if role not in self.sources:
                 raise CheckpointError(self._missing(role))
             network, self._hashes[role], self._steps[role], info = self._load(role, self.sources[role])
-            if role in STEERING_ROLES and network.config.space == "w" and self.has("generator"):
+            if role in ("t2d", "a2d") and network.config.space == "w" and self.has("generator"):
                 network.repeat_over(self.network("generator").num_ws)
             if role == "generator":
                 check_draws_faces(network.config, self._where(role))
@@ -196,11 +196,13 @@ class Model:
         what, needs = {
             "t2d": ("Text-to-Direction", "--data DATA"),
             "a2d": ("Attribute-to-Direction", "--judge JUDGE --segmenter SEGMENTER"),
+            "encoder": ("latent encoder", "--judge JUDGE"),
         }[role]
-        command = f"python -m styleT2I.train_{role} --generator {self._where('generator')} --clip {self._where('clip')}"
+        command = f"python -m styleT2I.train_{role} --generator {self._where('generator')}"
+        command += "" if role == "encoder" else f" --clip {self._where('clip')}"
         training = f"train one with: {command} {needs} --outdir DIR"
         if role not in self.left_out:
-            return f"model {self.name!r} has no {what} network; {training}"
+            return f"model {self.name!r} has no {what if role == 'encoder' else f'{what} network'}; {training}"
         return (
             f"the {role} of model {self.name!r} steers that model's own generator, which {self._where('generator')} "
             f"replaces; name another with --{role} FILE (--{role} {self.left_out[role]} takes it all the same), "

@@ -48,16 +48,16 @@ SIZES = {
     "small": Size(
         0.2,
         {"guide": 800, "heldout": 900, "segmenter": 600, "fit": 8000, "generator": 100, "clip": 800, "clip_eval": 800,
-         "t2d": 1500, "a2d": 500},
+         "encoder": 800, "t2d": 1500, "a2d": 500},
     ),
     "toy": Size(
         0.0,
-        {"guide": 2, "heldout": 2, "segmenter": 2, "fit": 10, "generator": 0.008, "clip": 2, "clip_eval": 2, "t2d": 2,
-         "a2d": 2},
+        {"guide": 2, "heldout": 2, "segmenter": 2, "fit": 10, "generator": 0.008, "clip": 2, "clip_eval": 2,
+         "encoder": 2, "t2d": 2, "a2d": 2},
         {
             "guide": (*_TOY, *_TOY_SIDE), "heldout": (*_TOY, *_TOY_SIDE), "segmenter": (*_TOY, *_TOY_SIDE),
             "fit": ("--batch", "2", *_TOY_SIDE), "generator": (*_TOY, "--eval-num", "16"),
-            "clip": _TOY, "clip_eval": _TOY, "t2d": _TOY, "a2d": _TOY,
+            "clip": _TOY, "clip_eval": _TOY, "encoder": (*_TOY, "--eval-num", "4"), "t2d": _TOY, "a2d": _TOY,
         },
         ("--num-latents", "64"),
         ("smiling",),
@@ -132,10 +132,14 @@ class _Build:
         """Networks that read sentences, and those that steer the generator by them."""
         preset, files = ("--preset", self.world), self.files
         frozen = ("--generator", files["generator"], "--clip", files["clip"], "--judge", files["guide"])
+        seen = ("--generator", files["generator"], "--judge", files["guide"])
         scoring, segmenter = ("--preset", f"{self.world}-eval", "--seed", "1"), ("--segmenter", files["segmenter"])
         return {
             "clip": self.training("clip", "train_clip", *preset, **_CAPTIONED),
             "clip_eval": self.training("clip_eval", "train_clip", *scoring, **_CAPTIONED),
+            "encoder": self.training(
+                "encoder", "train_encoder", *preset, *seen, data=["biased/train"], eval_data="biased/test"
+            ),
             "t2d": self.training("t2d", "train_t2d", *preset, *frozen, data=["biased/train"], eval_data="biased/test"),
             "a2d": self.training("a2d", "train_a2d", *preset, *frozen, *segmenter, *self._attributes()),
         }
@@ -168,7 +172,8 @@ class _Build:
 
     def _packaged(self, folder):
         roles = {"generator": "generator", "clip": "clip", "t2d": "t2d", "a2d": "a2d", "segmenter": "segmenter",
-                 "judges-guide": "guide", "judges-heldout": "heldout", "clip-eval": "clip_eval"}  # fmt: skip
+                 "encoder": "encoder", "judges-guide": "guide", "judges-heldout": "heldout",
+                 "clip-eval": "clip_eval"}  # fmt: skip
         named = [word for role, name in roles.items() for word in (f"--{role}", self.files[name])]
         return [*named, "--vocabulary", self.world, "--name", self.world, "--half", "--outdir", folder]
 
@@ -184,6 +189,7 @@ _NAMES = {  # stage -> file that shows it is done
     "generator": "generator.json",
     "clip": "{world}-clip.json",
     "clip_eval": "{world}-clip-eval.json",
+    "encoder": "encoder.json",
     "t2d": "t2d.json",
     "a2d": "a2d.json",
 }

@@ -29,6 +29,7 @@ RULES = (
     Rule(r"train_a2d(?!.*(--attributes|celebahq))", add="--attributes lipstick"),
     Rule(r"train_a2d.*celebahq", (("--segmenter S ", "--segmenter minifaces "),), "--attributes Smiling"),
     Rule(r"train_segmenter", (("--resolution 256", "--resolution 32"),), "--steps 2 --batch 2 --eval-num 2"),
+    Rule(r"train_encoder", add=f"--steps 2 --batch 4 --eval-num 4 {SMALL_DATA}"),
     Rule(r"train_baseline", add=f"--kimg 0.008 --batch 4 {SMALL_DATA}", is_slow=True),
     Rule(r"data.celebahq", (("27000", "4"),), "--resolution 32"),
     # evaluations and audits
@@ -37,6 +38,7 @@ RULES = (
     Rule(r"evaluate --suite systems(?!.*--table \w)", add="--num 4"),
     Rule(r"evaluate --suite compositions", add="--num 2"),
     Rule(r"evaluate --suite protocol", is_slow=True),
+    Rule(r"evaluate --suite inversion", (("--num 26", "--num 2"),), "--inversion-steps 2"),
     Rule(r"evaluate --suite judges", add="--num 101"),
     Rule(r"evaluate --suite (style|unclip)", add="--num 100", is_slow=True),
     Rule(r"audit run docs", add="--num 4", is_slow=True),
@@ -47,6 +49,7 @@ RULES = (
     Rule(r"portraits:|biased/train:14000", (("train:14000", "train:8"), ("judge-train:4000", "judge-train:2"))),
     Rule(r"data\.portraits(?! import)", (("--num 1000", "--num 2"),), is_slow=True, needs="mitsuba"),
     Rule(r"portraits\.render", is_slow=True, needs="mitsuba"),
+    Rule(r"styleT2I\.invert", add="--inversion-steps 2 --tune-steps 2"),
     # the rest
     Rule(r'"cuda"', (('"cuda"', '"cpu"'),)),
     Rule(r"benchmarks/t2d_step", add="--resolution 16"),

@@ -159,6 +159,7 @@ STAND_INS = {
     "faces.zip": _zip,
     "photos": _images,
     "a.png": _image,
+    "face.png": _image,
     "b.png": _image,
     "CelebAMask-HQ": write_release,
     "runs/gan_int_cls": _system("gan_int_cls"),

@@ -27,6 +27,7 @@ MODULES = (
     "styleT2I.generation.loading",
     "styleT2I.generation.pipeline",
     "styleT2I.generation.systems.interface",
+    "styleT2I.inversion.distance",
     "styleT2I.ops.activations",
     "styleT2I.rivals.calibration",
     "styleT2I.rivals.ways",

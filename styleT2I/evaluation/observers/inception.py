@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 
 from styleT2I.errors import CheckpointError, DependencyError
+from styleT2I.formats.check_file import checked_weights
 from styleT2I.formats.pickles.torch_files import read_torch_file
-from styleT2I.torch_utils.files import sha256_file
 
 __all__ = ["InceptionObserver", "inception_path"]
 
@@ -51,18 +51,6 @@ class InceptionObserver:
     def __call__(self, images_u8):
         features, logits = self._network(images_u8.to(self._device))
         return {"features": features.cpu(), "probabilities": logits.cpu().double().softmax(dim=1)}
-
-
-def checked_weights(path: Path, sha256_start: str, remedy: str) -> str:
-    """SHA-256 of a published file of weights; CheckpointError where it is missing or is another one."""
-    if not path.is_file():
-        raise CheckpointError(f"{path}: the weights are not there; {remedy}")
-    sha256 = sha256_file(path)
-    if not sha256.startswith(sha256_start):
-        raise CheckpointError(
-            f"{path}: not the published weights (its SHA-256 does not begin {sha256_start}); {remedy}"
-        )
-    return sha256
 
 
 def _build(state, path):

@@ -11,7 +11,6 @@ from styleT2I.errors import ConfigError, StyleT2IError
 from styleT2I.evaluation.image_sources import ImageSource
 from styleT2I.evaluation.observers.face_embedder import EmbedderObserver
 from styleT2I.evaluation.observers.inception import InceptionObserver
-from styleT2I.evaluation.observers.lpips import TRUNKS, Lpips
 from styleT2I.evaluation.observers.networks import (
     ClipObserver,
     ImageCollector,
@@ -20,6 +19,7 @@ from styleT2I.evaluation.observers.networks import (
     observe_all,
 )
 from styleT2I.generation.model import Model
+from styleT2I.inversion.lpips import TRUNKS, Lpips
 
 __all__ = ["FEATURES", "Observers", "QualityConfig", "ObservedSet"]
 

@@ -117,6 +117,14 @@ SUITES = {
         prepare="suites.directions:check_options",
         table="suites.directions:directions_table",
     ),
+    "inversion": Suite(
+        "suites.inversion:evaluate_inversion",
+        26,
+        by_default=False,
+        options=("inversions", "inversion_steps"),
+        prepare="suites.inversion:check_options",
+        table="suites.inversion:inversion_table",
+    ),
     "systems": Suite(
         "suites.systems.suite:evaluate_systems",
         500,

@@ -17,6 +17,7 @@ from styleT2I.data.portraits.scenes.sampling import sample_scene
 from styleT2I.data.portraits.scenes.streams import Z_DIM
 from styleT2I.data.portraits.scenes.vector import MIRRORED, VECTOR_SIZE, scene_vector
 from styleT2I.errors import DataError
+from styleT2I.networks.faces.feature_distance import feature_distance
 from styleT2I.networks.registry import load_network_component
 from styleT2I.networks.stylegan2.config import GeneratorConfig
 from styleT2I.networks.stylegan2.layers import FullyConnected
@@ -162,23 +163,6 @@ def scenes_without_images(num: int) -> tuple[Tensor, Tensor]:
     z = torch.randn(num, Z_DIM, generator=torch.Generator().manual_seed(derive_seed("rendered-fit", "latents")))
     vectors = [torch.from_numpy(scene_vector(sample_scene(0, "biased", z=row))) for row in z.tolist()]
     return z, torch.stack(vectors)
-
-
-def feature_distance(trunk: nn.Module, first: Tensor, second: Tensor) -> Tensor:
-    """Distance of two images [N, 3, R, R] in a judge's residual trunk: unit features compared at every depth.
-
-    The distance of LPIPS (Zhang et al. 2018) without its weights.
-    """
-    a, b = F.relu(trunk.stem(first)), F.relu(trunk.stem(second))
-    total = _unit_distance(a, b)
-    for block in trunk.blocks:
-        a, b = block(a), block(b)
-        total = total + _unit_distance(a, b)
-    return total / (len(trunk.blocks) + 1)
-
-
-def _unit_distance(a: Tensor, b: Tensor) -> Tensor:
-    return (F.normalize(a, dim=1) - F.normalize(b, dim=1)).square().sum(dim=1).mean()
 
 
 def _signs(device) -> Tensor:

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from styleT2I.data.dataset import open_dataset
 from styleT2I.evaluation.suites import Request
 from styleT2I.evaluation.suites.generator import evaluate_generator
 from styleT2I.evaluation.suites.judges import evaluate_clip, evaluate_judges
@@ -10,6 +11,8 @@ from styleT2I.evaluation.suites.t2d import evaluate_captions
 from styleT2I.formats.model_folder import ROLES, SYSTEMS, read_model_folder
 from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I
+from styleT2I.metrics.fidelity import psnr
+from styleT2I.torch_utils.images import from_uint8
 
 OTHERS = {"text_encoder", "clip_words", "style_encoder", "unclip_prior", "unclip_ar_prior", "unclip_upsampler"}
 SHIPPED = set(ROLES) - {"a2d", *OTHERS, *SYSTEMS}
@@ -35,6 +38,16 @@ def test_the_judges_see_what_renders_show(model):
 def test_the_clips_know_every_attribute_without_training_on_it_as_a_class(model):
     for figures in evaluate_clip(Request(model, "minifaces:balanced/test:256", 256)).values():
         assert min(figures["attributes"].values()) >= 0.95
+
+
+def test_the_encoder_keeps_what_renders_show(model):
+    data = open_dataset("minifaces:balanced/test:100", with_masks=False).batch(range(100))
+    G, judge = model.network("generator"), model.network("judges.heldout")
+    with torch.no_grad():
+        drawn = G.synthesis(model.network("encoder")(from_uint8(data.images_u8))).clamp(-1, 1)
+        kept = (judge(drawn) > 0) == data.attributes
+    assert kept.double().mean() >= 0.88 and kept.double().mean(dim=0).min() >= 0.5
+    assert psnr(drawn, from_uint8(data.images_u8)).mean() >= 22
 
 
 def test_plain_samples_are_legible_and_distributed_like_the_data(model):

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from styleT2I.errors import CheckpointError, UnsafeFileError
-from styleT2I.evaluation.observers import inception, lpips
+from styleT2I.evaluation.observers import inception
 from styleT2I.evaluation.observers.face_embedder import EmbedderObserver
+from styleT2I.inversion import lpips
 from styleT2I.torch_utils.images import from_uint8
 from styleT2I.torch_utils.seeding import generator
 from tests.onnx_file import mean_colour_network

@@ -81,8 +81,8 @@ def test_finished_stages_are_skipped_and_a_failed_one_stops_in_one_line(tmp_path
     said = capsys.readouterr()
     assert end.value.code == 2 and called == ["styleT2I.train_clip"]
     assert "stage clip failed" in said.err and said.out.count(" done (") == 4
-    assert said.out.splitlines()[0] == f"minifaces, size full, in {tmp_path}: 6 of 10 stages to do"
-    assert sum(line.endswith("to do") for line in said.out.splitlines()[1:]) == 6
+    assert said.out.splitlines()[0] == f"minifaces, size full, in {tmp_path}: 7 of 11 stages to do"
+    assert sum(line.endswith("to do") for line in said.out.splitlines()[1:]) == 7
 
 
 def test_the_model_is_packaged_and_measured_again_where_a_part_of_it_is_newer(tmp_path):

@@ -7,6 +7,7 @@ from styleT2I import (
     fit_stylegan2,
     train_a2d,
     train_clip,
+    train_encoder,
     train_judge,
     train_landmarks,
     train_segmenter,
@@ -19,12 +20,14 @@ from styleT2I.recipes import FOLDER, configured, read_recipe, recipe_names
 from styleT2I.training.baselines.registry import CONFIGS
 from styleT2I.training.clip.config import CLIPTrainConfig
 from styleT2I.training.directions.config import A2DConfig, T2DConfig
+from styleT2I.training.encoder.config import EncoderTrainingConfig
 from styleT2I.training.judges.config import JudgeConfig, LandmarkTrainingConfig, SegmenterTrainingConfig
 from styleT2I.training.stylegan2.config import StyleGAN2Config
 
 TRAININGS = {
     "t2d": T2DConfig, "a2d": A2DConfig, "clip": CLIPTrainConfig, "judge": JudgeConfig, "stylegan2": StyleGAN2Config,
     "segmenter": SegmenterTrainingConfig, "landmarks": LandmarkTrainingConfig,
+    "encoder": EncoderTrainingConfig,
     **{f"baselines/{system}": config for system, config in CONFIGS.items()},
 }  # fmt: skip
 COMMANDS = [
@@ -34,6 +37,7 @@ COMMANDS = [
     train_judge,
     train_segmenter,
     train_landmarks,
+    train_encoder,
     train_stylegan2,
     fit_stylegan2,
 ]

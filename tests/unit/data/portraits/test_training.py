@@ -10,6 +10,7 @@ from styleT2I.data.portraits.scenes.streams import Z_DIM
 from styleT2I.data.portraits.scenes.vector import MIRRORED, VECTOR_NAMES, VECTOR_SIZE, scene_vector
 from styleT2I.errors import ConfigError, DataError
 from styleT2I.networks.faces.attribute_classifier import AttributeClassifier, ClassifierConfig
+from styleT2I.networks.faces.feature_distance import feature_distance
 from styleT2I.networks.registry import load_network_component
 from styleT2I.training.clip.config import preset_config
 from styleT2I.training.clip.task import CLIPTask
@@ -17,7 +18,7 @@ from styleT2I.training.engine import RunConfig, run
 from styleT2I.training.judges.config import judge_config, segmenter_config
 from styleT2I.training.judges.judge import JudgeTask
 from styleT2I.training.judges.segmenter import SegmenterTask
-from styleT2I.training.stylegan2.rendered_fit import RenderedFit, feature_distance, scenes_without_images
+from styleT2I.training.stylegan2.rendered_fit import RenderedFit, scenes_without_images
 from styleT2I.training.stylegan2.renderer_fit_config import RenderedFitConfig, rendered_fit_config
 from tests.stub_portraits import fill_cache
 

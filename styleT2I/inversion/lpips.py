@@ -7,9 +7,10 @@ import warnings
 from pathlib import Path
 
 import torch
+from torch.nn import functional as F
 
 from styleT2I.errors import CheckpointError
-from styleT2I.evaluation.observers.inception import checked_weights
+from styleT2I.formats.check_file import checked_weights
 from styleT2I.formats.pickles.torch_files import read_torch_file
 from styleT2I.torch_utils.images import from_uint8
 
@@ -53,10 +54,22 @@ class Lpips:
 
         return {"lpips": version("lpips"), "torchvision": version("torchvision")}
 
+    def distances(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+        """Distances [N] of images [N, 3, R, R] in [-1, 1], resized to `size`; with gradients."""
+        sized = (resized(images, self.size) for images in (first, second))
+        return self._network(*sized).flatten()
+
     @torch.no_grad()
     def __call__(self, first_u8: torch.Tensor, second_u8: torch.Tensor) -> torch.Tensor:
         """Distances [N] of images [N, 3, size, size] uint8."""
         return self._network(*(from_uint8(images).to(self._device) for images in (first_u8, second_u8))).flatten()
+
+
+def resized(images: torch.Tensor, size: int) -> torch.Tensor:
+    """Images [N, 3, H, W] as [N, 3, size, size], antialiased; as they are where they have that size."""
+    if images.shape[-2:] == (size, size):
+        return images
+    return F.interpolate(images, size=(size, size), mode="bilinear", align_corners=False, antialias=True)
 
 
 def build_lpips(trunk: str, state: dict | None, where: str | Path = "the trunk's weights"):

@@ -1,0 +1,1 @@
+"""Inversion: the latent, and where asked for the bent generator, that draw a given image again."""

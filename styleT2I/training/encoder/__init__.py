@@ -1,0 +1,1 @@
+"""Training of encoders of images into the latents of a generator."""
