@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Protocol
 
 import torch
 
@@ -106,7 +107,14 @@ class CorrectedSides:
         return _widened(values, (low, high), (-weight, 1.0))
 
 
-ComparedSides = CountedSides | CorrectedSides
+class ComparedSides(Protocol):
+    """Both sides of a comparison, however they are known."""
+
+    def rate(self, side: int) -> Evidence:
+        """The success rate of side 0 or 1."""
+
+    def contrast(self, weight: float = 1.0, over: int = 0) -> Evidence:
+        """The rate of side `over` less `weight` times that of the other."""
 
 
 def rate_of_letters(letters: str) -> Evidence:
