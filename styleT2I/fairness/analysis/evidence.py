@@ -16,8 +16,8 @@ from typing import Protocol
 import torch
 
 from styleT2I.fairness.analysis.outcomes import SUCCESS, UNSURE
-from styleT2I.statistics.contrasts import ends_of_pairs, ends_of_rate, ends_of_samples
-from styleT2I.statistics.evidence import Bounded, Evidence, Interpolated, Resampled
+from styleT2I.statistics.contrasts import ends_of_pairs, ends_of_rate, ends_of_samples, score_of_pairs
+from styleT2I.statistics.evidence import Bounded, Evidence, Interpolated, Resampled, Scored
 from styleT2I.statistics.joint_errors import (
     JointErrors,
     expected_undetermined,
@@ -82,6 +82,8 @@ class CountedSides:
         if self.is_paired:
             pairs = list(zip(is_one, is_other, strict=True))
             counts = [pairs.count(kind) for kind in ((True, True), (True, False), (False, True), (False, False))]
+            if weight == 1.0:  # the level of many limits at once is far out in the tail
+                return Scored(value, lambda supposed: score_of_pairs(counts[1], counts[2], len(pairs), supposed))
             return Interpolated(value, lambda z: ends_of_pairs(*counts, z, weight))
         counts = [sum(is_one), len(is_one), sum(is_other), len(is_other)]
         return Interpolated(value, lambda z: ends_of_samples(*counts, z, weight))

@@ -12,8 +12,8 @@ __all__ = ["basis_sentence", "labels"]
 _RESOLVED = (
     "Raters saw the images in a random order of their own, without the sentence, and were asked about all attributes "
     "of the comparison. The answer that more raters gave counts; “cannot tell” abstains. Where they differ, a resolver "
-    "is asked without being shown their answers. What is open after that counts as a failure at one end of every interval "
-    "and as a success at the other."
+    "is asked without being shown their answers. What is open after that counts as a failure at one end of every "
+    "interval and as a success at the other."
 )
 _ESTIMATE = (
     "Rates and gaps are estimated by prediction-powered inference with tuned power (PPI++): from the labels, with the "
