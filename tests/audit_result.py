@@ -1,7 +1,7 @@
 """A small audit's result, counted by hand, and the cells it was made of, without a model."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import torch
@@ -46,7 +46,7 @@ def audit_result(plan=None, is_calibrated=False):
 
 def audit_content(plan=None, is_calibrated=False):
     """The same as the JSON that it is written to."""
-    plan = plan or audit_plan()
+    plan = replace(plan or audit_plan(), transports=is_calibrated)
     outcomes = {
         (setting.name, cell): {
             "success": letters,

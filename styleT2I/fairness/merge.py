@@ -87,8 +87,9 @@ def merge_cells(
     if calibration:
         check_same_judge(calibration, provenance.judge["sha256"])
     labels, answered = _labels(effective, vocabulary, outcomes, provenance.num, folders)
-    errors = (calibration.cells, calibration.joint) if calibration else (None, ())
-    findings = analyse(effective, vocabulary, outcomes, *(errors if plan.transports else (None, ())), answered)
+    moved = calibration if plan.transports else None
+    errors = (moved.cells, moved.joint) if moved else (None, ())
+    findings = analyse(effective, vocabulary, outcomes, errors[0], errors[1], answered)
     if calibration and not plan.transports:
         elsewhere = transported(effective, vocabulary, outcomes, JudgeErrors(calibration.cells, calibration.joint))
         findings = replace(findings, transported=elsewhere)

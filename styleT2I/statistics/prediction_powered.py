@@ -7,7 +7,7 @@ bias; the predictions take from its variance what they explain, and nothing is a
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.stats import norm, t
@@ -23,9 +23,9 @@ class PoweredMean(NamedTuple):
     power: from 0, the labels alone, to 1. num: labels.
     """
 
-    value: float
-    error: float
-    power: float
+    value: Any
+    error: Any
+    power: Any
     num: int
 
     def ends(self, z):
