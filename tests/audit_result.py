@@ -19,7 +19,7 @@ from styleT2I.torch_utils.images import save_png
 VOCABULARY = load_vocabulary("minifaces")
 TILE = 16
 ROWS = (("success", 3), ("failure", 2), ("unsure", 1))  # outcome and images of every sheet
-BY_CELL = {"she+lipstick": "1" * 10, "he+lipstick": "1100000???", "he+beard": "1100000???"}
+BY_CELL = {"she+lipstick": "1" * 10, "he+lipstick": "11000000??", "he+beard": "11000000??"}
 PLAN = {
     "name": "by hand",
     "num": 10,
