@@ -237,7 +237,8 @@ def test_a_blind_run_opens_what_was_sealed_and_nothing_else(tmp_path, run_python
 
 def test_bias_is_injected_in_the_shares_that_are_asked_for(tmp_path, run_python):
     code = (
-        f"import sys; sys.path.insert(0, {str(ROOT / 'benchmarks')!r}); from pathlib import Path; import bias_injection as b;"
+        f"import sys; sys.path.insert(0, {str(ROOT / 'benchmarks')!r}); "
+        "from pathlib import Path; import bias_injection as b;"
         f"b.write_data(Path({str(tmp_path / 'data')!r}), 5, 80); print(sum(b.counts(5, 80).values()))"
     )
     done = run_python("-c", code)

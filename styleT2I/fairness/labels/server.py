@@ -66,7 +66,7 @@ class LabelServer(ThreadingHTTPServer):
             for name, text in re.findall(r"<(script|style)>(.*?)</\1>", self.page, re.DOTALL)
         }
         return (
-            f"default-src 'none'; img-src 'self'; connect-src 'self'; script-src 'sha256-{sources['script']}'; "
+            f"default-src 'none'; img-src 'self' data:; connect-src 'self'; script-src 'sha256-{sources['script']}'; "
             f"style-src 'sha256-{sources['style']}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         )
 
