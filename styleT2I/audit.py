@@ -209,7 +209,7 @@ def merge_command(path, folders, calibration, outdir):
 
     plan, vocabulary = load_plan(path)
     confusions = _read_calibration(calibration, plan, vocabulary)
-    result = merge_cells(plan, vocabulary, folders, calibration=confusions)
+    result = merge_cells(plan, vocabulary, folders, calibration=confusions, labelled=[outdir])
     keep_cells(result, folders, outdir)
     keep_images(folders, outdir)
     keep_declarations(folders, outdir)

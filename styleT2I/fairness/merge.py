@@ -57,6 +57,7 @@ def merge_cells(
     origin: dict[str, Any] | None = None,
     calibration: Calibration | None = None,
     run: str | None = None,
+    labelled: Iterable[str | Path] = (),
 ) -> AuditResult:
     """One result of the cells in several folders that `Audit.run` wrote to.
 
@@ -67,6 +68,7 @@ def merge_cells(
         origin: That of the cells to take, where it is known; else all cells of the plan must share one.
         calibration: The judge's errors, as `read_calibration` gives them.
         run: That of the cells to take, for a function in memory that nothing else identifies.
+        labelled: Further folders that may hold people's labels.
 
     Raises:
         DataError: Cells are missing, come from more than one subject, num or judge, contradict each other or were
@@ -86,7 +88,7 @@ def merge_cells(
     provenance = from_dict(Provenance, origins[0])
     if calibration:
         check_same_judge(calibration, provenance.judge["sha256"])
-    labels, answered = _labels(effective, vocabulary, outcomes, provenance.num, folders)
+    labels, answered = _labels(effective, vocabulary, outcomes, provenance.num, [*folders, *labelled])
     moved = calibration if plan.transports else None
     errors = (moved.cells, moved.joint) if moved else (None, ())
     findings = analyse(effective, vocabulary, outcomes, errors[0], errors[1], answered)

@@ -136,7 +136,7 @@ def test_the_run_again_keeps_the_labels_and_a_changed_file_is_refused(finished, 
     assert refused.exit_code == 2 and "was changed after it was finished" in refused.output
 
 
-def test_a_sample_that_is_asked_for_later_is_drawn_again_and_merged_shards_have_it(tmp_path):
+def test_a_sample_that_is_asked_for_later_is_drawn_again_and_merged_shards_have_it(tmp_path, monkeypatch):
     assert run(tmp_path, labels=0).exit_code == 3
     refused = audit("label", tmp_path / "out", "--rater", "anna")
     assert refused.exit_code == 2 and "asks for no labels" in refused.output
@@ -154,6 +154,12 @@ def test_a_sample_that_is_asked_for_later_is_drawn_again_and_merged_shards_have_
     assert audit("merge", plan, *parts, "--outdir", tmp_path / "whole").exit_code == 3
     names = [{path.name for path in (tmp_path / name / "label-images").iterdir()} for name in ("whole", "out")]
     assert names[0] == names[1]
+    for rater in ("anna", "ben"):
+        assert label(monkeypatch, tmp_path / "whole", "--rater", rater).exit_code == 0
+    wanted = json.loads((tmp_path / "whole/audit.json").read_text())["comparisons"]
+    assert wanted[0]["corrected"]["by"] == "labels"
+    assert audit("merge", plan, *parts, "--outdir", tmp_path / "whole").exit_code == 3
+    assert json.loads((tmp_path / "whole/audit.json").read_text())["comparisons"] == wanted
 
 
 def test_the_number_of_labels_is_planned(tmp_path):
