@@ -22,10 +22,11 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
+from scipy.stats import norm  # noqa: E402
 
 from styleT2I.fairness.analysis.decisions.evidence import CountedSides, JudgeErrors, corrected_sides_of  # noqa: E402
 from styleT2I.fairness.analysis.decisions.verdicts import Question, of_gap, verdicts  # noqa: E402
-from styleT2I.statistics.contrasts import ends_of_pairs, one_sided_p  # noqa: E402
+from styleT2I.statistics.contrasts import score_of_pairs  # noqa: E402
 from styleT2I.statistics.joint_errors import JointErrors  # noqa: E402
 from styleT2I.statistics.misclassification import Confusion  # noqa: E402
 from styleT2I.torch_utils.seeding import generator  # noqa: E402
@@ -204,18 +205,9 @@ def family_rates(gap, num, repetitions):
     rates = [both, 0.8 - both, 0.8 - gap - both, 0.2 + gap - 0.8 + both]
     rng = np.random.default_rng([num, round(100 * gap)])
     tables = np.moveaxis(rng.multinomial(num, rates, (repetitions, 20)), -1, 0)
-    first, second = tables[0] + tables[1], tables[0] + tables[2]
-    value, limit = (first - second) / num, 0.1
-
-    def ends(z):
-        return ends_of_pairs(*tables, z)
-
-    def turned(z):
-        low, high = ends(z)
-        return -high, -low
-
-    inside = np.maximum(one_sided_p(ends, -limit, value), one_sided_p(turned, -limit, -value))
-    outside = 2 * np.minimum(one_sided_p(ends, limit, value), one_sided_p(turned, limit, -value))
+    limit = 0.1
+    above, below = (score_of_pairs(tables[1], tables[2], num, supposed) for supposed in (-limit, limit))
+    inside, outside = norm.sf(np.minimum(above, -below)), 2 * norm.sf(np.maximum(below, -above))
     steps = 0.05 / np.arange(20, 0, -1)  # Holm's
     num_within, num_exceeded = (
         (np.sort(each, axis=1) <= steps).cumprod(axis=1).sum(axis=1) for each in (inside, outside)

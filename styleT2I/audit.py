@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,18 +36,25 @@ def main():
 @click.option("--detect-within", is_flag=True, help="How many images per composition show all limits of the plan kept, "
               "by a model without gaps.")  # fmt: skip
 @click.option("--success", default=0.8, help="Success rate of that model.")
-def plan_command(path, detect, power, alpha, correlation, comparisons, detect_within, success):
+@click.option("--label-width", type=float, metavar="WIDTH", help="How many pairs to label for a gap that is known to "
+              "± WIDTH (0.05: 5 points).")  # fmt: skip
+@click.option("--judge-accuracy", default=0.95, help="--label-width: how often the judge is right about success.")
+def plan_command(
+    path, detect, power, alpha, correlation, comparisons, detect_within, success, label_width, judge_accuracy
+):
     """Check a plan and its number of images.
 
     With --detect: how many images per composition tell two success rates apart.
     With --detect-within: how many show every declared limit kept, and a warning where the plan has fewer.
+    With --label-width: how many pairs people have to label.
     """
     from styleT2I.fairness.plan import load_plan, plan_hash
 
     if not (path or detect):
         raise click.UsageError("nothing to plan; give PLAN.yaml, --detect P1 P2, or both")
-    if detect_within and not path:
-        raise click.UsageError("--detect-within is about the limits of a plan; give PLAN.yaml")
+    if (detect_within or label_width) and not path:
+        option = "--detect-within" if detect_within else "--label-width"
+        raise click.UsageError(f"{option} is about a plan; give PLAN.yaml")
     plan = None
     if path:
         plan, vocabulary = load_plan(path)
@@ -68,35 +76,15 @@ def plan_command(path, detect, power, alpha, correlation, comparisons, detect_wi
             f"alpha {alpha:g} over {counted(comparisons, 'comparison')}, correlation {correlation:g})"
         )
 
+    from styleT2I.fairness.sample_size import label_sentence, within_sentences
+
     if plan and detect_within:
-        _say_pairs_within(plan, power, alpha if alpha is not None else plan.alpha, correlation, success)
-
-
-def _say_pairs_within(plan, power, alpha, correlation, success):
-    """Print the pairs that show all limits kept; a warning where the plan has fewer, or cannot decide at all."""
-    import warnings
-
-    from styleT2I.statistics.equivalence_power import pairs_needed_within, power_within
-
-    if not plan.limits:
-        raise click.UsageError("the plan declares no limit, so there is nothing to decide; add thresholds")
-    limits = [(kind, value) for kind, _, value in plan.limits if kind in ("max_gap", "min_ratio", "min_success")]
-    left_out = len(plan.limits) - len(limits)
-    rates = success, success
-    num = pairs_needed_within(limits, power, rates, correlation, alpha)
-    click.echo(
-        f"about {counted(num, 'pair')} per comparison show {'all ' * (len(limits) > 1)}{counted(len(limits), 'limit')} "
-        f"kept with power {power:g}, for a model without gaps that succeeds at {success:g} (equivalence tests, Holm, "
-        f"alpha {alpha:g}, correlation {correlation:g}, a judge without errors"
-        f"{', limits on unprompted rates left out' * bool(left_out)})"
-    )
-    if num > plan.num:
-        chance = power_within(plan.num, limits, rates, correlation, alpha)
-        warnings.warn(
-            f"the plan's {plan.num} images per composition show that in {100 * chance:.0f} % of audits only; the "
-            "others end without a decision",
-            stacklevel=2,
-        )
+        said, warning = within_sentences(plan, power, alpha if alpha is not None else plan.alpha, correlation, success)
+        click.echo(said)
+        if warning:
+            warnings.warn(warning, stacklevel=2)
+    if label_width:
+        click.echo(label_sentence(label_width, plan.num, success, correlation, judge_accuracy))
 
 
 @command("calibrate", renamed={"--json": "--out"})
@@ -140,8 +128,8 @@ def calibrate_command(path, model, num, data, resolution, out_path, device):
 _calibration_option = click.option(
     "--calibration",
     metavar="FILE",
-    help="File written by `audit calibrate`: all rates and gaps, and so the verdicts, are corrected for the judge's "
-    "errors.",
+    help="File written by `audit calibrate`: where the plan declares that they transport, the judge's errors correct "
+    "all rates and gaps, and so the verdicts.",
 )
 
 
@@ -213,6 +201,7 @@ def merge_command(path, folders, calibration, outdir):
 
     The result is identical to that of a single run, and so is the exit status.
     """
+    from styleT2I.fairness.labels.sample import keep_images
     from styleT2I.fairness.merge import merge_cells
     from styleT2I.fairness.plan import load_plan
     from styleT2I.fairness.plan.lock import keep_declarations
@@ -220,10 +209,41 @@ def merge_command(path, folders, calibration, outdir):
 
     plan, vocabulary = load_plan(path)
     confusions = _read_calibration(calibration, plan, vocabulary)
-    result = merge_cells(plan, vocabulary, folders, calibration=confusions)
+    result = merge_cells(plan, vocabulary, folders, calibration=confusions, labelled=[outdir])
     keep_cells(result, folders, outdir)
+    keep_images(folders, outdir)
     keep_declarations(folders, outdir)
     _finish(result, [outdir], outdir, _command_again(path, result, folders[0], calibration))
+
+
+@command("label")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False), metavar="DIR")
+@click.option("--rater", required=True, metavar="NAME", help="Who labels. Two raters label, each alone.")
+@click.option("--resolve", is_flag=True, help="Label only what the two raters answered differently.")
+@click.option("--port", default=0, type=click.IntRange(0, 65535), help="Of the page on this machine; 0: any free one.")
+def label_command(folder, rater, resolve, port):
+    """Label a sample of an audit's images, in a browser on this machine.
+
+    The plan declares the sample (labels: 100). Answers are kept at once in DIR/labels/NAME.csv: the same command
+    resumes. Once two raters have finished, rates, gaps and verdicts rest on their labels, and the report is written
+    again.
+    """
+    from styleT2I.fairness.labels.reanalysis import label_session, labelled_again
+    from styleT2I.fairness.labels.server import LabelServer
+    from styleT2I.torch_utils.folders import locked_folder
+
+    session = label_session(folder, rater, resolve)
+    with locked_folder(folder, f"labels-{rater}"), LabelServer(session, port) as server:
+        click.echo(f"{session.num_done} of {counted(session.num, 'image')} answered; open {server.address}")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt as error:
+            raise KeyboardInterrupt("answers are kept: the same command resumes") from error
+    result = labelled_again(folder)
+    click.echo(f"{session.num_done} of {counted(session.num, 'image')} answered by {rater}")
+    if result.labels.reason:
+        click.echo(f"{result.labels.reason}")
+    click.echo(f"{result.verdict}: {Path(folder) / 'audit.html'}")
 
 
 @command("report")
@@ -322,7 +342,7 @@ def _finish(result, folders, outdir, command_again):
         click.get_current_context().exit(status)
 
 
-for subcommand in (plan_command, calibrate_command, run_command, merge_command, report_command):
+for subcommand in (plan_command, calibrate_command, run_command, merge_command, label_command, report_command):
     main.add_command(subcommand)
 
 

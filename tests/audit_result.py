@@ -1,7 +1,7 @@
 """A small audit's result, counted by hand, and the cells it was made of, without a model."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from styleT2I.torch_utils.images import save_png
 VOCABULARY = load_vocabulary("minifaces")
 TILE = 16
 ROWS = (("success", 3), ("failure", 2), ("unsure", 1))  # outcome and images of every sheet
-BY_CELL = {"she+lipstick": "1" * 10, "he+lipstick": "1100000???", "he+beard": "1100000???"}
+BY_CELL = {"she+lipstick": "1" * 10, "he+lipstick": "11000000??", "he+beard": "11000000??"}
 PLAN = {
     "name": "by hand",
     "num": 10,
@@ -46,7 +46,7 @@ def audit_result(plan=None, is_calibrated=False):
 
 def audit_content(plan=None, is_calibrated=False):
     """The same as the JSON that it is written to."""
-    plan = plan or audit_plan()
+    plan = replace(plan or audit_plan(), transports=is_calibrated)
     outcomes = {
         (setting.name, cell): {
             "success": letters,

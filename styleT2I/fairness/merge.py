@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,13 @@ from styleT2I.config import from_dict
 from styleT2I.errors import DataError
 from styleT2I.fairness.analysis.agreement import agreement
 from styleT2I.fairness.analysis.assemble import analyse
+from styleT2I.fairness.analysis.corrections import transported
+from styleT2I.fairness.analysis.decisions.evidence import JudgeErrors
 from styleT2I.fairness.cells import cached_cells
 from styleT2I.fairness.judges.calibration import check_same_judge
+from styleT2I.fairness.labels.answers import read_raters
+from styleT2I.fairness.labels.sample import sampled_images
+from styleT2I.fairness.labels.summary import used_labels
 from styleT2I.fairness.plan import AuditPlan, plan_hash
 from styleT2I.fairness.plan.lock import declared_in, environment, utc_now
 from styleT2I.fairness.results import AuditResult, Calibration, Provenance
@@ -21,12 +27,19 @@ __all__ = ["merge_cells"]
 
 LIMITS = (
     "The attributes are those that the judge perceives in drawn faces. Nobody's identity is inferred.",
-    "The judge makes errors, possibly more in one group than in another. Only values called corrected allow for them, "
-    "by its errors on labelled drawings. Its errors on the model's images may differ.",
+    "The judge makes errors, possibly more in one group than in another. Only values called corrected allow for them.",
     "A rate counts an undetermined image as a failure. Bounds count all of them as failures, then all as successes.",
     "The results hold for this model, these sentences and these settings.",
 )
 _STEERED = "A judge trained or steered the system that it judges, and favours it for that: do not rely on it alone."
+_TRANSPORTED = (
+    "Corrected values rest on the judge's errors on other images than the model's. The plan declares that they are the "
+    "same on these; nothing here shows it."
+)
+_LABELLED = (
+    "Corrected values rest on people's labels of a random sample of the audited images. People perceive; they may err, "
+    "and differ."
+)
 _UNPAIRED = (
     "Images are not paired by seed. Gaps have Newcombe's two-sample interval and Fisher's exact test, which need more "
     "images than pairs to show the same gap."
@@ -44,6 +57,7 @@ def merge_cells(
     origin: dict[str, Any] | None = None,
     calibration: Calibration | None = None,
     run: str | None = None,
+    labelled: Iterable[str | Path] = (),
 ) -> AuditResult:
     """One result of the cells in several folders that `Audit.run` wrote to.
 
@@ -54,6 +68,7 @@ def merge_cells(
         origin: That of the cells to take, where it is known; else all cells of the plan must share one.
         calibration: The judge's errors, as `read_calibration` gives them.
         run: That of the cells to take, for a function in memory that nothing else identifies.
+        labelled: Further folders that may hold people's labels.
 
     Raises:
         DataError: Cells are missing, come from more than one subject, num or judge, contradict each other or were
@@ -73,13 +88,19 @@ def merge_cells(
     provenance = from_dict(Provenance, origins[0])
     if calibration:
         check_same_judge(calibration, provenance.judge["sha256"])
-    errors = (calibration.cells, calibration.joint) if calibration else ()
-    findings = analyse(effective, vocabulary, outcomes, *errors)
+    labels, answered = _labels(effective, vocabulary, outcomes, provenance.num, [*folders, *labelled])
+    moved = calibration if plan.transports else None
+    errors = (moved.cells, moved.joint) if moved else (None, ())
+    findings = analyse(effective, vocabulary, outcomes, errors[0], errors[1], answered)
+    if calibration and not plan.transports:
+        elsewhere = transported(effective, vocabulary, outcomes, JudgeErrors(calibration.cells, calibration.joint))
+        findings = replace(findings, transported=elsewhere)
     tables = {place: outcomes[place]["agreement"] for place in places} if plan.second_judge else None
     return AuditResult(
         **vars(findings),
         agreement=agreement(tables) if tables else None,
-        limits=_limits(provenance, {len(outcomes[place]["success"]) for place in places}),
+        labels=labels,
+        limits=_limits(provenance, {len(outcomes[place]["success"]) for place in places}, findings),
         plan=plan,
         plan_sha256=plan_hash(plan),
         num_overridden=provenance.num != plan.num,
@@ -114,9 +135,20 @@ def _collected(plan, vocabulary, folders, origin, run):
     return outcomes, origins
 
 
-def _limits(provenance, nums):
+def _labels(plan, vocabulary, outcomes, num, folders):
+    """Summary of the labels in the folders, and the labels where they count; None for a plan that asks for none."""
+    if not plan.labels:
+        return None, None
+    images = sampled_images(plan, vocabulary, outcomes, num, folders)
+    return used_labels(read_raters(folders), images, plan.labels)
+
+
+def _limits(provenance, nums, findings):
+    kinds = {each.corrected.by for each in findings.comparisons if each.corrected}
     judges = [judge for judge in (provenance.judge, provenance.second_judge) if judge]
     further = (
+        (_TRANSPORTED, "calibration" in kinds),
+        (_LABELLED, "labels" in kinds),
         (_STEERED, not all(judge["is_independent"] for judge in judges)),
         (_UNPAIRED, not provenance.subject.is_paired),
         (_AS_DRAWN, not provenance.subject.has_settings),

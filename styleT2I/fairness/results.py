@@ -1,5 +1,4 @@
 """An audit's result as frozen dataclasses, to and from the JSON of audit.json: a field is a key, in the order on disk.
-
 A field with the default None is left out of the JSON where it is None; one without a default is always there.
 """
 
@@ -12,21 +11,23 @@ from typing import Any, Literal, TypeAlias
 
 from styleT2I.config import from_dict, to_dict
 from styleT2I.errors import ConfigError, DataError
+from styleT2I.fairness.labels.summary import LabelSummary
 from styleT2I.fairness.plan import AuditPlan
 from styleT2I.fairness.plan.thresholds import LimitKind
 from styleT2I.statistics.joint_errors import JointErrors
 from styleT2I.statistics.misclassification import Confusion
 
 __all__ = [
-    "AttributeResult", "AuditResult", "Calibration", "CellPlace", "CellResult", "ComparisonResult", "CorrectedGap",
-    "CorrectedRate", "Findings", "Interval", "ObstacleKind", "PairCounts", "PlanRecord", "Provenance",
+    "AttributeResult", "AuditResult", "Calibration", "CellPlace", "CellResult", "ComparisonResult", "CorrectedBy",
+    "CorrectedGap", "CorrectedRate", "Findings", "Interval", "ObstacleKind", "PairCounts", "PlanRecord", "Provenance",
     "SCHEMA_VERSION", "SettingSummary", "SubjectFacts", "Table", "ThresholdResult", "to_json",
 ]  # fmt: skip
 
-SCHEMA_VERSION = 2  # of audit.json; 1 had pass and fail by the point estimate
+SCHEMA_VERSION = 3  # of audit.json; 1 had pass and fail by the point estimate, 2 no labels
 
 Interval: TypeAlias = tuple[float, float]  # low and high end
-ObstacleKind: TypeAlias = Literal["floor", "blank", "copies", "undetermined", "judge", "uncorrected"]
+CorrectedBy: TypeAlias = Literal["calibration", "labels"]  # errors on other images, or people's labels of these
+ObstacleKind: TypeAlias = Literal["floor", "blank", "copies", "undetermined", "judge", "uncorrected", "labels"]
 
 # What results of earlier versions lack, as they meant it.
 _ADDED_LATER: dict[str, Any] = {
@@ -57,21 +58,23 @@ class AttributeResult:
 
 @dataclass(frozen=True)
 class CorrectedRate:
-    """A success rate without the judge's measured errors."""
+    """A success rate without the judge's errors."""
 
     success: float
     success_interval: Interval
+    by: CorrectedBy | None = None  # None: a result of version 2, by a calibration
 
 
 @dataclass(frozen=True)
 class CorrectedGap:
-    """A comparison without the judge's measured errors; fields as in `ComparisonResult`."""
+    """A comparison without the judge's errors; fields as in `ComparisonResult`."""
 
     gap: float
     gap_interval: Interval
     success: tuple[float, float]
     ratio: float | None
     p: float  # by inverting the interval
+    by: CorrectedBy | None = None  # as in `CorrectedRate`
 
 
 @dataclass(frozen=True)
@@ -219,6 +222,7 @@ class Findings:
     unprompted: Table | None = None
     rarity: Table | None = None
     quality: Table | None = None
+    transported: Table | None = None  # gaps by a calibration that the plan does not declare to transport
 
 
 @dataclass(frozen=True)
@@ -273,6 +277,7 @@ class AuditResult(Findings):
     """
 
     agreement: dict[str, Any] | None = None  # of the two judges, as `analysis.agreement.agreement` has it
+    labels: LabelSummary | None = None  # of the plan's sample; None where it asks for none
     limits: tuple[str, ...]
     plan: AuditPlan
     plan_sha256: str

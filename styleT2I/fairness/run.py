@@ -24,6 +24,7 @@ from styleT2I.fairness.analysis.outcomes import cell_outcomes, success_letters
 from styleT2I.fairness.cells import UnfinishedCell, read_cell, sealed
 from styleT2I.fairness.judges.calibration import check_same_judge
 from styleT2I.fairness.judges.judge import open_judge
+from styleT2I.fairness.labels.sample import KeptImages
 from styleT2I.fairness.merge import merge_cells
 from styleT2I.fairness.plan import AuditPlan
 from styleT2I.fairness.plan.lock import declare
@@ -126,25 +127,27 @@ class Audit:
         folder, (index, count) = check_writable_dir(Path(outdir) / "cells"), shard
         with locked_folder(folder, f"{index}-of-{count}"):
             declare(outdir, self._declared, self.num)
-            self._draw_cells(folder, index, count)
+            self._draw_cells(folder, KeptImages(outdir, self.plan, self.num), index, count)
 
-    def _draw_cells(self, folder, index, count):
+    def _draw_cells(self, folder, kept, index, count):
         work = [(setting, name) for setting in self.plan.settings for name in self._cells][index - 1 :: count]
         with Progress(len(work), "audit", "cell") as progress:
             for setting, name in work:
-                self._finish_cell(folder, setting, name, progress)
+                self._finish_cell(folder, kept, setting, name, progress)
 
-    def _finish_cell(self, folder, setting, name, progress):
+    def _finish_cell(self, folder, kept, setting, name, progress):
         cell = Cell(setting, name, self._cells[name], self._sentences[name])
         origin = {**self._origin, "setting": asdict(setting), "sentence": cell.sentence,
                   "attributes": cell.attributes}  # fmt: skip
         key = hashlib.sha256(json.dumps(origin, sort_keys=True).encode("utf-8")).hexdigest()[:16]
         path = folder / f"{key}.json"
-        if self._is_known and read_cell(path) and path.with_suffix(".png").is_file():
-            progress.skip()
-            return
+        place = (setting.name, name)
+        if self._is_known and (cached := read_cell(path)) and path.with_suffix(".png").is_file():
+            if kept.has(place, cached):
+                progress.skip()
+                return
         unfinished = UnfinishedCell(path.with_suffix("") if self._is_known and self.subject.is_slow else None)
-        outcomes, sheet = self._measure(cell, unfinished)
+        outcomes, sheet = self._measure(cell, unfinished, partial(kept.add, place))
         save_png(path.with_suffix(".png"), sheet.image_u8())
         drawn = {"sha256": sha256_file(path.with_suffix(".png")), **sheet.describe()}
         content = {"origin": origin, "outcomes": outcomes, "sheet": drawn, "run": self._run}
@@ -175,7 +178,7 @@ class Audit:
         judge.check(asked)
         return judge
 
-    def _measure(self, cell, unfinished):
+    def _measure(self, cell, unfinished, keep):
         seeds, sheet = self._seeds(cell.name), Sheet()
         verdicts, scores, others, measured, facts, again = [], [], [], [], [], []
         for block in self._blocks(seeds):
@@ -185,6 +188,7 @@ class Audit:
             verdicts.append(self.judge.verdicts_of(scores[-1]))
             measured.append(self._quality.measure(images))
             facts.append(facts_of_images(images, [_sha256(image) for image in images]))
+            keep(sum(len(each) for each in verdicts[:-1]), images, facts[-1]["sha256"])
             if (left := NUM_JUDGED_AGAIN - sum(len(each) for each in verdicts[:-1])) > 0:
                 again.append(judged_again(self.judge, images[:left], verdicts[-1][:left], cell.attributes))
             if self.second_judge:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.stats import norm
 
 from styleT2I.errors import ConfigError
-from styleT2I.statistics.contrasts import ends_of_pairs, ends_of_rate, one_sided_p
+from styleT2I.statistics.contrasts import ends_of_pairs, ends_of_rate, one_sided_p, score_of_pairs
 from styleT2I.statistics.power import discordant_rates
 
 __all__ = ["MAX_PAIRS", "pairs_needed_within", "power_within"]
@@ -119,11 +120,12 @@ def _p_within(kind, value, tables):
     if kind == "min_success":
         sides = (first, second)
         return np.maximum(*(one_sided_p(_rate_ends(side, num), value, side / num) for side in sides))
-    weight, bound = (1.0, -value) if kind == "max_gap" else (value, 0.0)
-    estimates = (first - weight * second) / num, (second - weight * first) / num
+    if kind == "max_gap":
+        return norm.sf(np.minimum(*(score_of_pairs(each[1], each[2], num, -value) for each in (tables, swapped))))
+    estimates = (first - value * second) / num, (second - value * first) / num
     return np.maximum(
         *(
-            one_sided_p(_pair_ends(each, weight), bound, estimate)
+            one_sided_p(_pair_ends(each, value), 0.0, estimate)
             for each, estimate in zip((tuple(tables), swapped), estimates, strict=True)
         )
     )

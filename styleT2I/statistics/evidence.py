@@ -13,10 +13,14 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from scipy.stats import norm
 
 from styleT2I.statistics.contrasts import one_sided_p, z_of
 
-__all__ = ["Bounded", "Evidence", "Interpolated", "Resampled", "between", "equality_p"]
+__all__ = ["Bounded", "Evidence", "Interpolated", "Resampled", "Scored", "between", "equality_p"]
+
+LEAST_P = 6e-16  # as of `contrasts.one_sided_p`
+_STEPS = 50  # of the search for an end of an interval
 
 
 class Evidence(Protocol):
@@ -62,6 +66,39 @@ class Interpolated:
             return -np.asarray(high), -np.asarray(low)
 
         return float(one_sided_p(turned, -bound, -self.value))
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Evidence by a score test. score: supposed number -> z, how far the estimate lies above it; it falls.
+
+    >>> from styleT2I.statistics.contrasts import score_of_pairs
+    >>> gap = Scored(0.0, lambda supposed: score_of_pairs(20, 20, 200, supposed))
+    >>> [round(end, 3) for end in gap.interval(0.95)], round(gap.shown_above(-0.1), 4)
+    ([-0.064, 0.064], 0.0014)
+    """
+
+    value: float
+    score: Callable
+    limits: tuple[float, float] = (-1.0, 1.0)
+
+    def interval(self, confidence: float) -> tuple[float, float]:
+        z = z_of(confidence)
+        return self._end(self.limits[0], z), self._end(self.limits[1], -z)
+
+    def shown_above(self, bound: float) -> float:
+        return max(float(norm.sf(self.score(bound))), LEAST_P)
+
+    def shown_below(self, bound: float) -> float:
+        return max(float(norm.cdf(self.score(bound))), LEAST_P)
+
+    def _end(self, outer, z):
+        inner = self.value
+        for _ in range(_STEPS):
+            middle = (outer + inner) / 2
+            is_beyond = self.score(middle) > z if z > 0 else self.score(middle) < z
+            outer, inner = (middle, inner) if is_beyond else (outer, middle)
+        return outer
 
 
 @dataclass(frozen=True)
@@ -128,11 +165,11 @@ def between(evidence: Evidence, limit: float) -> tuple[float, float]:
     The first is small where the number is shown to lie inside (Schuirmann 1987: the larger of two one-sided tests), the
     second where it is shown to lie outside on either side (twice the smaller of the two opposite tests).
 
-    >>> from styleT2I.statistics.contrasts import ends_of_pairs
-    >>> gap = Interpolated(0.0, lambda z: ends_of_pairs(140, 20, 20, 20, z))
+    >>> from styleT2I.statistics.contrasts import score_of_pairs
+    >>> gap = Scored(0.0, lambda supposed: score_of_pairs(20, 20, 200, supposed))
     >>> inside, outside = between(gap, 0.1)
     >>> round(inside, 4), outside
-    (0.001, 1.0)
+    (0.0014, 1.0)
     """
     inside = max(evidence.shown_above(-limit), evidence.shown_below(limit))
     outside = 2 * min(evidence.shown_above(limit), evidence.shown_below(-limit))

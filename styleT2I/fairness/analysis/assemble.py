@@ -8,15 +8,11 @@ from dataclasses import replace
 from styleT2I.attributes.compositions import composition_name
 from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.fairness.analysis.comparisons import paired, unpaired
-from styleT2I.fairness.analysis.decisions.evidence import (
-    ComparedSides,
-    CountedSides,
-    JudgeErrors,
-    corrected_sides_of,
-    corrected_success_of,
-)
+from styleT2I.fairness.analysis.corrections import Corrections, is_paired, kind_of
+from styleT2I.fairness.analysis.decisions.evidence import JudgeErrors
 from styleT2I.fairness.analysis.decisions.limits import declared_verdicts, problems
 from styleT2I.fairness.analysis.image_quality import quality
+from styleT2I.fairness.analysis.labelled import Labels
 from styleT2I.fairness.analysis.outcomes import SUCCESS, UNSURE
 from styleT2I.fairness.analysis.rarity import rarity
 from styleT2I.fairness.analysis.sweeps import adjustment_effect, curves
@@ -52,6 +48,7 @@ def analyse(
     outcomes: Outcomes,
     confusions: Mapping[str, Confusion] | None = None,
     joint: Sequence[JointErrors] = (),
+    labels: Labels | None = None,
 ) -> Findings:
     """Everything that follows from the outcomes of all cells of a plan.
 
@@ -66,18 +63,20 @@ def analyse(
         outcomes: (setting, composition) -> `outcomes.cell_outcomes`, for every cell of the plan.
         confusions: Of the judge, by composition. Rates, gaps, p-values and verdicts are then corrected for its errors.
         joint: Its errors over joint states of attributes; they count where they cover both sides of a comparison.
+        labels: People's, of some of the images. What they cover is estimated from them.
     """
     errors = JudgeErrors(confusions, joint) if confusions else None
+    known = Corrections(errors, labels)
     settings, cells = [setting.name for setting in plan.settings], plan.cells(vocabulary)
     sides = {
-        pair.name: _sides(outcomes, cells, *_places(settings[0], pair), errors, pair.name) for pair in plan.comparisons
+        pair.name: known.sides(outcomes, cells, *_places(settings[0], pair), pair.name) for pair in plan.comparisons
     }
     compared = [
         replace(_compare(outcomes, plan, *_places(settings[0], pair), sides[pair.name]), name=pair.name)
         for pair in plan.comparisons
     ]
     compared = [replace(each, p_holm=p, is_significant=p <= plan.alpha) for each, p in _adjusted(compared, holm)]
-    further = [(one, other, _sides(outcomes, cells, one, other, errors)) for one, other in _exploratory(plan, cells)]
+    further = [(one, other, known.sides(outcomes, cells, one, other)) for one, other in _exploratory(plan, cells)]
     exploratory = [
         replace(each, p_benjamini_hochberg=p, is_significant=p <= plan.alpha)
         for each, p in _adjusted([_compare(outcomes, plan, *each) for each in further], benjamini_hochberg)
@@ -87,7 +86,7 @@ def analyse(
         for cell, attributes in cells.items()
     }
     results = [
-        _cell(CellPlace(setting, cell), outcomes[setting, cell], terms[cell], cells[cell], errors, plan)
+        _cell(CellPlace(setting, cell), outcomes[setting, cell], terms[cell], cells[cell], known, plan)
         for setting in settings
         for cell in cells
     ]
@@ -103,7 +102,7 @@ def analyse(
         thresholds=tuple(thresholds),
         problems=problems(plan, vocabulary, outcomes),
         summary={
-            name: _summary([cell for cell in results if cell.setting == name], outcomes, cells, errors, plan.alpha)
+            name: _summary([cell for cell in results if cell.setting == name], outcomes, cells, known, plan.alpha)
             for name in settings
         },
         comparisons=tuple(compared),
@@ -168,13 +167,13 @@ def _twins(cells):
                 yield names[index], names[other]
 
 
-def _cell(place, outcome, terms, wanted, errors, plan):
+def _cell(place, outcome, terms, wanted, known, plan):
     success, num = outcome["success"], len(outcome["success"])
     num_right, num_unsure, confidence = success.count(SUCCESS), success.count(UNSURE), 1 - plan.alpha
     facts, corrected = outcome.get("images"), None
-    if errors:
-        found = corrected_success_of(errors, place.cell, wanted, outcome, place.setting)
-        corrected = CorrectedRate(found.value, found.interval(confidence))
+    if found := known.rate(place, outcome, wanted):
+        rate, by = found
+        corrected = CorrectedRate(rate.value, rate.interval(confidence), by)
     return CellResult(
         place.setting,
         place.cell,
@@ -195,25 +194,10 @@ def _cell(place, outcome, terms, wanted, errors, plan):
     )
 
 
-def _is_paired(outcomes, first, second):
-    return all(outcomes[place.setting, place.cell].get("is_paired", True) for place in (first, second))
-
-
-def _sides(outcomes, cells, first, second, errors, name=None) -> ComparedSides:
-    """Both sides of a comparison, corrected where the judge's errors are known. name: of a declared one."""
-    found = [outcomes[place.setting, place.cell] for place in (first, second)]
-    is_paired = _is_paired(outcomes, first, second)
-    if errors is None:
-        return CountedSides(found[0]["success"], found[1]["success"], is_paired)
-    name = name or " / ".join((first.setting, first.cell, second.setting, second.cell))
-    wanted = cells[first.cell], cells[second.cell]
-    return corrected_sides_of(errors, (first.cell, second.cell), wanted, (found[0], found[1]), is_paired, name)
-
-
 def _compare(outcomes, plan, first, second, sides):
     """A comparison before its p-value is adjusted."""
     texts = [outcomes[place.setting, place.cell]["success"] for place in (first, second)]
-    difference = (paired if _is_paired(outcomes, first, second) else unpaired)(*texts, 1 - plan.alpha)
+    difference = (paired if is_paired(outcomes, first, second) else unpaired)(*texts, 1 - plan.alpha)
     bounds = [rate_bounds(text.count(SUCCESS), text.count(UNSURE), len(text)) for text in texts]
     return ComparisonResult(
         first=first,
@@ -221,7 +205,7 @@ def _compare(outcomes, plan, first, second, sides):
         **difference._asdict(),
         gap_bounds=gap_bounds(*bounds),
         ratio=_ratio(difference.success),
-        corrected=None if isinstance(sides, CountedSides) else _corrected(sides, plan.alpha),
+        corrected=_corrected(sides, plan.alpha) if kind_of(sides) else None,
         is_significant=False,
     )
 
@@ -229,8 +213,9 @@ def _compare(outcomes, plan, first, second, sides):
 def _corrected(sides, alpha):
     contrast, rates = sides.contrast(), (sides.rate(0).value, sides.rate(1).value)
     return CorrectedGap(
-        contrast.value, contrast.interval(1 - alpha), success=rates, ratio=_ratio(rates), p=equality_p(contrast)
-    )
+        contrast.value, contrast.interval(1 - alpha), success=rates, ratio=_ratio(rates), p=equality_p(contrast),
+        by=kind_of(sides),
+    )  # fmt: skip
 
 
 def _ratio(rates):
@@ -242,13 +227,12 @@ def _adjusted(compared: Sequence[ComparisonResult], method: Callable[[list[float
     return zip(compared, method([each.shown.p for each in compared]), strict=True)
 
 
-def _summary(results, outcomes, cells, errors, alpha):
+def _summary(results, outcomes, cells, known, alpha):
     worst, best = (pick(results, key=lambda cell: cell.shown.success) for pick in (min, max))
     confidence = 1 - alpha / len(results)  # Bonferroni: whichever of the compositions is the worst
     interval = wilson_interval(worst.successes, worst.num, confidence)
-    if errors:
-        found = corrected_success_of(errors, worst.cell, cells[worst.cell], outcomes[worst.place], worst.setting)
-        interval = found.interval(confidence)
+    if found := known.rate(CellPlace(worst.setting, worst.cell), outcomes[worst.place], cells[worst.cell]):
+        interval = found[0].interval(confidence)
     least, most = worst.shown.success, best.shown.success
     return SettingSummary(
         worst_cell=worst.cell,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -123,7 +124,7 @@ class Tally:
 
 
 def read_calibration(path: str | Path, plan: AuditPlan, vocabulary: Vocabulary) -> Calibration:
-    """The calibration in a file that `audit calibrate` wrote.
+    """The calibration in a file that `audit calibrate` wrote; a warning where the plan lets it correct nothing.
 
     Raises:
         DataError: It cannot be read, is of another judge than the plan's, or lacks a composition of the plan; one line.
@@ -142,6 +143,12 @@ def read_calibration(path: str | Path, plan: AuditPlan, vocabulary: Vocabulary) 
         raise DataError(f"{path}: was measured with another judge or margin than the plan's; run audit calibrate again")
     if missing := [name for name in plan.cells(vocabulary) if name not in cells]:
         raise DataError(f"{path}: does not cover {missing[0]!r}; run audit calibrate with this plan")
+    if not plan.transports:
+        warnings.warn(
+            "the plan does not declare that the judge errs on the model's images as on those that calibrated it "
+            "(transports: true), so nothing is corrected; the report shows what would be",
+            stacklevel=3,
+        )
     return calibration
 
 

@@ -20,10 +20,11 @@ from styleT2I.generation.arguments import METHODS
 
 __all__ = [
     "AS_DRAWN", "AuditPlan", "Comparison", "Grid", "JudgePlan", "Setting", "Threshold", "Unprompted", "checked_plan",
-    "load_plan", "plan_hash",
+    "declarations", "load_plan", "plan_hash",
 ]  # fmt: skip
 
 _MAX_CELLS = 10_000  # compositions in all settings
+_ADDED_LATER = ("labels", "transports")
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,8 @@ class AuditPlan:
     alpha: float = 0.05  # probability of even one false "within", and of even one false "exceeded", among all limits
     floor: float = 0.1  # where neither side is shown to succeed more often, their gap and ratio are not assessable
     max_undetermined: float = 0.2  # rate of undetermined images beyond which nothing is decided about a composition
+    labels: int = 0  # pairs of every comparison whose images are kept for people to label (`audit label`)
+    transports: bool = False  # declared: the judge errs on the model's images as on those that calibrated it
     truncation: tuple[float, ...] = (0.7,)  # psi, each from 0 to 2
     adjustment: tuple[str, ...] = ("hold",)  # methods; "none": Text-to-Direction alone
     strength: tuple[float, ...] = (1.0,)  # of the adjustment, each from 0 to 100
@@ -185,7 +188,14 @@ def load_plan(path: str | Path) -> tuple[AuditPlan, Vocabulary]:
 
 def plan_hash(plan: AuditPlan) -> str:
     """SHA-256 of the declarations of a plan, independent of their layout in the file."""
-    return hashlib.sha256(json.dumps(to_dict(plan), sort_keys=True).encode("utf-8")).hexdigest()
+    return hashlib.sha256(json.dumps(declarations(plan), sort_keys=True).encode("utf-8")).hexdigest()
+
+
+def declarations(plan: AuditPlan) -> dict:
+    """A plan as plain dicts, for its hash; without what later versions added, unless the plan declares it."""
+    default = AuditPlan("")
+    return {key: value for key, value in to_dict(plan).items()
+            if key not in _ADDED_LATER or value != getattr(default, key)}  # fmt: skip
 
 
 def checked_plan(plan: AuditPlan, vocabulary: Vocabulary) -> AuditPlan:
@@ -214,6 +224,10 @@ def _check_numbers(plan):
         raise ConfigError(f"first_seed is {plan.first_seed}; seeds are integers from 0 to {MAX_SEED}")
     if not 0 < plan.alpha < 1:
         raise ConfigError(f"alpha is {plan.alpha}; choose a number between 0 and 1")
+    if not 0 <= plan.labels <= plan.num:
+        raise ConfigError(f"labels is {plan.labels}; write a number of pairs from 0 to num, which is {plan.num}")
+    if plan.labels and not plan.comparisons:
+        raise ConfigError("labels are of the pairs of comparisons, and the plan declares none; add comparisons")
     for name in ("floor", "max_undetermined"):
         if not 0 <= getattr(plan, name) <= 1:
             raise ConfigError(f"{name} is {getattr(plan, name)}; write a number from 0 to 1")

@@ -82,8 +82,8 @@ def judge(result: AuditResult) -> Section:
     if not calibration:
         lead = (
             "The judge was not calibrated for this audit. A gap may therefore come from the judge: it may miss an "
-            "attribute more often in one group than in another. “audit calibrate” measures its errors, and “audit run "
-            "--calibration” corrects gaps for them."
+            "attribute more often in one group than in another. “audit label” lets people label some of these images; "
+            "“audit calibrate” measures its errors on others."
         )
         return section("judge", "The judge", tag("p", lead), who)
     lead = (

@@ -142,7 +142,7 @@ def _comparison_row(compared: ComparisonResult, has_bounds: bool) -> list:
 
 def uncorrected(result: AuditResult) -> Section | None:
     """For the appendix: the counted rates and gaps of a corrected audit, as the judge perceives."""
-    if not result.calibration:
+    if not any(cell.corrected for cell in result.cells):
         return None
     rows = [
         [each.name or f"{each.first.cell} / {each.second.cell}", rate_cell(each.success[0], each.first.cell),

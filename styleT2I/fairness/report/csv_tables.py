@@ -56,6 +56,7 @@ def _cell(cell: CellResult) -> dict[str, Any]:
         **_ends("success_bound", cell.success_bounds),
         "corrected_success": corrected.success if corrected else None,
         **_ends("corrected_success", corrected.success_interval if corrected else None),
+        "corrected_by": corrected.by if corrected else None,
     }
 
 
@@ -90,6 +91,7 @@ def _comparisons(result: AuditResult) -> Iterator[dict[str, Any]]:
                 **_ends("corrected_gap", corrected.gap_interval if corrected else None),
                 "corrected_p": corrected.p if corrected else None,
                 "corrected_ratio": corrected.ratio if corrected else None,
+                "corrected_by": corrected.by if corrected else None,
                 "max_gap": limit.limit if limit else None,
                 "verdict": limit.verdict if limit else None,
             }

@@ -12,7 +12,7 @@ from typing import Any
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.errors import DataError
 from styleT2I.fairness.analysis.decisions.earlier_results import upgraded
-from styleT2I.fairness.report import appendix, comparisons, compositions
+from styleT2I.fairness.report import appendix, comparisons, compositions, labels
 from styleT2I.fairness.report.contact_sheets import SheetRow, cells_of, read_sheets
 from styleT2I.fairness.report.csv_tables import csv_files
 from styleT2I.fairness.report.earlier_page import sheets_of_page
@@ -120,6 +120,7 @@ def render(result: AuditResult, sheets: dict[tuple[str, str], list[SheetRow]]) -
         *(appendix.further(key, title, to_json(content)) for key, title, content in _further(result) if content),
         *([] if (counted := comparisons.uncorrected(result)) is None else [counted]),
         appendix.images(result, sheets, anchors, sentences),
+        *labels.labels(result),
         appendix.judge(result),
         appendix.limits(result),
         appendix.methods(result),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from styleT2I.fairness.report.labels import basis_sentence
 from styleT2I.fairness.report.wording import confidence_of, interval, percent, points
 from styleT2I.fairness.results import AuditResult, ComparisonResult, ThresholdResult
 from styleT2I.torch_utils.words import counted
@@ -67,16 +68,7 @@ def explanation_of_verdict(result: AuditResult) -> list[str]:
             f"{num_shown} of {len(result.comparisons)} primary comparisons show a difference at the plan's alpha after "
             "Holm's correction. Where none is shown, that is not evidence of equality."
         )
-    if result.calibration:
-        sentences.append(
-            f"Values are corrected by the judge's errors on other images ({result.calibration.data}). For the model's "
-            "images this holds as far as the judge errs on them as it does on those; the tipping points say how much "
-            "is needed."
-        )
-    else:
-        sentences.append(
-            "The judge's errors were not measured for this audit; every verdict is about what it perceives."
-        )
+    sentences.append(basis_sentence(result))
     if result.verdict == "within":
         sentences.append(
             "That limits were kept in this audit does not certify the model as fair; what was not declared was not "

@@ -154,6 +154,7 @@ def sighted(tmp_path_factory):
 
 def test_gaps_are_corrected_by_a_calibration_of_the_same_judge(folder, plan, sighted, tmp_path):
     path = tmp_path / "judge.json"
+    plan.write_text(yaml.safe_dump({**PLAN, "transports": True}))
     measured = audit("calibrate", plan, "--model", folder, "--num", "10", "--out", path, "--device", "cpu")
     assert measured.exit_code == 0, measured.output
     found = json.loads(path.read_text())

@@ -136,6 +136,13 @@ def test_any_judge_is_calibrated_on_labelled_images(plan, labelled, tmp_path):
     assert of_sex == {"true_positive": 8, "false_negative": 0, "false_positive": 0, "true_negative": 8}
     calibrated = "--calibration", tmp_path / "judge.json"
     done = audit("run", plan, "--callable", "tests.fake_faces:draw", *calibrated, "--outdir", tmp_path / "out")
+    assert done.exit_code == 0 and "(transports: true), so nothing is corrected" in done.stderr
+    unmoved = result_of(tmp_path / "out")
+    assert not any("corrected" in each for each in (*unmoved["cells"], *unmoved["comparisons"]))
+    assert unmoved["transported"]["rows"][0]["gap"] == pytest.approx(0.45)
+    assert "If the calibration held for these images" in (tmp_path / "out/audit.html").read_text()
+    plan.write_text(yaml.safe_dump({**PLAN, "transports": True}))
+    done = audit("run", plan, "--callable", "tests.fake_faces:draw", *calibrated, "--outdir", tmp_path / "out")
     assert done.exit_code == 0, done.output
     she, he = (cell["corrected"]["success"] for cell in result_of(tmp_path / "out")["cells"])
     # Of men 0.5 are seen with lipstick and 0.4 without, by a judge that errs about lipstick in a quarter of either.

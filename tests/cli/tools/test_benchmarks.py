@@ -1,8 +1,10 @@
 """The speed benchmarks on tiny generators: what they write, and clones of other code (fakes in their layout)."""
 
+import csv
 import importlib
 import json
 import os
+import re
 import sys
 import types
 
@@ -201,3 +203,46 @@ def test_the_audits_dial_measures_coverage_and_verdicts(tmp_path, run_python):
     (row,) = json.loads(out.read_text())
     assert row["cell"] == "gap 30" and row["gap"] == pytest.approx(0.3) and abs(row["bias"]) < 0.15
     assert 0.1 < row["width"] < 0.4 and row["within"] == row["false"] == 0 and 0 <= row["coverage"] <= 1
+
+
+@pytest.mark.parametrize("question, truth", [((), 0.1), (("--share",), 0.644)])
+def test_rivals_are_compared_on_the_same_truth(tmp_path, run_python, question, truth):
+    out, cell = tmp_path / "rivals.json", "pool 400" if question else "n 200"
+    arguments = ("--repetitions", 30, "--cells", cell, "--json", out, *question)
+    done = run_python(ROOT / "benchmarks/audit_rivals.py", *arguments)
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(out.read_text())
+    methods = row["methods"]
+    assert row["truth"] == pytest.approx(truth)
+    assert methods["CLEAM"]["coverage"] < 0.6 < methods["PPI++"]["coverage"] and methods["calibrated"]["coverage"] > 0.6
+    assert methods["CLEAM"]["width"] < methods["CLEAM, fair"]["width"] < methods["Rogan-Gladen"]["width"]
+
+
+def test_a_blind_run_opens_what_was_sealed_and_nothing_else(tmp_path, run_python):
+    blind, folder = ROOT / "benchmarks/blind_audit.py", tmp_path / "blind"
+    sealed = run_python(blind, "seal", folder)
+    assert (
+        re.fullmatch("[0-9a-f]{64}\n", sealed.stdout)
+        and sealed.stdout.strip() in (folder / "commitment.txt").read_text()
+    )
+    said = json.loads(run_python(blind, "audit", folder).stdout)
+    assert "true_gap" not in said and "setting" not in said
+    truth = json.loads(run_python(blind, "open", folder).stdout)
+    assert truth["gap"] == said["gap"] and abs(truth["true_gap"]) <= 0.3
+    assert run_python(blind, "seal", folder).returncode != 0
+    (folder / "sealed.json").write_text((folder / "sealed.json").read_text().replace('"seed": ', '"seed": 1'))
+    changed = run_python(blind, "open", folder)
+    assert changed.returncode == 1 and "not the file whose hash was published" in changed.stderr
+
+
+def test_bias_is_injected_in_the_shares_that_are_asked_for(tmp_path, run_python):
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT / 'benchmarks')!r}); "
+        "from pathlib import Path; import bias_injection as b;"
+        f"b.write_data(Path({str(tmp_path / 'data')!r}), 5, 80); print(sum(b.counts(5, 80).values()))"
+    )
+    done = run_python("-c", code)
+    assert done.stdout.strip() == "80", done.stderr
+    rows = list(csv.DictReader((tmp_path / "data/attributes.csv").open()))
+    pairs = [(row["he"], row["lipstick"]) for row in rows]
+    assert [pairs.count(pair) for pair in (("0", "1"), ("0", "0"), ("1", "1"), ("1", "0"))] == [20, 20, 4, 36]

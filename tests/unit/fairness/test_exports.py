@@ -179,10 +179,12 @@ def test_a_result_of_version_1_is_decided_again_and_a_corrected_one_is_refused(t
         {"comparison": name, "max_gap": limit, "gap": 0.0, "gap_interval": [0, 0], "passes": True, "is_certain": True}
         for name, limit in (("lipstick", 0.02), ("same", 0.2))
     ]
+    for cell in content["cells"]:
+        cell["undetermined"] = 3 * bool(cell["undetermined"])
     content |= {"verdict": "passed", "failed": [], "thresholds": old}
     (tmp_path / "audit.json").write_text(json.dumps(content))
     result = read_result(tmp_path)
-    assert result.schema_version == 2 and [each.verdict for each in result.thresholds] == ["not decided"] * 2
+    assert result.schema_version == 3 and [each.verdict for each in result.thresholds] == ["not decided"] * 2
     assert [each.obstacle for each in result.thresholds] == ["undetermined"] * 2  # 3 of 10; a plan could allow less
     assert "failed" not in result.extra and result.verdict == "not decided"
     (tmp_path / "audit.json").write_text(json.dumps({**content, "calibration": {"num": 1}}))

@@ -1,8 +1,16 @@
-"""The audit's page in a real browser: nothing fails, nothing is loaded, the verdict and the images are to be seen."""
+"""The audit's pages in a real browser: nothing fails, nothing is loaded, verdict and images are seen, labels kept."""
+
+import threading
 
 import pytest
+import torch
 
+from styleT2I.attributes.vocabulary import load_vocabulary
+from styleT2I.fairness.labels.sample import SampledImage
+from styleT2I.fairness.labels.server import LabelServer
+from styleT2I.fairness.labels.session import open_session
 from styleT2I.fairness.report.page import write_report
+from styleT2I.torch_utils.images import save_png
 from tests.audit_result import audit_plan, audit_result, write_cells
 from tests.browser import chromium, listened
 
@@ -33,7 +41,7 @@ def test_the_page_opens_without_errors_or_requests_and_shows_verdict_and_images(
     assert [url for url in asked if not url.startswith("data:")] == [path.as_uri()]
     assert page.locator("h1").inner_text() == HOSTILE and page.evaluate("window.broken") is None
     assert page.locator("#verdict .status").is_visible()
-    assert "exceeds its limit" in page.locator("#verdict .sentence").inner_text()
+    assert "2 of 2 limits are not decided" in page.locator("#verdict .sentence").inner_text()
     assert page.locator("#primary svg.forest").bounding_box()["width"] > 300
 
     image = page.locator("#images img").first
@@ -57,4 +65,43 @@ def test_print_shows_what_is_folded(browser, path):
     assert page.locator("#images details:not([open]) img").last.is_visible()
     assert not page.locator("nav").is_visible()
     assert page.pdf()[:4] == b"%PDF"
+    page.close()
+
+
+def test_a_rater_labels_by_keyboard_alone(browser, tmp_path):
+    images = []
+    for index in range(2):
+        save_png(tmp_path / f"{index:016x}.png", torch.full((3, 8, 8), 90 * index, dtype=torch.uint8))
+        images.append(SampledImage(f"{index:016x}", tmp_path / f"{index:016x}.png", ("he", "lipstick")))
+    session = open_session(tmp_path, "anna", images, load_vocabulary("minifaces"), "key")
+    page, said, asked = browser.new_page(), [], []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    with LabelServer(session) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread.start()
+        page.goto(server.address)
+        page.get_by_text("Image 1 of 2").wait_for()
+        first = session.current()["image"]
+        assert page.locator("#image").evaluate("one => one.decode().then(() => one.naturalWidth)") == 8
+        assert page.locator("fieldset.now legend").inner_text() == "he, or she?"
+        page.screenshot(path=tmp_path / "label.png")
+        page.keyboard.press("2")
+        page.keyboard.press("u")
+        page.get_by_text("Image 2 of 2").wait_for()
+        given = [session.answers.given[first, name][0] for name in ("he", "lipstick")]
+        assert given == ["no", "undecided"]
+        page.keyboard.press("Backspace")
+        page.get_by_text("Image 1 of 2").wait_for()
+        assert session.num_done == 0
+        for number in ("2 of 2", None):
+            page.keyboard.press("1")
+            page.keyboard.press("n")
+            page.get_by_text(f"Image {number}" if number else "All 2 images are answered").wait_for()
+        page.keyboard.press("Enter")
+        page.get_by_text("Finished. You can close this page.").wait_for()
+        thread.join(20)
+        assert not thread.is_alive() and session.answers.is_sealed
+    assert said == [] and all(url.startswith(server.address) for url in asked)
     page.close()

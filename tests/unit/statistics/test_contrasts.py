@@ -7,9 +7,16 @@ from scipy.stats import norm
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from styleT2I.errors import ConfigError
-from styleT2I.statistics.contrasts import ends_of_pairs, ends_of_rate, ends_of_samples, one_sided_p, z_of
+from styleT2I.statistics.contrasts import (
+    ends_of_pairs,
+    ends_of_rate,
+    ends_of_samples,
+    one_sided_p,
+    score_of_pairs,
+    z_of,
+)
 from styleT2I.statistics.equivalence_power import pairs_needed_within, power_within
-from styleT2I.statistics.evidence import Bounded, Interpolated, Resampled, between, equality_p
+from styleT2I.statistics.evidence import Bounded, Interpolated, Resampled, Scored, between, equality_p
 from styleT2I.statistics.intervals import newcombe_paired_interval
 
 
@@ -114,3 +121,59 @@ def test_what_no_number_of_pairs_decides_is_one_line(limits, message, monkeypatc
     monkeypatch.setattr("styleT2I.statistics.equivalence_power.MAX_PAIRS", 1000)
     with pytest.raises(ConfigError, match=message):
         pairs_needed_within(limits)
+
+
+def score_by_search(b, c, num, difference):
+    """Tango's score by maximising the likelihood of b, c and the rest under p_b - p_c = difference numerically."""
+    from scipy.optimize import minimize_scalar
+
+    def loss(second):
+        first = second + difference
+        rest = 1 - first - second
+        parts = [(b, first), (c, second), (num - b - c, rest)]
+        return -sum(count * np.log(max(rate, 1e-300)) for count, rate in parts if count)
+
+    low, high = max(0.0, -difference), (1 - difference) / 2
+    second = minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-12}).x
+    first = second + difference
+    return (b - c - num * difference) / (num * (first + second - difference**2)) ** 0.5
+
+
+def test_the_score_of_pairs_is_that_of_the_likeliest_rates_and_mcnemars_at_no_difference():
+    rng = np.random.default_rng(5)
+    for b, c, _ in rng.multinomial(80, [0.2, 0.1, 0.7], 8):
+        for difference in (-0.3, -0.1, 0.05, 0.2):
+            assert score_of_pairs(b, c, 80, difference) == pytest.approx(
+                score_by_search(b, c, 80, difference), abs=2e-4
+            )
+        assert score_of_pairs(b, c, 80, 0.0) == pytest.approx((b - c) / (b + c) ** 0.5)
+        assert score_of_pairs(c, b, 80, -0.1) == pytest.approx(-score_of_pairs(b, c, 80, 0.1))
+    assert score_of_pairs(0, 0, 50, 0.0) == 0 and score_of_pairs(0, 0, 50, 1.0) == -np.inf
+
+
+def test_the_interval_of_scores_agrees_with_its_p_values_and_ends_where_the_score_is_z():
+    for b, c in ((0, 0), (12, 3), (0, 9), (40, 0)):
+        gap = Scored((b - c) / 40, lambda supposed, b=b, c=c: score_of_pairs(b, c, 40, supposed))
+        low, high = gap.interval(0.95)
+        assert -1 <= low <= gap.value <= high <= 1
+        for end, z in ((low, z_of(0.95)), (high, -z_of(0.95))):
+            if abs(end) < 1 - 1e-9:
+                assert score_of_pairs(b, c, 40, end) == pytest.approx(z, abs=1e-6)
+        assert gap.shown_above(low - 1e-6) <= 0.025 <= gap.shown_above(low + 1e-6)
+        assert gap.shown_below(high + 1e-6) <= 0.025 <= gap.shown_below(high - 1e-6)
+
+
+@pytest.mark.parametrize("success, correlation", [(0.8, 0.4), (0.9, 0.4), (0.8, 0.8), (0.5, 0.4)])
+@pytest.mark.parametrize("num", [354, 1000])
+def test_a_false_within_is_no_more_frequent_than_its_level_at_the_first_of_twenty_steps_of_holm(
+    success, correlation, num
+):
+    """Both sides' chances are shared in so many pairs; the gap lies at the limit of 10 points."""
+    other = success - 0.1
+    both = (1 - correlation) * success * other + correlation * other
+    rates = [both, success - both, other - both, 1 - success - other + both]
+    tables = np.random.default_rng(6).multinomial(num, rates, 400_000).T
+    above, below = (score_of_pairs(tables[1], tables[2], num, supposed) for supposed in (-0.1, 0.1))
+    level = 0.05 / 20
+    rate = (norm.sf(np.minimum(above, -below)) <= level).mean()
+    assert rate <= level + 2.5 * (level / 400_000) ** 0.5

@@ -11,7 +11,7 @@ from styleT2I.fairness.analysis.decisions.limits import floor_obstacle
 from styleT2I.fairness.analysis.decisions.soundness import Obstacle
 from styleT2I.fairness.analysis.decisions.verdicts import Question, of_gap, verdicts
 from styleT2I.fairness.plan import AuditPlan
-from styleT2I.fairness.results import to_json
+from styleT2I.fairness.results import SCHEMA_VERSION, to_json
 
 __all__ = ["upgraded"]
 
@@ -19,11 +19,13 @@ _PAIRS = {"both": "11", "only_first": "10", "only_second": "01", "neither": "00"
 
 
 def upgraded(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON of a result as this version writes it; one that has a version is returned as it is.
+    """The JSON of a result as this version writes it; one of version 2 lacks nothing but labels.
 
     Raises:
         DataError: It was corrected by a calibration, and its counts do not say by how much under the new rules.
     """
+    if content.get("schema_version") == 2:
+        return {**content, "schema_version": SCHEMA_VERSION}
     if "schema_version" in content or "thresholds" not in content:
         return dict(content)
     if content.get("calibration"):
@@ -47,7 +49,7 @@ def upgraded(content: Mapping[str, Any]) -> dict[str, Any]:
         "exceeded": exceeded,
         "not_decided": not_decided,
         "thresholds": to_json(decided),
-        "schema_version": 2,
+        "schema_version": SCHEMA_VERSION,
         "environment": {},
     }
     return {key: changed.get(key, value) for key, value in content.items() if key != "failed"} | changed

@@ -11,12 +11,13 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Protocol
 
 import torch
 
 from styleT2I.fairness.analysis.outcomes import SUCCESS, UNSURE
-from styleT2I.statistics.contrasts import ends_of_pairs, ends_of_rate, ends_of_samples
-from styleT2I.statistics.evidence import Bounded, Evidence, Interpolated, Resampled
+from styleT2I.statistics.contrasts import ends_of_pairs, ends_of_rate, ends_of_samples, score_of_pairs
+from styleT2I.statistics.evidence import Bounded, Evidence, Interpolated, Resampled, Scored
 from styleT2I.statistics.joint_errors import (
     JointErrors,
     expected_undetermined,
@@ -81,6 +82,8 @@ class CountedSides:
         if self.is_paired:
             pairs = list(zip(is_one, is_other, strict=True))
             counts = [pairs.count(kind) for kind in ((True, True), (True, False), (False, True), (False, False))]
+            if weight == 1.0:  # the level of many limits at once is far out in the tail
+                return Scored(value, lambda supposed: score_of_pairs(counts[1], counts[2], len(pairs), supposed))
             return Interpolated(value, lambda z: ends_of_pairs(*counts, z, weight))
         counts = [sum(is_one), len(is_one), sum(is_other), len(is_other)]
         return Interpolated(value, lambda z: ends_of_samples(*counts, z, weight))
@@ -106,7 +109,14 @@ class CorrectedSides:
         return _widened(values, (low, high), (-weight, 1.0))
 
 
-ComparedSides = CountedSides | CorrectedSides
+class ComparedSides(Protocol):
+    """Both sides of a comparison, however they are known."""
+
+    def rate(self, side: int) -> Evidence:
+        """The success rate of side 0 or 1."""
+
+    def contrast(self, weight: float = 1.0, over: int = 0) -> Evidence:
+        """The rate of side `over` less `weight` times that of the other."""
 
 
 def rate_of_letters(letters: str) -> Evidence:

@@ -14,6 +14,7 @@ from styleT2I.fairness.analysis.decisions.soundness import (
     undetermined_obstacle,
 )
 from styleT2I.fairness.analysis.decisions.verdicts import Question, of_gap, of_ratio, of_share, of_success, verdicts
+from styleT2I.fairness.analysis.labelled import LabelledSides
 from styleT2I.fairness.analysis.outcomes import UNSURE
 from styleT2I.fairness.analysis.unprompted import share_evidence
 from styleT2I.fairness.plan import AuditPlan
@@ -45,7 +46,9 @@ def declared_verdicts(
     declared, questions = {pair.name: pair for pair in plan.comparisons}, []
     for threshold in plan.thresholds:
         pair, both = declared[threshold.comparison], sides[threshold.comparison]
-        unsound = _unsound(plan, vocabulary, outcomes, (pair.first, pair.second))
+        unsound = _unsound(plan, vocabulary, outcomes, (pair.first, pair.second), isinstance(both, LabelledSides))
+        if isinstance(both, LabelledSides):
+            unsound = unsound or _unsound_labels(plan, both, (pair.first, pair.second))
         for kind, limit in threshold.limits.items():
             obstacle = unsound
             if kind != "min_success":  # a limit on how far both sides differ
@@ -77,13 +80,25 @@ def problems(plan: AuditPlan, vocabulary: Vocabulary, outcomes: Outcomes) -> tup
     return tuple(f"{text[:1].upper()}{text[1:]}." for text in dict.fromkeys(texts))
 
 
-def _unsound(plan, vocabulary, outcomes, names: Iterable[str]) -> Obstacle | None:
-    """The first obstacle in the images or verdicts of some compositions."""
+def _unsound(plan, vocabulary, outcomes, names: Iterable[str], is_labelled: bool = False) -> Obstacle | None:
+    """The first obstacle in the images or verdicts of some compositions; with labels, in the images alone."""
+    if is_labelled:
+        facts = {name: outcomes[plan.settings[0].name, name].get("images") for name in names}
+        return next((found for name in names if (found := image_obstacle(name, facts[name]))), None)
     for name in names:
         if obstacle := _unsound_cell(plan, outcomes, name):
             return obstacle
     cells = plan.drawn_cells(vocabulary)
     return _judge(plan, outcomes, cells, {attribute for name in names for attribute in cells[name]})
+
+
+def _unsound_labels(plan, sides, names):
+    """An obstacle where people could not decide about too many of the labelled images."""
+    for name, rate in zip(names, sides.undetermined, strict=True):
+        if rate > plan.max_undetermined:
+            text = f"{100 * rate:.0f} % of the labelled images of {name} are without a label in the end, more than the "
+            return Obstacle("labels", f"{text}{100 * plan.max_undetermined:g} % that the plan allows")
+    return None
 
 
 def _unsound_cell(plan, outcomes, name):
