@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ import torch
 
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.data.augment import ClipAugmentation, draw_augmentation
+from styleT2I.data.captioned import captions_required
 from styleT2I.data.dataset import index_order, open_dataset
 from styleT2I.generation.observers import ZeroShotLogits
 from styleT2I.networks.directions import TextToDirection
@@ -48,7 +48,8 @@ class T2DTask(DirectionTask):
         config = self.config
         self._load_frozen(device)
         self.data = open_dataset(config.data, self.generator.resolution, with_masks=False)
-        self.captions_of = functools.cache(self.data.captions_of)
+        self.captions_of = captions_required(config.data, self.data)
+        self.captions_of(0)  # before the network is built
         captions = (caption for i in range(len(self.data)) for caption in self.captions_of(i))
         self._build_network(TextToDirection, captions)
         self.evaluation = self._build_evaluation()
@@ -156,6 +157,7 @@ class T2DTask(DirectionTask):
             return None
         judge, _ = load_frozen(config.judge, "judge", self.device)
         data = open_dataset(config.eval_data, self.generator.resolution, with_masks=False)
+        captions_required(config.eval_data, data)(0)
         vocabulary = load_vocabulary(config.vocabulary)
         return T2DEvaluation(
             self.generator, self.clip, judge, data, vocabulary, num=config.eval_num, psi=config.eval_psi
