@@ -67,7 +67,8 @@ class _DataSet:
 
     def __init__(self, spec: str):
         self.name, self._data = spec, open_dataset(spec, with_masks=False)
-        self.captions = _FirstCaptions(self._data)
+        has_captions = len(self._data) and self._data.captions_of(0)
+        self.captions = _FirstCaptions(spec, self._data) if has_captions else None
 
     def __len__(self):
         return len(self._data)
@@ -79,14 +80,17 @@ class _DataSet:
 class _FirstCaptions(Sequence):
     """The first caption of every sample, made when it is asked for: a data set may have far more than are read."""
 
-    def __init__(self, data):
-        self._data = data
+    def __init__(self, spec, data):
+        self._spec, self._data = spec, data
 
     def __len__(self):
         return len(self._data)
 
     def __getitem__(self, index):
-        return self._data.captions_of(index)[0]
+        captions = self._data.captions_of(index)
+        if not captions:
+            raise DataError(f"{self._spec}: image {index} has no caption, and others have; add it or leave it out")
+        return captions[0]
 
 
 class DrawnImages:

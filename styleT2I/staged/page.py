@@ -35,7 +35,7 @@ def table_rows(name: str, results: Mapping) -> list[tuple[str, ...]]:
     for row in PUBLISHED.get(name, ()):
         state = "unverified: " if row.state == UNVERIFIED else ""
         mark = " (unverified)" if state else ""
-        values = (f"{row.r_precision:.3f}{mark}", "", f"{row.fid:.2f}{mark}", "")
+        values = (f"{row.r_precision:.3f}{mark}", "", f"{row.fid:g}{mark}", "")
         rows.append((f"{row.system}, published", *values, f"{state}{row.source}"))
     return rows
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import bisect
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
 
 from styleT2I.attributes.parsing.parser import parse
 from styleT2I.attributes.vocabulary import Vocabulary
+from styleT2I.data.dataset import Dataset
 from styleT2I.data.training.joined import JoinedData
 from styleT2I.errors import DataError
 from styleT2I.torch_utils.distributed import num_processes, own_rows
@@ -64,6 +65,18 @@ class CaptionedData(JoinedData):
     def _find_captions(self, index):
         part = bisect.bisect_right(self.starts, index) - 1
         return self.parts[part].captions_of(index - self.starts[part])
+
+
+def captions_required(spec: str, data: Dataset) -> Callable[[int], tuple[str, ...]]:
+    """What returns the captions of a sample by its index; DataError, one line, from it where a sample has none."""
+
+    def captions_of(index: int) -> tuple[str, ...]:
+        captions = data.captions_of(index)
+        if not captions:
+            raise DataError(f"{spec}: image {index} has no caption, which this training learns from; add it")
+        return captions
+
+    return functools.cache(captions_of)
 
 
 class Mentions(NamedTuple):

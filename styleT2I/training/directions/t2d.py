@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +11,7 @@ from torch.nn import functional as F
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.data.dataset import index_order, open_dataset
 from styleT2I.data.training.augment import ClipAugmentation, draw_augmentation
+from styleT2I.data.training.captioned import captions_required
 from styleT2I.generation.observers import ZeroShotLogits
 from styleT2I.networks.clip.model import TOKENS_AT_A_TIME
 from styleT2I.networks.directions import TextToDirection
@@ -71,7 +71,8 @@ class T2DTask(DirectionTask):
         config = self.config
         self._load_frozen(device)
         self.data = open_dataset(config.data, self.generator.resolution, with_masks=False)
-        self.captions_of = functools.cache(self.data.captions_of)
+        self.captions_of = captions_required(config.data, self.data)
+        self.captions_of(0)  # before the network is built
         captions = (caption for i in range(len(self.data)) for caption in self.captions_of(i))
         self._build_network(TextToDirection, captions)
         self.evaluation = self._build_evaluation()
@@ -199,6 +200,7 @@ class T2DTask(DirectionTask):
             return None
         judge, _ = load_frozen(config.judge, "judge", self.device)
         data = open_dataset(config.eval_data, self.generator.resolution, with_masks=False)
+        captions_required(config.eval_data, data)(0)
         vocabulary = load_vocabulary(config.vocabulary)
         return T2DEvaluation(
             self.generator, self.clip, judge, data, vocabulary, num=config.eval_num, psi=config.eval_psi

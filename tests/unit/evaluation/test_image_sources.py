@@ -10,6 +10,7 @@ import torch
 from styleT2I.errors import DataError
 from styleT2I.evaluation.image_sources import enough, open_images, resized, side_of
 from styleT2I.torch_utils.images import save_png
+from tests.bird_releases import BIRDS, write_cub
 
 
 def write(path, seed=0, height=20, width=20):
@@ -85,3 +86,13 @@ def test_what_is_no_picture_is_named(tmp_path):
         open_images(str(tmp_path)).batch(0, 1)
     with pytest.raises(DataError, match="minifaces"):
         open_images("minifaces:nonsense")
+
+
+def test_a_download_has_captions_or_has_none_and_one_that_is_missing_is_told(tmp_path):
+    data = write_cub(tmp_path)
+    assert open_images(f"cub:{data}").captions[3] == "a bird with a long bill, told 0."
+    (tmp_path / "text_c10" / f"{BIRDS[3]}.txt").write_text("\n")
+    with pytest.raises(DataError, match="image 3 has no caption, and others have"):
+        _ = open_images(f"cub:{data}").captions[3]
+    (tmp_path / "text_c10").rename(tmp_path / "elsewhere")
+    assert open_images(f"cub:{data}").captions is None

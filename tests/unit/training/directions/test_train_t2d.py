@@ -12,6 +12,7 @@ from styleT2I.data.training.augment import draw_augmentation
 from styleT2I.errors import CheckpointError, ConfigError, DataError
 from styleT2I.formats.component import read_component
 from styleT2I.formats.texts.glove import read_glove
+from styleT2I.torch_utils.images import save_png
 from styleT2I.torch_utils.seeding import generator
 from styleT2I.torch_utils.stats import read_stats
 from styleT2I.training.directions.config import T2DConfig, direction_config
@@ -210,6 +211,12 @@ def test_settings_that_cannot_work_are_refused_by_name(preset, changes, named):
 def test_a_component_of_another_kind_is_refused(folder):
     with pytest.raises(CheckpointError, match="is a 'clip' where a 'stylegan2-generator' is needed"):
         T2DTask(config(folder, generator=str(folder / "clip.json")), 1).setup(torch.device("cpu"))
+
+
+def test_images_without_captions_are_refused_before_a_network_is_built(folder, tmp_path):
+    save_png(tmp_path / "0.png", torch.zeros(3, 16, 16, dtype=torch.uint8))
+    with pytest.raises(DataError, match="image 0 has no caption, which this training learns from"):
+        T2DTask(config(folder, data=str(tmp_path)), 1).setup(torch.device("cpu"))
 
 
 def test_captions_that_the_own_caption_implies_are_also_true():
