@@ -30,7 +30,8 @@ def shared_options(function):
         click.option("--fps", default=30.0, type=click.FloatRange(1, 120), help="Frames per second."),
         click.option("--size", type=click.IntRange(16, 2048), help="Pixels of a face. [default: as the model draws it, "
                      "enlarged to at least 192]"),
-        click.option("--columns", type=click.IntRange(1, 64), help="Faces in a row. [default: about a square]"),
+        click.option("--columns", type=click.IntRange(1, 64), metavar="NUM", help="Faces in a row. [default: about a "
+                     "square]"),
         click.option("--format", "kind", default="webp", type=click.Choice(FORMATS), help="mp4 needs the extra video."),
         device_option,
         outdir_option,

@@ -300,11 +300,9 @@ class StyleT2I:
         prompt = replace(prompt, warnings=(*prompt.warnings, *unadjusted))
         drawn = draw(self._directions, prompt, numbers, truncation_psi, noise_mode, adjustment)
         vocabulary = self.model.vocabulary
-        found = (
-            attributes_found(drawn.adjusted, prompt, vocabulary, drawn.clip_margins)
-            if vocabulary
-            else AttributesFound()
-        )
+        found = AttributesFound()
+        if vocabulary is not None:
+            found = attributes_found(drawn.adjusted, prompt, vocabulary, drawn.clip_margins)
         settings = {"truncation_psi": truncation_psi, "noise_mode": noise_mode, **self.model.machine()}
         images = (drawn.images_u8, drawn.unedited_u8, drawn.ws)
         return Result(prompt, numbers, *images, adjustment, found, settings, self.model.describe())

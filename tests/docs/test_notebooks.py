@@ -57,7 +57,7 @@ def test_it_runs_and_shows_images_and_tables(path, tmp_path, monkeypatch):
         value = run_cell(code, names)
         if hasattr(value, "_repr_png_"):
             image = Image.open(io.BytesIO(value._repr_png_()))
-            assert min(image.size) > 100 and image.height <= MAX_SHOWN and len(set(image.getdata())) > 1000
+            assert min(image.size) > 100 and image.height <= MAX_SHOWN and image.convert("RGB").getcolors(1000) is None
             images += 1
         elif hasattr(value, "_repr_html_"):
             assert "<table" in value._repr_html_() and value._repr_html_().count("<tr") > 2

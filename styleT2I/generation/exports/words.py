@@ -66,7 +66,7 @@ def phrases_read(vocabulary: Vocabulary, names: list[str]) -> dict[str, dict[str
 
 def unclear_words() -> list[str]:
     """Words and phrases of denial, alternatives and what is not so: "not", "never", "or", "used to"."""
-    words = {}
+    words: dict[str, None] = {}
     for lexicon in (read_lexicon("english"), read_heard("english")):
         for role in UNCLEAR:
             words |= dict.fromkeys(lexicon.get(role, ()))
