@@ -18,7 +18,7 @@ from typing import Any
 import styleT2I
 from styleT2I.config import from_dict
 from styleT2I.errors import ConfigError, DataError
-from styleT2I.fairness.plan import AuditPlan, declarations, plan_hash
+from styleT2I.fairness.plan.audit_plan import AuditPlan, declarations, plan_hash
 from styleT2I.fairness.results import PlanRecord
 from styleT2I.torch_utils.files import write_json_atomic
 
