@@ -76,7 +76,7 @@ def plan_command(
             f"alpha {alpha:g} over {counted(comparisons, 'comparison')}, correlation {correlation:g})"
         )
 
-    from styleT2I.fairness.sample_size import label_sentence, within_sentences
+    from styleT2I.fairness.plan.sample_size import label_sentence, within_sentences
 
     if plan and detect_within:
         said, warning = within_sentences(plan, power, alpha if alpha is not None else plan.alpha, correlation, success)

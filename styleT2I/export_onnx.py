@@ -22,8 +22,13 @@ def main(model, outdir, overwrite):
       ws    = mapping(z, psi)            z standard normal [N, z_dim]
       s     = t2d(ws[:, 0], text(ids))   ids by the tokenizer in onnx.json
       image = synthesis(ws + s)          [N, 3, R, R] around [-1, 1]
+
+    \b
+    Examples:
+      python -m styleT2I.export_onnx --outdir onnx
+      python -m styleT2I.export_onnx --model models/mine --outdir onnx --overwrite
     """
-    from styleT2I.generation.exports.onnx import MANIFEST, export_onnx
+    from styleT2I.exports.onnx import MANIFEST, export_onnx
     from styleT2I.generation.pipeline import StyleT2I
 
     manifest = export_onnx(StyleT2I.from_pretrained(model, device="cpu"), outdir, overwrite=overwrite)

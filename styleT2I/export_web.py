@@ -19,8 +19,16 @@ def main(model, runtime, outdir, overwrite):
     No server computes anything: open index.html from the disk, or put the folder on any file server. Needs
     onnxruntime (pip install 'styleT2I[onnx]') for the export, and onnxruntime-web (npm install onnxruntime-web), which
     goes into the folder under its licence, MIT.
+
+    \b
+    Example:
+      npm install onnxruntime-web
+      python -m styleT2I.export_web --runtime node_modules --outdir web
+      python -m http.server --directory web          or open web/index.html from the disk
+
+    Another model than the embedded one (--model DIR) works where ONNX export does: docs/web.md.
     """
-    from styleT2I.generation.exports.web import export_web
+    from styleT2I.exports.web import export_web
     from styleT2I.generation.pipeline import StyleT2I
 
     export_web(StyleT2I.from_pretrained(model, device="cpu"), outdir, runtime, overwrite=overwrite)

@@ -14,8 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from styleT2I.ops.kernels import default_impl
-from styleT2I.torch_utils import recorded_steps
-from styleT2I.torch_utils.hardware import cuda_graphs
+from styleT2I.torch_utils.hardware import cuda_graphs, recorded_steps
 
 _REFUSED = {
     "aten._local_scalar_dense.default": "a value is read on the host",

@@ -33,5 +33,10 @@ class LatentSpace:
         return ((ws - self.mean) / self.spread).square().mean(dim=(1, 2))
 
     def from_w(self, ws: Tensor) -> Tensor:
-        """Mean square distances [N] of the layers' w from their own mean, in units of the spread; 0 in W."""
+        """Mean square distances [N] of the layers' w from their own mean, in units of the spread; 0 in W.
+
+        Example:
+            >>> LatentSpace(torch.zeros(2), 1.0).from_w(torch.tensor([[[1.0, 0.0], [3.0, 0.0]]])).tolist()
+            [0.5]
+        """
         return ((ws - ws.mean(dim=1, keepdim=True)) / self.spread).square().mean(dim=(1, 2))

@@ -58,7 +58,7 @@ class Task(Protocol):
 
         All randomness comes from `rng`, a CPU generator seeded by (seed, step); torch's own is too, for dropout. Of
         several processes each does its rows of the batch, by the rule of torch_utils.distributed. What computes goes
-        through torch_utils.recorded_steps, which a GPU records.
+        through torch_utils.hardware.recorded_steps, which a GPU records.
         """
 
     def state_dict(self) -> dict:
@@ -95,7 +95,7 @@ class RunConfig:
     resume: str = "auto"  # "auto": newest checkpoint in outdir, if any; "never": outdir must hold none; or a file
     keep: int = 2  # checkpoints kept; of states that checkpoints.is_large the last alone
     workers: int | None = None  # processes that make batches ahead; None: none on a CPU, some beside a GPU
-    graphs: bool = True  # record a GPU's steps (torch_utils.recorded_steps) and drawings
+    graphs: bool = True  # record a GPU's steps (torch_utils.hardware.recorded_steps) and drawings
 
     def __post_init__(self):
         if self.steps < 1 or self.keep < 1:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from styleT2I.torch_utils.distributed import average_gradients
-from styleT2I.torch_utils.recordable_adam import set_rates, step_where_finite
+from styleT2I.torch_utils.hardware.recordable_adam import set_rates, step_where_finite
 
 SCHEDULES = ("constant", "cosine", "warmup-cosine")
 

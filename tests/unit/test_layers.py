@@ -28,6 +28,7 @@ ALLOWED = {  # a layer is a folder, or a folder within one that is named here; a
     "photos": PARTS,
     "generation": PARTS,
     "inversion": PARTS | {"photos", "generation"},
+    "exports": PARTS | {"generation"},
     "rivals": PARTS | {"generation"},
     "evaluation.measures": PARTS | {"generation"},
     "evaluation": PARTS | {"generation", "inversion", "evaluation.measures", "rivals"},

@@ -1,4 +1,4 @@
-"""What CUB-200-2011 and NABirds have in common: tables of images, boxes, classes and a split."""
+"""Releases of birds: what CUB-200-2011 and NABirds share (tables of images, boxes, classes, a split), and NABirds."""
 
 from __future__ import annotations
 
@@ -110,3 +110,13 @@ def _square(x, y, width, height):
     half = _BOX * max(width, height)
     across, down = x + width / 2, y + height / 2
     return round(across - half), round(down - half), round(across + half), round(down + half)
+
+
+class NABirds(Birds):
+    """NABirds (Van Horn et al., CVPR 2015): 48,562 photographs of 555 classes, without captions or attributes.
+
+    Splits train and test; a generator of StyleT2I's cross-domain experiment is trained on it.
+    """
+
+    kind, title, inner = "nabirds", "NABirds", "nabirds"
+    num, source = 48_562, "https://dl.allaboutbirds.org/nabirds"

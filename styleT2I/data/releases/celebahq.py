@@ -33,14 +33,14 @@ from styleT2I.data.releases.release import (
     find_folder,
     listed,
     nearest_name,
+    read_cached_captions,
     text_of,
 )
-from styleT2I.data.releases.stylet2i_captions import FILE as AUTHORS_CAPTIONS
-from styleT2I.data.releases.stylet2i_captions import read_cached_captions
 from styleT2I.data.writer import pack_masks
 from styleT2I.errors import DataError
 from styleT2I.torch_utils.images import MAX_BYTES, decode_image
 
+AUTHORS_CAPTIONS = "novel_composition_caption_unseen_test_cached.pkl"  # of the unseen split
 # Our parts, named as in MiniFaces, and the annotations they unite. Left and right are one part: a data set that is
 # mirrored stays right, and 13 parts fit the 16 bits of a mask, where they may overlap (eyes behind glasses).
 PARTS = {

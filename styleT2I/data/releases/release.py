@@ -10,10 +10,13 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from styleT2I.config import read_bytes, suggestion
-from styleT2I.errors import DataError
+from styleT2I.errors import CheckpointError, DataError
+from styleT2I.formats.pickles.blobs import open_blob
+from styleT2I.formats.pickles.machine import read_pickle
+from styleT2I.formats.pickles.records import Names
 from styleT2I.torch_utils.images import MAX_BYTES
 
-__all__ = ["Part", "Record", "Release", "find_folder", "table_rows"]
+__all__ = ["Part", "Record", "Release", "find_folder", "read_cached_captions", "table_rows"]
 
 _MAX_TABLE = 1 << 29  # bytes of a release's table; CUB's attribute labels have 105 MB
 
@@ -160,3 +163,21 @@ def listed(names: Iterable, most: int = 3) -> str:
     names = [str(name) for name in names]
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
+
+
+def read_cached_captions(path: Path) -> list[tuple[str, ...]]:
+    """Captions as StyleT2I's authors store those of the unseen split: a pickled list of lists, an image each, in order.
+
+    Nothing in the file is executed.
+
+    DataError, one line, where it is damaged or no list of lists of texts.
+    """
+    try:
+        with open_blob(path) as blob:
+            tree, _ = read_pickle(blob, Names())
+    except CheckpointError as error:
+        raise DataError(str(error)) from error
+    rows = tree if isinstance(tree, (list, tuple)) else [None]
+    if not all(isinstance(row, (list, tuple)) and row and all(isinstance(text, str) for text in row) for row in rows):
+        raise DataError(f"{path}: not a list of lists of captions; get it again from the authors")
+    return [tuple(text.strip() for text in row) for row in rows]

@@ -12,7 +12,7 @@ RELEASES = {  # kind -> its reader below this folder
     "celebahq": "celebahq:CelebAHQ",
     "cub": "cub:CUB",
     "ffhq": "ffhq:FFHQ",
-    "nabirds": "nabirds:NABirds",
+    "nabirds": "birds:NABirds",
     "webdataset": "collections.shards:Shards",
     "parquet": "collections.parquet:ParquetImages",
     "hub": "collections.hub:HubData",

@@ -25,8 +25,8 @@ from styleT2I.metrics.frechet import frechet_distance
 from styleT2I.networks.registry import load_network, load_network_component
 from styleT2I.torch_utils.ahead import Ahead
 from styleT2I.torch_utils.distributed import draw_rows, own_rows, rolled
+from styleT2I.torch_utils.hardware.recorded_steps import RecordedSteps, read
 from styleT2I.torch_utils.images import make_grid_u8, save_png, to_uint8
-from styleT2I.torch_utils.recorded_steps import RecordedSteps, read
 from styleT2I.torch_utils.seeding import latents_of_seeds
 from styleT2I.training.baselines.attngan_config import discriminator_configs
 from styleT2I.training.baselines.damsm import pick_captions, round_to_half

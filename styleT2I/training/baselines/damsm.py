@@ -29,7 +29,7 @@ from styleT2I.formats.pickles.torch_files import read_torch_file
 from styleT2I.networks.registry import load_strict
 from styleT2I.torch_utils.ahead import Ahead
 from styleT2I.torch_utils.distributed import own_rows
-from styleT2I.torch_utils.recorded_steps import RecordedSteps, read
+from styleT2I.torch_utils.hardware.recorded_steps import RecordedSteps, read
 from styleT2I.torch_utils.seeding import generator
 from styleT2I.training.directions.setup import load_frozen
 from styleT2I.training.network_task import NetworkTask

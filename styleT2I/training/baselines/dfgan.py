@@ -6,7 +6,7 @@ import torch
 
 from styleT2I.baselines.dfgan import DFGANDiscriminator, DFGANGenerator
 from styleT2I.config import override
-from styleT2I.torch_utils.recorded_steps import Metrics
+from styleT2I.torch_utils.hardware.recorded_steps import Metrics
 from styleT2I.training.baselines.losses import hinge_matching_loss, matching_gradient_penalty
 from styleT2I.training.baselines.task import BaselineTask
 

@@ -7,7 +7,7 @@ import torch
 from styleT2I.baselines.gan_int_cls import GanIntClsDiscriminator, GanIntClsGenerator, StyleEncoder, style_loss
 from styleT2I.config import override
 from styleT2I.torch_utils.distributed import gathered, num_own_rows, num_processes, own_rows
-from styleT2I.torch_utils.recorded_steps import Metrics
+from styleT2I.torch_utils.hardware.recorded_steps import Metrics
 from styleT2I.training.baselines.losses import draw_pairs, matching_aware_loss, midpoint_texts
 from styleT2I.training.baselines.task import BaselineTask
 from styleT2I.training.stylegan2.losses import nonsaturating_generator_loss

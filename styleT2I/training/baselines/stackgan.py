@@ -11,7 +11,7 @@ from styleT2I.baselines.stackgan import StackGANDiscriminator, StackGANGenerator
 from styleT2I.config import override
 from styleT2I.errors import ConfigError
 from styleT2I.torch_utils.distributed import rolled
-from styleT2I.torch_utils.recorded_steps import Metrics
+from styleT2I.torch_utils.hardware.recorded_steps import Metrics
 from styleT2I.training.baselines.losses import kl_to_standard_normal, matching_aware_loss, two_headed_discriminator_loss
 from styleT2I.training.baselines.task import BaselineTask
 from styleT2I.training.stylegan2.losses import nonsaturating_generator_loss

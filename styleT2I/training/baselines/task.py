@@ -19,8 +19,8 @@ from styleT2I.generation.systems.sentence_encoders import ClipEncoder, DamsmEnco
 from styleT2I.networks.registry import load_network_component
 from styleT2I.torch_utils.ahead import Ahead
 from styleT2I.torch_utils.distributed import draw_rows, own_rows, rolled
+from styleT2I.torch_utils.hardware.recorded_steps import Metrics, RecordedSteps, read
 from styleT2I.torch_utils.images import from_uint8, make_grid_u8, save_png, to_uint8
-from styleT2I.torch_utils.recorded_steps import Metrics, RecordedSteps, read
 from styleT2I.torch_utils.seeding import generator, latents_of_seeds
 from styleT2I.training.directions.setup import load_frozen
 from styleT2I.training.network_task import NetworkTask

@@ -26,8 +26,8 @@ from styleT2I.networks.clip.tokenizers import WordTokenizer
 from styleT2I.networks.registry import build_network, load_strict
 from styleT2I.torch_utils.ahead import Ahead
 from styleT2I.torch_utils.distributed import own_rows, summed
+from styleT2I.torch_utils.hardware.recorded_steps import RecordedSteps, read
 from styleT2I.torch_utils.images import save_png
-from styleT2I.torch_utils.recorded_steps import RecordedSteps, read
 from styleT2I.torch_utils.seeding import derive_seed
 from styleT2I.training.clip.config import CLIPTrainConfig, scratch_model
 from styleT2I.training.clip.tuning import train_only

@@ -16,8 +16,8 @@ from styleT2I.generation.loading import open_segmenter
 from styleT2I.generation.observers import ZeroShotLogits
 from styleT2I.networks.directions import AttributeToDirection
 from styleT2I.torch_utils.distributed import alone, draw_rows, num_processes, own_rows
+from styleT2I.torch_utils.hardware.recorded_steps import moved
 from styleT2I.torch_utils.images import save_png
-from styleT2I.torch_utils.recorded_steps import moved
 from styleT2I.torch_utils.seeding import generator
 from styleT2I.training.directions.evaluation import direction_grid
 from styleT2I.training.directions.setup import (

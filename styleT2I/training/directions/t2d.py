@@ -16,8 +16,8 @@ from styleT2I.generation.observers import ZeroShotLogits
 from styleT2I.networks.clip.model import TOKENS_AT_A_TIME
 from styleT2I.networks.directions import TextToDirection
 from styleT2I.torch_utils.distributed import alone, draw_rows, num_own_rows, own_rows, rolled
+from styleT2I.torch_utils.hardware.recorded_steps import moved
 from styleT2I.torch_utils.images import save_png
-from styleT2I.torch_utils.recorded_steps import moved
 from styleT2I.torch_utils.seeding import generator
 from styleT2I.training.directions.evaluation import T2DEvaluation, sample_grid
 from styleT2I.training.directions.rival_captions import RivalCaptions

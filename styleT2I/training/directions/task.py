@@ -12,7 +12,7 @@ from styleT2I.attributes.wording.word_list import grammar_words
 from styleT2I.config import to_dict
 from styleT2I.formats.component import write_component
 from styleT2I.torch_utils.distributed import num_own_rows
-from styleT2I.torch_utils.recorded_steps import Metrics, RecordedSteps, read
+from styleT2I.torch_utils.hardware.recorded_steps import Metrics, RecordedSteps, read
 from styleT2I.training.directions.estimate import Estimate, measure
 from styleT2I.training.directions.micro_batches import accumulate_gradients
 from styleT2I.training.directions.setup import build_direction_network, free_norm, load_frozen, sample_w

@@ -17,8 +17,8 @@ from styleT2I.formats.component import write_component
 from styleT2I.networks.faces.attribute_classifier import AttributeClassifier, ClassifierConfig
 from styleT2I.torch_utils.ahead import Ahead
 from styleT2I.torch_utils.distributed import draw_rows
+from styleT2I.torch_utils.hardware.recorded_steps import RecordedSteps, read
 from styleT2I.torch_utils.images import save_png
-from styleT2I.torch_utils.recorded_steps import RecordedSteps, read
 from styleT2I.torch_utils.seeding import derive_seed
 from styleT2I.training.network_task import NetworkTask
 from styleT2I.training.optimisation import descend, schedule

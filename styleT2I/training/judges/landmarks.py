@@ -16,8 +16,8 @@ from styleT2I.errors import DataError
 from styleT2I.formats.component import write_component
 from styleT2I.networks.faces.landmark_network import LandmarkConfig, LandmarkNetwork
 from styleT2I.torch_utils.distributed import averaged, draw_rows, own_rows
+from styleT2I.torch_utils.hardware.recorded_steps import RecordedSteps, read
 from styleT2I.torch_utils.images import from_uint8, make_grid_u8, save_png, to_uint8
-from styleT2I.torch_utils.recorded_steps import RecordedSteps, read
 from styleT2I.torch_utils.seeding import derive_seed, generator
 from styleT2I.training.judges.config import LandmarkTrainingConfig
 from styleT2I.training.network_task import NetworkTask

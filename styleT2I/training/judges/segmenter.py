@@ -15,8 +15,8 @@ from styleT2I.formats.component import write_component
 from styleT2I.networks.faces.segmenter import Segmenter, SegmenterConfig
 from styleT2I.torch_utils.ahead import Ahead
 from styleT2I.torch_utils.distributed import summed
+from styleT2I.torch_utils.hardware.recorded_steps import RecordedSteps, read
 from styleT2I.torch_utils.images import make_grid_u8, save_png, to_uint8
-from styleT2I.torch_utils.recorded_steps import RecordedSteps, read
 from styleT2I.torch_utils.seeding import derive_seed
 from styleT2I.training.network_task import NetworkTask
 from styleT2I.training.optimisation import descend, schedule

@@ -24,8 +24,8 @@ from styleT2I.networks.stylegan2.discriminator import Discriminator
 from styleT2I.networks.stylegan2.generator import Generator
 from styleT2I.torch_utils.ahead import Ahead
 from styleT2I.torch_utils.distributed import num_processes, own_rows
+from styleT2I.torch_utils.hardware.recorded_steps import RecordedSteps, read
 from styleT2I.torch_utils.images import from_uint8, make_grid_u8, save_png
-from styleT2I.torch_utils.recorded_steps import RecordedSteps, read
 from styleT2I.training.network_task import NetworkTask
 from styleT2I.training.optimisation import descend, held_fixed
 from styleT2I.training.stylegan2.augmentation import AugmentationStrength

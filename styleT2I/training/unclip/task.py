@@ -17,7 +17,7 @@ from styleT2I.formats.component import write_component
 from styleT2I.formats.model_folder import write_model_manifest
 from styleT2I.generation.systems.sentence_encoders import copy_network
 from styleT2I.torch_utils.distributed import draw_rows, own_rows
-from styleT2I.torch_utils.recorded_steps import Metrics, RecordedSteps, read
+from styleT2I.torch_utils.hardware.recorded_steps import Metrics, RecordedSteps, read
 from styleT2I.training.baselines.damsm import round_to_half
 from styleT2I.training.directions.setup import load_frozen
 from styleT2I.training.network_task import NetworkTask

@@ -86,7 +86,7 @@ def test_the_interval_of_a_gap_covers_whatever_the_judge_does_and_is_narrower_th
 @pytest.mark.parametrize("accuracy", [0.5, 0.9, 0.99])
 def test_the_planned_number_of_labels_gives_the_planned_width(accuracy):
     """Simulated: the mean half width at the number of labels that was asked for."""
-    from styleT2I.fairness.sample_size import explained_by_judge
+    from styleT2I.fairness.plan.sample_size import explained_by_judge
 
     success, correlation, num, wanted = 0.8, 0.4, 1000, 0.06
     variance = sum(discordant_rates(success, success, correlation))

@@ -6,10 +6,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from styleT2I.torch_utils import recorded_steps
-from styleT2I.torch_utils.hardware import cuda_graphs
-from styleT2I.torch_utils.recordable_adam import make_recordable, set_rates, step_where_finite
-from styleT2I.torch_utils.recorded_steps import MAX_RECORDINGS, RecordedSteps, moved, read
+from styleT2I.torch_utils.hardware import cuda_graphs, recorded_steps
+from styleT2I.torch_utils.hardware.recordable_adam import make_recordable, set_rates, step_where_finite
+from styleT2I.torch_utils.hardware.recorded_steps import MAX_RECORDINGS, RecordedSteps, moved, read
 from tests.tape import Refused, Tape, recording
 
 CPU = torch.device("cpu")

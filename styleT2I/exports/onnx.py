@@ -16,10 +16,9 @@ import numpy as np
 import torch
 
 from styleT2I.errors import DependencyError, OutputError
+from styleT2I.exports.graphs import stored_in_half, traceable_graphs
+from styleT2I.exports.words import described_words
 from styleT2I.formats.onnx_files import open_onnx
-from styleT2I.generation.exports.graphs import traceable_graphs
-from styleT2I.generation.exports.storing import stored_in_half
-from styleT2I.generation.exports.words import described_words
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.generation.results import versions
 from styleT2I.ops.kernels import default_impl

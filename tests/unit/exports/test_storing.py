@@ -6,7 +6,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from styleT2I.generation.exports.storing import stored_in_half
+from styleT2I.exports.graphs import stored_in_half
 
 
 def product(weight):

@@ -4,7 +4,7 @@ import pytest
 
 from styleT2I.attributes.parsing.parser import parse
 from styleT2I.attributes.vocabulary import load_vocabulary
-from styleT2I.generation.exports.words import phrases_read, unclear_words
+from styleT2I.exports.words import phrases_read, unclear_words
 
 
 @pytest.mark.parametrize("name", ["minifaces", "portraits"])

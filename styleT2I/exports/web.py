@@ -15,8 +15,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from styleT2I.errors import CheckpointError
-from styleT2I.generation.exports.graphs import traceable_graphs
-from styleT2I.generation.exports.onnx import check_installed, write_graphs
+from styleT2I.exports.graphs import traceable_graphs
+from styleT2I.exports.onnx import check_installed, write_graphs
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.torch_utils.files import one_line_os_errors, write_bytes_atomic, write_text_atomic
 from styleT2I.torch_utils.folders import result_folder

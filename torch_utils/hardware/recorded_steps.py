@@ -16,7 +16,7 @@ import torch
 
 from styleT2I.torch_utils.distributed import num_processes
 from styleT2I.torch_utils.hardware import cuda_graphs
-from styleT2I.torch_utils.recordable_adam import make_recordable
+from styleT2I.torch_utils.hardware.recordable_adam import make_recordable
 
 T = TypeVar("T")
 Metrics = dict[str, torch.Tensor]  # of no dimension each

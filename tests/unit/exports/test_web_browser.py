@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from styleT2I.attributes.parsing.parser import parse
-from styleT2I.generation.exports.web import export_web
+from styleT2I.exports.web import export_web
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.torch_utils.words import plain_words
 from tests.browser import chromium, listened

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from styleT2I.errors import ConfigError, OutputError
-from styleT2I.generation.exports import onnx as exports
-from styleT2I.generation.exports.onnx import export_onnx
+from styleT2I.exports import onnx as exports
+from styleT2I.exports.onnx import export_onnx
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.networks.directions import GruTextConfig
 from tests.tiny_model import tiny_a2d, tiny_clip, tiny_generator, tiny_t2d, write_tiny_model
