@@ -14,7 +14,7 @@ def _defaults():
 @model_option
 @options_of(EncoderTrainingConfig)
 @run_options(every=500, steps_text="Optimisation steps.  [default: by preset]")
-def main(outdir, recipe, steps, eval_every, resume, workers, seed, device, model, generator, judge, **settings):
+def main(outdir, recipe, steps, eval_every, resume, workers, graphs, seed, device, model, generator, judge, **settings):
     """Train a network that estimates the latent of an image; the result is OUTDIR/NAME.json, its errors inside.
 
     The generator and the guide judge are the model's where none are named; a generator of one's own brings no judge.
@@ -33,8 +33,9 @@ def main(outdir, recipe, steps, eval_every, resume, workers, seed, device, model
 
     task = EncoderTask(config, num_steps, seed)
     run_steps(
-        task, num_steps, outdir=outdir, eval_every=eval_every, resume=resume, workers=workers, seed=seed, device=device
-    )
+        task, num_steps, outdir=outdir, eval_every=eval_every, resume=resume, workers=workers, graphs=graphs, seed=seed,
+        device=device,
+    )  # fmt: skip
     component = f"{outdir}/{config.name}.json"
     trained(component, "styleT2I.invert", "face.png", "--encoder", component, "--outdir", "inverted")
 
