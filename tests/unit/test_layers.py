@@ -31,6 +31,7 @@ ALLOWED = {  # a layer is a folder, or a folder within one that is named here; a
     "evaluation.measures": PARTS | {"generation"},
     "evaluation": PARTS | {"generation", "evaluation.measures", "rivals"},
     "fairness": PARTS | {"generation"},
+    "app": PARTS | {"generation", "fairness"},
     "recipes": {"errors", "config"},
     "training": PARTS | {"recipes", "photos", "generation", "evaluation.measures"},
     "systems": {"generation"},  # an address that older model cards name
