@@ -128,8 +128,9 @@ def test_what_is_refused_is_said_in_one_line(page):
     assert sources(panel) == []
 
 
-def test_ten_visitors_at_once_each_get_their_own(browser, server):
-    pages = [browser.new_context().new_page() for _ in range(10)]
+@pytest.mark.parametrize("num", [3, pytest.param(10, marks=pytest.mark.slow)])
+def test_visitors_at_once_each_get_their_own(browser, server, num):
+    pages = [browser.new_context().new_page() for _ in range(num)]
     for seed, page in enumerate(pages):
         page.set_default_timeout(PATIENCE)
         page.goto(server[0])
