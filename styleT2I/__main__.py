@@ -13,6 +13,7 @@ COMMANDS = {
         "generate": "faces from a sentence",
         "edit": "faces moved along attribute directions, with a strip of strengths",
         "video": "faces that change: between seeds, between sentences, along attributes",
+        "app": "a page on this machine: write, edit, compare, audit",
         "transfer_style": "GAN-INT-CLS's: other sentences in an image's style",
         "manipulate": "unCLIP's: variations, interpolations, text differences of images",
         "align": "faces cut out of photos as FFHQ's are",

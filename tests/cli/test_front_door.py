@@ -27,7 +27,7 @@ def test_without_a_command_all_are_listed_by_what_they_are_for(run_python):
 
 def test_every_command_of_the_package_and_of_the_readme_is_in_the_list():
     found = {path.stem for path in (ROOT / "styleT2I").glob("*.py") if "@command(" in path.read_text()}
-    found |= {"audit", "dataset", "attributes", "data.minifaces", "data.portraits", "data.celebahq"}
+    found |= {"app", "audit", "dataset", "attributes", "data.minifaces", "data.portraits", "data.celebahq"}
     assert found - {"build_minifaces"} == set(NAMES)  # the older name of `build_model minifaces`
     readme = (ROOT / "README.md").read_text()
     assert not [name for name in NAMES if name != "data.celebahq" and f"`{name}" not in readme]
