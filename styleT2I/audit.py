@@ -228,7 +228,9 @@ def merge_command(path, folders, calibration, outdir):
 
 @command("report")
 @click.argument("path", metavar="DIR|audit.json")
-def report_command(path):
+@click.option("--parquet", is_flag=True, help="Also write outcomes.parquet: outcomes.csv with types.")
+@click.option("--pdf", is_flag=True, help="Also print the page to a PDF, by a Chromium or Chrome of this machine.")
+def report_command(path, parquet, pdf):
     """Write the report of an audit again.
 
     The HTML page and the CSV files are made from the JSON of a finished audit.
@@ -237,7 +239,15 @@ def report_command(path):
 
     result, path = read_result(path), Path(path)
     folder, name = (path, "audit") if path.is_dir() else (path.parent, path.stem)
+    if pdf:
+        from styleT2I.fairness.report.pdf import find_browser, write_pdf
+
+        find_browser()
     click.echo(write_report(result, folder, [folder], name))
+    if parquet:
+        click.echo(result.write_parquet(folder / "outcomes.parquet"))
+    if pdf:
+        click.echo(write_pdf(result, folder, [folder], name))
 
 
 def _subject(model, images, prompts, function, method, timeout, num, device):

@@ -14,13 +14,14 @@ from styleT2I.attributes.vocabulary import Vocabulary, load_vocabulary
 from styleT2I.attributes.wording.sentences import sentence
 from styleT2I.config import MAX_SEED, load_config, suggestion, to_dict
 from styleT2I.errors import ConfigError, DataError
+from styleT2I.fairness.cover import Cover, check_cover
 from styleT2I.fairness.judges.spec import JudgePlan, check_judge
 from styleT2I.fairness.thresholds import Threshold, Unprompted, check_shares, check_thresholds
 from styleT2I.generation.arguments import METHODS
 
 __all__ = [
     "AS_DRAWN", "AuditPlan", "Comparison", "Grid", "JudgePlan", "Setting", "Threshold", "Unprompted", "checked_plan",
-    "load_plan", "plan_hash",
+    "declarations", "load_plan", "plan_hash",
 ]  # fmt: skip
 
 _MAX_CELLS = 10_000  # compositions in all settings
@@ -98,6 +99,7 @@ class AuditPlan:
     truncation: tuple[float, ...] = (0.7,)  # psi, each from 0 to 2
     adjustment: tuple[str, ...] = ("hold",)  # methods; "none": Text-to-Direction alone
     strength: tuple[float, ...] = (1.0,)  # of the adjustment, each from 0 to 100
+    cover: Cover | None = None  # texts for the page's cover; no part of the plan's hash
 
     @property
     def limits(self) -> tuple[tuple[str, str, float], ...]:
@@ -185,12 +187,19 @@ def load_plan(path: str | Path) -> tuple[AuditPlan, Vocabulary]:
 
 def plan_hash(plan: AuditPlan) -> str:
     """SHA-256 of the declarations of a plan, independent of their layout in the file."""
-    return hashlib.sha256(json.dumps(to_dict(plan), sort_keys=True).encode("utf-8")).hexdigest()
+    return hashlib.sha256(json.dumps(declarations(plan), sort_keys=True).encode("utf-8")).hexdigest()
+
+
+def declarations(plan: AuditPlan) -> dict:
+    """What a plan declares, ready for JSON: all of it but the texts of the cover."""
+    return {key: value for key, value in to_dict(plan).items() if key != "cover"}
 
 
 def checked_plan(plan: AuditPlan, vocabulary: Vocabulary) -> AuditPlan:
     """The plan with its compositions under their canonical names; ConfigError, one line, where it cannot be run."""
     _check_numbers(plan)
+    if plan.cover is not None:
+        check_cover(plan.cover)
     cells = plan.cells(vocabulary)
     if not cells:
         raise ConfigError("the plan has no composition; list some under compositions, or give a grid")

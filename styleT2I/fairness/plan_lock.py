@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import styleT2I
-from styleT2I.config import from_dict, to_dict
+from styleT2I.config import from_dict
 from styleT2I.errors import ConfigError, DataError
-from styleT2I.fairness.plan import AuditPlan, plan_hash
+from styleT2I.fairness.plan import AuditPlan, declarations, plan_hash
 from styleT2I.fairness.results import PlanRecord
 from styleT2I.torch_utils.files import write_json_atomic
 
@@ -56,7 +56,7 @@ def declare(folder: str | Path, plan: AuditPlan, num: int) -> None:
         OutputError: It cannot be written.
     """
     path = Path(folder) / LOCK
-    content, records = {**to_dict(plan), "num": num}, _read(path)
+    content, records = {**declarations(plan), "num": num}, _read(path)
     if records and records[-1]["plan"] == content:
         return
     record = {

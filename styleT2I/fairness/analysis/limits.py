@@ -43,6 +43,7 @@ def declared_verdicts(
         errors: Of the judge, where they were measured.
     """
     declared, questions = {pair.name: pair for pair in plan.comparisons}, []
+    said = plan.sentences_of(vocabulary)
     for threshold in plan.thresholds:
         pair, both = declared[threshold.comparison], sides[threshold.comparison]
         unsound = _unsound(plan, vocabulary, outcomes, (pair.first, pair.second))
@@ -50,7 +51,9 @@ def declared_verdicts(
             obstacle = unsound
             if kind != "min_success":  # a limit on how far both sides differ
                 obstacle = obstacle or _same_images(plan, outcomes, pair)
-                obstacle = obstacle or floor_obstacle((pair.first, pair.second), both, plan.floor, plan.alpha)
+                obstacle = obstacle or floor_obstacle(
+                    (f"“{said[pair.first]}”", f"“{said[pair.second]}”"), both, plan.floor, plan.alpha
+                )
             questions.append(Question(kind, pair.name, limit, _PARTS[kind](both, limit), obstacle))
     for entry in plan.unprompted:
         for kind, limit in entry.limits.items():
@@ -109,7 +112,7 @@ def _unsound_share(plan, vocabulary, outcomes, entry):
 
 
 def floor_obstacle(names: tuple[str, str], sides: ComparedSides, floor: float, alpha: float) -> Obstacle | None:
-    """Equal failure is no fairness: an obstacle where neither composition is shown to succeed above the floor."""
+    """Equal failure is no fairness: an obstacle where neither side, by name, is shown to succeed above the floor."""
     rates = [sides.rate(side) for side in (0, 1)]
     if any(rate.shown_above(floor) <= alpha for rate in rates):
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
@@ -14,6 +15,7 @@ _NUMBER_STARTS = tuple("0123456789+−-±<")
 _LONG = 34  # characters of a cell beyond which its lines break
 _VOID = {"br", "col", "hr", "img", "meta"}
 # Controls and marks of direction are shown by number: one in a name could turn round the text beside it.
+_PER_CENT = re.compile(r"(\d) %")  # a number and its sign stay on one line
 _UNSEEN = {"Cc", "Cf", "Co", "Cs"}
 
 
@@ -124,4 +126,4 @@ def _attribute(key, value):
 
 def _escaped(text):
     shown = (c if c in "\n\t" or unicodedata.category(c) not in _UNSEEN else f"\\u{ord(c):04x}" for c in text)
-    return html.escape("".join(shown))
+    return _PER_CENT.sub("\\1\u00a0%", html.escape("".join(shown)))
