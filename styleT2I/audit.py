@@ -121,6 +121,10 @@ def calibrate_command(path, model, num, data, resolution, out_path, device):
     from styleT2I.torch_utils.files import check_writable_dir, write_json_atomic
 
     plan, vocabulary = load_plan(path)
+    if plan.classifier:
+        raise click.UsageError(
+            "a plan with a classifier audits its answers, which are not corrected for a judge's errors"
+        )
     subject = as_subject(_opened(model, device))
     judge = open_judge(plan.judge, vocabulary, subject.model, device)
     check_writable_dir(Path(out_path).absolute().parent)
@@ -177,6 +181,11 @@ def run_command(path, model, images, prompts, function, method, timeout, num, sh
     from styleT2I.fairness.plan import load_plan
 
     plan, vocabulary = load_plan(path)
+    if plan.classifier and (images or function or method or calibration):
+        raise click.UsageError(
+            "the plan audits a classifier on edited faces of a model; leave out --images, --callable, --method and "
+            "--calibration"
+        )
     from styleT2I.fairness.run import Audit
 
     confusions = _read_calibration(calibration, plan, vocabulary)

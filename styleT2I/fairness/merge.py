@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from styleT2I.errors import DataError
 from styleT2I.fairness.analysis.agreement import agreement
 from styleT2I.fairness.analysis.assemble import analyse
 from styleT2I.fairness.cells import cached_cells
+from styleT2I.fairness.classifier.pairs import counted_pairs
 from styleT2I.fairness.judges.calibration import check_same_judge
 from styleT2I.fairness.plan import AuditPlan, plan_hash
 from styleT2I.fairness.plan_lock import declared_in, environment, utc_now
@@ -25,6 +27,13 @@ LIMITS = (
     "by its errors on labelled drawings. Its errors on the model's images may differ.",
     "A rate counts an undetermined image as a failure. Bounds count all of them as failures, then all as successes.",
     "The results hold for this model, these sentences and these settings.",
+)
+_OF_CLASSIFIER = (
+    "The attributes are those that a judge perceives in drawn faces. Nobody's identity is inferred.",
+    "The faces are drawn and edited by a model. A classifier may behave differently on photos.",
+    "An edit may change more than it should. What the judge sees of that is counted in “Edits of the faces”, and "
+    "counts against a decision; what it does not see, nothing here bounds. The judge learned from the model's renderer.",
+    "The results hold for this classifier, these faces and these edits.",
 )
 _STEERED = "A judge trained or steered the system that it judges, and favours it for that: do not rely on it alone."
 _UNPAIRED = (
@@ -74,12 +83,13 @@ def merge_cells(
     if calibration:
         check_same_judge(calibration, provenance.judge["sha256"])
     errors = (calibration.cells, calibration.joint) if calibration else ()
-    findings = analyse(effective, vocabulary, outcomes, *errors)
+    counted, edits = counted_pairs(plan, vocabulary, outcomes) if plan.classifier else (outcomes, None)
+    findings = replace(analyse(effective, vocabulary, counted, *errors), edits=edits)
     tables = {place: outcomes[place]["agreement"] for place in places} if plan.second_judge else None
     return AuditResult(
         **vars(findings),
         agreement=agreement(tables) if tables else None,
-        limits=_limits(provenance, {len(outcomes[place]["success"]) for place in places}),
+        limits=_limits(plan, provenance, {len(counted[place]["success"]) for place in places}),
         plan=plan,
         plan_sha256=plan_hash(plan),
         num_overridden=provenance.num != plan.num,
@@ -114,12 +124,13 @@ def _collected(plan, vocabulary, folders, origin, run):
     return outcomes, origins
 
 
-def _limits(provenance, nums):
+def _limits(plan, provenance, nums):
     judges = [judge for judge in (provenance.judge, provenance.second_judge) if judge]
     further = (
         (_STEERED, not all(judge["is_independent"] for judge in judges)),
         (_UNPAIRED, not provenance.subject.is_paired),
-        (_AS_DRAWN, not provenance.subject.has_settings),
+        (_AS_DRAWN, not provenance.subject.has_settings and not plan.classifier),
         (f"Compositions have from {min(nums)} to {max(nums)} images.", len(nums) > 1),
     )
-    return (*LIMITS, *(text for text, applies in further if applies))
+    always = _OF_CLASSIFIER if plan.classifier else LIMITS
+    return (*always, *(text for text, applies in further if applies))

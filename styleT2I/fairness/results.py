@@ -220,6 +220,7 @@ class Findings:
     unprompted: Table | None = None
     rarity: Table | None = None
     quality: Table | None = None
+    edits: Table | None = None  # of a classifier audit: what the edits of each comparison did, as far as the judge sees
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,13 @@ from styleT2I.fairness.analysis.soundness import (
     undetermined_obstacle,
 )
 from styleT2I.fairness.analysis.unprompted import share_evidence
-from styleT2I.fairness.analysis.verdicts import Question, of_gap, of_ratio, of_share, of_success, verdicts
+from styleT2I.fairness.analysis.verdicts import Question, of_flips, of_gap, of_ratio, of_share, of_success, verdicts
 from styleT2I.fairness.plan import AuditPlan
 from styleT2I.fairness.results import ThresholdResult
 
 __all__ = ["declared_verdicts", "floor_obstacle", "problems"]
 
-_PARTS = {"max_gap": of_gap, "min_ratio": of_ratio, "min_success": of_success}
+_PARTS = {"max_gap": of_gap, "min_ratio": of_ratio, "min_success": of_success, "max_flips": of_flips}
 
 Outcomes = Mapping[tuple[str, str], dict]
 
@@ -49,7 +49,7 @@ def declared_verdicts(
         unsound = _unsound(plan, vocabulary, outcomes, (pair.first, pair.second))
         for kind, limit in threshold.limits.items():
             obstacle = unsound
-            if kind != "min_success":  # a limit on how far both sides differ
+            if kind not in ("min_success", "max_flips"):  # a limit on how far both sides differ
                 obstacle = obstacle or _same_images(plan, outcomes, pair)
                 obstacle = obstacle or floor_obstacle(
                     (f"“{said[pair.first]}”", f"“{said[pair.second]}”"), both, plan.floor, plan.alpha

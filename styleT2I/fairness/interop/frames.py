@@ -58,8 +58,8 @@ def write_parquet(result: AuditResult, path: str | Path) -> Path:
 def metric_frame(result: AuditResult, metrics: Mapping[str, Callable] | None = None):
     """The declared comparisons as a fairlearn.metrics.MetricFrame, over the images of the primary setting.
 
-    The sensitive feature is the group that a comparison contrasts ("she", "he"), the control feature the comparison. Its
-    `difference()` holds absolute gaps and its `ratio()` ratios, one per comparison. An undetermined image is no success.
+    The sensitive feature is the group that a comparison contrasts ("she", "he"), the control feature the comparison.
+    `difference()` has absolute gaps and `ratio()` ratios, one per comparison. An undetermined image is no success.
 
     Args:
         result: With the verdicts of its images, as `read_result(FOLDER)` gives it.

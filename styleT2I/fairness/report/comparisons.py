@@ -33,7 +33,9 @@ def declared(result: AuditResult) -> Section:
         notes.insert(0, tag("li", tag("strong", text)))
     compared = {each.name: each for each in result.comparisons}
     rows = [_limit_row(result, threshold, compared.get(threshold.subject)) for threshold in result.thresholds]
-    columns = ("Declared limit", "Whose images show it", "Measured (interval)", "Verdict", "Overturned by, or why open")
+    target = result.plan.classifier and result.plan.classifier.target
+    who = f"Who is called “{target}”" if target else "Whose images show it"
+    columns = ("Declared limit", who, "Measured (interval)", "Verdict", "Overturned by, or why open")
     return section(
         "declared",
         "Declared limits",
@@ -75,8 +77,8 @@ def primary(result: AuditResult) -> Section:
     rows = [_comparison_row(result, each, has_bounds) for each in compared]
     lead = (
         f"{_when(result)} {_sample(result)}, drawn {setting_words(compared[0].first.setting)}. A success is an image "
-        "that shows, to the judge, all that its sentence asks for. The gap is the rate of "
-        f"{'corrected' if is_corrected else 'perceived'} success of one group less that of the other."
+        f"{_success(result)}. The gap is the rate of {'corrected' if is_corrected else 'perceived'} success of one "
+        "group less that of the other."
     )
     return section(
         "primary",
@@ -97,6 +99,12 @@ def _when(result: AuditResult) -> str:
     if len(result.declared) == 1:
         return f"Declared on {_moment(first.utc)}; images were in the folder already."
     return f"First declared on {_moment(first.utc)}, and changed since, last on {_moment(last.utc)}."
+
+
+def _success(result: AuditResult) -> str:
+    if result.plan.classifier:
+        return f"that the classifier calls “{result.plan.classifier.target}”"
+    return "that shows, to the judge, all that its sentence asks for"
 
 
 def _moment(utc: str) -> str:

@@ -31,11 +31,17 @@ def cover(result: AuditResult) -> Markup:
     )
     return tag(
         "header",
-        tag("p", "Fairness audit of generated faces, by perceived attributes", class_="kicker"),
+        tag("p", _kicker(result), class_="kicker"),
         tag("h1", result.plan.name),
         tag("dl", [tag("div", tag("dt", name), _said(name, text)) for name, text in facts], class_="cover"),
         id="cover",
     )
+
+
+def _kicker(result: AuditResult) -> str:
+    if result.plan.classifier:
+        return f"Fairness audit of a face classifier: “{result.plan.classifier.target}” on edited faces"
+    return "Fairness audit of generated faces, by perceived attributes"
 
 
 def _said(name: str, text: str) -> Markup:

@@ -146,6 +146,7 @@ def _further(result: AuditResult) -> list[tuple[str, str, Table | Any]]:
         ("rarity", "Rarity in the training data", result.rarity),
         ("agreement", "Agreement of the two judges", result.agreement),
         ("quality", "Quality parity", result.quality),
+        ("edits", "Edits of the faces", result.edits),
         *((key, key.capitalize(), content) for key, content in result.extra.items()),
     ]
 

@@ -46,7 +46,7 @@ def summary(result: AuditResult) -> Section:
 def gap_sentence(result: AuditResult, compared: ComparisonResult) -> str:
     """Who gets what they asked for how often, and who loses, as far as it is shown."""
     shown, (first, second) = compared.shown, groups_of(result, compared)
-    if False:
+    if result.plan.classifier is not None:
         return _classifier_sentence(result, compared)
     sides = ((first, compared.first.cell, shown.success[0]), (second, compared.second.cell, shown.success[1]))
     (_, better, most), (losers, worse, least) = sorted(sides, key=lambda side: -side[2])
@@ -107,7 +107,12 @@ def _caveats(result: AuditResult) -> list[str]:
             "That limits were kept in this audit does not certify the system as fair; what was not declared was not "
             "tested."
         )
-    if result.calibration:
+    if result.plan.classifier:
+        said.append(
+            "The faces are drawn and edited by a model, and a judge, a neural network, checks each edit: see “Edits of "
+            "the faces”. The classifier may behave differently on photos."
+        )
+    elif result.calibration:
         said.append("The rates are corrected for the measured errors of the judge, a neural network.")
     else:
         said.append(

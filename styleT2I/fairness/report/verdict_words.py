@@ -17,6 +17,7 @@ _LIMITS = {
     "max_gap": "gap of at most {} points",
     "min_ratio": "ratio of at least {}",
     "min_success": "at least {} % of both sides",
+    "max_flips": "answer flips for at most {} % of faces",
     "max_share": "at most {} % unprompted",
     "min_share": "at least {} % unprompted",
 }
@@ -73,7 +74,12 @@ def explanation_of_verdict(result: AuditResult) -> list[str]:
             f"{num_shown} of {len(result.comparisons)} declared comparisons show a difference, with all of them taken "
             "together (Holm, alpha {result.plan.alpha:g}). Where none is shown, that is not evidence of equality."
         )
-    if result.calibration:
+    if result.plan.classifier:
+        sentences.append(
+            "“Errors of the judge” stand here for what the edits changed beside the edited attribute without the "
+            "judge's seeing it. “Edits of the faces” says what it saw."
+        )
+    elif result.calibration:
         sentences.append(
             f"Values are corrected by the judge's errors on other images ({result.calibration.data}). For the model's "
             "images this holds as far as the judge errs on them as it does on those; the tipping points say how much "
@@ -89,6 +95,11 @@ def explanation_of_verdict(result: AuditResult) -> list[str]:
 def circle_of(result: AuditResult) -> str:
     """Why a judge of the toolkit is no independent witness; "" for a judge of the user's."""
     judge, subject = result.provenance.judge, result.provenance.subject.kind
+    if result.plan.classifier:
+        return (
+            "Here the judge only checks the edits. It learned from the same renderer’s drawings as the model that draws "
+            "and edits the faces, and shares its blind spots: an edit may change what this judge does not see."
+        )
     if judge.get("kind", "network") != "network" or judge.get("source"):
         return ""
     if subject in ("callable", "images"):

@@ -133,8 +133,8 @@ def test_markup_is_not_escaped_twice_and_everything_else_is():
 def test_the_numbers_of_a_small_audit(page):
     text = Page(page).text
     assert "✗ Limit exceeded 1 of 2 limits is exceeded; 1 is not decided." in text
-    said = "Asked for “a woman who wears lipstick”, 100.0 % of images show it; asked for “a man who wears lipstick”, 20.0 %"
-    said += " do."
+    said = "Asked for “a woman who wears lipstick”, 100.0 % of images show it; asked for “a man who wears lipstick”, "
+    said += "20.0 % do."
     assert f"{said} Men lose, by 80.0 points (between 38.4 and 94.3)." in text  # Newcombe, pairs 2, 8, 0, 0
     assert "lipstick gap of at most 2 points women 100.0 %, men 20.0 % +80.0" in text
     assert "neither “a man who has a beard” (20.0 %) nor “a man who wears lipstick” (20.0 %) is shown" in text  # of ten
