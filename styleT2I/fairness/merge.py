@@ -32,7 +32,7 @@ _OF_CLASSIFIER = (
     "The attributes are those that a judge perceives in drawn faces. Nobody's identity is inferred.",
     "The faces are drawn and edited by a model. A classifier may behave differently on photos.",
     "An edit may change more than it should. What the judge sees of that is counted in “Edits of the faces”, and "
-    "counts against a decision; what it does not see, nothing here bounds. The judge learned from the model's renderer.",
+    "counts against a decision; what it does not see, nothing here bounds. It learned from the model's renderer.",
     "The results hold for this classifier, these faces and these edits.",
 )
 _STEERED = "A judge trained or steered the system that it judges, and favours it for that: do not rely on it alone."

@@ -27,9 +27,9 @@ _EXPLANATION = (
     "Each comparison shows the classifier the same faces twice, one attribute edited each way. The judge checks every "
     "pair. Left out: pairs in which it does not see the edited attributes as they should be. Changed by the edit: "
     "pairs in which it sees that the edit also changed what the classifier is asked about ({watched}); both answers "
-    "then count as undetermined, and every interval covers both extremes. The interval bounds this drift for such faces; "
-    "what the judge does not see, it does not bound. Other attributes changed: pairs with any other change that the judge sees. "
-    "Flips: pairs whose two answers differ, of those that count."
+    "then count as undetermined, and every interval covers both extremes. Their interval bounds this drift for such "
+    "faces; what the judge does not see, it does not bound. Other attributes changed: pairs with any other change that "
+    "the judge sees. Flips: pairs whose two answers differ, of those that count."
 )
 
 

@@ -97,8 +97,8 @@ def circle_of(result: AuditResult) -> str:
     judge, subject = result.provenance.judge, result.provenance.subject.kind
     if result.plan.classifier:
         return (
-            "Here the judge only checks the edits. It learned from the same renderer’s drawings as the model that draws "
-            "and edits the faces, and shares its blind spots: an edit may change what this judge does not see."
+            "Here the judge only checks the edits. It learned from the same renderer’s drawings as the model that "
+            "draws and edits the faces, and shares its blind spots: an edit may change what this judge does not see."
         )
     if judge.get("kind", "network") != "network" or judge.get("source"):
         return ""
