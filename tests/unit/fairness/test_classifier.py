@@ -156,6 +156,12 @@ def test_where_all_edits_fail_it_is_said(audited, monkeypatch):
         audited()
 
 
+def test_where_few_edits_take_nothing_is_decided(audited, monkeypatch):
+    monkeypatch.setattr("styleT2I.fairness.classifier.pairs.LEAST_PAIRS", 0.95)  # 90 % do
+    result = audited(classifier={**PLAN["classifier"], "source": f"{HERE}:biased"})
+    assert {each.verdict for each in result.thresholds} == {"not decided"}
+
+
 def test_an_embedding_is_asked_whether_the_edited_face_is_the_same(audited):
     chosen = {"kind": "embedding", "source": f"{HERE}:embedding", "threshold": 0.5}
     result = audited(classifier=chosen)
