@@ -100,7 +100,7 @@ def _name_of(target: str, vocabulary: Vocabulary) -> str | None:
 def _watched(target, vocabulary, edited, seen) -> list[str]:
     """Attributes whose change by the edit would change the right answer: the target, or all others if it is unknown."""
     name = _name_of(target, vocabulary)
-    return [name] if name in seen else _free(vocabulary, edited, seen)
+    return [name] if name is not None and name in seen else _free(vocabulary, edited, seen)
 
 
 def _free(vocabulary, edited, seen) -> list[str]:

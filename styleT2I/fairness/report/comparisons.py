@@ -7,6 +7,7 @@ from styleT2I.fairness.report.markup import Markup, Section, details, section, t
 from styleT2I.fairness.report.names import groups_of, setting_words
 from styleT2I.fairness.report.verdict_words import (
     explanation_of_verdict,
+    flips_words,
     limit_words,
     measured_words,
     outcome,
@@ -49,11 +50,17 @@ def _limit_row(result: AuditResult, threshold: ThresholdResult, compared: Compar
     value, ends = measured_words(threshold)
     return [
         [threshold.subject, tag("small", limit_words(threshold))],
-        tag("td", who_words(result, compared) if compared else value, class_="text"),
+        tag("td", _who(result, threshold, compared), class_="text"),
         tag("td", value, tag("small", ends), class_="num"),
         outcome(threshold),
         tag("td", reason_of(threshold) or overturned_by(threshold), class_="text"),
     ]
+
+
+def _who(result: AuditResult, threshold: ThresholdResult, compared: ComparisonResult | None) -> str:
+    if compared is None:
+        return measured_words(threshold)[0]
+    return flips_words(compared) if threshold.kind == "max_flips" else who_words(result, compared)
 
 
 def primary(result: AuditResult) -> Section:

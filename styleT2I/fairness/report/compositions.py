@@ -67,7 +67,7 @@ def _heat_maps(result: AuditResult, names: Sequence[str], anchors: Anchors) -> l
             side = next((term for term in sides if term in terms), None)
             if side or not sides:
                 rest = "+".join(term for term in terms if term != side)
-                rows.setdefault(rest or "nothing else", {})[side] = name
+                rows.setdefault(rest or "no other attribute", {})[side] = name
         left = [name for name in left if not any(name in row.values() for row in rows.values())]
         if rows:
             tables.append(_heat_map(result, sides, rows, names, anchors))
@@ -87,12 +87,11 @@ def _heat_map(result, sides, rows, names, anchors) -> Markup:
         for rest, row in rows.items()
     ]
     what = f": {words[sides[0]]} and {words[sides[1]]}" if sides else ""
-    is_corrected = any(cell.corrected for cell in by_place.values())
-    kind = (
-        "Rate of successes, corrected for the judge's errors"
-        if is_corrected
-        else "Rate of images that the judge calls a success"
-    )
+    kind = "Rate of images that the judge calls a success"
+    if any(cell.corrected for cell in by_place.values()):
+        kind = "Rate of successes, corrected for the judge's errors"
+    elif result.plan.classifier:
+        kind = f"Rate of faces that the classifier calls “{result.plan.classifier.target}”"
     return table(f"{kind}{what}", head, body, "heat")
 
 

@@ -120,9 +120,9 @@ def render(result: AuditResult, sheets: dict[tuple[str, str], list[SheetRow]]) -
         comparisons.declared(result),
         comparisons.primary(result),
         unprompted,
+        result.edits and appendix.further("edits", "Edits of the faces", to_json(result.edits)),
         compositions.compositions(result, anchors, sentences),
-        compositions.settings(result),
-        compositions.drift(result),
+        *([] if result.plan.classifier else [compositions.settings(result), compositions.drift(result)]),
         comparisons.exploratory(result),
         *(appendix.further(key, title, to_json(content)) for key, title, content in _further(result) if content),
         comparisons.uncorrected(result),
@@ -146,7 +146,6 @@ def _further(result: AuditResult) -> list[tuple[str, str, Table | Any]]:
         ("rarity", "Rarity in the training data", result.rarity),
         ("agreement", "Agreement of the two judges", result.agreement),
         ("quality", "Quality parity", result.quality),
-        ("edits", "Edits of the faces", result.edits),
         *((key, key.capitalize(), content) for key, content in result.extra.items()),
     ]
 

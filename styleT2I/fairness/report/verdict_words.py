@@ -8,8 +8,8 @@ from styleT2I.fairness.results import AuditResult, ComparisonResult, ThresholdRe
 from styleT2I.torch_utils.words import counted
 
 __all__ = [
-    "circle_of", "explanation_of_verdict", "limit_words", "lines_of", "measured_words", "outcome", "overturned_by",
-    "reason_of", "verdict_counts", "verdict_sentence", "who_words",
+    "circle_of", "explanation_of_verdict", "flips_words", "limit_words", "lines_of", "measured_words", "outcome",
+    "overturned_by", "reason_of", "verdict_counts", "verdict_sentence", "who_words",
 ]  # fmt: skip
 
 _MAX_LISTED = 4  # limits that the verdict names
@@ -72,7 +72,7 @@ def explanation_of_verdict(result: AuditResult) -> list[str]:
         num_shown = sum(comparison.is_significant for comparison in result.comparisons)
         sentences.append(
             f"{num_shown} of {len(result.comparisons)} declared comparisons show a difference, with all of them taken "
-            "together (Holm, alpha {result.plan.alpha:g}). Where none is shown, that is not evidence of equality."
+            f"together (Holm, alpha {result.plan.alpha:g}). Where none is shown, that is not evidence of equality."
         )
     if result.plan.classifier:
         sentences.append(
@@ -166,6 +166,13 @@ def who_words(result: AuditResult, compared: ComparisonResult) -> str:
     """Whose images show what was asked for how often: "women 98.0 %, men 1.0 %"."""
     (one, other), (first, second) = groups_of(result, compared), compared.shown.success
     return f"{one} {percent(first)}, {other} {percent(second)}"
+
+
+def flips_words(compared: ComparisonResult) -> str:
+    """How many faces a classifier answers differently about once one attribute was edited."""
+    pairs = compared.pairs
+    flips = (pairs.only_first or 0) + (pairs.only_second or 0)
+    return f"{flips} of {sum(filter(None, (pairs.both, flips, pairs.neither)))} faces are answered differently"
 
 
 def lines_of(result: AuditResult) -> list[str]:
