@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from styleT2I.config import to_dict
 from styleT2I.errors import ConfigError
 from styleT2I.fairness.classifier.scoring import open_classifier
 from styleT2I.fairness.classifier.spec import ClassifierPlan
@@ -46,12 +47,13 @@ class EditedFaces:
             self.model.network(role)
 
     def describe(self) -> dict:
-        """The classifier, and the networks that draw and edit the faces."""
+        """The classifier with what it is asked, and the networks that draw and edit the faces."""
         parts = self.model.describe()["components"]
         drawn = {role: parts[role] for role in ("generator", "a2d", "clip") if role in parts}
         return {
             "name": f"{self.plan.source}, on faces of {self.model.name}",
             "components": {"classifier": self.classifier.sha256, **drawn},
+            "settings": to_dict(self.plan),
         }
 
     def seeds(self, name: str, first_seed: int, num: int) -> Sequence[int]:

@@ -91,7 +91,7 @@ def table(caption: str, columns: Sequence, rows: Iterable[Sequence], class_: str
         )
     body = [tag("tr", tag("th", row[0], scope="row"), map(_cell, row[1:])) for row in rows]
     parts = tag("caption", caption), tag("thead", columns), tag("tbody", body)
-    return scrolled(caption, tag("table", *parts, class_=class_))
+    return scrolled(f"Table: {caption}", tag("table", *parts, class_=class_))
 
 
 def scrolled(label: str, *body) -> Markup:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from styleT2I.fairness.report.figures import bar_pair
 from styleT2I.fairness.report.markup import Markup, Section, section, tag
 from styleT2I.fairness.report.names import groups_of, sentence_of
-from styleT2I.fairness.report.verdict_words import limit_words, verdict_counts
+from styleT2I.fairness.report.verdict_words import circle_of, limit_words, verdict_counts
 from styleT2I.fairness.report.wording import confidence_of, percent, points
 from styleT2I.fairness.results import AuditResult, ComparisonResult, ThresholdResult
 from styleT2I.torch_utils.words import counted
@@ -33,7 +33,7 @@ def summary(result: AuditResult) -> Section:
     ]  # fmt: skip
     lead = None
     if shown:
-        which = "gravest" if result.verdict == "exceeded" else "largest"
+        which = "gravest" if result.verdict == "exceeded" else "largest gaps"
         rest = len(result.comparisons) - len(shown)
         lead = (
             f"The {which} of {counted(len(result.comparisons), 'declared comparison')}" if rest else "What was compared"
@@ -119,6 +119,8 @@ def _caveats(result: AuditResult) -> list[str]:
             "“Show” means: to the judge, a neural network whose errors were not measured for this audit. The last "
             "column of the next table says which error would overturn each verdict."
         )
+    if circle_of(result):
+        said.append("The judge is no independent witness: “The judge” says why.")
     said.append(
         "The audit is about images, what was declared, and this version of the system; it is not about any person."
     )

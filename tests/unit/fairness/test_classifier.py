@@ -80,14 +80,17 @@ def not_an_embedding(images):
 def audited(monkeypatch, tmp_path):
     class Faces(EditedFaces):
         def __init__(self, model, plan):
-            self.model, self.pipeline, self.plan, self._last = None, Colours(), plan, None
+            model = SimpleNamespace(
+                name="colours", has=lambda role: False, describe=lambda: {"components": {"generator": "a" * 64}}
+            )
+            self.model, self.pipeline, self.plan, self._last = model, Colours(), plan, None
             self.classifier = open_classifier(plan)
 
         def prepare(self, plan, vocabulary):
             pass
 
         def describe(self):
-            return {"name": self.plan.source, "components": {"classifier": self.classifier.sha256}}
+            return EditedFaces.describe(self)
 
     monkeypatch.setattr(run_module, "EditedFaces", Faces)
 
@@ -154,6 +157,11 @@ def test_where_all_edits_fail_it_is_said(audited, monkeypatch):
     monkeypatch.setattr(f"{HERE}.FAILS", 1)
     with pytest.raises(DataError, match="the edits of comparison 'skin' took on none of 200 faces"):
         audited()
+
+
+def test_another_threshold_or_target_is_another_audit_in_the_same_folder(audited):
+    assert audited().cells[0].success > 0.4
+    assert audited(classifier={**PLAN["classifier"], "threshold": 2.0}).cells[0].success == 0.0
 
 
 def test_where_few_edits_take_nothing_is_decided(audited, monkeypatch):
