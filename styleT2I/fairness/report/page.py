@@ -115,12 +115,12 @@ def render(result: AuditResult, sheets: dict[tuple[str, str], list[SheetRow]]) -
     anchors = {cell.place: f"cell-{index}" for index, cell in enumerate(result.cells) if cell.place in sheets}
     sentences = result.plan.sentences_of(load_vocabulary(result.plan.vocabulary))
     unprompted = unasked(result, _as_tables("Unprompted attributes", result.unprompted))
-    body = [
+    parts = [
         summary(result),
         comparisons.declared(result),
         comparisons.primary(result),
         unprompted,
-        result.edits and appendix.further("edits", "Edits of the faces", to_json(result.edits)),
+        appendix.further("edits", "Edits of the faces", to_json(result.edits)) if result.edits else None,
         compositions.compositions(result, anchors, sentences),
         *([] if result.plan.classifier else [compositions.settings(result), compositions.drift(result)]),
         comparisons.exploratory(result),
@@ -130,7 +130,7 @@ def render(result: AuditResult, sheets: dict[tuple[str, str], list[SheetRow]]) -
         appendix.judge(result),
         appendix.limits(result),
     ]
-    body = [part for part in body if part is not None]
+    body: list[Section] = [part for part in parts if part is not None]
     last = appendix.methods(result), appendix.provenance(result)
     headings = {part.anchor: part.heading for part in (*body, *last)}
     body += [questions(result, headings), *last]

@@ -109,7 +109,9 @@ def as_jpeg(sheets: Mapping[tuple[str, str], Sequence[SheetRow]], budget: int) -
 
 
 def _decoded(row: SheetRow) -> np.ndarray:
-    return cv2.imdecode(np.frombuffer(row.data, np.uint8), cv2.IMREAD_COLOR)
+    pixels = cv2.imdecode(np.frombuffer(row.data, np.uint8), cv2.IMREAD_COLOR)
+    assert pixels is not None  # written by `read_sheets`
+    return pixels
 
 
 def _encoded(pixels: np.ndarray, quality: int) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from styleT2I.fairness.report.figures import bar_pair
 from styleT2I.fairness.report.markup import Markup, Section, section, tag
 from styleT2I.fairness.report.names import groups_of, sentence_of
-from styleT2I.fairness.report.verdict_words import circle_of, limit_words, verdict_counts
+from styleT2I.fairness.report.verdict_words import circle_of, flips_words, limit_words, verdict_counts
 from styleT2I.fairness.report.wording import confidence_of, percent, points
 from styleT2I.fairness.results import AuditResult, ComparisonResult, ThresholdResult
 from styleT2I.torch_utils.words import counted
@@ -47,7 +47,7 @@ def gap_sentence(result: AuditResult, compared: ComparisonResult) -> str:
     """Who gets what they asked for how often, and who loses, as far as it is shown."""
     shown, (first, second) = compared.shown, groups_of(result, compared)
     if result.plan.classifier is not None:
-        return _classifier_sentence(result, compared)
+        return _classifier_sentence(result, compared, result.plan.classifier.target)
     sides = ((first, compared.first.cell, shown.success[0]), (second, compared.second.cell, shown.success[1]))
     (_, better, most), (losers, worse, least) = sorted(sides, key=lambda side: -side[2])
     said = (
@@ -60,19 +60,13 @@ def gap_sentence(result: AuditResult, compared: ComparisonResult) -> str:
     return f"{said} {losers[:1].upper()}{losers[1:]} lose, by {size}."
 
 
-def _classifier_sentence(result: AuditResult, compared: ComparisonResult) -> str:
-    shown, target, pairs = compared.shown, result.plan.classifier.target, compared.pairs
-    first, second = groups_of(result, compared)
-    said = f"The same faces are called “{target}” in {percent(shown.success[0])} of cases as {first}, and in "
-    said += f"{percent(shown.success[1])} as {second}."
-    flips = f" The answer flips for {pairs.only_first + pairs.only_second} of {sum(_counts(pairs))} faces."
-    size = f"{points(abs(shown.gap)).lstrip('+')} points (between {_ends(shown.gap_interval)})"
+def _classifier_sentence(result: AuditResult, compared: ComparisonResult, target: str) -> str:
+    (first, second), (one, other) = groups_of(result, compared), compared.shown.success
+    said = f"The same faces are called “{target}” in {percent(one)} of cases as {first}, and in {percent(other)} as "
+    said += f"{second}: {flips_words(compared)}."
+    size = f"{points(abs(compared.shown.gap)).lstrip('+')} points (between {_ends(compared.shown.gap_interval)})"
     kind = "is shown" if compared.is_significant else "may be chance"
-    return f"{said}{flips} The difference of {size} {kind}."
-
-
-def _counts(pairs):
-    return pairs.both, pairs.only_first, pairs.only_second, pairs.neither
+    return f"{said} The difference of {size} {kind}."
 
 
 def _ends(ends: tuple[float, float]) -> str:

@@ -132,7 +132,7 @@ def test_a_biased_classifier_is_found_with_the_flips_that_were_made(audited):
     assert [each.verdict for each in result.thresholds] == ["exceeded", "exceeded"]
     text = Page(render(result, {})).text
     assert "The same faces are called “smiling” in" in text and "as people with pale skin" in text
-    assert f"The answer flips for {lost} of {len(kept)} faces" in text
+    assert f"{lost} of {len(kept)} faces are answered differently" in text
     assert "Fairness audit of a face classifier" in text and "Edits of the faces" in text
 
 
