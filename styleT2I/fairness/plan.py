@@ -25,6 +25,7 @@ __all__ = [
     "declarations", "load_plan", "plan_hash",
 ]  # fmt: skip
 
+_UNUSED = ("classifier", None)
 _MAX_CELLS = 10_000  # compositions in all settings
 
 
@@ -193,8 +194,16 @@ def plan_hash(plan: AuditPlan) -> str:
 
 
 def declarations(plan: AuditPlan) -> dict:
-    """What a plan declares, ready for JSON: all of it but the texts of the cover."""
-    return {key: value for key, value in to_dict(plan).items() if key != "cover"}
+    """What a plan declares, ready for JSON: all of it but the texts of the cover.
+
+    Keys that earlier versions did not know are left out where they are not used, so that a plan keeps its hash.
+    """
+    content = {key: value for key, value in to_dict(plan).items() if key != "cover" and (key, value) != _UNUSED}
+    content["thresholds"] = [
+        {key: value for key, value in threshold.items() if key != "max_flips" or value is not None}
+        for threshold in content["thresholds"]
+    ]
+    return content
 
 
 def checked_plan(plan: AuditPlan, vocabulary: Vocabulary) -> AuditPlan:

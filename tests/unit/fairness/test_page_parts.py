@@ -15,6 +15,7 @@ from styleT2I.fairness.report.summary import gap_sentence
 from styleT2I.fairness.report.verdict_words import circle_of
 from styleT2I.fairness.results import AuditResult
 from tests.audit_result import VOCABULARY, audit_content, audit_plan, audit_result
+from tests.conftest import ROOT
 from tests.unit.fairness.test_report import Page
 
 COVER = {
@@ -48,6 +49,8 @@ def test_the_cover_shows_what_the_plan_says_and_blank_lines_for_the_rest():
 
 def test_the_cover_is_no_part_of_what_is_declared(tmp_path):
     assert plan_hash(audit_plan(cover=COVER)) == plan_hash(audit_plan())
+    plan = load_plan(ROOT / "docs/audit/minifaces.yaml")[0]
+    assert plan_hash(plan).startswith("28479a644902")  # as before there were covers and classifiers
     (tmp_path / "plan.yaml").write_text("{name: x, compositions: [she], cover: {auditor: A, revision: '1'}}")
     assert load_plan(tmp_path / "plan.yaml")[0].cover == Cover(auditor="A", revision="1")
     (tmp_path / "plan.yaml").write_text("{name: x, compositions: [she], cover: {auditer: A}}")
