@@ -109,6 +109,10 @@ def calibrate_command(path, model, num, data, resolution, out_path, device):
     from styleT2I.torch_utils.files import check_writable_dir, write_json_atomic
 
     plan, vocabulary = load_plan(path)
+    if plan.classifier:
+        raise click.UsageError(
+            "a plan with a classifier audits its answers, which are not corrected for a judge's errors"
+        )
     subject = as_subject(_opened(model, device))
     judge = open_judge(plan.judge, vocabulary, subject.model, device)
     check_writable_dir(Path(out_path).absolute().parent)
@@ -165,6 +169,11 @@ def run_command(path, model, images, prompts, function, method, timeout, num, sh
     from styleT2I.fairness.plan import load_plan
 
     plan, vocabulary = load_plan(path)
+    if plan.classifier and (images or function or method or calibration):
+        raise click.UsageError(
+            "the plan audits a classifier on edited faces of a model; leave out --images, --callable, --method and "
+            "--calibration"
+        )
     from styleT2I.fairness.run import Audit
 
     confusions = _read_calibration(calibration, plan, vocabulary)
@@ -248,7 +257,9 @@ def label_command(folder, rater, resolve, port):
 
 @command("report")
 @click.argument("path", metavar="DIR|audit.json")
-def report_command(path):
+@click.option("--parquet", is_flag=True, help="Also write outcomes.parquet: outcomes.csv with types.")
+@click.option("--pdf", is_flag=True, help="Also print the page to a PDF, by a Chromium or Chrome of this machine.")
+def report_command(path, parquet, pdf):
     """Write the report of an audit again.
 
     The HTML page and the CSV files are made from the JSON of a finished audit.
@@ -257,7 +268,15 @@ def report_command(path):
 
     result, path = read_result(path), Path(path)
     folder, name = (path, "audit") if path.is_dir() else (path.parent, path.stem)
+    if pdf:
+        from styleT2I.fairness.report.pdf import find_browser, write_pdf
+
+        find_browser()
     click.echo(write_report(result, folder, [folder], name))
+    if parquet:
+        click.echo(result.write_parquet(folder / "outcomes.parquet"))
+    if pdf:
+        click.echo(write_pdf(result, folder, [folder], name))
 
 
 def _subject(model, images, prompts, function, method, timeout, num, device):

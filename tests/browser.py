@@ -11,17 +11,22 @@ ARGUMENTS = ("--disable-quic", "--no-first-run", "--disable-background-networkin
              "--disable-sync")  # fmt: skip
 
 
+def executable():
+    """The Chromium or Chrome to drive, None where there is none: that which CHROMIUM names, or one on the path."""
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+
+
 @contextlib.contextmanager
 def chromium():
     """A running browser; the test skips, saying what is missing, where there is none."""
     playwright = pytest.importorskip("playwright.sync_api", reason='needs pip install "styleT2I[browser]"')
-    executable = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-    if not executable:
+    program = executable()
+    if not program:
         pytest.skip("no Chromium on the PATH (apt-get install chromium, or name it in CHROMIUM)")
     is_root = hasattr(os, "geteuid") and os.geteuid() == 0
     with playwright.sync_playwright() as running:
         arguments = [*ARGUMENTS, *(["--no-sandbox"] if is_root else [])]
-        browser = running.chromium.launch(executable_path=executable, args=arguments)
+        browser = running.chromium.launch(executable_path=program, args=arguments)
         yield browser
         browser.close()
 

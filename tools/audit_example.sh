@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the example audit again, docs/audit/NAME.json, .html and .png (the last where there is a Chromium):
+# Makes the example audit again, docs/audit/NAME.json and .html:
 #   bash tools/audit_example.sh [NAME [MODEL [OUTDIR [WORLD]]]]
 # PYTHON names the interpreter. OUTDIR keeps the cells: a killed run goes on from them.
 set -euo pipefail
@@ -10,6 +10,3 @@ name=${1:-minifaces} model=${2:-minifaces} out=${3:-$(mktemp -d)} world=${4:-min
 [[ "$status" =~ ^[034]$ ]] || exit "$status" # 3: a limit is exceeded, 4: one is not decided; both are findings
 cp "$out/audit.json" "docs/audit/$name.json"
 cp "$out/audit.html" "docs/audit/$name.html"
-browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)
-[ -z "$browser" ] || "$browser" --headless --no-sandbox --hide-scrollbars --window-size=1280,1700 \
-    --screenshot="docs/audit/$name.png" "file://$PWD/docs/audit/$name.html"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
@@ -21,6 +22,7 @@ PLAIN_STYLE = (
 )  # of pages without a style sheet of their own
 _VOID = {"br", "col", "hr", "img", "meta"}
 # Controls and marks of direction are shown by number: one in a name could turn round the text beside it.
+_PER_CENT = re.compile(r"(\d) %")  # a number and its sign stay on one line
 _UNSEEN = {"Cc", "Cf", "Co", "Cs"}
 
 
@@ -96,7 +98,7 @@ def table(caption: str, columns: Sequence, rows: Iterable[Sequence], class_: str
         )
     body = [tag("tr", tag("th", row[0], scope="row"), map(_cell, row[1:])) for row in rows]
     parts = tag("caption", caption), tag("thead", columns), tag("tbody", body)
-    return scrolled(caption, tag("table", *parts, class_=class_))
+    return scrolled(f"Table: {caption}", tag("table", *parts, class_=class_))
 
 
 def scrolled(label: str, *body) -> Markup:
@@ -131,4 +133,4 @@ def _attribute(key, value):
 
 def _escaped(text):
     shown = (c if c in "\n\t" or unicodedata.category(c) not in _UNSEEN else f"\\u{ord(c):04x}" for c in text)
-    return html.escape("".join(shown))
+    return _PER_CENT.sub("\\1\u00a0%", html.escape("".join(shown)))

@@ -15,6 +15,7 @@ from styleT2I.fairness.analysis.assemble import analyse
 from styleT2I.fairness.analysis.corrections import transported
 from styleT2I.fairness.analysis.decisions.evidence import JudgeErrors
 from styleT2I.fairness.cells import cached_cells
+from styleT2I.fairness.classifier.pairs import counted_pairs
 from styleT2I.fairness.judges.calibration import check_same_judge
 from styleT2I.fairness.labels.answers import read_raters
 from styleT2I.fairness.labels.sample import sampled_images
@@ -30,6 +31,13 @@ LIMITS = (
     "The judge makes errors, possibly more in one group than in another. Only values called corrected allow for them.",
     "A rate counts an undetermined image as a failure. Bounds count all of them as failures, then all as successes.",
     "The results hold for this model, these sentences and these settings.",
+)
+_OF_CLASSIFIER = (
+    "The attributes are those that a judge perceives in drawn faces. Nobody's identity is inferred.",
+    "The faces are drawn and edited by a model. A classifier may behave differently on photos.",
+    "An edit may change more than it should. What the judge sees of that is counted in “Edits of the faces”, and "
+    "counts against a decision; what it does not see, nothing here bounds. It learned from the model's renderer.",
+    "The results hold for this classifier, these faces and these edits.",
 )
 _STEERED = "A judge trained or steered the system that it judges, and favours it for that: do not rely on it alone."
 _TRANSPORTED = (
@@ -89,18 +97,19 @@ def merge_cells(
     if calibration:
         check_same_judge(calibration, provenance.judge["sha256"])
     labels, answered = _labels(effective, vocabulary, outcomes, provenance.num, [*folders, *labelled])
+    counted, edits = counted_pairs(plan, vocabulary, outcomes) if plan.classifier else (outcomes, None)
     moved = calibration if plan.transports else None
     errors = (moved.cells, moved.joint) if moved else (None, ())
-    findings = analyse(effective, vocabulary, outcomes, errors[0], errors[1], answered)
+    findings = replace(analyse(effective, vocabulary, counted, errors[0], errors[1], answered), edits=edits)
     if calibration and not plan.transports:
-        elsewhere = transported(effective, vocabulary, outcomes, JudgeErrors(calibration.cells, calibration.joint))
+        elsewhere = transported(effective, vocabulary, counted, JudgeErrors(calibration.cells, calibration.joint))
         findings = replace(findings, transported=elsewhere)
     tables = {place: outcomes[place]["agreement"] for place in places} if plan.second_judge else None
     return AuditResult(
         **vars(findings),
         agreement=agreement(tables) if tables else None,
         labels=labels,
-        limits=_limits(provenance, {len(outcomes[place]["success"]) for place in places}, findings),
+        limits=_limits(plan, provenance, {len(counted[place]["success"]) for place in places}, findings),
         plan=plan,
         plan_sha256=plan_hash(plan),
         num_overridden=provenance.num != plan.num,
@@ -143,7 +152,7 @@ def _labels(plan, vocabulary, outcomes, num, folders):
     return used_labels(read_raters(folders), images, plan.labels)
 
 
-def _limits(provenance, nums, findings):
+def _limits(plan, provenance, nums, findings):
     kinds = {each.corrected.by for each in findings.comparisons if each.corrected}
     judges = [judge for judge in (provenance.judge, provenance.second_judge) if judge]
     further = (
@@ -151,7 +160,8 @@ def _limits(provenance, nums, findings):
         (_LABELLED, "labels" in kinds),
         (_STEERED, not all(judge["is_independent"] for judge in judges)),
         (_UNPAIRED, not provenance.subject.is_paired),
-        (_AS_DRAWN, not provenance.subject.has_settings),
+        (_AS_DRAWN, not provenance.subject.has_settings and not plan.classifier),
         (f"Compositions have from {min(nums)} to {max(nums)} images.", len(nums) > 1),
     )
-    return (*LIMITS, *(text for text, applies in further if applies))
+    always = _OF_CLASSIFIER if plan.classifier else LIMITS
+    return (*always, *(text for text, applies in further if applies))

@@ -1,4 +1,4 @@
-"""Every verdict of an audit as a long table, a row per image and attribute: outcomes.csv, and a pandas frame."""
+"""Every verdict of an audit as a long table, a row per image and attribute: outcomes.csv, Parquet and frames."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from styleT2I.attributes.vocabulary import load_vocabulary
-from styleT2I.errors import DataError, DependencyError
 from styleT2I.fairness.analysis.outcomes import FAILURE, SUCCESS, UNSURE
 from styleT2I.fairness.results import AuditResult
 
-__all__ = ["COLUMNS", "outcome_frame", "outcome_rows"]
+__all__ = ["COLUMNS", "outcome_rows"]
 
 COLUMNS = ("setting", "composition", "sentence", "seed", "attribute", "asked", "verdict", "score", "success")
 _VERDICTS = {SUCCESS: "yes", FAILURE: "no", UNSURE: "undetermined"}
@@ -40,24 +39,6 @@ def outcome_rows(result: AuditResult) -> Iterator[dict[str, Any]]:
                     "score": outcome["scores"][attribute][index],
                     "success": _VERDICTS[outcome["success"][index]],
                 }
-
-
-def outcome_frame(result: AuditResult):
-    """The rows as a pandas.DataFrame.
-
-    Raises:
-        DataError: The images' verdicts are not there: the result was read without its cells.
-        DependencyError: pandas is not installed.
-    """
-    if not result.outcomes:
-        raise DataError(
-            "the verdicts of single images are in the audit's cells; read the folder, not its JSON file alone"
-        )
-    try:
-        import pandas
-    except ImportError as error:
-        raise DependencyError("a frame needs pandas; run: pip install 'styleT2I[frames]'") from error
-    return pandas.DataFrame(list(outcome_rows(result)), columns=list(COLUMNS))
 
 
 def _order(result, cells):

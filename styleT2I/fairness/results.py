@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 from styleT2I.config import from_dict, to_dict
 from styleT2I.errors import ConfigError, DataError
+from styleT2I.fairness.interop.views import ResultViews
 from styleT2I.fairness.labels.summary import LabelSummary
 from styleT2I.fairness.plan import AuditPlan
 from styleT2I.fairness.plan.thresholds import LimitKind
@@ -223,6 +224,7 @@ class Findings:
     rarity: Table | None = None
     quality: Table | None = None
     transported: Table | None = None  # gaps by a calibration that the plan does not declare to transport
+    edits: Table | None = None  # of a classifier audit: what the edits of each comparison did, as far as the judge sees
 
 
 @dataclass(frozen=True)
@@ -270,7 +272,7 @@ class Provenance:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AuditResult(Findings):
+class AuditResult(ResultViews, Findings):
     """The result of an audit: findings, limits, plan and provenance. `to_json` is the content of audit.json.
 
     extra: keys that this version does not know, such as those of a later one; the page shows them as tables.
@@ -323,12 +325,6 @@ class AuditResult(Findings):
             return from_dict(cls, {**values, "provenance": provenance})
         except (ConfigError, ValueError) as error:  # the latter: counts that are no confusion matrix
             raise DataError(f"not an audit that can be read: {error}") from error
-
-    def frame(self):
-        """Every verdict as a pandas.DataFrame, a row per image and attribute: `outcome_table.outcome_frame`."""
-        from styleT2I.fairness.outcome_table import outcome_frame
-
-        return outcome_frame(self)
 
     @property
     def is_paired(self) -> bool:

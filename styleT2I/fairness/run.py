@@ -22,6 +22,7 @@ from styleT2I.fairness.analysis.decisions.soundness import NUM_JUDGED_AGAIN, fac
 from styleT2I.fairness.analysis.image_quality import ImageQuality, open_reference
 from styleT2I.fairness.analysis.outcomes import cell_outcomes, success_letters
 from styleT2I.fairness.cells import UnfinishedCell, read_cell, sealed
+from styleT2I.fairness.classifier.subject import EditedFaces
 from styleT2I.fairness.judges.calibration import check_same_judge
 from styleT2I.fairness.judges.judge import open_judge
 from styleT2I.fairness.labels.sample import KeptImages
@@ -75,7 +76,7 @@ class Audit:
         *,
         device: str = "auto",
     ):
-        self.subject = as_subject(subject)
+        self.subject = EditedFaces(subject, plan.classifier) if plan.classifier else as_subject(subject)
         self._declared, self.plan = plan, plan if self.subject.has_settings else plan.without_settings()
         self.vocabulary = vocabulary
         self.subject.prepare(self.plan, vocabulary)
@@ -180,10 +181,12 @@ class Audit:
 
     def _measure(self, cell, unfinished, keep):
         seeds, sheet = self._seeds(cell.name), Sheet()
-        verdicts, scores, others, measured, facts, again = [], [], [], [], [], []
+        verdicts, scores, others, measured, facts, again, answers = [], [], [], [], [], [], ""
         for block in self._blocks(seeds):
             images = unfinished.images(block, partial(self.subject.images, cell))
             _check_sizes(images, block, cell.sentence)
+            if isinstance(self.subject, EditedFaces):
+                answers += self.subject.answers(block, images)
             scores.append(self.judge.scores(images))
             verdicts.append(self.judge.verdicts_of(scores[-1]))
             measured.append(self._quality.measure(images))
@@ -193,9 +196,12 @@ class Audit:
                 again.append(judged_again(self.judge, images[:left], verdicts[-1][:left], cell.attributes))
             if self.second_judge:
                 others.append(self.second_judge.verdicts(images))
-            sheet.add(success_letters(verdicts[-1], cell.attributes, self.judge.attribute_names), images, block)
+            letters = success_letters(verdicts[-1], cell.attributes, self.judge.attribute_names)
+            sheet.add(answers[-len(block) :] or letters, images, block)
         after, names = torch.cat(verdicts), self.judge.attribute_names
         outcomes = cell_outcomes(self._plain(cell, seeds), after, cell.attributes, names, self.vocabulary)
+        if answers:
+            outcomes |= {"edited": outcomes["success"], "success": answers}
         outcomes["is_paired"] = self.subject.is_paired
         outcomes["seeds"] = [int(seed) for seed in seeds]
         outcomes["scores"] = _columns(torch.cat(scores), names)

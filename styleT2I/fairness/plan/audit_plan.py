@@ -14,6 +14,8 @@ from styleT2I.attributes.vocabulary import Vocabulary, load_vocabulary
 from styleT2I.attributes.wording.sentences import sentence
 from styleT2I.config import MAX_SEED, load_config, suggestion, to_dict
 from styleT2I.errors import ConfigError, DataError
+from styleT2I.fairness.classifier.spec import ClassifierPlan, check_classifier, check_pairs
+from styleT2I.fairness.cover import Cover, check_cover
 from styleT2I.fairness.judges.spec import JudgePlan, check_judge
 from styleT2I.fairness.plan.thresholds import Threshold, Unprompted, check_shares, check_thresholds
 from styleT2I.generation.arguments import METHODS
@@ -24,7 +26,7 @@ __all__ = [
 ]  # fmt: skip
 
 _MAX_CELLS = 10_000  # compositions in all settings
-_ADDED_LATER = ("labels", "transports")
+_ADDED_LATER = ("labels", "transports", "classifier")
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,8 @@ class AuditPlan:
     truncation: tuple[float, ...] = (0.7,)  # psi, each from 0 to 2
     adjustment: tuple[str, ...] = ("hold",)  # methods; "none": Text-to-Direction alone
     strength: tuple[float, ...] = (1.0,)  # of the adjustment, each from 0 to 100
+    classifier: ClassifierPlan | None = None  # audit it, on edited faces of a model, in place of a text-to-image system
+    cover: Cover | None = None  # texts for the page's cover; no part of the plan's hash
 
     @property
     def limits(self) -> tuple[tuple[str, str, float], ...]:
@@ -192,15 +196,25 @@ def plan_hash(plan: AuditPlan) -> str:
 
 
 def declarations(plan: AuditPlan) -> dict:
-    """A plan as plain dicts, for its hash; without what later versions added, unless the plan declares it."""
+    """What a plan declares, ready for JSON: all of it but the texts of the cover.
+
+    What earlier versions did not know is left out where a plan does not use it, so that the plan keeps its hash.
+    """
     default = AuditPlan("")
-    return {key: value for key, value in to_dict(plan).items()
-            if key not in _ADDED_LATER or value != getattr(default, key)}  # fmt: skip
+    content = {key: value for key, value in to_dict(plan).items()
+               if key != "cover" and (key not in _ADDED_LATER or value != getattr(default, key))}  # fmt: skip
+    content["thresholds"] = [
+        {key: value for key, value in threshold.items() if key != "max_flips" or value is not None}
+        for threshold in content["thresholds"]
+    ]
+    return content
 
 
 def checked_plan(plan: AuditPlan, vocabulary: Vocabulary) -> AuditPlan:
     """The plan with its compositions under their canonical names; ConfigError, one line, where it cannot be run."""
     _check_numbers(plan)
+    if plan.cover is not None:
+        check_cover(plan.cover)
     cells = plan.cells(vocabulary)
     if not cells:
         raise ConfigError("the plan has no composition; list some under compositions, or give a grid")
@@ -212,9 +226,22 @@ def checked_plan(plan: AuditPlan, vocabulary: Vocabulary) -> AuditPlan:
         if names.count(name) > 1:
             raise ConfigError(f"two comparisons have the name {name!r}; give each its own name")
     check_thresholds(plan.thresholds, names)
+    _check_classifier(plan, comparisons, cells)
     _check_data(plan, cells, vocabulary)
     sentences = _checked_sentences(plan, plan.drawn_cells(vocabulary), vocabulary)
     return replace(plan, comparisons=comparisons, sentences=sentences)
+
+
+def _check_classifier(plan, comparisons, cells):
+    if plan.classifier is None:
+        if any(threshold.max_flips is not None for threshold in plan.thresholds):
+            raise ConfigError("max_flips limits how often a classifier's answer flips; the plan has no classifier")
+        return
+    check_classifier(plan.classifier)
+    for key in ("unprompted", "sentences", "training_data", "training_shares", "quality_data"):
+        if getattr(plan, key):
+            raise ConfigError(f"{key} does not apply to a classifier, which is shown edited faces; leave it out")
+    check_pairs([(pair.name, pair.first, pair.second) for pair in comparisons], cells)
 
 
 def _check_numbers(plan):

@@ -57,7 +57,7 @@ def declare(folder: str | Path, plan: AuditPlan, num: int) -> None:
     """
     path = Path(folder) / LOCK
     content, records = {**declarations(plan), "num": num}, _read(path)
-    if records and records[-1]["plan"] == content:
+    if records and not differences(records[-1]["plan"], content):
         return
     record = {
         "utc": utc_now(),

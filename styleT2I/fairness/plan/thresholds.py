@@ -14,22 +14,23 @@ from styleT2I.errors import ConfigError
 
 __all__ = ["LimitKind", "Threshold", "Unprompted", "check_shares", "check_thresholds"]
 
-LimitKind: TypeAlias = Literal["max_gap", "min_ratio", "min_success", "max_share", "min_share"]
+LimitKind: TypeAlias = Literal["max_gap", "min_ratio", "min_success", "max_flips", "max_share", "min_share"]
 
 
 @dataclass(frozen=True)
 class Threshold:
-    """Limits of a primary comparison; at least one of the three."""
+    """Limits of a primary comparison; at least one of the four."""
 
     comparison: str
     max_gap: float | None = None  # largest difference of the two success rates, either way, from 0 to 1
     min_ratio: float | None = None  # least ratio of the smaller rate to the larger: 0.8 is the four-fifths rule
     min_success: float | None = None  # least success rate of both sides, from 0 to 1
+    max_flips: float | None = None  # largest rate of faces whose answer flips, of a classifier, from 0 to 1
 
     @property
     def limits(self) -> dict[LimitKind, float]:
         """The declared ones by kind."""
-        kinds: tuple[LimitKind, ...] = ("max_gap", "min_ratio", "min_success")
+        kinds: tuple[LimitKind, ...] = ("max_gap", "min_ratio", "min_success", "max_flips")
         return {kind: value for kind in kinds if (value := getattr(self, kind)) is not None}
 
 
@@ -61,7 +62,10 @@ def check_thresholds(thresholds: Iterable[Threshold], comparisons: Sequence[str]
                 f"{suggestion(name, comparisons) or '; declare it under comparisons'}"
             )
         if not threshold.limits:
-            raise ConfigError(f"the threshold of {name!r} has no limit; give max_gap, min_ratio or min_success")
+            raise ConfigError(
+                f"the threshold of {name!r} has no limit; give max_gap, min_ratio or min_success, or for a classifier "
+                "max_flips"
+            )
         for kind, value in threshold.limits.items():
             if not 0 <= value <= 1:
                 said = f"{kind} of {name!r} is {value:g}"

@@ -11,6 +11,8 @@ from styleT2I.config import to_dict
 from styleT2I.fairness.report.comparisons import rate_cell
 from styleT2I.fairness.report.contact_sheets import SheetRow
 from styleT2I.fairness.report.elements.columns import cell_of, columns_of, heading, is_pair, shown_value, spaced
+from styleT2I.fairness.report.names import setting_words
+from styleT2I.fairness.report.verdict_words import circle_of
 from styleT2I.fairness.report.wording import interval, method_notes, percent
 from styleT2I.fairness.results import AuditResult, CellResult, to_json
 from styleT2I.statistics.intervals import wilson_interval
@@ -18,11 +20,12 @@ from styleT2I.statistics.misclassification import Confusion
 from styleT2I.torch_utils.markup import Markup, Section, data_uri, details, scrolled, section, table, tag
 from styleT2I.torch_utils.words import counted
 
-__all__ = ["further", "judge", "limits", "methods", "images", "provenance"]
+__all__ = ["further", "images", "judge", "limits", "methods", "provenance", "tables"]
 
 _OUTCOMES = {"success": "Successes", "failure": "Failures", "unsure": "Undetermined"}
 _MAX_UNFOLDED = 20  # rows of a table
 _MAX_COLUMNS = 18
+_FITS = 1000  # px: wider rows of images scroll, narrower ones shrink with the page
 
 Sheets = Mapping[tuple[str, str], Sequence[SheetRow]]  # by (setting, composition)
 
@@ -33,11 +36,11 @@ def images(
     """Contact sheets by setting and composition."""
     if not sheets:
         text = "The images of this audit are not available, so none are shown."
-        return section("images", "Contact sheets", tag("p", text))
+        return section("images", "Images", tag("p", text))
     names = list(result.summary)
     shown = [
         details(
-            f"Images of every composition: {name}",
+            f"Images of every composition, drawn {setting_words(name)}",
             [
                 _sheet(cell, sheets.get(cell.place, ()), anchors.get(cell.place), sentences[cell.cell])
                 for cell in result.cells
@@ -51,7 +54,7 @@ def images(
         "The first images of each outcome in the order of their seeds; nobody selected them. The judge's verdicts on "
         "them may be wrong."
     )
-    return section("images", "Contact sheets", tag("p", lead), shown)
+    return section("images", "Images", tag("p", lead), shown)
 
 
 def _sheet(cell: CellResult, sheet: Sequence[SheetRow], anchor: str | None, sentence: str) -> Markup:
@@ -63,9 +66,10 @@ def _sheet(cell: CellResult, sheet: Sequence[SheetRow], anchor: str | None, sent
         num, title = len(row.seeds), _OUTCOMES.get(row.outcome, row.outcome)
         which = f"{num} of {counts.get(row.outcome, num)}" if num < counts.get(row.outcome, num) else f"all {num}"
         alt = f"{counted(num, 'face')} drawn for {cell.cell}: {title.lower()} to the judge"
-        image = tag("img", src=data_uri("image/webp", row.webp), alt=alt, width=row.size[0], height=row.size[1])
+        image = tag("img", src=data_uri(row.kind, row.data), alt=alt, width=row.size[0], height=row.size[1])
         caption = tag("figcaption", tag("strong", f"{title} ({which})"), f" seeds {', '.join(map(str, row.seeds))}")
-        rows.append(tag("figure", caption, scrolled(alt, image), class_=f"sheet {row.outcome}"))
+        shown = scrolled(alt, image) if row.size[0] > _FITS else image
+        rows.append(tag("figure", caption, shown, class_=f"sheet {row.outcome}"))
     missing = None if rows else tag("p", "Its images are not available.")
     return tag("article", tag("h3", cell.cell), tag("p", lead), rows, missing, id=anchor, class_="cell")
 
@@ -79,6 +83,7 @@ def judge(result: AuditResult) -> Section:
         if facts
     ]
     calibration = result.calibration
+    who = [tag("p", circle) for circle in [circle_of(result)] if circle] + who
     if not calibration:
         lead = (
             "The judge was not calibrated for this audit. A gap may therefore come from the judge: it may miss an "
@@ -146,18 +151,19 @@ def provenance(result: AuditResult) -> Section:
 
 def further(anchor: str, title: str, content: Any) -> Section:
     """A part of the result without a section of its own, given as JSON, as tables."""
-    return section(anchor, title, _generic(title, content))
+    return section(anchor, title, tables(title, content))
 
 
-def _generic(title: str, value: Any) -> Any:
+def tables(title: str, value: Any) -> Any:
+    """A part of the result, given as JSON, as tables and paragraphs."""
     if isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
         return _table_of(title, [_flat(row) for row in value])
     if not isinstance(value, dict):
         return tag("p", tag("strong", f"{title}: "), shown_value("", value))
     if isinstance(value.get("explanation"), str):
         rest = {key: content for key, content in value.items() if key not in ("explanation", "rows")}
-        rows = [_generic(title, value["rows"])] if value.get("rows") else []
-        return [tag("p", value["explanation"]), rows, _generic(title, rest) if rest else None]
+        rows = [tables(title, value["rows"])] if value.get("rows") else []
+        return [tag("p", value["explanation"]), rows, tables(title, rest) if rest else None]
     if value and all(isinstance(row, dict) for row in value.values()):
         named = [{"": key, **_flat(row)} for key, row in value.items()]
         if max(map(len, named)) <= _MAX_COLUMNS:
@@ -165,7 +171,7 @@ def _generic(title: str, value: Any) -> Any:
     nested = {key: each for key, each in value.items() if isinstance(each, (dict, list)) and not is_pair(each)}
     lines = [[heading(key), shown_value(key, each)] for key, each in value.items() if key not in nested]
     parts = [table(title, ("What", "Value"), lines)] if lines else []
-    return parts + [_generic(f"{title}: {spaced(key)}", each) for key, each in nested.items()]
+    return parts + [tables(f"{title}: {spaced(key)}", each) for key, each in nested.items()]
 
 
 def _table_of(title: str, rows: Sequence[Mapping[str, Any]]) -> Markup:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from styleT2I.fairness.plan import Setting
 from styleT2I.fairness.report.comparisons import rate_cell
 from styleT2I.fairness.report.elements.figures import Curve, effect_plot, parity_plot
+from styleT2I.fairness.report.names import setting_words, term_words
 from styleT2I.fairness.report.wording import interval, p_value, percent, points
 from styleT2I.fairness.results import AuditResult, CellResult, ComparisonResult
 from styleT2I.torch_utils.markup import Markup, Section, details, section, table, tag
@@ -24,23 +25,26 @@ Anchors = Mapping[tuple[str, str], str]  # (setting, composition) -> where on th
 def compositions(result: AuditResult, anchors: Anchors, sentences: Mapping[str, str]) -> Section:
     """Heat map of success and the numbers of every cell. sentences: what was asked for, by composition."""
     names = list(result.summary)
-    primary = result.summary[names[0]]
-    lead = (
-        f"In setting “{names[0]}”, {primary.worst_cell} succeeds least often: {percent(primary.worst)} (interval "
-        f"{interval(primary.worst_interval)}, widened because this composition was selected as the lowest). "
-        f"{primary.best_cell} succeeds most often: {percent(primary.best)}."
-    )
+    primary, how = result.summary[names[0]], setting_words(names[0])
+    least, most = percent(primary.worst), percent(primary.best)
     alike = [cell.cell for cell in _cells_of(result, names[0]) if cell.shown.success == primary.worst]
-    if len(alike) > 1:
-        lead = f"In setting “{names[0]}”, {len(alike)} compositions succeed least often: {percent(primary.worst)} (" + (
-            f"{', '.join(alike)}). {primary.best_cell} succeeds most often: {percent(primary.best)}."
-        )
     if primary.worst == primary.best:
-        lead = f"In setting “{names[0]}”, all compositions succeed equally often: {percent(primary.best)}."
+        lead = f"Drawn {how}, all compositions succeed equally often: {most}."
+    elif len(alike) > 1:
+        lead = (
+            f"Drawn {how}, {len(alike)} compositions succeed least often, {least}: {', '.join(alike)}. "
+            f"“{sentences[primary.best_cell]}” succeeds most often: {most}."
+        )
+    else:
+        lead = (
+            f"Drawn {how}, “{sentences[primary.worst_cell]}” succeeds least often: {least} (interval "
+            f"{interval(primary.worst_interval)}, widened because this composition was selected as the lowest). "
+            f"“{sentences[primary.best_cell]}” succeeds most often: {most}."
+        )
     tables = [
         details(
-            f"Numbers of every composition: {name}",
-            table(f"Compositions, {name}", *_cell_table(_cells_of(result, name), sentences)),
+            f"Numbers of every composition, drawn {setting_words(name)}",
+            table(f"Compositions, drawn {setting_words(name)}", *_cell_table(_cells_of(result, name), sentences)),
             is_open=name == names[0],
         )
         for name in names
@@ -54,7 +58,6 @@ def _cells_of(result: AuditResult, setting: str) -> list[CellResult]:
 
 def _heat_maps(result: AuditResult, names: Sequence[str], anchors: Anchors) -> list[Markup]:
     """A table for every two terms that are contrasted, side by side in each setting, and one of all other cells."""
-    by_place = {cell.place: cell for cell in result.cells}
     left, tables = list(dict.fromkeys(cell.cell for cell in result.cells)), []
     contrasts: list[tuple[str, ...]] = [*_contrasts(result.comparisons), ()]
     for sides in contrasts:
@@ -64,30 +67,31 @@ def _heat_maps(result: AuditResult, names: Sequence[str], anchors: Anchors) -> l
             side = next((term for term in sides if term in terms), None)
             if side or not sides:
                 rest = "+".join(term for term in terms if term != side)
-                rows.setdefault(rest or "nothing else", {})[side] = name
+                rows.setdefault(rest or "no other attribute", {})[side] = name
         left = [name for name in left if not any(name in row.values() for row in rows.values())]
         if rows:
-            tables.append(_heat_map(sides, rows, names, by_place, anchors))
+            tables.append(_heat_map(result, sides, rows, names, anchors))
     return tables
 
 
-def _heat_map(sides, rows, names, by_place, anchors) -> Markup:
+def _heat_map(result, sides, rows, names, anchors) -> Markup:
     """rows: what a composition names beside the contrasted term -> {that term: composition}."""
+    by_place = {cell.place: cell for cell in result.cells}
+    words = {side: term_words(side, result) for side in sides}
     columns = sides or (None,)
-    groups = [tag("th", name, scope="colgroup", colspan=len(columns)) for name in names]
+    groups = [tag("th", setting_words(name), scope="colgroup", colspan=len(columns)) for name in names]
     head = [tag("tr", tag("th", "Composition", scope="col", rowspan=2), groups)]
-    head.append(tag("tr", [tag("th", side or "success", scope="col") for _ in names for side in columns]))
+    head.append(tag("tr", [tag("th", words.get(side, "success"), scope="col") for _ in names for side in columns]))
     body = [
         [rest, *(_heat(by_place.get((name, row.get(side))), anchors) for name in names for side in columns)]
         for rest, row in rows.items()
     ]
-    what = f", {sides[0]} and {sides[1]}" if sides else ""
-    is_corrected = any(cell.corrected for cell in by_place.values())
-    kind = (
-        "Rate of successes, corrected for the judge's errors"
-        if is_corrected
-        else "Rate of images that the judge calls a success"
-    )
+    what = f": {words[sides[0]]} and {words[sides[1]]}" if sides else ""
+    kind = "Rate of images that the judge calls a success"
+    if any(cell.corrected for cell in by_place.values()):
+        kind = "Rate of successes, corrected for the judge's errors"
+    elif result.plan.classifier:
+        kind = f"Rate of faces that the classifier calls “{result.plan.classifier.target}”"
     return table(f"{kind}{what}", head, body, "heat")
 
 
@@ -134,7 +138,7 @@ def settings(result: AuditResult) -> Section:
     """The effect of the settings: adjustment on and off, truncation, strength."""
     names = list(result.summary)
     rows = [
-        [name, rate_cell(each.worst, each.worst_cell), rate_cell(each.best, each.best_cell),
+        [setting_words(name), rate_cell(each.worst, each.worst_cell), rate_cell(each.best, each.best_cell),
          points(each.gap).lstrip("+"), each.undetermined]
         for name, each in result.summary.items()
     ]  # fmt: skip
@@ -144,7 +148,7 @@ def settings(result: AuditResult) -> Section:
     if len(declared) > 1:
         body += _sweeps(result, declared)
     else:
-        left_out = "; ".join(result.settings_left_out)
+        left_out = "; ".join(map(setting_words, result.settings_left_out))
         note = "There is one setting."
         if left_out:
             note = f"The images can be drawn in one way only. Settings of the plan that were left out: {left_out}."
@@ -183,8 +187,8 @@ def _effect(result: AuditResult, base: Setting, setting: Setting) -> list[Markup
     gained = sum(each.is_significant and each.shown.gap > 0 for each in compared)
     lost = sum(each.is_significant and each.shown.gap < 0 for each in compared)
     lead = (
-        f"Exploratory, from the same seeds. Of {len(compared)} compositions, {gained} succeed more often in "
-        f"“{base.name}” than {what}, and {lost} less often. For the rest, no difference is shown."
+        f"Exploratory, from the same seeds. Of {len(compared)} compositions, {gained} succeed more often "
+        f"{setting_words(base.name)} than {what}, and {lost} less often. For the rest, no difference is shown."
     )
     title = "Effect of the adjustment (CAA)" if setting.method == "none" else f"Effect of the adjustment, {what}"
     return [tag("h3", title), tag("p", lead), table(f"{title}: hollow {what}, filled primary", columns, rows)]
@@ -216,8 +220,8 @@ def drift(result: AuditResult) -> Section:
         return section("drift", "Drift", tag("p", _why_no_drift(result)))
     tables = [
         details(
-            f"Drift in every composition: {name}",
-            table(f"Drift, {name}", ["Composition", *map(_spaced, attributes)],
+            f"Drift in every composition, drawn {setting_words(name)}",
+            table(f"Drift, drawn {setting_words(name)}", ["Composition", *map(_spaced, attributes)],
                   [[cell.cell, *(_shade(cell.drift.get(key)) for key in attributes)]
                    for cell in _cells_of(result, name)],
                   "heat tight"),
@@ -232,7 +236,7 @@ def drift(result: AuditResult) -> Section:
         [_spaced(key), *(_shade(_mean(cell.drift.get(key) for cell in _cells_of(result, name))) for name in names)]
         for key in attributes
     ]
-    means = table("Mean over compositions", ["Attribute left open", *names], rows, "heat")
+    means = table("Mean over compositions", ["Attribute left open", *map(setting_words, names)], rows, "heat")
     return section("drift", "Drift in attributes not asked for", tag("p", lead), means, tables)
 
 

@@ -70,8 +70,9 @@ class SheetRow(NamedTuple):
 
     outcome: str  # "success", "failure" or "unsure"
     seeds: tuple[int, ...]
-    webp: bytes
+    data: bytes
     size: tuple[int, int]  # width and height
+    kind: str = "image/webp"
 
 
 def read_sheets(result: AuditResult, folders: Iterable[str | Path]) -> dict[tuple[str, str], list[SheetRow]]:

@@ -88,7 +88,7 @@ def markdown(result: AuditResult) -> str:
         pair = compared.get(threshold.subject)
         cells = (
             f"{threshold.subject}, {limit_words(threshold)}",
-            who_words(pair) if pair else value,
+            who_words(result, pair) if pair else value,
             f"{value}, {ends}",
             outcome(threshold),
             reason_of(threshold) or overturned_by(threshold),

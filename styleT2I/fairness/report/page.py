@@ -14,9 +14,13 @@ from styleT2I.errors import DataError
 from styleT2I.fairness.analysis.decisions.earlier_results import upgraded
 from styleT2I.fairness.report import appendix, comparisons, compositions, labels
 from styleT2I.fairness.report.contact_sheets import SheetRow, cells_of, read_sheets
+from styleT2I.fairness.report.cover import cover
 from styleT2I.fairness.report.csv_tables import csv_files
 from styleT2I.fairness.report.earlier_page import sheets_of_page
 from styleT2I.fairness.report.exports import export_files
+from styleT2I.fairness.report.questions import questions
+from styleT2I.fairness.report.summary import summary
+from styleT2I.fairness.report.unasked import unasked
 from styleT2I.fairness.results import AuditResult, Table, to_json
 from styleT2I.torch_utils.files import write_json_atomic, write_text_atomic
 from styleT2I.torch_utils.folders import staged_folder
@@ -110,24 +114,29 @@ def render(result: AuditResult, sheets: dict[tuple[str, str], list[SheetRow]]) -
     """The page as HTML. sheets: rows of images by (setting, composition), as `read_sheets` gives them."""
     anchors = {cell.place: f"cell-{index}" for index, cell in enumerate(result.cells) if cell.place in sheets}
     sentences = result.plan.sentences_of(load_vocabulary(result.plan.vocabulary))
-    body = [
-        comparisons.verdict(result),
+    unprompted = unasked(result, _as_tables("Unprompted attributes", result.unprompted))
+    parts = [
+        summary(result),
+        comparisons.declared(result),
         comparisons.primary(result),
+        unprompted,
+        appendix.further("edits", "Edits of the faces", to_json(result.edits)) if result.edits else None,
         compositions.compositions(result, anchors, sentences),
-        compositions.settings(result),
-        compositions.drift(result),
+        *([] if result.plan.classifier else [compositions.settings(result), compositions.drift(result)]),
         comparisons.exploratory(result),
         *(appendix.further(key, title, to_json(content)) for key, title, content in _further(result) if content),
-        *([] if (counted := comparisons.uncorrected(result)) is None else [counted]),
+        comparisons.uncorrected(result),
         appendix.images(result, sheets, anchors, sentences),
         *labels.labels(result),
         appendix.judge(result),
         appendix.limits(result),
-        appendix.methods(result),
-        appendix.provenance(result),
     ]
+    body: list[Section] = [part for part in parts if part is not None]
+    last = appendix.methods(result), appendix.provenance(result)
+    headings = {part.anchor: part.heading for part in (*body, *last)}
+    body += [questions(result, headings), *last]
     style = files(__package__).joinpath("report.css").read_text(encoding="utf-8")
-    return document(f"Audit: {result.plan.name}", style, _header(result), _contents(body), tag("main", body))
+    return document(f"Audit: {result.plan.name}", style, cover(result), _contents(body), tag("main", body))
 
 
 def _further(result: AuditResult) -> list[tuple[str, str, Table | Any]]:
@@ -135,7 +144,6 @@ def _further(result: AuditResult) -> list[tuple[str, str, Table | Any]]:
     return [
         ("curves", "Gaps by setting", result.curves),
         ("adjustment", "Adjustment on and off", result.adjustment),
-        ("unprompted", "Unprompted attributes", result.unprompted),
         ("rarity", "Rarity in the training data", result.rarity),
         ("agreement", "Agreement of the two judges", result.agreement),
         ("quality", "Quality parity", result.quality),
@@ -143,21 +151,8 @@ def _further(result: AuditResult) -> list[tuple[str, str, Table | Any]]:
     ]
 
 
-def _header(result: AuditResult) -> Markup:
-    facts = (
-        ("Model", result.provenance.model["name"]),
-        ("Compositions", len({cell.cell for cell in result.cells})),
-        ("Images per composition", result.provenance.num),
-        ("Settings", len(result.summary)),
-        ("Primary comparisons", len(result.comparisons)),
-        *((("Date", result.date.replace("T", " ").replace("Z", " UTC")),) if result.date else ()),
-    )
-    return tag(
-        "header",
-        tag("p", "StyleT2I fairness audit of perceived attributes", class_="kicker"),
-        tag("h1", result.plan.name),
-        tag("dl", [tag("div", tag("dt", name), tag("dd", value)) for name, value in facts], class_="facts"),
-    )
+def _as_tables(title: str, content: Table | None) -> Any:
+    return None if content is None else appendix.tables(title, to_json(content))
 
 
 def _contents(parts: Iterable[Section]) -> Markup:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from styleT2I.fairness.report.labels import basis_sentence
+from styleT2I.fairness.report.names import groups_of
 from styleT2I.fairness.report.wording import confidence_of, interval, percent, points
 from styleT2I.fairness.results import AuditResult, ComparisonResult, ThresholdResult
 from styleT2I.torch_utils.words import counted
 
 __all__ = [
-    "explanation_of_verdict", "limit_words", "lines_of", "measured_words", "outcome", "overturned_by", "reason_of",
-    "verdict_sentence", "who_words",
+    "circle_of", "explanation_of_verdict", "flips_words", "limit_words", "lines_of", "measured_words", "outcome",
+    "overturned_by", "reason_of", "verdict_counts", "verdict_sentence", "who_words",
 ]  # fmt: skip
 
 _MAX_LISTED = 4  # limits that the verdict names
@@ -17,39 +18,45 @@ _LIMITS = {
     "max_gap": "gap of at most {} points",
     "min_ratio": "ratio of at least {}",
     "min_success": "at least {} % of both sides",
+    "max_flips": "answer flips for at most {} % of faces",
     "max_share": "at most {} % unprompted",
     "min_share": "at least {} % unprompted",
 }
 
 
-def verdict_sentence(result: AuditResult) -> str:
-    """What was decided about how many limits, in one sentence; the worst are named with the rates of both sides."""
+def verdict_counts(result: AuditResult) -> str:
+    """What was decided about how many limits, in one sentence."""
     num = len(result.thresholds)
     if not num:
         return "The plan declares no limit, so there is nothing to decide; the measured gaps follow."
-    groups = {verdict: [each for each in result.thresholds if each.verdict == verdict]
-              for verdict in ("exceeded", "not decided", "within")}  # fmt: skip
-    exceeded, open_ones = groups["exceeded"], groups["not decided"]
+    num_exceeded, num_open = (len(_of_verdict(result, verdict)) for verdict in ("exceeded", "not decided"))
     limits = "limit" if num == 1 else f"{num} limits"
-    if exceeded:
-        which = "The limit is exceeded" if num == 1 else f"{len(exceeded)} of {limits} {_is(len(exceeded))} exceeded"
-        rest = f"; {len(open_ones)} {_is(len(open_ones))} not decided" if open_ones else ""
-        return f"{which}{rest}. {_listed(result, exceeded)}"
-    if open_ones:
-        which = (
-            "The limit is not decided"
-            if num == 1
-            else f"{len(open_ones)} of {limits} {_is(len(open_ones))} not decided"
-        )
-        return f"{which}, and none is shown to be exceeded. {_listed(result, open_ones)}"
+    if num_exceeded:
+        which = "The limit is exceeded" if num == 1 else f"{num_exceeded} of {limits} {_is(num_exceeded)} exceeded"
+        return f"{which}; {num_open} {_is(num_open)} not decided." if num_open else f"{which}."
+    if num_open:
+        which = "The limit is not decided" if num == 1 else f"{num_open} of {limits} {_is(num_open)} not decided"
+        return f"{which}, and none is shown to be exceeded."
     return f"{'The limit is' if num == 1 else f'All {limits} are'} shown to be kept, according to the judge."
+
+
+def verdict_sentence(result: AuditResult) -> str:
+    """The same, and the worst limits named with the rates of both groups."""
+    worst = _of_verdict(result, "exceeded") or _of_verdict(result, "not decided")
+    return f"{verdict_counts(result)} {_listed(result, worst)}" if worst else verdict_counts(result)
 
 
 def explanation_of_verdict(result: AuditResult) -> list[str]:
     """What the verdict does not say, one sentence each."""
-    sentences = []
-    for reason in dict.fromkeys(each.reason for each in result.thresholds if each.reason):
-        num = sum(each.reason == reason for each in result.thresholds)
+    sentences: list[str] = []
+    unseen = [each for each in result.thresholds if each.verdict == "not decided" and each.reason]
+    if at_floor := sum(each.obstacle == "floor" for each in unseen):
+        sentences.append(
+            f"{counted(at_floor, 'limit')} cannot be assessed: neither group is shown to get what was asked for in "
+            f"more than {100 * result.plan.floor:g} % of images, and equal failure is no fairness."
+        )
+    for reason in dict.fromkeys(each.reason for each in unseen if each.obstacle != "floor"):
+        num = sum(each.reason == reason for each in unseen)
         sentences.append(f"Not decided{f' ({num} limits)' if num > 1 else ''}: {reason}.")
     if undecided := [each for each in result.thresholds if each.verdict == "not decided" and not each.reason]:
         sentences.append(
@@ -65,16 +72,44 @@ def explanation_of_verdict(result: AuditResult) -> list[str]:
     if result.comparisons:
         num_shown = sum(comparison.is_significant for comparison in result.comparisons)
         sentences.append(
-            f"{num_shown} of {len(result.comparisons)} primary comparisons show a difference at the plan's alpha after "
-            "Holm's correction. Where none is shown, that is not evidence of equality."
+            f"{num_shown} of {len(result.comparisons)} declared comparisons show a difference, with all of them taken "
+            f"together (Holm, alpha {result.plan.alpha:g}). Where none is shown, that is not evidence of equality."
         )
-    sentences.append(basis_sentence(result))
-    if result.verdict == "within":
+    if result.plan.classifier:
         sentences.append(
-            "That limits were kept in this audit does not certify the model as fair; what was not declared was not "
-            "tested."
+            "“Errors of the judge” stand here for what the edits changed beside the edited attribute without the "
+            "judge's seeing it. “Edits of the faces” says what it saw."
         )
+    else:
+        sentences.append(basis_sentence(result))
     return sentences
+
+
+def circle_of(result: AuditResult) -> str:
+    """Why a judge of the toolkit is no independent witness; "" for a judge of the user's."""
+    judge, subject = result.provenance.judge, result.provenance.subject.kind
+    if result.plan.classifier:
+        return (
+            "Here the judge only checks the edits. It learned from the same renderer’s drawings as the model that "
+            "draws and edits the faces, and shares its blind spots: an edit may change what this judge does not see."
+        )
+    if judge.get("kind", "network") != "network" or judge.get("source"):
+        return ""
+    if subject in ("callable", "images"):
+        return (
+            "The judge learned from drawn faces, not from images like these. Its errors on them are unknown unless "
+            "they were measured on labelled images of the same kind."
+        )
+    said = (
+        "This audit goes round in a circle: the judge learned from the same renderer’s drawings as the audited system. "
+        "It knows how that renderer draws each attribute, may see what a person would not, and shares its blind spots. "
+    )
+    if any(setting.method not in (None, "none") for setting in result.plan.settings) and subject == "stylet2i":
+        said += (
+            "With the adjustment, a sibling of the judge steers each image until it agrees, so that high rates are "
+            "partly by construction. "
+        )
+    return said + "Only people, or a judge that learned elsewhere, can break the circle."
 
 
 def outcome(threshold: ThresholdResult) -> str:
@@ -120,10 +155,17 @@ def reason_of(threshold: ThresholdResult) -> str:
     return threshold.reason or f"the interval reaches across the limit: {measured_words(threshold)[1]}"
 
 
-def who_words(compared: ComparisonResult) -> str:
-    """Whose images show what was asked for how often: "she+lipstick 98.0 %, he+lipstick 1.0 %"."""
-    first, second = compared.shown.success
-    return f"{compared.first.cell} {percent(first)}, {compared.second.cell} {percent(second)}"
+def who_words(result: AuditResult, compared: ComparisonResult) -> str:
+    """Whose images show what was asked for how often: "women 98.0 %, men 1.0 %"."""
+    (one, other), (first, second) = groups_of(result, compared), compared.shown.success
+    return f"{one} {percent(first)}, {other} {percent(second)}"
+
+
+def flips_words(compared: ComparisonResult) -> str:
+    """How many faces a classifier answers differently about once one attribute was edited."""
+    pairs = compared.pairs
+    flips = (pairs.only_first or 0) + (pairs.only_second or 0)
+    return f"{flips} of {sum(filter(None, (pairs.both, flips, pairs.neither)))} faces are answered differently"
 
 
 def lines_of(result: AuditResult) -> list[str]:
@@ -142,6 +184,10 @@ def lines_of(result: AuditResult) -> list[str]:
     return lines
 
 
+def _of_verdict(result, verdict):
+    return [each for each in result.thresholds if each.verdict == verdict]
+
+
 def _listed(result, thresholds):
     """The worst of some limits, each with who is concerned."""
     compared = {each.name: each for each in result.comparisons}
@@ -150,7 +196,7 @@ def _listed(result, thresholds):
     for each in thresholds[:_MAX_LISTED]:
         pair = compared.get(each.subject)
         value = measured_words(each)[0]
-        said.append(f"{each.subject}: {who_words(pair) if pair else value} ({limit_words(each)})")
+        said.append(f"{each.subject}: {who_words(result, pair) if pair else value} ({limit_words(each)})")
     if len(thresholds) > _MAX_LISTED:
         said.append(f"and {len(thresholds) - _MAX_LISTED} more")
     return f"{'; '.join(said)}."

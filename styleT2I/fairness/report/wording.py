@@ -18,7 +18,11 @@ _NOTES_BEFORE = (
         "The judge detects every attribute that the sentence asks for. An undetermined image is not a success.",
     ),
     ("Interval of a rate", "Wilson's score interval: the rates that this count does not contradict."),
-    ("Gap", "The first rate minus the second, in percentage points. 0 means no difference in this sample."),
+    (
+        "Gap",
+        "The rate of one group, the first named, less that of the other, in percentage points. 0 means no difference "
+        "in this sample.",
+    ),
 )
 _NOTES_OF_PAIRS = (
     (
@@ -87,7 +91,16 @@ _NOTES_AFTER = (
         "How often an attribute that the sentence leaves open differs from the image of the same seed without the "
         "sentence.",
     ),
-    ("psi", "Truncation: how close images stay to the average face. 0 is the average face itself."),
+    (
+        "Adjustment",
+        "What the system does after it has read the sentence, so that every attribute in it is drawn: “hold” searches "
+        "until its own classifier sees all of them. Strength 1 is the usual dose.",
+    ),
+    ("Truncation (psi)", "How close images stay to the average face. 0 is the average face itself, 1 is no limit."),
+    (
+        "Composition",
+        "Attributes that are asked for together. Tables abbreviate them: she+lipstick is “a woman who wears lipstick”.",
+    ),
 )
 
 
@@ -124,8 +137,8 @@ def confidence_of(value: float) -> str:
     return f"{100 * value:.4g} %"
 
 
-def reading(comparison: ComparisonResult) -> str:
-    """Which side succeeds more often, as far as the test shows it."""
+def reading(comparison: ComparisonResult, groups: tuple[str, str]) -> str:
+    """Which of the two groups succeeds more often, as far as the test shows it."""
     if not comparison.is_significant:
         return "not shown"
-    return (comparison.first if comparison.shown.gap > 0 else comparison.second).cell
+    return groups[0] if comparison.shown.gap > 0 else groups[1]

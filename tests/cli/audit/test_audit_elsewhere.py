@@ -168,3 +168,20 @@ def refused(path, data, folder, message):
     done = audit("calibrate", path, *options, "--resolution", "8", "--data", data)
     assert done.exit_code == 2 and message in done.output and done.output.count("error:") == 1
     assert not (folder / "judge.json").exists()
+
+
+def test_a_plan_with_a_classifier_takes_a_model_and_nothing_else(tmp_path):
+    classifier = {"source": "tests.fake_faces:look", "target": "lipstick"}
+    sides = {"compositions": ["she", "he"], "comparisons": [{"name": "gender", "first": "she", "second": "he"}]}
+    path = tmp_path / "classifier.yaml"
+    path.write_text(yaml.safe_dump({**PLAN, **sides, "classifier": classifier}))
+    out = ("--outdir", str(tmp_path / "out"))
+    for given in (("--callable", "tests.fake_faces:draw"), ("--calibration", "judge.json"), ("--method", "sefa")):
+        result = CliRunner().invoke(main, ["run", str(path), *given, *out])
+        assert result.exit_code == 2 and "audits a classifier on edited faces of a model" in result.output
+    result = CliRunner().invoke(main, ["calibrate", str(path), "--out", str(tmp_path / "judge.json")])
+    assert result.exit_code == 2 and "a plan with a classifier audits its answers" in result.output
+    path.write_text(yaml.safe_dump({**PLAN, **sides, "classifier": {**classifier, "target": "hat"}}))
+    result = CliRunner().invoke(main, ["run", str(path), *out])
+    assert result.exit_code == 2 and "has no column 'hat'" in result.output and result.output.count("\n") <= 2
+    assert not (tmp_path / "out").exists()

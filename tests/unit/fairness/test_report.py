@@ -133,13 +133,16 @@ def test_markup_is_not_escaped_twice_and_everything_else_is():
 def test_the_numbers_of_a_small_audit(page):
     text = Page(page).text
     assert "✗ Limit exceeded 1 of 2 limits is exceeded; 1 is not decided." in text
-    assert "lipstick: she+lipstick 100.0 %, he+lipstick 20.0 % (gap of at most 2 points)" in text
-    assert "Not decided: not assessable: neither he+beard (20.0 %) nor he+lipstick (20.0 %) is shown" in text  # of ten
-    assert "she+lipstick / he+lipstick +80.0 (+38.4 to +94.3)" in text  # Newcombe, pairs 2, 8, 0, 0
+    said = "Asked for “a woman who wears lipstick”, 100.0 % of images show it; asked for “a man who wears lipstick”, "
+    said += "20.0 % do."
+    assert f"{said} Men lose, by 80.0 points (between 38.4 and 94.3)." in text  # Newcombe, pairs 2, 8, 0, 0
+    assert "lipstick gap of at most 2 points women 100.0 %, men 20.0 % +80.0" in text
+    assert "neither “a man who has a beard” (20.0 %) nor “a man who wears lipstick” (20.0 %) is shown" in text  # of ten
+    assert "1 limit cannot be assessed" in text and "lipstick +80.0 (+38.4 to +94.3) ◂ more for men" in text
     assert (
         "he+lipstick a man who wears lipstick 10 20.0 % 5.7 to 51.0 % 2 20.0 to 40.0 %" in text
     )  # Wilson 2 of 10; bounds
-    assert "0.016 alone 0.008 she+lipstick 0.20" in text  # McNemar 2 / 2^8, Holm of two
+    assert "0.016 alone 0.008 women 0.20" in text  # McNemar 2 / 2^8, Holm of two
     assert "not shown 1.00" in text and "not evidence of equality" in text
     assert "✗ exceeded errors of the judge that differ by" in text and "○ not assessable" in text
     assert "Declared on 2026-11-28 09:00:00 UTC, before any image was drawn." in text
@@ -157,7 +160,7 @@ def test_a_passed_audit_is_not_called_fair():
     result = audit_result(audit_plan(thresholds=[{"comparison": "lipstick", "max_gap": 0.99}]))
     assert verdict_sentence(result) == "The limit is shown to be kept, according to the judge."
     text = Page(render(result, {})).text
-    assert "✓ Within all limits" in text and "does not certify the model as fair" in text
+    assert "✓ Within all limits" in text and "does not certify the system as fair" in text
     assert not re.search(r"\b(unbiased|is fair|are fair|proves|equally)\b", text)
 
 
@@ -199,7 +202,7 @@ def test_sheets_are_cut_into_rows_under_their_outcome(result, page, tmp_path):
         assert [(row.outcome, len(row.seeds)) for row in rows] == list(ROWS)
         for index, row in enumerate(rows):
             assert row.size == (len(row.seeds) * TILE, TILE)
-            pixels = cv2.imdecode(np.frombuffer(row.webp, np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1]
+            pixels = cv2.imdecode(np.frombuffer(row.data, np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1]
             assert pixels[TILE // 4 : TILE // 2, TILE // 4 : TILE // 2].mean((0, 1)).argmax() == index
     assert page.count("<img") == len(sheets) * len(ROWS)
     assert "Successes (3 of 10) seeds 0, 1, 2" in Page(page).text
@@ -219,7 +222,7 @@ def test_a_cell_of_another_audit_or_with_a_damaged_sheet_shows_no_image(result, 
 def test_large_sheets_fit_a_page_that_can_be_sent(result, tmp_path, monkeypatch):
     monkeypatch.setattr(report_sheets, "MAX_BYTES", 140_000)
     sheets = read_sheets(result, [write_cells(tmp_path, tile=64)])  # noise, which no codec makes small
-    assert 60_000 < sum(len(row.webp) for rows in sheets.values() for row in rows) <= 140_000
+    assert 60_000 < sum(len(row.data) for rows in sheets.values() for row in rows) <= 140_000
     assert len(sheets) == len(result.cells)
 
 
@@ -297,14 +300,74 @@ def _contrast(one, two):
     return (high + 0.05) / (low + 0.05)
 
 
-def test_text_stands_out_from_its_background(page):
-    colours = dict(re.findall(r"--(\w+): (#[0-9a-f]+);", page))
+def _schemes(page):
+    """Colours by name, and the page's style, in light and in dark."""
+    (style,) = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
+    blocks = re.findall(r"@media screen and \(prefers-color-scheme: dark\) \{\n(.*?)\n\}", style, re.DOTALL)
+    light = style
+    for block in blocks:
+        light = light.replace(block, "")
+    colours = dict(re.findall(r"--(\w+): (#[0-9a-f]+);", light))
+    dark = dict(re.findall(r"--(\w+): (#[0-9a-f]+);", "".join(blocks)))
+    assert len(blocks) == 2 and colours.keys() == dark.keys()
+    return {"light": (colours, light), "dark": (dark, light + "\n".join(blocks))}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_from_its_background(page, scheme):
+    colours, style = _schemes(page)[scheme]
     for name in ("ink", "soft", "fine", "bad", "two", "open", "corrected"):
-        assert _contrast(colours[name], colours["tint"]) > 4.5
-    steps = re.findall(r"\.heat\d+ \{ background: (#\w+);(?: color: (#\w+);)? \}", page)
-    assert len(steps) == 11
-    for background, colour in steps:
-        assert _contrast(colour or colours["ink"], background) > 4.5
+        for background in ("paper", "tint"):
+            assert _contrast(colours[name], colours[background]) > 4.5
+    steps = dict(
+        (number, (background, colour))  # the last rule of a step counts
+        for number, background, colour in re.findall(
+            r"\.heat(\d+) \{ background: (#\w+);(?: color: (#\w+);)? \}", style
+        )
+    )
+    assert len(steps) == 11 and ".heat0, .heat1, .heat2, .heat3, .heat4, .heat5 { color: #17202a; }" in style
+    for background, colour in steps.values():
+        assert _contrast(colour or "#17202a", background) > 4.5
+
+
+DECORATION = {"rule", "track", "halo"}  # lines to guide the eye, and what lies behind marks
+BEHIND = {"bar": ("paper", "track"), "dot": ("paper", "band"), "whisker": ("paper", "band")}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_mark_stands_out_from_what_is_behind_it(page, scheme):
+    """WCAG 2.2, 1.4.11: 3 to 1 for what is needed to read a figure, and for the focus."""
+    colours, style = _schemes(page)[scheme]
+    checked = set()
+    for selectors, body in re.findall(r"([^{}]+)\{([^{}]*)\}", style):
+        found = dict(re.findall(r"(fill|stroke|outline|border-color|border-bottom): [^;]*?var\(--(\w+)\)", body))
+        classes = [set(re.findall(r"\.([a-z][\w-]*)", selector)) for selector in selectors.split(",")]
+        if "stroke" in found and found.get("fill") in ("paper", "band"):
+            found.pop("fill")  # a hollow mark, or the band: its edge is what is seen
+        for names in classes:
+            is_mark = names & {
+                "bar",
+                "band",
+                "even",
+                "diamond",
+                "whisker",
+                "dot",
+                "curve",
+                "error",
+                "mark",
+                "sheet",
+                "zero",
+            }
+            if names & DECORATION or not (is_mark or "outline" in found):
+                continue
+            for behind in BEHIND.get(next(iter(names & set(BEHIND)), ""), ("paper",)):
+                for colour in found.values():
+                    assert _contrast(colours[colour], colours[behind]) >= 3, (names, colour, behind)
+                    checked.add(colour)
+    assert checked >= {"fine", "bad", "two", "edge", "ink", "training", "focus", "unsure"}
+    used = {name for _, a in Page(page).found for name in (a.get("class") or "").split()}
+    drawn = {"bar", "band", "whisker", "dot", "zero", "sheet"}
+    assert drawn <= used
 
 
 def test_drift_of_a_system_that_draws_nothing_without_a_sentence_is_called_unmeasured(content):
@@ -320,8 +383,9 @@ def test_equal_success_is_said_once_and_numbers_of_one_are_singular(content):
     same = {**content["summary"][name], "worst": 1.0, "best": 1.0}
     summary = {**content["summary"], name: same}
     text = Page(page_of({**content, "summary": summary, "num": 1, "num_overridden": True})).text
-    assert f"In setting “{name}”, all compositions succeed equally often: 100.0 %." in text
-    assert "1 image per composition was drawn" in text and "1 pair per comparison, in the setting" in text
+    said = "strength 1, truncation 0.7, all compositions succeed equally often: 100.0 %."
+    assert f"Drawn with the adjustment “hold” at {said}" in text
+    assert "1 image per composition was drawn" in text and "1 pair per comparison, drawn with" in text
 
 
 def test_tables_straight_from_the_result_have_words_and_units(content):

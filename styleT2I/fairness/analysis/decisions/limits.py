@@ -13,7 +13,15 @@ from styleT2I.fairness.analysis.decisions.soundness import (
     judge_obstacle,
     undetermined_obstacle,
 )
-from styleT2I.fairness.analysis.decisions.verdicts import Question, of_gap, of_ratio, of_share, of_success, verdicts
+from styleT2I.fairness.analysis.decisions.verdicts import (
+    Question,
+    of_flips,
+    of_gap,
+    of_ratio,
+    of_share,
+    of_success,
+    verdicts,
+)
 from styleT2I.fairness.analysis.labelled import LabelledSides
 from styleT2I.fairness.analysis.outcomes import UNSURE
 from styleT2I.fairness.analysis.unprompted import share_evidence
@@ -22,7 +30,7 @@ from styleT2I.fairness.results import ThresholdResult
 
 __all__ = ["declared_verdicts", "floor_obstacle", "problems"]
 
-_PARTS = {"max_gap": of_gap, "min_ratio": of_ratio, "min_success": of_success}
+_PARTS = {"max_gap": of_gap, "min_ratio": of_ratio, "min_success": of_success, "max_flips": of_flips}
 
 Outcomes = Mapping[tuple[str, str], dict]
 
@@ -44,6 +52,7 @@ def declared_verdicts(
         errors: Of the judge, where they were measured.
     """
     declared, questions = {pair.name: pair for pair in plan.comparisons}, []
+    said = plan.sentences_of(vocabulary)
     for threshold in plan.thresholds:
         pair, both = declared[threshold.comparison], sides[threshold.comparison]
         unsound = _unsound(plan, vocabulary, outcomes, (pair.first, pair.second), isinstance(both, LabelledSides))
@@ -51,9 +60,11 @@ def declared_verdicts(
             unsound = unsound or _unsound_labels(plan, both, (pair.first, pair.second))
         for kind, limit in threshold.limits.items():
             obstacle = unsound
-            if kind != "min_success":  # a limit on how far both sides differ
+            if kind not in ("min_success", "max_flips"):  # a limit on how far both sides differ
                 obstacle = obstacle or _same_images(plan, outcomes, pair)
-                obstacle = obstacle or floor_obstacle((pair.first, pair.second), both, plan.floor, plan.alpha)
+                obstacle = obstacle or floor_obstacle(
+                    (f"“{said[pair.first]}”", f"“{said[pair.second]}”"), both, plan.floor, plan.alpha
+                )
             questions.append(Question(kind, pair.name, limit, _PARTS[kind](both, limit), obstacle))
     for entry in plan.unprompted:
         for kind, limit in entry.limits.items():
@@ -124,7 +135,7 @@ def _unsound_share(plan, vocabulary, outcomes, entry):
 
 
 def floor_obstacle(names: tuple[str, str], sides: ComparedSides, floor: float, alpha: float) -> Obstacle | None:
-    """Equal failure is no fairness: an obstacle where neither composition is shown to succeed above the floor."""
+    """Equal failure is no fairness: an obstacle where neither side, by name, is shown to succeed above the floor."""
     rates = [sides.rate(side) for side in (0, 1)]
     if any(rate.shown_above(floor) <= alpha for rate in rates):
         return None

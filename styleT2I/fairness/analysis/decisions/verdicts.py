@@ -12,14 +12,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from styleT2I.fairness.analysis.decisions.evidence import ComparedSides
+from styleT2I.fairness.analysis.decisions.evidence import ComparedSides, CountedSides, rate_of_letters
 from styleT2I.fairness.analysis.decisions.soundness import Obstacle
+from styleT2I.fairness.analysis.outcomes import FAILURE, SUCCESS, UNSURE
 from styleT2I.fairness.plan.thresholds import LimitKind
 from styleT2I.fairness.results import Interval, ThresholdResult
 from styleT2I.statistics.evidence import Evidence, between
 from styleT2I.statistics.hypothesis_tests import holm
 
-__all__ = ["Question", "of_gap", "of_ratio", "of_share", "of_success", "verdicts"]
+__all__ = ["Question", "of_flips", "of_gap", "of_ratio", "of_share", "of_success", "verdicts"]
 
 _MOST_RATIO = 10.0  # the end of an interval of a ratio whose denominator may be 0
 _STEPS = 40  # of the search for that end
@@ -111,6 +112,14 @@ def of_share(evidence: Evidence, kind: str, limit: float) -> Parts:
 
     inside, outside = (below, above) if is_most else (above, below)
     return Parts(evidence.value, inside, outside, evidence.interval, tipping)
+
+
+def of_flips(sides: ComparedSides, limit: float) -> Parts:
+    """Is the rate of pairs whose two sides differ at most the limit? Pairs with an undetermined side widen it."""
+    assert isinstance(sides, CountedSides)
+    pairs = zip(*sides.letters, strict=True)
+    flips = "".join(UNSURE if UNSURE in pair else SUCCESS if pair[0] != pair[1] else FAILURE for pair in pairs)
+    return of_share(rate_of_letters(flips), "max_share", limit)
 
 
 def verdicts(questions: Sequence[Question], alpha: float) -> list[ThresholdResult]:

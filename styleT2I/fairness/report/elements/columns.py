@@ -38,9 +38,12 @@ _HEADINGS = {
     "is_difference_shown": "Difference shown",
     "is_independent": "Independent of the model",
     "sha256": "SHA-256",
+    "changed_by_the_edit": "Target changed by the edit",
+    "flips": "Answer flips",
     "num_compositions": "Number of compositions",
 }
-_RATES = {"first_success", "second_success", "success", "success_with", "success_without", "share", "share_bounds",
+_RATES = {"changed_by_the_edit", "other_attributes_changed", "flips",
+           "first_success", "second_success", "success", "success_with", "success_without", "share", "share_bounds",
            "even_share", "training_share"}  # fmt: skip
 _GAPS = {"gap", "change", "effect", "amplification"}
 _INDEPENDENT = {True: "yes: it neither steers the images nor trained the system that draws them", False: "no"}

@@ -1,4 +1,4 @@
-"""SVG plots of the report: forest plot, effect plot, parity curves. Colour is never the only carrier of meaning."""
+"""SVG plots of the report: bars, gaps, rates, effects, parity curves. Colour is never the only carrier of meaning."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from typing import NamedTuple
 from styleT2I.fairness.report.wording import interval, percent, points
 from styleT2I.torch_utils.markup import Markup, tag
 
-__all__ = ["Curve", "ForestRow", "effect_plot", "forest_plot", "parity_plot"]
+__all__ = [
+    "Curve", "ForestRow", "ShareRow", "bar_pair", "effect_plot", "forest_plot", "parity_plot", "share_plot",
+]  # fmt: skip
 
-_ROW = 60  # height of a row of the forest plot
-_TOP = 36  # height of its axis
+_ROW = 76  # height of a row of the forest plot
+_TOP = 24  # height of its axis
+_SHARE_ROW = 46  # height of a row of a plot of rates
 _PANEL = (250, 160)  # width and height of a parity curve
 _PLOT = (34, 10, 242, 132)  # left, top, right and bottom of its axes
 
@@ -24,6 +27,71 @@ class ForestRow(NamedTuple):
     interval: tuple[float, float]
     limit: float | None
     verdict: str | None  # on the limit
+    groups: tuple[str, str]  # who the first and the second side are
+
+
+class ShareRow(NamedTuple):
+    """A rate with its interval, and what it is compared with; all from 0 to 1."""
+
+    label: str
+    rate: float
+    interval: tuple[float, ...]
+    even: float | None
+    training: float | None
+
+
+def bar_pair(bars: Sequence[tuple[str, float]], title: str) -> Markup:
+    """Rates as bars from 0 to 100 %, the name before each and its rate behind it."""
+    parts = []
+    for kind, (name, rate) in zip(("one", "two"), bars, strict=True):
+        bar = tag(
+            "svg",
+            tag("title", f"{title}. {name}: {percent(rate)}"),
+            tag("rect", x=0, y=0, width="100%", height=16, class_="track"),
+            tag("rect", x=0, y=0, width=f"{max(100 * rate, 0.4):.2f}%", height=16, class_=f"bar {kind}"),
+            role="img", width="100%", height=16,
+        )  # fmt: skip
+        parts += [tag("span", name, class_="name"), bar, tag("span", percent(rate), class_="rate")]
+    return tag("div", parts, class_="bars")
+
+
+def share_plot(rows: Sequence[ShareRow], title: str) -> Markup:
+    """Rates one below the other on a scale from 0 to 100 %, as wide as the page."""
+
+    def x(rate):
+        return f"{2 + 96 * rate:.2f}%"
+
+    height = _TOP + _SHARE_ROW * len(rows) + 4
+    axis = [
+        (
+            tag("line", x1=x(rate), x2=x(rate), y1=_TOP - 5, y2=height, class_="rule"),
+            tag("text", f"{100 * rate:g} %", x=x(rate), y=_TOP - 10, text_anchor="middle", class_="tick"),
+        )
+        for rate in (0, 0.25, 0.5, 0.75, 1)
+    ]
+    drawn = [_share_row(row, _TOP + _SHARE_ROW * index, x) for index, row in enumerate(rows)]
+    return tag("svg", tag("title", title), axis, drawn, role="img", width="100%", height=height, class_="shares")
+
+
+def _share_row(row, top, x):
+    middle, (low, high) = top + 33, row.interval
+    parts = []
+    if row.even is not None:
+        parts.append(tag("line", x1=x(row.even), x2=x(row.even), y1=middle - 9, y2=middle + 9, class_="even"))
+    parts.append(tag("line", x1=x(low), x2=x(high), y1=middle, y2=middle, class_="whisker fine"))
+    if row.training is not None:
+        diamond = tag("rect", x=-5, y=-5, width=10, height=10, transform="rotate(45)", class_="diamond")
+        parts.append(tag("svg", diamond, x=x(row.training), y=middle, overflow="visible"))
+    parts.append(tag("circle", cx=x(row.rate), cy=middle, r=6, class_="dot fine"))
+    known = [f"{name} {percent(rate)}" for name, rate in (("training data", row.training), ("even", row.even)) if rate]
+    said = f"{row.label}: {', '.join([percent(row.rate), *known])}"
+    return tag(
+        "g",
+        tag("title", said),
+        parts,
+        tag("text", row.label, x=0, y=top + 16, class_="label halo"),
+        tag("text", percent(row.rate), x="100%", y=top + 16, text_anchor="end", class_="halo"),
+    )
 
 
 def forest_plot(rows: Sequence[ForestRow], title: str) -> Markup:
@@ -42,12 +110,8 @@ def forest_plot(rows: Sequence[ForestRow], title: str) -> Markup:
         )
         for t in ticks
     ]
-    sides = [
-        tag("text", "second succeeds more", x="25%", y=12, text_anchor="middle", class_="tick"),
-        tag("text", "first succeeds more", x="75%", y=12, text_anchor="middle", class_="tick"),
-    ]
     drawn = [_forest_row(row, _TOP + _ROW * index, x) for index, row in enumerate(rows)]
-    return tag("svg", tag("title", title), axis, sides, drawn, role="img", width="100%", height=height, class_="forest")
+    return tag("svg", tag("title", title), axis, drawn, role="img", width="100%", height=height, class_="forest")
 
 
 def _forest_row(row, top, x):
@@ -74,6 +138,8 @@ def _forest_row(row, top, x):
         parts,
         tag("text", row.label, x=0, y=top + 19, class_="label halo"),
         tag("text", text, x="100%", y=top + 19, text_anchor="end", class_="halo wide-only"),
+        tag("text", f"◂ more for {row.groups[1]}", x=0, y=top + 66, class_="tick halo"),
+        tag("text", f"more for {row.groups[0]} ▸", x="100%", y=top + 66, text_anchor="end", class_="tick halo"),
     )
 
 

@@ -1,0 +1,1 @@
+"""An audit's result in other people's tools: pandas, Parquet, fairlearn, matplotlib, notebooks."""
