@@ -15,7 +15,7 @@ from styleT2I import StyleT2I, load_vocabulary
 from styleT2I.fairness.classifier.spec import ClassifierPlan
 from styleT2I.fairness.plan import AuditPlan, Comparison
 from styleT2I.fairness.report.page import write_report
-from styleT2I.fairness.report.summary import gap_sentence
+from styleT2I.fairness.report.sections.summary import gap_sentence
 from styleT2I.fairness.run import Audit
 from styleT2I.generation.model import Model
 from styleT2I.torch_utils.images import from_uint8

@@ -10,7 +10,7 @@ from styleT2I.attributes.compositions import read_composition
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.config import from_dict, to_dict
 from styleT2I.fairness.analysis.assemble import analyse
-from styleT2I.fairness.cells import sealed
+from styleT2I.fairness.cells.cached import sealed
 from styleT2I.fairness.plan import AuditPlan, plan_hash
 from styleT2I.fairness.results import SCHEMA_VERSION, AuditResult, to_json
 from styleT2I.statistics.misclassification import Confusion

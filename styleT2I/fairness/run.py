@@ -21,12 +21,12 @@ from styleT2I.fairness.analysis.agreement import agreement_tables
 from styleT2I.fairness.analysis.decisions.soundness import NUM_JUDGED_AGAIN, facts_of_images, judged_again
 from styleT2I.fairness.analysis.image_quality import ImageQuality, open_reference
 from styleT2I.fairness.analysis.outcomes import cell_outcomes, success_letters
-from styleT2I.fairness.cells import UnfinishedCell, read_cell, sealed
+from styleT2I.fairness.cells.cached import UnfinishedCell, read_cell, sealed
+from styleT2I.fairness.cells.merge import merge_cells
 from styleT2I.fairness.classifier.subject import EditedFaces
 from styleT2I.fairness.judges.calibration import check_same_judge
 from styleT2I.fairness.judges.judge import open_judge
 from styleT2I.fairness.labels.sample import KeptImages
-from styleT2I.fairness.merge import merge_cells
 from styleT2I.fairness.plan import AuditPlan
 from styleT2I.fairness.plan.lock import declare
 from styleT2I.fairness.report.contact_sheets import Sheet

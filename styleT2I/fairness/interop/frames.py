@@ -14,8 +14,8 @@ from typing import Any
 
 from styleT2I.errors import DataError, DependencyError
 from styleT2I.fairness.analysis.outcomes import SUCCESS
+from styleT2I.fairness.cells.outcome_table import COLUMNS, outcome_rows
 from styleT2I.fairness.interop.groups import contrasted
-from styleT2I.fairness.outcome_table import COLUMNS, outcome_rows
 from styleT2I.fairness.results import AuditResult
 from styleT2I.torch_utils.files import write_bytes_atomic
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.errors import DataError
+from styleT2I.fairness.cells.merge import merge_cells
 from styleT2I.fairness.labels.sample import sampled_images
 from styleT2I.fairness.labels.session import LabelSession, open_session
-from styleT2I.fairness.merge import merge_cells
 from styleT2I.fairness.report.page import read_result, write_report
 from styleT2I.fairness.results import AuditResult
 

@@ -15,8 +15,8 @@ from styleT2I.attributes.wording.sentences import sentence
 from styleT2I.config import MAX_SEED, load_config, suggestion, to_dict
 from styleT2I.errors import ConfigError, DataError
 from styleT2I.fairness.classifier.spec import ClassifierPlan, check_classifier, check_pairs
-from styleT2I.fairness.cover import Cover, check_cover
 from styleT2I.fairness.judges.spec import JudgePlan, check_judge
+from styleT2I.fairness.plan.cover import Cover, check_cover
 from styleT2I.fairness.plan.thresholds import Threshold, Unprompted, check_shares, check_thresholds
 from styleT2I.generation.arguments import METHODS
 

@@ -14,7 +14,7 @@ import torch
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.errors import DataError
 from styleT2I.fairness.analysis.outcomes import FAILURE, SUCCESS, UNSURE
-from styleT2I.fairness.cells import CachedCell, cached_cells
+from styleT2I.fairness.cells.cached import CachedCell, cached_cells
 from styleT2I.fairness.results import AuditResult, to_json
 from styleT2I.torch_utils.files import check_writable_dir, write_bytes_atomic
 from styleT2I.torch_utils.images import centre_crop_resize, decode_image

@@ -8,7 +8,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from styleT2I.fairness.outcome_table import COLUMNS, outcome_rows
+from styleT2I.fairness.cells.outcome_table import COLUMNS, outcome_rows
 from styleT2I.fairness.results import AuditResult, CellResult, Interval, ThresholdResult, to_json
 
 __all__ = ["csv_files"]

@@ -12,15 +12,15 @@ from typing import Any
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.errors import DataError
 from styleT2I.fairness.analysis.decisions.earlier_results import upgraded
-from styleT2I.fairness.report import appendix, comparisons, compositions, labels
 from styleT2I.fairness.report.contact_sheets import SheetRow, cells_of, read_sheets
-from styleT2I.fairness.report.cover import cover
 from styleT2I.fairness.report.csv_tables import csv_files
 from styleT2I.fairness.report.earlier_page import sheets_of_page
 from styleT2I.fairness.report.exports import export_files
-from styleT2I.fairness.report.questions import questions
-from styleT2I.fairness.report.summary import summary
-from styleT2I.fairness.report.unasked import unasked
+from styleT2I.fairness.report.sections import appendix, comparisons, compositions, labels
+from styleT2I.fairness.report.sections.cover import cover
+from styleT2I.fairness.report.sections.questions import questions
+from styleT2I.fairness.report.sections.summary import summary
+from styleT2I.fairness.report.sections.unasked import unasked
 from styleT2I.fairness.results import AuditResult, Table, to_json
 from styleT2I.torch_utils.files import write_json_atomic, write_text_atomic
 from styleT2I.torch_utils.folders import staged_folder

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from styleT2I.fairness.report.labels import basis_sentence
 from styleT2I.fairness.report.names import groups_of
+from styleT2I.fairness.report.sections.labels import basis_sentence
 from styleT2I.fairness.report.wording import confidence_of, interval, percent, points
 from styleT2I.fairness.results import AuditResult, ComparisonResult, ThresholdResult
 from styleT2I.torch_utils.words import counted

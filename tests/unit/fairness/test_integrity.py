@@ -10,7 +10,7 @@ import pytest
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.config import from_dict
 from styleT2I.errors import DataError
-from styleT2I.fairness.merge import merge_cells
+from styleT2I.fairness.cells.merge import merge_cells
 from styleT2I.fairness.plan import AuditPlan
 from styleT2I.fairness.plan.lock import declared_in
 from styleT2I.fairness.report.page import render

@@ -7,7 +7,7 @@ import pytest
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.config import from_dict
 from styleT2I.errors import DataError, DependencyError
-from styleT2I.fairness.outcome_table import COLUMNS, outcome_rows
+from styleT2I.fairness.cells.outcome_table import COLUMNS, outcome_rows
 from styleT2I.fairness.plan import AuditPlan
 from styleT2I.fairness.run import Audit
 from tests import fake_faces

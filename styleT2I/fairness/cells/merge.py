@@ -14,7 +14,7 @@ from styleT2I.fairness.analysis.agreement import agreement
 from styleT2I.fairness.analysis.assemble import analyse
 from styleT2I.fairness.analysis.corrections import transported
 from styleT2I.fairness.analysis.decisions.evidence import JudgeErrors
-from styleT2I.fairness.cells import cached_cells
+from styleT2I.fairness.cells.cached import cached_cells
 from styleT2I.fairness.classifier.pairs import counted_pairs
 from styleT2I.fairness.judges.calibration import check_same_judge
 from styleT2I.fairness.labels.answers import read_raters

@@ -8,10 +8,10 @@ from typing import Any
 import yaml
 
 from styleT2I.config import to_dict
-from styleT2I.fairness.report.comparisons import rate_cell
 from styleT2I.fairness.report.contact_sheets import SheetRow
 from styleT2I.fairness.report.elements.columns import cell_of, columns_of, heading, is_pair, shown_value, spaced
 from styleT2I.fairness.report.names import setting_words
+from styleT2I.fairness.report.sections.comparisons import rate_cell
 from styleT2I.fairness.report.verdict_words import circle_of
 from styleT2I.fairness.report.wording import interval, method_notes, percent
 from styleT2I.fairness.results import AuditResult, CellResult, to_json

@@ -4,19 +4,19 @@ import re
 from dataclasses import replace
 
 import pytest
+from tests.unit.fairness.test_report import Page
 
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.errors import ConfigError
-from styleT2I.fairness.cover import Cover
 from styleT2I.fairness.plan import checked_plan, load_plan, plan_hash
+from styleT2I.fairness.plan.cover import Cover
 from styleT2I.fairness.report.names import group_words, groups_of, setting_words
 from styleT2I.fairness.report.page import render
-from styleT2I.fairness.report.summary import gap_sentence
+from styleT2I.fairness.report.sections.summary import gap_sentence
 from styleT2I.fairness.report.verdict_words import circle_of
 from styleT2I.fairness.results import AuditResult
 from tests.audit_result import VOCABULARY, audit_content, audit_plan, audit_result
 from tests.conftest import ROOT
-from tests.unit.fairness.test_report import Page
 
 COVER = {
     "auditor": "A. Auditor, Example Ltd",

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from styleT2I.fairness.plan import Setting
-from styleT2I.fairness.report.comparisons import rate_cell
 from styleT2I.fairness.report.elements.figures import Curve, effect_plot, parity_plot
 from styleT2I.fairness.report.names import setting_words, term_words
+from styleT2I.fairness.report.sections.comparisons import rate_cell
 from styleT2I.fairness.report.wording import interval, p_value, percent, points
 from styleT2I.fairness.results import AuditResult, CellResult, ComparisonResult
 from styleT2I.torch_utils.markup import Markup, Section, details, section, table, tag

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from styleT2I.fairness.cover import Cover
+from styleT2I.fairness.plan.cover import Cover
 from styleT2I.fairness.results import AuditResult
 from styleT2I.torch_utils.markup import Markup, tag
 from styleT2I.torch_utils.words import counted

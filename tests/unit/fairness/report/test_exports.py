@@ -12,7 +12,7 @@ import pytest
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.config import from_dict
 from styleT2I.errors import DataError
-from styleT2I.fairness.outcome_table import COLUMNS
+from styleT2I.fairness.cells.outcome_table import COLUMNS
 from styleT2I.fairness.plan import AuditPlan
 from styleT2I.fairness.report.exports import junit, markdown, sarif
 from styleT2I.fairness.report.page import read_result, write_report
@@ -22,7 +22,7 @@ from styleT2I.fairness.testing import assert_parity
 from tests import fake_faces
 from tests.audit_result import audit_content, audit_plan, audit_result
 
-PUBLISHED = sorted((Path(__file__).resolve().parents[3] / "docs/audit").glob("*.json"))
+PUBLISHED = sorted((Path(__file__).resolve().parents[4] / "docs/audit").glob("*.json"))
 JUDGE = fake_faces.PLAN["judge"]
 KINDS = {"object": dict, "array": list, "string": str, "boolean": bool, "null": type(None)}
 
