@@ -15,7 +15,6 @@ from typing import Any
 from styleT2I.errors import DataError, DependencyError
 from styleT2I.fairness.analysis.outcomes import SUCCESS
 from styleT2I.fairness.cells.outcome_table import COLUMNS, outcome_rows
-from styleT2I.fairness.interop.groups import contrasted
 from styleT2I.fairness.results import AuditResult
 from styleT2I.torch_utils.files import write_bytes_atomic
 
@@ -105,3 +104,18 @@ def _check_outcomes(result: AuditResult) -> None:
         raise DataError(
             "the verdicts of single images are in the audit's cells; read the folder, not its JSON file alone"
         )
+
+
+def contrasted(first: str, second: str) -> tuple[str, str]:
+    """The terms of each of two compositions that the other one lacks.
+
+    >>> contrasted("she+lipstick", "he+lipstick")
+    ('she', 'he')
+    >>> contrasted("hat", "she+hat")
+    ('hat', 'she')
+    """
+    one, other = first.split("+"), second.split("+")
+    return (
+        "+".join(term for term in one if term not in other) or first,
+        "+".join(term for term in other if term not in one) or second,
+    )

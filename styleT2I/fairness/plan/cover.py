@@ -26,7 +26,14 @@ class Cover:
 
 
 def check_cover(cover: Cover) -> None:
-    """ConfigError for a text that no cover holds."""
+    """Refuse what no cover holds.
+
+    Raises:
+        ConfigError: A text is longer than 2,000 characters.
+
+    Example:
+        >>> check_cover(Cover(auditor="A. Auditor, Example Institute", intended_use="drafts of adverts"))
+    """
     for entry in fields(cover):
         if len(text := getattr(cover, entry.name)) > _MOST:
             raise ConfigError(f"cover.{entry.name} has {len(text)} characters; write {_MOST} at most")

@@ -18,7 +18,7 @@ from styleT2I.fairness.plan import AuditPlan, checked_plan
 from styleT2I.fairness.report.page import read_result, render, write_report
 from styleT2I.fairness.run import Audit
 from styleT2I.statistics.intervals import wilson_interval
-from tests.unit.fairness.test_report import Page
+from tests.unit.fairness.report.test_report import Page
 
 VOCABULARY = load_vocabulary("minifaces")
 HERE = "tests.unit.fairness.test_classifier"

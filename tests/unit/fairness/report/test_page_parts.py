@@ -4,7 +4,6 @@ import re
 from dataclasses import replace
 
 import pytest
-from tests.unit.fairness.test_report import Page
 
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.errors import ConfigError
@@ -17,6 +16,7 @@ from styleT2I.fairness.report.verdict_words import circle_of
 from styleT2I.fairness.results import AuditResult
 from tests.audit_result import VOCABULARY, audit_content, audit_plan, audit_result
 from tests.conftest import ROOT
+from tests.unit.fairness.report.test_report import Page
 
 COVER = {
     "auditor": "A. Auditor, Example Ltd",
