@@ -207,5 +207,6 @@ def test_the_commands_of_a_world_come_in_the_order_of_the_papers(tmp_path):
     told = invoke("minifaces", "--outdir", tmp_path / "run", "--dry-run").output.splitlines()
     modules = [line.split()[2].removeprefix("styleT2I.") for line in told]
     assert modules == ["fit_stylegan2", "train_judge", "train_judge", "train_segmenter", "train_clip", "train_clip",
-                       "train_encoder", "train_t2d", "train_a2d", "package_model", "evaluate", "audit", "study"]  # fmt: skip
+                       "train_encoder", "train_t2d", "train_a2d", "package_model", "evaluate", "audit",
+                       "study"]  # fmt: skip
     assert "--suite protocol" in told[-3] and "minifaces.yaml" in told[-2]
