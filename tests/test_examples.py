@@ -8,6 +8,7 @@ EXAMPLES = {
     "generate.py": ((), ("grid.png", "seed0000.png", "seed0003.png")),
     "edit.py": ((), ("grid.png", "strip.png")),
     "audit_a_function.py": (("4",), ("audit.html",)),
+    "audit_inversion.py": (("3",), ("audit.html",)),
     "smile_classifiers.py": (("4",), ("audit.html",)),
     "train_t2d_toy.py": (("2",), ("t2d.json", "t2d.safetensors")),
 }
