@@ -1,6 +1,6 @@
 """Are rare faces inverted worse than frequent ones? An audit of reconstructions in place of sentences.
 
-The function takes a drawn face of which all is known (he with lipstick, or her twin: the same face but for that), inverts
+The function takes a drawn face of which all is known (he with lipstick, or her twin: the same face but that), inverts
 it as `edit --image` does, and returns what the generator then draws. The judge says whether the composition is still
 there. Twelve pairs and the encoder alone keep the example short; `evaluate --suite inversion` measures more per image.
 """
