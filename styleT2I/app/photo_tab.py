@@ -10,6 +10,7 @@ import gradio as gr
 
 from styleT2I.app.photo_desk import POINTS, PhotoDesk
 from styleT2I.app.turns import AT_ONCE, TURN, told
+from styleT2I.errors import StyleT2IError
 from styleT2I.generation.arguments import INVERSIONS
 from styleT2I.generation.pipeline import StyleT2I
 
@@ -51,14 +52,19 @@ def photo_tab(page: gr.Blocks, pipeline: StyleT2I) -> None:
                 edit, result = gr.Button("Edit and put back", variant="primary"), gr.HTML()
 
     def received(path: str, request: gr.Request):
-        file = Path(path)
+        file, is_taken = Path(path), True
         try:
             desk.receive(str(request.session_hash), file.name, file.read_bytes())
+        except StyleT2IError as error:
+            gr.Warning(str(error))  # an error would leave the file in its field
+            is_taken = False
         finally:
             _removed(file)
-        return "", "", ""
+        return None, is_taken, "", "", ""
 
-    def found(request: gr.Request):
+    def found(request: gr.Request, is_taken):
+        if not is_taken:
+            return gr.skip()
         visitor = str(request.session_hash)
         points, is_found = desk.find(visitor)
         if not is_found:
@@ -91,9 +97,9 @@ def photo_tab(page: gr.Blocks, pipeline: StyleT2I) -> None:
         return "", "", ""
 
     shown = [photo, *numbers]
-    taken = drop.upload(told(received), [drop], [photo, face, result], **AT_ONCE)
-    taken.then(lambda: None, None, [drop], **AT_ONCE)  # the file is gone, whether it was one that is taken or not
-    taken.success(told(found), None, shown, **TURN)
+    taken = gr.State(False)
+    dropped = drop.upload(received, [drop], [drop, taken, photo, face, result], **AT_ONCE)
+    dropped.success(told(found), [taken], shown, **TURN)
     photo.click(told(clicked), [which, *numbers], shown, **AT_ONCE)
     for number in numbers:
         number.input(told(redrawn), numbers, [photo], trigger_mode="always_last", **AT_ONCE)
