@@ -21,7 +21,7 @@ MIN_STEPS_TO_BUILD = 100  # a shorter training is over before the compiler is
 SOURCES = {name: name for name in ("model", "generator", "clip", "t2d", "a2d", "encoder")}
 SOURCES |= {"judge": "judges.guide", "judges__guide": "judges.guide", "judges__heldout": "judges.heldout"}
 SOURCES |= {"clip_eval": "clip_eval", "text_encoder": "text_encoder"}
-SOURCES |= {"init": "generator", "source": None}  # None: of any kind
+SOURCES |= {"init": "generator", "detector": "detector", "source": None}  # None: of any kind
 _SOURCE_HELP = (
     "SOURCE is a path, an https:// address, hf://owner/name[/file][@revision], or a name: of a model, or of a "
     "well-known checkpoint (python -m styleT2I.convert --list)."

@@ -1,8 +1,8 @@
 """Well-known public checkpoints by name (registry.json): where each is, what is known of it, under which licence.
 
-A size or SHA-256 is there only where it is certain (OpenAI has the hash in the address); `confirmed` says that the
-address was found in public text, `false` that it follows the publisher's pattern or has no direct link.
-What is known of a file goes with the component that it is converted to, as its origin.
+A size or SHA-256 is there only where it is certain (OpenAI has the hash in the address, many projects pin YuNet's);
+`confirmed` says that the address was found in public text, `false` that it follows the publisher's pattern or has no
+direct link. What is known of a file goes with the component that it is converted to, as its origin.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Entry:
     """One checkpoint: an address `url`, or a `page` on which people find it and the name `file` to save it under."""
 
     name: str
-    kind: str  # the role it fills (formats.model_folder.ROLES)
+    kind: str  # the role it fills (formats.model_folder.ROLES), or "detector" of faces
     url: str | None
     size: int | None  # bytes
     sha256: str | None

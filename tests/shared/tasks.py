@@ -139,7 +139,9 @@ def _clip(folder):
 def _fit():
     shape = {"resolution": 32, "channels": {4: 16, 8: 16, 16: 16, 32: 8}, "w_dim": 32, "mapping_hidden_dim": 32}
     shares = {"share_16": 0.2, "share_32": 0.2, "share_mapping": 0.2, "share_joint": 0.2}
-    return RendererFit(RendererFitConfig(steps=20, mapping_layers=2, batch=4, mapping_batch=16, **shape, **shares))
+    rates = dict.fromkeys(("lr", "mapping_lr", "joint_lr"), 3e-4)  # as the others: of rounding Adam makes a whole step
+    sizes = {"batch": 4, "mapping_layers": 2, "mapping_batch": 16}
+    return RendererFit(RendererFitConfig(steps=20, **sizes, **shape, **shares, **rates))
 
 
 TASKS = {

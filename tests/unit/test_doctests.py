@@ -36,6 +36,7 @@ MODULES = (
     "styleT2I.fairness.analysis.decisions.soundness",
     "styleT2I.fairness.judges.calibration",
     "styleT2I.fairness.plan.audit_plan",
+    "styleT2I.fairness.plan.cover",
     "styleT2I.fairness.plan.lock",
     "styleT2I.fairness.report.page",
     "styleT2I.fairness.run",

@@ -16,6 +16,10 @@ class Cover:
     """Texts for the cover of the page. One that is empty is a blank line there, to be filled in by hand.
 
     They are no part of the plan's hash and of plan.lock: an approval is given after the plan was written.
+
+    Example:
+        >>> Cover(auditor="A. Auditor").approval
+        ''
     """
 
     auditor: str = ""  # who audits: name and organisation

@@ -78,7 +78,7 @@ def test_report_is_a_page_and_a_table_of_the_same(release, tmp_path):
     result = invoke("report", f"celebahq:{release}", "--outdir", tmp_path / "report")
     assert result.exit_code == 0, result.output
     page = (tmp_path / "report" / "index.html").read_text()
-    for told in ("celebahq:", "parts of the face", "picture 0. / he smiles.", "Male", "28.57 %", "data:image/png"):
+    for told in ("celebahq:", "parts of the face", "picture 0. / he smiles.", "Male", "28.57\u00a0%", "data:image/png"):
         assert told in page
     about = json.loads((tmp_path / "report" / "dataset-report.json").read_text())
     assert about["num"] == 7 and about["num_captions"] == 14 and about["rates"]["Male"] == pytest.approx(2 / 7)

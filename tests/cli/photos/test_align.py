@@ -51,7 +51,7 @@ def test_a_face_is_cut_out_and_recorded(photo):
         (["{}/photo.png", "--landmarks", "{}/photo.png"], "photo.png"),
         (["{}/photo.png", "--landmarks", "{}/far.json"], "outside"),
         (["{}/photo.png", "--landmarks", "{}/points.json", "--face", "1"], "0 to 0"),
-        (["{}/photo.png", "--landmarks", "{}/points.json", "--detector", "x.onnx"], "leave one of them out"),
+        (["{}/photo.png", "--landmarks", "{}/points.json", "--detector", "{}/points.json"], "leave one"),
         (["{}/photo.png", "{}/other.png", "--landmarks", "{}/points.json"], "one photo"),
         (["{}/photo.png", "{}/sub/photo.png"], "same name"),
         (["{}/photo.png", "--detector", "{}/points.json"], "points.json"),
@@ -65,3 +65,11 @@ def test_what_cannot_be_done_is_one_line_and_leaves_nothing(photo, arguments, te
     import re
 
     assert re.search(text, result.output.strip().splitlines()[-1])
+
+
+def test_yunet_by_name_says_where_it_comes_from(photo, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    result = align(photo, "photo.png", "--detector", "yunet", "--offline", "--outdir", str(tmp_path / "faces"))
+    assert result.exit_code == 2 and "Traceback" not in result.output
+    assert "opencv_zoo" in result.output and "save it as" in result.output
+    assert not (tmp_path / "faces").exists()

@@ -148,7 +148,7 @@ def test_harm_would_be_seen(tmp_path):
     code = """
 import os, sys, json, warnings
 from pathlib import Path
-from tests.faults import fuzz_targets, fuzz_worker
+from tests.faults.fuzzing import targets as fuzz_targets, worker as fuzz_worker
 from tests.faults.fuzzing.targets import Target
 from tests.faults.fuzzing.mutators import BINARY
 from styleT2I.errors import DataError

@@ -184,6 +184,23 @@ def test_systems_and_an_audit(page):
     assert page.frame_locator("iframe.report").locator("h1").inner_text() == "a small audit"
 
 
+def test_a_cancelled_audit_makes_way_and_leaves_nothing(page, server):
+    panel = tab(page, "Audit")
+    panel.get_by_label("number input for Pairs").fill("100")
+    panel.get_by_label("With the adjustment").check()
+    panel.get_by_role("button", name="Audit").click()
+    panel.get_by_text("of 200 images drawn").first.wait_for()
+    assert list(server[2].glob("styleT2I-audit-*"))
+    panel.get_by_role("button", name="Cancel").click()
+    deadline = time.monotonic() + 20
+    while list(server[2].glob("styleT2I-audit-*")):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    panel = tab(page, "Write")
+    panel.get_by_role("button", name="Draw").click()
+    panel.locator("img.face").first.wait_for()
+
+
 def test_what_is_refused_is_said_in_one_line(page):
     panel = tab(page, "Write")
     panel.get_by_label("Sentence").fill("hat " * 2500)

@@ -19,7 +19,6 @@ ROUNDING = {  # parts whose gradients are rounding alone, which Adam divides by 
     "clip": ("in_proj_bias", "k_proj.bias"),  # the same is added to all of a softmax's logits
     "unclip_prior": ("qkv.bias",),
     "unclip_ar_prior": ("qkv.bias",),
-    "fit": ("mapping.",),  # at a hundred times the learning rate
 }
 
 
