@@ -14,7 +14,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from styleT2I.app.photo_desk import MAX_BYTES
+from styleT2I.app.photo_desk import MAX_BYTES, PhotoDesk
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.torch_utils.images import load_image
 from tests.browser import chromium, listened
@@ -170,6 +170,32 @@ def test_photos_that_are_none_are_refused_in_one_line(page, server):
     uploaded(panel, "wall.png", "image/png", encoded(np.full((200, 300, 3), 127, np.uint8)))
     page.get_by_text("no face was found; move the points onto one").wait_for()
     assert panel.locator("img.photo").count() == 1 and kept(server[2]) == []
+
+
+def test_a_photo_goes_when_its_page_is_left(browser, tmp_path, monkeypatch):
+    from styleT2I.app import page as app
+    from styleT2I.app import photo_tab
+
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    pipeline, desks = StyleT2I.from_pretrained("minifaces", device="cpu"), []
+    monkeypatch.setattr(photo_tab, "PhotoDesk", lambda given: desks.append(PhotoDesk(given)) or desks[0])
+    served = app.built(pipeline).queue()
+    _, address, _ = served.launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, share=False)
+    try:
+        page = browser.new_context().new_page()
+        page.set_default_timeout(PATIENCE)
+        page.goto(address)
+        panel = tab(page, "My photo")
+        uploaded(panel, "me.png", "image/png", encoded(made_photo(pipeline)))
+        panel.locator("img.photo").wait_for()
+        assert len(desks[0]._held) == 1
+        page.context.close()
+        deadline = time.monotonic() + PATIENCE / 1000
+        while desks[0]._held and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert desks[0]._held == {} and kept(tmp_path) == []
+    finally:
+        served.close()
 
 
 def test_systems_and_an_audit(page):
