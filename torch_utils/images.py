@@ -86,9 +86,9 @@ def load_image(path: str | Path) -> torch.Tensor:
     return torch.from_numpy(decode_image(data, path)).permute(2, 0, 1).contiguous()
 
 
-def decode_image(data: bytes, name: str | Path) -> np.ndarray:
+def decode_image(data: bytes, name: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Decode image bytes to RGB [H, W, 3] uint8; the content decides the kind, `name` is for messages."""
-    check_image(data, name)
+    check_image(data, name, max_pixels)
     with guarded(name, _DAMAGED, DataError):  # OpenCV has errors of its own
         array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)  # 8 bits, EXIF orientation applied
     if array is None:
@@ -108,7 +108,7 @@ def centre_crop_resize(array: np.ndarray, resolution: int) -> np.ndarray:
     return cv2.resize(square, (resolution, resolution), interpolation=method)
 
 
-def check_image(data: bytes, name: str | Path) -> None:
+def check_image(data: bytes, name: str | Path, max_pixels: int = MAX_PIXELS) -> None:
     """Raise DataError from the header alone, before any pixel is decoded."""
     if not data:
         raise DataError(f"{name}: the file is empty; replace or remove it")
@@ -118,11 +118,11 @@ def check_image(data: bytes, name: str | Path) -> None:
             with PIL.Image.open(io.BytesIO(data), formats=FORMATS) as header:
                 (width, height), kind = header.size, header.format
     except PIL.Image.DecompressionBombError as error:
-        raise DataError(f"{name}: the image has too many pixels; the limit is {MAX_PIXELS}") from error
+        raise DataError(f"{name}: the image has too many pixels; the limit is {max_pixels}") from error
     except Exception as error:  # Pillow raises many kinds on hostile headers
         raise DataError(f"{name}: not an image, or cut off in its header ({', '.join(FORMATS)} are read)") from error
-    if width * height > MAX_PIXELS:
-        raise DataError(f"{name}: {width}x{height} pixels; the limit is {MAX_PIXELS}")
+    if width * height > max_pixels:
+        raise DataError(f"{name}: {width}x{height} pixels; the limit is {max_pixels}")
     # In JPEG scan data a marker byte is always escaped, so an end marker after the last scan start means all is there.
     is_cut_jpeg = kind == "JPEG" and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda")
     if is_cut_jpeg or (kind == "PNG" and b"IEND" not in data):

@@ -1,4 +1,4 @@
-"""Draw, edit, compare and audit in a browser: `python -m styleT2I.app`."""
+"""Draw, edit faces and photos, compare and audit in a browser: `python -m styleT2I.app`."""
 
 import importlib.util
 import socket
@@ -16,7 +16,7 @@ ADDRESS = "127.0.0.1"  # of this machine alone
 @click.option("--port", default=7860, type=click.IntRange(1, 65535), help="Of the page's address.")
 @device_option
 def main(model, port, device):
-    """Serve a page on this machine: sentences, sliders, other systems beside it, a small audit. Ctrl-C ends it.
+    """Serve a page on this machine: sentences, sliders, your photo, other systems, a small audit. Ctrl-C ends it.
 
     Only this machine reaches it, and it loads nothing from elsewhere. Needs Gradio (pip install 'styleT2I[app]').
     """

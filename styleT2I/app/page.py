@@ -9,12 +9,13 @@ from importlib.resources import files
 import gradio as gr
 
 from styleT2I.app import answers
-from styleT2I.errors import StyleT2IError
+from styleT2I.app.photo_desk import MAX_BYTES
+from styleT2I.app.photo_tab import photo_tab
+from styleT2I.app.turns import TURN, told, told_in_parts
 from styleT2I.generation.arguments import MAX_PSI, METHODS
 from styleT2I.generation.pipeline import StyleT2I
 
 MAX_WAITING = 64  # requests in the queue; further ones are told to come back
-TURN = {"concurrency_id": "turn", "concurrency_limit": 1, "api_visibility": "private"}  # one request computes at a time
 WHAT_AN_AUDIT_IS = (
     "Whether one combination of attributes comes out as often as another, from the same seeds. A report with limits, "
     "and intervals that decide, takes more images: `python -m styleT2I.audit`."
@@ -30,19 +31,20 @@ def serve(pipeline: StyleT2I, address: str, port: int) -> None:
         theme = gr.themes.Base(font=FONTS, font_mono=["monospace"])
         built(pipeline).queue(max_size=MAX_WAITING, default_concurrency_limit=1).launch(
             server_name=address, server_port=port, share=False, ssr_mode=False, enable_monitoring=False, quiet=True,
-            max_file_size=1, footer_links=[], theme=theme, css=(files(__package__) / "app.css").read_text(),
+            max_file_size=MAX_BYTES, footer_links=[], theme=theme, css=(files(__package__) / "app.css").read_text(),
         )  # fmt: skip
 
 
 def built(pipeline: StyleT2I) -> gr.Blocks:
     """The page of a model; tabs that it has no networks for are left out."""
     model = pipeline.model
-    with gr.Blocks(title="StyleT2I", analytics_enabled=False) as page:
+    with gr.Blocks(title="StyleT2I", analytics_enabled=False, delete_cache=(60, 300)) as page:
         gr.Markdown(f"# StyleT2I\nModel {model.name}. Nobody drawn here exists.")
         if model.has("t2d"):
             _write_tab(pipeline)
         if model.has("a2d") and model.vocabulary is not None:
             _edit_tab(pipeline)
+            photo_tab(page, pipeline)
         if model.has("t2d"):
             _compare_tab(pipeline)
         if model.has("t2d") and model.vocabulary is not None and model.has("judges.heldout"):
@@ -58,9 +60,7 @@ def _write_tab(pipeline):
         draw = gr.Button("Draw", variant="primary")
         faces, found, explanation = gr.HTML(), gr.HTML(), gr.HTML()
         for event in (draw.click, text.submit):
-            event(
-                _told(answers.written, pipeline), [text, first, num, psi, method], [faces, found, explanation], **TURN
-            )
+            event(told(answers.written, pipeline), [text, first, num, psi, method], [faces, found, explanation], **TURN)
 
 
 def _edit_tab(pipeline):
@@ -86,12 +86,12 @@ def _edit_tab(pipeline):
                 name = gr.Dropdown(list(names), value=names[0], label="Attribute of the strip")
                 strip, shown = gr.Button("Strip"), gr.HTML()
         history = gr.State([])
-        call = dict(fn=_told(moved), inputs=[history, first, num, psi, *sliders], outputs=[faces, history], **TURN)
+        call = dict(fn=told(moved), inputs=[history, first, num, psi, *sliders], outputs=[faces, history], **TURN)
         draw.click(**call)
         for slider in sliders:
             slider.release(**call)
         undo.click(undone, [history], [history, *sliders], api_visibility="private").then(**call)
-        strip.click(_told(answers.strip, pipeline), [first, num, psi, name], [shown], **TURN)
+        strip.click(told(answers.strip, pipeline), [first, num, psi, name], [shown], **TURN)
 
 
 def _compare_tab(pipeline):
@@ -103,7 +103,7 @@ def _compare_tab(pipeline):
         with gr.Row():
             draw, cancel = gr.Button("Compare", variant="primary"), gr.Button("Cancel")
         rows = gr.HTML()
-        running = draw.click(_told_in_parts(answers.compared, pipeline), [text, first, num, names], [rows], **TURN)
+        running = draw.click(told_in_parts(answers.compared, pipeline), [text, first, num, names], [rows], **TURN)
         cancel.click(None, cancels=[running])
 
 
@@ -118,7 +118,7 @@ def _audit_tab(pipeline):
             run, cancel = gr.Button("Audit", variant="primary"), gr.Button("Cancel")
         progress, report = gr.HTML(), gr.HTML()
         inputs = [first, second, num, psi, adjusted]
-        running = run.click(_told_in_parts(answers.audited, pipeline), inputs, [progress, report], **TURN)
+        running = run.click(told_in_parts(answers.audited, pipeline), inputs, [progress, report], **TURN)
         cancel.click(None, cancels=[running])
 
 
@@ -129,27 +129,3 @@ def _faces(most):
         num = gr.Slider(1, most, 4, step=1, label="Faces")
         psi = gr.Slider(0, MAX_PSI, 0.7, step=0.05, label="Truncation psi")
     return first, num, psi
-
-
-def _told(function, *given):
-    """A function whose errors of the user's are one line on the page."""
-
-    def call(*arguments):
-        try:
-            return function(*given, *arguments)
-        except StyleT2IError as error:
-            raise gr.Error(str(error), print_exception=False) from None
-
-    return call
-
-
-def _told_in_parts(function, *given):
-    """The same of a function that yields."""
-
-    def call(*arguments):
-        try:
-            yield from function(*given, *arguments)
-        except StyleT2IError as error:
-            raise gr.Error(str(error), print_exception=False) from None
-
-    return call

@@ -16,7 +16,7 @@ from styleT2I.inversion.inverter import Inverter
 from styleT2I.inversion.result import Inversion, read_inversion, write_inversion
 from styleT2I.torch_utils.files import check_writable_dir
 
-__all__ = ["cached_inversion"]
+__all__ = ["cached_inversion", "inverted_alone"]
 
 _ROLES = ("generator", "encoder", "judges.guide", "clip")
 _VERSION = 1  # of the methods: another one when they compute something else
@@ -36,9 +36,7 @@ def cached_inversion(
             return read_inversion(path, inverter.model.describe()["components"]["generator"]), True
         except CheckpointError:
             pass  # as if it was not there
-    weights = None if weight is None else weight.unsqueeze(0)
-    (found,) = inverter.invert(image_u8.unsqueeze(0), [method], weights)
-    inversion = found[method]
+    inversion = inverted_alone(inverter, image_u8, method, weight)
     if path is not None:
         try:
             check_writable_dir(path.parent)
@@ -46,6 +44,16 @@ def cached_inversion(
         except OutputError as error:
             warnings.warn(f"the photo is inverted again each time: {error}", stacklevel=2)
     return inversion, False
+
+
+def inverted_alone(
+    inverter: Inverter, image_u8: Tensor, method: str = "auto", weight: Tensor | None = None
+) -> Inversion:
+    """The inversion of an image, as `cached_inversion`, without a look at the cache and nothing written there."""
+    method = inverter.checked(method)
+    weights = None if weight is None else weight.unsqueeze(0)
+    (found,) = inverter.invert(image_u8.unsqueeze(0), [method], weights)
+    return found[method]
 
 
 def _path(inverter, image_u8, method, weight) -> Path | None:

@@ -14,7 +14,7 @@ from styleT2I.generation.adjustment import AdjustmentConfig
 from styleT2I.generation.editing.moves import AttributeDirections
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.generation.results import GRID_FACE_SIZE
-from styleT2I.inversion.cache import cached_inversion
+from styleT2I.inversion.cache import cached_inversion, inverted_alone
 from styleT2I.inversion.inverter import Inverter
 from styleT2I.inversion.result import Inversion
 from styleT2I.networks.faces.regions import RegionFinder
@@ -38,11 +38,16 @@ class PhotoEdit:
 class PhotoEditor:
     """Edits one photo with a pipeline; its face is inverted once, or found in the cache."""
 
-    def __init__(self, pipeline: StyleT2I, photo: Photo, inverter: Inverter, method: str = "auto"):
-        """As `Inverter.invert` raises; inverter: of the pipeline's own model."""
+    def __init__(
+        self, pipeline: StyleT2I, photo: Photo, inverter: Inverter, method: str = "auto", *, use_cache: bool = True
+    ):
+        """As `Inverter.invert` raises; inverter: of the pipeline's own model. use_cache: else nothing is written."""
         self.pipeline, self.photo = pipeline, photo
         self.inversion: Inversion
-        self.inversion, self.was_cached = cached_inversion(inverter, photo.aligned_u8, method, photo.weight)
+        if use_cache:
+            self.inversion, self.was_cached = cached_inversion(inverter, photo.aligned_u8, method, photo.weight)
+        else:
+            self.inversion, self.was_cached = inverted_alone(inverter, photo.aligned_u8, method, photo.weight), False
         self.generator = inverter.generator
 
     @property

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from styleT2I.photos.faces import Face, Finder, choose_face
 from styleT2I.photos.putting_back import changed_regions, put_back
 from styleT2I.torch_utils.images import MAX_BYTES, decode_image
 
-__all__ = ["Photo", "open_photo"]
+__all__ = ["Photo", "framed", "open_photo"]
 
 _COUNTED = 128  # brightness of a mask's pixel, from which on it must not count
 
@@ -70,22 +71,30 @@ def open_photo(
     Raises:
         DataError: The photo or the mask cannot be read, or there is no such face.
     """
-    import hashlib
-
     data = read_bytes(path, DataError, MAX_BYTES)
     pixels = decode_image(data, path)
-    height, width = pixels.shape[:2]
-    if finder is None:
+    face = None if finder is None else choose_face(finder.find(pixels, path), index, str(path))
+    photo = framed(path, hashlib.sha256(data).hexdigest(), pixels, face, resolution)
+    if mask is None:
+        return photo
+    return replace(photo, weight=_weight(mask, pixels.shape, photo.crop, resolution))
+
+
+def framed(path: str | Path, sha256: str, pixels: np.ndarray, face: Face | None, resolution: int) -> Photo:
+    """The photo of pixels [H, W, 3] uint8 that were read already, with its face; None: it is a face, and square.
+
+    path, sha256: of the file, for records and messages. Raises DataError where such a photo is not square.
+    """
+    if face is None:
+        height, width = pixels.shape[:2]
         if height != width:
             raise DataError(f"{path}: {width} x {height} pixels; a face that is cut out already is square: leave "
                             "--aligned out")  # fmt: skip
-        face, crop = None, Crop((width / 2, height / 2), (width / 2, 0.0), (0.0, height / 2))
+        crop = Crop((width / 2, height / 2), (width / 2, 0.0), (0.0, height / 2))
     else:
-        face = choose_face(finder.find(pixels, path), index, str(path))
         crop = face.crop
     aligned = torch.from_numpy(cut(pixels, crop, resolution)).permute(2, 0, 1).contiguous()
-    weight = None if mask is None else _weight(mask, pixels.shape, crop, resolution)
-    return Photo(Path(path), hashlib.sha256(data).hexdigest(), pixels, crop, face, aligned, weight)
+    return Photo(Path(path), sha256, pixels, crop, face, aligned)
 
 
 def _weight(mask, shape, crop, resolution):

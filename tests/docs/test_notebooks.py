@@ -15,6 +15,7 @@ NOTEBOOKS = sorted((ROOT / "docs/notebooks").glob("*.ipynb"))
 SHOWN = {  # how many of a notebook's cells end in an image, and in a table
     "quickstart": (3, 3),
     "edit": (4, 0),
+    "edit_a_photo": (4, 0),
     "audit": (0, 1),
 }
 each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

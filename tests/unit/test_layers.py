@@ -33,7 +33,7 @@ ALLOWED = {  # a layer is a folder, or a folder within one that is named here; a
     "evaluation.measures": PARTS | {"generation"},
     "evaluation": PARTS | {"generation", "inversion", "evaluation.measures", "rivals"},
     "fairness": PARTS | {"generation"},
-    "app": PARTS | {"generation", "fairness"},
+    "app": PARTS | {"photos", "generation", "inversion", "fairness"},
     "recipes": {"errors", "config"},
     "training": PARTS | {"recipes", "photos", "generation", "inversion", "evaluation.measures"},
     "staged": WORLD | {"recipes", "sources"},
