@@ -16,9 +16,7 @@ from styleT2I.cli import (
     psi_option,
     seeds_option,
 )
-
-FORMATS = ("webp", "gif", "mp4")
-EASINGS = ("linear", "smooth")
+from styleT2I.generation.arguments import EASINGS, VIDEO_FORMATS
 
 
 def shared_options(function):
@@ -32,7 +30,8 @@ def shared_options(function):
                      "enlarged to at least 192]"),
         click.option("--columns", type=click.IntRange(1, 64), metavar="NUM", help="Faces in a row. [default: about a "
                      "square]"),
-        click.option("--format", "kind", default="webp", type=click.Choice(FORMATS), help="mp4 needs the extra video."),
+        click.option("--format", "kind", default="webp", type=click.Choice(VIDEO_FORMATS), help="mp4 needs the extra "
+                     "video."),
         device_option,
         outdir_option,
         overwrite_option,

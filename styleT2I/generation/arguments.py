@@ -21,6 +21,9 @@ DIRECTION_METHODS = (A2D, *FOUND)  # a direction for an attribute
 SYSTEM_METHODS = (*OPTIMISED, *FOUND)  # what draws a sentence without Text-to-Direction
 NUM_SAMPLES = 1000  # faces that directions are found on unless told
 
+VIDEO_FORMATS = ("webp", "gif", "mp4")
+EASINGS = ("linear", "smooth")  # of a video's way from stop to stop
+
 INVERSIONS = {  # of `--inversion`: how the latent of an image is found (`inversion`)
     "w": "one w for all layers, by optimisation",
     "w+": "a w for each layer, kept near one another and near the mean, by optimisation",

@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 
 from styleT2I.errors import ConfigError, OutputError
+from styleT2I.generation.arguments import VIDEO_FORMATS
 
-FORMATS = ("webp", "gif", "mp4")
 MAX_PIXELS = 1 << 29  # of all frames of a GIF or WebP, which lie in memory until the last is there
 _QUALITY = 88  # of WebP: hair stays hair
 
 
 def check_format(name: str, num_frames: int, width: int, height: int) -> None:
     """ConfigError where a file of this kind and size cannot be written here: found before anything is drawn."""
-    if name not in FORMATS:
-        raise ConfigError(f"unknown video format {name!r}; known: {', '.join(FORMATS)}")
+    if name not in VIDEO_FORMATS:
+        raise ConfigError(f"unknown video format {name!r}; known: {', '.join(VIDEO_FORMATS)}")
     if name == "mp4":
         _ffmpeg()
     elif num_frames * width * height > MAX_PIXELS:
@@ -48,7 +48,12 @@ def write_video(path: str | Path, frames: Iterable[np.ndarray], fps: float) -> N
 
 
 def _write_webp(path, frames, fps):
-    _write_animation(path, frames, fps, quality=_QUALITY, method=4)
+    from PIL import Image
+
+    first, *others = [Image.fromarray(frame) for frame in frames]
+    first.save(
+        path, save_all=True, append_images=others, duration=round(1000 / fps), loop=0, quality=_QUALITY, method=4
+    )
 
 
 def _write_gif(path, frames, fps):
@@ -65,13 +70,6 @@ def _write_gif(path, frames, fps):
     made[0].save(
         path, save_all=True, append_images=made[1:], duration=max(20, round(100 / fps) * 10), loop=0, optimize=False
     )
-
-
-def _write_animation(path, frames, fps, **settings):
-    from PIL import Image
-
-    first, *others = [Image.fromarray(frame) for frame in frames]
-    first.save(path, save_all=True, append_images=others, duration=round(1000 / fps), loop=0, **settings)
 
 
 def _write_mp4(path, frames: Iterator[np.ndarray], fps):

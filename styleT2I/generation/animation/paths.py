@@ -8,10 +8,9 @@ from collections.abc import Sequence
 import torch
 
 from styleT2I.errors import ConfigError
+from styleT2I.generation.arguments import EASINGS
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.torch_utils.seeding import checked_seeds, latents_of_seeds
-
-EASINGS = ("linear", "smooth")
 
 
 def loop_positions(num_frames: int, num_keys: int, easing: str = "smooth", is_loop: bool = True) -> torch.Tensor:

@@ -9,6 +9,7 @@ from PIL import Image
 from styleT2I.errors import ConfigError, OutputError
 from styleT2I.generation.animation import files
 from styleT2I.generation.animation.files import check_format, write_video
+from styleT2I.generation.arguments import VIDEO_FORMATS
 
 
 def frames(num=6, side=32):
@@ -52,4 +53,4 @@ def test_what_cannot_be_written_is_said_before_anything_is_drawn(monkeypatch, tm
         check_format("mp4", 2, 8, 8)
     with pytest.raises(OutputError, match="cannot be written"):
         write_video(tmp_path / "absent" / "film.webp", frames(), 25)
-    assert set(files.FORMATS) == {"webp", "gif", "mp4"}
+    assert set(files._WRITERS) == set(VIDEO_FORMATS)

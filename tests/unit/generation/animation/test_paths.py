@@ -7,7 +7,6 @@ import torch
 
 from styleT2I.errors import ConfigError
 from styleT2I.generation.animation.paths import (
-    EASINGS,
     along,
     between_seeds,
     between_sentences,
@@ -15,6 +14,7 @@ from styleT2I.generation.animation.paths import (
     slerp,
     there_and_back,
 )
+from styleT2I.generation.arguments import EASINGS
 from styleT2I.generation.pipeline import StyleT2I
 from tests.tiny_model import write_tiny_model
 
