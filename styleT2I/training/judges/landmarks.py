@@ -24,6 +24,13 @@ from styleT2I.training.network_task import NetworkTask
 from styleT2I.training.optimisation import descend, schedule
 
 _BATCH = 64  # of measuring
+PARTS = {
+    "jaw": slice(0, 17),
+    "brows": slice(17, 27),
+    "nose": slice(27, 36),
+    "eyes": slice(36, 48),
+    "mouth": slice(48, 68),
+}  # of iBUG's 68 points
 
 
 class LandmarkTask(NetworkTask):
@@ -185,8 +192,8 @@ def measure_landmarks(network: LandmarkNetwork, data, config: LandmarkTrainingCo
     """Metrics on `num` unseen faces, each in a square drawn as in training.
 
     error: mean distance of the landmarks in distances between the eyes' middles; error_second: after the square was
-    laid anew by what was found (FFHQ's rule), as alignment does; faces_told, others_told: rates of squares with a face,
-    and without one, that are told so.
+    laid anew by what was found (FFHQ's rule), as alignment does, and error_second/PART of each of PARTS; faces_told,
+    others_told: rates of squares with a face, and without one, that are told so.
     """
     from styleT2I.photos.landmark_search import refined
 
@@ -200,13 +207,16 @@ def measure_landmarks(network: LandmarkNetwork, data, config: LandmarkTrainingCo
         eyes = (points[:, 36:42].mean(1) - points[:, 42:48].mean(1)).norm(dim=1)
         errors.append(((found - points).norm(dim=2).mean(1) / eyes)[is_face])
         again = refined(network, image, found)
-        second.append(((again - points).norm(dim=2).mean(1) / eyes)[is_face])
+        second.append(((again - points).norm(dim=2) / eyes[:, None])[is_face])
         faces.append((logit > 0)[is_face].float())
         others.append((logit <= 0)[~is_face].float())
-    names = ("error", "error_second", "faces_told", "others_told")
+    each = torch.cat(second)  # [N, 68]
     return {
-        name: torch.cat(values).mean().item()
-        for name, values in zip(names, (errors, second, faces, others), strict=True)
+        "error": torch.cat(errors).mean().item(),
+        "error_second": each.mean().item(),
+        **{f"error_second/{name}": each[:, points].mean().item() for name, points in PARTS.items()},
+        "faces_told": torch.cat(faces).mean().item(),
+        "others_told": torch.cat(others).mean().item(),
     }
 
 
