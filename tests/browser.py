@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import time
 
 import pytest
 
@@ -38,3 +39,12 @@ def listened(page):
     page.on("pageerror", lambda error: said.append(str(error)))
     page.on("request", lambda request: asked.append(request.url))
     return said, asked
+
+
+def wait_until(page, expression, argument=None, seconds=30.0):
+    """Asks the page until the JavaScript is true. Playwright's own wait evaluates strings inside the page, which a
+    strict content security policy forbids."""
+    end = time.monotonic() + seconds
+    while not page.evaluate(expression, argument):
+        assert time.monotonic() < end, f"not true after {seconds:g} s: {expression}"
+        page.wait_for_timeout(50)

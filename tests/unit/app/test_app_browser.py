@@ -17,7 +17,7 @@ import pytest
 from styleT2I.app.photo_desk import MAX_BYTES, PhotoDesk
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.torch_utils.images import load_image
-from tests.browser import chromium, listened
+from tests.browser import chromium, listened, wait_until
 from tests.conftest import ROOT
 from tests.photos_of_faces import LEFT, POINTS, SIDE, encoded, made_photo
 
@@ -105,14 +105,10 @@ def test_a_slider_moves_the_face_and_undo_brings_it_back(page):
     before = sources(panel)
     panel.get_by_label("number input for smiling").fill("1")
     panel.get_by_role("button", name="Draw").click()
-    page.wait_for_function(
-        "src => document.querySelectorAll('div[role=tabpanel] img.face')[1].src !== src", arg=before[1]
-    )
+    wait_until(page, "src => document.querySelectorAll('div[role=tabpanel] img.face')[1].src !== src", before[1])
     assert sources(panel)[0] == before[0]
     panel.get_by_role("button", name="Undo").click()
-    page.wait_for_function(
-        "src => document.querySelectorAll('div[role=tabpanel] img.face')[1].src === src", arg=before[1]
-    )
+    wait_until(page, "src => document.querySelectorAll('div[role=tabpanel] img.face')[1].src === src", before[1])
     assert panel.get_by_label("number input for smiling").input_value() == "0"
 
 
@@ -139,7 +135,7 @@ def test_a_photo_is_dropped_corrected_inverted_edited_and_put_back(page, server)
         box = photo.bounding_box()
         scale = box["width"] / pixels.shape[1]
         photo.click(position={"x": place[0] * scale, "y": place[1] * scale})
-        page.wait_for_function("src => document.querySelector('img.photo').src !== src", arg=before)
+        wait_until(page, "src => document.querySelector('img.photo').src !== src", before)
     moved = float(panel.get_by_label("right eye, x").input_value())
     assert abs(moved - (LEFT + 0.625 * SIDE)) < 2
     panel.get_by_role("button", name="Invert").click()

@@ -17,7 +17,7 @@ from styleT2I.attributes.parsing.parser import parse
 from styleT2I.exports.web import export_web
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.torch_utils.words import plain_words
-from tests.browser import chromium, listened
+from tests.browser import chromium, listened, wait_until
 from tests.tiny_model import write_tiny_model
 
 pytestmark = pytest.mark.browser
@@ -86,7 +86,7 @@ def page(opened):
 
 
 def wait(page):
-    page.wait_for_function(FINISHED, timeout=PATIENCE)
+    wait_until(page, FINISHED, seconds=PATIENCE / 1000)
 
 
 def state(page):

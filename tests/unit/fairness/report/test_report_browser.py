@@ -16,7 +16,7 @@ from styleT2I.fairness.report.page import write_report
 from styleT2I.fairness.report.pdf import find_browser, write_pdf
 from styleT2I.torch_utils.images import save_png
 from tests.audit_result import audit_plan, audit_result, write_cells
-from tests.browser import chromium, executable, listened
+from tests.browser import chromium, executable, listened, wait_until
 
 pytestmark = pytest.mark.browser
 HOSTILE = '<script>window.broken = 1</script><img src="http://127.0.0.1:9/x" onerror="window.broken = 1">'
@@ -141,7 +141,7 @@ def test_every_part_that_scrolls_is_reached_by_the_keyboard(browser, path):
     assert page.evaluate(f"{wide}.every(each => each.tabIndex === 0 && each.ariaLabel && each.role === 'region')")
     page.locator("#declared .scroll").focus()
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("document.querySelector('#declared .scroll').scrollLeft > 0")
+    wait_until(page, "document.querySelector('#declared .scroll').scrollLeft > 0")
     page.close()
 
 
