@@ -5,9 +5,9 @@ import click
 from styleT2I.cli import command, defaults_of, outdir_option, trained
 from styleT2I.errors import ConfigError
 from styleT2I.options.training import file_option, run_options, run_steps
-from styleT2I.training.stylegan2.renderer_fit_config import fit_config, rendered_fit_config
+from styleT2I.training.stylegan2.renderer_fit_config import fit_config, paired_finish_config, rendered_fit_config
 
-PRESETS = ("minifaces", "portraits")
+PRESETS = ("minifaces", "portraits", "portraits-finish")
 
 
 def _defaults():
@@ -16,11 +16,13 @@ def _defaults():
 
 @command(preset_defaults=_defaults, has_offline=True)
 @outdir_option
-@click.option("--preset", default="minifaces", type=click.Choice(PRESETS), help="World of faces to draw.")
+@click.option("--preset", default="minifaces", type=click.Choice(PRESETS), help="World of faces to draw, or the "
+              "finish of a generator that was fitted to it.")  # fmt: skip
 @file_option("file", "A file of settings of one's own that replace the preset's, .yaml or .json (docs/commands.md).")
 @click.option("--data", metavar="SPEC", help="Rendered portraits, portraits:DISTRIBUTION/SPLIT[:NUM].")
 @click.option("--eval-data", metavar="SPEC", help="Rendered portraits to measure on.")
 @click.option("--judge", metavar="FILE", help="Judge of Portraits whose features are compared beside pixels.")
+@click.option("--init", metavar="FILE", help="The fitted generator that portraits-finish sharpens.")
 @click.option("--num-latents", type=click.IntRange(1), help="Scenes of Portraits, not rendered, that the mapping "
               "network learns from.")  # fmt: skip
 @click.option("--batch", type=click.IntRange(1), help="Scenes per step at the final resolution.")
@@ -28,22 +30,32 @@ def _defaults():
 @run_options(every=1000, first=10, steps_text="Optimisation steps.  [default: by preset]",
              every_text="Steps between evaluations and checkpoints.")  # fmt: skip
 def main(
-    outdir, preset, file, eval_every, resume, workers, graphs, seed, device, data, eval_data, judge, num_latents,
-    **settings,
+    outdir, preset, file, eval_every, resume, workers, graphs, seed, device, data, eval_data, judge, init,
+    num_latents, **settings,
 ):  # fmt: skip
     """Teach a StyleGAN2 generator to draw a world of faces by regression; the result is OUTDIR/generator.json.
 
     MiniFaces are painted on the way, in about 40 minutes on one CPU core; Portraits must be rendered before (python -m
-    styleT2I.data.portraits), and take hours. `train_stylegan2 --init OUTDIR` continues adversarially from it.
+    styleT2I.data.portraits), and take hours; `--preset portraits-finish --init OUTDIR/generator.json` then makes them
+    crisp with a discriminator of patches, and `train_stylegan2 --init` continues without any renders' scenes.
     """
-    rendered = {"data": data, "eval_data": eval_data, "judge": judge, "num_latents": num_latents}
+    rendered = {"data": data, "eval_data": eval_data, "judge": judge}
+    if init is not None and preset != "portraits-finish":
+        raise ConfigError("--init is of a finish; add --preset portraits-finish, or leave it out")
     if preset == "portraits":
-        config = rendered_fit_config(file, **rendered, **settings)
+        config = rendered_fit_config(file, num_latents=num_latents, **rendered, **settings)
         from styleT2I.training.stylegan2.rendered_fit import RenderedFit
 
         task = RenderedFit(config)
+    elif preset == "portraits-finish":
+        if num_latents or settings.pop("resolution"):
+            raise ConfigError("--num-latents and --resolution are of a fit; its finish takes the generator as it is")
+        config = paired_finish_config(file, init=init, **rendered, **settings)
+        from styleT2I.training.stylegan2.paired_finish import PairedFinish
+
+        task = PairedFinish(config)
     else:
-        if any(rendered.values()):
+        if num_latents or any(rendered.values()):
             raise ConfigError(
                 "--data, --eval-data, --judge and --num-latents are of rendered portraits; add --preset portraits"
             )

@@ -1,11 +1,13 @@
 """Draws the contact sheets of docs/portraits.md again, into docs/portraits/:
 
-    python tools/portrait_sheets.py [people] [small] [switched] [parts]
+    python tools/portrait_sheets.py [people] [small] [switched] [rare] [parts]
 
 `people`: 24 unselected people of `biased` at 256 pixels; `small`: the same at 128; `switched`: she and he with one
-attribute switched at a time; `parts`: images beside their parts maps.
+attribute switched at a time; `rare`: two people of every rare pair and every held-out composition, and below each the
+same person as the frequent twin; `parts`: images beside their parts maps.
 """
 
+import io
 import sys
 from pathlib import Path
 
@@ -52,6 +54,27 @@ def switched() -> None:
     save("switched", images, len(SWITCHES) // 2)
 
 
+def rare() -> None:
+    """Draw two people of every composition, and below each the twin of the same index."""
+    from styleT2I.data.portraits.scenes.recipe import Recipe
+    from styleT2I.data.portraits.sets.rendering import render_one
+    from styleT2I.data.worlds import WORLDS
+
+    world, rows = WORLDS["portraits"], []
+    for compositions in (world.rare_pairs, world.held_out):
+        for first in (0, len(world.rare_pairs)):
+            for wanted in ([c.attributes for c in compositions], [c.twin for c in compositions]):
+                sets = [Recipe("composition", "test", 128, wanted=attributes) for attributes in wanted]
+                images = [imdecode(render_one(each, first + k, "png").image) for k, each in enumerate(sets)]
+                rows += images + [np.full_like(images[0], 255)] * (len(world.rare_pairs) - len(images))
+    save("rare", rows, len(world.rare_pairs))
+
+
+def imdecode(data: bytes) -> np.ndarray:
+    """The pixels [H, W, 3] of an encoded image."""
+    return np.asarray(Image.open(io.BytesIO(data)))
+
+
 def parts() -> None:
     """Draw images over their parts maps."""
     from styleT2I.data.portraits.parts import PARTS
@@ -75,6 +98,7 @@ SHEETS = {
     "people": lambda: people("people", 256),
     "small": lambda: people("small", 128),
     "switched": switched,
+    "rare": rare,
     "parts": parts,
 }
 

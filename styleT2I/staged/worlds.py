@@ -27,7 +27,7 @@ class Size:
     """How much of its presets a build takes: the whole, or less of images and steps to try the way."""
 
     images: float = 1.0  # share of them
-    steps: Mapping[str, float] = field(default_factory=dict)  # by stage, kimg of train_stylegan2; others: the preset's
+    steps: Mapping[str, int] = field(default_factory=dict)  # by stage; others: the preset's
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # further options by stage
     latents: tuple[str, ...] = ()  # further options of a fit to renders
     terms: tuple[str, ...] = ()  # attributes that A2D learns, in words of every world; (): all
@@ -47,16 +47,16 @@ SIZES = {
     "full": Size(),
     "small": Size(
         0.2,
-        {"guide": 800, "heldout": 900, "segmenter": 600, "fit": 8000, "generator": 100, "clip": 800, "clip_eval": 800,
+        {"guide": 800, "heldout": 900, "segmenter": 600, "fit": 8000, "generator": 600, "clip": 800, "clip_eval": 800,
          "encoder": 800, "t2d": 1500, "a2d": 500},
     ),
     "toy": Size(
         0.0,
-        {"guide": 2, "heldout": 2, "segmenter": 2, "fit": 10, "generator": 0.008, "clip": 2, "clip_eval": 2,
+        {"guide": 2, "heldout": 2, "segmenter": 2, "fit": 10, "generator": 10, "clip": 2, "clip_eval": 2,
          "encoder": 2, "t2d": 2, "a2d": 2},
         {
             "guide": (*_TOY, *_TOY_SIDE), "heldout": (*_TOY, *_TOY_SIDE), "segmenter": (*_TOY, *_TOY_SIDE),
-            "fit": ("--batch", "2", *_TOY_SIDE), "generator": (*_TOY, "--eval-num", "16"),
+            "fit": ("--batch", "2", *_TOY_SIDE), "generator": ("--batch", "2"),
             "clip": _TOY, "clip_eval": _TOY, "encoder": (*_TOY, "--eval-num", "4"), "t2d": _TOY, "a2d": _TOY,
         },
         ("--num-latents", "64"),
@@ -72,10 +72,11 @@ def stages(outdir, device, world="minifaces", size="full", publish=None) -> dict
     if WORLDS[world].is_drawn:
         return {name: stage for part in ({"generator": build.fit("generator")}, *parts) for name, stage in part.items()}
     looking, *rest = parts
-    fitted = ("--preset", "portraits128", "--init", f"{outdir}/fit")
+    guided = ("--judge", build.files["guide"])
+    finish = ("--preset", f"{world}-finish", "--init", build.files["fit"], *guided)
     drawing = {
-        "fit": build.fit("fit", "--preset", world, "--judge", build.files["guide"], *build.size.latents, **_DRAWN),
-        "generator": build.training("generator", "train_stylegan2", *fitted, **_DRAWN),
+        "fit": build.fit("fit", "--preset", world, *guided, *build.size.latents, **_DRAWN),
+        "generator": build.training("generator", "fit_stylegan2", *finish, **_DRAWN),
     }
     renders = {"renders": Stage("data.portraits", [*_renders(build.size), "--workers", str(os.cpu_count() or 1)], None)}
     return {name: stage for part in (renders, looking, drawing, *rest) for name, stage in part.items()}
@@ -108,7 +109,7 @@ class _Build:
 
     def training(self, name, module, *arguments, data=(), eval_data=None, sized=None):
         """The training of a component on parts of the world; what a size changes stands under the name `sized`."""
-        less = [*self._steps(module, sized or name), *self.size.options.get(sized or name, ())]
+        less = [*self._steps(sized or name), *self.size.options.get(sized or name, ())]
         if not self.size.is_full:
             parts = [("--data", part) for part in data] + ([("--eval-data", eval_data)] if eval_data else [])
             less += [word for option, part in parts for word in (option, f"{self.world}:{part}:{self.size.num(part)}")]
@@ -154,9 +155,8 @@ class _Build:
         }
         return {**found, "publish": Stage("package_model", self._packaged(publish), None)} if publish else found
 
-    def _steps(self, module, sized):
-        number = self.size.steps.get(sized)
-        return [] if number is None else ["--kimg" if module == "train_stylegan2" else "--steps", f"{number:g}"]
+    def _steps(self, sized):
+        return ["--steps", str(self.size.steps[sized])] if sized in self.size.steps else []
 
     def _attributes(self):
         names = [WORLDS[self.world].vocabulary.resolve(term)[0] for term in self.size.terms]

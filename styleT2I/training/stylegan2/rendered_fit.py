@@ -3,7 +3,7 @@
 An encoder gives w for a known scene and the synthesis network learns to draw it (16 pixels first, then twice as many);
 the mapping network learns the encoder's w from z on scenes that nobody renders; at the end both are trained together
 from z to the image. Scenes do not determine strands and pores, so their mean is learnt: an adversarial finish
-(`train_stylegan2 --init`) restores them.
+(`paired_finish`, or `train_stylegan2 --init`) restores them.
 """
 
 from __future__ import annotations
@@ -69,11 +69,8 @@ class RenderedFit(RendererFit):
     def setup(self, device):
         """Open the data and build the networks; DataError where the data are no portraits."""
         config, self.device = self.config, device
-        self.data = open_dataset(config.data, config.resolution)
-        self.eval_data = open_dataset(config.eval_data, config.resolution)
-        for spec, data in ((config.data, self.data), (config.eval_data, self.eval_data)):
-            if not hasattr(data, "vectors"):
-                raise DataError(f"{spec}: its images have no scenes; name rendered portraits, portraits:biased/train")
+        self.data = rendered_data(config.data, config.resolution)
+        self.eval_data = rendered_data(config.eval_data, config.resolution)
         self.judge = load_network_component(config.judge, device) if config.judge else None
         self._build(config, Z_DIM, lambda: SceneEncoder(VECTOR_SIZE, config.encoder_hidden_dim, config.w_dim))
         vectors = self.data.vectors(range(min(len(self.data), 4000)))
@@ -93,7 +90,7 @@ class RenderedFit(RendererFit):
     def _draw_rendered(self, step, resolution, generator):
         num = self.config.batch * max(1, min(4, self.config.resolution // (2 * resolution)))
         indices = index_order(derive_seed("rendered-fit"), len(self.data), num, step)[own_rows(num)]
-        image, weight = self._images(self.data, indices, resolution)
+        image, weight = weighted_images(self.data, indices, resolution, self.device)
         vector = self.data.vectors(indices).to(self.device)
         is_mirrored = (draw_rows(torch.rand, len(indices), generator=generator) < 0.5).to(self.device)
         vector = torch.where(is_mirrored[:, None], vector * _signs(self.device), vector)
@@ -120,7 +117,7 @@ class RenderedFit(RendererFit):
     def _joint(self, step, progress):
         num = self.config.batch
         indices = index_order(derive_seed("rendered-fit", "joint"), len(self.data), num, step)[own_rows(num)]
-        image, weight = self._images(self.data, indices, self.config.resolution)
+        image, weight = weighted_images(self.data, indices, self.config.resolution, self.device)
         w = self.generator.mapping(self.data.latents(indices).to(self.device))[:, 0]
         loss, figures = self._loss(self._synthesize(w, self.config.resolution), image, weight)
         rates = [cosine(progress) * group["base_lr"] for group in self.joint_optimizer.param_groups]
@@ -135,16 +132,6 @@ class RenderedFit(RendererFit):
             loss, figures["loss_features"] = loss + self.config.feature_weight * distance, distance.item()
         return loss, {"loss": loss.item(), **figures}
 
-    def _images(self, data, indices, resolution):
-        """Images [N, 3, R, R] in [-1, 1] and the weight of their pixels [N, 1, R, R]: small parts count more."""
-        batch = data.batch(indices)
-        image, gains = from_uint8(batch.images_u8), torch.tensor([_PART_WEIGHTS.get(n, 0.0) for n in data.region_names])
-        weight = 1 + torch.einsum("nrhw,r->nhw", batch.masks.float(), gains).unsqueeze(1)
-        factor = self.config.resolution // resolution
-        if factor > 1:
-            image, weight = F.avg_pool2d(image, factor), F.avg_pool2d(weight, factor)
-        return image.to(self.device), weight.to(self.device)
-
     def about(self) -> dict:
         """What the generator's component records of its training."""
         return {"training": "fitted by regression to rendered portraits", "data": self.config.data}
@@ -152,10 +139,29 @@ class RenderedFit(RendererFit):
     def _compare(self, num, purpose):
         """Unseen renders, what is drawn from their scenes, and from their z; [N, 3, R, R] on the CPU."""
         indices = range(min(num, len(self.eval_data)))
-        image, _ = self._images(self.eval_data, indices, self.config.resolution)
+        image, _ = weighted_images(self.eval_data, indices, self.config.resolution, self.device)
         drawn = self._synthesize(self._encode(self.eval_data.vectors(indices).to(self.device)), self.config.resolution)
         w = self.generator.mapping(self.eval_data.latents(indices).to(self.device))[:, 0]
         return image.cpu(), drawn.cpu(), self._synthesize(w, self.config.resolution).cpu()
+
+
+def weighted_images(data, indices, resolution: int, device) -> tuple[Tensor, Tensor]:
+    """Rendered images [N, 3, R, R] in [-1, 1] and the weight of their pixels [N, 1, R, R]: small parts count more."""
+    batch = data.batch(indices)
+    image, gains = from_uint8(batch.images_u8), torch.tensor([_PART_WEIGHTS.get(n, 0.0) for n in data.region_names])
+    weight = 1 + torch.einsum("nrhw,r->nhw", batch.masks.float(), gains).unsqueeze(1)
+    factor = image.shape[-1] // resolution
+    if factor > 1:
+        image, weight = F.avg_pool2d(image, factor), F.avg_pool2d(weight, factor)
+    return image.to(device), weight.to(device)
+
+
+def rendered_data(spec: str, resolution: int):
+    """The data set of `spec`; DataError where its images have no scenes."""
+    data = open_dataset(spec, resolution)
+    if not hasattr(data, "vectors"):
+        raise DataError(f"{spec}: its images have no scenes; name rendered portraits, portraits:biased/train")
+    return data
 
 
 def scenes_without_images(num: int) -> tuple[Tensor, Tensor]:

@@ -99,7 +99,7 @@ class RendererFit(NetworkTask):
     def _draw(self, resolution, generator, progress):
         num = num_own_rows(self.config.batch * max(1, min(4, self.config.resolution // resolution)))
         scenes = scenes_from_latents(draw_rows(torch.randn, num, Z_DIM, generator=generator), self.config.distribution)
-        vector, scenes = self._truncated(scenes, _draw_psi(num, self.config.min_truncation_psi, generator))
+        vector, scenes = self._truncated(scenes, draw_psi(num, self.config.min_truncation_psi, generator))
         image, weight = self._target(scenes, resolution)
         drawn = self._synthesize(self._encode(vector), resolution)
         loss = pixel_fit_loss(drawn, image, weight)
@@ -124,7 +124,7 @@ class RendererFit(NetworkTask):
 
     def _joint(self, generator, progress):
         z = draw_rows(torch.randn, num_own_rows(self.config.batch), Z_DIM, generator=generator)
-        psi = _draw_psi(len(z), self.config.min_truncation_psi, generator).to(self.device)
+        psi = draw_psi(len(z), self.config.min_truncation_psi, generator).to(self.device)
         _, scenes = self._truncated(scenes_from_latents(z, self.config.distribution), psi.cpu())
         image, weight = self._target(scenes, self.config.resolution)
         w = self.generator.mapping(z.to(self.device))[:, 0]
@@ -205,7 +205,7 @@ class RendererFit(NetworkTask):
         write_component(outdir, "generator", Generator.kind, config, weights, step=step, info=info)
 
 
-def _draw_psi(num, low, generator):
+def draw_psi(num, low, generator):
     """Truncation psi [num, 1]: 1 for about half of the scenes, uniform in [low, 1] for the others."""
     psi = low + (1 - low) * draw_rows(torch.rand, num, 1, generator=generator)
     return torch.where(draw_rows(torch.rand, num, 1, generator=generator) < 0.5, psi, torch.ones(()))

@@ -72,6 +72,31 @@ class RenderedFitConfig:
             raise ConfigError("the shares of the stages leave no step for the final resolution; make them smaller")
 
 
+@dataclass(frozen=True)
+class PairedFinishConfig:
+    """Settings of the finish of a fit to rendered portraits, with a discriminator of patches."""
+
+    steps: int = 3000
+    init: str = ""  # component of the fitted generator
+    data: str = "portraits:biased/train"  # rendered, from the user's cache
+    eval_data: str = "portraits:biased/val"
+    judge: str | None = None  # component of a judge whose features are compared as well
+    batch: int = 8  # latents whose render is known
+    unpaired: int = 8  # further latents, pulled towards the mean: what is drawn of them must look real
+    min_truncation_psi: float = 0.5  # the pull: 1 for a half of these, uniform in [this, 1] for the others
+    lr: float = 0.001  # of equalised weights, cosine to 0
+    d_lr: float = 0.0004  # likewise
+    feature_weight: float = 0.5  # of the judge's features, beside the pixels
+    matching_weight: float = 1.0  # of the discriminator's maps
+    adversarial_weight: float = 0.05
+    ema_kimg: float = 3.0  # half-life of the averaged generator, thousands of images
+    d_widths: tuple[int, ...] = (32, 64, 96, 128)
+
+    def __post_init__(self):
+        if not self.init:
+            raise ConfigError("the generator to finish is not named; add --init FILE, the component of a fit")
+
+
 def fit_config(file: Path | None = None, **changes) -> RendererFitConfig:
     """The settings of a fit to MiniFaces; see `_fitted`."""
     return _fitted(RendererFitConfig, _CHANNELS, file, changes)
@@ -80,6 +105,12 @@ def fit_config(file: Path | None = None, **changes) -> RendererFitConfig:
 def rendered_fit_config(file: Path | None = None, **changes) -> RenderedFitConfig:
     """The settings of a fit to Portraits; see `_fitted`."""
     return _fitted(RenderedFitConfig, _RENDERED_CHANNELS, file, changes)
+
+
+def paired_finish_config(file: Path | None = None, **changes) -> PairedFinishConfig:
+    """The settings of a finish: the defaults, replaced by a file of one's own, then by changes that are not None."""
+    steps, written = read_recipe("fit", file, PairedFinishConfig) if file is not None else (None, {})
+    return from_dict(PairedFinishConfig, {**written, **given({"steps": steps}), **given(changes)})
 
 
 def _fitted(cls, channels, file, changes):

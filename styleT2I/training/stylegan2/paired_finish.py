@@ -1,0 +1,169 @@
+"""Finishing a generator that was fitted to renders: a discriminator of patches asks for what the mean leaves out.
+
+Of some latents the render is known: their images must stay near it, in pixels and features, and be crisp. Others are
+new and pulled towards the mean of W, as truncation does: of these the discriminator alone judges, so that half a pair
+of glasses, the mean of with and without, is drawn as one or the other. The mapping network stays as it is. Sources: as
+of `networks.stylegan2.patch_discriminator`.
+"""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from styleT2I.config import to_dict
+from styleT2I.data.dataset import index_order
+from styleT2I.errors import ConfigError
+from styleT2I.formats.component import write_component
+from styleT2I.networks.faces.feature_distance import feature_distance
+from styleT2I.networks.registry import load_network_component
+from styleT2I.networks.stylegan2.generator import Generator
+from styleT2I.networks.stylegan2.patch_discriminator import (
+    PatchDiscriminator,
+    hinge_discriminator_loss,
+    hinge_generator_loss,
+    map_distance,
+)
+from styleT2I.torch_utils.distributed import draw_rows, num_own_rows, own_rows
+from styleT2I.torch_utils.images import make_grid_u8, save_png, to_uint8
+from styleT2I.torch_utils.seeding import derive_seed
+from styleT2I.torch_utils.seeding import generator as seeded
+from styleT2I.training.losses import pixel_fit_loss
+from styleT2I.training.network_task import NetworkTask
+from styleT2I.training.optimisation import descend, held_fixed, move_average, schedule
+from styleT2I.training.stylegan2.rendered_fit import rendered_data, weighted_images
+from styleT2I.training.stylegan2.renderer_fit import draw_psi, psnr
+from styleT2I.training.stylegan2.renderer_fit_config import PairedFinishConfig
+
+_BETAS = (0.0, 0.99)
+_SHOWN_PSI = 0.7
+
+
+class PairedFinish(NetworkTask):
+    """The training task: a step updates the discriminator, then the synthesis network against it."""
+
+    name = "paired-finish"
+    parts = ("generator", "average", "discriminator", "optimizer", "d_optimizer")
+
+    def __init__(self, config: PairedFinishConfig):
+        super().__init__(config, config.steps)
+
+    def setup(self, device: torch.device) -> None:
+        """Load the generator, open the data; ConfigError or DataError where they do not belong together."""
+        config, self.device = self.config, device
+        self.generator = load_network_component(config.init, device)
+        if not isinstance(self.generator, Generator):
+            raise ConfigError(f"{config.init}: is no StyleGAN2 generator; name the component that a fit wrote")
+        resolution = self.generator.resolution
+        self.data = rendered_data(config.data, resolution)
+        self.eval_data = rendered_data(config.eval_data, resolution)
+        if self.data.latents([0]).shape[1] != self.generator.z_dim:
+            raise ConfigError(f"{config.init}: was not fitted to the latents of {config.data}; its z has other numbers")
+        self.judge = load_network_component(config.judge, device) if config.judge else None
+        if self.judge is not None and self.judge.config.resolution != resolution:
+            size = self.judge.config.resolution
+            raise ConfigError(f"{config.judge}: looks at {size} pixels, the generator draws {resolution}; leave it out")
+        self.generator.mapping.requires_grad_(False)
+        self.average = copy.deepcopy(self.generator).eval().requires_grad_(False)
+        self.discriminator = PatchDiscriminator(tuple(config.d_widths)).to(device)
+        synthesis = self.generator.synthesis.requires_grad_(True)  # its noise too, which a fit leaves at 0
+        self.optimizer = torch.optim.Adam(synthesis.parameters(), lr=config.lr, betas=_BETAS)
+        self.d_optimizer = torch.optim.Adam(self.discriminator.parameters(), lr=config.d_lr, betas=_BETAS)
+
+    def step(self, step: int, rng: torch.Generator) -> dict[str, float]:
+        """One update of each network; its randomness comes from `rng` alone."""
+        config, synthesis = self.config, self.generator.synthesis
+        indices = index_order(derive_seed(self.name), len(self.data), config.batch, step)[own_rows(config.batch)]
+        image, weight = weighted_images(self.data, indices, self.generator.resolution, self.device)
+        w = torch.cat([self._paired(indices), self._unpaired(num_own_rows(config.unpaired), rng)])
+        noise = synthesis.draw_noises(len(w), rng)
+        drawn = synthesis(w, "random", noise=noise)
+        factor, figures = schedule("cosine", step, self.num_steps), {}
+
+        loss = hinge_discriminator_loss(self.discriminator(image), self.discriminator(drawn.detach()))
+        figures["loss_discriminator"] = loss.item()
+        descend(self.d_optimizer, loss, factor * config.d_lr)
+        with held_fixed(self.discriminator):
+            loss, parts = self._loss(drawn, image, weight)
+            descend(self.optimizer, loss, factor * config.lr)
+        move_average(self.average, self.generator, 0.5 ** ((config.batch + config.unpaired) / (1000 * config.ema_kimg)))
+        return {"loss": loss.item(), **figures, **parts}
+
+    def evaluate(self, step: int) -> dict[str, float]:
+        """Of unseen renders' latents: how near their renders are (dB), and how much detail there is beside theirs."""
+        image, drawn = self._compare(256)
+        return {"psnr_z": psnr(drawn, image), "detail": detail(drawn) / detail(image)}
+
+    @torch.no_grad()
+    def snapshot(self, step: int, outdir: Path) -> None:
+        """Write a grid: unseen renders, the same latents drawn, and new latents at psi 0.7."""
+        image, drawn = self._compare(16)
+        z = torch.randn(16, self.generator.z_dim, generator=seeded(self.name, "snapshot"))
+        new = self._synthesize(self.average.mapping(z.to(self.device), truncation_psi=_SHOWN_PSI)[:, 0])
+        rows = torch.cat([to_uint8(view[k : k + 8]) for k in (0, 8) for view in (image, drawn, new)])
+        save_png(Path(outdir) / f"finish-{step:06d}.png", make_grid_u8(rows, ncol=8, scale=2))
+
+    def export(self, outdir: Path, step: int) -> None:
+        """Write the averaged generator."""
+        config = self.config
+        training = "fitted by regression to rendered portraits, finished with a discriminator of patches"
+        info = {"training": training, "data": config.data, **self.evaluate(step)}
+        shape, weights = to_dict(self.average.config), self.average.state_dict()
+        write_component(outdir, "generator", Generator.kind, shape, weights, step=step, info=info)
+
+    @torch.no_grad()
+    def _paired(self, indices):
+        """w [N, w_dim] of the latents of rendered images."""
+        return self.generator.mapping(self.data.latents(indices).to(self.device))[:, 0]
+
+    @torch.no_grad()
+    def _unpaired(self, num, rng):
+        """w [num, w_dim] of new latents, pulled towards the mean."""
+        mapping = self.generator.mapping
+        z = draw_rows(torch.randn, num, self.generator.z_dim, generator=rng).to(self.device)
+        psi = draw_psi(num, self.config.min_truncation_psi, rng).to(self.device)
+        return mapping.w_avg.lerp(mapping(z)[:, 0], psi)
+
+    def _loss(self, drawn, image, weight):
+        """The generator's loss, and its parts by name."""
+        config, paired = self.config, drawn[: len(image)]
+        with torch.no_grad():
+            real = self.discriminator(image)
+        fake = self.discriminator(drawn)
+        known = [[each[: len(image)] for each in maps] for maps in fake]
+        parts = {
+            "loss_pixels": pixel_fit_loss(paired, image, weight),
+            "loss_matching": map_distance(real, known),
+            "loss_adversarial": hinge_generator_loss(fake),
+        }
+        weights = {"loss_matching": config.matching_weight, "loss_adversarial": config.adversarial_weight}
+        if self.judge is not None:
+            parts["loss_features"] = feature_distance(self.judge.trunk, paired, image)
+            weights["loss_features"] = config.feature_weight
+        loss = torch.stack([weights.get(name, 1.0) * part for name, part in parts.items()]).sum()
+        return loss, {name: part.item() for name, part in parts.items()}
+
+    @torch.no_grad()
+    def _compare(self, num):
+        """Unseen renders, and what the averaged generator draws from their latents: [N, 3, R, R]."""
+        indices = range(min(num, len(self.eval_data)))
+        image, _ = weighted_images(self.eval_data, indices, self.generator.resolution, self.device)
+        w = self.average.mapping(self.eval_data.latents(indices).to(self.device))[:, 0]
+        return image, self._synthesize(w)
+
+    def _synthesize(self, w):
+        """Images [N, 3, R, R] of w [N, w_dim] with the stored noise, few at a time."""
+        return torch.cat([self.average.synthesis(part) for part in w.split(16)])
+
+
+def detail(image: Tensor) -> float:
+    """Mean absolute difference of neighbouring pixels of images [N, 3, R, R]: what a blur takes away.
+
+    Example:
+        >>> detail(torch.tensor([0.0, 1.0]).repeat(4).view(1, 1, 2, 4))
+        0.5
+    """
+    return (sum(image.diff(dim=dim).abs().mean() for dim in (2, 3)) / 2).item()

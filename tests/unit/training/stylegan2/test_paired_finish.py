@@ -1,0 +1,118 @@
+"""The finish of a fitted generator: it gains detail, keeps near the renders, resumes, and refuses what is none."""
+
+import functools
+
+import pytest
+import torch
+
+from styleT2I.config import to_dict
+from styleT2I.data.portraits.scenes.streams import Z_DIM
+from styleT2I.errors import ConfigError, DataError
+from styleT2I.formats.component import write_component
+from styleT2I.formats.model_folder import read_model_folder
+from styleT2I.networks.registry import load_network_component
+from styleT2I.networks.stylegan2.config import GeneratorConfig
+from styleT2I.networks.stylegan2.generator import Generator
+from styleT2I.networks.stylegan2.patch_discriminator import (
+    PatchDiscriminator,
+    hinge_discriminator_loss,
+    hinge_generator_loss,
+    map_distance,
+)
+from styleT2I.training.engine import RunConfig, run
+from styleT2I.training.stylegan2.paired_finish import PairedFinish, detail
+from styleT2I.training.stylegan2.renderer_fit_config import paired_finish_config
+from tests.stub_portraits import fill_cache
+
+
+@pytest.fixture(scope="module")
+def init(tmp_path_factory):
+    """An untrained generator's component, beside a cache with a few images."""
+    folder = tmp_path_factory.mktemp("fit")
+    torch.manual_seed(0)
+    config = GeneratorConfig(
+        resolution=32, z_dim=Z_DIM, w_dim=32, mapping_layers=2, channels={4: 16, 8: 16, 16: 16, 32: 8}
+    )
+    network = Generator(config)
+    write_component(folder, "generator", Generator.kind, to_dict(config), network.state_dict())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STYLET2I_CACHE", str(folder / "cache"))
+        fill_cache("biased/train:24", "biased/val:6")
+        yield str(folder / "generator.json")
+
+
+def _task(init, **changes):
+    parts = {"data": "portraits:biased/train:24", "eval_data": "portraits:biased/val:6", "d_widths": (8, 16)}
+    return PairedFinish(paired_finish_config(init=init, **{**parts, "batch": 4, "unpaired": 4, "steps": 60, **changes}))
+
+
+def test_a_finish_comes_nearer_to_the_renders_and_gains_detail(init):
+    torch.manual_seed(0)
+    task = _task(init, lr=0.01, ema_kimg=0.05)
+    task.setup(torch.device("cpu"))
+    mapping = {name: tensor.clone() for name, tensor in task.generator.mapping.state_dict().items()}
+    before = task.evaluate(0)
+    for step in range(60):
+        losses = task.step(step, torch.Generator().manual_seed(step))
+    after = task.evaluate(60)
+    assert after["psnr_z"] > before["psnr_z"] + 1
+    assert abs(after["detail"] - 1) < abs(before["detail"] - 1)
+    assert all(value == value for value in losses.values())
+    assert all(torch.equal(mapping[name], tensor) for name, tensor in task.average.mapping.state_dict().items())
+    assert task.generator.synthesis.b32.conv1.noise_strength.item() != 0
+
+
+def test_a_resumed_finish_equals_an_uninterrupted_one(init, tmp_path):
+    options = functools.partial(RunConfig, steps=6, device="cpu", checkpoint_every=1)
+    run(_task(init, steps=6), options(outdir=str(tmp_path / "whole")))
+    broken = _task(init, steps=6)
+    plain = broken.step
+
+    def step(number, rng):
+        if number == 3:
+            raise KeyboardInterrupt
+        return plain(number, rng)
+
+    broken.step = step
+    with pytest.raises(KeyboardInterrupt):
+        run(broken, options(outdir=str(tmp_path / "parts")))
+    run(_task(init, steps=6), options(outdir=str(tmp_path / "parts")))
+    one, other = (load_network_component(tmp_path / name / "generator.json") for name in ("whole", "parts"))
+    assert all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
+
+
+def test_what_does_not_belong_together_is_refused_in_one_line(init):
+    with pytest.raises(ConfigError, match="add --init FILE"):
+        paired_finish_config()
+    with pytest.raises(DataError, match="its images have no scenes"):
+        _task(init, data="minifaces:biased/train:4").setup(torch.device("cpu"))
+    with pytest.raises(ConfigError, match="was not fitted to the latents"):
+        _task(str(read_model_folder("minifaces").file("generator"))).setup(torch.device("cpu"))
+    with pytest.raises(ConfigError, match="is no StyleGAN2 generator"):
+        _task(str(read_model_folder("minifaces").file("judges.guide"))).setup(torch.device("cpu"))
+
+
+def test_the_losses_of_patches_are_those_of_the_papers():
+    real, fake = (
+        [[torch.tensor([0.5, 2.0])], [torch.tensor([-1.0])]],
+        [[torch.tensor([-2.0, 0.0])], [torch.tensor([1.0])]],
+    )
+    assert hinge_discriminator_loss(real, fake).item() == pytest.approx(((0.25 + 0.5) + (2 + 2)) / 2)
+    assert hinge_generator_loss(fake).item() == pytest.approx((1 - 1) / 2)
+    maps = PatchDiscriminator((4, 8))(torch.rand(2, 3, 16, 16))
+    assert map_distance(maps, maps) == 0
+    assert map_distance(maps, [[each + 0.5 for each in size] for size in maps]).item() == pytest.approx(0.5, abs=1e-6)
+
+
+def test_no_patch_of_the_discriminator_sees_farther_than_its_width():
+    torch.manual_seed(0)
+    image = torch.rand(1, 3, 128, 128, requires_grad=True)
+    logits = PatchDiscriminator()(image)[0][-1]
+    (gradient,) = torch.autograd.grad(logits[0, 0, 4, 4], image)
+    rows = gradient.abs().sum(dim=(0, 1, 3)).nonzero().flatten()
+    assert rows[-1] - rows[0] + 1 == 78
+
+
+def test_a_blur_loses_detail():
+    image = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    assert detail(torch.nn.functional.avg_pool2d(image, 3, 1, 1)) < 0.5 * detail(image)
