@@ -27,7 +27,8 @@ def test_every_stage_uses_options_that_its_command_has_and_files_of_stages_befor
         context = command.make_context(module, list(arguments))
         preset = context.params.get("recipe", context.params.get("preset"))
         assert preset in (
-            None, world, f"{world}-eval", "portraits-finish", "guide", "heldout", "portraits-guide", "portraits-heldout",
+            None, world, f"{world}-eval", "portraits-finish", "guide", "heldout", "portraits-guide",
+            "portraits-heldout",
         )  # fmt: skip
         used = {word for word in arguments if word.startswith("runs/x/") and word.endswith(".json")} - {result}
         assert used <= made, module
