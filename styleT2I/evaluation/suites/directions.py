@@ -10,7 +10,7 @@ from styleT2I.data.worlds import world_of
 from styleT2I.errors import ConfigError, DataError
 from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge
 from styleT2I.evaluation.suites import Request
-from styleT2I.generation.arguments import A2D, DIRECTION_METHODS
+from styleT2I.generation.arguments import A2D, DIRECTION_METHODS, OPTIMISED
 from styleT2I.generation.editing.moves import AttributeDirections, steps_along
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.metrics.attributes import drift_rates, success
@@ -18,6 +18,7 @@ from styleT2I.metrics.pairwise import energy_inside, paired_cosine
 from styleT2I.networks.faces.regions import region_masks
 from styleT2I.networks.stylegan2.styles import shifted_styles
 from styleT2I.rivals.methods import METHODS, Finder, check_method
+from styleT2I.rivals.sentence_moves import TITLES, SentenceMoves
 from styleT2I.statistics.intervals import wilson_interval
 from styleT2I.torch_utils.seeding import latents_of_seeds
 
@@ -36,7 +37,8 @@ def evaluate_directions(request: Request) -> dict:
     nuisances moved in units of their spread, and on how many faces rare compositions come out when their attributes
     are steered together ("rare"; from whatever the latent shows). "inside" is the proportion of the difference of both
     signs that lies in the attribute's true region, where the generator draws known scenes. "seconds": to find all
-    directions on this machine, without the strengths (0 for a network that was trained before).
+    directions on this machine, without the strengths (0 for a network that was trained before); of an optimisation,
+    which finds none and goes face by face, those of one face.
     ConfigError for an unknown method, CheckpointError where the model lacks a network.
     """
     methods = _methods(request)
@@ -53,7 +55,8 @@ def evaluate_directions(request: Request) -> dict:
 def _methods(request) -> tuple[str, ...]:
     methods = tuple(dict.fromkeys(request.options.get("directions") or DIRECTION_METHODS))
     for method in methods:
-        check_method(method)
+        if method not in OPTIMISED:
+            check_method(method)
     if A2D in methods and not request.model.has("a2d"):
         if request.options.get("directions"):
             request.model.network("a2d")  # says how to train one
@@ -81,17 +84,14 @@ class _Comparison:
 
     def measure(self, method: str) -> dict:
         """All measures of one method, ready for JSON."""
-        options = {"num_samples": self.request.options["samples"]} if self.request.options.get("samples") else {}
-        finder = Finder(self.pipeline, method, **options)
-        trained = (self.model.info("a2d").get("strengths") or {}) if method == A2D else self.names
-        directions = finder.of([name for name in self.names if name in trained])
+        directions = self._directions(method)
         found = [name for name in self.names if name in directions.strengths]
         edits = {name: self._edits(directions, name) for name in found}
         sides = [side for edit in edits.values() for side in (edit["true"], edit["false"])]
         inside = [edit["inside"] for edit in edits.values() if edit["inside"] is not None]
         rare = self._rare(directions, found)
         return {
-            "title": METHODS[method].title if method in METHODS else "Attribute-to-Direction",
+            "title": _title(method),
             "left_out": [name for name in self.names if name not in found],
             "turned": _mean(side["turned"] for side in sides),
             "turned_worst": min(side["turned"] for side in sides),
@@ -107,6 +107,13 @@ class _Comparison:
             "edits": edits,
             "compositions": rare,
         }
+
+    def _directions(self, method: str) -> AttributeDirections:
+        if method in OPTIMISED:
+            return SentenceMoves(self.pipeline, method, self.names)
+        options = {"num_samples": self.request.options["samples"]} if self.request.options.get("samples") else {}
+        trained = (self.model.info("a2d").get("strengths") or {}) if method == A2D else self.names
+        return Finder(self.pipeline, method, **options).of([name for name in self.names if name in trained])
 
     def _edits(self, directions: AttributeDirections, name: str) -> dict:
         """One attribute turned on and off: both sides, and how much of their difference lies in its region."""
@@ -166,6 +173,10 @@ class _Comparison:
         with shifted_styles(self.generator.synthesis, styles):
             for part in ws.split(_BATCH_SIZE):
                 yield self.generator.synthesis(part).clamp(-1, 1)
+
+
+def _title(method: str) -> str:
+    return METHODS[method].title if method in METHODS else TITLES.get(method, "Attribute-to-Direction")
 
 
 def _known_scenes(G, world, num):
