@@ -1,4 +1,4 @@
-"""An optimised latent in the place of a direction: attributes to steer become a sentence, and each face is optimised."""
+"""An optimised latent in the place of a direction: attributes become a sentence, and each face is optimised."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class SentenceMoves:
         return self._seconds / max(self._num, 1)
 
     def move(self, ws: torch.Tensor, steps: Mapping[str, float]) -> Move:
-        """Latents [N, num_ws, w_dim], each optimised for the sentence of the attributes that steps are above or below 0.
+        """Latents [N, num_ws, w_dim], each optimised for the sentence that the signs of the steps state.
 
         CheckpointError where the model lacks a CLIP.
         """

@@ -1,6 +1,7 @@
 """A vocabulary and the English function words compiled into one table that the parser looks words up in."""
 
 import functools
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -10,6 +11,8 @@ from styleT2I.torch_utils.words import Word, is_mark, nearest_word, split_words
 
 Values = tuple[tuple[str, bool], ...]  # (attribute name, value) pairs
 _SINGULAR = {"women": "woman", "men": "man"}  # what "a women" is read as
+_LEAST_JOINED = 8  # letters of two words written in one
+_MOST_ADJECTIVES = 4  # between "a" and such a noun
 _SKIPPED = ("a", "an", "the", "his", "her", "its", "their")  # may stand inside "bags under (her) eyes"
 
 
@@ -106,25 +109,48 @@ class Lexicon:
     def _spelt(self, text: str, words: list[Word]) -> tuple[list[Word], list[Corrected]]:
         """The words with misspelt ones as they were meant, and joined ones of a hashtag apart."""
         spelt, corrected = [], []
-        for k, word in enumerate(words):
+        for word in words:
             meant = None if word.text in self._words or is_mark(word.text) else self._meant(word.text)
-            if word.text in _SINGULAR and k and words[k - 1].text in ("a", "an"):  # "a women"
-                meant = _SINGULAR[word.text]
+            if (meant or word.text) in _SINGULAR and self._is_singular(spelt):
+                meant = _SINGULAR[meant or word.text]
             if meant is not None:
                 corrected.append(Corrected(word.text, (word.start, word.end), meant))
                 spelt.append(word._replace(text=meant))
             elif text[word.start - 1 : word.start] == "#" and word.text not in self._words:
                 spelt += self._apart(word)
+            elif word.text not in self._words and (parts := self._joined(word)):
+                spelt += parts
+            elif word.text[0].isdecimal() and word.text[1:] in self._words and len(word.text) > 3:  # "1girl"
+                spelt.append(word._replace(text=word.text[1:], start=word.start + 1))
             else:
                 spelt.append(word)
         return spelt, corrected
+
+    def _is_singular(self, before: list[Word]) -> bool:
+        """Whether the words before end in "a" or "an" and adjectives: "a smiling (women)"."""
+        for word in reversed(before[-_MOST_ADJECTIVES:]):
+            if word.text in ("a", "an"):
+                return True
+            entry = self._entries.get((word.text,))
+            if entry is None or not entry.adjective:
+                return False
+        return False
 
     def _meant(self, word: str) -> str | None:
         if word not in self._corrections:
             from styleT2I.attributes.parsing.spelling import meant  # most sentences are spelt right
 
-            self._corrections[word] = meant(word, self._words)
+            listed = _misspelt().get(word)
+            self._corrections[word] = listed if listed in self._words else meant(word, self._words, self._states)
         return self._corrections[word]
+
+    def _states(self, word: str) -> Hashable:
+        """What a word states wherever it stands, or the part that it names; None where it does neither."""
+        entry = self._entries.get((word,))
+        if entry is None:
+            return None
+        values = [entry.noun or (), *entry.adjective.values(), self.presence.get(entry.part or "", ())]
+        return frozenset(value for some in values for value in some) or entry.part
 
     def _apart(self, word: Word) -> list[Word]:
         """The known words that a hashtag joins: "#blackhair"; the word itself where there are none."""
@@ -134,6 +160,12 @@ class Lexicon:
                 middle = word.start + cut
                 return [Word(parts[0], word.start, middle), Word(parts[1], middle, word.end)]
         return [word]
+
+    def _joined(self, word: Word) -> list[Word]:
+        """The words of one written in one: "darkhaired", "palefaced"; [] for any other."""
+        parts = self._apart(word) if len(word.text) >= _LEAST_JOINED else []
+        entry = self._entries.get((parts[-1].text,)) if len(parts) == 2 else None
+        return parts if entry is not None and entry.is_derived else []
 
     def nearest(self, word: str) -> str | None:
         """Return the known word or group that an unknown word probably meant; None where none is near."""
@@ -231,6 +263,12 @@ class Lexicon:
                 entry = self._entry(word)
                 entry.is_participle = word.endswith("ing")
                 entry.adjective[part] = entry.adjective.get(part, ()) + stated
+
+
+@functools.cache
+def _misspelt() -> dict[str, str]:
+    """Misspelt word -> what is meant, of words that no rule finds: too short, or words of another kind ("yung")."""
+    return {wrong: right for right, wrongs in read_heard("misspelt").items() for wrong in wrongs}
 
 
 @functools.lru_cache(maxsize=16)
