@@ -56,7 +56,7 @@ def split_words(text: str) -> list[Word]:
     result = []
     for match in _TOKEN.finditer(text.translate(_QUOTES)):
         word, start, end = match.group().lower(), match.start(), match.end()
-        if word == "=" and len(result) > 1:  # "age=old hair=gray": what stands before the next key is at an end
+        if word == "=" and len(result) > 1 and result[-1].end == start:  # "age=old hair=gray": "old" ends there
             result.insert(-1, Word(";", result[-1].start, result[-1].start))
         result.extend(Word(part, *span) for part, span in _parts(word, start, end))
     return result

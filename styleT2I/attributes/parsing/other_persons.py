@@ -94,7 +94,7 @@ def _is_other_object(items, k) -> bool:
         is_denial = bool(_roles(before) & {"copula", "have", "wear"}) or _is_nominative(before)
         return not is_denial and k + 1 < len(items) and items[k + 1].text == "the"
     if item.text == "with" and (head := _head(items, k + 1)) is not None and items[head].text in _KIN:
-        return True
+        return head + 1 >= len(items) or items[head + 1].text != "'s"  # "with his mother's nose"
     is_phrase = k + 1 < len(items) and "determiner" in _roles(items[k + 1])
     if item.text in _BETWEEN:
         return is_phrase and before.entry is None
