@@ -58,11 +58,11 @@ def split_words(text: str) -> list[Word]:
         word, start, end = match.group().lower(), match.start(), match.end()
         if word == "=" and len(result) > 1 and result[-1].end == start:  # "age=old hair=gray": "old" ends there
             result.insert(-1, Word(";", result[-1].start, result[-1].start))
-        result.extend(Word(part, *span) for part, span in _parts(word, start, end))
+        result.extend(Word(part, *span) for part, span in _parts(word, start, end, " + " in text))
     return result
 
 
-def _parts(word, start, end):
+def _parts(word, start, end, is_sum):
     if word in _WHOLE:
         return [(part, (start, end)) for part in _WHOLE[word]]
     for tail, full in _TAILS.items():
@@ -74,7 +74,7 @@ def _parts(word, start, end):
     if re.fullmatch(_WEIGHT, word):
         return []
     if word[0] in "-\u2013\u2014":
-        return [(",", (start, end))]
+        return [("minus" if is_sum else ",", (start, end))]
     return [(_MARKS.get(word, word), (start, end))]
 
 

@@ -143,7 +143,7 @@ def _pronoun(walk: Walk, item: Item):
     if "nominative" in item.entry.roles:
         flush(walk)
         walk.negation = walk.negation if walk.negation and walk.negation.is_fresh else None
-        parts = walk.group or walk.subject
+        parts = walk.group or (walk.subject if walk.subject != [walk.lexicon.subject] else walk.named) or walk.subject
         is_corrected = walk.is_predicate and walk.said and walk.said[-1].negation is not None
         walk.begin("person")
         if item.text == "they" or (item.text == "it" and (is_corrected or walk.lexicon.pronoun != "it")):
@@ -235,7 +235,8 @@ def _conjunction(walk: Walk, kind: str):
 def _is_of_whole(walk: Walk) -> bool:
     """Whether waiting adjectives with "above" or "below" describe the subject: "olive above, yellow below"."""
     is_whole = not walk.group and walk.subject == [walk.lexicon.subject]
-    return bool(walk.pending) and is_whole and ends_phrase(walk.items, walk.position)
+    is_end = ends_phrase(walk.items, walk.position, frozenset({"mark", "and", "but", "or", "with"}))
+    return bool(walk.pending) and is_whole and is_end
 
 
 # ---- denials
@@ -289,6 +290,10 @@ def _set_aside(walk: Walk, item: Item):
     walk.unknown.append(item)
 
 
+def _is_determiner(item: Item) -> bool:
+    return item.entry is not None and "determiner" in item.entry.roles
+
+
 def _is_shaved_off(walk: Walk) -> bool:
     """Whether "shaved" removes the thing named: "he shaved his beard", but not "he shaved his head"."""
     after = following(walk.items, walk.position)[:2]
@@ -306,7 +311,8 @@ def _is_denied_verb(walk: Walk) -> bool:
     before = None if before is None or "degree" in before.roles else before  # "you hardly notice her narrow eyes"
     after = next(iter(following(walk.items, walk.position)), None)
     is_first = walk.negation.kind in _DENIALS and before is not None and before.roles & _DENIALS
-    return bool(is_first) and after is not None and after.entry is not None and "determiner" in after.entry.roles
+    is_owned = after is not None and after.text in ("his", "her", "their")  # which are there: "doesn't hide her bangs"
+    return bool(is_first) and after is not None and not is_owned and _is_determiner(after)
 
 
 # ---- looking ahead

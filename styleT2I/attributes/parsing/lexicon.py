@@ -1,6 +1,8 @@
 """A vocabulary and the English function words compiled into one table that the parser looks words up in."""
 
 import functools
+import json
+import re
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -110,16 +112,16 @@ class Lexicon:
         """The words with misspelt ones as they were meant, and joined ones of a hashtag apart."""
         spelt, corrected = [], []
         for word in words:
-            meant = None if word.text in self._words or is_mark(word.text) else self._meant(word.text)
+            is_tag = text[word.start - 1 : word.start] == "#" and word.text not in self._words
+            joined = self._joined(word, is_tag) if word.text not in self._words else []
+            meant = None if joined or word.text in self._words or is_mark(word.text) else self._meant(word.text)
             if (meant or word.text) in _SINGULAR and self._is_singular(spelt):
                 meant = _SINGULAR[meant or word.text]
             if meant is not None:
                 corrected.append(Corrected(word.text, (word.start, word.end), meant))
                 spelt.append(word._replace(text=meant))
-            elif text[word.start - 1 : word.start] == "#" and word.text not in self._words:
-                spelt += self._apart(word)
-            elif word.text not in self._words and (parts := self._joined(word)):
-                spelt += parts
+            elif joined:
+                spelt += joined
             elif word.text[0].isdecimal() and word.text[1:] in self._words and len(word.text) > 3:  # "1girl"
                 spelt.append(word._replace(text=word.text[1:], start=word.start + 1))
             else:
@@ -141,7 +143,9 @@ class Lexicon:
             from styleT2I.attributes.parsing.spelling import meant  # most sentences are spelt right
 
             listed = _misspelt().get(word)
-            self._corrections[word] = listed if listed in self._words else meant(word, self._words, self._states)
+            is_own = word in _all_words()  # "plump" says nothing of birds, and is not "plum"
+            near = None if is_own else meant(word, self._words, self._states)
+            self._corrections[word] = listed if listed in self._words else near
         return self._corrections[word]
 
     def _states(self, word: str) -> Hashable:
@@ -161,11 +165,14 @@ class Lexicon:
                 return [Word(parts[0], word.start, middle), Word(parts[1], middle, word.end)]
         return [word]
 
-    def _joined(self, word: Word) -> list[Word]:
-        """The words of one written in one: "darkhaired", "palefaced"; [] for any other."""
-        parts = self._apart(word) if len(word.text) >= _LEAST_JOINED else []
-        entry = self._entries.get((parts[-1].text,)) if len(parts) == 2 else None
-        return parts if entry is not None and entry.is_derived else []
+    def _joined(self, word: Word, is_tag: bool) -> list[Word]:
+        """The words of two written in one, "darkhaired", "longhair", or of any in a hashtag; [] for other words."""
+        parts = self._apart(word) if is_tag or len(word.text) >= _LEAST_JOINED else []
+        if is_tag or len(parts) < 2:
+            return parts if len(parts) == 2 else []
+        first, second = (self._entries.get((part.text,)) for part in parts)
+        is_described = second is not None and first is not None and second.part in first.adjective
+        return parts if is_described else []
 
     def nearest(self, word: str) -> str | None:
         """Return the known word or group that an unknown word probably meant; None where none is near."""
@@ -269,6 +276,13 @@ class Lexicon:
 def _misspelt() -> dict[str, str]:
     """Misspelt word -> what is meant, of words that no rule finds: too short, or words of another kind ("yung")."""
     return {wrong: right for right, wrongs in read_heard("misspelt").items() for wrong in wrongs}
+
+
+@functools.cache
+def _all_words() -> frozenset[str]:
+    """Every word of the word lists of faces and of birds."""
+    texts = [json.dumps(read(name)) for name in ("face", "bird") for read in (read_lexicon, read_heard)]
+    return frozenset(word for text in texts for word in re.findall(r"[a-z]+", text))
 
 
 @functools.lru_cache(maxsize=16)

@@ -164,7 +164,7 @@ def _is_degree_only(entry: Entry) -> bool:
 
 def _is_thing(entries, lexicon) -> bool:
     for entry in entries:
-        if "and" in entry.roles or (entry.adjective and entry.part is None):
+        if entry.roles & {"and", "determiner"} or (entry.adjective and entry.part is None):
             continue
         return entry.part in lexicon.presence
     return False

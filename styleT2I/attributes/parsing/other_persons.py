@@ -16,6 +16,7 @@ _KIN = frozenset(
 )
 _OWN = ("his", "her", "their", "'s")  # of somebody who is spoken of: "my sister" is who is described
 _BESIDE = frozenset("at to beside near behind towards toward opposite".split())  # a person who stands there is another
+_LOOKS = ("looking at", "looks at")
 _BETWEEN = frozenset("with of by from about for on".split())  # "in love with a man", "thinking of a man"
 _OBJECTS = ("him", "her", "them")
 _SMILES = ("smiles", "grins", "laughs", "frowns")  # nouns of the lexicon that are verbs after a person
@@ -73,10 +74,10 @@ def _end_of_other(items, k, has_subject) -> int | None:
         return None if head is None else _clause_end(items, head + 1, is_phrase=text != "unlike")
     if text == "whose":
         head = _head(items, k + 1)
-        return _clause_end(items, head + 1) if head is not None and items[head].text in _KIN else None
+        return _clause_end(items, head + 1, is_clause=True) if head is not None and items[head].text in _KIN else None
     if text in _OWN:
         return _end_of_kin(items, k, has_subject)
-    if text in _BESIDE:
+    if text in _BESIDE or (text in _LOOKS and has_subject and k and _is_gendered_before(items, k)):
         return _end_of_neighbour(items, k, has_subject)
     if has_subject and k and _is_other_object(items, k):
         head = _head(items, k + (text in _BETWEEN or text == "not"))
@@ -121,8 +122,9 @@ def _end_of_kin(items, k, has_subject) -> int | None:
     """As `_end_of_other`, of "his wife is blonde": kin of somebody who is described besides."""
     head, before = _kin(items, k), items[k - 1] if k else None
     has_subject = has_subject and items[k].text != "'s"  # "my friend's dad" is who is described
-    if head is None or (before is not None and before.text in ("with", "of", "and") and not _has_verb(items, head + 1)):
-        return None  # "with his son" names two, "a portrait of my uncle" describes him
+    joints = ("with", "and") if has_subject else ("with", "of", "and")  # "he is the image of his grandfather"
+    if head is None or (before is not None and before.text in joints and not _has_verb(items, head + 1)):
+        return None  # "and his son" names two, "a portrait of his uncle" describes him
     is_first = before is None or _parts_clauses(before)
     after = items[head + 1] if head + 1 < len(items) else None
     if after is not None and after.text == "'s":  # "her father's glasses" are hers, "his wife's hair is blond" is not
@@ -186,12 +188,13 @@ def _head(items, k) -> int | None:
     return None
 
 
-def _clause_end(items, k, is_phrase=False, is_place=False) -> int:
+def _clause_end(items, k, is_phrase=False, is_place=False, is_clause=False) -> int:
     """Where what is said of a person ends, whose noun stands before item k.
 
-    is_phrase: "and" and verbs end it too; is_place: verbs do, as they are of who is there: "next to a man she smiles".
+    is_phrase: "and" and verbs end it too; is_place: verbs do, which say what the first person does: "next to a man
+    smiles"; is_clause: its second verb does: "(whose) husband has a beard (wears a hat)".
     """
-    position = k
+    position, num_verbs = k, 0
     while position < len(items):
         item, roles = items[position], _roles(items[position])
         after = items[position + 1] if position + 1 < len(items) else None
@@ -204,6 +207,9 @@ def _clause_end(items, k, is_phrase=False, is_place=False) -> int:
             continue
         if "relative" in roles:
             is_place = False
+        num_verbs += _is_finite(item) and not (position and _roles(items[position - 1]) & {"and", "copula"})
+        if is_clause and num_verbs > 1:
+            break
         if is_place and (item.text in _SMILES or _is_finite(item)):
             break
         if "mark" in roles or "but" in roles or _is_nominative(item) or item.text == "hers":
@@ -256,6 +262,11 @@ def _is_worn(item) -> bool:
 
 def _is_person(item) -> bool:
     return item.entry is not None and item.entry.noun is not None
+
+
+def _is_gendered_before(items, k) -> bool:
+    """Whether he, she or a man is named shortly before item k: "I am looking at a man" is about him."""
+    return any(_is_gendered(item) for item in items[max(k - _MOST_WORDS, 0) : k])
 
 
 def _is_gendered(item) -> bool:

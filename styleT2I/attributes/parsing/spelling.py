@@ -17,6 +17,7 @@ _LIST = "bpe_simple_vocab_16e6.txt.gz"  # CLIP's byte pairs, in the order in whi
 _VOWELS = frozenset("aeiouy")
 _SILENT = _VOWELS | {"h", "w"}
 _ALIKE = str.maketrans("cqz", "kks")
+_MOST_BY_EAR = 2  # slips of a word that sounds alike
 _SOUNDS = 3  # least consonants, the first letter among them, by which a word is known
 _HALF, _LIGHT, _HEAVY = 0.5, 0.9, 1.2  # of a slip: a doubled letter; a letter left out or a vowel; another letter
 
@@ -50,12 +51,14 @@ def meant(word: str, known: Iterable[str], states: Callable[[str], Hashable] | N
             costs.append((cost, other))
     if not costs:
         sound = _sound(word)
-        heard = [other for other in known if _sound(other) == sound]
+        heard = [other for other in known if _sound(other) == sound and slips(word, other) <= _MOST_BY_EAR]
         heard = [other for other in heard if states is None or states(other) is not None]  # "dyeing" is not "doing"
         costs = [(slips(word, other) * _CLEARLY, other) for other in heard]
         costs = costs if len(sound) >= _SOUNDS else []
     costs.sort()
     near = [other for cost, other in costs if cost - costs[0][0] < _CLEARLY]
+    alike = [other for other in near if _sound(other) == _sound(word)]
+    near = alike if len(alike) == 1 else near  # "noze" is nose, and not none
     said = {states(other) for other in near} if states and len(near) > 1 else set()
     is_clear = len(near) == 1 or (len(said) == 1 and None not in said)
     return near[0] if is_clear else None
