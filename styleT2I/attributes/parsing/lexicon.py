@@ -158,7 +158,7 @@ class Lexicon:
 
     def _apart(self, word: Word) -> list[Word]:
         """The known words that a hashtag joins: "#blackhair"; the word itself where there are none."""
-        for cut in range(len(word.text) - 3, 2, -1):
+        for cut in range(len(word.text) - 3, 1, -1):
             parts = word.text[:cut], word.text[cut:]
             if all(part in self._words for part in parts):
                 middle = word.start + cut
