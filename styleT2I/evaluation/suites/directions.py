@@ -47,6 +47,7 @@ def evaluate_directions(request: Request) -> dict:
         "num": request.num,
         "truncation_psi": request.psi,
         "samples": request.options.get("samples") or None,
+        "attributes": request.options.get("attributes") or None,
         "identity_of_strangers": comparison.identity_of_strangers,
         "methods": {method: comparison.measure(method) for method in methods},
     }
@@ -64,6 +65,13 @@ def _methods(request) -> tuple[str, ...]:
     return methods
 
 
+def _steered(request) -> tuple[str, ...]:
+    """The attributes asked for, by the vocabulary's names and in its order; ConfigError for an unknown one."""
+    vocabulary = request.model.vocabulary
+    wanted = {vocabulary.resolve(name)[0] for name in request.options.get("attributes") or vocabulary.names}
+    return tuple(name for name in vocabulary.names if name in wanted)
+
+
 class _Comparison:
     """Faces, what the held-out judge sees in them, and the measures of one method's edits of them."""
 
@@ -73,7 +81,8 @@ class _Comparison:
         self.generator = request.model.network("generator")
         known = self.judge.attribute_names
         guide = self.model.network("judges.guide").attribute_names if self.model.has("judges.guide") else known
-        self.names = [name for name in self.model.vocabulary.names if name in known and name in guide]
+        steered = _steered(request)
+        self.names = [name for name in steered if name in known and name in guide]
         z = latents_of_seeds(range(request.num), self.generator.z_dim).to(self.model.device)
         self.ws = self.generator.mapping(z, truncation_psi=request.psi)
         self.plain = self._observed(self.ws, {})
@@ -235,4 +244,5 @@ def check_options(request: Request) -> dict:
     if request.model.vocabulary is None:
         raise ConfigError("suite directions needs a model with a vocabulary")
     _methods(request)
+    _steered(request)
     return {}

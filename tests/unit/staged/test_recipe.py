@@ -206,7 +206,17 @@ def test_a_world_ends_with_the_same_table_and_page(in_process, tmp_path):
 
 
 def test_a_world_takes_a_finished_model_and_only_measures_it(in_process, tmp_path):
-    words = ("minifaces", "--given", "model=minifaces", "--size", "toy", "--device", "cpu", "--outdir", tmp_path / "run")
+    words = (
+        "minifaces",
+        "--given",
+        "model=minifaces",
+        "--size",
+        "toy",
+        "--device",
+        "cpu",
+        "--outdir",
+        tmp_path / "run",
+    )
     told = invoke(*words, "--dry-run").output.splitlines()
     assert [line.split()[2] for line in told] == ["styleT2I.evaluate", "styleT2I.audit", "styleT2I.study"]
     assert all("--model minifaces" in line for line in told)
