@@ -74,7 +74,7 @@ def _parts(word, start, end, is_sum):
     if re.fullmatch(_WEIGHT, word):
         return []
     if word[0] in "-\u2013\u2014":
-        return [("minus" if is_sum else ",", (start, end))]
+        return [("without" if is_sum and word[0] == "-" else ",", (start, end))]
     return [(_MARKS.get(word, word), (start, end))]
 
 
