@@ -68,7 +68,7 @@ class Lexicon:
         self.scalar: set[tuple[str, bool]] = set()  # values whose denial does not state the other one
         self._entries: dict[tuple[str, ...], Entry] = {}
         self._longest: dict[str, int] = {}
-        self._corrections: dict[str, str | None] = {}  # cached results of `spelling.meant`
+        self._corrections: dict[tuple[str, bool], str | None] = {}  # cached results of `spelling.meant`
         self._near: dict[str, str | None] = {}  # cached results of `nearest`, which compares with every entry
         self._parts = set(vocabulary.parts)
         for words_by_role in (read_lexicon("english"), read_heard("english") if is_heard else {}):
@@ -114,7 +114,9 @@ class Lexicon:
         for word in words:
             is_tag = text[word.start - 1 : word.start] == "#" and word.text not in self._words
             joined = self._joined(word, is_tag) if word.text not in self._words else []
-            meant = None if joined or word.text in self._words or is_mark(word.text) else self._meant(word.text)
+            is_known = bool(joined) or word.text in self._words or is_mark(word.text)
+            is_name = bool(spelt) and text[word.start].isupper()  # "a portrait of Wouter" is none of a waiter
+            meant = None if is_known else self._meant(word.text, is_name)
             if (meant or word.text) in _SINGULAR and self._is_singular(spelt):
                 meant = _SINGULAR[meant or word.text]
             if meant is not None:
@@ -138,15 +140,16 @@ class Lexicon:
                 return False
         return False
 
-    def _meant(self, word: str) -> str | None:
-        if word not in self._corrections:
+    def _meant(self, word: str, is_name: bool = False) -> str | None:
+        key = word, is_name
+        if key not in self._corrections:
             from styleT2I.attributes.parsing.spelling import meant  # most sentences are spelt right
 
             listed = _misspelt().get(word)
             is_own = word in _all_words()  # "plump" says nothing of birds, and is not "plum"
-            near = None if is_own else meant(word, self._words, self._states)
-            self._corrections[word] = listed if listed in self._words else near
-        return self._corrections[word]
+            near = None if is_own else meant(word, self._words, self._states, by_ear=not is_name)
+            self._corrections[key] = listed if listed in self._words else near
+        return self._corrections[key]
 
     def _states(self, word: str) -> Hashable:
         """What a word states wherever it stands, or the part that it names; None where it does neither."""

@@ -3,6 +3,7 @@
 import functools
 import gzip
 import importlib.util
+import re
 from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
 
@@ -22,17 +23,20 @@ _SOUNDS = 3  # least consonants, the first letter among them, by which a word is
 _HALF, _LIGHT, _HEAVY = 0.5, 0.9, 1.2  # of a slip: a doubled letter; a letter left out or a vowel; another letter
 
 
-def meant(word: str, known: Iterable[str], states: Callable[[str], Hashable] | None = None) -> str | None:
+def meant(
+    word: str, known: Iterable[str], states: Callable[[str], Hashable] | None = None, by_ear: bool = True
+) -> str | None:
     """The known word that a misspelt one is read as; None where it is a word of its own, or two known ones are as near.
 
     One slip is forgiven, two from seven letters on, and the first letter must be right. Slips that people make most (a
     letter doubled or not, left out, swapped with its neighbour, another vowel) count less than others. Where no known
-    word is that near, the one that sounds alike is meant: the same consonants, whatever the vowels.
+    word is that near, the one that sounds alike is meant: the same consonants and as many vowels, whichever.
 
     Args:
         word: In lower case.
         known: The words that can be meant.
         states: What a known word says; of words that are as near and say the same, any is meant (None: says nothing).
+        by_ear: Whether words that sound alike are looked for.
 
     Example:
         >>> meant("smilling", ["smiling", "milling"]), meant("bear", ["beard"])
@@ -49,9 +53,10 @@ def meant(word: str, known: Iterable[str], states: Callable[[str], Hashable] | N
         most = _MOST_LONG if len(word) >= _VERY_LONG else _MOST
         if num <= limit and (cost := _cost(word, other, num)) <= most:
             costs.append((cost, other))
-    if not costs:
+    if by_ear and not costs:
         sound = _sound(word)
-        heard = [other for other in known if _sound(other) == sound and slips(word, other) <= _MOST_BY_EAR]
+        heard = [other for other in known if _sound(other) == sound and _num_vowels(other) == _num_vowels(word)]
+        heard = [other for other in heard if slips(word, other) <= _MOST_BY_EAR]
         heard = [other for other in heard if states is None or states(other) is not None]  # "dyeing" is not "doing"
         costs = [(slips(word, other) * _CLEARLY, other) for other in heard]
         costs = costs if len(sound) >= _SOUNDS else []
@@ -89,6 +94,11 @@ def _sound(word) -> str:
     """The consonants as they are spoken, doubled ones single: "wimin" sounds like "women"."""
     spoken = word.replace("ph", "f").replace("ck", "k").replace("gh", "").translate(_ALIKE)
     return _squeezed(word[0] + "".join(letter for letter in spoken[1:] if letter not in _SILENT))
+
+
+def _num_vowels(word) -> int:
+    """How many vowels are spoken: runs of vowel letters."""
+    return len(re.findall(f"[{''.join(sorted(_VOWELS))}]+", word))
 
 
 def _squeezed(word) -> str:

@@ -50,7 +50,11 @@ def test_a_word_that_sounds_like_one_that_says_something_is_it():
     assert meant("wimin", ["woven", "women"]) == "women"
     assert meant("dubble", ["stubble", "double"]) == "double"
     assert meant("thinning", ["teenage", "nothing"]) is None  # too far for a slip
+    assert meant("petr", ["pewter"]) is None  # another number of vowels
     assert parse("she is dyeing her hair", "celeba").corrected == ()  # "doing" says nothing
+    assert parse("a portrait of Wouter", "celeba").attributes == {}  # a name, and no waiter
+    assert parse("Wimin with hats", "celeba").attributes["Male"] is False
+    assert parse("a grainy photo", "celeba").attributes == {}  # of nobody's granny
 
 
 def test_of_words_that_are_as_near_any_is_meant_if_all_say_the_same():
