@@ -97,8 +97,8 @@ def _sound(word) -> str:
 
 
 def _num_vowels(word) -> int:
-    """How many vowels are spoken: runs of vowel letters."""
-    return len(re.findall(f"[{''.join(sorted(_VOWELS))}]+", word))
+    """How many vowels are spoken: runs of vowel letters, less a silent e at the end."""
+    return len(re.findall(f"[{''.join(sorted(_VOWELS))}]+", word.removesuffix("e")))
 
 
 def _squeezed(word) -> str:

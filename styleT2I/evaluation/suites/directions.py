@@ -208,8 +208,8 @@ def _known_scenes(G, world, num):
 def _glasses_change_gender(edits) -> dict | None:
     """On how many faces the judge's verdict on gender changes when glasses are turned on, and off."""
     for glasses, gender in GLASSES_AND_GENDER:
-        if glasses in edits and gender in edits:
-            return {side: edits[glasses][side]["drift"].get(gender) for side in ("true", "false")}
+        if glasses in edits and gender in edits[glasses]["true"]["drift"]:
+            return {side: edits[glasses][side]["drift"][gender] for side in ("true", "false")}
     return None
 
 

@@ -86,10 +86,10 @@ def test_the_suite_gives_a_row_per_method(folder, tmp_path):
 
 def test_the_suite_takes_optimisations_as_sentences_and_a_part_of_the_attributes(folder, tmp_path):
     result = call(evaluate, "--model", folder, "--suite", "directions", "--directions", "tedigan", "--attributes",
-                  "she,eyeglasses", "--num", 2, "--out", tmp_path / "out.json")  # fmt: skip
+                  "pale_skin,eyeglasses", "--num", 2, "--out", tmp_path / "out.json")  # fmt: skip
     assert result.exit_code == 0 and "| after TediGAN, optimisation |" in result.output, result.output
     row = json.loads((tmp_path / "out.json").read_text())["suites"]["directions"]["methods"]["tedigan"]
-    assert list(row["edits"]) == ["he", "eyeglasses"] and row["seconds"] > 0
+    assert list(row["edits"]) == ["eyeglasses", "dark_skin"] and row["seconds"] > 0
     assert set(row["glasses_change_gender"]) == {"true", "false"}
 
 
