@@ -57,8 +57,10 @@ def _quality_options(function):
 @click.option("--clip-eval", metavar="FILE", help="CLIP that only scores, in place of the model's.")
 @click.option("--t2d", metavar="FILE", help="Text-to-Direction component in place of the model's.")
 @click.option("--a2d", metavar="FILE", help="Attribute-to-Direction component in place of the model's.")
-@click.option("--directions", metavar="LIST", help="directions: the methods to compare, with commas between them. "
-              "[default: all]")  # fmt: skip
+@click.option("--directions", metavar="LIST", help="directions: the methods to compare, with commas between them; "
+              "optimize and tedigan too. [default: all but these]")  # fmt: skip
+@click.option("--attributes", metavar="LIST", help="directions: steer these attributes alone. [default: all that the "
+              "judges know]")  # fmt: skip
 @click.option("--samples", type=click.IntRange(2), help="directions: faces that the methods look for attributes in. "
               "[default: 1000]")  # fmt: skip
 @click.option("--encoder", metavar="FILE", help="Latent encoder component in place of the model's.")
@@ -114,7 +116,7 @@ def main(suites, model, sources, world_name, data, num, psi, methods, strength, 
     suites = suites or tuple(name for name, suite in SUITES.items() if suite.by_default)
     known = dict.fromkeys(name for suite in SUITES.values() for name in suite.options)
     options = {name: replacements.pop(name) for name in known}
-    for name in ("directions", "inversions"):
+    for name in ("directions", "attributes", "inversions"):
         options[name] = _listed([options[name] or ""])
     _check(suites, num, options)
     for path in filter(None, (out_path, grid_path)):

@@ -30,7 +30,12 @@ def _source_options(function):
 @click.option("--text-data", metavar="DIR", help="ffhq, nabirds: the download whose captions and labels steer it.")
 @_source_options
 @click.option("--glove", metavar="FILE", help="GloVe vectors, glove.6B.300d.txt. [default: words are learnt]")
-@click.option("--given", multiple=True, metavar="STAGE=FILE", help="Skip a stage, and take its result; repeatable.")
+@click.option(
+    "--given",
+    multiple=True,
+    metavar="STAGE=FILE",
+    help="Skip a stage, and take its result; repeatable. Worlds: model=SOURCE skips all trainings.",
+)
 @click.option("--size", default="full", type=click.Choice(tuple(SIZES)), help="The presets' steps, a tenth, or a few.")
 @click.option("--gpus", default=1, type=click.IntRange(1), help="GPUs of this machine that share each training.")
 @click.option("--plan", "is_plan", is_flag=True, help="Print the stages with GPU hours and what they rest on; stop.")
@@ -47,8 +52,8 @@ def main(name, outdir, device, size, gpus, given, is_plan, dry_run, data, text_d
     """
     chosen = {role.removesuffix("_from"): source for role, source in sources.items() if source}
     if name in WORLDS:
-        _refuse_data(name, {"data": data, "text-data": text_data, "given": given, **chosen})
-        plan, wanted, notes, title = _world(name, outdir, device, size)
+        _refuse_data(name, {"data": data, "text-data": text_data, **chosen})
+        plan, wanted, notes, title = _world(name, outdir, device, size, _given_model(name, given))
     else:
         wanted = _wanted(name, outdir, device, size, data, text_data, chosen, _results(given))
         plan, notes, title = _paper(wanted)
@@ -65,7 +70,8 @@ def main(name, outdir, device, size, gpus, given, is_plan, dry_run, data, text_d
     run_stages(plan, outdir, click.echo, processes=gpus, shared=_SHARED)
     page = write_page(name, title, plan, outdir, notes)
     text = "a bird with a red belly" if name in ("cub", "nabirds") else "he is wearing lipstick"
-    generate = ("styleT2I.generate", "--model", f"{outdir}/model", "--text", text, "--outdir", "out")
+    model = notes.get("given, model", f"{outdir}/model")
+    generate = ("styleT2I.generate", "--model", model, "--text", text, "--outdir", "out")
     done(f"{page} and {outdir}/table.md", None, "python", "-m", *generate)
 
 
@@ -82,11 +88,24 @@ def _paper(wanted):
     return paper_stages(wanted), notes, wanted.paper.title
 
 
-def _world(name, outdir, device, size):
+def _world(name, outdir, device, size, model):
     """The stages of one of our own worlds, nothing wanted besides, notes for its page, and the title."""
     from styleT2I.staged.worlds import recipe_stages
 
-    return recipe_stages(outdir, device, name, size), None, {"size": size}, f"StyleT2I on {WORLDS[name].title}"
+    notes = {"size": size, **({"given, model": model} if model else {})}
+    return recipe_stages(outdir, device, name, size, model), None, notes, f"StyleT2I on {WORLDS[name].title}"
+
+
+def _given_model(name, given):
+    """SOURCE of --given model=SOURCE, which a world takes in place of all its trainings; None where none is given."""
+    from styleT2I.generation.model import Model
+
+    found = dict(text.partition("=")[::2] for text in given)
+    if any(stage != "model" or not source for stage, source in found.items()):
+        raise click.UsageError(f"--given: {name} takes a whole model alone, for example --given model={name}")
+    if found:
+        Model.from_pretrained(found["model"], device="cpu")  # reads no weights yet; says what is wrong with it
+    return found.get("model")
 
 
 def _refuse_data(name, options):

@@ -13,7 +13,11 @@ class Word(NamedTuple):
     end: int
 
 
-_TOKEN = re.compile(r"\bw/o?(?=\s)|[^\W_]+(?:'[^\W_]+)*|[,.;:!?()/&#]|(?<=\s)[-\u2013\u2014]+(?=\s)|\u2014", re.UNICODE)
+_WEIGHT = r":\d?\.\d+"  # of "(smiling:1.3)", as prompts of other models have them: neither a word nor a mark
+_TOKEN = re.compile(
+    rf"\bw/o?(?=\s)|[^\W_]+(?:'[^\W_]+)*|{_WEIGHT}|[,.;:!?()/&#|=+]|(?<=\s)[-\u2013\u2014]+(?=\s)|\u2014", re.UNICODE
+)
+_MARKS = {"|": ",", "+": ",", "#": ";", "=": ":"}  # what stands between keywords; each hashtag is for itself
 _QUOTES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u02bc": "'", "`": "'"})
 _WHOLE = {
     "can't": ("can", "not"),
@@ -52,11 +56,13 @@ def split_words(text: str) -> list[Word]:
     result = []
     for match in _TOKEN.finditer(text.translate(_QUOTES)):
         word, start, end = match.group().lower(), match.start(), match.end()
-        result.extend(Word(part, *span) for part, span in _parts(word, start, end))
+        if word == "=" and len(result) > 1 and result[-1].end == start:  # "age=old hair=gray": "old" ends there
+            result.insert(-1, Word(";", result[-1].start, result[-1].start))
+        result.extend(Word(part, *span) for part, span in _parts(word, start, end, " + " in text))
     return result
 
 
-def _parts(word, start, end):
+def _parts(word, start, end, is_sum):
     if word in _WHOLE:
         return [(part, (start, end)) for part in _WHOLE[word]]
     for tail, full in _TAILS.items():
@@ -65,9 +71,11 @@ def _parts(word, start, end):
             return [(word[: -len(tail)], (start, cut)), (full, (cut, end))]
     if word.endswith("'s") and len(word) > 2:
         return [(word[:-2], (start, end - 2)), ("is" if word[:-2] in _VERB_S else "'s", (end - 2, end))]
-    if word[0] in "-\u2013\u2014#":  # "#smiling #earrings" is a list
-        return [(",", (start, end))]
-    return [(word, (start, end))]
+    if re.fullmatch(_WEIGHT, word):
+        return []
+    if word[0] in "-\u2013\u2014":
+        return [("without" if is_sum and word[0] == "-" else ",", (start, end))]
+    return [(_MARKS.get(word, word), (start, end))]
 
 
 def is_mark(word: str) -> bool:

@@ -82,9 +82,13 @@ def stages(outdir, device, world="minifaces", size="full", publish=None) -> dict
     return {name: stage for part in (renders, looking, drawing, *rest) for name, stage in part.items()}
 
 
-def recipe_stages(outdir, device, world="minifaces", size="full") -> dict[str, Stage]:
-    """The stages of a build, and what a paper's experiment has besides: its measurement, an audit, a user study."""
-    build, model, plan = _Build(outdir, device, world, size), f"{outdir}/model", stages(outdir, device, world, size)
+def recipe_stages(outdir, device, world="minifaces", size="full", model=None) -> dict[str, Stage]:
+    """The stages of a build, and what a paper's experiment has besides: its measurement, an audit, a user study.
+
+    model: a finished model in place of a build, the one that comes with the package or another's.
+    """
+    build, plan = _Build(outdir, device, world, size), {} if model else stages(outdir, device, world, size)
+    model = model or f"{outdir}/model"
     num, is_toy = build.size.num("balanced/test"), size == "toy"
     captions = f"{world}:biased/test:{build.size.num('biased/test')}"
     measured = ("--suite", "protocol", "--adjust-method", "none", "--adjust-method", "paper", "--num", str(num))

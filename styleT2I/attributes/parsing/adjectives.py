@@ -1,7 +1,13 @@
 """The parser's handling of words that describe: adjectives, the parts and persons they belong to, what is stated."""
 
 from styleT2I.attributes.parsing.lexicon import Item
-from styleT2I.attributes.parsing.negation_scope import following, is_second_person, leads_to_copula, located_part
+from styleT2I.attributes.parsing.negation_scope import (
+    following,
+    is_second_person,
+    leads_to_copula,
+    leads_to_part,
+    located_part,
+)
 from styleT2I.attributes.parsing.walk import Adjective, Walk, denial_word
 
 _OWNERS = ("his", "her", "their", "its")
@@ -217,12 +223,25 @@ def carry(walk: Walk) -> bool:
     return bool(moved)
 
 
+def is_heading(walk: Walk, item: Item) -> bool:
+    """Whether a mark after a part asks what it is like, and the answer follows."""
+    entry = walk.next_entry()
+    return item.text == ":" or (item.text == "?" and entry is not None and bool(entry.adjective))
+
+
+def is_between_adjectives(walk: Walk) -> bool:
+    """Whether "but" joins two adjectives of one part."""
+    entry, waiting = walk.next_entry(), walk.pending[-1]
+    is_contrast = waiting.is_post and waiting.negation is not None and entry is not None and bool(entry.adjective)
+    return is_contrast or leads_to_part(walk.items, walk.position)
+
+
 def _targets(walk: Walk, adjective: Adjective) -> list[list[str]]:
     """Return what an adjective without a noun of its own may describe, the likeliest first."""
     targets = [walk.group] if adjective.is_post else [walk.owner] if walk.is_object else []
     targets += [walk.subject] if walk.is_predicate else []
     is_of_part = any(part != walk.lexicon.subject for target in targets for part in target)
-    return targets if is_of_part and adjective.is_common else [*targets, [walk.lexicon.subject]]
+    return targets if is_of_part and adjective.is_common else [*targets, [walk.lexicon.subject], walk.before]
 
 
 def attach(walk: Walk, adjective: Adjective, targets: list[list[str]]):

@@ -9,6 +9,8 @@ from styleT2I.attributes.parsing.adjectives import (
     attach,
     carry,
     flush,
+    is_between_adjectives,
+    is_heading,
     is_owner,
     read_adjective,
     read_derived,
@@ -22,7 +24,6 @@ from styleT2I.attributes.parsing.negation_scope import (
     ends_in_noun,
     ends_phrase,
     following,
-    leads_to_part,
 )
 from styleT2I.attributes.parsing.walk import Walk, without_alternatives
 
@@ -82,7 +83,7 @@ def _mark(walk: Walk, item: Item):
         before = walk.items[walk.position - 1] if walk.position else None
         is_tight = before is not None and after is not None and before.end == item.start and item.end == after.start
         _conjunction(walk, "or" if is_tight else "comma")
-    elif item.text == ":" and walk.last == "part" and not walk.is_apart:  # "hair: black, wavy"
+    elif walk.last == "part" and not walk.is_apart and is_heading(walk, item):  # "hair: black, wavy", "Hair? Black."
         _copula(walk)
     elif item.text in ",:()" or (item.text == "?" and after is not None and after.text in _ANSWERS):
         _conjunction(walk, "comma")
@@ -106,8 +107,8 @@ def _function(walk: Walk, item: Item):
     is_shaved = "shave" in roles and _is_shaved_off(walk)
     if is_shaved or negation:
         _negate(walk, "without" if is_shaved else negation)
-    elif "but" in roles and walk.pending and not walk.is_predicate and leads_to_part(walk.items, walk.position):
-        walk.negation, walk.is_apart = None, True  # "bushy but not arched eyebrows"
+    elif "but" in roles and walk.pending and not walk.is_predicate and is_between_adjectives(walk):
+        walk.negation, walk.is_apart = None, True  # "bushy but not arched eyebrows", "wings not black but brown"
     elif "but" in roles:
         flush(walk)
         walk.negation, walk.last = None, ""
@@ -122,6 +123,8 @@ def _function(walk: Walk, item: Item):
     elif "with" in roles:
         if not carry(walk):
             _object(walk)
+        if item.text == "including":  # "is black, including its beak"
+            walk.echo = walk.said
     elif "determiner" in roles:
         _determiner(walk, "definite" in roles)
     elif item.text == "of":
@@ -140,10 +143,13 @@ def _pronoun(walk: Walk, item: Item):
     if "nominative" in item.entry.roles:
         flush(walk)
         walk.negation = walk.negation if walk.negation and walk.negation.is_fresh else None
-        parts = walk.group or walk.subject
+        parts = walk.group or (walk.subject if walk.subject != [walk.lexicon.subject] else walk.named) or walk.subject
+        is_corrected = walk.is_predicate and walk.said and walk.said[-1].negation is not None
         walk.begin("person")
-        if item.text == "they" or item.text == "it" != walk.lexicon.pronoun:  # "her hair isn't blond, it's black"
-            walk.subject, walk.last = parts, "relative"
+        if item.text == "they" or (item.text == "it" and (is_corrected or walk.lexicon.pronoun != "it")):
+            walk.subject, walk.last = parts, "relative"  # "her hair isn't blond, it's black"
+        elif item.text == "it":
+            walk.before = walk.named  # "a yellow bill. It is long"
         walk.has_person = walk.has_person or item.entry.pronoun is not None
     elif "determiner" in item.entry.roles:
         _determiner(walk, "definite" in item.entry.roles)
@@ -229,7 +235,8 @@ def _conjunction(walk: Walk, kind: str):
 def _is_of_whole(walk: Walk) -> bool:
     """Whether waiting adjectives with "above" or "below" describe the subject: "olive above, yellow below"."""
     is_whole = not walk.group and walk.subject == [walk.lexicon.subject]
-    return bool(walk.pending) and is_whole and ends_phrase(walk.items, walk.position)
+    is_end = ends_phrase(walk.items, walk.position, frozenset({"mark", "and", "but", "or", "with"}))
+    return bool(walk.pending) and is_whole and is_end
 
 
 # ---- denials
@@ -283,6 +290,10 @@ def _set_aside(walk: Walk, item: Item):
     walk.unknown.append(item)
 
 
+def _is_determiner(item: Item) -> bool:
+    return item.entry is not None and "determiner" in item.entry.roles
+
+
 def _is_shaved_off(walk: Walk) -> bool:
     """Whether "shaved" removes the thing named: "he shaved his beard", but not "he shaved his head"."""
     after = following(walk.items, walk.position)[:2]
@@ -300,7 +311,8 @@ def _is_denied_verb(walk: Walk) -> bool:
     before = None if before is None or "degree" in before.roles else before  # "you hardly notice her narrow eyes"
     after = next(iter(following(walk.items, walk.position)), None)
     is_first = walk.negation.kind in _DENIALS and before is not None and before.roles & _DENIALS
-    return bool(is_first) and after is not None and after.entry is not None and "determiner" in after.entry.roles
+    is_owned = after is not None and after.text in ("his", "her", "their")  # which are there: "doesn't hide her bangs"
+    return bool(is_first) and after is not None and not is_owned and _is_determiner(after)
 
 
 # ---- looking ahead

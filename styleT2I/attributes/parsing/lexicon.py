@@ -1,121 +1,20 @@
 """A vocabulary and the English function words compiled into one table that the parser looks words up in."""
 
 import functools
+import json
+import re
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from styleT2I.attributes.parsing.ages import OLDEST_YOUNG, YOUNGEST_OLD, read_age
 from styleT2I.attributes.vocabulary import Attribute, Vocabulary, read_heard, read_lexicon
 from styleT2I.torch_utils.words import Word, is_mark, nearest_word, split_words
 
-OLDEST_YOUNG, YOUNGEST_OLD = 35, 50  # ages between them state neither young nor old
-_BETWEEN = (OLDEST_YOUNG + YOUNGEST_OLD) // 2
-_LEAST_BARE, _MOST = 10, 120  # neither "mother of two" nor "a 1950s portrait" states an age
-_NUMBER_WORDS = """one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
-    seventeen eighteen nineteen"""
-_NUMBERS = {word: number for number, word in enumerate(_NUMBER_WORDS.split(), 1)}
-_TEN_WORDS = "twenty thirty forty fifty sixty seventy eighty ninety hundred"
-_TENS = {word: tens for tens, word in enumerate(_TEN_WORDS.split(), 2)}
-_DECADE_WORDS = "teens twenties thirties forties fifties sixties seventies eighties nineties"
-_DECADES = {word: 10 * tens + 5 for tens, word in enumerate(_DECADE_WORDS.split(), 1)}
-_BEFORE_DECADE = {"his", "her", "their", "my", "your", "in", ""}
-_SHIFTS = {"early": -3, "mid": 0, "late": 3}
-# a bare number is an age after these words or a mark, if the phrase ends with it
-_BEFORE_AGE = frozenset(
-    """is are was be am aged age ages about around approximately roughly nearly almost over under past
-    turned turning of at looks circa maybe perhaps probably only just seems appears below above than""".split()
-)
-_AFTER_AGE = {"", "and", "with", "who", "or", "wearing", "has", "in", "without", "but", "so", "ish"}
-_MORE, _LESS = {"over", "past", "above", "than"}, {"under", "below"}
-
-
-def read_age(words: list[Word], i: int) -> tuple[int, int, bool] | None:
-    """Return (number of words, age in years, whether it can describe a noun) of an age at word i, or None.
-
-    Read are "70 years old", "seventy-five year old", "aged 70", "his 70s", "her late twenties", "twenty-something",
-    "about sixty", "a girl of 12" and "woman, 30, smiling"; only "70 years old" and its like describe a noun.
-    """
-    texts = [word.text for word in words[i : i + 6]]
-    texts += [""] * (6 - len(texts))
-    before = words[i - 1].text if i else ""
-    if texts[0] == "aged":
-        first = 2 if texts[1] in ("about", "around", "roughly", "between", "over", "under") else 1
-        length, age = _spelled_number(texts[first:])
-        return (
-            (first + length + _unit(texts, first + length), _bounded(age, texts[first - 1]), False) if length else None
-        )
-    if texts[0].endswith("yo") and texts[0] != "yo":
-        texts[:1] = [texts[0].removesuffix("yo"), "yo"]
-        length, age = _spelled_number(texts)
-        return (1, age, True) if length else None
-    shift = int(texts[0] in _SHIFTS)
-    decade = _decade(texts[shift:])
-    if decade:
-        is_age = shift or before in _BEFORE_DECADE or is_mark(before)
-        return (shift + decade[0], decade[1] + _SHIFTS.get(texts[0], 0), False) if is_age else None
-    length, age = _spelled_number(texts)
-    if not length:
-        return None
-    if texts[length] in ("month", "months", "week", "weeks") and texts[length + 1] == "old":
-        return length + 2, 0, True
-    unit = _unit(texts, length)
-    if unit > 1 or texts[length] == "yo" or (unit and before in _BEFORE_AGE):
-        return length + unit, age, True
-    if texts[length] in ("something", "somethings", "odd", "ish") and age >= 20:
-        return length + 1, age + 5, True
-    is_bare = _LEAST_BARE <= age <= _MOST and (before in _BEFORE_AGE or (before != "" and is_mark(before)))
-    ends = texts[length] in _AFTER_AGE or is_mark(texts[length])
-    return (length, _bounded(age, before), False) if is_bare and ends else None
-
-
-def _bounded(age, before) -> int:
-    """Return an age that stands for "over 60" or "under 30"; one between young and old where the bound leaves both."""
-    if before in _MORE:
-        return age + 1 if age + 1 >= YOUNGEST_OLD else _BETWEEN
-    if before in _LESS:
-        return age - 1 if age - 1 <= OLDEST_YOUNG else _BETWEEN
-    return age
-
-
-def _decade(texts) -> tuple[int, int] | None:
-    """Return (number of words, mean age) of "twenties", "70s", "30's" or "twentysomething" at the start of texts."""
-    word = texts[0]
-    if word in _DECADES:
-        return 1, _DECADES[word]
-    if word.endswith("0s") and word[:-1].isdecimal() and int(word[:-1]) <= _MOST:
-        return 1, int(word[:-1]) + 5
-    if word.isdecimal() and texts[1] == "'s" and int(word) % 10 == 0 and int(word) <= _MOST:
-        return 2, int(word) + 5
-    return None
-
-
-def _unit(texts, start) -> int:
-    """Return how many words after a number say that it counts years of age; 1 for "years" alone."""
-    if texts[start : start + 3] == ["y", "/", "o"]:
-        return 3
-    if texts[start] not in ("year", "years", "yr", "yrs", "yo"):
-        return 0
-    after = texts[start + 1 : start + 3]
-    return 1 + (1 if after[:1] in (["old"], ["young"]) else 2 if after == ["of", "age"] else 0)
-
-
-def _spelled_number(texts) -> tuple[int, int]:
-    """Return (number of words, value) of the number at the start of texts; (0, 0) when there is none."""
-    word = texts[0]
-    if word.isdecimal() and len(word) <= 3:
-        return 1, int(word)
-    if word in ("a", "one") and texts[1] == "hundred":
-        return 2, 100
-    if word in _TENS:
-        units = _NUMBERS.get(texts[1], 10)
-        return (2, 10 * _TENS[word] + units) if units < 10 else (1, 10 * _TENS[word])
-    for ending in ("something", "ish"):
-        if word.removesuffix(ending) in _TENS and word.endswith(ending):
-            return 1, 10 * _TENS[word.removesuffix(ending)] + 5 * (ending == "something")
-    return (1, _NUMBERS[word]) if word in _NUMBERS else (0, 0)
-
-
 Values = tuple[tuple[str, bool], ...]  # (attribute name, value) pairs
 _SINGULAR = {"women": "woman", "men": "man"}  # what "a women" is read as
+_LEAST_JOINED = 8  # letters of two words written in one
+_MOST_ADJECTIVES = 4  # between "a" and such a noun
 _SKIPPED = ("a", "an", "the", "his", "her", "its", "their")  # may stand inside "bags under (her) eyes"
 
 
@@ -169,7 +68,7 @@ class Lexicon:
         self.scalar: set[tuple[str, bool]] = set()  # values whose denial does not state the other one
         self._entries: dict[tuple[str, ...], Entry] = {}
         self._longest: dict[str, int] = {}
-        self._corrections: dict[str, str | None] = {}  # cached results of `spelling.meant`
+        self._corrections: dict[tuple[str, bool], str | None] = {}  # cached results of `spelling.meant`
         self._near: dict[str, str | None] = {}  # cached results of `nearest`, which compares with every entry
         self._parts = set(vocabulary.parts)
         for words_by_role in (read_lexicon("english"), read_heard("english") if is_heard else {}):
@@ -212,34 +111,71 @@ class Lexicon:
     def _spelt(self, text: str, words: list[Word]) -> tuple[list[Word], list[Corrected]]:
         """The words with misspelt ones as they were meant, and joined ones of a hashtag apart."""
         spelt, corrected = [], []
-        for k, word in enumerate(words):
-            meant = None if word.text in self._words or is_mark(word.text) else self._meant(word.text)
-            if word.text in _SINGULAR and k and words[k - 1].text in ("a", "an"):  # "a women"
-                meant = _SINGULAR[word.text]
+        for word in words:
+            is_tag = text[word.start - 1 : word.start] == "#" and word.text not in self._words
+            joined = self._joined(word, is_tag) if word.text not in self._words else []
+            is_known = bool(joined) or word.text in self._words or is_mark(word.text)
+            is_name = bool(spelt) and text[word.start].isupper()  # "a portrait of Wouter" is none of a waiter
+            meant = None if is_known else self._meant(word.text, is_name)
+            if (meant or word.text) in _SINGULAR and self._is_singular(spelt):
+                meant = _SINGULAR[meant or word.text]
             if meant is not None:
                 corrected.append(Corrected(word.text, (word.start, word.end), meant))
                 spelt.append(word._replace(text=meant))
-            elif text[word.start - 1 : word.start] == "#" and word.text not in self._words:
-                spelt += self._apart(word)
+            elif joined:
+                spelt += joined
+            elif word.text[0].isdecimal() and word.text[1:] in self._words and len(word.text) > 3:  # "1girl"
+                spelt.append(word._replace(text=word.text[1:], start=word.start + 1))
             else:
                 spelt.append(word)
         return spelt, corrected
 
-    def _meant(self, word: str) -> str | None:
-        if word not in self._corrections:
+    def _is_singular(self, before: list[Word]) -> bool:
+        """Whether the words before end in "a" or "an" and adjectives: "a smiling (women)"."""
+        for word in reversed(before[-_MOST_ADJECTIVES:]):
+            if word.text in ("a", "an"):
+                return True
+            entry = self._entries.get((word.text,))
+            if entry is None or not entry.adjective:
+                return False
+        return False
+
+    def _meant(self, word: str, is_name: bool = False) -> str | None:
+        key = word, is_name
+        if key not in self._corrections:
             from styleT2I.attributes.parsing.spelling import meant  # most sentences are spelt right
 
-            self._corrections[word] = meant(word, self._words)
-        return self._corrections[word]
+            listed = _misspelt().get(word)
+            is_own = word in _all_words()  # "plump" says nothing of birds, and is not "plum"
+            near = None if is_own else meant(word, self._words, self._states, by_ear=not is_name)
+            self._corrections[key] = listed if listed in self._words else near
+        return self._corrections[key]
+
+    def _states(self, word: str) -> Hashable:
+        """What a word states wherever it stands, or the part that it names; None where it does neither."""
+        entry = self._entries.get((word,))
+        if entry is None:
+            return None
+        values = [entry.noun or (), *entry.adjective.values(), self.presence.get(entry.part or "", ())]
+        return frozenset(value for some in values for value in some) or entry.part
 
     def _apart(self, word: Word) -> list[Word]:
         """The known words that a hashtag joins: "#blackhair"; the word itself where there are none."""
-        for cut in range(len(word.text) - 3, 2, -1):
+        for cut in range(len(word.text) - 3, 1, -1):
             parts = word.text[:cut], word.text[cut:]
             if all(part in self._words for part in parts):
                 middle = word.start + cut
                 return [Word(parts[0], word.start, middle), Word(parts[1], middle, word.end)]
         return [word]
+
+    def _joined(self, word: Word, is_tag: bool) -> list[Word]:
+        """The words of two written in one, "darkhaired", "longhair", or of any in a hashtag; [] for other words."""
+        parts = self._apart(word) if is_tag or len(word.text) >= _LEAST_JOINED else []
+        if is_tag or len(parts) < 2:
+            return parts if len(parts) == 2 else []
+        first, second = (self._entries.get((part.text,)) for part in parts)
+        is_described = second is not None and first is not None and second.part in first.adjective
+        return parts if is_described else []
 
     def nearest(self, word: str) -> str | None:
         """Return the known word or group that an unknown word probably meant; None where none is near."""
@@ -337,6 +273,19 @@ class Lexicon:
                 entry = self._entry(word)
                 entry.is_participle = word.endswith("ing")
                 entry.adjective[part] = entry.adjective.get(part, ()) + stated
+
+
+@functools.cache
+def _misspelt() -> dict[str, str]:
+    """Misspelt word -> what is meant, of words that no rule finds: too short, or words of another kind ("yung")."""
+    return {wrong: right for right, wrongs in read_heard("misspelt").items() for wrong in wrongs}
+
+
+@functools.cache
+def _all_words() -> frozenset[str]:
+    """Every word of the word lists of faces and of birds."""
+    texts = [json.dumps(read(name)) for name in ("face", "bird") for read in (read_lexicon, read_heard)]
+    return frozenset(word for text in texts for word in re.findall(r"[a-z]+", text))
 
 
 @functools.lru_cache(maxsize=16)

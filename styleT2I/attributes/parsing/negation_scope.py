@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from styleT2I.attributes.parsing.lexicon import Entry, Item, Lexicon
 
 _STOPS = {"copula", "have", "wear", "with", "but", "relative", "no", "not", "without", "neither", "nominative"}
+_VERBS = {"copula", "have", "wear"}
 _PLACES = set("on in of over across along around throughout under at upon above below atop covering".split())
 _REACH = 30  # words that a question about what follows reads at most, so that parsing takes linear time
 
@@ -46,8 +47,8 @@ def ends_at_conjunction(
     entries = _next_items(items, position)
     if is_waiting and negation.takes_nouns and entries and entries[0].adjective:
         return False  # between the adjectives of one noun: "no black and wavy hair"
-    if not (negation.is_spent or is_waiting):
-        return False
+    if not (negation.is_spent or is_waiting):  # "she is not and wears a hat"
+        return negation.kind == "not" and kind == "and" and bool(entries) and bool(entries[0].roles & _VERBS)
     if kind == "":
         return True
     if negation.kind == "without" or (negation.kind == "not" and negation.with_verb):
@@ -163,7 +164,7 @@ def _is_degree_only(entry: Entry) -> bool:
 
 def _is_thing(entries, lexicon) -> bool:
     for entry in entries:
-        if "and" in entry.roles or (entry.adjective and entry.part is None):
+        if entry.roles & {"and", "determiner"} or (entry.adjective and entry.part is None):
             continue
         return entry.part in lexicon.presence
     return False

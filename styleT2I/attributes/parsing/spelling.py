@@ -3,7 +3,8 @@
 import functools
 import gzip
 import importlib.util
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
 
 from styleT2I.torch_utils.words import slips
@@ -15,14 +16,27 @@ _MOST, _MOST_LONG = 1.3, 1.8  # cost of what is forgiven
 _CLEARLY = 0.25  # by how much the best candidate must beat the next
 _LIST = "bpe_simple_vocab_16e6.txt.gz"  # CLIP's byte pairs, in the order in which they were merged
 _VOWELS = frozenset("aeiouy")
+_SILENT = _VOWELS | {"h", "w"}
+_ALIKE = str.maketrans("cqz", "kks")
+_MOST_BY_EAR = 2  # slips of a word that sounds alike
+_SOUNDS = 3  # least consonants, the first letter among them, by which a word is known
 _HALF, _LIGHT, _HEAVY = 0.5, 0.9, 1.2  # of a slip: a doubled letter; a letter left out or a vowel; another letter
 
 
-def meant(word: str, known: Iterable[str]) -> str | None:
+def meant(
+    word: str, known: Iterable[str], states: Callable[[str], Hashable] | None = None, by_ear: bool = True
+) -> str | None:
     """The known word that a misspelt one is read as; None where it is a word of its own, or two known ones are as near.
 
     One slip is forgiven, two from seven letters on, and the first letter must be right. Slips that people make most (a
-    letter doubled or not, left out, swapped with its neighbour, another vowel) count less than others.
+    letter doubled or not, left out, swapped with its neighbour, another vowel) count less than others. Where no known
+    word is that near, the one that sounds alike is meant: the same consonants and as many vowels, whichever.
+
+    Args:
+        word: In lower case.
+        known: The words that can be meant.
+        states: What a known word says; of words that are as near and say the same, any is meant (None: says nothing).
+        by_ear: Whether words that sound alike are looked for.
 
     Example:
         >>> meant("smilling", ["smiling", "milling"]), meant("bear", ["beard"])
@@ -31,16 +45,28 @@ def meant(word: str, known: Iterable[str]) -> str | None:
     if len(word) < MIN_LETTERS or not word.isalpha() or is_english(word):
         return None
     limit, costs = 2 if len(word) >= _LONG else 1, []
+    known = [other for other in known if other[0] == word[0]]
     for other in known:
-        if len(other) < MIN_LETTERS or other[0] != word[0] or abs(len(other) - len(word)) > limit:
+        if abs(len(other) - len(word)) > limit or (len(other) < MIN_LETTERS and _squeezed(word) != other):
             continue
         num = slips(word, other)
         most = _MOST_LONG if len(word) >= _VERY_LONG else _MOST
         if num <= limit and (cost := _cost(word, other, num)) <= most:
             costs.append((cost, other))
+    if by_ear and not costs:
+        sound = _sound(word)
+        heard = [other for other in known if _sound(other) == sound and _num_vowels(other) == _num_vowels(word)]
+        heard = [other for other in heard if slips(word, other) <= _MOST_BY_EAR]
+        heard = [other for other in heard if states is None or states(other) is not None]  # "dyeing" is not "doing"
+        costs = [(slips(word, other) * _CLEARLY, other) for other in heard]
+        costs = costs if len(sound) >= _SOUNDS else []
     costs.sort()
-    is_clear = len(costs) == 1 or (len(costs) > 1 and costs[1][0] - costs[0][0] >= _CLEARLY)
-    return costs[0][1] if is_clear else None
+    near = [other for cost, other in costs if cost - costs[0][0] < _CLEARLY]
+    alike = [other for other in near if _sound(other) == _sound(word)]
+    near = alike if len(alike) == 1 else near  # "noze" is nose, and not none
+    said = {states(other) for other in near} if states and len(near) > 1 else set()
+    is_clear = len(near) == 1 or (len(said) == 1 and None not in said)
+    return near[0] if is_clear else None
 
 
 def is_english(word: str) -> bool:
@@ -61,6 +87,18 @@ def _cost(word, other, num) -> float:
     wrong = [(a, b) for a, b in zip(word, other, strict=True) if a != b]
     is_vowel = all(a in _VOWELS and b in _VOWELS for a, b in wrong)
     return (_LIGHT if is_vowel else _HEAVY) * num
+
+
+@functools.lru_cache(maxsize=20000)
+def _sound(word) -> str:
+    """The consonants as they are spoken, doubled ones single: "wimin" sounds like "women"."""
+    spoken = word.replace("ph", "f").replace("ck", "k").replace("gh", "").translate(_ALIKE)
+    return _squeezed(word[0] + "".join(letter for letter in spoken[1:] if letter not in _SILENT))
+
+
+def _num_vowels(word) -> int:
+    """How many vowels are spoken: runs of vowel letters, less a silent e at the end."""
+    return len(re.findall(f"[{''.join(sorted(_VOWELS))}]+", word.removesuffix("e")))
 
 
 def _squeezed(word) -> str:

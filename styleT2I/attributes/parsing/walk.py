@@ -73,6 +73,8 @@ class Walk:
     subject: list[str] = field(init=False)  # what an "is" refers to
     owner: list[str] = field(default_factory=list)  # the parts that have the named thing: "wings with ..."
     said: list[Adjective] = field(default_factory=list)  # what the last verb stated
+    before: list[str] = field(default_factory=list)  # parts that "it" may mean, where it fits the subject less
+    named: list[str] = field(default_factory=list)  # the group before this clause
     echo: list[Adjective] = field(default_factory=list)  # what "so is" will state about the part that follows
     is_predicate: bool = False  # after "is"
     is_object: bool = False  # after "has", "wears", "with"
@@ -138,10 +140,12 @@ class Walk:
 
     def begin(self, last: str):
         """Start again with the subject: no part is named that an adjective could follow."""
+        self.named = self.group or self.named
         self.subject, self.group, self.group_adjectives = [self.lexicon.subject], [], []
         self.is_predicate = self.is_object = self.is_apart = self.has_determiner = self.is_of = False
         self.is_placed = self.is_adrift = False
         self.owner, self.echo = [], []
+        self.before = []
         self.last = last
 
     def end_spent_negation(self):

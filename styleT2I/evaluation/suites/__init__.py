@@ -113,7 +113,7 @@ SUITES = {
         "suites.directions:evaluate_directions",
         100,
         by_default=False,
-        options=("directions", "samples"),
+        options=("directions", "attributes", "samples"),
         prepare="suites.directions:check_options",
         table="suites.directions:directions_table",
     ),

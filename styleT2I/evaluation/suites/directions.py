@@ -10,7 +10,7 @@ from styleT2I.data.worlds import world_of
 from styleT2I.errors import ConfigError, DataError
 from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge
 from styleT2I.evaluation.suites import Request
-from styleT2I.generation.arguments import A2D, DIRECTION_METHODS
+from styleT2I.generation.arguments import A2D, DIRECTION_METHODS, OPTIMISED
 from styleT2I.generation.editing.moves import AttributeDirections, steps_along
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.metrics.attributes import drift_rates, success
@@ -18,6 +18,7 @@ from styleT2I.metrics.pairwise import energy_inside, paired_cosine
 from styleT2I.networks.faces.regions import region_masks
 from styleT2I.networks.stylegan2.styles import shifted_styles
 from styleT2I.rivals.methods import METHODS, Finder, check_method
+from styleT2I.rivals.sentence_moves import TITLES, SentenceMoves
 from styleT2I.statistics.intervals import wilson_interval
 from styleT2I.torch_utils.seeding import latents_of_seeds
 
@@ -36,7 +37,8 @@ def evaluate_directions(request: Request) -> dict:
     nuisances moved in units of their spread, and on how many faces rare compositions come out when their attributes
     are steered together ("rare"; from whatever the latent shows). "inside" is the proportion of the difference of both
     signs that lies in the attribute's true region, where the generator draws known scenes. "seconds": to find all
-    directions on this machine, without the strengths (0 for a network that was trained before).
+    directions on this machine, without the strengths (0 for a network that was trained before); of an optimisation,
+    which finds none and goes face by face, those of one face.
     ConfigError for an unknown method, CheckpointError where the model lacks a network.
     """
     methods = _methods(request)
@@ -45,6 +47,7 @@ def evaluate_directions(request: Request) -> dict:
         "num": request.num,
         "truncation_psi": request.psi,
         "samples": request.options.get("samples") or None,
+        "attributes": request.options.get("attributes") or None,
         "identity_of_strangers": comparison.identity_of_strangers,
         "methods": {method: comparison.measure(method) for method in methods},
     }
@@ -53,12 +56,20 @@ def evaluate_directions(request: Request) -> dict:
 def _methods(request) -> tuple[str, ...]:
     methods = tuple(dict.fromkeys(request.options.get("directions") or DIRECTION_METHODS))
     for method in methods:
-        check_method(method)
+        if method not in OPTIMISED:
+            check_method(method)
     if A2D in methods and not request.model.has("a2d"):
         if request.options.get("directions"):
             request.model.network("a2d")  # says how to train one
         methods = tuple(method for method in methods if method != A2D)
     return methods
+
+
+def _steered(request) -> tuple[str, ...]:
+    """The attributes asked for, by the vocabulary's names and in its order; ConfigError for an unknown one."""
+    vocabulary = request.model.vocabulary
+    wanted = {vocabulary.resolve(name)[0] for name in request.options.get("attributes") or vocabulary.names}
+    return tuple(name for name in vocabulary.names if name in wanted)
 
 
 class _Comparison:
@@ -70,7 +81,8 @@ class _Comparison:
         self.generator = request.model.network("generator")
         known = self.judge.attribute_names
         guide = self.model.network("judges.guide").attribute_names if self.model.has("judges.guide") else known
-        self.names = [name for name in self.model.vocabulary.names if name in known and name in guide]
+        steered = _steered(request)
+        self.names = [name for name in steered if name in known and name in guide]
         z = latents_of_seeds(range(request.num), self.generator.z_dim).to(self.model.device)
         self.ws = self.generator.mapping(z, truncation_psi=request.psi)
         self.plain = self._observed(self.ws, {})
@@ -81,17 +93,14 @@ class _Comparison:
 
     def measure(self, method: str) -> dict:
         """All measures of one method, ready for JSON."""
-        options = {"num_samples": self.request.options["samples"]} if self.request.options.get("samples") else {}
-        finder = Finder(self.pipeline, method, **options)
-        trained = (self.model.info("a2d").get("strengths") or {}) if method == A2D else self.names
-        directions = finder.of([name for name in self.names if name in trained])
+        directions = self._directions(method)
         found = [name for name in self.names if name in directions.strengths]
         edits = {name: self._edits(directions, name) for name in found}
         sides = [side for edit in edits.values() for side in (edit["true"], edit["false"])]
         inside = [edit["inside"] for edit in edits.values() if edit["inside"] is not None]
         rare = self._rare(directions, found)
         return {
-            "title": METHODS[method].title if method in METHODS else "Attribute-to-Direction",
+            "title": _title(method),
             "left_out": [name for name in self.names if name not in found],
             "turned": _mean(side["turned"] for side in sides),
             "turned_worst": min(side["turned"] for side in sides),
@@ -107,6 +116,13 @@ class _Comparison:
             "edits": edits,
             "compositions": rare,
         }
+
+    def _directions(self, method: str) -> AttributeDirections:
+        if method in OPTIMISED:
+            return SentenceMoves(self.pipeline, method, self.names)
+        options = {"num_samples": self.request.options["samples"]} if self.request.options.get("samples") else {}
+        trained = (self.model.info("a2d").get("strengths") or {}) if method == A2D else self.names
+        return Finder(self.pipeline, method, **options).of([name for name in self.names if name in trained])
 
     def _edits(self, directions: AttributeDirections, name: str) -> dict:
         """One attribute turned on and off: both sides, and how much of their difference lies in its region."""
@@ -168,6 +184,10 @@ class _Comparison:
                 yield self.generator.synthesis(part).clamp(-1, 1)
 
 
+def _title(method: str) -> str:
+    return METHODS[method].title if method in METHODS else TITLES.get(method, "Attribute-to-Direction")
+
+
 def _known_scenes(G, world, num):
     """Latents, not truncated, of which the scene is known, its parts and their names; None where there are none, or the
     generator draws other things than the scenes of its latents."""
@@ -188,8 +208,8 @@ def _known_scenes(G, world, num):
 def _glasses_change_gender(edits) -> dict | None:
     """On how many faces the judge's verdict on gender changes when glasses are turned on, and off."""
     for glasses, gender in GLASSES_AND_GENDER:
-        if glasses in edits and gender in edits:
-            return {side: edits[glasses][side]["drift"].get(gender) for side in ("true", "false")}
+        if glasses in edits and gender in edits[glasses]["true"]["drift"]:
+            return {side: edits[glasses][side]["drift"][gender] for side in ("true", "false")}
     return None
 
 
@@ -224,4 +244,5 @@ def check_options(request: Request) -> dict:
     if request.model.vocabulary is None:
         raise ConfigError("suite directions needs a model with a vocabulary")
     _methods(request)
+    _steered(request)
     return {}

@@ -4,8 +4,10 @@
 "use strict";
 
 const LETTER = "[\\p{L}\\p{N}]";
+const WEIGHT = ":\\p{Nd}?\\.\\p{Nd}+"; // of "(smiling:1.3)"
 const TOKEN = new RegExp(
-  `(?<![\\p{L}\\p{N}_])w/o?(?=\\s)|${LETTER}+(?:'${LETTER}+)*|[,.;:!?()/&#]|(?<=\\s)[-\u2013\u2014]+(?=\\s)|\u2014`,
+  `(?<![\\p{L}\\p{N}_])w/o?(?=\\s)|${LETTER}+(?:'${LETTER}+)*|${WEIGHT}|[,.;:!?()/&#]` +
+    `|(?<=\\s)[-\u2013\u2014]+(?=\\s)|\u2014`,
   "gu",
 );
 const WHOLE = {
@@ -18,7 +20,8 @@ const WHOLE = {
 const TAILS = { "n't": "not", "'re": "are", "'m": "am", "'ve": "have", "'ll": "will", "'d": "had" };
 const VERB_S = new Set(["he", "she", "it", "there", "who", "that", "this", "what", "here"]);
 
-function wordParts(word) {
+function wordParts(word, isSum) {
+  if (isSum && word.startsWith("-")) return ["without"]; // "man + hat - glasses"
   if (Object.hasOwn(WHOLE, word)) return WHOLE[word];
   for (const [tail, full] of Object.entries(TAILS)) {
     if (word.endsWith(tail) && word.length > tail.length) return [word.slice(0, -tail.length), full];
@@ -33,7 +36,8 @@ function wordParts(word) {
 // "She isn't gray-haired!" -> she is not gray haired
 function plainWords(text) {
   const found = text.replace(/[\u2019\u2018\u02bc`]/g, "'").match(TOKEN) || [];
-  return found.flatMap((word) => wordParts(word.toLowerCase())).filter((word) => /^[\p{L}\p{N}]/u.test(word));
+  const isSum = text.includes(" + ");
+  return found.flatMap((word) => wordParts(word.toLowerCase(), isSum)).filter((word) => /^[\p{L}\p{N}]/u.test(word));
 }
 
 // Edit distance in which a swap of neighbours counts once.

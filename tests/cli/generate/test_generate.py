@@ -111,8 +111,8 @@ def test_an_unknown_word_is_a_warning_and_with_strict_an_error(folder, tmp_path)
     result = generate(folder, tmp_path / "out", *arguments)
     assert result.exit_code == 0
     assert 'warning: "lipstik" is read as "lipstick"; the text network does not know it' in result.stderr
-    other = generate(folder, tmp_path / "other", "--text", "he has a beerd and smiles", "--seeds", "0")
-    assert 'warning: "beerd" is not known and is ignored; did you mean "beard"?' in other.stderr
+    other = generate(folder, tmp_path / "other", "--text", "he has a hatr and smiles", "--seeds", "0")
+    assert 'warning: "hatr" is not known and is ignored; did you mean "hair"?' in other.stderr
     result = generate(folder, tmp_path / "strict", *arguments, "--strict")
     assert_one_line_error(result, "lipstik")
     assert not (tmp_path / "strict").exists()

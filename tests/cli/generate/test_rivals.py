@@ -84,6 +84,15 @@ def test_the_suite_gives_a_row_per_method(folder, tmp_path):
         assert len(row["edits"]) == 14 and len(row["compositions"]) == 13 and row["inside"] is None
 
 
+def test_the_suite_takes_optimisations_as_sentences_and_a_part_of_the_attributes(folder, tmp_path):
+    result = call(evaluate, "--model", folder, "--suite", "directions", "--directions", "tedigan", "--attributes",
+                  "pale_skin,eyeglasses", "--num", 2, "--out", tmp_path / "out.json")  # fmt: skip
+    assert result.exit_code == 0 and "| after TediGAN, optimisation |" in result.output, result.output
+    row = json.loads((tmp_path / "out.json").read_text())["suites"]["directions"]["methods"]["tedigan"]
+    assert list(row["edits"]) == ["eyeglasses", "dark_skin"] and row["seconds"] > 0
+    assert set(row["glasses_change_gender"]) == {"true", "false"}
+
+
 @pytest.mark.parametrize(
     "command, arguments, named",
     [
@@ -108,3 +117,5 @@ def test_options_that_do_not_go_together_are_refused_in_one_line(folder, tmp_pat
 def test_an_unknown_method_of_the_suite_is_refused_before_anything_is_drawn(folder):
     result = call(evaluate, "--model", folder, "--suite", "directions", "--directions", "sfa")
     assert result.exit_code == 2 and "did you mean" in result.output
+    result = call(evaluate, "--model", folder, "--suite", "directions", "--attributes", "glases")
+    assert result.exit_code == 2 and "glases" in result.output

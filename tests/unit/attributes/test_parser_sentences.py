@@ -9,6 +9,7 @@ from styleT2I.attributes.parsing.parser import parse
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 HELD = json.loads((DATA / "held_sentences_labelled.json").read_text())
+BLIND = json.loads((DATA / "blind_sentences_labelled.json").read_text())
 FREE = json.loads((DATA / "free_sentences_labelled.json").read_text())
 
 
@@ -26,14 +27,14 @@ def test_free_sentences_are_read_as_a_person_reads_them(case):
     assert parsed.contradictions == ()
 
 
-def held_cases():
-    """The held sentences; those that the parser is known to misread are expected to fail."""
-    for case in HELD["cases"]:
+def cases_of(labelled):
+    """The sentences of a file; those that the parser is known to misread are expected to fail."""
+    for case in labelled["cases"]:
         marks = pytest.mark.xfail(reason="known to be misread", strict=True) if case.get("misread") else ()
         yield pytest.param(case, marks=marks, id=case["text"][:40])
 
 
-@pytest.mark.parametrize("case", list(held_cases()))
+@pytest.mark.parametrize("case", list(cases_of(HELD)))
 def test_held_sentences_are_read_exactly(case):
     parsed = parse(case["text"], case["vocabulary"])
     assert parsed.attributes == case["attributes"]
@@ -44,6 +45,18 @@ def test_held_sentences_are_read_exactly(case):
 def test_few_of_the_held_sentences_are_misread():
     misread = [case for case in HELD["cases"] if case.get("misread")]
     assert len(HELD["cases"]) == 580 and len(misread) <= 7
+
+
+@pytest.mark.parametrize("case", list(cases_of(BLIND)))
+def test_blind_sentences_have_the_labelled_attributes(case):
+    assert parse(case["text"], case["vocabulary"]).attributes == case["attributes"]
+
+
+def test_few_of_the_blind_sentences_are_misread():
+    found = [counts(parse(case["text"], case["vocabulary"]).attributes, case["attributes"]) for case in BLIND["cases"]]
+    right, extra, missing = (sum(column) for column in zip(*found, strict=True))
+    assert len(found) == 643 and sum(bool(case.get("misread")) for case in BLIND["cases"]) <= 28
+    assert right / (right + extra) >= 0.99 and right / (right + missing) >= 0.985
 
 
 @pytest.fixture(scope="module")

@@ -37,6 +37,7 @@ SENTENCES = (
     "a young lady with blonde hair and lipstick",
     "she has dark skin and never smiles",
     "a smiling man in a cap or a hat",
+    "man + hat - glasses \u2014 (smiling:1.3) | hair=gray",
 )
 
 

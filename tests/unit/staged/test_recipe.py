@@ -168,6 +168,8 @@ def test_a_result_that_is_given_skips_its_stage(stand_in, weights, tmp_path):
         (("celebahq", "--data", "DATA", "--clip", "x", "--given", "t2d=/nosuch"), "there is no such file"),
         (("celebahq", "--data", "DATA", "--clip", "x", "--given", "t3d=DATA"), "no such stage; one of generator"),
         (("minifaces", "--data", "DATA"), "minifaces makes its own"),
+        (("minifaces", "--given", "t2d=DATA"), "takes a whole model alone"),
+        (("minifaces", "--given", "model=nosuch"), "nosuch"),
         (("celeba",), "'celebahq'"),
     ],
 )
@@ -201,6 +203,29 @@ def test_a_world_ends_with_the_same_table_and_page(in_process, tmp_path):
     assert table.count("this run, ") == 2 and "real images of the captions" in table and "published" not in table
     page = (tmp_path / "run" / "index.html").read_text()
     assert "StyleT2I on MiniFaces" in page and "audit/audit.html" in page and "study/index.html" in page
+
+
+def test_a_world_takes_a_finished_model_and_only_measures_it(in_process, tmp_path):
+    words = (
+        "minifaces",
+        "--given",
+        "model=minifaces",
+        "--size",
+        "toy",
+        "--device",
+        "cpu",
+        "--outdir",
+        tmp_path / "run",
+    )
+    told = invoke(*words, "--dry-run").output.splitlines()
+    assert [line.split()[2] for line in told] == ["styleT2I.evaluate", "styleT2I.audit", "styleT2I.study"]
+    assert all("--model minifaces" in line for line in told)
+    result = invoke(*words)
+    assert result.exit_code == 0, result.output
+    report = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert report["model"]["name"] == "minifaces" and report["suites"]["protocol"]["num"] == 110
+    page = (tmp_path / "run" / "index.html").read_text()
+    assert "given, model: minifaces" in page and "--model minifaces --text" in result.output
 
 
 def test_the_commands_of_a_world_come_in_the_order_of_the_papers(tmp_path):
