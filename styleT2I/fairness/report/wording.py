@@ -80,7 +80,7 @@ _NOTES_AFTER = (
     ),
     (
         "Corrected",
-        "The rate or gap without the judge's own errors: by people's labels of these images (PPI++), or by its errors "
+        "The rate or gap without the judge's own errors: by people's labels of these images, or by its errors "
         "on other labelled images where the plan declares that they transport (Rogan and Gladen; over joint states of "
         "the attributes where the labels allow it). The interval covers chance in the audited and the labelled images, "
         "and p-values invert it.",

@@ -20,6 +20,7 @@ _HEADINGS = {
     "figure": "Metric",
     "share": "Rate",
     "share_bounds": "Rate, bounds",
+    "counted_share": "Rate by the judge alone",
     "first_success": "First",
     "second_success": "Second",
     "success_with": "With",
@@ -44,7 +45,7 @@ _HEADINGS = {
 }
 _RATES = {"changed_by_the_edit", "other_attributes_changed", "flips",
            "first_success", "second_success", "success", "success_with", "success_without", "share", "share_bounds",
-           "even_share", "training_share"}  # fmt: skip
+           "counted_share", "even_share", "training_share"}  # fmt: skip
 _GAPS = {"gap", "change", "effect", "amplification"}
 _INDEPENDENT = {True: "yes: it neither steers the images nor trained the system that draws them", False: "no"}
 
