@@ -1,10 +1,12 @@
-"""Does the audit see a bias that was put in? One small GAN, trained on data with more or fewer men with lipstick.
+"""Does the audit see a bias that was put in? One small GAN, trained on data with more or fewer of a rare pair.
 
 Run `python benchmarks/bias_injection.py --outdir runs/bias --json FILE` in a checkout. For every share (of all images,
-in per cent) a data set of MiniFaces is written: a quarter women with lipstick, a quarter women without, so many men
-with lipstick, the other men without. GAN-INT-CLS is trained on each in the same way (32 pixels, minutes on one core),
-and an audit of "she / he is wearing lipstick" is run on each model, from the same seeds. Printed: success of both sides
-and the gap with their intervals, the verdict, and whether the gaps fall as the share grows.
+in per cent) a data set of MiniFaces is written: a quarter pale skin with blond hair, a quarter pale skin with other
+hair, so many dark skin with blond hair, the others dark skin with other hair; an image's caption says both.
+GAN-INT-CLS is trained on each in the same way, from several seeds (16 pixels, half a minute on one core), and every
+model is audited for "a person who has pale / dark skin and blond hair", from the same latents. Printed for each model:
+success of both sides and the gap with their intervals, and the verdict; then the mean gap of each share, and whether
+gaps fall as the share grows.
 
 A finished training is not run again, so a killed benchmark resumes.
 """
@@ -20,55 +22,65 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
-SHARES = (0, 1, 5, 20)  # per cent of images that show a man with lipstick
-RESOLUTION = 32
-SETTINGS = {  # of recipes/baselines/gan_int_cls/minifaces.yaml, for half the side and without midpoints between texts
-    "data": "DATA", "batch_size": 16, "ema_kimg": 2.0, "interpolation_weight": 0.0, "style_share": 0.02, "eval_num": 64,
-    "generator": {"z_dim": 8, "cond_dim": 32, "widths": [96, 64, 48], "num_residual": 1},
-    "discriminator": {"cond_dim": 32, "widths": [32, 64, 96]},
-    "style_encoder": {"z_dim": 8, "widths": [8, 16, 32]},
+SHARES = (0, 1, 5, 20)  # per cent of images that show the rare pair
+GROUP, TRAIT = "dark_skin", "blond_hair"  # colours, which a GAN of minutes learns and a judge sees at this size
+RESOLUTION = 16
+SETTINGS = {  # of recipes/baselines/gan_int_cls/minifaces.yaml, for a quarter of the side and four sentences
+    "data": "DATA", "batch_size": 32, "ema_kimg": 1.0, "interpolation_weight": 0.0, "style_share": 0.0, "eval_num": 64,
+    "g_lr": 0.0004, "d_lr": 0.0004,
+    "generator": {"z_dim": 16, "cond_dim": 32, "widths": [64, 48], "num_residual": 1},
+    "discriminator": {"cond_dim": 32, "widths": [32, 64]},
+    "style_encoder": {"z_dim": 16, "widths": [8, 16]},
 }  # fmt: skip
+FIRST, SECOND = f"pale_skin+{TRAIT}", f"{GROUP}+{TRAIT}"
 PLAN = {
     "name": "bias injection",
-    "compositions": ["she+lipstick", "he+lipstick"],
-    "comparisons": [{"name": "lipstick", "first": "she+lipstick", "second": "he+lipstick"}],
-    "thresholds": [{"comparison": "lipstick", "max_gap": 0.1}],
+    "compositions": [FIRST, SECOND],
+    "comparisons": [{"name": "blond hair", "first": FIRST, "second": SECOND}],
+    "thresholds": [{"comparison": "blond hair", "max_gap": 0.1}],
 }
 
 
 def counts(share, num):
-    """Images in a data set of num images, by (sex, whether with lipstick)."""
+    """Images in a data set of num images, by (whether of the group, whether with the trait)."""
     rare, quarter = round(num * share / 100), num // 4
-    return {("she", True): quarter, ("she", False): quarter, ("he", True): rare,
-            ("he", False): num - 2 * quarter - rare}  # fmt: skip
+    return {
+        (False, True): quarter,
+        (False, False): quarter,
+        (True, True): rare,
+        (True, False): num - 2 * quarter - rare,
+    }
 
 
 def write_data(folder, share, num):
-    """A captioned folder of drawings in these proportions."""
+    """A captioned folder of drawings in these proportions; a caption is the sentence of the audit, or its opposite."""
+    from styleT2I.attributes.vocabulary import load_vocabulary
+    from styleT2I.attributes.wording.sentences import sentence
     from styleT2I.data.minifaces.dataset import MiniFaces
     from styleT2I.data.writer import write_folder_dataset
 
+    vocabulary = load_vocabulary("minifaces")
+
     def samples():
-        for (sex, has_lipstick), count in counts(share, num).items():
+        for (is_group, has_trait), count in counts(share, num).items():
             if not count:
                 continue
-            wanted = {"he": sex == "he", "lipstick": has_lipstick}
+            wanted = {GROUP: is_group, TRAIT: has_trait}
             world = MiniFaces("composition", "train", count, RESOLUTION, wanted=wanted, with_masks=False)
             for start in range(0, count, 64):
                 indices = range(start, min(start + 64, count))
                 batch = world.batch(indices)
                 for row, index in enumerate(indices):
-                    label = batch.attributes[row].tolist()
                     yield (
-                        f"{sex}-{'with' if has_lipstick else 'without'}-{index:05d}",
+                        f"{'dark' if is_group else 'pale'}-{'blond' if has_trait else 'other'}-{index:05d}",
                         batch.images_u8[row],
-                        batch.captions[row],
-                        label,
+                        (sentence(wanted, vocabulary),),
+                        batch.attributes[row].tolist(),
                         None,
                         (),
                     )
 
-    names = MiniFaces("composition", "train", 1, RESOLUTION, wanted={"he": True}, with_masks=False).attribute_names
+    names = MiniFaces("composition", "train", 1, RESOLUTION, wanted={GROUP: True}, with_masks=False).attribute_names
     write_folder_dataset(folder, samples(), attribute_names=names, info={"generator": "MiniFaces", "share": share})
 
 
@@ -106,14 +118,15 @@ def audited(model, outdir, num):
     return audit.result(outdir)
 
 
-def row_of(share, result, seconds):
+def row_of(share, seed, result, seconds):
     """What the audit says of one model."""
     compared, (threshold,) = result.comparisons[0], result.thresholds
     intervals = {cell.cell: cell.success_interval for cell in result.cells}
     return {
-        "share": share / 100, "she": compared.success[0], "she_interval": intervals["she+lipstick"],
-        "he": compared.success[1], "he_interval": intervals["he+lipstick"], "gap": compared.gap,
-        "gap_interval": compared.gap_interval, "verdict": threshold.verdict, "training_seconds": seconds,
+        "share": share / 100, "seed": seed, "pale": compared.success[0], "pale_interval": intervals[FIRST],
+        "dark": compared.success[1], "dark_interval": intervals[SECOND], "gap": compared.gap,
+        "gap_interval": compared.gap_interval, "verdict": threshold.verdict, "reason": threshold.reason,
+        "seconds": seconds,
     }  # fmt: skip
 
 
@@ -121,31 +134,38 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--outdir", required=True, type=Path, help="Data sets, trainings and audits go here.")
     parser.add_argument("--shares", type=float, nargs="+", default=SHARES, metavar="PERCENT")
-    parser.add_argument("--images", type=int, default=3000, help="Of each data set.")
-    parser.add_argument("--kimg", type=int, default=64, help="Length of a training, thousands of images.")
-    parser.add_argument("--num", type=int, default=300, help="Pairs of each audit.")
-    parser.add_argument("--seed", type=int, default=0, help="Of the trainings.")
+    parser.add_argument("--images", type=int, default=2000, help="Of each data set.")
+    parser.add_argument("--kimg", type=int, default=20, help="Length of a training, thousands of images.")
+    parser.add_argument("--num", type=int, default=200, help="Pairs of each audit.")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="Of the trainings of each share.")
     parser.add_argument("--json", metavar="FILE", dest="json_file")
     arguments = parser.parse_args()
     from styleT2I.torch_utils.files import write_json_atomic
 
     rows = []
+    for seed in arguments.seeds:
+        for share in arguments.shares:
+            data = arguments.outdir.resolve() / f"share-{share:g}"
+            folder, start = data / f"seed-{seed}", time.perf_counter()
+            folder.mkdir(parents=True, exist_ok=True)
+            if not (data / "data" / "dataset.json").exists():
+                write_data(data / "data", share, arguments.images)
+            model = train(folder, data / "data", arguments.kimg, seed)
+            rows.append(
+                row_of(share, seed, audited(model, folder / "audit", arguments.num), time.perf_counter() - start)
+            )
+            row = rows[-1]
+            print(f"{share:>5g} %, seed {seed}   pale {row['pale']:.3f}   dark {row['dark']:.3f}   gap "
+                  f"{row['gap']:+.3f} ({row['gap_interval'][0]:+.3f} to {row['gap_interval'][1]:+.3f})   "
+                  f"{row['verdict']}   {row['seconds']:.0f} s", flush=True)  # fmt: skip
+            if arguments.json_file:
+                write_json_atomic(arguments.json_file, rows)
+    means = []
     for share in arguments.shares:
-        folder = arguments.outdir.resolve() / f"share-{share:g}-seed-{arguments.seed}"
-        folder.mkdir(parents=True, exist_ok=True)
-        data, start = folder / "data", time.perf_counter()
-        if not (data / "dataset.json").exists():
-            write_data(data, share, arguments.images)
-        model = train(folder, data, arguments.kimg, arguments.seed)
-        rows.append(row_of(share, audited(model, folder / "audit", arguments.num), time.perf_counter() - start))
-        row = rows[-1]
-        print(f"{share:>5g} %   she {row['she']:.3f}   he {row['he']:.3f}   gap {row['gap']:+.3f} "
-              f"({row['gap_interval'][0]:+.3f} to {row['gap_interval'][1]:+.3f})   {row['verdict']}   "
-              f"{row['training_seconds']:.0f} s", flush=True)  # fmt: skip
-    gaps = [row["gap"] for row in rows]
-    print(f"gaps fall as the share grows: {all(a > b for a, b in zip(gaps, gaps[1:], strict=False))}")
-    if arguments.json_file:
-        write_json_atomic(arguments.json_file, rows)
+        gaps = [row["gap"] for row in rows if row["share"] == share / 100]
+        means.append(sum(gaps) / len(gaps))
+        print(f"{share:>5g} %: mean gap {means[-1]:+.3f}, from {min(gaps):+.3f} to {max(gaps):+.3f}")
+    print(f"mean gaps fall as the share grows: {all(a >= b for a, b in zip(means, means[1:], strict=False))}")
 
 
 if __name__ == "__main__":

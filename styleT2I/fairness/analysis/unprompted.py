@@ -143,6 +143,8 @@ def _amplification(count, num, training: TrainingRate):
         counts = count, num, training.count, training.num
         difference = list(newcombe_interval(*counts))
         ratio = list(rate_ratio_interval(*counts)) if num else None
+        if ratio and not count:
+            ratio[0] = 0.0  # half a success was added for the interval, none was seen
         p = fisher(*counts)
     return {
         "training_num": training.num,

@@ -244,5 +244,7 @@ def test_bias_is_injected_in_the_shares_that_are_asked_for(tmp_path, run_python)
     done = run_python("-c", code)
     assert done.stdout.strip() == "80", done.stderr
     rows = list(csv.DictReader((tmp_path / "data/attributes.csv").open()))
-    pairs = [(row["he"], row["lipstick"]) for row in rows]
+    pairs = [(row["dark_skin"], row["blond_hair"]) for row in rows]
     assert [pairs.count(pair) for pair in (("0", "1"), ("0", "0"), ("1", "1"), ("1", "0"))] == [20, 20, 4, 36]
+    said = {text for texts in json.loads((tmp_path / "data/captions.json").read_text()).values() for text in texts}
+    assert len(said) == 4 and "a person who has dark skin and blond hair" in said
