@@ -3,26 +3,24 @@
 Run `python benchmarks/bias_injection.py --outdir runs/bias --json FILE` in a checkout. For every share (of all images,
 in per cent) a data set of MiniFaces is written: a quarter pale skin with blond hair, a quarter pale skin with other
 hair, so many dark skin with blond hair, the others dark skin with other hair; an image's caption says both.
-GAN-INT-CLS is trained on each in the same way, from several seeds (16 pixels, half a minute on one core), and every
-model is audited for "a person who has pale / dark skin and blond hair", from the same latents. Printed for each model:
-success of both sides and the gap with their intervals, and the verdict; then the mean gap of each share, and whether
-gaps fall as the share grows.
+GAN-INT-CLS is trained on each in the same way (16 pixels, less than a minute on one core) and audited on its way, after
+so many thousand images: "a person who has pale / dark skin and blond hair", from the same latents. Printed: success of
+both sides and the gap with their intervals, and the verdict; then for each share the mean gap over the lengths, and
+whether it falls as the share grows.
 
-A finished training is not run again, so a killed benchmark resumes.
+What is finished is not done again, so a killed benchmark resumes.
 """
 
 import argparse
 import json
-import os
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
 SHARES = (0, 1, 5, 20)  # per cent of images that show the rare pair
+LENGTHS = (4, 6, 8, 10, 12, 16, 20)  # thousands of images after which a training is audited
 GROUP, TRAIT = "dark_skin", "blond_hair"  # colours, which a GAN of minutes learns and a judge sees at this size
 RESOLUTION = 16
 SETTINGS = {  # of recipes/baselines/gan_int_cls/minifaces.yaml, for a quarter of the side and four sentences
@@ -84,23 +82,22 @@ def write_data(folder, share, num):
     write_folder_dataset(folder, samples(), attribute_names=names, info={"generator": "MiniFaces", "share": share})
 
 
-def train(folder, data, kimg, seed):
-    """The model folder of a training, which is resumed or left alone where it is finished."""
-    model, settings = folder / "model", folder / "settings.json"
-    if (folder / "done").exists():
-        return model
-    settings.write_text(json.dumps({**SETTINGS, "kimg": kimg, "data": str(data)}), encoding="utf-8")
-    command = [sys.executable, "-m", "styleT2I.train_baseline", "--system", "gan_int_cls", "--config", settings,
-               "--seed", seed, "--eval-kimg", max(1, kimg // 4), "--device", "cpu", "--outdir", model]  # fmt: skip
-    command += ["--resume"] if (model / "checkpoint.pt").exists() else []
-    result = subprocess.run(
-        [str(part) for part in command],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}, capture_output=True, text=True,
-    )  # fmt: skip
-    if result.returncode:
-        sys.exit(result.stderr)
-    (folder / "done").touch()
-    return model
+def train(model, data, kimg, seed):
+    """Train from where the model folder is to so many thousand images, and export."""
+    from styleT2I.config import from_dict
+    from styleT2I.formats.model_folder import read_model_folder
+    from styleT2I.training.baselines.config import GanIntClsTraining
+    from styleT2I.training.baselines.registry import new_task
+    from styleT2I.training.engine import RunConfig, run
+
+    clip = str(read_model_folder("minifaces").file("clip"))
+    config = from_dict(GanIntClsTraining, {**SETTINGS, "data": str(data), "clip": clip})
+    steps = round(kimg * 1000 / config.batch_size)
+    every = dict.fromkeys(("log_every", "eval_every", "snapshot_every", "checkpoint_every"), 0)
+    run(
+        new_task("gan_int_cls", config, steps, seed),
+        RunConfig(outdir=str(model), steps=steps, seed=seed, device="cpu", **every),
+    )
 
 
 def audited(model, outdir, num):
@@ -118,16 +115,33 @@ def audited(model, outdir, num):
     return audit.result(outdir)
 
 
-def row_of(share, seed, result, seconds):
+def row_of(share, seed, kimg, result):
     """What the audit says of one model."""
     compared, (threshold,) = result.comparisons[0], result.thresholds
     intervals = {cell.cell: cell.success_interval for cell in result.cells}
     return {
-        "share": share / 100, "seed": seed, "pale": compared.success[0], "pale_interval": intervals[FIRST],
-        "dark": compared.success[1], "dark_interval": intervals[SECOND], "gap": compared.gap,
-        "gap_interval": compared.gap_interval, "verdict": threshold.verdict, "reason": threshold.reason,
-        "seconds": seconds,
+        "share": share / 100, "seed": seed, "kimg": kimg, "pale": compared.success[0],
+        "pale_interval": intervals[FIRST], "dark": compared.success[1], "dark_interval": intervals[SECOND],
+        "gap": compared.gap, "gap_interval": compared.gap_interval, "verdict": threshold.verdict,
+        "reason": threshold.reason,
     }  # fmt: skip
+
+
+def rows_of(folder, data, share, seed, lengths, num):
+    """A row for each length of one training; those that are in the folder are read."""
+    from styleT2I.torch_utils.files import write_json_atomic
+
+    for kimg in lengths:
+        path = folder / f"audit-{kimg:g}.json"
+        if not path.exists():
+            train(folder / "model", data, kimg, seed)
+            result = audited(folder / "model", folder / f"audit-{kimg:g}", num)
+            write_json_atomic(path, row_of(share, seed, kimg, result))
+        row = json.loads(path.read_text(encoding="utf-8"))
+        low, high = row["gap_interval"]
+        print(f"{share:>5g} %, seed {seed}, {kimg:>4g} kimg   pale {row['pale']:.2f}   dark {row['dark']:.2f}   gap "
+              f"{row['gap']:+.2f} ({low:+.2f} to {high:+.2f})   {row['verdict']}", flush=True)  # fmt: skip
+        yield row
 
 
 def main():
@@ -135,9 +149,9 @@ def main():
     parser.add_argument("--outdir", required=True, type=Path, help="Data sets, trainings and audits go here.")
     parser.add_argument("--shares", type=float, nargs="+", default=SHARES, metavar="PERCENT")
     parser.add_argument("--images", type=int, default=2000, help="Of each data set.")
-    parser.add_argument("--kimg", type=int, default=20, help="Length of a training, thousands of images.")
-    parser.add_argument("--num", type=int, default=200, help="Pairs of each audit.")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="Of the trainings of each share.")
+    parser.add_argument("--lengths", type=float, nargs="+", default=LENGTHS, metavar="KIMG", help="Rising.")
+    parser.add_argument("--num", type=int, default=100, help="Pairs of each audit.")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="Of the trainings of each share.")
     parser.add_argument("--json", metavar="FILE", dest="json_file")
     arguments = parser.parse_args()
     from styleT2I.torch_utils.files import write_json_atomic
@@ -145,27 +159,20 @@ def main():
     rows = []
     for seed in arguments.seeds:
         for share in arguments.shares:
-            data = arguments.outdir.resolve() / f"share-{share:g}"
-            folder, start = data / f"seed-{seed}", time.perf_counter()
+            home = arguments.outdir.resolve() / f"share-{share:g}"
+            folder, data = home / f"seed-{seed}", home / "data"
             folder.mkdir(parents=True, exist_ok=True)
-            if not (data / "data" / "dataset.json").exists():
-                write_data(data / "data", share, arguments.images)
-            model = train(folder, data / "data", arguments.kimg, seed)
-            rows.append(
-                row_of(share, seed, audited(model, folder / "audit", arguments.num), time.perf_counter() - start)
-            )
-            row = rows[-1]
-            print(f"{share:>5g} %, seed {seed}   pale {row['pale']:.3f}   dark {row['dark']:.3f}   gap "
-                  f"{row['gap']:+.3f} ({row['gap_interval'][0]:+.3f} to {row['gap_interval'][1]:+.3f})   "
-                  f"{row['verdict']}   {row['seconds']:.0f} s", flush=True)  # fmt: skip
+            if not (data / "dataset.json").exists():
+                write_data(data, share, arguments.images)
+            rows += rows_of(folder, data, share, seed, arguments.lengths, arguments.num)
             if arguments.json_file:
                 write_json_atomic(arguments.json_file, rows)
     means = []
     for share in arguments.shares:
         gaps = [row["gap"] for row in rows if row["share"] == share / 100]
         means.append(sum(gaps) / len(gaps))
-        print(f"{share:>5g} %: mean gap {means[-1]:+.3f}, from {min(gaps):+.3f} to {max(gaps):+.3f}")
-    print(f"mean gaps fall as the share grows: {all(a >= b for a, b in zip(means, means[1:], strict=False))}")
+        print(f"{share:>5g} %: mean gap {means[-1]:+.3f} over {len(gaps)} audits")
+    print(f"mean gaps fall as the share grows: {all(a > b for a, b in zip(means, means[1:], strict=False))}")
 
 
 if __name__ == "__main__":
