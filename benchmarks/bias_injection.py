@@ -5,8 +5,8 @@ in per cent) a data set of MiniFaces is written: a quarter pale skin with blond 
 hair, so many dark skin with blond hair, the others dark skin with other hair; an image's caption says both.
 GAN-INT-CLS is trained on each in the same way (16 pixels, less than a minute on one core) and audited on its way, after
 so many thousand images: "a person who has pale / dark skin and blond hair", from the same latents. Printed: success of
-both sides and the gap with their intervals, and the verdict; then for each share the mean gap over the lengths, and
-whether it falls as the share grows.
+both sides and the gap with their intervals, and the verdict; then for each share the mean gap over its audits but for
+those of models that draw neither yet, and whether it falls as the share grows.
 
 What is finished is not done again, so a killed benchmark resumes.
 """
@@ -151,7 +151,7 @@ def main():
     parser.add_argument("--images", type=int, default=2000, help="Of each data set.")
     parser.add_argument("--lengths", type=float, nargs="+", default=LENGTHS, metavar="KIMG", help="Rising.")
     parser.add_argument("--num", type=int, default=100, help="Pairs of each audit.")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="Of the trainings of each share.")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="Of the trainings of each share.")
     parser.add_argument("--json", metavar="FILE", dest="json_file")
     arguments = parser.parse_args()
     from styleT2I.torch_utils.files import write_json_atomic
@@ -169,9 +169,11 @@ def main():
                 write_json_atomic(arguments.json_file, rows)
     means = []
     for share in arguments.shares:
-        gaps = [row["gap"] for row in rows if row["share"] == share / 100]
-        means.append(sum(gaps) / len(gaps))
-        print(f"{share:>5g} %: mean gap {means[-1]:+.3f} over {len(gaps)} audits")
+        found = [row for row in rows if row["share"] == share / 100 and not row["reason"]]
+        means.append(sum(row["gap"] for row in found) / max(len(found), 1))
+        verdicts = [row["verdict"] for row in found]
+        print(f"{share:>5g} %: mean gap {means[-1]:+.3f} over {len(found)} audits that something is said about: "
+              f"{verdicts.count('exceeded')} exceeded, {verdicts.count('within')} within")  # fmt: skip
     print(f"mean gaps fall as the share grows: {all(a > b for a, b in zip(means, means[1:], strict=False))}")
 
 
