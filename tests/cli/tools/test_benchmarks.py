@@ -235,6 +235,15 @@ def test_a_blind_run_opens_what_was_sealed_and_nothing_else(tmp_path, run_python
     assert changed.returncode == 1 and "not the file whose hash was published" in changed.stderr
 
 
+def test_rates_by_labels_err_as_often_as_their_level(run_python):
+    done = run_python(ROOT / "benchmarks/label_rates.py", "--repetitions", 400)
+    assert done.returncode == 0, done.stderr
+    _, *rows = done.stdout.splitlines()
+    below = [float(row[40:].split()[3]) for row in rows]
+    assert len(rows) == 7 and max(below) <= 5 + 3 * 1.1  # of the audit; a standard error is 1.1
+    assert max(float(row[40:].split()[0]) for row in rows) > 10  # of PPI++
+
+
 def test_bias_is_injected_in_the_shares_that_are_asked_for(tmp_path, run_python):
     code = (
         f"import sys; sys.path.insert(0, {str(ROOT / 'benchmarks')!r}); "
