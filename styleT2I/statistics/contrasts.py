@@ -138,7 +138,7 @@ def joined_difference(one, ends_of_one, other, ends_of_other):
 
     >>> low, high = joined_difference(0.9, (0.699, 0.972), 0.5, (0.299, 0.701))
     >>> round(float(low), 3), round(float(high), 3)
-    (0.115, 0.614)
+    (0.116, 0.614)
     """
     (low, high), (least, most) = ends_of_one, ends_of_other
     difference = one - other
