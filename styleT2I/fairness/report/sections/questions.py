@@ -11,7 +11,7 @@ __all__ = ["questions"]
 _QUOTED = (  # name, source, words; docs/audit-statistics.md says against what they were compared, and when
     (
         "EU AI Act, Annex IV, 2 (g)",
-        "Regulation (EU) 2024/1689, of the technical documentation of high-risk AI systems (Article 11)",
+        "Regulation (EU) 2024/1689, what the technical documentation of a high-risk AI system holds",
         "the validation and testing procedures used, including information about the validation and testing data used "
         "and their main characteristics; metrics used to measure accuracy, robustness and compliance with other "
         "relevant requirements set out in Chapter III, Section 2, as well as potentially discriminatory impacts; test "
@@ -20,7 +20,7 @@ _QUOTED = (  # name, source, words; docs/audit-statistics.md says against what t
     ),
     (
         "NIST AI RMF, MEASURE 2.11",
-        "NIST AI 100-1 (2023), of a voluntary framework",
+        "NIST AI 100-1 of 2023, a voluntary framework",
         "Fairness and bias – as identified in the MAP function – are evaluated and results are documented.",
     ),
 )
@@ -63,10 +63,8 @@ def questions(result: AuditResult, headings: dict[str, str]) -> Section:
             note = tag("small", "blank lines are to be filled in")
         rows.append([asked, tag("td", parts, note, class_="text"), source])
     texts = [
-        part
-        for name, source, words in _QUOTED
-        for part in (tag("dt", f"{name} ({source})"), tag("dd", tag("q", words)))
-    ]
+        tag("p", tag("strong", name), f", {source}: ", tag("q", words)) for name, source, words in _QUOTED
+    ]  # fmt: skip
     lead = (
         "The words of two rules, and where this page answers them. The rows of the table paraphrase: those of the "
         "Playbook are its suggested actions, shortened. The table helps to find things. It claims no conformity, and "
@@ -75,6 +73,6 @@ def questions(result: AuditResult, headings: dict[str, str]) -> Section:
     return section(
         "questions", "What regulators ask",
         tag("p", lead),
-        tag("dl", texts),
+        texts,
         table("Questions, and parts of this page that answer them", ("Asked", "Answered in", "By"), rows),
     )  # fmt: skip
