@@ -16,7 +16,10 @@ from statistics import NormalDist
 import numpy as np
 from scipy.stats import norm
 
-__all__ = ["ends_of_pairs", "ends_of_rate", "ends_of_samples", "one_sided_p", "score_of_pairs", "z_of"]
+__all__ = [
+    "ends_of_pairs", "ends_of_rate", "ends_of_samples", "joined_difference", "joined_ratio", "one_sided_p",
+    "score_of_pairs", "z_of",
+]  # fmt: skip
 
 MAX_Z = 8.0  # p = 6e-16
 _STEPS = 40  # of bisection: z to 8 / 2^40
@@ -124,6 +127,45 @@ def ends_of_samples(first, trials_first, second, trials_second, z, weight=1.0):
     (0.116, 0.613)
     """
     return _joined(first, trials_first, second, trials_second, z, weight, 0.0)
+
+
+def joined_difference(one, ends_of_one, other, ends_of_other):
+    """Interval of the difference of two independent numbers from an interval of each (Zou and Donner 2008).
+
+    Args:
+        one, other: Estimates.
+        ends_of_one, ends_of_other: (low, high) of each, at one confidence.
+
+    >>> low, high = joined_difference(0.9, (0.699, 0.972), 0.5, (0.299, 0.701))
+    >>> round(float(low), 3), round(float(high), 3)
+    (0.116, 0.614)
+    """
+    (low, high), (least, most) = ends_of_one, ends_of_other
+    difference = one - other
+    return difference - np.hypot(one - low, most - other), difference + np.hypot(high - one, other - least)
+
+
+def joined_ratio(one, ends_of_one, other, ends_of_other):
+    """Interval of the ratio of two independent numbers from an interval of each (Donner and Zou 2012, equations 6, 7).
+
+    Args:
+        one: Estimate above the line, 0 or more.
+        other: Estimate below it, above 0.
+        ends_of_one, ends_of_other: (low, high) of each, at one confidence, 0 or more.
+
+    Returns:
+        (low, high); the high end is infinite where the low end of the number below the line is 0.
+
+    >>> [round(float(end), 3) for end in joined_ratio(0.4, (0.3, 0.5), 0.2, (0.2, 0.2))]
+    [1.5, 2.5]
+    """
+    (low, high), (least, most) = ends_of_one, ends_of_other
+    product = one * other
+    over, under = low * (2 * one - low), most * (2 * other - most)
+    below = product + np.sqrt(max(product**2 - over * under, 0.0))
+    over, under = high * (2 * one - high), least * (2 * other - least)
+    above = product + np.sqrt(max(product**2 - over * under, 0.0))
+    return low * (2 * one - low) / below if below else 0.0, above / under if under else np.inf
 
 
 def one_sided_p(ends: Callable, bound, value):

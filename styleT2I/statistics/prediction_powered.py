@@ -3,16 +3,24 @@
 Angelopoulos, Duchi and Zrnic (2023, "PPI++: Efficient Prediction-Powered Inference", arXiv 2311.01453), for a mean. A
 judge's verdict is known of every case, the truth of a random sample of them. The labels alone give the mean without
 bias; the predictions take from its variance what they explain, and nothing is assumed about their errors.
+
+Its interval is symmetric, which is wrong for a single rate away from one half: at a rate of 0.1 and 120 labels, a
+one-sided 5 % test errs in 13 %. Where the verdict takes few values, PPI++ at its best power is post-stratification by
+the verdict (Holt and Smith 1979, Journal of the Royal Statistical Society A 142, 33), and the Wilson intervals of the
+strata can be joined (Zou and Donner 2008): `stratified_rate`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.stats import norm, t
 
-__all__ = ["PoweredMean", "num_labels_needed", "powered_mean"]
+from styleT2I.statistics.contrasts import ends_of_rate
+
+__all__ = ["PoweredMean", "StratifiedRate", "num_labels_needed", "powered_mean", "stratified_rate"]
 
 _MAX_TAIL_Z = 37.0  # norm.sf is above 0 up to there
 
@@ -68,6 +76,50 @@ def powered_mean(labels, predicted, others) -> PoweredMean:
     residual = (y - power[..., None] * f).var(axis=-1, ddof=1)
     error = np.sqrt(residual / num + power**2 * spread / num_others)
     return PoweredMean(value[()], error[()], power[()], num)
+
+
+class StratifiedRate(NamedTuple):
+    """A rate, by the strata (successes among the labels, labels, cases) that it was estimated from."""
+
+    value: float
+    strata: tuple[tuple[int, int, int], ...]
+
+    def ends(self, z):
+        """Interval (low, high), from 0 to 1, at the normal quantile z: Wilson's of each stratum, and of their sizes."""
+        num, below, above, squares = sum(cases for *_, cases in self.strata), 0.0, 0.0, 0.0
+        for right, labels, cases in self.strata:
+            low, high = ends_of_rate(right, labels, z) if labels else (0.0, 1.0)
+            rate, share = right / labels if labels else 0.5, cases / num
+            below = below + (share * (rate - low)) ** 2
+            above = above + (share * (high - rate)) ** 2
+            squares += share * rate**2
+        sizes = z**2 * max(squares - self.value**2, 0.0) / num
+        return np.maximum(self.value - np.sqrt(below + sizes), 0.0), np.minimum(
+            self.value + np.sqrt(above + sizes), 1.0
+        )
+
+
+def stratified_rate(strata: Sequence[tuple[int, int, int]]) -> StratifiedRate:
+    """A rate over all cases, of which a random sample was labelled, by strata that are known of every case.
+
+    Args:
+        strata: (successes among the labels, labels, cases) of each. A stratum without a label counts as one half, with
+            an interval from 0 to 1. Where every case is labelled, there is nothing to stratify.
+
+    Raises:
+        ValueError: There is no label, or counts do not fit.
+
+    >>> found = stratified_rate([(28, 30, 100), (2, 70, 300)])  # the judge said yes of 100 of 400 cases
+    >>> round(found.value, 3), [round(float(end), 3) for end in found.ends(1.96)]
+    (0.255, [0.207, 0.32])
+    """
+    if any(not 0 <= right <= labels <= cases for right, labels, cases in strata) or not sum(each[1] for each in strata):
+        raise ValueError(f"strata {list(strata)} are not successes, labels and cases, with one label or more")
+    right, labels, num = (sum(each) for each in zip(*strata, strict=True))
+    if labels == num:
+        return StratifiedRate(right / num, ((right, num, num),))
+    value = sum(cases / num * (right / labels if labels else 0.5) for right, labels, cases in strata)
+    return StratifiedRate(value, tuple(strata))
 
 
 def num_labels_needed(half_width: float, variance: float, explained: float, num: int, confidence: float = 0.95) -> int:

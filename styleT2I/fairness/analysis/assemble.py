@@ -18,6 +18,7 @@ from styleT2I.fairness.analysis.rarity import rarity
 from styleT2I.fairness.analysis.sweeps import adjustment_effect, curves
 from styleT2I.fairness.analysis.training_rates import training_rates
 from styleT2I.fairness.analysis.unprompted import unprompted
+from styleT2I.fairness.labels.sample import sampled_places
 from styleT2I.fairness.plan import AuditPlan
 from styleT2I.fairness.results import (
     AttributeResult,
@@ -66,7 +67,7 @@ def analyse(
         labels: People's, of some of the images. What they cover is estimated from them.
     """
     errors = JudgeErrors(confusions, joint) if confusions else None
-    known = Corrections(errors, labels)
+    known = Corrections(errors, labels, frozenset(CellPlace(*place) for place in sampled_places(plan)))
     settings, cells = [setting.name for setting in plan.settings], plan.cells(vocabulary)
     sides = {
         pair.name: known.sides(outcomes, cells, *_places(settings[0], pair), pair.name) for pair in plan.comparisons
@@ -90,7 +91,7 @@ def analyse(
         for setting in settings
         for cell in cells
     ]
-    thresholds = declared_verdicts(plan, vocabulary, outcomes, sides, errors)
+    thresholds = declared_verdicts(plan, vocabulary, outcomes, sides, known)
     exceeded, not_decided = (
         tuple(each.name for each in thresholds if each.verdict == verdict) for verdict in ("exceeded", "not decided")
     )
@@ -108,18 +109,18 @@ def analyse(
         comparisons=tuple(compared),
         exploratory=tuple(exploratory),
         cells=tuple(results),
-        **_further(plan, vocabulary, outcomes, [*compared, *exploratory], results, errors),
+        **_further(plan, vocabulary, outcomes, [*compared, *exploratory], results, known),
     )
 
 
-def _further(plan, vocabulary, outcomes, compared, results, errors) -> dict[str, Table | None]:
+def _further(plan, vocabulary, outcomes, compared, results, known) -> dict[str, Table | None]:
     """What a plan may ask for beside its comparisons; None for a table that it did not ask for."""
     cells, training = plan.cells(vocabulary), training_rates(plan, vocabulary)
     tables = {
         "curves": curves(plan, outcomes, compared),
         "adjustment": adjustment_effect(plan, cells, outcomes, compared),
     }
-    if errors:
+    if known.errors:
         said = " Counted as the judge perceives, not corrected for its errors."
         tables = {
             name: table and replace(table, explanation=table.explanation + said) for name, table in tables.items()
@@ -127,7 +128,7 @@ def _further(plan, vocabulary, outcomes, compared, results, errors) -> dict[str,
     success = {cell.place: cell.shown.success for cell in results}
     return {
         **tables,
-        "unprompted": unprompted(plan, vocabulary, outcomes, training, errors),
+        "unprompted": unprompted(plan, vocabulary, outcomes, training, known),
         "rarity": rarity(plan, cells, success, training),
         "quality": quality(plan, cells, outcomes),
     }

@@ -5,33 +5,58 @@ Labels go before errors: they are of the model's own images, so they need not be
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
+from styleT2I.attributes.compositions import read_composition
 from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.fairness.analysis.decisions.evidence import (
     ComparedSides,
     CountedSides,
     JudgeErrors,
+    corrected_rate_of,
     corrected_sides_of,
     corrected_success_of,
+    rate_of_letters,
 )
-from styleT2I.fairness.analysis.labelled import LabelledSides, Labels, labelled_rate
-from styleT2I.fairness.plan import AuditPlan
+from styleT2I.fairness.analysis.labelled import LabelledSides, Labels, labelled_rate, labelled_share
+from styleT2I.fairness.analysis.outcomes import SUCCESS, letters_with
+from styleT2I.fairness.plan import AuditPlan, Unprompted
 from styleT2I.fairness.results import CellPlace, CorrectedBy, Table
 from styleT2I.statistics.evidence import Evidence
 
-__all__ = ["Corrections", "is_paired", "kind_of", "transported"]
+__all__ = ["Corrections", "Share", "is_paired", "kind_of", "transported"]
 
 Outcomes = Mapping[tuple[str, str], dict]  # (setting, composition) -> `outcomes.cell_outcomes`
 
 
+class Share(NamedTuple):
+    """What is known of the rate of an attribute that no word asks for.
+
+    counted: as the judge perceives, an undetermined image being none. by: what corrects it; None: nothing. labelled:
+    whether each labelled image has the attribute, a letter each. is_covered: False where the audit has a calibration
+    that says nothing of the attribute together with the sentence.
+    """
+
+    evidence: Evidence
+    counted: float
+    by: CorrectedBy | None = None
+    labelled: str = ""
+    is_covered: bool = True
+
+
 @dataclass(frozen=True)
 class Corrections:
-    """errors: of the judge, measured on other images; labels: of the audit's own images."""
+    """errors: of the judge, measured on other images; labels: of the audit's own images.
+
+    sampled: the cells of which a random sample was labelled. An image of another cell may be
+    the same as a labelled one, where an adjustment had nothing to do; those that are say nothing about the others.
+    """
 
     errors: JudgeErrors | None = None
     labels: Labels | None = None
+    sampled: Set[CellPlace] = field(default_factory=frozenset)
 
     def sides(
         self, outcomes: Outcomes, cells: Mapping[str, dict[str, bool]], first: CellPlace, second: CellPlace,
@@ -41,7 +66,7 @@ class Corrections:
         found = outcomes[first.setting, first.cell], outcomes[second.setting, second.cell]
         wanted = cells[first.cell], cells[second.cell]
         in_pairs = is_paired(outcomes, first, second)
-        if self.labels:
+        if self.labels and first in self.sampled and second in self.sampled:
             labelled = LabelledSides(found, wanted, self.labels, in_pairs)
             if labelled.is_covered:
                 return labelled
@@ -52,12 +77,35 @@ class Corrections:
 
     def rate(self, place: CellPlace, outcome: dict, wanted: Mapping[str, bool]) -> tuple[Evidence, CorrectedBy] | None:
         """The success rate of a cell and what corrects it; None where nothing does."""
-        labelled = labelled_rate(outcome, wanted, self.labels) if self.labels else None
+        labelled = labelled_rate(outcome, wanted, self.labels) if self.labels and place in self.sampled else None
         if labelled is not None:
             return labelled, "labels"
         if self.errors is None:
             return None
         return corrected_success_of(self.errors, place.cell, wanted, outcome, place.setting), "calibration"
+
+    def share(self, entry: Unprompted, setting: str, outcome: dict, vocabulary: Vocabulary) -> Share:
+        """The rate of images that show what an entry of `unprompted` watches, by the best that is known of it.
+
+        Args:
+            entry: With its canonical names.
+            setting: Name of the setting that the images were drawn in.
+            outcome: Of the entry's sentence in this setting, as `outcomes.cell_outcomes` has it.
+            vocabulary: That of the plan.
+        """
+        place, (name, value) = CellPlace(setting, entry.prompt), vocabulary.resolve(entry.attribute)
+        letters = letters_with(outcome["seen"][name], value)
+        counted = letters.count(SUCCESS) / len(letters)
+        labelled = labelled_share(outcome, name, value, self.labels) if self.labels and place in self.sampled else None
+        if labelled is not None:
+            return Share(labelled[0], counted, "labels", labelled[1])
+        if self.errors is not None:
+            asked = {*read_composition(entry.prompt, vocabulary), name}
+            source = f"unprompted {entry.attribute} {setting}"
+            found = corrected_rate_of(self.errors, entry.prompt, asked, {name: value}, outcome, source)
+            if found is not None:
+                return Share(found, counted, "calibration")
+        return Share(rate_of_letters(letters), counted, is_covered=self.errors is None)
 
 
 def is_paired(outcomes: Outcomes, first: CellPlace, second: CellPlace) -> bool:

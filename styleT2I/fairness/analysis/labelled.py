@@ -1,26 +1,26 @@
 """Evidence from people's labels of a sample of the audit's own images, sharpened by the judge's verdicts on all.
 
-The estimate is PPI++ (`statistics.prediction_powered`). Its interval is symmetric, which near 0 and 1 and with few
-labels is wrong: where a side has fewer than LEAST labelled successes or failures, or fewer labelled pairs differ, the
-labels alone give Newcombe's or Wilson's. Either way nothing is assumed about the judge. An image without a label counts
-as a failure at one end of an interval, and as a success at the other.
+A rate is post-stratified by the judge's verdict, a gap estimated by PPI++; `statistics.prediction_powered` has both.
+The interval of PPI++ is symmetric, which near 0 and 1 and with few labels is wrong: where a side has fewer than LEAST
+labelled successes or failures, or fewer labelled pairs differ, the labels alone give Newcombe's. Either way nothing is
+assumed about the judge. An image without a label counts as a failure at one end of an interval, and as a success at
+the other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from itertools import product
 
 import numpy as np
 
-from styleT2I.fairness.analysis.outcomes import SUCCESS, UNSURE
+from styleT2I.fairness.analysis.outcomes import SUCCESS, UNSURE, letters_with
 from styleT2I.fairness.labels.answers import success_of
-from styleT2I.statistics.contrasts import ends_of_pairs, ends_of_rate, ends_of_samples
+from styleT2I.statistics.contrasts import ends_of_pairs, ends_of_samples
 from styleT2I.statistics.evidence import Bounded, Evidence, Interpolated
-from styleT2I.statistics.prediction_powered import powered_mean
+from styleT2I.statistics.prediction_powered import powered_mean, stratified_rate
 
-__all__ = ["LEAST", "LabelledSides", "Labels", "labelled_rate"]
+__all__ = ["LEAST", "LabelledSides", "Labels", "labelled_rate", "labelled_share"]
 
 LEAST = 5  # labelled successes and failures of each side that PPI++ takes
 _SCORES = {SUCCESS: 1.0, UNSURE: 0.5}  # the judge's verdict as a prediction; any numbers are valid
@@ -108,17 +108,31 @@ def labelled_rate(outcome: Mapping, wanted: Mapping[str, bool], labels: Labels) 
     return _rate(letters, _predictions(outcome["success"])) if letters else None
 
 
+def labelled_share(outcome: Mapping, name: str, value: bool, labels: Labels) -> tuple[Evidence, str] | None:
+    """The rate of a cell's images that have a value of one attribute, whatever else they show, by labels of a sample.
+
+    Returns:
+        The evidence, and whether each labelled image has the value, a letter each; None where none is labelled.
+    """
+    letters = _labelled_letters(outcome, {name: value}, labels)
+    if not letters:
+        return None
+    return _rate(letters, _predictions(letters_with(outcome["seen"][name], value))), "".join(letters.values())
+
+
 def _rate(letters, verdicts):
     low, high = (_counted_rate(_truths(letters, kind), verdicts) for kind in (False, True))
     return Bounded(low, high, (low.value + high.value) / 2) if UNSURE in letters.values() else low
 
 
 def _counted_rate(truths, verdicts):
-    right, num = sum(truths.values()), len(truths)
-    if _is_near_an_end([(right, num)]):
-        return Interpolated(right / num, partial(ends_of_rate, right, num))
-    found = _powered(list(truths.values()), verdicts, list(truths))
-    return Interpolated(float(found.value), _kept_within(found.ends, 0.0, 1.0))
+    labelled = verdicts[list(truths)]
+    strata = []
+    for verdict in np.unique(verdicts):
+        right = [truth for truth, seen in zip(truths.values(), labelled, strict=True) if seen == verdict]
+        strata.append((sum(right), len(right), int((verdicts == verdict).sum())))
+    found = stratified_rate(strata)
+    return Interpolated(found.value, found.ends)
 
 
 def _labelled_letters(outcome, wanted, labels: Labels) -> dict[int, str]:

@@ -9,9 +9,10 @@ import torch
 from styleT2I.attributes.vocabulary import Vocabulary
 from styleT2I.metrics.attributes import NO, UNDETERMINED, YES, encode_requests
 
-__all__ = ["FAILURE", "SUCCESS", "UNSURE", "cell_outcomes", "success_letters"]
+__all__ = ["FAILURE", "SUCCESS", "UNSURE", "cell_outcomes", "letters_with", "success_letters"]
 
 SUCCESS, FAILURE, UNSURE = "1", "0", "?"
+_TURNED = str.maketrans({SUCCESS: FAILURE, FAILURE: SUCCESS})
 
 
 def cell_outcomes(
@@ -63,6 +64,15 @@ def success_letters(verdict: torch.Tensor, attributes: Mapping[str, bool], attri
     requests = encode_requests([attributes] * len(verdict), attribute_names)
     right = _right(verdict, requests)[:, requests.asked[0]]
     return _letters(torch.where((right == NO).any(dim=1), NO, right.min(dim=1).values))
+
+
+def letters_with(seen: str, value: bool) -> str:
+    """Whether images have a value of an attribute, by the verdicts on it.
+
+    >>> letters_with("10?", False)
+    '01?'
+    """
+    return seen if value else seen.translate(_TURNED)
 
 
 def _right(verdict, requests):

@@ -109,7 +109,9 @@ def merge_cells(
         **vars(findings),
         agreement=agreement(tables) if tables else None,
         labels=labels,
-        limits=_limits(plan, provenance, {len(counted[place]["success"]) for place in places}, findings),
+        limits=_limits(
+            plan, provenance, {len(counted[place]["success"]) for place in places}, findings, bool(answered)
+        ),
         plan=plan,
         plan_sha256=plan_hash(plan),
         num_overridden=provenance.num != plan.num,
@@ -152,12 +154,12 @@ def _labels(plan, vocabulary, outcomes, num, folders):
     return used_labels(read_raters(folders), images, plan.labels)
 
 
-def _limits(plan, provenance, nums, findings):
+def _limits(plan, provenance, nums, findings, is_labelled):
     kinds = {each.corrected.by for each in findings.comparisons if each.corrected}
     judges = [judge for judge in (provenance.judge, provenance.second_judge) if judge]
     further = (
         (_TRANSPORTED, "calibration" in kinds),
-        (_LABELLED, "labels" in kinds),
+        (_LABELLED, is_labelled),
         (_STEERED, not all(judge["is_independent"] for judge in judges)),
         (_UNPAIRED, not provenance.subject.is_paired),
         (_AS_DRAWN, not provenance.subject.has_settings and not plan.classifier),

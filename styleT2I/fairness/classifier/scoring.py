@@ -13,7 +13,6 @@ from styleT2I.errors import ConfigError
 from styleT2I.fairness.analysis.outcomes import FAILURE, SUCCESS, UNSURE
 from styleT2I.fairness.classifier.spec import ClassifierPlan
 from styleT2I.fairness.judges.custom import onnx_input, onnx_scores, python_scores
-from styleT2I.fairness.judges.spec import JudgePlan
 from styleT2I.fairness.subjects.user_functions import EntryPoint, call, in_one_line, load_entry_point
 from styleT2I.metrics.attributes import NO, UNDETERMINED, YES, verdicts
 
@@ -59,10 +58,13 @@ def open_classifier(plan: ClassifierPlan) -> Classifier:
             plan, lambda images, unedited: F.cosine_similarity(embed(images), embed(unedited)), entry.sha256
         )
     if plan.kind == "onnx":
-        spec = onnx_input(JudgePlan(kind="onnx", source=plan.source, onnx=plan.onnx))
-        names, scores, sha256 = onnx_scores(plan.source, spec)
+        spec = onnx_input(plan.source, plan.onnx, "classifier")
+        names, scores, sha256 = onnx_scores(plan.source, spec, "classifier")
+        scores(
+            torch.full((2, 3, 64, 64), 128, dtype=torch.uint8)
+        )  # a file that does not fit is refused before any face
     else:
-        names, scores, sha256 = python_scores(load_entry_point(plan.source))
+        names, scores, sha256 = python_scores(load_entry_point(plan.source), "classifier")
     if plan.target not in names:
         raise ConfigError(
             f"classifier {plan.source}: has no column {plan.target!r}{suggestion(plan.target, names)}; it has "

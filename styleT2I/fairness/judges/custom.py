@@ -1,4 +1,4 @@
-"""Judges of the user: an ONNX file, or a Python function."""
+"""Judges and classifiers of the user: an ONNX file, or a Python function."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from styleT2I.config import load_config
 from styleT2I.errors import CheckpointError, ConfigError
-from styleT2I.fairness.judges.spec import JudgePlan, OnnxInput, check_onnx_input
+from styleT2I.fairness.judges.spec import OnnxInput, check_onnx_input
 from styleT2I.fairness.subjects.user_functions import EntryPoint, call, in_one_line
 from styleT2I.formats.onnx_files import open_onnx
 from styleT2I.torch_utils.batching import in_micro_batches
@@ -22,12 +22,13 @@ __all__ = ["onnx_input", "onnx_scores", "python_scores"]
 _NUMPY = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
 
 
-def python_scores(entry: EntryPoint):
+def python_scores(entry: EntryPoint, role: str = "judge"):
     """Attribute names, scoring function and hash of a Python function.
 
     Args:
         entry: A function of uint8 [N, H, W, 3] RGB that returns name -> N scores; NaN means undetermined. Its names are
             those that it returns for two grey images.
+        role: What it is, for messages.
 
     Raises:
         ConfigError: The function fails or returns something else; one line.
@@ -39,11 +40,13 @@ def python_scores(entry: EntryPoint):
             result = call(entry.function, images)
         except Exception as error:  # whatever the user's classifier raises
             raise ConfigError(
-                f"judge {entry.name}: failed on uint8 {list(images.shape)}: {in_one_line(error)}"
+                f"{role} {entry.name}: failed on uint8 {list(images.shape)}: {in_one_line(error)}"
             ) from error
         if not isinstance(result, Mapping) or not result:
-            raise ConfigError(f"judge {entry.name}: returned {_kind(result)}; return a dict of attribute -> N scores")
-        return {str(name): _column(entry.name, name, values, len(images)) for name, values in result.items()}
+            raise ConfigError(f"{role} {entry.name}: returned {_kind(result)}; return a dict of attribute -> N scores")
+        return {
+            str(name): _column(f"{role} {entry.name}", name, values, len(images)) for name, values in result.items()
+        }
 
     names = tuple(called(torch.full((2, 3, 64, 64), 128, dtype=torch.uint8)))
 
@@ -51,18 +54,18 @@ def python_scores(entry: EntryPoint):
         columns = called(images_u8)
         if missing := [name for name in names if name not in columns]:
             raise ConfigError(
-                f"judge {entry.name}: returned no scores of {missing[0]!r} this time; return NaN for undetermined"
+                f"{role} {entry.name}: returned no scores of {missing[0]!r} this time; return NaN for undetermined"
             )
         return torch.stack([columns[name] for name in names], dim=1)
 
     return names, scores, entry.sha256
 
 
-def onnx_input(plan: JudgePlan) -> OnnxInput:
-    """Input and output of an ONNX judge, from the plan or else from the file beside it; ConfigError without either."""
-    if plan.onnx is not None:
-        return plan.onnx
-    path = Path(plan.source or "").expanduser()
+def onnx_input(source: str, given: OnnxInput | None, role: str = "judge") -> OnnxInput:
+    """Input and output of an ONNX file, as given, or else from the file beside it; ConfigError without either."""
+    if given is not None:
+        return given
+    path = Path(source).expanduser()
     for suffix in (".json", ".yaml", ".yml"):
         beside = path.with_suffix(suffix)
         if beside.is_file():
@@ -70,19 +73,19 @@ def onnx_input(plan: JudgePlan) -> OnnxInput:
             check_onnx_input(spec, str(beside))
             return spec
     raise ConfigError(
-        f"{path}: the attributes of its output are not given; write judge.onnx in the plan, or "
+        f"{path}: the attributes of its output are not given; write {role}.onnx in the plan, or "
         f"{path.with_suffix('.yaml').name} beside it, with its attributes"
     )
 
 
-def onnx_scores(source: str, spec: OnnxInput):
-    """Attribute names, scoring function and hash of an ONNX classifier, run on the CPU.
+def onnx_scores(source: str, spec: OnnxInput, role: str = "judge"):
+    """Attribute names, scoring function and hash of an ONNX classifier, run on the CPU. role: for messages.
 
     Raises:
         CheckpointError, ConfigError, DependencyError: The file cannot be run as specified.
     """
     path = Path(source).expanduser()
-    session = open_onnx(path, "a judge of kind onnx")
+    session = open_onnx(path, f"a {role} of kind onnx")
     entrance = session.get_inputs()[0]
     outputs = [output.name for output in session.get_outputs()]
     if len(session.get_inputs()) != 1 or entrance.type not in _NUMPY or len(entrance.shape) != 4:
@@ -130,13 +133,13 @@ def _as_input(pixels, kind):
     return array.round().clip(0, 255).astype(np.uint8) if kind == "tensor(uint8)" else array.astype(_NUMPY[kind])
 
 
-def _column(judge, name, values, num):
+def _column(who, name, values, num):
     try:
         values = torch.as_tensor(values).detach().double().cpu().reshape(-1)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise ConfigError(f"judge {judge}: the scores of {name!r} are {_kind(values)}, not numbers") from error
+        raise ConfigError(f"{who}: the scores of {name!r} are {_kind(values)}, not numbers") from error
     if len(values) != num:
-        raise ConfigError(f"judge {judge}: returned {len(values)} scores of {name!r} for {num} images")
+        raise ConfigError(f"{who}: returned {len(values)} scores of {name!r} for {num} images")
     return values
 
 

@@ -125,7 +125,7 @@ def open_judge(plan: JudgePlan, vocabulary: Vocabulary, model: Model | None = No
     elif plan.kind == "clip":
         scores = _clip(plan, vocabulary, model, device)
     elif plan.kind == "onnx":
-        spec = onnx_input(plan)
+        spec = onnx_input(plan.source or "", plan.onnx)
         plan = replace(plan, onnx=spec)
         scores = Scores(*onnx_scores(plan.source or "", spec))
     else:

@@ -1,8 +1,8 @@
 """The sample of an audit's images that people label: which pairs, where the images are kept, what is asked of each.
 
 The sample follows from the plan and is drawn before any image. It grows with the number of pairs without losing any,
-and has the same pairs in every composition. Images are kept under the hash of their pixels, which tells nobody the
-sentence.
+and has the same seeds in every composition and every sentence of `unprompted`. Images are kept under the hash of their
+pixels, which tells nobody the sentence.
 """
 
 from __future__ import annotations
@@ -49,10 +49,14 @@ def sampled_pairs(plan: AuditPlan, num: int) -> list[int]:
 
 
 def sampled_places(plan: AuditPlan) -> list[tuple[str, str]]:
-    """(setting, composition) of the cells whose images are labelled: both sides of every declared comparison."""
+    """(setting, composition) of the cells whose images are labelled, in the primary setting.
+
+    They are both sides of every declared comparison, and the sentences of the unprompted entries.
+    """
     if not plan.labels:
         return []
     names = dict.fromkeys(name for pair in plan.comparisons for name in (pair.first, pair.second))
+    names |= dict.fromkeys(entry.prompt for entry in plan.unprompted)
     return [(plan.settings[0].name, name) for name in names]
 
 
@@ -61,7 +65,8 @@ def sampled_images(
 ) -> list[SampledImage]:
     """The images of the sample, each once, in an order that follows from their hashes.
 
-    Every image is asked about all attributes of the comparisons that it is in, so the questions do not tell its side.
+    Every image is asked about all attributes of the comparisons that it is in, so the questions do not tell its side;
+    one of an unprompted sentence about what the sentence leaves open.
 
     Args:
         plan: Of the audit, with the settings that were drawn.
@@ -75,14 +80,17 @@ def sampled_images(
     """
     if not plan.labels:
         raise DataError("the plan asks for no labels; add labels: 100 (pairs) to it, and run the audit again")
-    folders, cells, pairs = list(folders), plan.cells(vocabulary), sampled_pairs(plan, num)
+    folders, cells, indices = list(folders), plan.cells(vocabulary), sampled_pairs(plan, num)
+    questions = [
+        (name, {*cells[pair.first], *cells[pair.second]})
+        for pair in plan.comparisons
+        for name in (pair.first, pair.second)
+    ]
+    questions += [(entry.prompt, {vocabulary.resolve(entry.attribute)[0]}) for entry in plan.unprompted]
     asked: dict[str, set[str]] = {}
-    for pair in plan.comparisons:
-        attributes = {*cells[pair.first], *cells[pair.second]}
-        for name in (pair.first, pair.second):
-            hashes = outcomes[plan.settings[0].name, name]["images"]["sha256"]
-            for index in pairs:
-                asked.setdefault(hashes[index], set()).update(attributes)
+    for name, attributes in questions:
+        for sha256 in _sampled(outcomes[plan.settings[0].name, name]["images"]["sha256"], indices):
+            asked.setdefault(sha256, set()).update(attributes)
     images = []
     for sha256, attributes in sorted(asked.items()):
         paths = [Path(folder) / IMAGES / f"{sha256}.png" for folder in folders]
@@ -121,8 +129,8 @@ class KeptImages:
         """Whether all sampled images of a finished cell are there; True of a cell that none is taken from."""
         if place not in self._places:
             return True
-        hashes = content["outcomes"]["images"]["sha256"]
-        return all((self._folder / f"{hashes[index]}.png").is_file() for index in self._indices)
+        hashes = _sampled(content["outcomes"]["images"]["sha256"], self._indices)
+        return all((self._folder / f"{sha256}.png").is_file() for sha256 in hashes)
 
 
 def keep_images(folders: Iterable[str | Path], outdir: str | Path) -> None:
@@ -131,3 +139,8 @@ def keep_images(folders: Iterable[str | Path], outdir: str | Path) -> None:
         target = check_writable_dir(Path(outdir) / IMAGES) / path.name
         if not target.exists():
             write_bytes_atomic(target, path.read_bytes())
+
+
+def _sampled(hashes: Sequence[str], indices: Iterable[int]) -> list[str]:
+    """The sampled images of a cell; existing images may be fewer than the plan's number."""
+    return [hashes[index] for index in indices if index < len(hashes)]

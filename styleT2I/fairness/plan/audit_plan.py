@@ -98,7 +98,7 @@ class AuditPlan:
     alpha: float = 0.05  # probability of even one false "within", and of even one false "exceeded", among all limits
     floor: float = 0.1  # where neither side is shown to succeed more often, their gap and ratio are not assessable
     max_undetermined: float = 0.2  # rate of undetermined images beyond which nothing is decided about a composition
-    labels: int = 0  # pairs of every comparison whose images are kept for people to label (`audit label`)
+    labels: int = 0  # pairs of every comparison, and images of every unprompted sentence, that people label
     transports: bool = False  # declared: the judge errs on the model's images as on those that calibrated it
     truncation: tuple[float, ...] = (0.7,)  # psi, each from 0 to 2
     adjustment: tuple[str, ...] = ("hold",)  # methods; "none": Text-to-Direction alone
@@ -253,8 +253,8 @@ def _check_numbers(plan):
         raise ConfigError(f"alpha is {plan.alpha}; choose a number between 0 and 1")
     if not 0 <= plan.labels <= plan.num:
         raise ConfigError(f"labels is {plan.labels}; write a number of pairs from 0 to num, which is {plan.num}")
-    if plan.labels and not plan.comparisons:
-        raise ConfigError("labels are of the pairs of comparisons, and the plan declares none; add comparisons")
+    if plan.labels and not (plan.comparisons or plan.unprompted):
+        raise ConfigError("the plan declares nothing to label, no comparison and no unprompted entry; add comparisons")
     for name in ("floor", "max_undetermined"):
         if not 0 <= getattr(plan, name) <= 1:
             raise ConfigError(f"{name} is {getattr(plan, name)}; write a number from 0 to 1")

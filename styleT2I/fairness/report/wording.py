@@ -30,7 +30,12 @@ _NOTES_OF_PAIRS = (
         "Both sides of a comparison start from the same seeds. Each image therefore has a counterpart, and chance in "
         "the choice of faces affects both sides alike.",
     ),
-    ("Interval of a gap", "Newcombe's interval for paired rates: the gaps that these pairs do not contradict."),
+    (
+        "Interval of a gap",
+        "Newcombe's interval for paired rates: the gaps that these pairs do not contradict. A limit on a gap is "
+        "decided by Tango's score test, which holds at the high confidence that many limits need; the interval beside "
+        "a limit is that of this test.",
+    ),
     (
         "p",
         "Exact McNemar test on the pairs that differ. p is the probability that chance alone splits them at least this "
@@ -80,7 +85,7 @@ _NOTES_AFTER = (
     ),
     (
         "Corrected",
-        "The rate or gap without the judge's own errors: by people's labels of these images (PPI++), or by its errors "
+        "The rate or gap without the judge's own errors: by people's labels of these images, or by its errors "
         "on other labelled images where the plan declares that they transport (Rogan and Gladen; over joint states of "
         "the attributes where the labels allow it). The interval covers chance in the audited and the labelled images, "
         "and p-values invert it.",

@@ -235,6 +235,15 @@ def test_a_blind_run_opens_what_was_sealed_and_nothing_else(tmp_path, run_python
     assert changed.returncode == 1 and "not the file whose hash was published" in changed.stderr
 
 
+def test_rates_by_labels_err_as_often_as_their_level(run_python):
+    done = run_python(ROOT / "benchmarks/label_rates.py", "--repetitions", 400)
+    assert done.returncode == 0, done.stderr
+    _, *rows = done.stdout.splitlines()
+    below = [float(row[40:].split()[3]) for row in rows]
+    assert len(rows) == 7 and max(below) <= 5 + 3 * 1.1  # of the audit; a standard error is 1.1
+    assert max(float(row[40:].split()[0]) for row in rows) > 10  # of PPI++
+
+
 def test_bias_is_injected_in_the_shares_that_are_asked_for(tmp_path, run_python):
     code = (
         f"import sys; sys.path.insert(0, {str(ROOT / 'benchmarks')!r}); "
@@ -244,5 +253,7 @@ def test_bias_is_injected_in_the_shares_that_are_asked_for(tmp_path, run_python)
     done = run_python("-c", code)
     assert done.stdout.strip() == "80", done.stderr
     rows = list(csv.DictReader((tmp_path / "data/attributes.csv").open()))
-    pairs = [(row["he"], row["lipstick"]) for row in rows]
+    pairs = [(row["dark_skin"], row["blond_hair"]) for row in rows]
     assert [pairs.count(pair) for pair in (("0", "1"), ("0", "0"), ("1", "1"), ("1", "0"))] == [20, 20, 4, 36]
+    said = {text for texts in json.loads((tmp_path / "data/captions.json").read_text()).values() for text in texts}
+    assert len(said) == 4 and "a person who has dark skin and blond hair" in said

@@ -5,11 +5,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+import yaml
 from scipy.stats import binomtest
 
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.config import from_dict
-from styleT2I.errors import ConfigError, DataError
+from styleT2I.errors import ConfigError, DataError, StyleT2IError
 from styleT2I.fairness import run as run_module
 from styleT2I.fairness.classifier.scoring import open_classifier
 from styleT2I.fairness.classifier.spec import ClassifierPlan
@@ -18,6 +19,8 @@ from styleT2I.fairness.plan import AuditPlan, checked_plan
 from styleT2I.fairness.report.page import read_result, render, write_report
 from styleT2I.fairness.run import Audit
 from styleT2I.statistics.intervals import wilson_interval
+from styleT2I.torch_utils.files import sha256_file
+from tests.onnx_file import mean_colour_network
 from tests.unit.fairness.report.test_report import Page
 
 VOCABULARY = load_vocabulary("minifaces")
@@ -184,6 +187,78 @@ def test_the_result_is_read_back_and_written_again(audited, tmp_path):
     again = read_result(tmp_path)
     assert again == result and again.edits == result.edits and len(again.frame()) == 2 * NUM * 2
     assert write_report(again, tmp_path, [tmp_path]).read_text(encoding="utf-8") == page
+
+
+MEANS = {"attributes": ["dark", "smiling", "seed"], "size": 8}  # the mean of each colour, divided by 255
+
+
+@pytest.fixture
+def means(tmp_path):
+    """An ONNX file whose columns are the means of red, green and blue, with its description beside it."""
+    pytest.importorskip("onnxruntime")
+    path = tmp_path / "classifier" / "means.onnx"
+    path.parent.mkdir()
+    path.write_bytes(mean_colour_network(8))
+    path.with_suffix(".yaml").write_text(yaml.safe_dump(MEANS))
+    return path
+
+
+def by_onnx(path, **changes):
+    return {"kind": "onnx", "source": str(path), "target": "smiling", "threshold": 0.5, **changes}
+
+
+def test_an_onnx_file_is_audited_with_the_answers_of_the_same_function_and_known_by_its_hash(audited, means):
+    by_function, by_file = audited(), audited(classifier=by_onnx(means))
+    assert by_file.comparisons == by_function.comparisons and by_file.thresholds == by_function.thresholds
+    assert [each.verdict for each in by_file.thresholds] == ["within", "within"]
+    hashes = [each.provenance.model["components"]["classifier"] for each in (by_file, by_function)]
+    assert hashes[0] == sha256_file(means) != hashes[1]
+    turned = {**MEANS, "channels": "BGR", "attributes": ["seed", "smiling", "dark"]}
+    assert audited(classifier=by_onnx(means, onnx=turned)).comparisons == by_function.comparisons
+
+
+def test_an_onnx_file_that_answers_by_the_skin_is_found_biased_on_every_face(audited, means):
+    result = audited(classifier=by_onnx(means, target="dark"))
+    rates = {cell.cell: cell.success for cell in result.cells}
+    assert rates == {"pale_skin": 0.0, "dark_skin": 175 / 180}  # the edit's own drift leaves 5 undetermined
+    assert [each.verdict for each in result.thresholds] == ["exceeded", "exceeded"]
+
+
+@pytest.mark.parametrize(
+    "changes, said",
+    [
+        ({"onnx": {**MEANS, "size": 16}}, r"means.onnx: does not take \[2, 3, 16, 16\], as its size and layout are"),
+        ({"onnx": {**MEANS, "layout": "NHWC"}}, r"means.onnx: does not take \[2, 8, 8, 3\]"),
+        (
+            {"onnx": {**MEANS, "attributes": ["dark", "smiling"]}},
+            r"returned \[2, 3, 1, 1\] numbers instead of \[2, 2\]",
+        ),
+        ({"onnx": {**MEANS, "output": "logits"}}, "has no output 'logits'; it has means"),
+        ({"target": "smile"}, "has no column 'smile'; did you mean 'smiling'"),
+    ],
+)
+def test_an_onnx_file_that_does_not_fit_is_one_line_before_any_face(means, changes, said):
+    with pytest.raises(StyleT2IError, match=said) as caught:
+        open_classifier(from_dict(ClassifierPlan, by_onnx(means, **changes)))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_no_onnx_file_gone_or_not_described_is_one_line(means):
+    plan = from_dict(ClassifierPlan, by_onnx(means))
+
+    def refusal():
+        with pytest.raises(StyleT2IError) as caught:
+            open_classifier(plan)
+        assert "\n" not in str(caught.value)
+        return str(caught.value)
+
+    means.write_bytes(b"not ONNX")
+    assert "not an ONNX file that can be run" in refusal()
+    means.with_suffix(".yaml").unlink()
+    assert "write classifier.onnx in the plan, or means.yaml beside it" in refusal()
+    means.with_suffix(".yaml").write_text(yaml.safe_dump(MEANS))
+    means.unlink()
+    assert "no such file; a classifier of kind onnx is an ONNX file" in refusal()
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from styleT2I.statistics.contrasts import (
     ends_of_pairs,
     ends_of_rate,
     ends_of_samples,
+    joined_difference,
+    joined_ratio,
     one_sided_p,
     score_of_pairs,
     z_of,
@@ -35,6 +37,19 @@ def test_two_samples_and_one_rate_are_those_of_statsmodels():
         assert ends_of_samples(first, 20, second, 25, z_of(0.9)) == pytest.approx(wanted, abs=1e-9)
         wanted = proportion_confint(first, 20, alpha=0.02, method="wilson")
         assert ends_of_rate(first, 20, z_of(0.98)) == pytest.approx(wanted, abs=1e-9)
+
+
+def test_joined_intervals_are_newcombes_of_two_samples_and_the_ratio_at_which_their_contrast_touches_zero():
+    of_one, of_other = ends_of_rate(30, 80, 1.96), ends_of_rate(45, 60, 1.96)
+    joined = joined_difference(30 / 80, of_one, 45 / 60, of_other)
+    assert joined == pytest.approx(ends_of_samples(30, 80, 45, 60, 1.96))
+    low, high = (float(end) for end in joined_ratio(30 / 80, of_one, 45 / 60, of_other))
+    assert low < 30 / 80 / (45 / 60) < high
+    assert ends_of_samples(30, 80, 45, 60, 1.96, weight=low)[0] == pytest.approx(0, abs=1e-9)
+    assert ends_of_samples(30, 80, 45, 60, 1.96, weight=high)[1] == pytest.approx(0, abs=1e-9)
+    none, some = ends_of_rate(0, 40, 1.96), ends_of_rate(1, 40, 1.96)
+    assert joined_ratio(0.0, none, 1 / 40, some)[0] == 0.0
+    assert joined_ratio(0.5, (0.4, 0.6), 0.1, (0.0, 0.3))[1] == np.inf
 
 
 def test_a_wilson_p_value_is_the_score_test():

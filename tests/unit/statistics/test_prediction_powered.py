@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from styleT2I.statistics.intervals import wilson_interval
 from styleT2I.statistics.power import discordant_rates
-from styleT2I.statistics.prediction_powered import num_labels_needed, powered_mean
+from styleT2I.statistics.prediction_powered import num_labels_needed, powered_mean, stratified_rate
 
 Z = norm.isf(0.025)
 
@@ -99,3 +100,52 @@ def test_the_planned_number_of_labels_gives_the_planned_width(accuracy):
     y, f = (side[0].astype(float) - side[1] for side in (truth, verdict))
     found = powered_mean(y[:, :labels], f[:, :labels], f[:, labels:])
     assert Z * found.error.mean() == pytest.approx(wanted, rel=0.06)
+
+
+def test_a_stratified_rate_is_the_sum_over_strata_and_that_of_ppi_at_its_best_power():
+    y, f, rest = toy(1)
+    verdicts = np.concatenate([f, rest])
+    strata = [(int(y[f == kind].sum()), int((f == kind).sum()), int((verdicts == kind).sum())) for kind in (0, 1)]
+    found = stratified_rate(strata)
+    by_hand = sum((verdicts == kind).mean() * y[f == kind].mean() for kind in (0, 1))
+    assert found.value == pytest.approx(by_hand)
+    # With a verdict of two values the regression of y on f passes through both means.
+    slope = np.cov(y, f, ddof=1)[0, 1] / f.var(ddof=1)
+    assert found.value == pytest.approx(y.mean() + slope * (verdicts.mean() - f.mean()))
+    every = stratified_rate([(30, 40, 40), (1, 10, 10)])
+    assert every.ends(Z) == pytest.approx(wilson_interval(31, 50))  # nothing is left to predict
+    alone = stratified_rate([(0, 50, 400)])
+    assert alone.value == 0.0 and alone.ends(Z) == pytest.approx(wilson_interval(0, 50))
+    low, high = stratified_rate([(5, 10, 100), (0, 0, 100)]).ends(Z)
+    assert low < 0.25 and high > 0.75  # half of all cases are in a stratum that nobody labelled
+    for strata in ([(1, 0, 5)], [(0, 6, 5)], [(0, 0, 5)]):
+        with pytest.raises(ValueError, match="strata"):
+            stratified_rate(strata)
+
+
+@pytest.mark.parametrize(
+    "rate, misses, invents, labels, num",
+    [(0.3, 0.3, 0.0, 120, 400), (0.1, 0.3, 0.0, 120, 400), (0.1, 0.05, 0.02, 120, 400), (0.05, 0.2, 0.0, 200, 1000),
+     (0.3, 0.3, 0.0, 40, 400), (0.9, 0.1, 0.1, 100, 1000), (0.98, 0.0, 0.3, 50, 200), (0.5, 0.5, 0.5, 30, 200)],
+)  # fmt: skip
+def test_a_stratified_rate_at_its_limit_is_shown_below_or_above_it_in_no_more_than_its_level(
+    rate, misses, invents, labels, num
+):
+    """2,000 samples; one-sided 5 % (standard error 0.5) and 0.25 %. The symmetric interval errs in up to 16 and 2 %."""
+    rng = np.random.default_rng(11)
+    errors = {0.05: [0, 0], 0.0025: [0, 0]}
+    for _ in range(2000):
+        truth = rng.random(num) < rate
+        seen = np.where(truth, rng.random(num) > misses, rng.random(num) < invents)
+        strata = [
+            (int(truth[:labels][seen[:labels] == kind].sum()), int((seen[:labels] == kind).sum()),
+             int((seen == kind).sum()))
+            for kind in (False, True)
+        ]  # fmt: skip
+        found = stratified_rate(strata)
+        for level, counts in errors.items():
+            low, high = found.ends(norm.isf(level))
+            counts[0] += high < rate
+            counts[1] += low > rate
+    assert max(errors[0.05]) <= 2000 * 0.05 + 3 * 9.7, errors
+    assert max(errors[0.0025]) <= 2000 * 0.0025 + 3 * 2.3, errors

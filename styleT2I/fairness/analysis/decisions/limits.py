@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from styleT2I.attributes.compositions import read_composition
 from styleT2I.attributes.vocabulary import Vocabulary
-from styleT2I.fairness.analysis.decisions.evidence import ComparedSides, JudgeErrors
+from styleT2I.fairness.analysis.corrections import Corrections
+from styleT2I.fairness.analysis.decisions.evidence import ComparedSides
 from styleT2I.fairness.analysis.decisions.soundness import (
     Obstacle,
     image_obstacle,
@@ -24,7 +25,6 @@ from styleT2I.fairness.analysis.decisions.verdicts import (
 )
 from styleT2I.fairness.analysis.labelled import LabelledSides
 from styleT2I.fairness.analysis.outcomes import UNSURE
-from styleT2I.fairness.analysis.unprompted import share_evidence
 from styleT2I.fairness.plan import AuditPlan
 from styleT2I.fairness.results import ThresholdResult
 
@@ -40,7 +40,7 @@ def declared_verdicts(
     vocabulary: Vocabulary,
     outcomes: Outcomes,
     sides: Mapping[str, ComparedSides],
-    errors: JudgeErrors | None,
+    known: Corrections,
 ) -> list[ThresholdResult]:
     """The verdict on every limit of a plan, in the primary setting.
 
@@ -49,7 +49,7 @@ def declared_verdicts(
         vocabulary: That of the plan.
         outcomes: As `assemble.analyse` takes them.
         sides: Both sides of every declared comparison, by its name.
-        errors: Of the judge, where they were measured.
+        known: Labels and errors of the judge, as far as there are any.
     """
     declared, questions = {pair.name: pair for pair in plan.comparisons}, []
     said = plan.sentences_of(vocabulary)
@@ -67,16 +67,17 @@ def declared_verdicts(
                 )
             questions.append(Question(kind, pair.name, limit, _PARTS[kind](both, limit), obstacle))
     for entry in plan.unprompted:
+        setting = plan.settings[0].name
+        share = known.share(entry, setting, outcomes[setting, entry.prompt], vocabulary)
         for kind, limit in entry.limits.items():
-            evidence, is_covered = share_evidence(plan, vocabulary, outcomes, entry, errors)
-            obstacle = _unsound_share(plan, vocabulary, outcomes, entry)
-            if not (obstacle or is_covered):
+            obstacle = _unsound_share(plan, vocabulary, outcomes, entry, share.labelled)
+            if not (obstacle or share.is_covered):
                 text = (
                     f"the calibration does not cover {entry.prompt} with {entry.attribute}; run audit calibrate again"
                 )
                 obstacle = Obstacle("uncorrected", text)
             subject = f"{entry.prompt}: {entry.attribute}"
-            questions.append(Question(kind, subject, limit, of_share(evidence, kind, limit), obstacle))
+            questions.append(Question(kind, subject, limit, of_share(share.evidence, kind, limit), obstacle))
     return verdicts(questions, plan.alpha)
 
 
@@ -106,10 +107,16 @@ def _unsound(plan, vocabulary, outcomes, names: Iterable[str], is_labelled: bool
 def _unsound_labels(plan, sides, names):
     """An obstacle where people could not decide about too many of the labelled images."""
     for name, rate in zip(names, sides.undetermined, strict=True):
-        if rate > plan.max_undetermined:
-            text = f"{100 * rate:.0f} % of the labelled images of {name} are without a label in the end, more than the "
-            return Obstacle("labels", f"{text}{100 * plan.max_undetermined:g} % that the plan allows")
+        if obstacle := _unlabelled(plan, name, rate):
+            return obstacle
     return None
+
+
+def _unlabelled(plan, name, rate):
+    if rate <= plan.max_undetermined:
+        return None
+    text = f"{100 * rate:.0f} % of the labelled images of {name} are without a label in the end, more than the "
+    return Obstacle("labels", f"{text}{100 * plan.max_undetermined:g} % that the plan allows")
 
 
 def _unsound_cell(plan, outcomes, name):
@@ -123,11 +130,14 @@ def _judge(plan, outcomes, cells, attributes):
     return judge_obstacle(tables, sorted(attributes))
 
 
-def _unsound_share(plan, vocabulary, outcomes, entry):
+def _unsound_share(plan, vocabulary, outcomes, entry, labelled: str):
+    """An obstacle to a limit on an unprompted rate; labelled: as `Share` has it, "" where the judge alone is asked."""
     outcome = outcomes[plan.settings[0].name, entry.prompt]
     ((name, _),) = read_composition(entry.attribute, vocabulary).items()
     if obstacle := image_obstacle(entry.prompt, outcome.get("images")):
         return obstacle
+    if labelled:
+        return _unlabelled(plan, entry.prompt, labelled.count(UNSURE) / len(labelled))
     letters = outcome["seen"][name]
     if UNSURE in letters and (obstacle := undetermined_obstacle(entry.prompt, letters, plan.max_undetermined)):
         return obstacle

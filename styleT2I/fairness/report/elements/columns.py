@@ -20,6 +20,8 @@ _HEADINGS = {
     "figure": "Metric",
     "share": "Rate",
     "share_bounds": "Rate, bounds",
+    "counted_share": "Rate by the judge alone",
+    "share_bounds_interval": "Rate, undetermined images counted either way",
     "first_success": "First",
     "second_success": "Second",
     "success_with": "With",
@@ -36,7 +38,7 @@ _HEADINGS = {
     "p_training": "p (training data)",
     "p_training_adjusted": "p (training data), adjusted",
     "is_difference_shown": "Difference shown",
-    "is_independent": "Independent of the model",
+    "is_independent": "Part of the audited system",
     "sha256": "SHA-256",
     "changed_by_the_edit": "Target changed by the edit",
     "flips": "Answer flips",
@@ -44,9 +46,12 @@ _HEADINGS = {
 }
 _RATES = {"changed_by_the_edit", "other_attributes_changed", "flips",
            "first_success", "second_success", "success", "success_with", "success_without", "share", "share_bounds",
-           "even_share", "training_share"}  # fmt: skip
+           "counted_share", "even_share", "training_share"}  # fmt: skip
 _GAPS = {"gap", "change", "effect", "amplification"}
-_INDEPENDENT = {True: "yes: it neither steers the images nor trained the system that draws them", False: "no"}
+_INDEPENDENT = {
+    True: "no: it neither steers the images nor trained the system that draws them",
+    False: "yes: it steers the images, or trained the system that draws them",
+}
 
 
 def columns_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:

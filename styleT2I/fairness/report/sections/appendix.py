@@ -12,6 +12,7 @@ from styleT2I.fairness.report.contact_sheets import SheetRow
 from styleT2I.fairness.report.elements.columns import cell_of, columns_of, heading, is_pair, shown_value, spaced
 from styleT2I.fairness.report.names import setting_words
 from styleT2I.fairness.report.sections.comparisons import rate_cell
+from styleT2I.fairness.report.sections.labels import basis_sentence, rests_on_labels
 from styleT2I.fairness.report.verdict_words import circle_of
 from styleT2I.fairness.report.wording import interval, method_notes, percent
 from styleT2I.fairness.results import AuditResult, CellResult, to_json
@@ -84,6 +85,9 @@ def judge(result: AuditResult) -> Section:
     ]
     calibration = result.calibration
     who = [tag("p", circle) for circle in [circle_of(result)] if circle] + who
+    if not calibration and rests_on_labels(result):
+        lead = f"{basis_sentence(result)} Where a value is the judge's alone, a gap may come from its errors."
+        return section("judge", "The judge", tag("p", lead), who)
     if not calibration:
         lead = (
             "The judge was not calibrated for this audit. A gap may therefore come from the judge: it may miss an "

@@ -37,11 +37,16 @@ def declared(result: AuditResult) -> Section:
     target = result.plan.classifier and result.plan.classifier.target
     who = f"Who is called “{target}”" if target else "Whose images show it"
     columns = ("Declared limit", who, "Measured (interval)", "Verdict", "Overturned by, or why open")
+    level = (
+        "The confidence of each interval is beside it. It is higher than in the other tables where several limits are "
+        "decided together, so that even one wrong verdict among all is unlikely."
+    )
     return section(
         "declared",
         "Declared limits",
         table("Every declared limit and the verdict on it", columns, rows) if rows
         else tag("p", "The plan declares no limit."),
+        tag("p", tag("small", level)) if len(rows) > 1 else None,
         tag("ul", notes) if notes else None,
     )  # fmt: skip
 

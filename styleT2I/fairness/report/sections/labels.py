@@ -7,32 +7,35 @@ from styleT2I.fairness.results import AuditResult
 from styleT2I.torch_utils.markup import Markup, Section, section, table, tag
 from styleT2I.torch_utils.words import counted
 
-__all__ = ["basis_sentence", "labels"]
+__all__ = ["basis_sentence", "labels", "rests_on_labels"]
 
 _RESOLVED = (
     "Raters saw the images in a random order of their own, without the sentence, and were asked about all attributes "
-    "of the comparison. The answer that more raters gave counts; “cannot tell” abstains. Where they differ, a resolver "
-    "is asked without being shown their answers. What is open after that counts as a failure at one end of every "
-    "interval and as a success at the other."
+    "of the comparison, or about what an unprompted sentence leaves open. The answer that more raters gave counts; "
+    "“cannot tell” abstains. Where they differ, a resolver is asked without being shown their answers. What is open "
+    "after that counts as a failure at one end of every interval and as a success at the other."
 )
 _ESTIMATE = (
-    "Rates and gaps are estimated by prediction-powered inference with tuned power (PPI++): from the labels, with the "
-    "judge's verdicts on all images to narrow the interval. No assumption is made about the judge. Near 0 and 1 and "
-    "with few labels the interval is Newcombe's, of the labels alone."
+    "Gaps are estimated by prediction-powered inference with tuned power (PPI++), rates within each verdict of the "
+    "judge (post-stratification): both from the labels, with the judge's verdicts on all images to narrow the "
+    "interval. No assumption is made about the judge. Where few labelled pairs differ, the interval of a gap is "
+    "Newcombe's, of the labels alone."
 )
+
+
+def rests_on_labels(result: AuditResult) -> bool:
+    """Whether people's labels count in this result."""
+    return result.labels is not None and result.labels.reason is None
 
 
 def basis_sentence(result: AuditResult) -> str:
     """What the values of a result rest on: labels of its images, a calibration, or the judge alone."""
     kinds = {each.corrected.by or "calibration" for each in result.comparisons if each.corrected}
-    if "labels" in kinds:
+    if rests_on_labels(result):
         others = (
             " Other compositions and settings are as the judge perceives them." if not result.plan.transports else ""
         )
-        return (
-            "Values of the declared comparisons rest on people's labels of a random sample of "
-            f"{result.plan.labels} pairs of these images.{others}"
-        )
+        return f"Values of {_sampled(result)} rest on people's labels of a random sample of these images.{others}"
     if "calibration" in kinds and result.calibration:
         return (
             f"Values are corrected by the judge's errors on other images ({result.calibration.data}). The plan "
@@ -48,11 +51,21 @@ def basis_sentence(result: AuditResult) -> str:
     return "The judge's errors were not measured for this audit; every verdict is about what it perceives."
 
 
+def _sampled(result: AuditResult) -> str:
+    """What is labelled: "the declared comparisons (100 pairs of each)"."""
+    num, said = result.plan.labels, []
+    if result.comparisons:
+        said.append(f"the declared comparisons ({counted(num, 'pair')} of each)")
+    if result.plan.unprompted:
+        said.append(f"what appears unasked ({counted(num, 'image')} of each sentence)")
+    return " and ".join(said)
+
+
 def labels(result: AuditResult) -> list[Section]:
     """The section, if the audit has labels, asks for some, or was calibrated on other images."""
     parts: list[Markup] = []
     if (found := result.labels) is not None:
-        what = f"{counted(found.pairs, 'pair')} of every comparison, {counted(found.images, 'image')} in all"
+        what = f"{counted(found.images, 'image')} in all, for {_sampled(result)}"
         parts.append(tag("p", f"A random sample of this audit's own images was put aside for people: {what}."))
         if found.reason:
             parts.append(tag("p", tag("strong", f"{found.reason}.")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from styleT2I.fairness.report.elements.figures import bar_pair
 from styleT2I.fairness.report.names import groups_of, sentence_of
+from styleT2I.fairness.report.sections.labels import basis_sentence, rests_on_labels
 from styleT2I.fairness.report.verdict_words import circle_of, flips_words, limit_words, verdict_counts
 from styleT2I.fairness.report.wording import confidence_of, percent, points
 from styleT2I.fairness.results import AuditResult, ComparisonResult, ThresholdResult
@@ -106,8 +107,15 @@ def _caveats(result: AuditResult) -> list[str]:
             "The faces are drawn and edited by a model, and a judge, a neural network, checks each edit: see “Edits of "
             "the faces”. The classifier may behave differently on photos."
         )
-    elif result.calibration:
+    elif rests_on_labels(result):
+        said.append(f"{basis_sentence(result)} The judge is a neural network.")
+    elif result.calibration and result.plan.transports:
         said.append("The rates are corrected for the measured errors of the judge, a neural network.")
+    elif result.calibration:
+        said.append(
+            "“Show” means: to the judge, a neural network. Its errors were measured on other images only, so nothing "
+            "is corrected by them. The last column of the next table says which error would overturn each verdict."
+        )
     else:
         said.append(
             "“Show” means: to the judge, a neural network whose errors were not measured for this audit. The last "

@@ -10,6 +10,7 @@ from styleT2I.fairness.report.names import sentence_of, term_words
 from styleT2I.fairness.report.wording import interval, percent
 from styleT2I.fairness.results import AuditResult
 from styleT2I.torch_utils.markup import Section, details, section, tag
+from styleT2I.torch_utils.words import counted
 
 __all__ = ["unasked"]
 
@@ -51,6 +52,9 @@ def _sentence(result: AuditResult, row: Mapping[str, Any]) -> str:
         change = "more than" if row["share"] > training else "less than"
         change = change if is_shown else "not shown to differ from"
         said += f", {change} the {percent(training)} of such images in the training data"
+    if row.get("corrected_by") == "labels":
+        said += f", by people's labels of {counted(row['labelled_images'], 'image')}"
+        said += f" (the judge alone: {percent(row['counted_share'])})"
     even = row.get("even_share")
     if even is not None and row.get("p_even_adjusted", 1.0) > result.plan.alpha:
         said += f". No difference from an even split ({percent(even)}) is shown"

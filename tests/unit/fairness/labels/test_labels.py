@@ -13,7 +13,7 @@ from styleT2I.errors import ConfigError, DataError
 from styleT2I.fairness.analysis.assemble import analyse
 from styleT2I.fairness.analysis.labelled import LabelledSides, labelled_rate
 from styleT2I.fairness.labels.answers import Answers, disagreements, labels_of, read_answers, read_raters
-from styleT2I.fairness.labels.sample import SampledImage, sampled_pairs
+from styleT2I.fairness.labels.sample import SampledImage, sampled_images, sampled_pairs, sampled_places
 from styleT2I.fairness.labels.session import LabelSession, open_session
 from styleT2I.fairness.labels.summary import used_labels
 from styleT2I.fairness.plan import AuditPlan, checked_plan, plan_hash
@@ -214,6 +214,100 @@ def test_the_truth_is_covered_where_the_judge_is_half_blind_on_one_side_and_noth
         widths.append(high - low)
     assert 183 <= covered <= 198 and naive == 0
     assert np.mean(widths) < (0.27 if is_paired else 0.3)
+
+
+SHARES = {
+    "name": "unasked", "num": 400, "labels": 120, "compositions": ["lipstick"],
+    "unprompted": [{"prompt": "lipstick", "attribute": "he", "training_share": 0.2, "max_share": 0.3}],
+}  # fmt: skip
+
+
+def unasked(rng, plan, rate, missed, setting="as drawn"):
+    """Outcomes of a sentence of which `rate` of images show men, as a judge sees who misses some; labels; the truth."""
+    truth = rng.random(plan.num) < rate
+    seen = truth & (rng.random(plan.num) > missed)
+    hashes = [f"{index:016x}" for index in range(plan.num)]
+    outcome = {
+        "success": "1" * plan.num, "attributes": {}, "drift": {}, "is_paired": True,
+        "seen": {"he": "".join("01"[int(each)] for each in seen)},
+        "images": {"sha256": hashes, "blank": "0" * plan.num},
+    }  # fmt: skip
+    labels = {hashes[index]: {"he": "01"[int(truth[index])]} for index in sampled_pairs(plan, plan.num)}
+    return {(setting, "lipstick"): outcome}, labels, truth
+
+
+def test_limits_on_unprompted_rates_rest_on_labels_and_cover_the_truth_where_the_judge_does_not():
+    """200 audits of a model that draws 40 % men, which the judge sees in half: a limit of 30 % is exceeded."""
+    plan = checked_plan(from_dict(AuditPlan, SHARES), VOCABULARY).without_settings()
+    rng, covered, naive, verdicts, wrong, ratios = np.random.default_rng(5), 0, 0, [], [], 0
+    for _ in range(200):
+        outcomes, labels, _ = unasked(rng, plan, 0.4, 0.5)
+        findings = analyse(plan, VOCABULARY, outcomes, labels=labels)
+        (row,), (limit,) = findings.unprompted.rows, findings.thresholds
+        low, high = row["share_interval"]
+        covered += low <= 0.4 <= high
+        ratios += row["amplification_ratio_interval"][0] <= 2 <= row["amplification_ratio_interval"][1]
+        assert limit.value == row["share"] and row["corrected_by"] == "labels" and row["labelled_images"] == 120
+        verdicts.append(limit.verdict)
+        alone = analyse(plan, VOCABULARY, outcomes)
+        (counted,) = alone.unprompted.rows
+        naive += counted["share_interval"][0] <= 0.4 <= counted["share_interval"][1]
+        wrong.append(alone.thresholds[0].verdict)
+        assert row["counted_share"] == counted["share"] and "corrected_by" not in counted
+    assert 183 <= covered <= 198 and ratios == covered and naive == 0
+    assert verdicts.count("within") == 0 and verdicts.count("exceeded") > 100
+    assert wrong.count("within") > 190  # by the judge alone
+
+
+def test_a_model_at_its_limit_on_an_unprompted_rate_is_within_in_five_per_cent_of_audits():
+    """The level is 5 %: of 400 audits at most 29 in all but 1 of 100 series."""
+    plan = checked_plan(from_dict(AuditPlan, SHARES), VOCABULARY).without_settings()
+    rng, decided = np.random.default_rng(6), []
+    for _ in range(400):
+        outcomes, labels, _ = unasked(rng, plan, 0.3, 0.3)
+        decided.append(analyse(plan, VOCABULARY, outcomes, labels=labels).thresholds[0].verdict)
+    assert decided.count("within") <= 31 and decided.count("exceeded") <= 31
+
+
+def test_labels_of_an_unprompted_sentence_near_an_end_undecided_and_of_the_other_value():
+    plan = checked_plan(from_dict(AuditPlan, {**SHARES, "unprompted": [
+        {"prompt": "lipstick", "attribute": "she", "min_share": 0.9}]}), VOCABULARY).without_settings()  # fmt: skip
+    outcomes, labels, _ = unasked(np.random.default_rng(7), plan, 0.0, 0.0)
+    (row,) = analyse(plan, VOCABULARY, outcomes, labels=labels).unprompted.rows
+    assert row["share"] == 1.0 and row["share_interval"] == pytest.approx(list(wilson_interval(120, 120)))
+    some = dict(labels)
+    some |= {image: {"he": "?"} for image in list(labels)[:12]}
+    found = analyse(plan, VOCABULARY, outcomes, labels=some)
+    low, high = found.unprompted.rows[0]["share_interval"]
+    assert low == pytest.approx(wilson_interval(108, 120)[0]) and high == 1.0
+    most = {image: {"he": "?"} for image in labels}
+    (limit,) = analyse(plan, VOCABULARY, outcomes, labels=most).thresholds
+    assert (limit.verdict, limit.obstacle) == ("not decided", "labels") and "images of lipstick" in limit.reason
+
+
+def test_an_image_of_another_setting_that_equals_a_labelled_one_says_nothing_about_that_setting():
+    plan = checked_plan(from_dict(AuditPlan, {**SHARES, "adjustment": ["none", "hold"]}), VOCABULARY)
+    rng, (first, second) = np.random.default_rng(9), [setting.name for setting in plan.settings]
+    outcomes, labels, _ = unasked(rng, plan, 0.4, 0.5, first)
+    same, _, _ = unasked(rng, plan, 0.9, 0.0, second)
+    findings = analyse(plan, VOCABULARY, outcomes | same, labels=labels)
+    rows = {row["setting"]: row for row in findings.unprompted.rows}
+    assert rows[first]["corrected_by"] == "labels" and "corrected_by" not in rows[second]
+    assert rows[second]["share"] > 0.8
+
+
+def test_the_images_of_unprompted_sentences_are_sampled_and_asked_what_they_leave_open(tmp_path):
+    plan = checked_plan(from_dict(AuditPlan, {**SHARES, "num": 20, "labels": 5}), VOCABULARY).without_settings()
+    outcomes, _, _ = unasked(np.random.default_rng(1), plan, 0.4, 0.5)
+    assert sampled_places(plan) == [("as drawn", "lipstick")]
+    with pytest.raises(DataError, match="an image to label is missing"):
+        sampled_images(plan, VOCABULARY, outcomes, 20, [tmp_path])
+    (tmp_path / "label-images").mkdir()
+    for sha256 in outcomes["as drawn", "lipstick"]["images"]["sha256"]:
+        (tmp_path / "label-images" / f"{sha256}.png").touch()
+    sample = sampled_images(plan, VOCABULARY, outcomes, 20, [tmp_path])
+    assert [image.sha256 for image in sample] == [f"{index:016x}" for index in sampled_pairs(plan, 20)]
+    assert {image.attributes for image in sample} == {("he",)}
 
 
 def test_an_analysis_rests_on_the_labels_where_they_are_and_on_the_counts_elsewhere():

@@ -394,7 +394,7 @@ def test_tables_straight_from_the_result_have_words_and_units(content):
     text = Page(page_of({**content, "adjustment": {"explanation": "Said.", "rows": rows}})).text
     assert "Composition With Effect (points, 95 % interval) p p (B.-H.) Difference shown" in text
     assert "all 16.1 % +2.5 −1.0 to +6.0 < 0.001 0.500 yes" in text
-    assert "Independent of the model yes: it neither steers the images nor trained the system that draws them" in text
+    assert "Part of the audited system no: it neither steers the images nor trained the system that draws them" in text
 
 
 def test_a_report_whose_cells_are_gone_keeps_the_images_of_its_earlier_page(result, tmp_path):
