@@ -22,7 +22,8 @@ def _defaults():
 @click.option("--data", metavar="SPEC", help="Rendered portraits, portraits:DISTRIBUTION/SPLIT[:NUM].")
 @click.option("--eval-data", metavar="SPEC", help="Rendered portraits to measure on.")
 @click.option("--judge", metavar="FILE", help="Judge of Portraits whose features are compared beside pixels.")
-@click.option("--init", metavar="FILE", help="The fitted generator that portraits-finish sharpens.")
+@click.option("--init", metavar="PATH", help="What to start from: of a fit to Portraits the folder of another "
+              "one, of portraits-finish the component of a fitted generator.")  # fmt: skip
 @click.option("--num-latents", type=click.IntRange(1), help="Scenes of Portraits, not rendered, that the mapping "
               "network learns from.")  # fmt: skip
 @click.option("--batch", type=click.IntRange(1), help="Scenes per step at the final resolution.")
@@ -39,9 +40,7 @@ def main(
     styleT2I.data.portraits), and take hours; `--preset portraits-finish --init OUTDIR/generator.json` then makes them
     crisp with a discriminator of patches, and `train_stylegan2 --init` continues without any renders' scenes.
     """
-    rendered = {"data": data, "eval_data": eval_data, "judge": judge}
-    if init is not None and preset != "portraits-finish":
-        raise ConfigError("--init is of a finish; add --preset portraits-finish, or leave it out")
+    rendered = {"data": data, "eval_data": eval_data, "judge": judge, "init": init}
     if preset == "portraits":
         config = rendered_fit_config(file, num_latents=num_latents, **rendered, **settings)
         from styleT2I.training.stylegan2.rendered_fit import RenderedFit
@@ -50,14 +49,15 @@ def main(
     elif preset == "portraits-finish":
         if num_latents or settings.pop("resolution"):
             raise ConfigError("--num-latents and --resolution are of a fit; its finish takes the generator as it is")
-        config = paired_finish_config(file, init=init, **rendered, **settings)
+        config = paired_finish_config(file, **rendered, **settings)
         from styleT2I.training.stylegan2.paired_finish import PairedFinish
 
         task = PairedFinish(config)
     else:
         if num_latents or any(rendered.values()):
             raise ConfigError(
-                "--data, --eval-data, --judge and --num-latents are of rendered portraits; add --preset portraits"
+                "--data, --eval-data, --judge, --init and --num-latents are of rendered portraits; "
+                "add --preset portraits"
             )
         config = fit_config(file, **settings)
         import torch

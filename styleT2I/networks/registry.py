@@ -25,6 +25,7 @@ KINDS = {
     "a2d": "styleT2I.networks.directions:AttributeToDirection",
     "segmenter": "styleT2I.networks.faces.segmenter:Segmenter",
     "landmarks": "styleT2I.networks.faces.landmark_network:LandmarkNetwork",
+    "scene-encoder": "styleT2I.networks.scene_encoder:SceneEncoder",
     "latent-encoder": "styleT2I.networks.latent_encoder:LatentEncoder",
     "judge": "styleT2I.networks.faces.attribute_classifier:AttributeClassifier",
     "attngan-generator": "styleT2I.baselines.attngan:AttnGANGenerator",

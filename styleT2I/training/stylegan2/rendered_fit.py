@@ -8,19 +8,23 @@ from z to the image. Scenes do not determine strands and pores, so their mean is
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
+from styleT2I.config import to_dict
 from styleT2I.data.dataset import index_order, open_dataset
 from styleT2I.data.portraits.scenes.sampling import sample_scene
 from styleT2I.data.portraits.scenes.streams import Z_DIM
 from styleT2I.data.portraits.scenes.vector import MIRRORED, VECTOR_SIZE, scene_vector
-from styleT2I.errors import DataError
+from styleT2I.errors import ConfigError, DataError
+from styleT2I.formats.component import read_component, write_component
 from styleT2I.networks.faces.feature_distance import feature_distance
-from styleT2I.networks.registry import load_network_component
+from styleT2I.networks.registry import load_network_component, load_strict
+from styleT2I.networks.scene_encoder import SceneEncoder, SceneEncoderConfig
 from styleT2I.networks.stylegan2.config import GeneratorConfig
-from styleT2I.networks.stylegan2.layers import FullyConnected
 from styleT2I.torch_utils.distributed import draw_rows, own_rows
 from styleT2I.torch_utils.images import from_uint8
 from styleT2I.torch_utils.seeding import derive_seed
@@ -30,23 +34,11 @@ from styleT2I.training.optimisation import descend
 from styleT2I.training.stylegan2.renderer_fit import RendererFit, cosine, psnr
 from styleT2I.training.stylegan2.renderer_fit_config import RenderedFitConfig
 
+_ENCODER = "scene_encoder"  # the component's name
 _PART_WEIGHTS = {  # additional weight of a part's pixels
     "mouth": 4.0, "u_lip": 3.0, "l_lip": 3.0, "l_eye": 4.0, "r_eye": 4.0, "l_brow": 2.0, "r_brow": 2.0, "glasses": 2.0,
     "ear_r": 4.0, "neck_l": 3.0, "nose": 1.0, "beard": 1.0, "skin": 0.5,
 }  # fmt: skip
-
-
-class SceneEncoder(nn.Module):
-    """Scene vectors [N, S] -> w [N, w_dim]: a linear map beside a hidden layer, for interactions."""
-
-    def __init__(self, in_dim: int, hidden_dim: int, w_dim: int):
-        super().__init__()
-        self.linear = FullyConnected(in_dim, w_dim)
-        self.hidden = FullyConnected(in_dim, hidden_dim, act="lrelu")
-        self.out = FullyConnected(hidden_dim, w_dim)
-
-    def forward(self, vector: Tensor) -> Tensor:
-        return self.linear(vector) + self.out(self.hidden(vector))
 
 
 class RenderedFit(RendererFit):
@@ -72,10 +64,21 @@ class RenderedFit(RendererFit):
         self.data = rendered_data(config.data, config.resolution)
         self.eval_data = rendered_data(config.eval_data, config.resolution)
         self.judge = load_network_component(config.judge, device) if config.judge else None
-        self._build(config, Z_DIM, lambda: SceneEncoder(VECTOR_SIZE, config.encoder_hidden_dim, config.w_dim))
-        vectors = self.data.vectors(range(min(len(self.data), 4000)))
-        self.mean = vectors.mean(dim=0).to(device)  # [S]
+        shape = SceneEncoderConfig(VECTOR_SIZE, config.encoder_hidden_dim, config.w_dim)
+        self._build(config, Z_DIM, lambda: SceneEncoder(shape))
+        if config.init:
+            self._go_on_from(Path(config.init))
+        else:
+            self.encoder.mean.copy_(self.data.vectors(range(min(len(self.data), 4000))).mean(dim=0))
         self.latents = self.targets = None  # of the mapping stage, made when it begins
+
+    def _go_on_from(self, folder):
+        """Start with the weights that another fit wrote."""
+        for name, network in (("generator", self.generator), (_ENCODER, self.encoder)):
+            component = read_component(folder / f"{name}.json")
+            if component.kind != network.kind:
+                raise ConfigError(f"{component.path}: is no {network.kind}; --init names the folder of a fit")
+            load_strict(network, component.state_dict, component.path)
 
     def step(self, step, generator):
         """Take one step of the stage that `step` falls into; returns its losses."""
@@ -135,6 +138,15 @@ class RenderedFit(RendererFit):
     def about(self) -> dict:
         """What the generator's component records of its training."""
         return {"training": "fitted by regression to rendered portraits", "data": self.config.data}
+
+    def _encode(self, vector):
+        return self.encoder(vector)
+
+    def export(self, outdir, step):
+        """Write the generator, and the scene encoder, from which a later fit can go on."""
+        super().export(outdir, step)
+        encoder = self.encoder
+        write_component(outdir, _ENCODER, encoder.kind, to_dict(encoder.config), encoder.state_dict(), step=step)
 
     def _compare(self, num, purpose):
         """Unseen renders, what is drawn from their scenes, and from their z; [N, 3, R, R] on the CPU."""

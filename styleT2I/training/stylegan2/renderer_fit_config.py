@@ -47,6 +47,7 @@ class RenderedFitConfig:
     steps: int = 40000
     data: str = "portraits:biased/train"  # rendered, from the user's cache
     eval_data: str = "portraits:biased/val"
+    init: str | None = None  # folder of another fit, of the same sizes, whose weights this one starts with
     resolution: int = 128
     channels: dict = field(default_factory=dict)  # of the synthesis network, by resolution
     w_dim: int = 256

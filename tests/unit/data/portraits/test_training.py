@@ -5,10 +5,12 @@ import functools
 import pytest
 import torch
 
+from styleT2I.config import to_dict
 from styleT2I.data.portraits.scenes.sampling import sample_scene
 from styleT2I.data.portraits.scenes.streams import Z_DIM
 from styleT2I.data.portraits.scenes.vector import MIRRORED, VECTOR_NAMES, VECTOR_SIZE, scene_vector
 from styleT2I.errors import ConfigError, DataError
+from styleT2I.formats.component import write_component
 from styleT2I.networks.faces.attribute_classifier import AttributeClassifier, ClassifierConfig
 from styleT2I.networks.faces.feature_distance import feature_distance
 from styleT2I.networks.registry import load_network_component
@@ -118,6 +120,22 @@ def test_a_resumed_fit_equals_an_uninterrupted_one_and_its_generator_opens(tmp_p
     one, other = (load_network_component(tmp_path / name / "generator.json") for name in ("whole", "parts"))
     assert one.config.z_dim == Z_DIM
     assert all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
+
+
+def test_a_fit_goes_on_from_what_another_one_wrote(tmp_path):
+    shares = {"share_16": 0.3, "share_mapping": 0.2, "share_joint": 0.2, "steps": 10}
+    run(RenderedFit(_config(**shares)), RunConfig(outdir=str(tmp_path), steps=10, device="cpu"))
+    other = RenderedFit(_config(**shares, init=str(tmp_path)))
+    torch.manual_seed(1)
+    other.setup(torch.device("cpu"))
+    for name, network in (("generator", other.generator), ("scene_encoder", other.encoder)):
+        written = load_network_component(tmp_path / f"{name}.json").state_dict()
+        assert all(torch.equal(tensor, written[key]) for key, tensor in network.state_dict().items())
+    assert other.encoder.mean.abs().max() > 0
+    with pytest.raises(ConfigError, match="is no scene-encoder"):
+        write = load_network_component(tmp_path / "generator.json")
+        write_component(tmp_path, "scene_encoder", write.kind, to_dict(write.config), write.state_dict())
+        RenderedFit(_config(**shares, init=str(tmp_path))).setup(torch.device("cpu"))
 
 
 def test_data_without_scenes_are_refused_in_one_line():
