@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import torch
 
 from styleT2I.attributes.prompt import Prompt
-from styleT2I.attributes.wording.sentences import phrase
 from styleT2I.generation.adjustment import Adjusted, adjust
 from styleT2I.generation.arguments import AdjustmentConfig
 from styleT2I.generation.model import Model
@@ -149,7 +148,7 @@ class Directions:
         if names not in self._encoded_phrases:
             known, vocabulary = self._trained_attributes(), self.model.vocabulary
             known = known if set(names) <= set(known) else vocabulary.names
-            encoded = torch.cat([self._encode("a2d", phrase(name, True, vocabulary)) for name in names])
+            encoded = torch.cat([self._encode("a2d", vocabulary[name].side(True).phrase) for name in names])
             places, features = [known.index(name) for name in names], encoded.new_zeros(len(known), encoded.shape[1])
             features[places] = encoded
             self._encoded_phrases[names] = (places, features)

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import torch
 
 from styleT2I.attributes.vocabulary import Vocabulary
-from styleT2I.attributes.wording.sentences import sentence
 from styleT2I.errors import CheckpointError, ConfigError, OutputError
 from styleT2I.formats.component import read_safetensors
 from styleT2I.formats.model_folder import cache_dir
@@ -67,6 +66,8 @@ def _clip_margins(model, names):
 
 def fixed_prompts(vocabulary: Vocabulary, names) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """Two wordings of "yes" and two of "no" for every attribute: its phrase and the sentence about a person."""
+
+    from styleT2I.attributes.wording.sentences import sentence  # judges need no prompts
 
     def wordings(value):
         return [(vocabulary[name].side(value).phrase, sentence({name: value}, vocabulary)) for name in names]

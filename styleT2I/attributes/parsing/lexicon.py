@@ -7,7 +7,6 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from styleT2I.attributes.parsing.ages import OLDEST_YOUNG, YOUNGEST_OLD, read_age
 from styleT2I.attributes.vocabulary import Attribute, Vocabulary, read_heard, read_lexicon
 from styleT2I.torch_utils.words import Word, is_mark, nearest_word, split_words
 
@@ -16,6 +15,11 @@ _SINGULAR = {"women": "woman", "men": "man"}  # what "a women" is read as
 _LEAST_JOINED = 8  # letters of two words written in one
 _MOST_ADJECTIVES = 4  # between "a" and such a noun
 _SKIPPED = ("a", "an", "the", "his", "her", "its", "their")  # may stand inside "bags under (her) eyes"
+
+_BEGINS_AGE = re.compile(  # the first or the second word that `ages.read_age` reads, and some others
+    r"\d|yo$|^(aged|early|mid|late)$|^(one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|hundred|teen)"
+    r"|^(twent|thirt|fort|fift)"
+)
 
 
 @dataclass
@@ -94,7 +98,7 @@ class Lexicon:
         words, corrected = self._spelt(text, split_words(text))
         items, i = [], 0
         while i < len(words):
-            age = read_age(words, i)
+            age = self._age(words, i) if any(_BEGINS_AGE.search(word.text) for word in words[i : i + 2]) else None
             if words[i].text == "less" and text[words[i].start - 1 : words[i].start].strip():  # "hat-less"
                 length, skipped, entry = 1, [], self._entries.get(("free",))
             elif age is not None:
@@ -192,7 +196,15 @@ class Lexicon:
     def _spellings(self) -> list[str]:
         return [" ".join(words) for words in self._entries]
 
+    @staticmethod
+    def _age(words, i):
+        from styleT2I.attributes.parsing.ages import read_age  # few sentences state one
+
+        return read_age(words, i)
+
     def _age_entry(self, age: int, is_adjective: bool) -> Entry | None:
+        from styleT2I.attributes.parsing.ages import OLDEST_YOUNG, YOUNGEST_OLD
+
         word = "young" if age <= OLDEST_YOUNG else "old" if age >= YOUNGEST_OLD else ""
         entry = self._entries.get((word,))
         if not entry or self.subject not in entry.adjective:
