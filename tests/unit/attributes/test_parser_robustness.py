@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import time
 from pathlib import Path
 
@@ -206,3 +207,21 @@ def test_any_two_things_are_read_in_any_form(name, form, first, second):
                 x, y = vocabulary[a].true.object, vocabulary[b].true.object
                 text = form.format(s="the person", a=x, b=y, A=x.removeprefix("a "), B=y.removeprefix("a "))
                 assert parse(text, vocabulary).attributes == {a: bool(first), b: bool(second)}, text
+
+
+NUMBERS = """one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
+    eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety 7 70""".split()
+DECADES = "twenties thirties forties fifties sixties seventies eighties nineties teens 20s 70's".split()
+AGES = [
+    *(f"a {number} years old person" for number in [*NUMBERS, "hundred", "seventy five"]),
+    *(f"a person in their {shift}{decade}" for decade in DECADES for shift in ("", "early ", "mid ", "late ")),
+    "a person aged 70", "a 30yo person", "a person, thirtysomething", "one hundred years old person",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", AGES)
+def test_no_age_is_missed_by_what_words_an_age_may_begin_with(text, monkeypatch):
+    read = parse(text, "celeba").attributes
+    monkeypatch.setattr("styleT2I.attributes.parsing.lexicon._BEGINS_AGE", re.compile(""))
+    assert parse(text, "celeba").attributes == read
+    assert set(read) <= {"Young"} and (read or re.search("thirt|fort|3[0-9]", text)), read

@@ -1,7 +1,5 @@
 """Trainings on rendered portraits: presets fit the data, and a generator is fitted from scenes and from latents."""
 
-import functools
-
 import pytest
 import torch
 
@@ -22,6 +20,7 @@ from styleT2I.training.judges.judge import JudgeTask
 from styleT2I.training.judges.segmenter import SegmenterTask
 from styleT2I.training.stylegan2.rendered_fit import RenderedFit, scenes_without_images
 from styleT2I.training.stylegan2.renderer_fit_config import RenderedFitConfig, rendered_fit_config
+from tests.interrupted import run_whole_and_in_parts
 from tests.stub_portraits import fill_cache
 
 
@@ -103,21 +102,8 @@ def test_the_mapping_stage_explains_more_of_w_the_longer_it_runs():
 
 def test_a_resumed_fit_equals_an_uninterrupted_one_and_its_generator_opens(tmp_path):
     shares = {"share_16": 0.3, "share_mapping": 0.2, "share_joint": 0.2, "steps": 10}
-    options = functools.partial(RunConfig, steps=10, device="cpu", checkpoint_every=1)
-    run(RenderedFit(_config(**shares)), options(outdir=str(tmp_path / "whole")))
-    broken = RenderedFit(_config(**shares))
-    plain = broken.step
-
-    def step(number, rng):
-        if number == 5:
-            raise KeyboardInterrupt
-        return plain(number, rng)
-
-    broken.step = step
-    with pytest.raises(KeyboardInterrupt):
-        run(broken, options(outdir=str(tmp_path / "parts")))
-    run(RenderedFit(_config(**shares)), options(outdir=str(tmp_path / "parts")))
-    one, other = (load_network_component(tmp_path / name / "generator.json") for name in ("whole", "parts"))
+    folders = run_whole_and_in_parts(lambda: RenderedFit(_config(**shares)), tmp_path, steps=10, stopped_at=5)
+    one, other = (load_network_component(folder / "generator.json") for folder in folders)
     assert one.config.z_dim == Z_DIM
     assert all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
 

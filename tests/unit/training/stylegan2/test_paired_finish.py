@@ -1,7 +1,5 @@
 """The finish of a fitted generator: it gains detail, keeps near the renders, resumes, and refuses what is none."""
 
-import functools
-
 import pytest
 import torch
 
@@ -19,9 +17,9 @@ from styleT2I.networks.stylegan2.patch_discriminator import (
     hinge_generator_loss,
     map_distance,
 )
-from styleT2I.training.engine import RunConfig, run
 from styleT2I.training.stylegan2.paired_finish import PairedFinish, detail
 from styleT2I.training.stylegan2.renderer_fit_config import paired_finish_config
+from tests.interrupted import run_whole_and_in_parts
 from tests.stub_portraits import fill_cache
 
 
@@ -63,21 +61,8 @@ def test_a_finish_comes_nearer_to_the_renders_and_gains_detail(init):
 
 
 def test_a_resumed_finish_equals_an_uninterrupted_one(init, tmp_path):
-    options = functools.partial(RunConfig, steps=6, device="cpu", checkpoint_every=1)
-    run(_task(init, steps=6), options(outdir=str(tmp_path / "whole")))
-    broken = _task(init, steps=6)
-    plain = broken.step
-
-    def step(number, rng):
-        if number == 3:
-            raise KeyboardInterrupt
-        return plain(number, rng)
-
-    broken.step = step
-    with pytest.raises(KeyboardInterrupt):
-        run(broken, options(outdir=str(tmp_path / "parts")))
-    run(_task(init, steps=6), options(outdir=str(tmp_path / "parts")))
-    one, other = (load_network_component(tmp_path / name / "generator.json") for name in ("whole", "parts"))
+    folders = run_whole_and_in_parts(lambda: _task(init, steps=6), tmp_path, steps=6, stopped_at=3)
+    one, other = (load_network_component(folder / "generator.json") for folder in folders)
     assert all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
 
 

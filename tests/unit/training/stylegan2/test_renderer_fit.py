@@ -1,9 +1,9 @@
 import torch
 
-from styleT2I.training.engine import RunConfig, run
 from styleT2I.training.losses import pixel_fit_loss
 from styleT2I.training.stylegan2.renderer_fit import RendererFit
 from styleT2I.training.stylegan2.renderer_fit_config import RendererFitConfig
+from tests.interrupted import run_whole_and_in_parts
 
 
 def _config(steps, **settings):
@@ -31,25 +31,9 @@ def test_fitting_brings_the_drawn_scenes_closer_to_the_renderer():
 
 
 def test_a_resumed_fit_equals_an_uninterrupted_one(tmp_path):
-    steps = 10
     shares = {"share_16": 0.2, "share_32": 0.2, "share_mapping": 0.2, "share_joint": 0.2}
-    run(RendererFit(_config(steps, **shares)), RunConfig(outdir=str(tmp_path / "whole"), steps=steps, device="cpu"))
-    broken = RendererFit(_config(steps, **shares))
-    plain = broken.step
-
-    def step(number, rng):
-        if number == 5:
-            raise KeyboardInterrupt
-        return plain(number, rng)
-
-    broken.step = step
-    parts = RunConfig(outdir=str(tmp_path / "parts"), steps=steps, device="cpu", checkpoint_every=1)
-    try:
-        run(broken, parts)
-    except KeyboardInterrupt:
-        pass
-    run(RendererFit(_config(steps, **shares)), parts)
-    weights = [(tmp_path / name / "generator.safetensors").read_bytes() for name in ("whole", "parts")]
+    folders = run_whole_and_in_parts(lambda: RendererFit(_config(10, **shares)), tmp_path, steps=10, stopped_at=5)
+    weights = [(folder / "generator.safetensors").read_bytes() for folder in folders]
     assert weights[0] == weights[1]
 
 

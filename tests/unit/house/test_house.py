@@ -11,7 +11,7 @@ import tokenize
 
 import pytest
 
-from tests.unit.test_layers import MODULES, NAME, ROOT, imported_by
+from tests.unit.house.test_layers import MODULES, NAME, ROOT, imported_by
 
 LEAST, MOST = 40, 350  # lines of a file
 ENTRIES = 14  # of a folder, besides its __init__.py
