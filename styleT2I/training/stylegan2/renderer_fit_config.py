@@ -61,7 +61,7 @@ class RenderedFitConfig:
     joint_lr: float = 0.002
     judge: str | None = None  # component of a judge whose features are compared as well
     feature_weight: float = 0.5  # of that comparison
-    num_latents: int = 40000  # scenes, not rendered, that the mapping network learns from
+    num_latents: int = 200000  # scenes, not rendered, that the mapping network learns from: 40,000 are learnt by heart
     share_16: float = 0.04
     share_32: float = 0.06
     share_64: float = 0.09
