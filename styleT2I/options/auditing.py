@@ -21,8 +21,8 @@ from styleT2I.torch_utils.words import counted
 @click.option("--detect-within", is_flag=True, help="How many images per composition show all limits of the plan kept, "
               "by a model without gaps.")  # fmt: skip
 @click.option("--success", default=0.8, help="Success rate of that model.")
-@click.option("--label-width", type=float, metavar="WIDTH", help="How many pairs to label for a gap that is known to "
-              "± WIDTH (0.05: 5 points).")  # fmt: skip
+@click.option("--label-width", type=float, metavar="WIDTH", help="How many pairs, and images of unprompted sentences, "
+              "to label for gaps and rates that are known to ± WIDTH (0.05: 5 points).")  # fmt: skip
 @click.option("--judge-accuracy", default=0.95, help="--label-width: how often the judge is right about success.")
 def plan_command(
     path, detect, power, alpha, correlation, comparisons, detect_within, success, label_width, judge_accuracy
@@ -31,7 +31,7 @@ def plan_command(
 
     With --detect: how many images per composition tell two success rates apart.
     With --detect-within: how many show every declared limit kept, and a warning where the plan has fewer.
-    With --label-width: how many pairs people have to label.
+    With --label-width: how many pairs, and images of unprompted sentences, people have to label.
     """
     from styleT2I.fairness.plan import load_plan, plan_hash
 
@@ -61,7 +61,7 @@ def plan_command(
             f"alpha {alpha:g} over {counted(comparisons, 'comparison')}, correlation {correlation:g})"
         )
 
-    from styleT2I.fairness.plan.sample_size import label_sentence, within_sentences
+    from styleT2I.fairness.plan.sample_size import label_sentence, unprompted_label_sentence, within_sentences
 
     if plan and detect_within:
         said, warning = within_sentences(plan, power, alpha if alpha is not None else plan.alpha, correlation, success)
@@ -69,7 +69,10 @@ def plan_command(
         if warning:
             warnings.warn(warning, stacklevel=2)
     if label_width:
-        click.echo(label_sentence(label_width, plan.num, success, correlation, judge_accuracy))
+        if plan.comparisons or not plan.unprompted:
+            click.echo(label_sentence(label_width, plan.num, success, correlation, judge_accuracy))
+        if plan.unprompted:
+            click.echo(unprompted_label_sentence(label_width, plan, judge_accuracy))
 
 
 @command("label")

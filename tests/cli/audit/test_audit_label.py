@@ -167,6 +167,11 @@ def test_the_number_of_labels_is_planned(tmp_path):
     path.write_text(yaml.safe_dump({**PLAN, "num": 400, "labels": 100}))
     said = audit("plan", path, "--label-width", "0.05", "--correlation", "0.4")
     assert said.exit_code == 0 and "label about 207 of 400 pairs" in said.stdout, said.output
+    assert "unprompted" not in said.stdout
+    unprompted = [{"prompt": "lipstick", "attribute": "he", "max_share": 0.2}]
+    (tmp_path / "open.yaml").write_text(yaml.safe_dump({**PLAN, "num": 400, "unprompted": unprompted}))
+    said = audit("plan", tmp_path / "open.yaml", "--label-width", "0.05", "--correlation", "0.4")
+    assert said.exit_code == 0 and "images of each unprompted sentence" in said.stdout, said.output
     for arguments, message in (
         ((path, "--label-width", "0.001"), "even labels of all 400 pairs"),
         ((path, "--label-width", "2"), "half width"),
