@@ -22,8 +22,8 @@ def _defaults():
 @click.option("--data", metavar="SPEC", help="Rendered portraits, portraits:DISTRIBUTION/SPLIT[:NUM].")
 @click.option("--eval-data", metavar="SPEC", help="Rendered portraits to measure on.")
 @click.option("--judge", metavar="FILE", help="Judge of Portraits whose features are compared beside pixels.")
-@click.option("--init", metavar="PATH", help="What to start from: of a fit to Portraits the folder of another "
-              "one, of portraits-finish the component of a fitted generator.")  # fmt: skip
+@click.option("--init", metavar="DIR", help="Folder of a fit to Portraits: what another fit, or "
+              "portraits-finish, starts from.")  # fmt: skip
 @click.option("--num-latents", type=click.IntRange(1), help="Scenes of Portraits, not rendered, that the mapping "
               "network learns from.")  # fmt: skip
 @click.option("--batch", type=click.IntRange(1), help="Scenes per step at the final resolution.")
@@ -37,7 +37,7 @@ def main(
     """Teach a StyleGAN2 generator to draw a world of faces by regression; the result is OUTDIR/generator.json.
 
     MiniFaces are painted on the way, in about 40 minutes on one CPU core; Portraits must be rendered before (python -m
-    styleT2I.data.portraits), and take hours; `--preset portraits-finish --init OUTDIR/generator.json` then makes them
+    styleT2I.data.portraits), and take hours; `--preset portraits-finish --init OUTDIR` then makes them
     crisp with a discriminator of patches, and `train_stylegan2 --init` continues without any renders' scenes.
     """
     rendered = {"data": data, "eval_data": eval_data, "judge": judge, "init": init}

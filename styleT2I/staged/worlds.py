@@ -73,7 +73,7 @@ def stages(outdir, device, world="minifaces", size="full", publish=None) -> dict
         return {name: stage for part in ({"generator": build.fit("generator")}, *parts) for name, stage in part.items()}
     looking, *rest = parts
     guided = ("--judge", build.files["guide"])
-    finish = ("--preset", f"{world}-finish", "--init", build.files["fit"], *guided)
+    finish = ("--preset", f"{world}-finish", "--init", f"{outdir}/fit", *guided)
     drawing = {
         "fit": build.fit("fit", "--preset", world, *guided, *build.size.latents, **_DRAWN),
         "generator": build.training("generator", "fit_stylegan2", *finish, **_DRAWN),

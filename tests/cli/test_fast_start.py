@@ -73,7 +73,7 @@ REFUSED = [
     ("train_stylegan2", [*TRAIN, "--micro-batch", "5"], "does not divide"),
     ("train_stylegan2", [*TRAIN, "--init", "/nosuch"], "/nosuch"),
     ("fit_stylegan2", [*TRAIN, "--data", "portraits:biased/train"], "--preset portraits"),
-    ("fit_stylegan2", [*TRAIN, "--preset", "portraits-finish"], "add --init FILE"),
+    ("fit_stylegan2", [*TRAIN, "--preset", "portraits-finish"], "add --init DIR"),
     ("fit_stylegan2", [*TRAIN, "--num-latents", "9"], "add --preset portraits"),
     ("train_baseline", [*TRAIN, "--system", "attngan"], "--damsm"),
     ("train_baseline", [*TRAIN, "--system", "dfgan", "--preset", "paper"], "add --data"),

@@ -1,9 +1,10 @@
 """Finishing a generator that was fitted to renders: a discriminator of patches asks for what the mean leaves out.
 
-Of some latents the render is known: their images must stay near it, in pixels and features, and be crisp. Others are
-new and pulled towards the mean of W, as truncation does: of these the discriminator alone judges, so that half a pair
-of glasses, the mean of with and without, is drawn as one or the other. The mapping network stays as it is. Sources: as
-of `networks.stylegan2.patch_discriminator`.
+Scenes whose render is known are drawn by way of the fit's scene encoder: their images must stay near the renders, in
+pixels and features, and be crisp. Others come from new latents, half of them pulled towards the mean of W, as
+truncation does: of these the discriminator alone judges, so that half a pair of glasses, the mean of with and without,
+is drawn as one or the other. The mapping network stays as it is. Sources: as of
+`networks.stylegan2.patch_discriminator`.
 """
 
 from __future__ import annotations
@@ -34,7 +35,12 @@ from styleT2I.torch_utils.seeding import generator as seeded
 from styleT2I.training.losses import pixel_fit_loss
 from styleT2I.training.network_task import NetworkTask
 from styleT2I.training.optimisation import descend, held_fixed, move_average, schedule
-from styleT2I.training.stylegan2.rendered_fit import rendered_data, weighted_images
+from styleT2I.training.stylegan2.rendered_fit import (
+    fitted_networks,
+    mirrored_scenes,
+    rendered_data,
+    weighted_images,
+)
 from styleT2I.training.stylegan2.renderer_fit import draw_psi, psnr
 from styleT2I.training.stylegan2.renderer_fit_config import PairedFinishConfig
 
@@ -54,14 +60,13 @@ class PairedFinish(NetworkTask):
     def setup(self, device: torch.device) -> None:
         """Load the generator, open the data; ConfigError or DataError where they do not belong together."""
         config, self.device = self.config, device
-        self.generator = load_network_component(config.init, device)
-        if not isinstance(self.generator, Generator):
-            raise ConfigError(f"{config.init}: is no StyleGAN2 generator; name the component that a fit wrote")
+        self.generator, self.encoder = fitted_networks(config.init, device)
+        self.encoder.requires_grad_(False)
         resolution = self.generator.resolution
         self.data = rendered_data(config.data, resolution)
         self.eval_data = rendered_data(config.eval_data, resolution)
-        if self.data.latents([0]).shape[1] != self.generator.z_dim:
-            raise ConfigError(f"{config.init}: was not fitted to the latents of {config.data}; its z has other numbers")
+        if self.data.vectors([0]).shape[1] != self.encoder.config.in_dim:
+            raise ConfigError(f"{config.init}: was fitted to other scenes than those of {config.data}")
         self.judge = load_network_component(config.judge, device) if config.judge else None
         if self.judge is not None and self.judge.config.resolution != resolution:
             size = self.judge.config.resolution
@@ -77,8 +82,8 @@ class PairedFinish(NetworkTask):
         """One update of each network; its randomness comes from `rng` alone."""
         config, synthesis = self.config, self.generator.synthesis
         indices = index_order(derive_seed(self.name), len(self.data), config.batch, step)[own_rows(config.batch)]
-        image, weight = weighted_images(self.data, indices, self.generator.resolution, self.device)
-        w = torch.cat([self._paired(indices), self._unpaired(num_own_rows(config.unpaired), rng)])
+        image, weight, vector = mirrored_scenes(self.data, indices, self.generator.resolution, self.device, rng)
+        w = torch.cat([self.encoder(vector), self._unpaired(num_own_rows(config.unpaired), rng)])
         noise = synthesis.draw_noises(len(w), rng)
         drawn = synthesis(w, "random", noise=noise)
         factor, figures = schedule("cosine", step, self.num_steps), {}
@@ -93,17 +98,15 @@ class PairedFinish(NetworkTask):
         return {"loss": loss.item(), **figures, **parts}
 
     def evaluate(self, step: int) -> dict[str, float]:
-        """Of unseen renders' latents: how near their renders are (dB), and how much detail there is beside theirs."""
-        image, drawn = self._compare(256)
-        return {"psnr_z": psnr(drawn, image), "detail": detail(drawn) / detail(image)}
+        """How near unseen renders are (dB), and how much detail they and images of new latents have beside renders."""
+        image, drawn, new = self._compare(256, psi=1.0)
+        known = detail(image)
+        return {"psnr_scene": psnr(drawn, image), "detail": detail(drawn) / known, "detail_new": detail(new) / known}
 
-    @torch.no_grad()
     def snapshot(self, step: int, outdir: Path) -> None:
-        """Write a grid: unseen renders, the same latents drawn, and new latents at psi 0.7."""
-        image, drawn = self._compare(16)
-        z = torch.randn(16, self.generator.z_dim, generator=seeded(self.name, "snapshot"))
-        new = self._synthesize(self.average.mapping(z.to(self.device), truncation_psi=_SHOWN_PSI)[:, 0])
-        rows = torch.cat([to_uint8(view[k : k + 8]) for k in (0, 8) for view in (image, drawn, new)])
+        """Write a grid: unseen renders, the same scenes drawn, and new latents at psi 0.7."""
+        views = self._compare(16, psi=_SHOWN_PSI)
+        rows = torch.cat([to_uint8(view[k : k + 8]) for k in (0, 8) for view in views])
         save_png(Path(outdir) / f"finish-{step:06d}.png", make_grid_u8(rows, ncol=8, scale=2))
 
     def export(self, outdir: Path, step: int) -> None:
@@ -113,11 +116,6 @@ class PairedFinish(NetworkTask):
         info = {"training": training, "data": config.data, **self.evaluate(step)}
         shape, weights = to_dict(self.average.config), self.average.state_dict()
         write_component(outdir, "generator", Generator.kind, shape, weights, step=step, info=info)
-
-    @torch.no_grad()
-    def _paired(self, indices):
-        """w [N, w_dim] of the latents of rendered images."""
-        return self.generator.mapping(self.data.latents(indices).to(self.device))[:, 0]
 
     @torch.no_grad()
     def _unpaired(self, num, rng):
@@ -147,12 +145,14 @@ class PairedFinish(NetworkTask):
         return loss, {name: part.item() for name, part in parts.items()}
 
     @torch.no_grad()
-    def _compare(self, num):
-        """Unseen renders, and what the averaged generator draws from their latents: [N, 3, R, R]."""
+    def _compare(self, num, psi):
+        """Unseen renders, their scenes drawn, and as many new latents: [N, 3, R, R] by the averaged generator."""
         indices = range(min(num, len(self.eval_data)))
         image, _ = weighted_images(self.eval_data, indices, self.generator.resolution, self.device)
-        w = self.average.mapping(self.eval_data.latents(indices).to(self.device))[:, 0]
-        return image, self._synthesize(w)
+        w = self.encoder(self.eval_data.vectors(indices).to(self.device))
+        z = torch.randn(len(image), self.generator.z_dim, generator=seeded(self.name, "compared")).to(self.device)
+        new = self.average.mapping(z, truncation_psi=psi)[:, 0]
+        return image, self._synthesize(w), self._synthesize(new)
 
     def _synthesize(self, w):
         """Images [N, 3, R, R] of w [N, w_dim] with the stored noise, few at a time."""

@@ -20,11 +20,12 @@ from styleT2I.data.portraits.scenes.sampling import sample_scene
 from styleT2I.data.portraits.scenes.streams import Z_DIM
 from styleT2I.data.portraits.scenes.vector import MIRRORED, VECTOR_SIZE, scene_vector
 from styleT2I.errors import ConfigError, DataError
-from styleT2I.formats.component import read_component, write_component
+from styleT2I.formats.component import write_component
 from styleT2I.networks.faces.feature_distance import feature_distance
 from styleT2I.networks.registry import load_network_component, load_strict
 from styleT2I.networks.scene_encoder import SceneEncoder, SceneEncoderConfig
 from styleT2I.networks.stylegan2.config import GeneratorConfig
+from styleT2I.networks.stylegan2.generator import Generator
 from styleT2I.torch_utils.distributed import draw_rows, own_rows
 from styleT2I.torch_utils.images import from_uint8
 from styleT2I.torch_utils.seeding import derive_seed
@@ -34,7 +35,7 @@ from styleT2I.training.optimisation import descend
 from styleT2I.training.stylegan2.renderer_fit import RendererFit, cosine, psnr
 from styleT2I.training.stylegan2.renderer_fit_config import RenderedFitConfig
 
-_ENCODER = "scene_encoder"  # the component's name
+ENCODER = "scene_encoder"  # the component's name
 _PART_WEIGHTS = {  # additional weight of a part's pixels
     "mouth": 4.0, "u_lip": 3.0, "l_lip": 3.0, "l_eye": 4.0, "r_eye": 4.0, "l_brow": 2.0, "r_brow": 2.0, "glasses": 2.0,
     "ear_r": 4.0, "neck_l": 3.0, "nose": 1.0, "beard": 1.0, "skin": 0.5,
@@ -67,18 +68,13 @@ class RenderedFit(RendererFit):
         shape = SceneEncoderConfig(VECTOR_SIZE, config.encoder_hidden_dim, config.w_dim)
         self._build(config, Z_DIM, lambda: SceneEncoder(shape))
         if config.init:
-            self._go_on_from(Path(config.init))
+            for network, fitted in zip(
+                (self.generator, self.encoder), fitted_networks(config.init, device), strict=True
+            ):
+                load_strict(network, fitted.state_dict(), Path(config.init))
         else:
             self.encoder.mean.copy_(self.data.vectors(range(min(len(self.data), 4000))).mean(dim=0))
         self.latents = self.targets = None  # of the mapping stage, made when it begins
-
-    def _go_on_from(self, folder):
-        """Start with the weights that another fit wrote."""
-        for name, network in (("generator", self.generator), (_ENCODER, self.encoder)):
-            component = read_component(folder / f"{name}.json")
-            if component.kind != network.kind:
-                raise ConfigError(f"{component.path}: is no {network.kind}; --init names the folder of a fit")
-            load_strict(network, component.state_dict, component.path)
 
     def step(self, step, generator):
         """Take one step of the stage that `step` falls into; returns its losses."""
@@ -93,11 +89,7 @@ class RenderedFit(RendererFit):
     def _draw_rendered(self, step, resolution, generator):
         num = self.config.batch * max(1, min(4, self.config.resolution // (2 * resolution)))
         indices = index_order(derive_seed("rendered-fit"), len(self.data), num, step)[own_rows(num)]
-        image, weight = weighted_images(self.data, indices, resolution, self.device)
-        vector = self.data.vectors(indices).to(self.device)
-        is_mirrored = (draw_rows(torch.rand, len(indices), generator=generator) < 0.5).to(self.device)
-        vector = torch.where(is_mirrored[:, None], vector * _signs(self.device), vector)
-        image, weight = (torch.where(is_mirrored.view(-1, 1, 1, 1), x.flip(3), x) for x in (image, weight))
+        image, weight, vector = mirrored_scenes(self.data, indices, resolution, self.device, generator)
         drawn = self._synthesize(self._encode(vector), resolution)
         loss, figures = self._loss(drawn, image, weight)
         descend(self.draw_optimizer, loss, cosine(step / self.draw_end) * self.config.lr)
@@ -146,7 +138,7 @@ class RenderedFit(RendererFit):
         """Write the generator, and the scene encoder, from which a later fit can go on."""
         super().export(outdir, step)
         encoder = self.encoder
-        write_component(outdir, _ENCODER, encoder.kind, to_dict(encoder.config), encoder.state_dict(), step=step)
+        write_component(outdir, ENCODER, encoder.kind, to_dict(encoder.config), encoder.state_dict(), step=step)
 
     def _compare(self, num, purpose):
         """Unseen renders, what is drawn from their scenes, and from their z; [N, 3, R, R] on the CPU."""
@@ -166,6 +158,27 @@ def weighted_images(data, indices, resolution: int, device) -> tuple[Tensor, Ten
     if factor > 1:
         image, weight = F.avg_pool2d(image, factor), F.avg_pool2d(weight, factor)
     return image.to(device), weight.to(device)
+
+
+def mirrored_scenes(data, indices, resolution: int, device, generator) -> tuple[Tensor, Tensor, Tensor]:
+    """As `weighted_images`, with the scene vectors [N, VECTOR_SIZE]; half of the rows, at random, are mirrored."""
+    image, weight = weighted_images(data, indices, resolution, device)
+    vector = data.vectors(indices).to(device)
+    is_mirrored = (draw_rows(torch.rand, len(indices), generator=generator) < 0.5).to(device)
+    vector = torch.where(is_mirrored[:, None], vector * _signs(device), vector)
+    image, weight = (torch.where(is_mirrored.view(-1, 1, 1, 1), x.flip(3), x) for x in (image, weight))
+    return image, weight, vector
+
+
+def fitted_networks(folder: str | Path, device) -> tuple[Generator, SceneEncoder]:
+    """The generator and the scene encoder that a fit wrote; ConfigError where the folder holds others."""
+    found = []
+    for name, kind in (("generator", Generator), (ENCODER, SceneEncoder)):
+        network = load_network_component(Path(folder) / f"{name}.json", device)
+        if not isinstance(network, kind):
+            raise ConfigError(f"{folder}/{name}.json: is no {kind.kind}; --init names the folder of a fit")
+        found.append(network)
+    return tuple(found)
 
 
 def rendered_data(spec: str, resolution: int):

@@ -1,14 +1,18 @@
 """The finish of a fitted generator: it gains detail, keeps near the renders, resumes, and refuses what is none."""
 
+import shutil
+
 import pytest
 import torch
 
 from styleT2I.config import to_dict
 from styleT2I.data.portraits.scenes.streams import Z_DIM
+from styleT2I.data.portraits.scenes.vector import VECTOR_SIZE
 from styleT2I.errors import ConfigError, DataError
-from styleT2I.formats.component import write_component
+from styleT2I.formats.component import read_component, write_component
 from styleT2I.formats.model_folder import read_model_folder
 from styleT2I.networks.registry import load_network_component
+from styleT2I.networks.scene_encoder import SceneEncoder, SceneEncoderConfig
 from styleT2I.networks.stylegan2.config import GeneratorConfig
 from styleT2I.networks.stylegan2.generator import Generator
 from styleT2I.networks.stylegan2.patch_discriminator import (
@@ -18,6 +22,7 @@ from styleT2I.networks.stylegan2.patch_discriminator import (
     map_distance,
 )
 from styleT2I.training.stylegan2.paired_finish import PairedFinish, detail
+from styleT2I.training.stylegan2.rendered_fit import ENCODER
 from styleT2I.training.stylegan2.renderer_fit_config import paired_finish_config
 from tests.interrupted import run_whole_and_in_parts
 from tests.stub_portraits import fill_cache
@@ -25,7 +30,7 @@ from tests.stub_portraits import fill_cache
 
 @pytest.fixture(scope="module")
 def init(tmp_path_factory):
-    """An untrained generator's component, beside a cache with a few images."""
+    """The folder of an untrained fit, beside a cache with a few images."""
     folder = tmp_path_factory.mktemp("fit")
     torch.manual_seed(0)
     config = GeneratorConfig(
@@ -33,10 +38,12 @@ def init(tmp_path_factory):
     )
     network = Generator(config)
     write_component(folder, "generator", Generator.kind, to_dict(config), network.state_dict())
+    shape = SceneEncoderConfig(VECTOR_SIZE, hidden_dim=16, w_dim=32)
+    write_component(folder, ENCODER, SceneEncoder.kind, to_dict(shape), SceneEncoder(shape).state_dict())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STYLET2I_CACHE", str(folder / "cache"))
         fill_cache("biased/train:24", "biased/val:6")
-        yield str(folder / "generator.json")
+        yield str(folder)
 
 
 def _task(init, **changes):
@@ -53,8 +60,9 @@ def test_a_finish_comes_nearer_to_the_renders_and_gains_detail(init):
     for step in range(60):
         losses = task.step(step, torch.Generator().manual_seed(step))
     after = task.evaluate(60)
-    assert after["psnr_z"] > before["psnr_z"] + 1
-    assert abs(after["detail"] - 1) < abs(before["detail"] - 1)
+    assert after["psnr_scene"] > before["psnr_scene"] + 1
+    for figure in ("detail", "detail_new"):
+        assert abs(after[figure] - 1) < abs(before[figure] - 1)
     assert all(value == value for value in losses.values())
     assert all(torch.equal(mapping[name], tensor) for name, tensor in task.average.mapping.state_dict().items())
     assert task.generator.synthesis.b32.conv1.noise_strength.item() != 0
@@ -66,15 +74,24 @@ def test_a_resumed_finish_equals_an_uninterrupted_one(init, tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
 
 
-def test_what_does_not_belong_together_is_refused_in_one_line(init):
-    with pytest.raises(ConfigError, match="add --init FILE"):
+def test_what_does_not_belong_together_is_refused_in_one_line(init, tmp_path):
+    with pytest.raises(ConfigError, match="add --init DIR"):
         paired_finish_config()
     with pytest.raises(DataError, match="its images have no scenes"):
         _task(init, data="minifaces:biased/train:4").setup(torch.device("cpu"))
-    with pytest.raises(ConfigError, match="was not fitted to the latents"):
-        _task(str(read_model_folder("minifaces").file("generator"))).setup(torch.device("cpu"))
-    with pytest.raises(ConfigError, match="is no StyleGAN2 generator"):
-        _task(str(read_model_folder("minifaces").file("judges.guide"))).setup(torch.device("cpu"))
+    model = tmp_path / "model"
+    model.mkdir()
+    for role, name in (("judges.guide", "generator"), ("generator", ENCODER)):
+        component = read_component(read_model_folder("minifaces").file(role))
+        write_component(model, name, component.kind, component.config, component.state_dict)
+    with pytest.raises(ConfigError, match="is no stylegan2-generator; --init names the folder of a fit"):
+        _task(str(model)).setup(torch.device("cpu"))
+    other = tmp_path / "other"
+    shutil.copytree(init, other, ignore=shutil.ignore_patterns("cache"))
+    shape = SceneEncoderConfig(VECTOR_SIZE - 1, hidden_dim=16, w_dim=32)
+    write_component(other, ENCODER, SceneEncoder.kind, to_dict(shape), SceneEncoder(shape).state_dict())
+    with pytest.raises(ConfigError, match="was fitted to other scenes"):
+        _task(str(other)).setup(torch.device("cpu"))
 
 
 def test_the_losses_of_patches_are_those_of_the_papers():
