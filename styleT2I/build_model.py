@@ -34,7 +34,7 @@ def main(world, outdir, size, publish, dry_run, device):
     """Make every network of a world's model from nothing, package and measure them: OUTDIR/model and results.json.
 
     minifaces takes about 2 hours on two cores. portraits renders its data first (into the user's cache, hours) and
-    trains its generator adversarially at the end, which needs a GPU. Prints the plan first. Call it again after an
+    takes a day or more of one core. Prints the plan first. Call it again after an
     interruption: finished stages are skipped, an unfinished one goes on where it was; delete a result to make it anew.
     """
     build(world, outdir, device, dry_run, size, publish)

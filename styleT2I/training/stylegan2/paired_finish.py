@@ -119,7 +119,7 @@ class PairedFinish(NetworkTask):
 
     @torch.no_grad()
     def _unpaired(self, num, rng):
-        """w [num, w_dim] of new latents, pulled towards the mean."""
+        """w [num, w_dim] of new latents, half of them pulled towards the mean."""
         mapping = self.generator.mapping
         z = draw_rows(torch.randn, num, self.generator.z_dim, generator=rng).to(self.device)
         psi = draw_psi(num, self.config.min_truncation_psi, rng).to(self.device)

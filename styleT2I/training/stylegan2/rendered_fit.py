@@ -68,10 +68,9 @@ class RenderedFit(RendererFit):
         shape = SceneEncoderConfig(VECTOR_SIZE, config.encoder_hidden_dim, config.w_dim)
         self._build(config, Z_DIM, lambda: SceneEncoder(shape))
         if config.init:
-            for network, fitted in zip(
-                (self.generator, self.encoder), fitted_networks(config.init, device), strict=True
-            ):
-                load_strict(network, fitted.state_dict(), Path(config.init))
+            generator, encoder = fitted_networks(config.init, device)
+            load_strict(self.generator, generator.state_dict(), Path(config.init))
+            load_strict(self.encoder, encoder.state_dict(), Path(config.init))
         else:
             self.encoder.mean.copy_(self.data.vectors(range(min(len(self.data), 4000))).mean(dim=0))
         self.latents = self.targets = None  # of the mapping stage, made when it begins
