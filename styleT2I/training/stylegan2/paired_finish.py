@@ -24,9 +24,9 @@ from styleT2I.networks.registry import load_network_component
 from styleT2I.networks.stylegan2.generator import Generator
 from styleT2I.networks.stylegan2.patch_discriminator import (
     PatchDiscriminator,
-    hinge_discriminator_loss,
-    hinge_generator_loss,
+    image_logits,
     map_distance,
+    patch_logits,
 )
 from styleT2I.torch_utils.distributed import draw_rows, num_own_rows, own_rows
 from styleT2I.torch_utils.images import make_grid_u8, save_png, to_uint8
@@ -35,6 +35,11 @@ from styleT2I.torch_utils.seeding import generator as seeded
 from styleT2I.training.losses import pixel_fit_loss
 from styleT2I.training.network_task import NetworkTask
 from styleT2I.training.optimisation import descend, held_fixed, move_average, schedule
+from styleT2I.training.stylegan2.losses import (
+    logistic_discriminator_loss,
+    nonsaturating_generator_loss,
+    r1_penalty,
+)
 from styleT2I.training.stylegan2.rendered_fit import (
     fitted_networks,
     mirrored_scenes,
@@ -86,10 +91,9 @@ class PairedFinish(NetworkTask):
         w = torch.cat([self.encoder(vector), self._unpaired(num_own_rows(config.unpaired), rng)])
         noise = synthesis.draw_noises(len(w), rng)
         drawn = synthesis(w, "random", noise=noise)
-        factor, figures = schedule("cosine", step, self.num_steps), {}
+        factor = schedule("cosine", step, self.num_steps)
 
-        loss = hinge_discriminator_loss(self.discriminator(image), self.discriminator(drawn.detach()))
-        figures["loss_discriminator"] = loss.item()
+        loss, figures = self._discriminator_loss(image, drawn.detach(), is_regular=step % config.r1_interval == 0)
         descend(self.d_optimizer, loss, factor * config.d_lr)
         with held_fixed(self.discriminator):
             loss, parts = self._loss(drawn, image, weight)
@@ -125,9 +129,21 @@ class PairedFinish(NetworkTask):
         psi = draw_psi(num, self.config.min_truncation_psi, rng).to(self.device)
         return mapping.w_avg.lerp(mapping(z)[:, 0], psi)
 
+    def _discriminator_loss(self, image, drawn, is_regular):
+        """The discriminator's loss, with its penalty where it is the penalty's turn, and their figures by name."""
+        config, image = self.config, image.requires_grad_(is_regular)
+        real, fake = self.discriminator(image), self.discriminator(drawn)
+        loss = logistic_discriminator_loss(patch_logits(real), patch_logits(fake))
+        figures = {"loss_discriminator": loss.item()}
+        if is_regular:
+            penalty = r1_penalty(image_logits(real), image).mean()
+            loss = loss + config.r1_gamma / 2 * config.r1_interval * penalty
+            figures["r1_penalty"] = penalty.item()
+        return loss, figures
+
     def _loss(self, drawn, image, weight):
         """The generator's loss, and its parts by name."""
-        config, paired = self.config, drawn[: len(image)]
+        config, paired, image = self.config, drawn[: len(image)], image.detach()
         with torch.no_grad():
             real = self.discriminator(image)
         fake = self.discriminator(drawn)
@@ -135,7 +151,7 @@ class PairedFinish(NetworkTask):
         parts = {
             "loss_pixels": pixel_fit_loss(paired, image, weight),
             "loss_matching": map_distance(real, known),
-            "loss_adversarial": hinge_generator_loss(fake),
+            "loss_adversarial": nonsaturating_generator_loss(patch_logits(fake)),
         }
         weights = {"loss_matching": config.matching_weight, "loss_adversarial": config.adversarial_weight}
         if self.judge is not None:

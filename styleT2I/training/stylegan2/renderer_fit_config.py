@@ -87,10 +87,12 @@ class PairedFinishConfig:
     min_truncation_psi: float = 0.5  # the pull: 1 for a half of these, uniform in [this, 1] for the others
     lr: float = 0.002  # of equalised weights, cosine to 0
     d_lr: float = 0.001  # likewise
-    feature_weight: float = 0.5  # of the judge's features, beside the pixels
+    r1_gamma: float = 10.0  # of the penalty on the discriminator's slope at renders
+    r1_interval: int = 4  # steps from one penalty to the next
+    feature_weight: float = 0.25  # of the judge's features, beside the pixels
     matching_weight: float = 1.0  # of the discriminator's maps
-    adversarial_weight: float = 0.3  # at 0.05 its gradient is a fifth of the features': nothing gets crisp
-    ema_kimg: float = 3.0  # half-life of the averaged generator, thousands of images
+    adversarial_weight: float = 0.5  # its gradient is then as long as that of the features
+    ema_kimg: float = 2.0  # half-life of the averaged generator, thousands of images
     d_widths: tuple[int, ...] = (32, 64, 96, 128)
 
     def __post_init__(self):

@@ -17,10 +17,11 @@ from styleT2I.networks.stylegan2.config import GeneratorConfig
 from styleT2I.networks.stylegan2.generator import Generator
 from styleT2I.networks.stylegan2.patch_discriminator import (
     PatchDiscriminator,
-    hinge_discriminator_loss,
-    hinge_generator_loss,
+    image_logits,
     map_distance,
+    patch_logits,
 )
+from styleT2I.training.stylegan2.losses import logistic_discriminator_loss
 from styleT2I.training.stylegan2.paired_finish import PairedFinish, detail
 from styleT2I.training.stylegan2.rendered_fit import ENCODER
 from styleT2I.training.stylegan2.renderer_fit_config import paired_finish_config
@@ -94,16 +95,34 @@ def test_what_does_not_belong_together_is_refused_in_one_line(init, tmp_path):
         _task(str(other)).setup(torch.device("cpu"))
 
 
-def test_the_losses_of_patches_are_those_of_the_papers():
-    real, fake = (
-        [[torch.tensor([0.5, 2.0])], [torch.tensor([-1.0])]],
-        [[torch.tensor([-2.0, 0.0])], [torch.tensor([1.0])]],
-    )
-    assert hinge_discriminator_loss(real, fake).item() == pytest.approx(((0.25 + 0.5) + (2 + 2)) / 2)
-    assert hinge_generator_loss(fake).item() == pytest.approx((1 - 1) / 2)
+def test_every_patch_counts_in_the_losses_and_every_size_alike_in_an_images_logit():
+    torch.manual_seed(0)
+    maps = PatchDiscriminator((4, 8))(torch.rand(2, 3, 16, 16))
+    assert patch_logits(maps).shape == (2 * 16 + 2 * 4,)
+    first = (maps[0][-1][0].mean() + maps[1][-1][0].mean()) / 2
+    assert image_logits(maps).shape == (2, 1)
+    assert image_logits(maps)[0].item() == pytest.approx(first.item(), abs=1e-6)
+
+
+def test_maps_are_as_far_from_each_other_as_their_values():
     maps = PatchDiscriminator((4, 8))(torch.rand(2, 3, 16, 16))
     assert map_distance(maps, maps) == 0
     assert map_distance(maps, [[each + 0.5 for each in size] for size in maps]).item() == pytest.approx(0.5, abs=1e-6)
+
+
+def test_the_discriminator_tells_fine_structure_from_its_blur_within_tens_of_steps():
+    torch.manual_seed(0)
+    image = torch.nn.functional.avg_pool2d(torch.randn(32, 3, 66, 66), 3, 1)
+    blurred = torch.nn.functional.avg_pool2d(image, 3, 1, 1)
+    network = PatchDiscriminator((8, 16))
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.001, betas=(0.0, 0.99))
+    for _ in range(60):
+        optimizer.zero_grad()
+        real, fake = (patch_logits(network(each)) for each in (image[:24], blurred[:24]))
+        logistic_discriminator_loss(real, fake).backward()
+        optimizer.step()
+    with torch.no_grad():
+        assert (image_logits(network(image[24:])) > image_logits(network(blurred[24:]))).all()
 
 
 def test_no_patch_of_the_discriminator_sees_farther_than_its_width():
@@ -112,7 +131,7 @@ def test_no_patch_of_the_discriminator_sees_farther_than_its_width():
     logits = PatchDiscriminator()(image)[0][-1]
     (gradient,) = torch.autograd.grad(logits[0, 0, 4, 4], image)
     rows = gradient.abs().sum(dim=(0, 1, 3)).nonzero().flatten()
-    assert rows[-1] - rows[0] + 1 == 78
+    assert rows[-1] - rows[0] + 1 == 80
 
 
 def test_a_blur_loses_detail():
