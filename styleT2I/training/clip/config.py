@@ -71,6 +71,9 @@ class CLIPTrainConfig:
     attribute_weight: float = setting(  # on both towers; needs labels and a vocabulary
         8.0, "Weight of the attributes' cross-entropy.", low=0
     )
+    phrase_weight: float = setting(  # needs labels and a vocabulary
+        0.0, "Weight of the loss that compares each attribute's phrase with its negation.", low=0
+    )
     paraphrase: float = setting(0.3, "Share of captions said in other words.", low=0, high=1)  # needs a vocabulary
     augment: str = setting(  # "light": shifts and random_degrade; "crop": RandomResizedCrop, scale 0.9 to 1
         "light", "Random changes of training images.", choices=AUGMENTS

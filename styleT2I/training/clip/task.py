@@ -30,6 +30,7 @@ from styleT2I.torch_utils.hardware.recorded_steps import RecordedSteps, read
 from styleT2I.torch_utils.images import save_png
 from styleT2I.torch_utils.seeding import derive_seed
 from styleT2I.training.clip.config import CLIPTrainConfig, scratch_model
+from styleT2I.training.clip.phrases import PhraseLoss
 from styleT2I.training.clip.tuning import train_only
 from styleT2I.training.clip.word_list import word_list
 from styleT2I.training.losses import clip_contrastive_loss
@@ -60,6 +61,7 @@ class CLIPTask(NetworkTask):
         self.reader = self._build_reader()
         self.paraphrase = load_paraphraser(config.vocabulary) if config.paraphrase else None
         self.heads = self._build_heads()
+        self.phrases = self._build_phrases()
         trained = [p for p in (*self.clip.parameters(), *self.heads.parameters()) if p.requires_grad]
         self.optimizer = torch.optim.AdamW(
             trained, lr=config.lr, betas=(0.9, config.beta2), weight_decay=config.weight_decay
@@ -78,7 +80,7 @@ class CLIPTask(NetworkTask):
         also_true, asked = equal_captions(captions), None
         if mentions is not None:
             also_true |= captions_true_of(batch.labels, mentions)
-        if self.heads:
+        if self.heads or self.phrases:
             asked = (batch.labels[own], Mentions(*(column[own] for column in mentions)))
         factor = schedule("warmup-cosine" if self.config.schedule == "cosine" else "constant", step, self.num_steps)
         return read(self.steps("step", self._update, self.config.lr * factor, image, ids, also_true, asked))
@@ -125,13 +127,15 @@ class CLIPTask(NetworkTask):
 
     def _build_reader(self) -> CaptionReader | None:
         if self.config.vocabulary is None or not self.data.names:
-            if self.config.attribute_weight:
+            if self.config.attribute_weight or self.config.phrase_weight:
                 lacking = (
                     "no vocabulary is named: add --vocabulary NAME"
                     if self.config.vocabulary is None
                     else f"{', '.join(self.config.data)}: no attributes.csv, or not the same attributes: add one"
                 )
-                raise ConfigError(f"{lacking}, or train on captions alone with --attribute-weight 0")
+                raise ConfigError(
+                    f"{lacking}, or train on captions alone with --attribute-weight 0 and --phrase-weight 0"
+                )
             return None
         return CaptionReader(load_vocabulary(self.config.vocabulary), self.data.names)
 
@@ -143,6 +147,11 @@ class CLIPTask(NetworkTask):
             torch.manual_seed(derive_seed(self.seed, "clip heads"))
             sizes = (self.clip.embed_dim, len(self.data.names))
             return nn.ModuleDict({"image": nn.Linear(*sizes), "text": nn.Linear(*sizes)}).to(self.device)
+
+    def _build_phrases(self) -> PhraseLoss | None:
+        if not self.config.phrase_weight:
+            return None
+        return PhraseLoss(self.clip, load_vocabulary(self.config.vocabulary), self.data.names)
 
     def _pick_captions(self, batch, rng) -> list[str]:
         """One caption of each image, some of them said in other words."""
@@ -183,7 +192,10 @@ class CLIPTask(NetworkTask):
             image_features, text_features, clip.temperature_scale, symmetric=True, also_true=also_true
         )
         metrics = {"loss_contrastive": loss}
-        if asked is not None:
+        if self.phrases:
+            metrics["loss_phrases"] = self.phrases(clip, image_features, asked[0])
+            loss = loss + config.phrase_weight * metrics["loss_phrases"]
+        if self.heads:
             image_loss, text_loss = self._attribute_losses(image_features, text_features, *asked)
             loss = loss + config.attribute_weight * (image_loss + text_loss)
             metrics |= {"loss_image_attributes": image_loss, "loss_text_attributes": text_loss}

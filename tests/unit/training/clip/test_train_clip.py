@@ -20,6 +20,7 @@ from styleT2I.data.writer import write_folder_dataset
 from styleT2I.errors import ConfigError
 from styleT2I.evaluation.measures.clip import CLIPEvaluation
 from styleT2I.formats.component import write_component
+from styleT2I.generation.observers import ZeroShotLogits
 from styleT2I.networks.clip.model import CLIP
 from styleT2I.networks.registry import load_network_component
 from styleT2I.recipes import read_recipe, recipe_names
@@ -162,6 +163,30 @@ def test_the_text_head_learns_from_mentioned_attributes_only(tmp_path):
     he, hat = task.data.names.index("he"), task.data.names.index("hat")
     said = torch.stack([logits[0, he], -logits[1, he], logits[1, hat]])
     torch.testing.assert_close(text_loss, F.softplus(-said).mean())
+
+
+def test_the_phrase_loss_is_that_of_zero_shot_verdicts_and_a_step_counts_it(tmp_path):
+    config = preset_config("minifaces", data=(DATA,), batch_size=6, augment="none", paraphrase=0.0, phrase_weight=2.0)
+    task = CLIPTask(config, 10)
+    task.setup(torch.device("cpu"))
+    batch = task.data.training_batch(0, 6, 0)
+    with torch.no_grad():
+        verdicts = ZeroShotLogits(task.clip, load_vocabulary("minifaces"), task.data.names)
+        logits = verdicts(task.clip.encode_image(batch.image))
+        expected = F.binary_cross_entropy_with_logits(logits, batch.labels.float())
+    figures = task.step(0, torch.Generator().manual_seed(4))
+    assert figures["loss_phrases"] == pytest.approx(expected.item(), rel=1e-4)
+    weighted = config.attribute_weight * (figures["loss_image_attributes"] + figures["loss_text_attributes"])
+    contrasted = figures["loss_contrastive"] + 2 * figures["loss_phrases"]
+    assert figures["loss"] == pytest.approx(contrasted + weighted, rel=1e-5)
+
+
+def test_the_phrase_loss_teaches_zero_shot_verdicts_without_heads(tmp_path):
+    config = preset_config("minifaces", data=(DATA,), batch_size=16, phrase_weight=8.0, attribute_weight=0.0)
+    task = CLIPTask(config, 40)
+    task.setup(torch.device("cpu"))
+    losses = [task.step(step, torch.Generator().manual_seed(step))["loss_phrases"] for step in range(40)]
+    assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
 
 
 def test_measuring_agrees_with_prompts_compared_one_by_one(tmp_path):
