@@ -77,7 +77,7 @@ class RenderedFitConfig:
 class PairedFinishConfig:
     """Settings of the finish of a fit to rendered portraits, with a discriminator of patches."""
 
-    steps: int = 3000
+    steps: int = 900
     init: str = ""  # folder of the fit
     data: str = "portraits:biased/train"  # rendered, from the user's cache
     eval_data: str = "portraits:biased/val"
@@ -85,13 +85,13 @@ class PairedFinishConfig:
     batch: int = 8  # scenes whose render is known
     unpaired: int = 8  # further latents, pulled towards the mean: what is drawn of them must look real
     min_truncation_psi: float = 0.5  # the pull: 1 for a half of these, uniform in [this, 1] for the others
-    lr: float = 0.002  # of equalised weights, cosine to 0
+    lr: float = 0.001  # of equalised weights, cosine to 0
     d_lr: float = 0.001  # likewise
-    r1_gamma: float = 10.0  # of the penalty on the discriminator's slope at renders
+    r1_gamma: float = 1.0  # of the penalty on the discriminator's slope at renders
     r1_interval: int = 4  # steps from one penalty to the next
     feature_weight: float = 0.25  # of the judge's features, beside the pixels
     matching_weight: float = 1.0  # of the discriminator's maps
-    adversarial_weight: float = 0.5  # its gradient is then as long as that of the features
+    adversarial_weight: float = 0.25  # its gradient is then half as long as that of the features or longer
     ema_kimg: float = 2.0  # half-life of the averaged generator, thousands of images
     d_widths: tuple[int, ...] = (32, 64, 96, 128)
 
