@@ -3,8 +3,10 @@
 Scenes whose render is known are drawn by way of the fit's scene encoder: their images must stay near the renders, in
 pixels and features, and be crisp. Others come from new latents, half of them pulled towards the mean of W, as
 truncation does: of these the discriminator alone judges, so that half a pair of glasses, the mean of with and without,
-is drawn as one or the other. The mapping network stays as it is. Sources: as of
-`networks.stylegan2.patch_discriminator`.
+is drawn as one or the other. The mapping network stays as it is. What is exported lies between the fit and its finish,
+weight by weight, which keeps most of the detail and drops most of what the discriminator puts there by mistake (fringes
+of colour). Sources: as of `networks.stylegan2.patch_discriminator`; network interpolation, ESRGAN (Wang et al. 2018,
+arXiv 1809.00219, section 3.4).
 """
 
 from __future__ import annotations
@@ -103,22 +105,21 @@ class PairedFinish(NetworkTask):
 
     def evaluate(self, step: int) -> dict[str, float]:
         """How near unseen renders are (dB), and how much detail they and images of new latents have beside renders."""
-        image, drawn, new = self._compare(256, psi=1.0)
-        known = detail(image)
-        return {"psnr_scene": psnr(drawn, image), "detail": detail(drawn) / known, "detail_new": detail(new) / known}
+        return self._figures(self.average)
 
     def snapshot(self, step: int, outdir: Path) -> None:
         """Write a grid: unseen renders, the same scenes drawn, and new latents at psi 0.7."""
-        views = self._compare(16, psi=_SHOWN_PSI)
+        views = self._compare(self.average, 16, psi=_SHOWN_PSI)
         rows = torch.cat([to_uint8(view[k : k + 8]) for k in (0, 8) for view in views])
         save_png(Path(outdir) / f"finish-{step:06d}.png", make_grid_u8(rows, ncol=8, scale=2))
 
     def export(self, outdir: Path, step: int) -> None:
-        """Write the averaged generator."""
-        config = self.config
+        """Write the averaged generator, part of the way back to the fit."""
+        config, (exported, _) = self.config, fitted_networks(self.config.init, self.device)
+        move_average(exported, self.average, 1 - config.finished_share)
         training = "fitted by regression to rendered portraits, finished with a discriminator of patches"
-        info = {"training": training, "data": config.data, **self.evaluate(step)}
-        shape, weights = to_dict(self.average.config), self.average.state_dict()
+        info = {"training": training, "data": config.data, **self._figures(exported.eval())}
+        shape, weights = to_dict(exported.config), exported.state_dict()
         write_component(outdir, "generator", Generator.kind, shape, weights, step=step, info=info)
 
     @torch.no_grad()
@@ -160,19 +161,21 @@ class PairedFinish(NetworkTask):
         loss = torch.stack([weights.get(name, 1.0) * part for name, part in parts.items()]).sum()
         return loss, {name: part.item() for name, part in parts.items()}
 
+    def _figures(self, network):
+        image, drawn, new = self._compare(network, 256, psi=1.0)
+        known = detail(image)
+        return {"psnr_scene": psnr(drawn, image), "detail": detail(drawn) / known, "detail_new": detail(new) / known}
+
     @torch.no_grad()
-    def _compare(self, num, psi):
-        """Unseen renders, their scenes drawn, and as many new latents: [N, 3, R, R] by the averaged generator."""
+    def _compare(self, network, num, psi):
+        """Unseen renders, their scenes drawn, and as many new latents: [N, 3, R, R] by a generator."""
         indices = range(min(num, len(self.eval_data)))
         image, _ = weighted_images(self.eval_data, indices, self.generator.resolution, self.device)
         w = self.encoder(self.eval_data.vectors(indices).to(self.device))
         z = torch.randn(len(image), self.generator.z_dim, generator=seeded(self.name, "compared")).to(self.device)
-        new = self.average.mapping(z, truncation_psi=psi)[:, 0]
-        return image, self._synthesize(w), self._synthesize(new)
-
-    def _synthesize(self, w):
-        """Images [N, 3, R, R] of w [N, w_dim] with the stored noise, few at a time."""
-        return torch.cat([self.average.synthesis(part) for part in w.split(16)])
+        new = network.mapping(z, truncation_psi=psi)[:, 0]
+        drawn, drawn_new = (torch.cat([network.synthesis(part) for part in each.split(16)]) for each in (w, new))
+        return image, drawn, drawn_new
 
 
 def detail(image: Tensor) -> float:

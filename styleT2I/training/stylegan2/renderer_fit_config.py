@@ -91,13 +91,16 @@ class PairedFinishConfig:
     r1_interval: int = 4  # steps from one penalty to the next
     feature_weight: float = 0.25  # of the judge's features, beside the pixels
     matching_weight: float = 1.0  # of the discriminator's maps
-    adversarial_weight: float = 0.25  # its gradient is then half as long as that of the features or longer
+    adversarial_weight: float = 0.25
     ema_kimg: float = 2.0  # half-life of the averaged generator, thousands of images
+    finished_share: float = 0.5  # of the weights exported, between those of the fit (0) and those that were trained (1)
     d_widths: tuple[int, ...] = (32, 64, 96, 128)
 
     def __post_init__(self):
         if not self.init:
             raise ConfigError("the fit to finish is not named; add --init DIR, its folder")
+        if not 0 <= self.finished_share <= 1:
+            raise ConfigError(f"finished_share of a finish lies between 0 and 1, not {self.finished_share}")
 
 
 def fit_config(file: Path | None = None, **changes) -> RendererFitConfig:

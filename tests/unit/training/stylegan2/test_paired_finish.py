@@ -75,9 +75,26 @@ def test_a_resumed_finish_equals_an_uninterrupted_one(init, tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
 
 
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_what_is_exported_lies_between_the_fit_and_its_finish(init, tmp_path, share):
+    task = _task(init, finished_share=share)
+    task.setup(torch.device("cpu"))
+    fit = load_network_component(f"{init}/generator.json").state_dict()
+    with torch.no_grad():
+        for parameter in task.average.synthesis.parameters():
+            parameter.add_(0.5)
+    finished = task.average.state_dict()
+    task.export(tmp_path, 1)
+    exported = load_network_component(tmp_path / "generator.json").state_dict()
+    for name, tensor in exported.items():
+        torch.testing.assert_close(tensor, fit[name].lerp(finished[name], share))
+
+
 def test_what_does_not_belong_together_is_refused_in_one_line(init, tmp_path):
     with pytest.raises(ConfigError, match="add --init DIR"):
         paired_finish_config()
+    with pytest.raises(ConfigError, match="lies between 0 and 1, not 2"):
+        paired_finish_config(init=init, finished_share=2)
     with pytest.raises(DataError, match="its images have no scenes"):
         _task(init, data="minifaces:biased/train:4").setup(torch.device("cpu"))
     model = tmp_path / "model"
