@@ -7,7 +7,9 @@ from pathlib import Path
 
 import click
 
-from styleT2I.cli import command, device_option, done, group, model_option, outdir_option
+from styleT2I.cli import command, device_option, done, group, outdir_option
+from styleT2I.config import DEFAULT_MODEL
+from styleT2I.data.worlds import WORLDS
 from styleT2I.generation.arguments import SYSTEM_METHODS
 from styleT2I.options.auditing import label_command, plan_command
 from styleT2I.options.drawing import shard_option
@@ -18,6 +20,11 @@ _OPTIONS = "options.json"  # in an audit's folder
 _NOT_SAVED = {"model", "num", "timeout", "shard", "calibration", "outdir", "device", "offline", "debug"}
 
 
+_model_option = click.option(
+    "--model", help="The model: a folder of components. [default: the embedded one that has the plan's vocabulary]"
+)
+
+
 @group
 def main():
     """Test whether some combinations of attributes are drawn less often than others, as declared in a plan."""
@@ -25,7 +32,7 @@ def main():
 
 @command("calibrate", renamed={"--json": "--out"})
 @click.argument("path", metavar="PLAN.yaml")
-@model_option
+@_model_option
 @click.option("--num", default=300, type=click.IntRange(10), help="Labelled images with, and as many without, each "
               "composition.")  # fmt: skip
 @click.option("--data", metavar="DATA", help="Labelled images: a folder with attributes.csv. [default: unseen "
@@ -49,7 +56,7 @@ def calibrate_command(path, model, num, data, resolution, out_path, device):
         raise click.UsageError(
             "a plan with a classifier audits its answers, which are not corrected for a judge's errors"
         )
-    subject = as_subject(_opened(model, device))
+    subject = as_subject(_opened(_model_of(plan, model), device))
     judge = open_judge(plan.judge, vocabulary, subject.model, device)
     check_writable_dir(Path(out_path).absolute().parent)
     calibration = calibrate(plan, vocabulary, judge, num, resolution or subject.resolution, data)
@@ -75,7 +82,7 @@ _calibration_option = click.option(
 
 @command("run")
 @click.argument("path", metavar="PLAN.yaml")
-@model_option
+@_model_option
 @click.option(
     "--images", type=click.Path(), metavar="DIR", help="Audit the images in this folder, in place of a model."
 )
@@ -113,6 +120,7 @@ def run_command(path, model, images, prompts, function, method, timeout, num, sh
     from styleT2I.fairness.run import Audit
 
     confusions = _read_calibration(calibration, plan, vocabulary)
+    model = click.get_current_context().params["model"] = _model_of(plan, model)
     subject = _subject(model, images, prompts, function, method, timeout, num, device)
     audit = Audit(plan, vocabulary, subject, num, device=device)
     number = (shard.index + 1, shard.count)
@@ -183,6 +191,11 @@ def report_command(path, parquet, pdf):
         click.echo(result.write_parquet(folder / "outcomes.parquet"))
     if pdf:
         click.echo(write_pdf(result, folder, [folder], name))
+
+
+def _model_of(plan, model):
+    """The model that is named, else the embedded one of the plan's world."""
+    return model or (plan.vocabulary if plan.vocabulary in WORLDS else DEFAULT_MODEL)
 
 
 def _subject(model, images, prompts, function, method, timeout, num, device):

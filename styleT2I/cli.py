@@ -11,7 +11,7 @@ import warnings
 import click
 
 from styleT2I import __version__
-from styleT2I.config import MAX_SEED
+from styleT2I.config import DEFAULT_MODEL, MAX_SEED
 from styleT2I.errors import StyleT2IError
 from styleT2I.torch_utils.launch import quiet_unless_first, who
 
@@ -311,9 +311,9 @@ def adjustment_options(function):
     return function
 
 
-def model_option(function):
-    """Add `--model`, the embedded model when not given."""
-    return click.option("--model", default="minifaces", help="The model: a folder of components.")(function)
+def model_option(function, default=DEFAULT_MODEL):
+    """Add `--model`, an embedded model when not given."""
+    return click.option("--model", default=default, help="The model: a folder of components.")(function)
 
 
 def parts_of_model(given: dict, roles: dict[str, str], model: str | None) -> dict:

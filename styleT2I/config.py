@@ -14,6 +14,7 @@ from styleT2I.errors import ConfigError, StyleT2IError
 
 MAX_TEXT = 1 << 24  # bytes of a file of settings
 AGAIN = "fetch or write it again"
+DEFAULT_MODEL = "portraits"  # where none is named; "minifaces" is the small one
 MAX_SEED = 2**63 - 1  # seeds in commands, Python and plans are integers from 0 to this
 
 _MAX_LISTED = 12  # known words in a message

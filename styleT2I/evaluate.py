@@ -1,6 +1,7 @@
 """Measure a model: `python -m styleT2I.evaluate --suite compositions --out compositions.json`."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import click
@@ -40,7 +41,7 @@ def _quality_options(function):
 @command(renamed={"--json": "--out"})
 @click.option("--suite", "suites", multiple=True, type=click.Choice(tuple(SUITES)), help="What to measure; repeatable "
               f"(all but {', '.join(_ON_REQUEST)}).")  # fmt: skip
-@model_option
+@partial(model_option, default="minifaces")  # its data need no rendering
 @click.option("--systems", "sources", multiple=True, metavar="LIST", help="systems: names or folders of models, with "
               f"commas between them; repeatable. style, unclip: the one that is measured. "
               f"[default: the world's own, {','.join([*WORLDS['minifaces'].baselines, 'minifaces'])}; gan_int_cls; "

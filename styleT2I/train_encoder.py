@@ -1,5 +1,7 @@
 """Train an encoder of images into latents: `python -m styleT2I.train_encoder --outdir runs/encoder`."""
 
+from functools import partial
+
 from styleT2I.cli import command, defaults_of, model_option, trained
 from styleT2I.options.training import options_of, recipe_options, run_options, run_steps, steps_or_open
 from styleT2I.training.encoder.config import EncoderTrainingConfig, encoder_config
@@ -11,7 +13,7 @@ def _defaults():
 
 @command(preset_defaults=_defaults, has_offline=True)
 @recipe_options("encoder", default="minifaces")
-@model_option
+@partial(model_option, default="minifaces")  # its data need no rendering
 @options_of(EncoderTrainingConfig)
 @run_options(every=500, steps_text="Optimisation steps.  [default: by preset]")
 def main(outdir, recipe, steps, eval_every, resume, workers, graphs, seed, device, model, generator, judge, **settings):

@@ -1,4 +1,4 @@
-"""Print what a sentence states: `python -m styleT2I.attributes "SENTENCE" --vocabulary minifaces|celeba|cub`."""
+"""Print what a sentence states: `python -m styleT2I.attributes "SENTENCE" --vocabulary portraits|celeba|cub`."""
 
 import json
 
@@ -7,13 +7,14 @@ import click
 from styleT2I.attributes.parsing.parser import parse
 from styleT2I.attributes.vocabulary import BUILT_IN, load_vocabulary
 from styleT2I.cli import command
+from styleT2I.config import DEFAULT_MODEL
 
 
 @command()
 @click.argument("sentence")
 @click.option(
     "--vocabulary",
-    default="minifaces",
+    default=DEFAULT_MODEL,
     show_default=True,
     metavar="NAME|FILE.json",
     help=f"One of {', '.join(BUILT_IN)}, or a file (docs/attributes.md).",

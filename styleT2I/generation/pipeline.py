@@ -1,4 +1,4 @@
-"""The whole way from a sentence to faces: `StyleT2I.from_pretrained("minifaces").generate("he is wearing lipstick")`.
+"""The whole way from a sentence to faces: `StyleT2I.from_pretrained().generate("he is wearing lipstick")`.
 
 text -> Prompt -> text features -> s = T2D(w, text features) -> s' = adjust(s, a_i = A2D(w, attribute i of the Prompt))
 seed -> z -> mapping -> w ----------------------------------> w + s' -> synthesis -> image
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from styleT2I.attributes.prompt import Prompt, understand
+from styleT2I.config import DEFAULT_MODEL
 from styleT2I.errors import ConfigError
 from styleT2I.formats.model_folder import SYSTEMS
 from styleT2I.generation.adjustment import Adjusted, AdjustmentConfig
@@ -39,7 +40,7 @@ class StyleT2I:
 
     @classmethod
     def from_pretrained(
-        cls, model: str | Path = "minifaces", *, device="auto", precision="fp32", **replacements
+        cls, model: str | Path = DEFAULT_MODEL, *, device="auto", precision="fp32", **replacements
     ) -> StyleT2I:
         """Open a model.
 

@@ -43,10 +43,10 @@ def test_json_holds_attributes_unknown_words_and_contradictions(run_python, sent
 def test_readable_form_names_phrase_place_and_nearest_word(run_python):
     result = run(run_python, "she is a man with lipstik and glasses and no hatr")
     assert result.returncode == 0
-    assert 'eyeglasses               true   "glasses" at 30-37' in result.stdout
+    assert 'Eyeglasses               true   "glasses" at 30-37' in result.stdout
     assert 'read as "lipstick": "lipstik"' in result.stdout
     assert 'not understood: "hatr"; did you mean "hair"?' in result.stdout
-    assert 'the text contradicts itself about he: "man" against "she"' in result.stdout
+    assert 'the text contradicts itself about Male: "man" against "she"' in result.stdout
 
 
 @pytest.mark.parametrize(

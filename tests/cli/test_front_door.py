@@ -40,7 +40,7 @@ def test_every_command_has_help_and_a_version(name):
 
 
 def test_a_command_runs_by_name_and_a_misspelt_one_is_answered_with_the_nearest(run_python):
-    assert "smiling" in run_python("-m", "styleT2I", "attributes", "he smiles").stdout
+    assert "Smiling" in run_python("-m", "styleT2I", "attributes", "he smiles").stdout
     wrong = run_python("-m", "styleT2I", "generat")
     assert (wrong.returncode, wrong.stderr) == (2, "error: no command 'generat'; did you mean 'generate'?\n")
 

@@ -9,8 +9,8 @@ import yaml
 from click.testing import CliRunner
 
 from styleT2I.attributes.vocabulary import load_vocabulary
-from styleT2I.audit import main
-from styleT2I.fairness.plan import load_plan
+from styleT2I.audit import _model_of, main
+from styleT2I.fairness.plan import AuditPlan, load_plan
 from tests.fake_faces import PLAN, draw
 from tests.tiny_model import write_tiny_model
 
@@ -185,3 +185,10 @@ def test_a_plan_with_a_classifier_takes_a_model_and_nothing_else(tmp_path):
     result = CliRunner().invoke(main, ["run", str(path), *out])
     assert result.exit_code == 2 and "has no column 'hat'" in result.output and result.output.count("\n") <= 2
     assert not (tmp_path / "out").exists()
+
+
+def test_without_a_name_the_embedded_model_of_the_plans_vocabulary_is_audited(tmp_path):
+    for vocabulary, name in (("minifaces", "minifaces"), ("portraits", "portraits"), ("celeba", "portraits")):
+        compositions = ("Male+Smiling",) if vocabulary != "minifaces" else ("he+smiling",)
+        plan = AuditPlan("one", vocabulary=vocabulary, compositions=compositions)
+        assert _model_of(plan, None) == name and _model_of(plan, "mine") == "mine"

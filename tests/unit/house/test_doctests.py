@@ -70,7 +70,7 @@ def names():
     """What every example may use: `pipeline`, the embedded model, loaded once."""
     from styleT2I import StyleT2I
 
-    return {"pipeline": StyleT2I.from_pretrained(device="cpu")}
+    return {"pipeline": StyleT2I.from_pretrained("minifaces", device="cpu")}
 
 
 @pytest.mark.parametrize("name", MODULES)
