@@ -48,8 +48,8 @@ def _quality_options(function):
               "unclip]")  # fmt: skip
 @click.option("--world", "world_name", type=click.Choice(tuple(WORLDS)), help="World of faces whose data and "
               "compositions are asked for. [default: the model's, by its vocabulary]")  # fmt: skip
-@click.option("--data", metavar="SPEC", help=f"Data for {', '.join(_WITH_DATA)}; the suite's own part of the world if "
-              "not given.")  # fmt: skip
+@click.option("--data", metavar="SPEC", help=f"Data for {', '.join(_WITH_DATA)} and the longer sentences of "
+              "compositions; the suite's own part of the world if not given.")  # fmt: skip
 @click.option("--num", type=click.IntRange(2), help="Images to judge, or latents of each composition; the suite's own "
               "number if not given.")  # fmt: skip
 @psi_option("psi", text="Truncation psi of generated images: 1 is off, 0 the mean face.")

@@ -49,7 +49,7 @@ def model_of(files):
 def fewer_cells(monkeypatch):
     """Two compositions with their twins and one count, so that a run takes no time."""
     monkeypatch.setattr(compositions, "composition_cells", lambda world, num: composition_cells(world, num)[:4])
-    monkeypatch.setattr(compositions, "count_cells", lambda world, num: count_cells(world, num)[:1])
+    monkeypatch.setattr(compositions, "count_cells", lambda world, num, data: count_cells(world, num, data)[:1])
 
 
 def test_rare_cells_and_their_twins_are_those_of_the_data_and_say_what_they_ask():
@@ -81,6 +81,7 @@ def test_sentences_of_one_to_five_attributes_state_just_those():
         assert [parse(text).attributes for text in cell.sentences] == list(cell.requests)
         assert len(set(cell.rows)) == 4
     assert cells == count_cells(WORLD, 4)
+    assert {cell.data for cell in count_cells(WORLD, 2, "minifaces:balanced/val:60")} == {"minifaces:balanced/val:60"}
 
 
 @pytest.mark.parametrize("place", [0, -3])  # a composition, sentences of three attributes

@@ -37,13 +37,13 @@ def composition_cells(world: World, num: int) -> list[Prompted]:
     ]
 
 
-def count_cells(world: World, num: int) -> list[Prompted]:
-    """Sentences of 1, 2 ... attributes: what biased test captions of so many attributes state.
+def count_cells(world: World, num: int, data: str | None = None) -> list[Prompted]:
+    """Sentences of 1, 2 ... attributes: what captions of so many attributes state, of biased test images unless named.
 
     A latent has the first such caption of an image of its own. Where fewer than `num` images have one, their further
     captions follow, and then the same again; ConfigError where no caption states so much.
     """
-    data = world.spec("biased/test", max(_NUM_CAPTIONED, 20 * num))
+    data = data or world.spec("biased/test", max(_NUM_CAPTIONED, 20 * num))
     dataset = open_dataset(data, with_masks=False)
     firsts, others = ({count: [] for count in world.counts} for _ in range(2))  # count -> (image, attributes)
     for image in range(len(dataset)):

@@ -37,7 +37,7 @@ def evaluate_compositions(request: Request) -> dict:
     pipeline = StyleT2I(model)
     measure = CellMeasure(pipeline, world, num, psi)
     cache = CachedCells(request.cells_dir, model, num, psi) if request.cells_dir else None
-    asked = (*composition_cells(world, num), *count_cells(world, num))
+    asked = (*composition_cells(world, num), *count_cells(world, num, request.data))
     missing = {cell.name for cell in asked if world.why_missing(cell.data)}
     left_out = _left_out(world, missing, num)
     work = [(cell, config) for cell in asked for config in adjustments]
