@@ -97,7 +97,9 @@ class CLIPTask(NetworkTask):
 
     def export(self, outdir: Path, step: int) -> None:
         """Write the component NAME.json and NAME.safetensors, with metrics measured on what was written."""
-        config, info = self.config, {"training": to_dict(self.config)}
+        config = self.config
+        begun = {"clip": Path(config.clip).name} if config.clip else {}  # no folder of the machine that trains
+        info = {"training": {**to_dict(config), **begun}}
         info |= {"word_list": self.word_list.origin} if self.word_list else {}
         state = self.clip.state_dict()
         if config.half:

@@ -204,6 +204,13 @@ def test_measuring_agrees_with_prompts_compared_one_by_one(tmp_path):
     assert figures["attributes"]["hat"] == pytest.approx(expected.item())
 
 
+def test_the_export_names_the_weights_it_began_with_without_their_folder(tmp_path):
+    train(tmp_path / "first", 1)
+    train(tmp_path / "second", 1, clip=str(tmp_path / "first" / "minifaces-clip.json"), name="tuned")
+    manifest = json.loads((tmp_path / "second" / "tuned.json").read_text())
+    assert manifest["info"]["training"]["clip"] == "minifaces-clip.json"
+
+
 @pytest.mark.parametrize("shape", [(40, 40), (40, 30), (60, 15)])
 def test_crops_are_drawn_like_torchvisions(shape):
     """Same law of sizes and places: area share in range, means of the four numbers within 4 standard errors."""
