@@ -76,9 +76,14 @@ def audited(
     if not 2 <= num <= MAX_PAIRS or num != int(num):
         raise ConfigError(f"an audit here takes 2 to {MAX_PAIRS} pairs, not {num:g}; the command takes any number")
     sides = (first.strip(), second.strip())
-    plan = AuditPlan(name="a small audit", num=int(num), compositions=sides,
-                     comparisons=(Comparison(name="compared", first=sides[0], second=sides[1]),))  # fmt: skip
     assert pipeline.model.vocabulary is not None
+    plan = AuditPlan(
+        name="a small audit",
+        vocabulary=pipeline.model.vocabulary_source,
+        num=int(num),
+        compositions=sides,
+        comparisons=(Comparison(name="compared", first=sides[0], second=sides[1]),),
+    )
     stop, drawn = threading.Event(), queue.Queue()
 
     def draw(prompt, seed):

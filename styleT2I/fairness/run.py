@@ -27,7 +27,7 @@ from styleT2I.fairness.classifier.subject import EditedFaces
 from styleT2I.fairness.judges.calibration import check_same_judge
 from styleT2I.fairness.judges.judge import open_judge
 from styleT2I.fairness.labels.sample import KeptImages
-from styleT2I.fairness.plan import AuditPlan
+from styleT2I.fairness.plan import AuditPlan, checked_plan
 from styleT2I.fairness.plan.lock import declare
 from styleT2I.fairness.report.contact_sheets import Sheet
 from styleT2I.fairness.results import AuditResult, Calibration
@@ -44,7 +44,7 @@ class Audit:
     """An audit of one system by one plan.
 
     Args:
-        plan: What to draw and compare.
+        plan: What to draw and compare; it is checked, and its compositions get their canonical names.
         vocabulary: That of the plan.
         subject: The audited system, as `subjects.base.as_subject` takes it: a model, a pipeline, another system, or a
             function (prompt, seed) -> image.
@@ -76,6 +76,7 @@ class Audit:
         *,
         device: str = "auto",
     ):
+        plan = checked_plan(plan, vocabulary)
         self.subject = EditedFaces(subject, plan.classifier) if plan.classifier else as_subject(subject)
         self._declared, self.plan = plan, plan if self.subject.has_settings else plan.without_settings()
         self.vocabulary = vocabulary

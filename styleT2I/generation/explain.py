@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from styleT2I.errors import ConfigError
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.generation.results import AttributeFound, Result
-from styleT2I.networks.faces.regions import RegionFinder
+from styleT2I.networks.faces.regions import region_masks
 from styleT2I.torch_utils.images import from_uint8, heat_u8, make_grid_u8, text_strip_u8, to_uint8
 
 PANEL_SIZE = 128  # pixels of a panel, at least: small faces are enlarged
@@ -51,6 +51,7 @@ def explain_u8(pipeline: StyleT2I, result: Result, num_seeds: int = 4) -> torch.
 
     alone, images = draw(edited - along["is"].sum(dim=1)), result.images_u8[rows]
     side = images.shape[-1] * _scale(images)
+    masks = _region_masks(pipeline.model, images, [attribute.region for attribute in found])
     strips = [
         _labels([f"seed {seed}: {result.prompt.text}" for seed in seeds], 4 * side),
         _labels(["unedited", "sentence alone", "adjusted", "difference"] * len(seeds), side),
@@ -59,12 +60,7 @@ def explain_u8(pipeline: StyleT2I, result: Result, num_seeds: int = 4) -> torch.
     ]
     for column, attribute in enumerate(found):
         without = draw(edited - along["shown"][:, column])
-        panels = [
-            without,
-            images,
-            _difference_u8(without, images),
-            _region_u8(pipeline.model, images, attribute.region),
-        ]
+        panels = [without, images, _difference_u8(without, images), _region_u8(images, masks[column])]
         strips += [_labels([_caption(attribute, row) for row in rows], 4 * side), _panels(panels)]
     return torch.cat(strips, dim=1)
 
@@ -127,16 +123,23 @@ def _difference_u8(before_u8, after_u8):
     return heat_u8(difference / difference.amax(dim=(1, 2), keepdim=True).clamp_min(1))
 
 
-def _region_u8(model, images_u8, region):
-    """The images with the outline of an attribute's region; white where there is none."""
-    if region is None or not model.has("segmenter"):
+def _region_masks(model, images_u8, regions):
+    """Masks [N, R, R] of each region in the images; None where it has none or the model no segmenter."""
+    if not model.has("segmenter"):
+        return [None] * len(regions)
+    segmenter = model.network("segmenter")
+    parts = segmenter(from_uint8(images_u8).to(model.device)) > 0
+    return [region and region_masks(parts, segmenter.region_names, [region] * len(parts)).cpu() for region in regions]
+
+
+def _region_u8(images_u8, mask):
+    """The images with the outline of a region [N, R, R]; white where there is none."""
+    if mask is None:
         return torch.full_like(images_u8, 255)
-    image = from_uint8(images_u8).to(model.device)
-    mask, _ = RegionFinder(model.network("segmenter"))(image, [region] * len(image))
     scale = _scale(images_u8)
-    mask = F.interpolate(mask.unsqueeze(1), scale_factor=scale, mode="bilinear").cpu().gt(0.5).float()
+    mask = F.interpolate(mask.unsqueeze(1), scale_factor=scale, mode="bilinear").gt(0.5).float()
     outline = (F.max_pool2d(mask, 3, 1, 1) - mask) > 0  # [N, 1, H, W]
-    enlarged = to_uint8(F.interpolate(image, scale_factor=scale, mode="bicubic").cpu())
+    enlarged = to_uint8(F.interpolate(from_uint8(images_u8), scale_factor=scale, mode="bicubic"))
     return torch.where(outline, torch.tensor(_OUTLINE, dtype=torch.uint8).view(1, 3, 1, 1), enlarged)
 
 

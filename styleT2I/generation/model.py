@@ -95,8 +95,9 @@ class Model:
         return opened
 
     def use_vocabulary(self, vocabulary: Vocabulary | None, source: str | Path | None = None) -> None:
-        """Name attributes in a vocabulary, or in none; source: its name or file, which `save` needs."""
-        self.vocabulary, self._vocabulary_file = vocabulary, source
+        """Name attributes in a vocabulary, or in none; source: its name or file, which `save` and audits need."""
+        self.vocabulary = vocabulary
+        self.vocabulary_source = str(source) if source else vocabulary and vocabulary.name
 
     def network(self, role: str) -> Any:
         """The module of a role; CheckpointError when there is none, or it contradicts those loaded before."""
@@ -213,9 +214,9 @@ class Model:
         """The manifest's entry: the name of an embedded vocabulary, or of the file copied into the folder."""
         if self.vocabulary is None or self.vocabulary.name in BUILT_IN:
             return self.vocabulary and self.vocabulary.name
-        if self._vocabulary_file is None:
+        if self.vocabulary_source == self.vocabulary.name:
             raise ConfigError("a vocabulary built in memory cannot be saved; give the path of its JSON file instead")
-        write_bytes_atomic(folder / "vocabulary.json", Path(self._vocabulary_file).read_bytes())
+        write_bytes_atomic(folder / "vocabulary.json", Path(self.vocabulary_source).read_bytes())
         return "vocabulary.json"
 
 

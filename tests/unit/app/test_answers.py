@@ -61,6 +61,13 @@ def test_an_audit_tells_progress_and_ends_in_a_report(pipeline, tmp_path, monkey
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_audit_is_read_in_the_models_own_vocabulary(tmp_path, monkeypatch):
+    monkeypatch.setattr(answers.tempfile, "tempdir", str(tmp_path))
+    pipeline = StyleT2I.from_pretrained("portraits", device="cpu")
+    *_, (said, report) = answers.audited(pipeline, "she+necklace", "he+necklace", 2, 0.7, False)
+    assert "points, interval" in said and "a man who wears a necklace" in report
+
+
 def test_a_cancelled_audit_stops_and_leaves_nothing(pipeline, tmp_path, monkeypatch):
     monkeypatch.setattr(answers.tempfile, "tempdir", str(tmp_path))
     running = answers.audited(pipeline, "she+lipstick", "he+lipstick", 100, 0.7, True)
