@@ -120,7 +120,8 @@ def run_command(path, model, images, prompts, function, method, timeout, num, sh
     from styleT2I.fairness.run import Audit
 
     confusions = _read_calibration(calibration, plan, vocabulary)
-    model = click.get_current_context().params["model"] = _model_of(plan, model)
+    context, model = click.get_current_context(), _model_of(plan, model)
+    context.params["model"] = _model_of(plan, context.params["model"])  # as typed, for the command in the report
     subject = _subject(model, images, prompts, function, method, timeout, num, device)
     audit = Audit(plan, vocabulary, subject, num, device=device)
     number = (shard.index + 1, shard.count)

@@ -192,3 +192,15 @@ def test_without_a_name_the_embedded_model_of_the_plans_vocabulary_is_audited(tm
         compositions = ("Male+Smiling",) if vocabulary != "minifaces" else ("he+smiling",)
         plan = AuditPlan("one", vocabulary=vocabulary, compositions=compositions)
         assert _model_of(plan, None) == name and _model_of(plan, "mine") == "mine"
+
+
+def test_the_report_names_a_model_as_it_was_typed(tmp_path):
+    path = tmp_path / "plan.yaml"
+    path.write_text(yaml.safe_dump({"name": "one", "vocabulary": "minifaces", "compositions": ["he"]}))
+    for given in ([], ["--model", "minifaces"]):
+        out = tmp_path / f"out{len(given)}"
+        result = CliRunner().invoke(
+            main, ["run", str(path), *given, "--num", "2", "--device", "cpu", "--outdir", str(out)]
+        )
+        assert result.exit_code == 0, result.output
+        assert "--model minifaces " in json.loads((out / "audit.json").read_text())["rerun"]
