@@ -18,7 +18,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
 
 def cosines_and_verdicts(pipeline, num, psi=0.7):
-    """(composition, attribute, cosine, whether the judge sees it) of every attribute asked for on every latent."""
+    """(cosine, whether the judge sees it) of every attribute that a rare composition asks for, on every latent."""
     from styleT2I.data.worlds import world_of
     from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge
     from styleT2I.evaluation.suites.compositions.cells import composition_cells
@@ -34,21 +34,20 @@ def cosines_and_verdicts(pipeline, num, psi=0.7):
             if found.value is None or found.cosine is None:
                 continue
             seen = verdicts[:, judge.attribute_names.index(found.name)] == int(found.value)
-            rows += [(cell.name, found.name, *pair) for pair in zip(found.cosine.tolist(), seen.tolist(), strict=True)]
+            rows += zip(found.cosine.tolist(), seen.tolist(), strict=True)
     return rows
-
-
-def area_under_the_curve(right, wrong):
-    """How often a cosine of what came out is above one of what did not; ties count half."""
-    above = sum((one > other) + 0.5 * (one == other) for one in right for other in wrong)
-    return above / (len(right) * len(wrong))
 
 
 def summary(rows):
     """Cosines of what came out and of what did not."""
     import numpy as np
+    import torch
 
-    right, wrong = ([cosine for *_, cosine, seen in rows if seen == value] for value in (True, False))
+    from styleT2I.evaluation.suites.wordings import area_under_the_curve
+
+    cosines, seen = zip(*rows, strict=True)
+    area = area_under_the_curve(torch.tensor(cosines), torch.tensor(seen))  # NaN where all or none came out
+    right, wrong = ([cosine for cosine, is_seen in rows if is_seen == value] for value in (True, False))
     told, shares = {"came out": right, "did not": wrong}, {"5 %": 0.05, "50 %": 0.5, "95 %": 0.95}
     return {
         "groups": {
@@ -61,7 +60,7 @@ def summary(rows):
             for name, cosines in told.items()
             if cosines
         },
-        "area under the curve": area_under_the_curve(right, wrong) if right and wrong else None,
+        "area under the curve": None if np.isnan(area) else area,
     }
 
 

@@ -28,7 +28,7 @@ def evaluate_wordings(request: Request) -> dict:
     for name, value, text in Paraphraser(model.vocabulary).wordings():
         if name in dataset.attribute_names:
             cosine = features @ clip.encode_text([text])[0].cpu()
-            areas[f"{text} ({name}: {str(value).lower()})"] = _area(
+            areas[f"{text} ({name}: {str(value).lower()})"] = area_under_the_curve(
                 cosine, labels[:, list(dataset.attribute_names).index(name)] == value
             )
     weak = {text: area for text, area in sorted(areas.items(), key=lambda item: item[1]) if area < WEAK}
@@ -43,7 +43,7 @@ def evaluate_wordings(request: Request) -> dict:
     }
 
 
-def _area(score, is_true) -> float:
+def area_under_the_curve(score, is_true) -> float:
     """P(score of a true one > score of another), ties counted half (Mann and Whitney 1947)."""
     values, inverse = torch.unique(score, return_inverse=True)
     counts = torch.bincount(inverse, minlength=len(values)).double()
