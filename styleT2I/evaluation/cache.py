@@ -11,6 +11,7 @@ from types import ModuleType
 
 import styleT2I
 from styleT2I.evaluation.observers import held_out_judge as held_out
+from styleT2I.evaluation.observers import surroundings
 from styleT2I.evaluation.suites.compositions import measure as composition_measure
 from styleT2I.evaluation.suites.compositions.cells import Prompted
 from styleT2I.generation import adjustment, directions, pipeline, synthesis
@@ -47,7 +48,7 @@ class CachedValues:
         return self.folder / f"{name}-{hashlib.sha256(text.encode('utf-8')).hexdigest()[:16]}.json"
 
 
-_ALWAYS = ("generator", "t2d", "clip", "judges.heldout")
+_ALWAYS = ("generator", "t2d", "clip", "judges.heldout", "segmenter")
 _ADJUSTING = ("a2d", "judges.guide")  # observe nothing where nothing is adjusted
 _CODE = (
     adjustment,
@@ -57,6 +58,7 @@ _CODE = (
     synthesis,
     composition_measure,
     held_out,
+    surroundings,
 )  # a change in these may change a value
 
 

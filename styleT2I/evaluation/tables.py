@@ -10,7 +10,8 @@ from styleT2I.errors import DataError
 
 _COMPOSITION_COLUMNS = (
     "run", "method", "rare, mean", "rare, worst", "frequent, mean", "gap", "gain on rare", "gain on frequent",
-    "drift, mean", "drift, worst", "pose / background / clothes", "Frechet, rare / frequent", "inside region",
+    "drift, mean", "drift, worst", "pose / background / clothes", "identity / background, levels / clothes, levels",
+    "Frechet, rare / frequent", "inside region",
 )  # fmt: skip
 _SYSTEM_COLUMNS = (
     "system", "all requested right", "each requested right", "R-precision, 1 in 100", "Frechet distance (judge's "
@@ -39,8 +40,9 @@ def compositions_table(reports: Sequence[tuple[str, dict]]) -> str:
     """Markdown of (name, report) pairs. Rates are percentages, differences points, intervals 95 %.
 
     Drift: of the attributes that nobody asked for, the rate of images in which one changed (mean over attributes, and
-    the worst attribute). Pose, background, clothes: mean change in units of their spread. Inside region: the suite
-    "regions", where the same report has it.
+    the worst attribute). Pose, background, clothes: mean change of what the judge reads, in units of its spread.
+    Identity: the cosine of the judge's features; background and clothes beside it: of their pixels, where the segmenter
+    sees them, in levels of 255. Inside region: the suite "regions", where the same report has it.
     """
     rows = []
     for name, report in reports:
@@ -64,6 +66,11 @@ def _cells(metrics):
         f"{100 * drift['mean']:.1f}",
         f"{100 * drift['worst']:.1f} ({drift['worst_attribute']})",
         " / ".join(f"{moved[group]:.2f}" for group in ("pose", "background", "clothes") if group in moved),
+        " / ".join(
+            f"{metrics['kept'][name]['mean']:{style}}"
+            for name, style in (("identity", ".3f"), ("background", ".1f"), ("clothes", ".1f"))
+            if name in metrics.get("kept", {})
+        ),
         " / ".join(
             _distance(frechet[kind], None) + (f" (x{ratios[kind]:.2f})" if ratios.get(kind) else "")
             for kind in ("rare", "frequent")

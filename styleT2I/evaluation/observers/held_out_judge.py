@@ -52,11 +52,15 @@ class HeldOutJudge:
 
     def changes(self, before: Observation, after: Observation) -> dict[str, float]:
         """Mean absolute change of every readable nuisance, in units of its spread over the images before."""
+        return {name: values.mean().item() for name, values in self.changes_by_image(before, after).items()}
+
+    def changes_by_image(self, before: Observation, after: Observation) -> dict[str, torch.Tensor]:
+        """The absolute change of every readable nuisance in each image, [N] by name, in the same units."""
         if not self.readability:
             return {}
         spread = before.nuisances.std(dim=0).clamp_min(1e-6)
-        change = (after.nuisances - before.nuisances).abs().mean(dim=0) / spread
-        return dict(zip(self.readability, change.tolist(), strict=True))
+        changes = (after.nuisances - before.nuisances).abs() / spread
+        return dict(zip(self.readability, changes.unbind(1), strict=True))
 
     def by_name(self, values: torch.Tensor) -> dict[str, float]:
         """Values [A] by attribute, without those that are NaN: nobody asked, or everybody did."""

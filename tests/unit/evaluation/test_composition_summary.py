@@ -13,7 +13,7 @@ from styleT2I.statistics.intervals import newcombe_paired_interval, wilson_inter
 GROUPS = WORLDS["minifaces"].nuisance_groups
 
 
-def cell(name, kind, method, right, composition="", drift=None, nuisances=None, frechet=10.0):
+def cell(name, kind, method, right, composition="", drift=None, nuisances=None, frechet=10.0, kept=None):
     num = right.count("1")
     return {
         "cell": name,
@@ -26,6 +26,7 @@ def cell(name, kind, method, right, composition="", drift=None, nuisances=None, 
         "drift": drift or {"smiling": 0.1},
         "nuisances": nuisances or {"roll": 0.2, "clothes_l": 0.4, "iris": 0.6},
         "frechet": frechet,
+        "kept": kept or {"identity": [0.9] * len(right), "background": [2.0] * len(right)},
         "right": right,
     }
 
@@ -91,6 +92,26 @@ def test_equal_success_on_other_latents_is_no_certainty(cells):
     assert low < 0 < high
 
 
+def test_what_stays_is_compared_on_the_same_latents_without_those_that_show_nothing_of_it(cells):
+    for one in cells:
+        if one["kind"] != "count" and one["method"] == "paper":
+            one["kept"] = {"identity": [0.8, 1.0] * 5, "background": [None, 3.0, 5.0] + [2.0] * 7}
+    kept = summarise(cells, "paper", GROUPS)["kept"]
+    assert kept["identity"]["mean"] == pytest.approx(0.9)
+    assert kept["identity"]["difference"] == pytest.approx(0.0)
+    low, high = kept["identity"]["difference_interval"]
+    assert -0.1 < low < 0 < high < 0.1
+    assert kept["background"]["mean"] == pytest.approx((3 + 5 + 7 * 2) / 9)
+    assert kept["background"]["difference"] == pytest.approx((1 + 3) / 9)
+    for one in cells:
+        one["kept"] = one["kept"] | {"clothes": [None] * 10}  # nowhere seen
+    assert "clothes" not in summarise(cells, "paper", GROUPS)["kept"]
+    assert summarise(cells, "none", GROUPS)["kept"] == {
+        "identity": {"mean": pytest.approx(0.9)},
+        "background": {"mean": pytest.approx(2.0)},
+    }
+
+
 def test_reports_make_one_table(cells, tmp_path):
     methods = {method: summarise(cells, method, GROUPS) for method in ("none", "paper")}
     report = {"suites": {"compositions": {"methods": methods}, "regions": {"inside": 0.623}}}
@@ -100,6 +121,7 @@ def test_reports_make_one_table(cells, tmp_path):
     none, paper = table[2:4]
     assert none.startswith("| full | none | 35.0 (") and none.endswith("|  |")
     assert paper.startswith("| full | paper | 75.0 (") and paper.endswith("| 62.3 |")
+    assert "| 0.900 / 2.0 |" in none
     for part in ("60.0 (he+lipstick)", "+20.0 (", "+40.0 (", "50.0 (old)", "25.0 (x1.00) / 10.0 (x1.00)"):
         assert part in paper
 

@@ -20,7 +20,7 @@ from styleT2I.generation.model import Model
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.metrics.attributes import YES
 from styleT2I.torch_utils.seeding import latents_of_seeds
-from tests.tiny_model import tiny_a2d, tiny_clip, tiny_generator, tiny_judge, tiny_t2d, write_tiny
+from tests.tiny_model import tiny_a2d, tiny_clip, tiny_generator, tiny_judge, tiny_segmenter, tiny_t2d, write_tiny
 
 NONE, PAPER = AdjustmentConfig("none"), AdjustmentConfig("paper")
 NAMED = {"he+lipstick", "he+earrings", "she+beard", "young+gray_hair", "he+old+earrings", "dark_skin+blond_hair"}
@@ -128,6 +128,30 @@ def test_adjusted_shares_are_those_of_the_pipelines_cosines(files):
     )
     plain = measure.measure(cell, NONE)
     assert not any(plain["adjusted"].values()) and plain["added_norm"] == 0 and figures["held"] == {}
+
+
+def test_what_stays_is_told_of_each_latent(files, tmp_path):
+    segmenter = tiny_segmenter(("hair", "background"))
+    segmenter.head.bias.data.zero_()  # an untrained one sees nothing anywhere
+    model = model_of({**files, "segmenter": write_tiny(tmp_path, "segmenter", segmenter)})
+    measure, cell = CellMeasure(StyleT2I(model), WORLD, NUM, 0.7), composition_cells(WORLD, NUM)[0]
+    kept = measure.measure(cell, NONE)["kept"]
+    G, judge = model.network("generator"), model.network("judges.heldout")
+    with torch.no_grad():
+        before = G.synthesis(measure.ws).clamp(-1, 1)
+        after = torch.cat([image for image, _ in measure.edits(cell, NONE)])
+        cosines = torch.cosine_similarity(judge.features(before), judge.features(after))
+        rolls = judge.nuisances(before)[:, 0], judge.nuisances(after)[:, 0]
+        masks = [model.network("segmenter")(image)[:, 1] > 0 for image in (before, after)]
+    assert kept["identity"] == pytest.approx(cosines.tolist(), abs=1e-4)
+    spread = rolls[0].std()
+    assert kept["pose"] == pytest.approx(((rolls[1] - rolls[0]).abs() / spread).tolist(), rel=1e-3, abs=1e-4)
+    assert set(kept) == {"identity", "pose", "background"} and any(value is not None for value in kept["background"])
+    for k, value in enumerate(kept["background"]):
+        pixels = (after[k] - before[k]).abs().mean(dim=0)[masks[0][k] & masks[1][k]] * 127.5
+        assert value is None if not len(pixels) else value == pytest.approx(pixels.mean().item(), abs=1e-3)
+    without = CellMeasure(StyleT2I(model_of(files)), WORLD, NUM, 0.7).measure(cell, NONE)["kept"]
+    assert set(without) == {"identity", "pose"}
 
 
 def test_the_judge_counts_changes_in_spreads_of_the_images_before(files):

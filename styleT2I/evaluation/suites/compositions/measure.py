@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
 from styleT2I.data.dataset import open_dataset
 from styleT2I.data.worlds import World
 from styleT2I.evaluation.observers.held_out_judge import HeldOutJudge
+from styleT2I.evaluation.observers.surroundings import Surroundings
 from styleT2I.evaluation.suites.compositions.cells import Prompted
 from styleT2I.evaluation.suites.generator import features_of
 from styleT2I.generation.adjustment import Adjusted, AdjustmentConfig
 from styleT2I.generation.pipeline import StyleT2I
 from styleT2I.metrics.attributes import attribute_rates, drift_rates, success
 from styleT2I.metrics.frechet import frechet_distance
+from styleT2I.metrics.pairwise import paired_cosine
 from styleT2I.statistics.intervals import wilson_interval
 from styleT2I.torch_utils.seeding import latents_of_seeds
 
@@ -31,8 +35,10 @@ class CellMeasure:
         with torch.no_grad():
             z = latents_of_seeds(range(num), self.generator.z_dim).to(pipeline.model.device)
             self.ws = self.generator.mapping(z, truncation_psi=psi)  # [N, num_ws, w_dim]
-            parts = self.ws.split(BATCH_SIZE)
-            self.plain = self.judge.observe(self.generator.synthesis(part).clamp(-1, 1) for part in parts)
+            plain = torch.cat([self.generator.synthesis(part).clamp(-1, 1) for part in self.ws.split(BATCH_SIZE)])
+            self.plain = self.judge.observe(plain.split(BATCH_SIZE))
+            self.surroundings = Surroundings(pipeline.model, world.surroundings)
+            self._plain_seen = self.surroundings.see(plain)
         self._real = ("", None)
 
     @torch.no_grad()
@@ -42,10 +48,12 @@ class CellMeasure:
         "attributes": rate right by asked attribute; "drift": rate whose verdict changed by attribute that nobody
         asked for; "nuisances": mean change in units of the nuisance's spread over the unedited faces; "adjusted": rate
         of the latents asking for an attribute that were stepped along it; "held": of those that leave it open.
-        "frechet" is None where the world's images of the cell are not rendered.
+        "frechet" is None where the world's images of the cell are not rendered. "kept": what should stay, per latent:
+        "identity" the cosine of the judge's features before and after, "pose" the mean change of its nuisances,
+        "background" and "clothes" the mean change of their pixels in levels of 255, None where none is seen.
         """
-        adjusted = []
-        after = self.judge.observe(_images(self.edits(cell, adjustment), adjusted))
+        images, adjusted = zip(*self.edits(cell, adjustment), strict=True)
+        after = self.judge.observe(images)
         requests = self.judge.requests(cell.requests)
         right = success(after.verdict, requests)
         more = "" if len(set(cell.sentences)) == 1 else " ..."
@@ -64,6 +72,7 @@ class CellMeasure:
             "nuisances": self.judge.changes(self.plain, after),
             "frechet": self._frechet(after.features, cell),
             **_adjustments(adjusted),
+            "kept": self._kept(after, torch.cat(images)),
             "right": "".join(map(str, right.int().tolist())),
         }
 
@@ -76,6 +85,15 @@ class CellMeasure:
             ws = self.ws[rows]
             adjusted = self.pipeline.directions(ws, [prompts[text] for text in cell.sentences[rows]], adjustment)
             yield self.generator.synthesis(ws + adjusted.s_adjusted).clamp(-1, 1), adjusted
+
+    def _kept(self, after, images):
+        found = {"identity": paired_cosine(self.plain.features, after.features)}
+        moved = self.judge.changes_by_image(self.plain, after)
+        pose = [values for name, values in moved.items() if name in self.world.nuisance_groups["pose"]]
+        if pose:
+            found["pose"] = torch.stack(pose).mean(dim=0)
+        found |= self.surroundings.changes(self._plain_seen, self.surroundings.see(images))
+        return {name: [_rounded(value) for value in values.tolist()] for name, values in found.items()}
 
     def _frechet(self, features, cell):
         real = self._real_features(cell)
@@ -92,14 +110,11 @@ class CellMeasure:
         return self._real[1]
 
 
-def _images(edits, adjusted: list):
-    """The images of `CellMeasure.edits` alone; what was adjusted goes into the list."""
-    for image, adjustment in edits:
-        adjusted.append(adjustment)
-        yield image
+def _rounded(value):
+    return None if value != value else round(value, 5)  # NaN: no pixel to compare
 
 
-def _adjustments(parts: list[Adjusted]) -> dict:
+def _adjustments(parts: Sequence[Adjusted]) -> dict:
     """What the adjustment did: rates of latents by attribute, asked for ("adjusted") or left open ("held"), and mean
     norms of the sentence's direction and of what was added to it, in units of W."""
     stepped, length, added = {}, [], []  # stepped: name -> {is asked for: [n] bool}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -30,7 +31,8 @@ def summarise(cells: list[dict], method: str, nuisance_groups: Mapping[str, tupl
     "rare", "frequent": success, mean (95 % interval by a bootstrap over latents) and worst cell; "gap": frequent less
     rare on the same latents; "gain": success less the baseline's; "drift": rate of images in which an attribute
     changed that nobody asked for; "nuisances": change in units of their spread, also by group (`World`'s; a nuisance
-    of no group is of the face); "frechet": mean over cells, None where one of them has none;
+    of no group is of the face); "kept": what `CellMeasure` says of the person, pose, background and clothes: mean, and
+    "difference" from the baseline on the same latents; "frechet": mean over cells, None where one of them has none;
     "by_count": success by number of attributes in the sentence.
     """
     own = [cell for cell in cells if cell["method"] == method]
@@ -48,11 +50,13 @@ def summarise(cells: list[dict], method: str, nuisance_groups: Mapping[str, tupl
         "gap_worst_cell": worst["cell"],
         "drift": _drift(rare + frequent),
         "nuisances": _nuisances(rare + frequent, nuisance_groups),
+        "kept": _kept(rare + frequent, []),
         "frechet": {kind: _mean_frechet(group) for kind, group in _pair(rare, frequent)},
         "by_count": {cell["cell"].split()[0]: _count(cell) for cell in counts},
     }
     if plain and method != BASELINE:
         others = _of_kind(plain, "rare"), _of_kind(plain, "frequent")
+        summary["kept"] = _kept(rare + frequent, others[0] + others[1])
         summary["gain"] = {
             kind: _gain(group, other) for (kind, group), other in zip(_pair(rare, frequent), others, strict=True)
         }
@@ -153,6 +157,30 @@ def _nuisances(cells, nuisance_groups):
         whole = name.partition("[")[0].partition("=")[0]  # of one entry of a colour, or of one of several kinds
         groups.setdefault(grouped.get(whole, "face"), []).append(value)
     return {"mean": _mean(each.values()), **{group: _mean(found) for group, found in groups.items()}, "each": each}
+
+
+def _kept(cells, plain):
+    """Means over cells and latents, and differences from the same cells of the baseline, with intervals over latents.
+
+    A latent whose image has no pixel to compare in one of them is left out of that cell; a name without any, of all.
+    """
+    found = {}
+    for name in cells[0]["kept"]:
+        own = _kept_values(cells, name)
+        if own.isnan().all():
+            continue
+        found[name] = {"mean": own.nanmean().item()}
+        difference = (own - _kept_values(plain, name)).nanmean(dim=1) if plain else own[:0, 0]  # [N latents]
+        difference = difference[~difference.isnan()]
+        if len(difference):
+            found[name] |= {"difference": difference.mean().item(), "difference_interval": _interval(difference)}
+    return found
+
+
+def _kept_values(cells, name) -> torch.Tensor:
+    """[N latents, C cells], NaN where nothing could be compared."""
+    rows = [[math.nan if value is None else value for value in cell["kept"][name]] for cell in cells]
+    return torch.tensor(rows, dtype=torch.float64).t()
 
 
 def _count(cell):
