@@ -295,22 +295,6 @@ def psi_option(name, default=0.7, text="Truncation psi: 1 is off, 0 the mean fac
     return click.option("--trunc", name, default=default, type=click.FloatRange(0, 2), help=text)
 
 
-def adjustment_options(function):
-    """Add `--strength`, `--adjust-threshold` and `--adjust-by`, passed on as strength, threshold and by; None unless
-    given: settings of `adjustment.AdjustmentConfig` beside its method."""
-    options = (
-        ("--strength", "strength", float, "FACTOR", "Length of the paper's steps; a factor on those that the others "
-         "find."),
-        ("--adjust-threshold", "threshold", float, "COSINE", "Largest cosine of an attribute's direction and the "
-         "sentence's that calls for adjustment (paper, calibrated); 0 unless given."),
-        ("--adjust-by", "by", str, "NAME", "Observer of the adjustment: judge (guide judge), clip, or auto: the "
-         "judge if the model has one."),
-    )  # fmt: skip
-    for flag, name, kind, metavar, text in reversed(options):
-        function = click.option(flag, name, type=kind, metavar=metavar, help=text)(function)
-    return function
-
-
 def model_option(function, default=DEFAULT_MODEL):
     """Add `--model`, an embedded model when not given."""
     return click.option("--model", default=default, help="The model: a folder of components.")(function)

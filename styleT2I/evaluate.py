@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from styleT2I.cli import adjustment_options, command, device_option, done, model_option, psi_option
+from styleT2I.cli import command, device_option, done, model_option, psi_option
 from styleT2I.data.worlds import WORLDS
 from styleT2I.evaluation.suites import SUITES, Request, load
-from styleT2I.options.drawing import shard_option
+from styleT2I.options.drawing import adjustment_options, shard_option
 from styleT2I.torch_utils.launch import launched
 
 _ON_REQUEST = tuple(name for name, suite in SUITES.items() if not suite.by_default)
@@ -86,8 +86,8 @@ def _quality_options(function):
               "command without --shard puts them together.")  # fmt: skip
 @click.argument("reports", nargs=-1, metavar="[REPORTS]...")
 @device_option
-def main(suites, model, sources, world_name, data, num, psi, methods, strength, threshold, by, cells_dir, grid_path,
-         out_path, is_table, shard, reports, device, **replacements):  # fmt: skip
+def main(suites, model, sources, world_name, data, num, psi, methods, strength, threshold, by, keep_surroundings,
+         cells_dir, grid_path, out_path, is_table, shard, reports, device, **replacements):  # fmt: skip
     """Measure judges, CLIPs, the generator, Text-to-Direction, rare compositions and single edits on unseen data.
 
     Every metric names what it rests on. --suite compositions: rare compositions beside their frequent twins from the
@@ -124,7 +124,8 @@ def main(suites, model, sources, world_name, data, num, psi, methods, strength, 
         check_writable_dir(Path(path).absolute().parent)
     adjustments = []
     if any(SUITES[name].is_adjusted for name in suites):
-        adjustments = _adjustments(methods, {"strength": strength, "threshold": threshold, "by": by})
+        settings = {"strength": strength, "threshold": threshold, "by": by, "keep_surroundings": keep_surroundings}
+        adjustments = _adjustments(methods, settings)
     opened = Model.from_pretrained(model, device=device, **replacements)
     cells_dir = cells_dir or (out_path and f"{out_path}.cells")
     options["systems"] = _systems(sources)

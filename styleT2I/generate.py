@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 
 from styleT2I.cli import (
-    adjustment_options,
     columns_option,
     command,
     device_option,
@@ -27,6 +26,7 @@ from styleT2I.options.drawing import (
     FACE_OPTIONS,
     INVERSION_OPTIONS,
     PHOTO_OPTIONS,
+    adjustment_options,
     check_face_options,
     face_options,
     inversion_options,
@@ -44,7 +44,7 @@ OPENING_OPTIONS = ("generator", "clip", "t2d", "a2d", "text_encoder", "captions"
 UNCLIP_OPTIONS = ("prior", "best_of", "prior_guidance", "guidance", "steps", "eta")
 SETTINGS = {  # option -> the setting that a system must accept (TextToImage.accepts)
     "trunc": "truncation_psi", "noise_mode": "noise_mode", "explain": "explain",
-    **dict.fromkeys(("adjust", "method", "strength", "threshold", "by"), "adjustment"),
+    **dict.fromkeys(("adjust", "method", "strength", "threshold", "by", "keep_surroundings"), "adjustment"),
 }  # fmt: skip
 CHUNK = 64  # seeds drawn before their PNG are written, which bounds the memory; the grid shows as many
 SLOW_CHUNK, LARGE = 8, 128  # the same for images with sides longer than LARGE, so that progress is seen

@@ -72,7 +72,6 @@ class World:
     ]  # what an edit should leave alone, as users name it; the rest is face
     counts: tuple[int, ...]  # attributes of the sentences that are measured by number
     shown: tuple[str, ...]  # rare compositions that stand for all where there is room for a few
-    surroundings: Mapping[str, str]  # what an edit should leave alone, as users name it -> the segmenter's part
     max_images: int | None = None  # of a split that measurements read; None: any number is drawn when asked for
     baselines: tuple[str, ...] = field(default=())  # other systems that were trained on it and come with the package
 
@@ -159,7 +158,6 @@ WORLDS = {
             },
             (1, 2, 3, 4, 5),
             ("he+lipstick", "she+beard", "young+gray_hair", "he+old+earrings", "dark_skin+blond_hair+lipstick"),
-            {"background": "background"},
             baselines=("gan_int_cls", "stackgan", "attngan", "dfgan", "unclip"),
         ),
         World(
@@ -177,7 +175,6 @@ WORLDS = {
             (1, 2, 3, 4, 5, 6, 7, 8),
             ("Male+Wearing_Lipstick", "Female+a beard", "Gray_Hair+Young", "Male+Wearing_Earrings+Wearing_Hat",
              "Blond_Hair+Dark_Skin+Wearing_Lipstick"),
-            {"background": "background", "clothes": "cloth"},
             max_images=1000,
         ),
     )

@@ -30,7 +30,7 @@ class Adjusted:
     """Directions of N latents before and after the adjustment, over the A attributes `names`."""
 
     names: tuple[str, ...]
-    s: torch.Tensor  # [N, num_ws, w_dim], Text-to-Direction's
+    s: torch.Tensor  # [N, num_ws, w_dim], Text-to-Direction's; of "hold" less what would move the surroundings
     s_adjusted: torch.Tensor  # [N, num_ws, w_dim]: w + s_adjusted is what is drawn
     signs: torch.Tensor  # [N, A]: 1 asserted, -1 denied, 0 not asked for
     cosines: torch.Tensor  # [N, A] of sign * a and s (of a and s where not asked for)
@@ -44,6 +44,22 @@ class Adjusted:
         """The directions as they are, with no attribute in view."""
         empty = s.new_zeros(len(s), 0)
         return cls((), s, s, empty, empty, empty, None, None)
+
+    def num_wrong(self) -> torch.Tensor:
+        """Attributes asked for that the observer does not see as asked, int64 [N]; images were observed."""
+        assert self.after is not None
+        return ((self.signs != 0) & (self.signs * self.after <= 0)).sum(dim=1)
+
+    def improved(self, rows: torch.Tensor, other: Adjusted) -> Adjusted:
+        """With the rows of `other`, which are those of int64 `rows` here, where it has fewer verdicts wrong."""
+        is_better = other.num_wrong() < self.num_wrong()[rows]
+        values = {}
+        for name in (field.name for field in fields(self)):
+            value = getattr(self, name)
+            if isinstance(value, torch.Tensor):
+                value = value.index_copy(0, rows[is_better], getattr(other, name)[is_better])
+            values[name] = value
+        return Adjusted(**values)
 
     @classmethod
     def join(cls, parts: Sequence[Adjusted]) -> Adjusted:

@@ -46,7 +46,9 @@ class AdjustmentConfig:
         observed again after every step, because steps disturb each other.
     "hold": as "recheck", and what the sentence leaves open keeps the verdict it has without the sentence: such an
         attribute is stepped back along its own direction. Attributes that another one asked for decides (the other
-        hair colours) are not open.
+        hair colours) are not open. Where the A2D component has a null space, what would move the pose, the background
+        or the clothes is first taken from s and from every a_i; without that only where what is asked for is not
+        reached so, or keep_surroundings is off.
 
     A margin is right when it has its sign and `clarity` times the size that margins have in that image on average.
     """
@@ -58,6 +60,7 @@ class AdjustmentConfig:
     clarity: float = 0.6
     max_step: float = 2.0  # longest step of the methods that look, in units of ||a_i||
     num_looks: int = 10  # most images observed per latent, after the first; few need more than five
+    keep_surroundings: bool = True  # of "hold"
 
     def __post_init__(self):
         if self.method not in METHODS:
@@ -65,6 +68,8 @@ class AdjustmentConfig:
         for name in ("threshold", "strength", "clarity", "max_step", "num_looks"):
             if isinstance(getattr(self, name), bool) or not isinstance(getattr(self, name), (int, float)):
                 raise ConfigError(f"{name} of the adjustment is {getattr(self, name)!r}; it is a number")
+        if not isinstance(self.keep_surroundings, bool):
+            raise ConfigError(f"keep_surroundings of the adjustment is {self.keep_surroundings!r}; it is True or False")
         if not -1 <= self.threshold <= 1:
             raise ConfigError(f"the adjustment's threshold is a cosine, from -1 to 1, not {self.threshold}")
         for name in ("strength", "clarity", "max_step", "num_looks"):
@@ -75,6 +80,11 @@ class AdjustmentConfig:
     def looks(self) -> bool:
         """Whether the method observes images, so that `adjust` needs margins."""
         return self.method in LOOKING_METHODS
+
+    @property
+    def keeps(self) -> bool:
+        """Whether directions are projected onto the null space of the surroundings."""
+        return self.method == "hold" and self.keep_surroundings
 
 
 MAX_PSI = 2.0

@@ -162,16 +162,28 @@ class Directions:
             [group for group in groups if set(group) <= set(names)],
         )
         observer = self._observer(names, adjustment.by) if adjustment.looks else None
-        return adjust(
-            s,
-            self.of_attributes(ws[:, 0], names),
-            (requests.asked * (2.0 * requests.values - 1)).to(s.device),
-            adjustment,
-            names,
-            is_free=requests.free.to(s.device),
-            margins=lambda s, rows: self._margins(observer, ws[rows] + s),
-            observer=observer and observer.name,
-        )
+        directions = self.of_attributes(ws[:, 0], names)
+        signs = (requests.asked * (2.0 * requests.values - 1)).to(s.device)
+        is_free = requests.free.to(s.device)
+
+        def adjusted(rows, project=lambda x: x):
+            return adjust(
+                project(s[rows]),
+                project(directions[rows]),
+                signs[rows],
+                adjustment,
+                names,
+                is_free=is_free[rows],
+                margins=lambda s, some: self._margins(observer, ws[rows][some] + s),
+                observer=observer and observer.name,
+            )
+
+        rows, null_space = torch.arange(len(s), device=s.device), self.model.network("a2d").null_space
+        if not adjustment.keeps or null_space is None:
+            return adjusted(rows)
+        kept = adjusted(rows, null_space)
+        rows = rows[kept.num_wrong() > 0]
+        return kept.improved(rows, adjusted(rows)) if len(rows) else kept  # what is asked for goes first
 
     def _observer(self, names, by):
         if (names, by) not in self._observers:

@@ -11,6 +11,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 from styleT2I.config import suggestion
 from styleT2I.errors import ConfigError
+from styleT2I.networks.null_space import NullSpace
 from styleT2I.torch_utils.words import plain_words, unknown_words
 
 
@@ -89,6 +90,7 @@ class DirectionConfig:
     rank: int = 4  # of "low-rank" only
     standardize: bool = False  # read and write W in units of its spread (set_w_statistics); the paper uses raw W
     text_encoder: GruTextConfig | None = None  # None: features come from CLIP (the default of this project)
+    num_readings: int = 0  # of A2D: readings of the surroundings that its null space leaves alone; 0: it has none
 
     def __post_init__(self):
         if self.space not in SPACES:
@@ -195,7 +197,18 @@ class AttributeToDirection(_DirectionNetwork):
     """The network of one attribute: a = A2D(w, phrase features); w + a has the attribute more, w - a less.
 
     w [N, w_dim], features of the attribute's affirmative phrase [N, text_dim] -> a [N, num_ws, w_dim].
-    Source: StyleT2I (Li et al., CVPR 2022), sec. 5.
+    `null_space`: what of a direction leaves the pose, the background and the clothes alone; None where it was not
+    measured. Source: StyleT2I (Li et al., CVPR 2022), sec. 5, without the null space.
     """
 
     kind = "a2d"
+
+    def __init__(self, config: DirectionConfig):
+        super().__init__(config)
+        shape = config.num_readings, config.num_ws, config.w_dim
+        self.null_space = NullSpace(*shape) if config.num_readings else None
+
+    def set_null_space(self, null_space: NullSpace) -> None:
+        """Take a null space that was measured on the generator of this network."""
+        self.config = dataclasses.replace(self.config, num_readings=len(null_space.response))
+        self.null_space = null_space

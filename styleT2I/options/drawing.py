@@ -164,3 +164,25 @@ def open_editor(pipeline, image, options):
     photo = open_photo(image, resolution, finder, face, options["mask"])
     inverter = Inverter(pipeline.model, inversion_config(options))
     return PhotoEditor(pipeline, photo, inverter, options["inversion"] or "auto")
+
+
+def adjustment_options(function):
+    """Add `--strength`, `--adjust-threshold`, `--adjust-by` and `--keep-surroundings`, passed on as strength,
+    threshold, by and keep_surroundings; None unless given: settings of `AdjustmentConfig` beside its method."""
+    options = (
+        ("--strength", "strength", float, "FACTOR", "Length of the paper's steps; a factor on those that the others "
+         "find."),
+        ("--adjust-threshold", "threshold", float, "COSINE", "Largest cosine of an attribute's direction and the "
+         "sentence's that calls for adjustment (paper, calibrated); 0 unless given."),
+        ("--adjust-by", "by", str, "NAME", "Observer of the adjustment: judge (guide judge), clip, or auto: the "
+         "judge if the model has one."),
+    )  # fmt: skip
+    function = click.option(
+        "--keep-surroundings/--no-keep-surroundings",
+        default=None,
+        help="Whether hold takes from every direction what would move the pose, the background or the clothes; on "
+        "where the model's Attribute-to-Direction network knows them.",
+    )(function)
+    for flag, name, kind, metavar, text in reversed(options):
+        function = click.option(flag, name, type=kind, metavar=metavar, help=text)(function)
+    return function

@@ -9,8 +9,7 @@ import torch
 
 from styleT2I.generation.model import Model
 from styleT2I.metrics.attributes import Requests, encode_requests, verdicts
-
-MIN_READABILITY = 0.5  # R^2 from which on a nuisance that the judge regresses is reported
+from styleT2I.networks.faces.attribute_classifier import readable_nuisances
 
 
 class Observation(NamedTuple):
@@ -27,11 +26,7 @@ class HeldOutJudge:
     def __init__(self, model: Model):
         self.network = model.network("judges.heldout")
         self.attribute_names = self.network.attribute_names
-        measured = model.info("judges.heldout").get("measured", {}).get("nuisances", {})
-        # R^2 on unseen renders, as the judge's training recorded it; {} without a record
-        self.readability = {
-            name: measured[name] for name in self.network.nuisance_names if measured.get(name, 0) > MIN_READABILITY
-        }
+        self.readability = readable_nuisances(self.network, model.info("judges.heldout"))
         self._columns = [self.network.nuisance_names.index(name) for name in self.readability]
         self._groups = [group.attributes for group in model.vocabulary.exclusive if group.exactly_one]
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 
 from styleT2I.generation.model import Model
+from styleT2I.networks.faces.segmenter import SURROUNDINGS
 
 __all__ = ["SeenImages", "Surroundings"]
 
@@ -25,14 +26,13 @@ class SeenImages(NamedTuple):
 class Surroundings:
     """Finds the surroundings of faces by the model's segmenter, and compares images there.
 
-    parts: name as users know it -> the segmenter's name of the part. Parts that it does not know are left out: all of
-    them where a model has no segmenter.
+    What the segmenter does not know is left out: everything where a model has none.
     """
 
-    def __init__(self, model: Model, parts: Mapping[str, str]):
+    def __init__(self, model: Model):
         self._network = model.network("segmenter") if model.has("segmenter") else None
         known = tuple(self._network.region_names) if self._network is not None else ()
-        self._columns = {name: known.index(part) for name, part in parts.items() if part in known}
+        self._columns = {name: known.index(part) for name, part in SURROUNDINGS.items() if part in known}
         self.names = tuple(self._columns)
 
     @torch.no_grad()

@@ -7,6 +7,7 @@ layers at full resolution, since lips and earrings are a few pixels wide at 64 p
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -17,7 +18,9 @@ from styleT2I.config import suggestion
 from styleT2I.errors import ConfigError
 from styleT2I.networks.small import ConvNorm
 
-__all__ = ["ARCHITECTURES", "AttributeClassifier", "ClassifierConfig"]
+__all__ = ["ARCHITECTURES", "AttributeClassifier", "ClassifierConfig", "readable_nuisances"]
+
+_MIN_READABILITY = 0.5  # R^2 from which on a nuisance that a judge regresses can be believed
 
 
 @dataclass(frozen=True)
@@ -162,3 +165,12 @@ class AttributeClassifier(nn.Module):
     def nuisances(self, image: torch.Tensor, standardised: bool = False) -> torch.Tensor:
         """Nuisances [N, K] of an image, as `nuisances_of`."""
         return self.nuisances_of(self.features(image), standardised)
+
+
+def readable_nuisances(network: AttributeClassifier, info: Mapping) -> dict[str, float]:
+    """The nuisances that a judge reads well enough, in its order, and how well: R^2 on unseen images.
+
+    info: of its component, in which its training recorded that; {} without such a record.
+    """
+    measured = info.get("measured", {}).get("nuisances", {})
+    return {name: measured[name] for name in network.nuisance_names if measured.get(name, 0) > _MIN_READABILITY}

@@ -11,7 +11,9 @@ from torch.nn import functional as F
 
 from styleT2I.errors import ConfigError
 
-__all__ = ["RegionSegmenter", "Segmenter", "SegmenterConfig"]
+__all__ = ["SURROUNDINGS", "RegionSegmenter", "Segmenter", "SegmenterConfig"]
+
+SURROUNDINGS = {"background": "background", "clothes": "cloth"}  # what is no face -> its region, as CelebAMask-HQ's
 
 
 class RegionSegmenter(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,20 +11,21 @@ import torch
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.attributes.wording.sentences import phrase
 from styleT2I.data.training.augment import ClipAugmentation, draw_augmentation
+from styleT2I.data.worlds import world_of
 from styleT2I.errors import ConfigError
+from styleT2I.formats.foreign.registry import read_network
 from styleT2I.generation.editing.strengths import A2DEvaluation, calibrate_strengths
 from styleT2I.generation.loading import open_segmenter
 from styleT2I.generation.observers import ZeroShotLogits
 from styleT2I.networks.directions import AttributeToDirection
+from styleT2I.networks.faces.attribute_classifier import readable_nuisances
 from styleT2I.torch_utils.distributed import alone, draw_rows, num_processes, own_rows
 from styleT2I.torch_utils.hardware.recorded_steps import moved
 from styleT2I.torch_utils.images import save_png
 from styleT2I.torch_utils.seeding import generator
 from styleT2I.training.directions.evaluation import direction_grid
-from styleT2I.training.directions.setup import (
-    load_frozen,
-    unedited_features,
-)
+from styleT2I.training.directions.setup import load_frozen, unedited_features
+from styleT2I.training.directions.surroundings import SurroundingsReadings
 from styleT2I.training.directions.task import DirectionTask, weighted
 from styleT2I.training.losses import (
     norm_penalty_loss,
@@ -72,7 +74,7 @@ class A2DTask(DirectionTask):
         self.region_numbers = torch.tensor([self.region_names.index(name) for name in regions], device=device)
         self.verdicts = ZeroShotLogits(self.clip, self.vocabulary)
         self._build_network(AttributeToDirection, self.phrases)
-        judge = load_frozen(config.judge, "judge", device)[0] if config.judge else None
+        self.judge = judge = load_frozen(config.judge, "judge", device)[0] if config.judge else None
         self.evaluation = judge and A2DEvaluation(
             self.generator, self.clip, judge, self.regions, self.vocabulary, self.attributes, psi=config.eval_psi
         )
@@ -98,13 +100,29 @@ class A2DTask(DirectionTask):
         save_png(Path(outdir) / f"samples-{step:06d}.png", grid)
 
     def export(self, outdir: Path, step: int) -> None:
-        """Write the component a2d.json and a2d.safetensors, with the calibrated strengths of edits inside."""
+        """Write the component a2d.json and a2d.safetensors, with the calibrated strengths of edits inside, and with a
+        segmenter the null space of the surroundings."""
         info = {"attributes": list(self.attributes)}
         if self.evaluation:
             info["measured"] = self.evaluation.measure(self.network, self.config.eval_num)
             if self.config.calibration_num:
                 info["strengths"] = calibrate_strengths(self.evaluation, self.network, self.config.calibration_num)
-        self._write(outdir, step, self.vocabulary, info)
+        network, segmenter = copy.deepcopy(self.network), getattr(self.regions, "segmenter", None)
+        if self.config.surroundings_num and segmenter is not None:
+            readings = SurroundingsReadings(segmenter, self.judge, self._pose())
+            space = readings.null_space(self.generator, self.config.surroundings_num, psi=self.config.eval_psi)
+            if space is not None:
+                network.set_null_space(space)
+                info["surroundings"] = list(readings.names)
+        self._write(outdir, step, self.vocabulary, info, network)
+
+    def _pose(self):
+        """The judge's nuisances that it reads well and that are of the pose, in a world that knows what is."""
+        world = world_of(self.vocabulary)
+        if self.judge is None or world is None:
+            return ()
+        readable = readable_nuisances(self.judge, read_network(self.config.judge).info)
+        return tuple(name for name in readable if name in world.nuisance_groups["pose"])
 
     def _text_features(self, columns):
         """Features [B, text_dim] of the phrases of the rows' attributes."""

@@ -143,6 +143,7 @@ class A2DConfig(DirectionTrainingConfig):
     keep_weight: float = setting(0.0, "Weight of the loss that holds CLIP's verdicts on the other attributes.", low=0)
     eval_num: int = 32  # latents per attribute and sign in every evaluation
     calibration_num: int = 100  # latents on which the strengths of edits are calibrated at the end; 0: never
+    surroundings_num: int = 100  # latents on which, with a segmenter, what moves the surroundings is measured; 0: never
 
     def __post_init__(self):
         super().__post_init__()

@@ -56,8 +56,8 @@ class DirectionTask(NetworkTask):
         # A GRU packs texts by their lengths, on the CPU.
         self.steps = RecordedSteps(self.device, [self.optimizer], is_fixed=self.network.text_encoder is None)
 
-    def _write(self, outdir, step, vocabulary, info):
-        """Write the network as the component NAME.json with what edits need to know, and `info` besides.
+    def _write(self, outdir, step, vocabulary, info, network=None):
+        """Write the network, or the one given, as the component NAME.json with what edits need to know, and `info`.
 
         Frozen parts are recorded by file name, without their folders.
         """
@@ -70,8 +70,9 @@ class DirectionTask(NetworkTask):
             "vocabulary": vocabulary.name,
             "training": {**to_dict(self.config), **names},
         }
-        network, config = self.network, to_dict(self.network.config)
-        write_component(outdir, self.name, network.kind, config, network.state_dict(), step=step, info=told | info)
+        network = network or self.network
+        config, weights = to_dict(network.config), network.state_dict()
+        write_component(outdir, self.name, network.kind, config, weights, step=step, info=told | info)
 
     def _ready(self):
         if self.on_ready is not None:

@@ -10,6 +10,7 @@ from styleT2I import StyleT2I
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.errors import CheckpointError, ConfigError, OutputError, PromptError
 from styleT2I.generation.adjustment import METHODS, AdjustmentConfig
+from styleT2I.networks.null_space import NullSpace
 from styleT2I.torch_utils.images import encode_png
 from styleT2I.torch_utils.seeding import latents_of_seeds
 from tests.tiny_model import tiny_a2d, tiny_clip, tiny_generator, tiny_judge, tiny_t2d, write_tiny, write_tiny_model
@@ -77,6 +78,24 @@ def test_a_latents_direction_does_not_depend_on_the_other_latents_and_sentences(
     for row in (0, 5, 9):
         alone = pipeline.directions(ws[row : row + 1], prompts[row : row + 1], config)
         torch.testing.assert_close(alone.s_adjusted[0], together.s_adjusted[row], rtol=0, atol=1e-6)
+
+
+def test_hold_takes_from_every_direction_what_would_move_the_surroundings(folder):
+    pipeline, text = StyleT2I.from_pretrained(folder, device="cpu"), "he is wearing lipstick"
+    a2d = pipeline.model.network("a2d")
+    without = pipeline.generate(text, seeds=[5])
+    response = torch.randn(2, 6, 8, generator=torch.Generator().manual_seed(0))
+    a2d.set_null_space(NullSpace.of(response, torch.eye(8)))
+
+    def moved(**settings):
+        result = pipeline.generate(text, seeds=[5], adjustment=AdjustmentConfig(**settings))
+        return torch.einsum("nld,kld->nk", result.ws - unedited, response).abs().max().item(), result
+
+    unedited = pipeline.model.network("generator").mapping(latents_of_seeds([5], 8), truncation_psi=0.7)
+    held, _ = moved(method="hold")
+    let, result = moved(method="hold", keep_surroundings=False)
+    assert held < 0.01 * let and torch.equal(result.images_u8, without.images_u8)
+    assert moved(method="recheck")[0] > 0.1 * let  # the other methods are as they were
 
 
 def test_generate_adjusts_by_default_and_says_so(pipeline):

@@ -37,7 +37,7 @@ class CellMeasure:
             self.ws = self.generator.mapping(z, truncation_psi=psi)  # [N, num_ws, w_dim]
             plain = torch.cat([self.generator.synthesis(part).clamp(-1, 1) for part in self.ws.split(BATCH_SIZE)])
             self.plain = self.judge.observe(plain.split(BATCH_SIZE))
-            self.surroundings = Surroundings(pipeline.model, world.surroundings)
+            self.surroundings = Surroundings(pipeline.model)
             self._plain_seen = self.surroundings.see(plain)
         self._real = ("", None)
 

@@ -179,3 +179,18 @@ def test_presets_hold_the_papers_settings():
 def test_settings_that_make_no_sense_are_refused(folder, changes):
     with pytest.raises(ConfigError):
         config(folder, **changes)
+
+
+def test_a_segmenter_of_the_background_gives_the_network_a_null_space(folder, tmp_path):
+    torch.manual_seed(4)
+    segmenter = Segmenter(SegmenterConfig(("mouth", "background"), resolution=16, widths=(4, 6))).eval()
+    segmenter.head.bias.data.zero_()  # an untrained one sees nothing anywhere
+    path = str(write_tiny(tmp_path, "segmenter", segmenter))
+    component = trained(folder, tmp_path / "run", 4, segmenter=path, surroundings_num=3, attributes=("lipstick",))
+    network = load_network_component(component, torch.device("cpu"))
+    assert len(network.null_space.response) == len(component.info["surroundings"]) == network.config.num_readings > 0
+    assert all(name.startswith("background") for name in component.info["surroundings"])
+    without = trained(folder, tmp_path / "without", 4, segmenter=path, surroundings_num=0, attributes=("lipstick",))
+    assert "surroundings" not in without.info and without.config["num_readings"] == 0
+    for name, value in without.state_dict.items():
+        assert torch.equal(value, component.state_dict[name])
