@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import torch
 
+from styleT2I.networks.directions import NullSpace
 from styleT2I.networks.faces.segmenter import SURROUNDINGS
-from styleT2I.networks.null_space import NullSpace
 from styleT2I.torch_utils.batching import images_at_a_time
 from styleT2I.torch_utils.seeding import generator
 from styleT2I.training.directions.setup import sample_w

@@ -10,7 +10,7 @@ from styleT2I import StyleT2I
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.errors import CheckpointError, ConfigError, OutputError, PromptError
 from styleT2I.generation.adjustment import METHODS, AdjustmentConfig
-from styleT2I.networks.null_space import NullSpace
+from styleT2I.networks.directions import NullSpace
 from styleT2I.torch_utils.images import encode_png
 from styleT2I.torch_utils.seeding import latents_of_seeds
 from tests.tiny_model import tiny_a2d, tiny_clip, tiny_generator, tiny_judge, tiny_t2d, write_tiny, write_tiny_model

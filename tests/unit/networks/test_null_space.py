@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from styleT2I.config import from_dict, to_dict
-from styleT2I.networks.directions import AttributeToDirection, DirectionConfig
-from styleT2I.networks.null_space import NullSpace
+from styleT2I.networks.directions import AttributeToDirection, DirectionConfig, NullSpace
 
 SHAPE = 3, 4, 6  # readings, num_ws, w_dim
 
