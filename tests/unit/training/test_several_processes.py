@@ -35,7 +35,7 @@ def assert_same_end(first, second, but=()):
     a, b = end_of(first), end_of(second)
     assert a.keys() == b.keys()
     far = {name: (a[name].double() - b[name].double()).abs().max().item() for name in a if a[name].numel()}
-    assert {name: gap for name, gap in far.items() if gap > 1e-5 and not any(part in name for part in but)} == {}
+    assert {name: gap for name, gap in far.items() if gap > 5e-5 and not any(part in name for part in but)} == {}
 
 
 def losses(outdir):
@@ -54,7 +54,8 @@ def test_two_processes_train_as_one_on_the_same_batch(name, folder, tmp_path):
     assert (losses(tmp_path / "one") - losses(tmp_path / "two")).abs().max() <= 1e-5
     assert len(losses(tmp_path / "one")) >= 20
     assert_same_end(tmp_path / "one", tmp_path / "two", ROUNDING.get(name, ()))
-    assert {p.name for p in (tmp_path / "one").iterdir()} == {p.name for p in (tmp_path / "two").iterdir()}
+    one, two = ({p.name for p in (tmp_path / run).iterdir() if "tfevents" not in p.name} for run in ("one", "two"))
+    assert one == two  # but for TensorBoard's files, which are named by process
 
 
 def test_a_run_goes_on_with_another_number_of_processes(tmp_path):
