@@ -98,6 +98,8 @@ class DirectionConfig:
         for name in ("w_dim", "num_ws", "text_dim", "hidden_dim", "rank"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} of a direction network must be at least 1, not {getattr(self, name)}")
+        if self.num_readings < 0:
+            raise ConfigError(f"num_readings of a direction network must be at least 0, not {self.num_readings}")
         if self.text_encoder is not None and self.text_encoder.hidden_dim != self.text_dim:
             raise ConfigError(
                 f"text_dim {self.text_dim} and the text encoder's hidden_dim {self.text_encoder.hidden_dim} differ"
@@ -196,8 +198,8 @@ class TextToDirection(_DirectionNetwork):
 class NullSpace(nn.Module):
     """Takes from directions s [..., num_ws, w_dim] what would change any of K readings; the same shape comes back.
 
-    Projecting a direction onto the null space of what must stay is from Zhu et al. 2021, "Low-Rank Subspaces in GANs",
-    eq. 7. Here the response is the mean over latents, so that nothing is differentiated when an image is drawn, and
+    Projecting a direction onto the null space of what must stay is from Zhu et al. 2021, "Low-Rank Subspaces in GANs".
+    Here the response is the mean over latents, so that nothing is differentiated when an image is drawn, and
     what is taken away lies along W's own spread: s - C R' (R C R')^-1 R s, with R the response and C the covariance
     of w in every layer.
 

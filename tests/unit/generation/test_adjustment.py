@@ -161,3 +161,18 @@ def test_joined_parts_are_the_whole():
 def test_settings_that_make_no_sense_are_refused(settings, named):
     with pytest.raises(ConfigError, match=named):
         AdjustmentConfig(**settings)
+
+
+def test_a_second_search_counts_only_for_rows_that_it_serves_better():
+    def adjusted(after, mark):
+        after = torch.tensor(after)
+        s = torch.full((len(after), 2, 3), float(mark))
+        signs = torch.tensor([[1.0, -1.0, 0.0]]).expand(len(after), -1)
+        return Adjusted(("a", "b", "c"), s, s, signs, signs, signs * mark, after, after, "judge")
+
+    first = adjusted([[1.0, -1.0, -1.0], [-1.0, -1.0, 5.0], [-1.0, 1.0, 5.0]], 1)
+    assert first.num_wrong().tolist() == [0, 1, 2]
+    second = adjusted([[-1.0, -2.0, 0.0], [1.0, 1.0, 0.0]], 2)  # of rows 1 and 2: as many wrong, and fewer
+    joined = first.improved(torch.tensor([1, 2]), second)
+    assert joined.s_adjusted[:, 0, 0].tolist() == [1.0, 1.0, 2.0] and joined.num_wrong().tolist() == [0, 1, 1]
+    assert joined.steps[:, 0].tolist() == [1.0, 1.0, 2.0] and joined.names == first.names
