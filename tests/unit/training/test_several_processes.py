@@ -31,11 +31,11 @@ def folder(tmp_path_factory):
     return folder
 
 
-def assert_same_end(first, second, but=()):
+def assert_same_end(first, second, but=(), limit=1e-5):
     a, b = end_of(first), end_of(second)
     assert a.keys() == b.keys()
     far = {name: (a[name].double() - b[name].double()).abs().max().item() for name in a if a[name].numel()}
-    assert {name: gap for name, gap in far.items() if gap > 5e-5 and not any(part in name for part in but)} == {}
+    assert {name: gap for name, gap in far.items() if gap > limit and not any(part in name for part in but)} == {}
 
 
 def losses(outdir):
@@ -53,7 +53,8 @@ def test_two_processes_train_as_one_on_the_same_batch(name, folder, tmp_path):
     assert together(train, name, folder, tmp_path / "two") == DONE
     assert (losses(tmp_path / "one") - losses(tmp_path / "two")).abs().max() <= 1e-5
     assert len(losses(tmp_path / "one")) >= 20
-    assert_same_end(tmp_path / "one", tmp_path / "two", ROUNDING.get(name, ()))
+    limit = 5e-5 if name == "clip" else 1e-5  # its attention pooling: 1.3e-5 was seen with AVX-512
+    assert_same_end(tmp_path / "one", tmp_path / "two", ROUNDING.get(name, ()), limit)
     one, two = ({p.name for p in (tmp_path / run).iterdir() if "tfevents" not in p.name} for run in ("one", "two"))
     assert one == two  # but for TensorBoard's files, which are named by process
 
