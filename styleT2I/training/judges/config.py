@@ -22,6 +22,9 @@ class JudgeConfig:
     )
     eval_data: str = setting("minifaces:balanced/test:4000", "Labelled images to measure on.", metavar="SPEC")
     name: str = setting("judge", "Name of the exported component.")
+    init: str | None = setting(
+        None, "Judge to go on from, such as a model's judges_guide.json, of the same shape and names.", metavar="FILE"
+    )
     architecture: str = setting("resnet", "Shape of the network.", choices=("resnet", "plain"))
     resolution: int = setting(64, "Side that images are resized to.", low=16)
     widths: tuple[int, ...] = (24, 32, 64, 128)

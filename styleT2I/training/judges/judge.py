@@ -12,9 +12,11 @@ from torch.nn import functional as F
 from styleT2I.config import to_dict
 from styleT2I.data.training.augment import random_degrade, random_shift
 from styleT2I.data.training.labelled import LabelledData
+from styleT2I.errors import ConfigError
 from styleT2I.evaluation.measures.judge import judged_pairs, measure_judge, mistakes_u8
 from styleT2I.formats.component import write_component
 from styleT2I.networks.faces.attribute_classifier import AttributeClassifier, ClassifierConfig
+from styleT2I.networks.registry import load_network_component
 from styleT2I.torch_utils.ahead import Ahead
 from styleT2I.torch_utils.distributed import draw_rows
 from styleT2I.torch_utils.hardware.recorded_steps import RecordedSteps, read
@@ -107,15 +109,16 @@ class JudgeTask(NetworkTask):
         return {"loss": loss, **metrics}
 
     def _build_network(self) -> AttributeClassifier:
-        config, nuisances = self.config, self._nuisance_settings()
+        config = self.config
+        wanted = ClassifierConfig(
+            self.data.names, *self._nuisance_settings(), architecture=config.architecture,
+            resolution=config.resolution, widths=config.widths, feature_dim=config.feature_dim,
+        )  # fmt: skip
+        if config.init is not None:
+            return _given_network(config.init, wanted)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(self.seed, "judge weights"))
-            return AttributeClassifier(
-                ClassifierConfig(
-                    self.data.names, *nuisances, architecture=config.architecture, resolution=config.resolution,
-                    widths=config.widths, feature_dim=config.feature_dim,
-                )
-            )  # fmt: skip
+            return AttributeClassifier(wanted)
 
     def _nuisance_settings(self) -> tuple[tuple[str, ...], tuple[float, ...], tuple[float, ...]]:
         """Names, means and standard deviations of what the data measures besides attributes."""
@@ -124,3 +127,19 @@ class JudgeTask(NetworkTask):
         values = torch.cat([nuisances for _, _, nuisances in self.data.in_order(256, NUM_STATISTICS)])
         mean, std = (tuple(statistic.tolist()) for statistic in (values.mean(dim=0), values.std(dim=0).clamp_min(1e-6)))
         return self.data.nuisance_names, mean, std
+
+
+def _given_network(path: str, wanted: ClassifierConfig) -> AttributeClassifier:
+    """The judge of a file, which keeps the nuisances' mean and spread that it was trained with; ConfigError where it
+    is none, or another than the training's."""
+    network = load_network_component(path)
+    if not isinstance(network, AttributeClassifier):
+        raise ConfigError(f"{path}: holds a {network.kind}; --init names the NAME.json of a judge")
+    for name in ("attribute_names", "nuisance_names", "architecture", "resolution", "widths", "feature_dim"):
+        own, other = (getattr(each, name) for each in (network.config, wanted))
+        if tuple(own) != tuple(other) if isinstance(own, (tuple, list)) else own != other:
+            raise ConfigError(
+                f"{path}: its {name} is not the training's; take the preset and the data that it was trained with, "
+                "or leave --init out"
+            )
+    return network

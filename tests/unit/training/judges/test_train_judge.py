@@ -1,5 +1,7 @@
 """Training of judges and segmenter: they learn, resume exactly, and say on export what was measured."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -7,7 +9,7 @@ from styleT2I.data.dataset import Batch
 from styleT2I.data.training import joined
 from styleT2I.data.training.degrade_config import DegradeConfig
 from styleT2I.data.training.labelled import LabelledData
-from styleT2I.errors import DataError
+from styleT2I.errors import ConfigError, DataError
 from styleT2I.evaluation.measures.judge import measure_judge, mistakes_u8
 from styleT2I.formats.component import read_component
 from styleT2I.networks.registry import load_network_component
@@ -52,6 +54,7 @@ def squares(monkeypatch):
     """Data sets "train" and "test" of squares in place of files."""
     sets = {"train": Squares(192, 0), "test": Squares(96, 1)}
     monkeypatch.setattr(joined, "open_dataset", lambda spec, resolution, with_masks: sets[spec])
+    return sets
 
 
 SMALL = {"data": ("train",), "eval_data": "test", "resolution": 16, "widths": (8, 8), "batch_size": 16}
@@ -96,6 +99,34 @@ def test_a_judge_learns_and_its_export_says_how_well(architecture, squares, tmp_
     assert (network.nuisances(image) - nuisances).abs().mean() < 0.2
     last = read_stats(tmp_path / "stats.jsonl")[-1]
     assert last["worst_attribute"] == pytest.approx(min(measured["attributes"].values()), abs=0.03)
+
+
+def test_a_judge_goes_on_from_another(squares, tmp_path):
+    """Its weights and its nuisances' scale are the given one's, whatever the new images are."""
+    config = JudgeConfig(**SMALL, feature_dim=8)
+    run_small(JudgeTask(config, 10), tmp_path / "first", 10)
+    given = load_network_component(tmp_path / "first" / "judge.json")
+    squares["train"] = Squares(64, 2)
+    task = JudgeTask(replace(config, init=str(tmp_path / "first" / "judge.json")), 10)
+    task.setup(torch.device("cpu"))
+    assert task.network.config == given.config
+    assert all(torch.equal(a, b) for a, b in zip(task.network.parameters(), given.parameters(), strict=True))
+    assert all(parameter.requires_grad for parameter in task.network.parameters())
+    run_small(task, tmp_path / "second", 10)
+    assert not torch.equal(next(task.network.parameters()), next(given.parameters()))
+
+
+def test_a_judge_does_not_go_on_from_another_shape_or_kind(squares, tmp_path):
+    run_small(JudgeTask(JudgeConfig(**SMALL, feature_dim=8), 10), tmp_path, 10)
+    judge = str(tmp_path / "judge.json")
+    with pytest.raises(ConfigError, match=r"judge\.json: its architecture is not the training's; take the preset"):
+        JudgeTask(JudgeConfig(**SMALL, feature_dim=8, architecture="plain", init=judge), 10).setup(torch.device("cpu"))
+    squares["train"].attribute_names = squares["test"].attribute_names = ("he", "hat")
+    with pytest.raises(ConfigError, match="its attribute_names is not"):
+        JudgeTask(JudgeConfig(**SMALL, feature_dim=8, init=judge), 10).setup(torch.device("cpu"))
+    run_small(SegmenterTask(SegmenterTrainingConfig(**SMALL), 10), tmp_path / "other", 10)
+    with pytest.raises(ConfigError, match=r"segmenter\.json: holds a segmenter; --init names"):
+        JudgeTask(JudgeConfig(**SMALL, init=str(tmp_path / "other" / "segmenter.json")), 10).setup(torch.device("cpu"))
 
 
 @pytest.mark.parametrize("make", [
