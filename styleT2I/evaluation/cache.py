@@ -91,7 +91,8 @@ class CachedCells:
         hashes = {role: hashes[role] for role in roles}
         if None in hashes.values():
             return None
-        return {"components": hashes, "cell": asdict(cell), "adjustment": asdict(config)}
+        settings = {"method": config.method} if config.method == "none" else asdict(config)  # which reads no other
+        return {"components": hashes, "cell": asdict(cell), "adjustment": settings}
 
 
 def _name(cell, config):

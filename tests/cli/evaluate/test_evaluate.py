@@ -74,6 +74,8 @@ def test_compositions_are_measured_kept_and_tabulated(folder, tmp_path):
     assert {file: file.stat().st_mtime_ns for file in (tmp_path / "tiny.json.cells").iterdir()} == kept
     table = invoke("--table", path, path)
     assert table.exit_code == 0 and table.output.count("| tiny | paper |") == 2
+    assert invoke(*command, "--adjust-method", "none", "--no-keep-surroundings").exit_code == 0  # it reads no setting
+    assert {file: file.stat().st_mtime_ns for file in (tmp_path / "tiny.json.cells").iterdir()} == kept
 
 
 def test_a_model_without_an_a2d_measures_text_to_direction_alone_or_says_what_is_missing(folder):
