@@ -25,7 +25,8 @@ def evaluate_captions(request: Request) -> dict:
     """Caption i of the data on the latent of seed i, judged by the held-out judge and the second CLIP.
 
     "success": rate of images with every requested attribute right (with a 95 % Wilson interval), "unedited": the same
-    rate before the edit, "attributes": by attribute, "drift": changed although nobody asked; "r_precision" (1 in 100,
+    rate before the edit, "success_real": that of the captions' own images, which the judge's errors alone keep below 1,
+    "attributes": by attribute, "drift": changed although nobody asked; "r_precision" (1 in 100,
     against captions that contradict the own one, for those that at least 99 do) beside what real images of the same
     captions get; "frechet" to those images beside the plain samples' distance
     to the same number of training images, both in the held-out judge's features.
@@ -45,7 +46,7 @@ def evaluate_captions(request: Request) -> dict:
     meanings = [frozenset(request.items()) for request in asked]
     ranking = Ranking(meanings, generator("evaluate", "t2d"), agreeing_captions(requests))
     texts = encode_texts(clip_eval, captions)
-    _, _, clip_real = observe_with_clip(judge, clip_eval, dataset_images(dataset, range(num), model.device))
+    seen, _, clip_real = observe_with_clip(judge, clip_eval, dataset_images(dataset, range(num), model.device))
     real, _ = data_features(judge, data, num, dataset.resolution)
     plain = torch.cat([judge.features(image) for image in plain_samples(model, num, psi)])
     training, _ = data_features(judge, data.replace("/test", "/train"), num, dataset.resolution)
@@ -56,6 +57,7 @@ def evaluate_captions(request: Request) -> dict:
         "success": float(right.double().mean()),
         "success_interval": wilson_interval(int(right.sum()), num),
         "unedited": float(success(before, requests).double().mean()),
+        "success_real": float(success(seen, requests).double().mean()),
         "attributes": dict(zip(names, attribute_rates(after, requests).tolist(), strict=True)),
         "drift": dict(zip(names, drift_rates(before, after, requests).tolist(), strict=True)),
         "r_precision": float(ranking.found(clip_edited, texts).mean()),

@@ -64,6 +64,7 @@ def test_compositions_are_measured_kept_and_tabulated(folder, tmp_path):
     assert set(report["summary"]["by_count"]) == {"1", "2", "3", "4", "5"}
     assert len(figures["cells"]) == 2 * (2 * 13 + 5)
     assert all(len(cell["success_interval"]) == 2 for cell in figures["cells"])
+    assert all(cell["success_real"] in (0, 0.5, 1) and cell["frechet"] > 0 for cell in figures["cells"])
     assert all(len(sha256) == 64 for sha256 in report["model"]["components"].values())
     assert "a2d" in report["model"]["components"]
     kept = {file: file.stat().st_mtime_ns for file in (tmp_path / "tiny.json.cells").iterdir()}

@@ -25,6 +25,7 @@ def cell(name, kind, method, right, composition="", drift=None, nuisances=None, 
         "unedited": 0.1,
         "drift": drift or {"smiling": 0.1},
         "nuisances": nuisances or {"roll": 0.2, "clothes_l": 0.4, "iris": 0.6},
+        "success_real": 0.9 if kind == "rare" else None,
         "frechet": frechet,
         "kept": kept or {"identity": [0.9] * len(right), "background": [2.0] * len(right)},
         "right": right,
@@ -81,6 +82,7 @@ def test_summary_of_a_method(cells):
     assert summary["nuisances"]["clothes"] == pytest.approx(0.4)
     assert summary["nuisances"]["face"] == pytest.approx(0.6)
     assert summary["frechet"] == pytest.approx({"rare": 25.0, "frequent": 10.0})
+    assert summary["success_real"] == {"rare": pytest.approx(0.9), "frequent": None}
     assert summary["frechet_ratio"] == pytest.approx({"rare": 1.0, "frequent": 1.0})
     assert summary["by_count"]["2"]["success"] == 1.0 and summary["by_count"]["2"]["gain"] == pytest.approx(0.2)
     assert "gain" not in summarise(cells, "none", GROUPS)

@@ -14,7 +14,7 @@ from styleT2I.evaluation.suites.compositions.cells import Prompted
 from styleT2I.evaluation.suites.generator import features_of
 from styleT2I.generation.adjustment import Adjusted, AdjustmentConfig
 from styleT2I.generation.pipeline import StyleT2I
-from styleT2I.metrics.attributes import attribute_rates, drift_rates, success
+from styleT2I.metrics.attributes import attribute_rates, drift_rates, success, verdicts
 from styleT2I.metrics.frechet import frechet_distance
 from styleT2I.metrics.pairwise import paired_cosine
 from styleT2I.statistics.intervals import wilson_interval
@@ -48,7 +48,8 @@ class CellMeasure:
         "attributes": rate right by asked attribute; "drift": rate whose verdict changed by attribute that nobody
         asked for; "nuisances": mean change in units of the nuisance's spread over the unedited faces; "adjusted": rate
         of the latents asking for an attribute that were stepped along it; "held": of those that leave it open.
-        "frechet" is None where the world's images of the cell are not rendered. "kept": what should stay, per latent:
+        "frechet" and "success_real", the success of the world's own images of the cell, which the judge's errors alone
+        keep below 1, are None where these are not rendered. "kept": what should stay, per latent:
         "identity" the cosine of the judge's features before and after, "pose" the mean change of its nuisances,
         "background" and "clothes" the mean change of their pixels in levels of 255, None where none is seen.
         """
@@ -70,7 +71,7 @@ class CellMeasure:
             "attributes": self.judge.by_name(attribute_rates(after.verdict, requests)),
             "drift": self.judge.by_name(drift_rates(self.plain.verdict, after.verdict, requests)),
             "nuisances": self.judge.changes(self.plain, after),
-            "frechet": self._frechet(after.features, cell),
+            **self._beside_real(after.features, cell, requests),
             **_adjustments(adjusted),
             "kept": self._kept(after, torch.cat(images)),
             "right": "".join(map(str, right.int().tolist())),
@@ -95,9 +96,15 @@ class CellMeasure:
         found |= self.surroundings.changes(self._plain_seen, self.surroundings.see(images))
         return {name: [_rounded(value) for value in values.tolist()] for name, values in found.items()}
 
-    def _frechet(self, features, cell):
+    def _beside_real(self, features, cell, requests):
         real = self._real_features(cell)
-        return None if real is None else frechet_distance(features, real)
+        if real is None:
+            return {"success_real": None, "frechet": None}
+        seen = verdicts(self.judge.network.logits_of(real)).cpu()
+        return {
+            "success_real": success(seen, requests).double().mean().item(),
+            "frechet": frechet_distance(features, real),
+        }
 
     def _real_features(self, cell):
         """Features [N, F] of images of the same attributes, None where they are not rendered; those of one cell are

@@ -32,7 +32,8 @@ def summarise(cells: list[dict], method: str, nuisance_groups: Mapping[str, tupl
     rare on the same latents; "gain": success less the baseline's; "drift": rate of images in which an attribute
     changed that nobody asked for; "nuisances": change in units of their spread, also by group (`World`'s; a nuisance
     of no group is of the face); "kept": what `CellMeasure` says of the person, pose, background and clothes: mean, and
-    "difference" from the baseline on the same latents; "frechet": mean over cells, None where one of them has none;
+    "difference" from the baseline on the same latents; "success_real" (of the world's own images, by the same judge)
+    and "frechet": mean over cells, None where one of them has none;
     "by_count": success by number of attributes in the sentence.
     """
     own = [cell for cell in cells if cell["method"] == method]
@@ -51,7 +52,10 @@ def summarise(cells: list[dict], method: str, nuisance_groups: Mapping[str, tupl
         "drift": _drift(rare + frequent),
         "nuisances": _nuisances(rare + frequent, nuisance_groups),
         "kept": _kept(rare + frequent, []),
-        "frechet": {kind: _mean_frechet(group) for kind, group in _pair(rare, frequent)},
+        **{
+            key: {kind: _mean_known(group, key) for kind, group in _pair(rare, frequent)}
+            for key in ("success_real", "frechet")
+        },
         "by_count": {cell["cell"].split()[0]: _count(cell) for cell in counts},
     }
     if plain and method != BASELINE:
@@ -61,7 +65,7 @@ def summarise(cells: list[dict], method: str, nuisance_groups: Mapping[str, tupl
             kind: _gain(group, other) for (kind, group), other in zip(_pair(rare, frequent), others, strict=True)
         }
         summary["frechet_ratio"] = {
-            kind: _ratio(summary["frechet"][kind], _mean_frechet(other)) for kind, other in _pair(*others)
+            kind: _ratio(summary["frechet"][kind], _mean_known(other, "frechet")) for kind, other in _pair(*others)
         }
     return summary
 
@@ -95,9 +99,9 @@ def _mean(values):
     return sum(values) / len(values) if values else 0.0
 
 
-def _mean_frechet(cells):
-    distances = [cell["frechet"] for cell in cells]
-    return None if None in distances else _mean(distances)
+def _mean_known(cells, key):
+    values = [cell[key] for cell in cells]
+    return None if None in values else _mean(values)
 
 
 def _ratio(distance, other):
