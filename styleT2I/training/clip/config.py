@@ -11,7 +11,7 @@ from styleT2I.data.training.degrade_config import DegradeConfig
 from styleT2I.errors import ConfigError
 from styleT2I.recipes import check_has_data, read_recipe
 
-TUNES = ("all", "paper", "release")  # which tensors train; see training.clip.tuning
+TUNES = ("all", "image", "paper", "release")  # which tensors train; see training.clip.tuning
 AUGMENTS = ("light", "crop", "none")
 SCHEDULES = ("cosine", "constant")
 
@@ -57,7 +57,8 @@ class CLIPTrainConfig:
     architecture: str = setting("strided", "Image tower of a CLIP from scratch.", choices=tuple(ARCHITECTURES))
     tune: str = setting(
         "all",
-        "Tensors to train: all; those the paper names; the three that the released script trains by mistake.",
+        "Tensors to train: all; the image tower, so that texts mean what they meant; those the paper names; the three "
+        "that the released script trains by mistake.",
         choices=TUNES,
     )
 

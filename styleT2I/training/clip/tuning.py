@@ -6,18 +6,22 @@ from styleT2I.errors import ConfigError
 from styleT2I.networks.clip.model import CLIP
 
 
+_WHOLE_TOWERS = {"all": "", "image": "visual."}  # what their parameters' names begin with
+
+
 def tuned_names(clip: CLIP, tune: str) -> list[str]:
     """Names of the parameters that train, in the network's order.
 
-    "all": every one. "paper": the last visual block, ln_post, the visual projection, the last text block, ln_final,
+    "all": every one. "image": the image tower alone; texts keep their features, so that a network which reads these,
+    such as a Text-to-Direction, stays of use. "paper": the last visual block, ln_post, the visual projection, the last text block, ln_final,
     text_projection and logit_scale, as StyleT2I (CVPR 2022) intends. "release": the two projections and logit_scale,
     which is all that the released script trains (it reads its list of blocks once before AdamW does, so that AdamW
     finds it empty). A ModifiedResNet has no ln_post: its attention pooling stands for it and holds the projection.
     ConfigError where an image tower has no such parts (timm's).
     """
     names = [name for name, _ in clip.model.named_parameters()]
-    if tune == "all":
-        return [f"model.{name}" for name in names]
+    if tune in _WHOLE_TOWERS:
+        return [f"model.{name}" for name in names if name.startswith(_WHOLE_TOWERS[tune])]
     wanted = [*_visual_parts(names, tune), *_text_parts(names, tune), "logit_scale"]
     return [f"model.{name}" for name in names if any(name == part or name.startswith(f"{part}.") for part in wanted)]
 
@@ -25,12 +29,13 @@ def tuned_names(clip: CLIP, tune: str) -> list[str]:
 def train_only(clip: CLIP, tune: str) -> None:
     """Set requires_grad of every parameter by `tuned_names`, and the network's mode to match.
 
-    Frozen parts stay in evaluation mode: batch norms keep the statistics that the frozen layers were trained with.
+    Where a part of a tower is frozen, all stay in evaluation mode: batch norms keep the statistics that the frozen
+    layers were trained with.
     """
     tuned = set(tuned_names(clip, tune))
     for name, parameter in clip.named_parameters():
         parameter.requires_grad_(name in tuned)
-    clip.train(tune == "all")
+    clip.train(tune in _WHOLE_TOWERS)
 
 
 def _visual_parts(names, tune):

@@ -77,6 +77,15 @@ def test_all_is_every_parameter_in_training_mode():
     assert clip.training and all(parameter.requires_grad for parameter in clip.parameters())
 
 
+@pytest.mark.parametrize("vision", [VIT, RESNET])
+def test_the_image_tower_alone_leaves_texts_and_temperature_as_they_are(vision):
+    clip = tiny_clip(vision).freeze()
+    train_only(clip, "image")
+    trained = {name for name, parameter in clip.named_parameters() if parameter.requires_grad}
+    assert trained == {f"model.visual.{name}" for name, _ in clip.model.visual.named_parameters()}
+    assert clip.training
+
+
 def test_towers_without_such_parts_are_refused():
     timm = tiny_clip({"timm_model_name": "test_vit", "timm_pool": "avg", "image_size": 32})
     with pytest.raises(ConfigError, match="use --tune all"):

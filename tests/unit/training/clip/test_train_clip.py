@@ -141,6 +141,17 @@ def test_fine_tuning_moves_exactly_the_tuned_tensors(tmp_path, tune, architectur
     assert (group["lr"], group["weight_decay"]) == (5e-4, 0.01)
 
 
+def test_an_image_tower_that_trains_alone_leaves_the_features_of_texts(tmp_path):
+    train(tmp_path / "first", 1)
+    path = str(tmp_path / "first" / "minifaces-clip.json")
+    task = train(tmp_path / "second", 3, clip=path, tune="image", name="tuned")
+    before, after = load_clip(path), load_clip(tmp_path / "second" / "tuned.json")
+    texts, image = ["she wears a hat", "a bald man"], torch.zeros(1, 3, 64, 64)
+    assert torch.equal(before.encode_text(texts), after.encode_text(texts))
+    assert before.temperature_scale == after.temperature_scale
+    assert not torch.equal(before.encode_image(image), after.encode_image(image)) and task.clip.training
+
+
 def test_logit_scale_stays_between_0_and_ln_100(tmp_path):
     task = train(tmp_path, 1)
     for start, bound in ((9.0, MAX_LOGIT_SCALE), (-1.0, 0.0)):
