@@ -39,10 +39,10 @@ def measure_judge(network: AttributeClassifier, data: LabelledData, pairs: dict,
     rng = generator("judge evaluation")
     rows = []
     for image, truth, nuisances in data.in_order(128, num):
-        features = network.features(image.to(device))
+        features, nuisances_seen = network.observe(image.to(device))
         soft = blur(blur(image)) + 0.04 * torch.randn(image.shape, generator=rng)
         rows.append((network.logits_of(features).cpu(), network(soft.clamp(-1, 1).to(device)).cpu(), truth,
-                     network.nuisances_of(features).cpu(), nuisances))  # fmt: skip
+                     nuisances_seen.cpu(), nuisances))  # fmt: skip
     network.train(was_training)
     logits, softened, truth = (torch.cat(column) for column in list(zip(*rows, strict=True))[:3])
     verdict = verdicts(logits)

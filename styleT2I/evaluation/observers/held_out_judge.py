@@ -35,10 +35,10 @@ class HeldOutJudge:
         """The observation of batches of images [B, 3, H, W] in [-1, 1]."""
         verdict, features, nuisances = [], [], []
         for image in images:
-            rows = self.network.features(image)
+            rows, seen = self.network.observe(image)
             features.append(rows)
             verdict.append(verdicts(self.network.logits_of(rows)).cpu())
-            nuisances.append(self.network.nuisances_of(rows)[:, self._columns].cpu())
+            nuisances.append(seen[:, self._columns].cpu())
         return Observation(torch.cat(verdict), torch.cat(features), torch.cat(nuisances))
 
     def requests(self, asked: Sequence[Mapping[str, bool]]) -> Requests:

@@ -35,6 +35,7 @@ class ClassifierConfig:
     resolution: int = 64  # images of another size are resized to this, antialiased
     widths: tuple[int, ...] = (24, 32, 64, 128)  # channels at full, half, quarter ... resolution
     feature_dim: int = 128  # length of the feature vector both heads read
+    mirrored: bool = False  # attributes are read from the mean features of an image and its mirror image
 
     def __post_init__(self):
         if self.architecture not in ARCHITECTURES:
@@ -114,8 +115,8 @@ ARCHITECTURES = {"resnet": ResNetTrunk, "plain": PlainTrunk}
 class AttributeClassifier(nn.Module):
     """Attribute logits, a feature vector and nuisances of an image [N, 3, H, W] in [-1, 1] of any size.
 
-    A logit above 0 means yes. `features` serve Frechet distances; `logits_of` and `nuisances_of` read them, so that a
-    caller who needs all three runs the trunk once.
+    A logit above 0 means yes. `features` serve Frechet distances, and `logits_of` reads them; `observe` gives them and
+    the nuisances, which a mirror image would change, without running the trunk more often than needed.
     """
 
     kind = "judge"
@@ -145,18 +146,30 @@ class AttributeClassifier(nn.Module):
 
     def features(self, image: torch.Tensor) -> torch.Tensor:
         """Features [N, F], non-negative."""
+        return self._with_mirrored(self.features_of_view(image), image)
+
+    def observe(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Features [N, F] and nuisances [N, K] of an image, as `features` and `nuisances`."""
+        view = self.features_of_view(image)
+        return self._with_mirrored(view, image), self.nuisances_of(view)
+
+    def features_of_view(self, image: torch.Tensor) -> torch.Tensor:
+        """Features [N, F] of the image as it is, which trainings and nuisances read."""
         size = self.config.resolution
         if image.shape[-2:] != (size, size):
             image = F.interpolate(image, size=(size, size), mode="bilinear", align_corners=False, antialias=True)
         image = image.contiguous(memory_format=torch.channels_last)  # about 1.5x faster than NCHW on a CPU
         return F.relu(self.embed(self.trunk(image)))
 
+    def _with_mirrored(self, features, image):
+        return (features + self.features_of_view(image.flip(3))) / 2 if self.config.mirrored else features
+
     def logits_of(self, features: torch.Tensor) -> torch.Tensor:
         """Attribute logits [N, A] of features [N, F]."""
         return self.attribute_head(features)
 
     def nuisances_of(self, features: torch.Tensor, standardised: bool = False) -> torch.Tensor:
-        """Nuisances [N, K] of features [N, F], in the data's units, or in standard deviations from the data's mean."""
+        """Nuisances [N, K] of features of a view, in the data's units, or in standard deviations from their mean."""
         if self.nuisance_head is None:
             return features.new_zeros(len(features), 0)
         values = self.nuisance_head(features)
@@ -164,7 +177,7 @@ class AttributeClassifier(nn.Module):
 
     def nuisances(self, image: torch.Tensor, standardised: bool = False) -> torch.Tensor:
         """Nuisances [N, K] of an image, as `nuisances_of`."""
-        return self.nuisances_of(self.features(image), standardised)
+        return self.nuisances_of(self.features_of_view(image), standardised)
 
 
 def readable_nuisances(network: AttributeClassifier, info: Mapping) -> dict[str, float]:

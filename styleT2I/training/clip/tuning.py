@@ -5,19 +5,18 @@ from __future__ import annotations
 from styleT2I.errors import ConfigError
 from styleT2I.networks.clip.model import CLIP
 
-
 _WHOLE_TOWERS = {"all": "", "image": "visual."}  # what their parameters' names begin with
 
 
 def tuned_names(clip: CLIP, tune: str) -> list[str]:
     """Names of the parameters that train, in the network's order.
 
-    "all": every one. "image": the image tower alone; texts keep their features, so that a network which reads these,
-    such as a Text-to-Direction, stays of use. "paper": the last visual block, ln_post, the visual projection, the last text block, ln_final,
-    text_projection and logit_scale, as StyleT2I (CVPR 2022) intends. "release": the two projections and logit_scale,
-    which is all that the released script trains (it reads its list of blocks once before AdamW does, so that AdamW
-    finds it empty). A ModifiedResNet has no ln_post: its attention pooling stands for it and holds the projection.
-    ConfigError where an image tower has no such parts (timm's).
+    "all": every one. "image": the image tower alone; texts keep their features, so that networks which read these,
+    such as a Text-to-Direction, stay of use. "paper": the last visual block, ln_post, the visual projection, the last
+    text block, ln_final, text_projection and logit_scale, as StyleT2I (CVPR 2022) intends. "release": the two
+    projections and logit_scale, which is all that the released script trains (it reads its list of blocks once before
+    AdamW does, so that AdamW finds it empty). A ModifiedResNet has no ln_post: its attention pooling stands for it and
+    holds the projection. ConfigError where an image tower has no such parts (timm's).
     """
     names = [name for name, _ in clip.model.named_parameters()]
     if tune in _WHOLE_TOWERS:

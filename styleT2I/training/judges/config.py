@@ -35,7 +35,8 @@ class JudgeConfig:
     nuisance_weight: float = setting(0.5, "Weight of the nuisances' regression.", low=0)
     mirror: bool = setting(  # whose nuisances, such as yaw, are then left out
         False,
-        "Mirror half of the images: where right and left mean nothing, few images last longer.",
+        "Mirror half of the images, and judge each by itself and its mirror image: where right and left mean nothing, "
+        "few images last longer.",
         flag="--mirror/--no-mirror",
     )
     label_smoothing: float = 0.02  # label smoothing towards 1/2: confident logits stay near +-4.6

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -92,7 +93,7 @@ class JudgeTask(NetworkTask):
     def _update(self, rate, image, truth, nuisances, is_plain):
         """is_plain: which of the images, whose nuisances are known, were not mirrored; None: none were."""
         config = self.config
-        features = self.network.features(image)
+        features = self.network.features_of_view(image)
         target = truth.to(features) * (1 - config.label_smoothing) + config.label_smoothing / 2
         attribute_loss = F.binary_cross_entropy_with_logits(self.network.logits_of(features), target)
         loss, metrics = attribute_loss, {"loss_attributes": attribute_loss}
@@ -113,6 +114,7 @@ class JudgeTask(NetworkTask):
         wanted = ClassifierConfig(
             self.data.names, *self._nuisance_settings(), architecture=config.architecture,
             resolution=config.resolution, widths=config.widths, feature_dim=config.feature_dim,
+            mirrored=config.mirror,
         )  # fmt: skip
         if config.init is not None:
             return _given_network(config.init, wanted)
@@ -130,8 +132,8 @@ class JudgeTask(NetworkTask):
 
 
 def _given_network(path: str, wanted: ClassifierConfig) -> AttributeClassifier:
-    """The judge of a file, which keeps the nuisances' mean and spread that it was trained with; ConfigError where it
-    is none, or another than the training's."""
+    """The judge of a file, with the nuisances' mean and spread that it was trained with; ConfigError where it is none,
+    or of another shape than the wanted one."""
     network = load_network_component(path)
     if not isinstance(network, AttributeClassifier):
         raise ConfigError(f"{path}: holds a {network.kind}; --init names the NAME.json of a judge")
@@ -142,4 +144,7 @@ def _given_network(path: str, wanted: ClassifierConfig) -> AttributeClassifier:
                 f"{path}: its {name} is not the training's; take the preset and the data that it was trained with, "
                 "or leave --init out"
             )
-    return network
+    given = network.config
+    made = AttributeClassifier(replace(wanted, nuisance_mean=given.nuisance_mean, nuisance_std=given.nuisance_std))
+    made.load_state_dict(network.state_dict())
+    return made

@@ -21,13 +21,24 @@ def tiny(architecture, **changes):
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_one_pass_of_the_trunk_gives_what_three_calls_give(architecture):
-    network = tiny(architecture)
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_one_observation_gives_what_three_calls_give(architecture, mirrored):
+    network = tiny(architecture, mirrored=mirrored)
     image = torch.rand(3, 3, 16, 16) * 2 - 1
-    features = network.features(image)
-    assert features.shape == (3, 5) and network(image).shape == (3, 3) and network.nuisances(image).shape == (3, 2)
+    features, nuisances = network.observe(image)
+    assert features.shape == (3, 5) and network(image).shape == (3, 3) and nuisances.shape == (3, 2)
+    assert torch.equal(network.features(image), features) and torch.equal(network.nuisances(image), nuisances)
     assert torch.equal(network.logits_of(features), network(image))
-    assert torch.equal(network.nuisances_of(features), network.nuisances(image))
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_mirrored_judge_is_the_mean_of_both_views_and_pose_is_of_one(architecture):
+    network, mirrored = tiny(architecture), tiny(architecture, mirrored=True)
+    image = torch.rand(3, 3, 20, 20) * 2 - 1
+    torch.testing.assert_close(mirrored(image), (network(image) + network(image.flip(3))) / 2)
+    torch.testing.assert_close(mirrored(image), mirrored(image.flip(3)))
+    assert torch.equal(mirrored.nuisances(image), network.nuisances(image))
+    assert not torch.allclose(network(image), network(image.flip(3)))
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

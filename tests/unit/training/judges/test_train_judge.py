@@ -71,8 +71,8 @@ def test_mirrored_images_are_seen_and_their_nuisances_left_out(squares, monkeypa
     seen = []
     task = JudgeTask(JudgeConfig(**SMALL, feature_dim=16, mirror=True, degrade=DegradeConfig(0, 0, 0, 0, 0, 0)), 4)
     task.setup(torch.device("cpu"))
-    features = task.network.features
-    monkeypatch.setattr(task.network, "features", lambda image: seen.append(image) or features(image))
+    features = task.network.features_of_view
+    monkeypatch.setattr(task.network, "features_of_view", lambda image: seen.append(image) or features(image))
     figures = task.step(0, generator("judge", 0))
     image, _, _ = task.data.training_batch(0, 16, 0)
     is_plain = (seen[0] == image).flatten(1).all(dim=1)
@@ -109,10 +109,13 @@ def test_a_judge_goes_on_from_another(squares, tmp_path):
     squares["train"] = Squares(64, 2)
     task = JudgeTask(replace(config, init=str(tmp_path / "first" / "judge.json")), 10)
     task.setup(torch.device("cpu"))
-    assert task.network.config == given.config
+    assert task.network.config == given.config and not given.config.mirrored
     assert all(torch.equal(a, b) for a, b in zip(task.network.parameters(), given.parameters(), strict=True))
     assert all(parameter.requires_grad for parameter in task.network.parameters())
     run_small(task, tmp_path / "second", 10)
+    mirrored = JudgeTask(replace(task.config, mirror=True), 10)
+    mirrored.setup(torch.device("cpu"))
+    assert mirrored.network.config == replace(given.config, mirrored=True)
     assert not torch.equal(next(task.network.parameters()), next(given.parameters()))
 
 
