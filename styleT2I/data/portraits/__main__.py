@@ -21,9 +21,16 @@ _SHEET = (12, 5)  # columns and rows of the contact sheet
 @click.option("--split", default="train", metavar="NAME", help="train, val, test, judge-train or judge-val.")
 @click.option("--resolution", default=128, type=click.IntRange(16, 1024), help="Side of the images in pixels.")
 @click.option("--workers", default=1, type=click.IntRange(1), help="Processes; one per core.")
+@click.option(
+    "--captions-only",
+    "captions_file",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Write the captions of what the scenes ask for, one a line, and render nothing.",
+)
 @click.option("--format", "image_format", default="jpg", type=click.Choice(["jpg", "png"]), help="Of the images.")
 @seed_option
-def main(specs, outdir, num, start, distribution, split, resolution, workers, image_format, seed):
+def main(specs, outdir, num, start, distribution, split, resolution, workers, captions_file, image_format, seed):
     """Render a captioned, labelled and segmented world of three-dimensional faces.
 
     Each SPEC is DISTRIBUTION/SPLIT:NUM, such as biased/train:10000, and goes to the user's cache, one after the other,
@@ -32,6 +39,8 @@ def main(specs, outdir, num, start, distribution, split, resolution, workers, im
     holds images/, masks/ of parts, attributes.csv, captions.json, scenes.npz, records.jsonl, dataset.json and
     contact-sheet.png. Images that are there already are not
     rendered again: after an interruption call the same command.
+
+    --captions-only writes sentences, for `train_t2d --data FILE`, which looks at no image.
     """
     from styleT2I.attributes.compositions import read_composition
     from styleT2I.attributes.vocabulary import load_vocabulary
@@ -50,8 +59,26 @@ def main(specs, outdir, num, start, distribution, split, resolution, workers, im
             wanted, distribution = read_composition(distribution, load_vocabulary("portraits")), "composition"
         recipe = Recipe(distribution, split, resolution, seed, wanted)
         jobs = [(recipe, outdir or recipe.cache_folder(), range(start, start + num))]
+    if captions_file:
+        _write_captions(captions_file, [(recipe, indices) for recipe, _, indices in jobs])
+        return
     for recipe, folder, indices in jobs:
         _render(recipe, folder, indices, workers, image_format)
+
+
+def _write_captions(path, sets):
+    """Write the captions of sets that are not rendered, as if everything that the scenes ask for could be seen."""
+    from styleT2I.data.portraits.dataset import captions_of
+    from styleT2I.data.portraits.scenes.attributes import ATTRIBUTES
+    from styleT2I.torch_utils.files import write_text_atomic
+
+    captions = []
+    for recipe, indices in sets:
+        for index in indices:
+            asked = recipe.attributes(index)
+            captions += captions_of(recipe, index, {name: asked[name] for name in ATTRIBUTES})
+    write_text_atomic(path, "\n".join(captions) + "\n")
+    click.echo(f"{len(captions)} captions in {path}")
 
 
 def _render(recipe, folder, indices, workers, image_format):

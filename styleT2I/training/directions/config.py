@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from styleT2I.config import from_dict, setting, suggestion
+from styleT2I.data.training.captions_file import is_captions_file
 from styleT2I.errors import ConfigError
 from styleT2I.recipes import check_has_data, given, read_recipe
 
@@ -22,6 +23,7 @@ class DirectionTrainingConfig:
         None, "Attribute classifier for the log's metrics; it never trains anything.", metavar="FILE"
     )
     vocabulary: str = "minifaces"  # in which requested attributes are named
+    init: str | None = setting(None, "Network of the same shape to go on from, for example a model's.", metavar="FILE")
 
     batch_size: int = setting(40, "Captions per step.", flag="--batch")
     micro_batch: int | None = setting(
@@ -79,7 +81,10 @@ class DirectionTrainingConfig:
 class T2DConfig(DirectionTrainingConfig):
     """Settings of T2D's training."""
 
-    data: str = setting(help="Captions: a data set's folder, or minifaces:DISTRIBUTION/SPLIT[:NUM].", metavar="SPEC")
+    data: str = setting(
+        help="Captions: a data set's folder, minifaces:DISTRIBUTION/SPLIT[:NUM], or a text file of one a line (.txt).",
+        metavar="SPEC",
+    )
     eval_data: str | None = setting(None, "Captions and images for the log's metrics.", metavar="SPEC")
     contrastive_weight: float = setting(  # every caption of a batch is compared with the others
         1.0, "Weight of the paper's contrastive loss.", low=0
@@ -171,4 +176,6 @@ def direction_config(network: str, recipe, **changes) -> tuple[int, DirectionTra
     settings = {**settings, **changes}
     if network == "t2d":
         check_has_data(recipe, settings)
+        if is_captions_file(settings["data"]):  # the recipe's images to measure on are those of its own data
+            settings["eval_data"] = changes.get("eval_data")
     return steps, from_dict(CONFIGS[network], settings)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Iterable
 
 import torch
 
-from styleT2I.errors import CheckpointError
+from styleT2I.errors import CheckpointError, ConfigError
 from styleT2I.formats.foreign.registry import read_network
 from styleT2I.formats.texts.glove import read_glove
 from styleT2I.networks.directions import DirectionConfig, GruTextConfig
@@ -78,6 +79,25 @@ def build_direction_network(
     if text_config and not text_config.train_embedding:
         network.text_encoder.embedding.requires_grad_(False)
     return network
+
+
+def load_given(network: torch.nn.Module, path: str) -> None:
+    """Give a network the weights of a file, less its null space, which is measured anew; CheckpointError or ConfigError
+    where it holds another kind of network or one of another shape."""
+    component = read_network(path)
+    if component.kind != network.kind:
+        raise CheckpointError(f"{component.path}: is a {component.kind!r} where a {network.kind!r} is needed")
+    given = load_network_component(component)
+    own = dataclasses.asdict(network.config)
+    differing = [name for name, value in dataclasses.asdict(given.config).items()
+                 if name != "num_readings" and value != own[name]]  # fmt: skip
+    if differing:
+        raise ConfigError(
+            f"{component.path}: its {differing[0]} is not the training's; take the preset, the generator and the "
+            "CLIP that it was trained with, or leave --init out"
+        )
+    weights = given.state_dict()
+    network.load_state_dict({key: weights[key] for key in network.state_dict()})
 
 
 def _text_encoder(config, texts, more_words):

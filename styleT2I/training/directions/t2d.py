@@ -12,6 +12,7 @@ from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.data.dataset import index_order, open_dataset
 from styleT2I.data.training.augment import ClipAugmentation, draw_augmentation
 from styleT2I.data.training.captioned import captions_required
+from styleT2I.data.training.captions_file import open_captions
 from styleT2I.generation.observers import ZeroShotLogits
 from styleT2I.networks.clip.model import TOKENS_AT_A_TIME
 from styleT2I.networks.directions import TextToDirection
@@ -70,7 +71,7 @@ class T2DTask(DirectionTask):
         """Load what stays frozen and build the network; CheckpointError or DataError where something does not fit."""
         config = self.config
         self._load_frozen(device)
-        self.data = open_dataset(config.data, self.generator.resolution, with_masks=False)
+        self.data = open_captions(config.data, self.generator.resolution)
         self.captions_of = captions_required(config.data, self.data)
         self.captions_of(0)  # before the network is built
         captions = (caption for i in range(len(self.data)) for caption in self.captions_of(i))

@@ -15,7 +15,7 @@ from styleT2I.torch_utils.distributed import num_own_rows
 from styleT2I.torch_utils.hardware.recorded_steps import Metrics, RecordedSteps, read
 from styleT2I.training.directions.estimate import Estimate, measure
 from styleT2I.training.directions.micro_batches import accumulate_gradients
-from styleT2I.training.directions.setup import build_direction_network, free_norm, load_frozen, sample_w
+from styleT2I.training.directions.setup import build_direction_network, free_norm, load_frozen, load_given, sample_w
 from styleT2I.training.network_task import NetworkTask
 from styleT2I.training.optimisation import descend, schedule
 
@@ -45,11 +45,13 @@ class DirectionTask(NetworkTask):
         self.clip, _ = load_frozen(self.config.clip, "clip", device)
 
     def _build_network(self, cls, texts):
-        """Make the free norm, a fresh network of class `cls`, which knows the words of the texts, and its optimizer."""
+        """Make the free norm, a network of class `cls`, which knows the words of the texts, and its optimizer."""
         config, G = self.config, self.generator
         w = sample_w(G, self.device)
         self.theta = free_norm(config.theta, config.theta_rel, w, G.num_ws)
         network = build_direction_network(cls, config, G, self.clip, w, texts, self.seed, self._further_words())
+        if config.init is not None:
+            load_given(network, config.init)
         self.network = network.to(self.device)
         trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.Adam(trained, lr=config.lr, fused=True)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from styleT2I.attributes.compositions import composition_name, read_composition
 from styleT2I.attributes.vocabulary import load_vocabulary
-from styleT2I.data.portraits.scenes.distributions import DISTRIBUTIONS, implied
+from styleT2I.data.portraits.scenes.distributions import DISTRIBUTIONS, draw_attributes, implied
 from styleT2I.data.portraits.scenes.sampling import sample_scene
 from styleT2I.data.portraits.scenes.scene import WORLD_VERSION, Scene
-from styleT2I.data.portraits.scenes.streams import latent_of_seed
+from styleT2I.data.portraits.scenes.streams import Streams, latent_of_seed
 from styleT2I.data.worlds import WORLDS
 from styleT2I.errors import DataError
 from styleT2I.formats.model_folder import cache_dir
@@ -66,6 +66,10 @@ class Recipe:
         Images of equal index share all that the wanted attributes leave free, so compositions compare in pairs.
         """
         return sample_scene(self._seed(index, attempt), self.distribution, self.wanted)
+
+    def attributes(self, index: int, attempt: int = 0) -> dict[str, bool]:
+        """What the scene of an image asks for; its labels are what of it can be seen."""
+        return draw_attributes(Streams(self._seed(index, attempt)), self.distribution, self.wanted)
 
     def latent(self, index: int, attempt: int = 0) -> list[float]:
         """The z [Z_DIM] that the scene is a function of."""

@@ -136,6 +136,36 @@ def test_a_resumed_run_has_the_weights_of_an_uninterrupted_one(folder, tmp_path,
     assert all(torch.equal(tensor, resumed.state_dict[key]) for key, tensor in whole.state_dict.items())
 
 
+def test_a_training_goes_on_from_a_network_and_needs_no_image(folder, tmp_path):
+    (tmp_path / "captions.txt").write_text("a man with a hat\nshe is smiling\nan old woman\nhe has a beard\n")
+    settings = {"data": str(tmp_path / "captions.txt"), "batch_size": 3}
+    first = trained(folder, tmp_path / "first", 2, **settings)
+    task = T2DTask(config(folder, **settings, init=str(tmp_path / "first" / "t2d.json")), num_steps=2, seed=5)
+    task.setup(torch.device("cpu"))
+    assert all(torch.equal(value, first.state_dict[name]) for name, value in task.network.state_dict().items())
+    task.step(0, generator("t2d", 0))
+    assert any(not torch.equal(value, first.state_dict[name]) for name, value in task.network.state_dict().items())
+
+
+def test_captions_of_ones_own_are_not_measured_on_the_presets_images():
+    given = {"generator": "g", "clip": "c", "data": "mine.txt"}
+    assert direction_config("t2d", "portraits", **given)[1].eval_data is None
+    assert direction_config("t2d", "portraits", **given, eval_data="FOLDER")[1].eval_data == "FOLDER"
+    assert (
+        direction_config("t2d", "portraits", **{**given, "data": "FOLDER"})[1].eval_data == "portraits:biased/test:512"
+    )
+
+
+def test_a_network_of_another_shape_or_kind_is_not_gone_on_from(folder, tmp_path):
+    trained(folder, tmp_path, 2)
+    for changes, error, words in (
+        ({"init": str(tmp_path / "t2d.json"), "hidden_dim": 8}, ConfigError, "its hidden_dim is not the training's"),
+        ({"init": str(folder / "clip.json")}, CheckpointError, "is a 'clip' where a 't2d' is needed"),
+    ):
+        with pytest.raises(error, match=words):
+            T2DTask(config(folder, **changes), num_steps=2).setup(torch.device("cpu"))
+
+
 def test_every_log_line_carries_the_judges_figures_beside_the_losses(folder, tmp_path):
     judged = {"judge": str(folder / "judges_guide.json"), "eval_data": "minifaces:biased/test:12", "eval_num": 12}
     trained(folder, tmp_path, 4, **judged)
