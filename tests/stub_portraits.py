@@ -65,6 +65,6 @@ def stub_renderer(scene, resolution: int) -> StubPortrait:
 def fill_cache(*specs: str) -> None:
     """Put stand-ins of sets ("biased/test:8", "compositions/test:2") where rendered ones lie: the user's cache."""
     for spec in specs:
-        for recipe, num in read_specs(spec):
-            for _ in render_set(recipe.cache_folder(), recipe, range(num), renderer=stub_renderer):
+        for recipe, indices in read_specs(spec):
+            for _ in render_set(recipe.cache_folder(), recipe, indices, renderer=stub_renderer):
                 pass

@@ -33,12 +33,12 @@ _SHEET = (12, 5)  # columns and rows of the contact sheet
 def main(specs, outdir, num, start, distribution, split, resolution, workers, captions_file, image_format, seed):
     """Render a captioned, labelled and segmented world of three-dimensional faces.
 
-    Each SPEC is DISTRIBUTION/SPLIT:NUM, such as biased/train:10000, and goes to the user's cache, one after the other,
-    where portraits:SPEC finds it; without a SPEC the options say what to render. compositions/SPLIT:NUM is a set of
-    every rare composition and of its frequent twin, which `evaluate --suite compositions` compares with. A folder
-    holds images/, masks/ of parts, attributes.csv, captions.json, scenes.npz, records.jsonl, dataset.json and
-    contact-sheet.png. Images that are there already are not
-    rendered again: after an interruption call the same command.
+    Each SPEC is DISTRIBUTION/SPLIT:NUM, such as biased/train:10000, or DISTRIBUTION/SPLIT:FIRST-LAST, and goes to the
+    user's cache, one after the other, where portraits:SPEC finds it; without a SPEC the options say what to render.
+    compositions/SPLIT:NUM is a set of every rare composition and of its frequent twin, which `evaluate --suite
+    compositions` compares with. A folder holds images/, masks/ of parts, attributes.csv, captions.json, scenes.npz,
+    records.jsonl, dataset.json and contact-sheet.png. Images that are there already are not rendered again: after an
+    interruption call the same command.
 
     --captions-only writes sentences, for `train_t2d --data FILE`, which looks at no image.
     """
@@ -52,7 +52,7 @@ def main(specs, outdir, num, start, distribution, split, resolution, workers, ca
         raise ConfigError("a SPEC goes to the user's cache; name what goes to --outdir by --distribution and --split")
     if specs:
         sets = [each for spec in specs for each in read_specs(spec, resolution)]
-        jobs = [(recipe, recipe.cache_folder(), range(n)) for recipe, n in sets]
+        jobs = [(recipe, recipe.cache_folder(), indices) for recipe, indices in sets]
     else:
         wanted = {}
         if distribution not in DISTRIBUTIONS:

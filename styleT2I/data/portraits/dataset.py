@@ -27,27 +27,27 @@ _STORED = (DEFAULT_RESOLUTION, 256, 512)  # resolutions that sets are rendered a
 
 
 class Portraits:
-    """Images 0 ... num - 1 of a rendered set, decoded when first asked for and kept in memory as uint8.
+    """Images of a rendered set, decoded when first asked for and kept in memory as uint8.
 
-    recipe: what was rendered; folder: where; resolution: of what is returned, at most that of the recipe (smaller
-    images by area); with_masks: read the parts too. DataError where images are missing.
+    recipe: what was rendered; places: which images of it; folder: where; resolution: of what is returned, at most that
+    of the recipe (smaller images by area); with_masks: read the parts too. DataError where images are missing.
     """
 
-    def __init__(self, recipe: Recipe, num: int, folder: Path, resolution: int | None = None, *, with_masks=True):
-        self.recipe, self.num, self.folder, self.with_masks = recipe, num, Path(folder), with_masks
+    def __init__(self, recipe: Recipe, places: range, folder: Path, resolution: int | None = None, *, with_masks=True):
+        self.recipe, self.folder, self.with_masks = recipe, Path(folder), with_masks
         self.resolution = resolution or recipe.resolution
         self.attribute_names, self.region_names, self.nuisance_names = ATTRIBUTES, PARTS, NUISANCE_NAMES
         self.vocabulary = load_vocabulary("portraits")
         records = read_records(self.folder)
-        missing = sum(k not in records for k in range(num))
+        missing = sum(k not in records for k in places)
         if missing:
-            raise DataError(_how_to_render(recipe, num, num - missing, self.folder))
-        self._records = [records[k] for k in range(num)]
+            raise DataError(_how_to_render(recipe, places, len(places) - missing, self.folder))
+        self._records = [records[k] for k in places]
         self._pixels: dict[int, tuple[np.ndarray, np.ndarray | None]] = {}
         self._vectors: dict[int, np.ndarray] = {}
 
     def __len__(self) -> int:
-        return self.num
+        return len(self._records)
 
     def labels_of(self, indices: Sequence[int]) -> torch.Tensor:
         """Labels bool [N, A] of the given images, in the vocabulary's order."""
@@ -57,17 +57,20 @@ class Portraits:
 
     def captions_of(self, index: int) -> tuple[str, ...]:
         """The captions of one image, the same at every call."""
-        return captions_of(self.recipe, index, self._records[index].labels())
+        record = self._records[index]
+        return captions_of(self.recipe, record.index, record.labels())
 
     def scenes(self, indices: Sequence[int]) -> list[Scene]:
         """The scenes behind the given images."""
-        return [self.recipe.scene(k, self._records[k].attempt) for k in indices]
+        records = [self._records[k] for k in indices]
+        return [self.recipe.scene(record.index, record.attempt) for record in records]
 
     def latents(self, indices: Sequence[int]) -> torch.Tensor:
         """The z that each scene is a function of, float32 [N, Z_DIM]."""
         import torch
 
-        return torch.tensor([self.recipe.latent(k, self._records[k].attempt) for k in indices])
+        records = [self._records[k] for k in indices]
+        return torch.tensor([self.recipe.latent(record.index, record.attempt) for record in records])
 
     def vectors(self, indices: Sequence[int]) -> torch.Tensor:
         """The scenes as vectors, float32 [N, VECTOR_SIZE]: what a generator is fitted on."""
@@ -123,7 +126,8 @@ def captions_of(recipe: Recipe, index: int, labels: dict[str, bool]) -> tuple[st
 
 
 def open_portraits(spec: str, resolution: int | None = None, *, with_masks: bool = True) -> Portraits:
-    """Open "DISTRIBUTION/SPLIT[:NUM]", for example "biased/train:10000", from the user's cache.
+    """Open "DISTRIBUTION/SPLIT[:NUM]", for example "biased/train:10000" or "biased/train:10000-10999", from the user's
+    cache.
 
     A smaller resolution than the rendered one is made by area. DataError for an invalid specification, and where
     images are not rendered yet, with the command that renders them.
@@ -131,15 +135,16 @@ def open_portraits(spec: str, resolution: int | None = None, *, with_masks: bool
     stored = next((r for r in _STORED if r >= (resolution or 0)), None)
     if stored is None:
         raise DataError(f"portraits are rendered up to {_STORED[-1]} pixels, not {resolution}")
-    recipe, num = read_spec(spec, stored)
-    return Portraits(recipe, num, recipe.cache_folder(), resolution, with_masks=with_masks)
+    recipe, places = read_spec(spec, stored)
+    return Portraits(recipe, places, recipe.cache_folder(), resolution, with_masks=with_masks)
 
 
-def _how_to_render(recipe: Recipe, num: int, there: int, folder: Path) -> str:
+def _how_to_render(recipe: Recipe, places: range, there: int, folder: Path) -> str:
     side = "" if recipe.resolution == DEFAULT_RESOLUTION else f" --resolution {recipe.resolution}"
+    which = f"{places.start}-{places.stop - 1}" if places.start else len(places)
     return (
-        f"{there} of {num} images of portraits:{recipe.name} are rendered in {folder}; render the others: "
-        f"python -m styleT2I.data.portraits '{recipe.name}:{num}'{side}"
+        f"{there} of {len(places)} images of portraits:{recipe.name} are rendered in {folder}; render the others: "
+        f"python -m styleT2I.data.portraits '{recipe.name}:{which}'{side}"
     )
 
 

@@ -22,7 +22,7 @@ SPLITS = ("train", "val", "test", "judge-train", "judge-val")  # the judges see 
 DEFAULT_RESOLUTION = 128
 _DEFAULT_NUM = {"biased/train": 14000, "balanced/train": 4000, "balanced/judge-train": 4000}
 _OTHER_DEFAULT_NUM = 1000
-_SPEC = re.compile(r"(?P<distribution>\w+)(=(?P<wanted>[^/:]+))?/(?P<split>[\w-]+)(:(?P<num>\d+))?$")
+_SPEC = re.compile(r"(?P<distribution>\w+)(=(?P<wanted>[^/:]+))?/(?P<split>[\w-]+)(:((?P<first>\d+)-)?(?P<num>\d+))?$")
 
 
 @dataclass(frozen=True)
@@ -103,8 +103,9 @@ class Recipe:
         return cache_dir() / "portraits" / f"v{WORLD_VERSION}-{self.resolution}" / name
 
 
-def read_spec(spec: str, resolution: int = DEFAULT_RESOLUTION) -> tuple[Recipe, int]:
-    """Read "DISTRIBUTION/SPLIT[:NUM]" into (recipe, number of images): "biased/train:10000".
+def read_spec(spec: str, resolution: int = DEFAULT_RESOLUTION) -> tuple[Recipe, range]:
+    """Read "DISTRIBUTION/SPLIT[:NUM]" into (recipe, indices of the images): "biased/train:10000" are the first ones,
+    "biased/train:10000-10999" others.
 
     DataError if it is none, ConfigError for attributes that no face can show together.
     """
@@ -112,17 +113,20 @@ def read_spec(spec: str, resolution: int = DEFAULT_RESOLUTION) -> tuple[Recipe, 
     if match is None:
         raise DataError(
             f"'portraits:{spec}' is not of the form portraits:DISTRIBUTION/SPLIT[:NUM], "
-            "for example portraits:biased/train:10000"
+            "for example portraits:biased/train:10000, or portraits:biased/train:10000-10999"
         )
     wanted = read_composition(match["wanted"], load_vocabulary("portraits")) if match["wanted"] else {}
     default = _DEFAULT_NUM.get(f"{match['distribution']}/{match['split']}", _OTHER_DEFAULT_NUM)
-    num = int(match["num"]) if match["num"] else default
-    if num < 1:
+    if match["first"]:
+        indices = range(int(match["first"]), int(match["num"]) + 1)
+    else:
+        indices = range(int(match["num"] or default))
+    if not indices:
         raise DataError(f"'portraits:{spec}' asks for no image; ask for one or more")
-    return Recipe(match["distribution"], match["split"], resolution, wanted=wanted), num
+    return Recipe(match["distribution"], match["split"], resolution, wanted=wanted), indices
 
 
-def read_specs(spec: str, resolution: int = DEFAULT_RESOLUTION) -> list[tuple[Recipe, int]]:
+def read_specs(spec: str, resolution: int = DEFAULT_RESOLUTION) -> list[tuple[Recipe, range]]:
     """As `read_spec`, of one or many sets: "compositions/test:50" is every rare composition and its frequent twin."""
     kind, _, rest = spec.partition("/")
     if kind != "compositions":

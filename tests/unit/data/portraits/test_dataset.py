@@ -53,8 +53,8 @@ def _content(folder):
 
 
 def test_a_rendered_set_opens_from_the_cache_with_everything_the_scene_knows():
-    recipe, num = read_spec("balanced/val:12")
-    _render(recipe, range(num))
+    recipe, indices = read_spec("balanced/val:12")
+    _render(recipe, indices)
     data = open_dataset("portraits:balanced/val:12")
     batch = data.batch([3, 0, 7])
     assert len(data) == 12 and batch.images_u8.shape == (3, 3, 128, 128) and batch.images_u8.dtype == torch.uint8
@@ -91,6 +91,8 @@ def test_what_is_not_rendered_is_named_with_the_command_that_renders_it():
         open_dataset("portraits:biased/train:20")
     assert "\n" not in str(caught.value) and "3 of 20 images" in str(caught.value)
     assert "python -m styleT2I.data.portraits 'biased/train:20'" in str(caught.value)
+    with pytest.raises(DataError, match="0 of 3 images .*biased/train:20-22"):
+        open_portraits("biased/train:20-22")
     with pytest.raises(DataError, match="--resolution 256"):
         open_portraits("biased/train:2", 200)
 
@@ -98,6 +100,7 @@ def test_what_is_not_rendered_is_named_with_the_command_that_renders_it():
 @pytest.mark.parametrize(("spec", "error", "words"), [
     ("biased", DataError, "not of the form"), ("odd/train:3", DataError, "unknown Portraits distribution 'odd'"),
     ("biased/all:3", DataError, "unknown Portraits split 'all'"), ("biased/train:0", DataError, "asks for no image"),
+    ("biased/train:9-8", DataError, "asks for no image"), ("biased/train:-8", DataError, "not of the form"),
     ("composition/test:3", DataError, "takes attributes"), ("biased=Male/test:3", DataError, "takes attributes"),
     ("composition=Malle/test", ConfigError, "did you mean"),
     ("composition=Bald+Bangs/test", ConfigError, "drop one of them"),
@@ -330,3 +333,13 @@ def test_paraphrases_stay_true():
         changed += other != text
         assert parse(other, "portraits").attributes.items() <= labels.items(), other
     assert changed > 40
+
+
+def test_other_images_than_the_first_are_a_set_too():
+    recipe, indices = read_spec("balanced/val:3-5")
+    _render(recipe, range(6))
+    whole, part = open_dataset("portraits:balanced/val:6"), open_dataset("portraits:balanced/val:3-5")
+    assert (indices, len(part)) == (range(3, 6), 3)
+    assert torch.equal(part.batch([2, 0]).images_u8, whole.batch([5, 3]).images_u8)
+    assert torch.equal(part.vectors([1]), whole.vectors([4])) and torch.equal(part.latents([1]), whole.latents([4]))
+    assert part.captions_of(1) == whole.captions_of(4) and part.scenes([1]) == whole.scenes([4])
