@@ -63,7 +63,7 @@ class DirectionTask(NetworkTask):
 
         Frozen parts are recorded by file name, without their folders.
         """
-        parts = {role: getattr(self.config, role, None) for role in ("generator", "clip", "segmenter", "judge")}
+        parts = {role: getattr(self.config, role, None) for role in ("generator", "clip", "segmenter", "judge", "init")}
         names = {role: Path(path).name for role, path in parts.items() if path}
         told = {
             "clip_name": self.clip.config.name,

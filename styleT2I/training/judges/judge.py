@@ -84,7 +84,8 @@ class JudgeTask(NetworkTask):
                  for key, tensor in self.network.state_dict().items()}  # fmt: skip
         stored = AttributeClassifier(self.network.config).to(self.device)
         stored.load_state_dict(state)
-        info = {"training": to_dict(self.config), "measured": measure_judge(stored, self.eval_data, self.pairs)}
+        training = {**to_dict(self.config), "init": self.config.init and Path(self.config.init).name}  # not its folder
+        info = {"training": training, "measured": measure_judge(stored, self.eval_data, self.pairs)}
         config = to_dict(self.network.config)
         write_component(
             outdir, self.config.name, AttributeClassifier.kind, config, state, half=True, step=step, info=info

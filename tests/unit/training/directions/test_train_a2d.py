@@ -190,10 +190,13 @@ def test_a_segmenter_of_the_background_gives_the_network_a_null_space(folder, tm
     network = load_network_component(component, torch.device("cpu"))
     assert len(network.null_space.response) == len(component.info["surroundings"]) == network.config.num_readings > 0
     assert all(name.startswith("background") for name in component.info["surroundings"])
-    again = A2DTask(config(folder, segmenter=path, init=str(tmp_path / "run" / "a2d.json")), num_steps=4)
+    settings = {"segmenter": path, "attributes": ("lipstick",), "init": str(tmp_path / "run" / "a2d.json")}
+    again = A2DTask(config(folder, **settings), num_steps=4)
     again.setup(torch.device("cpu"))
     assert again.network.null_space is None  # it is measured anew at the end
     assert all(torch.equal(value, component.state_dict[name]) for name, value in again.network.state_dict().items())
+    again.export(str(tmp_path / "again"), 4)
+    assert read_component(tmp_path / "again" / "a2d.json").info["training"]["init"] == "a2d.json"
     without = trained(folder, tmp_path / "without", 4, segmenter=path, surroundings_num=0, attributes=("lipstick",))
     assert "surroundings" not in without.info and without.config["num_readings"] == 0
     for name, value in without.state_dict.items():

@@ -113,6 +113,7 @@ def test_a_judge_goes_on_from_another(squares, tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(task.network.parameters(), given.parameters(), strict=True))
     assert all(parameter.requires_grad for parameter in task.network.parameters())
     run_small(task, tmp_path / "second", 10)
+    assert read_component(tmp_path / "second" / "judge.json").info["training"]["init"] == "judge.json"
     mirrored = JudgeTask(replace(task.config, mirror=True), 10)
     mirrored.setup(torch.device("cpu"))
     assert mirrored.network.config == replace(given.config, mirrored=True)
