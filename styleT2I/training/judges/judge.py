@@ -84,8 +84,11 @@ class JudgeTask(NetworkTask):
                  for key, tensor in self.network.state_dict().items()}  # fmt: skip
         stored = AttributeClassifier(self.network.config).to(self.device)
         stored.load_state_dict(state)
-        training = {**to_dict(self.config), "init": self.config.init and Path(self.config.init).name}  # not its folder
-        info = {"training": training, "measured": measure_judge(stored, self.eval_data, self.pairs)}
+        begun = (
+            {"init": Path(self.config.init).name} if self.config.init else {}
+        )  # no folder of the machine that trains
+        measured = measure_judge(stored, self.eval_data, self.pairs)
+        info = {"training": {**to_dict(self.config), **begun}, "measured": measured}
         config = to_dict(self.network.config)
         write_component(
             outdir, self.config.name, AttributeClassifier.kind, config, state, half=True, step=step, info=info

@@ -195,6 +195,7 @@ def test_a_segmenter_of_the_background_gives_the_network_a_null_space(folder, tm
     again.setup(torch.device("cpu"))
     assert again.network.null_space is None  # it is measured anew at the end
     assert all(torch.equal(value, component.state_dict[name]) for name, value in again.network.state_dict().items())
+    (tmp_path / "again").mkdir()
     again.export(str(tmp_path / "again"), 4)
     assert read_component(tmp_path / "again" / "a2d.json").info["training"]["init"] == "a2d.json"
     without = trained(folder, tmp_path / "without", 4, segmenter=path, surroundings_num=0, attributes=("lipstick",))
