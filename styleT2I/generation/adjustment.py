@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from styleT2I.generation.arguments import METHODS, AdjustmentConfig
+from styleT2I.generation.arguments import CLARITY, METHODS, AdjustmentConfig
 
 __all__ = ["METHODS", "Adjusted", "AdjustmentConfig", "Found", "Goals", "adjust", "search_steps"]
 
@@ -106,7 +106,8 @@ def adjust(
     assert margins is not None, f"method {config.method!r} observes images, and margins are not given"
     before = margins(s, rows)
     wanted = signs * is_weak if config.method == "calibrated" else signs
-    clear = config.clarity * before.abs().mean(dim=1, keepdim=True)  # [N, 1]
+    clarity = CLARITY if config.clarity is None else config.clarity
+    clear = clarity * before.abs().mean(dim=1, keepdim=True)  # [N, 1]
     targets = clear.expand_as(before)
     if config.method == "hold":
         assert is_free is not None, "method 'hold' needs is_free"

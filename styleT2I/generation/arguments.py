@@ -12,6 +12,7 @@ from styleT2I.errors import ConfigError
 METHODS = ("none", "paper", "calibrated", "recheck", "hold")
 LOOKING_METHODS = ("calibrated", "recheck", "hold")  # those that observe images on the way
 DEFAULT_METHOD = "hold"
+CLARITY = 0.6  # of a verdict, where neither the adjustment nor the model says another
 
 # Of `--method`, which steers a generator by other means than Text-to-Direction (`rivals`).
 A2D = "a2d"  # the model's own Attribute-to-Direction network; nothing else here needs a training
@@ -50,14 +51,15 @@ class AdjustmentConfig:
         or the clothes is first taken from s and from every a_i; without that only where what is asked for is not
         reached so, or keep_surroundings is off.
 
-    A margin is right when it has its sign and `clarity` times the size that margins have in that image on average.
+    A margin is right when it has its sign and `clarity` times the size that margins have in that image on average;
+    None: what the model's A2D component names, else CLARITY.
     """
 
     method: str = DEFAULT_METHOD
     threshold: float = 0.0  # of "paper" and "calibrated": the largest cosine that still calls for adjustment
     strength: float = 1.0  # of "paper" in units of W; elsewhere a factor on the steps found
     by: str = "auto"  # the observer: "judge" (the guide judge), "clip", or "auto": the judge if the model has one
-    clarity: float = 0.6
+    clarity: float | None = None
     max_step: float = 2.0  # longest step of the methods that look, in units of ||a_i||
     num_looks: int = 10  # most images observed per latent, after the first; few need more than five
     keep_surroundings: bool = True  # of "hold"
@@ -65,14 +67,21 @@ class AdjustmentConfig:
     def __post_init__(self):
         if self.method not in METHODS:
             raise ConfigError(f"unknown adjustment method {self.method!r}; choose one of {', '.join(METHODS)}")
-        for name in ("threshold", "strength", "clarity", "max_step", "num_looks"):
+        numbers = (
+            "threshold",
+            "strength",
+            "max_step",
+            "num_looks",
+            *(("clarity",) if self.clarity is not None else ()),
+        )
+        for name in numbers:
             if isinstance(getattr(self, name), bool) or not isinstance(getattr(self, name), (int, float)):
                 raise ConfigError(f"{name} of the adjustment is {getattr(self, name)!r}; it is a number")
         if not isinstance(self.keep_surroundings, bool):
             raise ConfigError(f"keep_surroundings of the adjustment is {self.keep_surroundings!r}; it is True or False")
         if not -1 <= self.threshold <= 1:
             raise ConfigError(f"the adjustment's threshold is a cosine, from -1 to 1, not {self.threshold}")
-        for name in ("strength", "clarity", "max_step", "num_looks"):
+        for name in numbers[1:]:
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ConfigError(f"{name} of the adjustment cannot be {getattr(self, name)}; it is 0 or more")
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from styleT2I.attributes.prompt import Prompt
 from styleT2I.generation.adjustment import Adjusted, adjust
-from styleT2I.generation.arguments import AdjustmentConfig
+from styleT2I.generation.arguments import CLARITY, AdjustmentConfig
 from styleT2I.generation.model import Model
 from styleT2I.generation.observers import Observer, open_observer
 from styleT2I.generation.synthesis import Synthesis, exact_convolutions
@@ -95,12 +95,18 @@ class Directions:
         """The adjustment that the model is able to, None for none; a warning where it is not able to the one given."""
         can_adjust = self.model.has("a2d") and self.model.vocabulary is not None
         if isinstance(adjustment, str):  # "auto", the only name that is left
-            return AdjustmentConfig() if can_adjust else None
+            return self._with_clarity(AdjustmentConfig()) if can_adjust else None
         if adjustment is not None and not can_adjust:
             reason = "Attribute-to-Direction network" if self.model.vocabulary is not None else "vocabulary"
             warnings.warn(f"model {self.model.name!r} has no {reason}, so nothing is adjusted", stacklevel=4)
             return None
-        return adjustment
+        return adjustment and self._with_clarity(adjustment)
+
+    def _with_clarity(self, adjustment):
+        """The adjustment with the clarity that the model names, where it says none itself."""
+        if adjustment.clarity is not None or not self.model.has("a2d"):
+            return adjustment
+        return replace(adjustment, clarity=self.model.info("a2d").get("clarity", CLARITY))
 
     def unadjusted(self, prompts: Sequence[Prompt], adjustment: AdjustmentConfig | None) -> tuple[str, ...]:
         """A warning where prompts ask for attributes that the Attribute-to-Direction network was not trained on."""
@@ -155,6 +161,7 @@ class Directions:
         return self._encoded_phrases[names]
 
     def _adjusted(self, ws, s, prompts, names, adjustment):
+        adjustment = self._with_clarity(adjustment)
         groups = [group.attributes for group in self.model.vocabulary.exclusive if group.exactly_one]
         requests = encode_requests(
             [{name: value for name, value in prompt.attributes.items() if name in names} for prompt in prompts],

@@ -103,6 +103,8 @@ class A2DTask(DirectionTask):
         """Write the component a2d.json and a2d.safetensors, with the calibrated strengths of edits inside, and with a
         segmenter the null space of the surroundings."""
         info = {"attributes": list(self.attributes)}
+        if self.config.clarity is not None:
+            info["clarity"] = self.config.clarity
         if self.evaluation:
             info["measured"] = self.evaluation.measure(self.network, self.config.eval_num)
             if self.config.calibration_num:

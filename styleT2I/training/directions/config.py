@@ -149,6 +149,7 @@ class A2DConfig(DirectionTrainingConfig):
     eval_num: int = 32  # latents per attribute and sign in every evaluation
     calibration_num: int = 100  # latents on which the strengths of edits are calibrated at the end; 0: never
     surroundings_num: int = 100  # latents on which, with a segmenter, what moves the surroundings is measured; 0: never
+    clarity: float | None = None  # that the adjustment goes by with this network (AdjustmentConfig); None: the default
 
     def __post_init__(self):
         super().__post_init__()

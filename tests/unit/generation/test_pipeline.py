@@ -9,7 +9,8 @@ import torch
 from styleT2I import StyleT2I
 from styleT2I.attributes.vocabulary import load_vocabulary
 from styleT2I.errors import CheckpointError, ConfigError, OutputError, PromptError
-from styleT2I.generation.adjustment import METHODS, AdjustmentConfig
+from styleT2I.generation import directions
+from styleT2I.generation.adjustment import METHODS, AdjustmentConfig, adjust
 from styleT2I.networks.directions import NullSpace
 from styleT2I.torch_utils.images import encode_png
 from styleT2I.torch_utils.seeding import latents_of_seeds
@@ -98,9 +99,25 @@ def test_hold_takes_from_every_direction_what_would_move_the_surroundings(folder
     assert moved(method="recheck")[0] > 0.1 * let  # the other methods are as they were
 
 
+def test_a_verdict_is_as_clear_as_the_model_says_unless_the_user_does(pipeline, monkeypatch):
+    info, seen = pipeline.model.info, []
+
+    def seeing(*given, **named):
+        seen.append(given[3].clarity)
+        return adjust(*given, **named)
+
+    monkeypatch.setattr(directions, "adjust", seeing)
+    pipeline.generate(TEXT, [0])
+    monkeypatch.setattr(pipeline.model, "info", lambda role: {**info(role), "clarity": 2.5})
+    assert pipeline.generate(TEXT, [0]).adjustment.clarity == 2.5
+    pipeline.directions(pipeline.latents([0]), [pipeline.understand(TEXT)], AdjustmentConfig())
+    pipeline.generate(TEXT, [0], adjustment=AdjustmentConfig(clarity=0.5))
+    assert list(dict.fromkeys(seen)) == [0.6, 2.5, 0.5] and seen.count(2.5) >= 2
+
+
 def test_generate_adjusts_by_default_and_says_so(pipeline):
     result = pipeline.generate(TEXT, [1, 2])
-    assert result.adjustment == AdjustmentConfig()
+    assert result.adjustment == AdjustmentConfig(clarity=0.6)
     record = result.to_dict()
     assert record["adjustment"]["method"] == AdjustmentConfig().method
     assert [(one["name"], one["value"], one["region"]) for one in record["found"]] == [
@@ -303,7 +320,7 @@ def test_what_is_doubtful_in_a_text_is_a_python_warning_once(pipeline):
 
 def test_an_adjustment_may_be_a_methods_name(pipeline):
     named = pipeline.generate(TEXT, [0], adjustment="paper")
-    assert named.adjustment == AdjustmentConfig("paper")
+    assert named.adjustment == AdjustmentConfig("paper", clarity=0.6)
     assert torch.equal(named.ws, pipeline.generate(TEXT, [0], adjustment=AdjustmentConfig("paper")).ws)
 
 

@@ -190,14 +190,21 @@ def test_a_segmenter_of_the_background_gives_the_network_a_null_space(folder, tm
     network = load_network_component(component, torch.device("cpu"))
     assert len(network.null_space.response) == len(component.info["surroundings"]) == network.config.num_readings > 0
     assert all(name.startswith("background") for name in component.info["surroundings"])
-    settings = {"segmenter": path, "attributes": ("lipstick",), "init": str(tmp_path / "run" / "a2d.json")}
+    assert "clarity" not in component.info
+    settings = {
+        "segmenter": path,
+        "attributes": ("lipstick",),
+        "clarity": 1.5,
+        "init": str(tmp_path / "run" / "a2d.json"),
+    }
     again = A2DTask(config(folder, **settings), num_steps=4)
     again.setup(torch.device("cpu"))
     assert again.network.null_space is None  # it is measured anew at the end
     assert all(torch.equal(value, component.state_dict[name]) for name, value in again.network.state_dict().items())
     (tmp_path / "again").mkdir()
     again.export(str(tmp_path / "again"), 4)
-    assert read_component(tmp_path / "again" / "a2d.json").info["training"]["init"] == "a2d.json"
+    written = read_component(tmp_path / "again" / "a2d.json").info
+    assert written["training"]["init"] == "a2d.json" and written["clarity"] == 1.5
     without = trained(folder, tmp_path / "without", 4, segmenter=path, surroundings_num=0, attributes=("lipstick",))
     assert "surroundings" not in without.info and without.config["num_readings"] == 0
     for name, value in without.state_dict.items():
