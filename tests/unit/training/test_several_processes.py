@@ -53,7 +53,9 @@ def test_two_processes_train_as_one_on_the_same_batch(name, folder, tmp_path):
     assert together(train, name, folder, tmp_path / "two") == DONE
     assert (losses(tmp_path / "one") - losses(tmp_path / "two")).abs().max() <= 1e-5
     assert len(losses(tmp_path / "one")) >= 20
-    limit = 5e-5 if name == "clip" else 1e-5  # its attention pooling: 1.3e-5 was seen with AVX-512
+    # Adam divides a gradient by its own size, so the rounding of a small one is a part of a step, of which these are 20
+    # of 3e-4: of CLIP a third of one is allowed (1.3e-5 and 5.5e-5 were seen on two processors with AVX-512).
+    limit = 1e-4 if name == "clip" else 1e-5
     assert_same_end(tmp_path / "one", tmp_path / "two", ROUNDING.get(name, ()), limit)
     one, two = ({p.name for p in (tmp_path / run).iterdir() if "tfevents" not in p.name} for run in ("one", "two"))
     assert one == two  # but for TensorBoard's files, which are named by process

@@ -85,10 +85,9 @@ def test_the_gradients_of_a_split_step_are_those_of_the_whole(folder, name):
 
 @pytest.mark.parametrize("name", TASKS)
 def test_a_split_step_in_float32_is_as_exact_as_the_whole(folder, name):
-    exact = gradients(a_task(folder, name, None, torch.float64))[1]
     figures, whole = gradients(a_task(folder, name, None, torch.float32))
-    # A2D's own rounding is larger: its cross-entropy of tiny differences multiplies it by up to 10^4.
-    tolerance = 1e-6 if name.startswith("t2d") else max(1e-6, 3 * distance(whole, exact))
+    # A2D's cross-entropy of tiny differences multiplies the rounding of float32, 1.2e-7, by up to 10^4.
+    tolerance = 1e-6 if name.startswith("t2d") else 1e4 * torch.finfo(torch.float32).eps
     for size in (1, 3):
         split_figures, split = gradients(a_task(folder, name, size, torch.float32))
         assert distance(split, whole) <= tolerance
