@@ -13,7 +13,7 @@ import torch
 from torch.nn import init
 from torch.overrides import TorchFunctionMode
 
-from styleT2I.config import from_dict, suggestion
+from styleT2I.config import from_dict, suggestion, to_dict
 from styleT2I.errors import CheckpointError, ConfigError, guarded
 from styleT2I.formats.component import Component, read_component
 
@@ -77,6 +77,25 @@ def load_network_component(source, device="cpu") -> torch.nn.Module:
         raise error if str(error).startswith(str(path)) else CheckpointError(f"{path}: {error}") from error
     load_strict(network, component.state_dict, path)
     return network.to(device)
+
+
+def load_alike(path, kind: str, wanted, free: tuple[str, ...] = ()) -> torch.nn.Module:
+    """Return the network that a training goes on from, on the CPU, in eval mode with gradients off.
+
+    wanted: the configuration, a dataclass, of the network to train; free: fields in which the file's may differ. Raises
+    CheckpointError where the file holds another kind, ConfigError where it holds one of another shape.
+    """
+    network = load_network_component(path)
+    if network.kind != kind:
+        raise CheckpointError(f"{path}: is a {network.kind!r} where a {kind!r} is needed")
+    own, other = to_dict(network.config), to_dict(wanted)
+    differing = [name for name in own if name not in free and own[name] != other[name]]
+    if differing:
+        raise ConfigError(
+            f"{path}: its {differing[0]} is not the training's; take the preset and the data, or the generator and the "
+            "CLIP, that it was trained with, or leave --init out"
+        )
+    return network
 
 
 def load_network(path, which: str = "G_ema") -> torch.nn.Module:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import warnings
 from collections.abc import Iterable
 
 import torch
 
-from styleT2I.errors import CheckpointError, ConfigError
+from styleT2I.errors import CheckpointError
 from styleT2I.formats.foreign.registry import read_network
 from styleT2I.formats.texts.glove import read_glove
 from styleT2I.networks.directions import DirectionConfig, GruTextConfig
-from styleT2I.networks.registry import load_network_component
+from styleT2I.networks.registry import load_alike, load_network_component
 from styleT2I.networks.stylegan2.config import check_draws_faces
 from styleT2I.torch_utils.seeding import derive_seed, generator
 from styleT2I.torch_utils.words import plain_words
@@ -82,21 +81,8 @@ def build_direction_network(
 
 
 def load_given(network: torch.nn.Module, path: str) -> None:
-    """Give a network the weights of a file, less its null space, which is measured anew; CheckpointError or ConfigError
-    where it holds another kind of network or one of another shape."""
-    component = read_network(path)
-    if component.kind != network.kind:
-        raise CheckpointError(f"{component.path}: is a {component.kind!r} where a {network.kind!r} is needed")
-    given = load_network_component(component)
-    own = dataclasses.asdict(network.config)
-    differing = [name for name, value in dataclasses.asdict(given.config).items()
-                 if name != "num_readings" and value != own[name]]  # fmt: skip
-    if differing:
-        raise ConfigError(
-            f"{component.path}: its {differing[0]} is not the training's; take the preset, the generator and the "
-            "CLIP that it was trained with, or leave --init out"
-        )
-    weights = given.state_dict()
+    """Give a network the weights of a file, as `load_alike`, less its null space, which is measured anew."""
+    weights = load_alike(path, network.kind, network.config, free=("num_readings",)).state_dict()
     network.load_state_dict({key: weights[key] for key in network.state_dict()})
 
 

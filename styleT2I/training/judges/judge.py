@@ -13,11 +13,10 @@ from torch.nn import functional as F
 from styleT2I.config import to_dict
 from styleT2I.data.training.augment import random_degrade, random_shift
 from styleT2I.data.training.labelled import LabelledData
-from styleT2I.errors import ConfigError
 from styleT2I.evaluation.measures.judge import judged_pairs, measure_judge, mistakes_u8
 from styleT2I.formats.component import write_component
 from styleT2I.networks.faces.attribute_classifier import AttributeClassifier, ClassifierConfig
-from styleT2I.networks.registry import load_network_component
+from styleT2I.networks.registry import load_alike
 from styleT2I.torch_utils.ahead import Ahead
 from styleT2I.torch_utils.distributed import draw_rows
 from styleT2I.torch_utils.hardware.recorded_steps import RecordedSteps, read
@@ -84,9 +83,7 @@ class JudgeTask(NetworkTask):
                  for key, tensor in self.network.state_dict().items()}  # fmt: skip
         stored = AttributeClassifier(self.network.config).to(self.device)
         stored.load_state_dict(state)
-        begun = (
-            {"init": Path(self.config.init).name} if self.config.init else {}
-        )  # no folder of the machine that trains
+        begun = {"init": Path(self.config.init).name} if self.config.init else {}  # without its folder
         measured = measure_judge(stored, self.eval_data, self.pairs)
         info = {"training": {**to_dict(self.config), **begun}, "measured": measured}
         config = to_dict(self.network.config)
@@ -136,19 +133,9 @@ class JudgeTask(NetworkTask):
 
 
 def _given_network(path: str, wanted: ClassifierConfig) -> AttributeClassifier:
-    """The judge of a file, with the nuisances' mean and spread that it was trained with; ConfigError where it is none,
-    or of another shape than the wanted one."""
-    network = load_network_component(path)
-    if not isinstance(network, AttributeClassifier):
-        raise ConfigError(f"{path}: holds a {network.kind}; --init names the NAME.json of a judge")
-    for name in ("attribute_names", "nuisance_names", "architecture", "resolution", "widths", "feature_dim"):
-        own, other = (getattr(each, name) for each in (network.config, wanted))
-        if tuple(own) != tuple(other) if isinstance(own, (tuple, list)) else own != other:
-            raise ConfigError(
-                f"{path}: its {name} is not the training's; take the preset and the data that it was trained with, "
-                "or leave --init out"
-            )
-    given = network.config
-    made = AttributeClassifier(replace(wanted, nuisance_mean=given.nuisance_mean, nuisance_std=given.nuisance_std))
-    made.load_state_dict(network.state_dict())
+    """The judge of a file, as `load_alike`, with the nuisances' mean and spread that it was trained with."""
+    scale = ("nuisance_mean", "nuisance_std")
+    given = load_alike(path, AttributeClassifier.kind, wanted, free=(*scale, "mirrored"))
+    made = AttributeClassifier(replace(wanted, **{name: getattr(given.config, name) for name in scale}))
+    made.load_state_dict(given.state_dict())
     return made

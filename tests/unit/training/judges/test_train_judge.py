@@ -9,7 +9,7 @@ from styleT2I.data.dataset import Batch
 from styleT2I.data.training import joined
 from styleT2I.data.training.degrade_config import DegradeConfig
 from styleT2I.data.training.labelled import LabelledData
-from styleT2I.errors import ConfigError, DataError
+from styleT2I.errors import CheckpointError, ConfigError, DataError
 from styleT2I.evaluation.measures.judge import measure_judge, mistakes_u8
 from styleT2I.formats.component import read_component
 from styleT2I.networks.registry import load_network_component
@@ -129,7 +129,7 @@ def test_a_judge_does_not_go_on_from_another_shape_or_kind(squares, tmp_path):
     with pytest.raises(ConfigError, match="its attribute_names is not"):
         JudgeTask(JudgeConfig(**SMALL, feature_dim=8, init=judge), 10).setup(torch.device("cpu"))
     run_small(SegmenterTask(SegmenterTrainingConfig(**SMALL), 10), tmp_path / "other", 10)
-    with pytest.raises(ConfigError, match=r"segmenter\.json: holds a segmenter; --init names"):
+    with pytest.raises(CheckpointError, match=r"segmenter\.json: is a 'segmenter' where a 'judge' is needed"):
         JudgeTask(JudgeConfig(**SMALL, init=str(tmp_path / "other" / "segmenter.json")), 10).setup(torch.device("cpu"))
 
 
