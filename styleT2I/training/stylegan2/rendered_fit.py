@@ -37,8 +37,8 @@ from styleT2I.training.stylegan2.renderer_fit_config import RenderedFitConfig
 
 ENCODER = "scene_encoder"  # the component's name
 _PART_WEIGHTS = {  # additional weight of a part's pixels
-    "mouth": 4.0, "u_lip": 3.0, "l_lip": 3.0, "l_eye": 4.0, "r_eye": 4.0, "l_brow": 2.0, "r_brow": 2.0, "glasses": 2.0,
-    "ear_r": 4.0, "neck_l": 3.0, "nose": 1.0, "beard": 1.0, "skin": 0.5,
+    "mouth": 4.0, "u_lip": 3.0, "l_lip": 3.0, "l_eye": 4.0, "r_eye": 4.0, "l_brow": 2.0, "r_brow": 2.0, "glasses": 4.0,
+    "ear_r": 40.0, "neck_l": 12.0, "nose": 1.0, "beard": 1.0, "skin": 0.5,
 }  # fmt: skip
 
 

@@ -81,7 +81,7 @@ class PairedFinishConfig:
     init: str = ""  # folder of the fit
     data: str = "portraits:biased/train"  # rendered, from the user's cache
     eval_data: str = "portraits:biased/val"
-    judge: str | None = None  # component of a judge whose features are compared as well
+    judge: str | None = None  # component of a judge whose features are compared as well, and which reads the labels
     batch: int = 8  # scenes whose render is known
     unpaired: int = 8  # further latents, pulled towards the mean: what is drawn of them must look real
     min_truncation_psi: float = 0.5  # the pull: 1 for a half of these, uniform in [this, 1] for the others
@@ -90,6 +90,7 @@ class PairedFinishConfig:
     r1_gamma: float = 1.0  # of the penalty on the discriminator's slope at renders
     r1_interval: int = 4  # steps from one penalty to the next
     feature_weight: float = 0.25  # of the judge's features, beside the pixels
+    attribute_weight: float = 0.1  # of its verdicts: what is drawn of a scene is to be read as the render's labels
     matching_weight: float = 1.0  # of the discriminator's maps
     adversarial_weight: float = 0.25
     ema_kimg: float = 2.0  # half-life of the averaged generator, thousands of images
