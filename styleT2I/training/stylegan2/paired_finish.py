@@ -1,13 +1,12 @@
 """Finishing a generator that was fitted to renders: a discriminator of patches asks for what the mean leaves out.
 
 Scenes whose render is known are drawn by way of the fit's scene encoder: their images must stay near the renders, in
-pixels and features, be read by a judge as the renders' labels, which makes what is small and rare be drawn at all, and
-be crisp. Others come from new latents, half of them pulled towards the mean of W, as truncation does: of these the
-discriminator alone judges, so that half a pair of glasses, the mean of with and without, is drawn as one or the other.
-The mapping network stays as it is. What is exported lies between the fit and its finish, weight by weight, which keeps
-most of the detail and drops most of what the discriminator puts there by mistake (fringes of colour). Sources: as of
-`networks.stylegan2.patch_discriminator`; network interpolation, ESRGAN (Wang et al. 2018, arXiv 1809.00219, section
-3.4); a classifier's loss on what is drawn, AC-GAN (Odena et al. 2017, arXiv 1610.09585, section 3).
+pixels and features, and be crisp. Others come from new latents, half of them pulled towards the mean of W, as
+truncation does: of these the discriminator alone judges, so that half a pair of glasses, the mean of with and without,
+is drawn as one or the other. The mapping network stays as it is. What is exported lies between the fit and its finish,
+weight by weight, which keeps most of the detail and drops most of what the discriminator puts there by mistake (fringes
+of colour). Sources: as of `networks.stylegan2.patch_discriminator`; network interpolation, ESRGAN (Wang et al. 2018,
+arXiv 1809.00219, section 3.4).
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ import copy
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from styleT2I.config import to_dict
@@ -76,7 +74,10 @@ class PairedFinish(NetworkTask):
         self.eval_data = rendered_data(config.eval_data, resolution)
         if self.data.vectors([0]).shape[1] != self.encoder.config.in_dim:
             raise ConfigError(f"{config.init}: was fitted to other scenes than those of {config.data}")
-        self.judge = self._open_judge(resolution) if config.judge else None
+        self.judge = load_network_component(config.judge, device) if config.judge else None
+        if self.judge is not None and self.judge.config.resolution != resolution:
+            size = self.judge.config.resolution
+            raise ConfigError(f"{config.judge}: looks at {size} pixels, the generator draws {resolution}; leave it out")
         self.generator.mapping.requires_grad_(False)
         self.average = copy.deepcopy(self.generator).eval().requires_grad_(False)
         self.discriminator = PatchDiscriminator(tuple(config.d_widths)).to(device)
@@ -94,11 +95,10 @@ class PairedFinish(NetworkTask):
         drawn = synthesis(w, "random", noise=noise)
         factor = schedule("cosine", step, self.num_steps)
 
-        labels = self.data.labels_of(indices).float().to(self.device)
         loss, figures = self._discriminator_loss(image, drawn.detach(), is_regular=step % config.r1_interval == 0)
         descend(self.d_optimizer, loss, factor * config.d_lr)
         with held_fixed(self.discriminator):
-            loss, parts = self._loss(drawn, image, weight, labels)
+            loss, parts = self._loss(drawn, image, weight)
             descend(self.optimizer, loss, factor * config.lr)
         move_average(self.average, self.generator, 0.5 ** ((config.batch + config.unpaired) / (1000 * config.ema_kimg)))
         return {"loss": loss.item(), **figures, **parts}
@@ -122,15 +122,6 @@ class PairedFinish(NetworkTask):
         shape, weights = to_dict(exported.config), exported.state_dict()
         write_component(outdir, "generator", Generator.kind, shape, weights, step=step, info=info)
 
-    def _open_judge(self, resolution):
-        judge, name = load_network_component(self.config.judge, self.device), self.config.judge
-        if judge.config.resolution != resolution:
-            size = judge.config.resolution
-            raise ConfigError(f"{name}: looks at {size} pixels, the generator draws {resolution}; leave it out")
-        if tuple(judge.config.attribute_names) != tuple(self.data.attribute_names):
-            raise ConfigError(f"{name}: knows other attributes than {self.config.data}; name a judge of this world")
-        return judge
-
     @torch.no_grad()
     def _unpaired(self, num, rng):
         """w [num, w_dim] of new latents, half of them pulled towards the mean."""
@@ -151,7 +142,7 @@ class PairedFinish(NetworkTask):
             figures["r1_penalty"] = penalty.item()
         return loss, figures
 
-    def _loss(self, drawn, image, weight, labels):
+    def _loss(self, drawn, image, weight):
         """The generator's loss, and its parts by name."""
         config, paired, image = self.config, drawn[: len(image)], image.detach()
         with torch.no_grad():
@@ -167,9 +158,6 @@ class PairedFinish(NetworkTask):
         if self.judge is not None:
             parts["loss_features"] = feature_distance(self.judge.trunk, paired, image)
             weights["loss_features"] = config.feature_weight
-            logits = self.judge.logits_of(self.judge.features_of_view(paired))
-            parts["loss_attributes"] = F.binary_cross_entropy_with_logits(logits, labels)
-            weights["loss_attributes"] = config.attribute_weight
         loss = torch.stack([weights.get(name, 1.0) * part for name, part in parts.items()]).sum()
         return loss, {name: part.item() for name, part in parts.items()}
 

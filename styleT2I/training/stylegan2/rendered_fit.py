@@ -71,6 +71,7 @@ class RenderedFit(RendererFit):
             generator, encoder = fitted_networks(config.init, device)
             load_strict(self.generator, generator.state_dict(), Path(config.init))
             load_strict(self.encoder, encoder.state_dict(), Path(config.init))
+            self.encoder.requires_grad_(config.train_encoder)
         else:
             self.encoder.mean.copy_(self.data.vectors(range(min(len(self.data), 4000))).mean(dim=0))
         self.latents = self.targets = None  # of the mapping stage, made when it begins

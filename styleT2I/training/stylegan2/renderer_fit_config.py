@@ -48,6 +48,7 @@ class RenderedFitConfig:
     data: str = "portraits:biased/train"  # rendered, from the user's cache
     eval_data: str = "portraits:biased/val"
     init: str | None = None  # folder of another fit, of the same sizes, whose weights this one starts with
+    train_encoder: bool = True  # no: W stays what it was, and so does what was trained in it
     resolution: int = 128
     channels: dict = field(default_factory=dict)  # of the synthesis network, by resolution
     w_dim: int = 256
@@ -81,7 +82,7 @@ class PairedFinishConfig:
     init: str = ""  # folder of the fit
     data: str = "portraits:biased/train"  # rendered, from the user's cache
     eval_data: str = "portraits:biased/val"
-    judge: str | None = None  # component of a judge whose features are compared as well, and which reads the labels
+    judge: str | None = None  # component of a judge whose features are compared as well
     batch: int = 8  # scenes whose render is known
     unpaired: int = 8  # further latents, pulled towards the mean: what is drawn of them must look real
     min_truncation_psi: float = 0.5  # the pull: 1 for a half of these, uniform in [this, 1] for the others
@@ -90,7 +91,6 @@ class PairedFinishConfig:
     r1_gamma: float = 1.0  # of the penalty on the discriminator's slope at renders
     r1_interval: int = 4  # steps from one penalty to the next
     feature_weight: float = 0.25  # of the judge's features, beside the pixels
-    attribute_weight: float = 0.1  # of its verdicts: what is drawn of a scene is to be read as the render's labels
     matching_weight: float = 1.0  # of the discriminator's maps
     adversarial_weight: float = 0.25
     ema_kimg: float = 2.0  # half-life of the averaged generator, thousands of images

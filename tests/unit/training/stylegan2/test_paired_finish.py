@@ -6,13 +6,11 @@ import pytest
 import torch
 
 from styleT2I.config import to_dict
-from styleT2I.data.portraits.scenes.attributes import ATTRIBUTES
 from styleT2I.data.portraits.scenes.streams import Z_DIM
 from styleT2I.data.portraits.scenes.vector import VECTOR_SIZE
 from styleT2I.errors import ConfigError, DataError
 from styleT2I.formats.component import read_component, write_component
 from styleT2I.formats.model_folder import read_model_folder
-from styleT2I.networks.faces.attribute_classifier import AttributeClassifier, ClassifierConfig
 from styleT2I.networks.registry import load_network_component
 from styleT2I.networks.scene_encoder import SceneEncoder, SceneEncoderConfig
 from styleT2I.networks.stylegan2.config import GeneratorConfig
@@ -54,15 +52,6 @@ def _task(init, **changes):
     return PairedFinish(paired_finish_config(init=init, **{**parts, "batch": 4, "unpaired": 4, "steps": 60, **changes}))
 
 
-def _judge(folder, names, resolution=32):
-    """The file of an untrained judge of these attributes, with strong opinions."""
-    shape = ClassifierConfig(tuple(names), resolution=resolution, widths=(4, 8), feature_dim=8)
-    weights = AttributeClassifier(shape).state_dict()
-    weights["attribute_head.weight"] *= 100
-    write_component(folder, "judge", AttributeClassifier.kind, to_dict(shape), weights)
-    return f"{folder}/judge.json"
-
-
 def test_a_finish_comes_nearer_to_the_renders_and_gains_detail(init):
     torch.manual_seed(0)
     task = _task(init, lr=0.01, ema_kimg=0.05)
@@ -78,18 +67,6 @@ def test_a_finish_comes_nearer_to_the_renders_and_gains_detail(init):
     assert all(value == value for value in losses.values())
     assert all(torch.equal(mapping[name], tensor) for name, tensor in task.average.mapping.state_dict().items())
     assert task.generator.synthesis.b32.conv1.noise_strength.item() != 0
-
-
-def test_a_judge_comes_to_read_the_renders_labels_off_what_is_drawn_of_their_scenes(init, tmp_path):
-    last = {}
-    for weight in (0.0, 3.0):
-        torch.manual_seed(0)
-        judge = _judge(tmp_path, ATTRIBUTES)
-        task = _task(init, judge=judge, lr=0.01, attribute_weight=weight, unpaired=0, steps=60)
-        task.setup(torch.device("cpu"))
-        losses = [task.step(step, torch.Generator().manual_seed(step)) for step in range(60)]
-        last[weight] = sum(each["loss_attributes"] for each in losses[-6:]) / 6
-    assert last[3.0] < 0.9 * last[0.0], last
 
 
 def test_a_resumed_finish_equals_an_uninterrupted_one(init, tmp_path):
@@ -118,10 +95,6 @@ def test_what_does_not_belong_together_is_refused_in_one_line(init, tmp_path):
         paired_finish_config()
     with pytest.raises(ConfigError, match="lies between 0 and 1, not 2"):
         paired_finish_config(init=init, finished_share=2)
-    with pytest.raises(ConfigError, match="knows other attributes than portraits:biased/train:24"):
-        _task(init, judge=_judge(tmp_path, ("Bald", "Male"))).setup(torch.device("cpu"))
-    with pytest.raises(ConfigError, match="looks at 64 pixels, the generator draws 32; leave it out"):
-        _task(init, judge=_judge(tmp_path, ATTRIBUTES, 64)).setup(torch.device("cpu"))
     with pytest.raises(DataError, match="its images have no scenes"):
         _task(init, data="minifaces:biased/train:4").setup(torch.device("cpu"))
     model = tmp_path / "model"
