@@ -124,6 +124,18 @@ def test_a_fit_goes_on_from_what_another_one_wrote(tmp_path):
         RenderedFit(_config(**shares, init=str(tmp_path))).setup(torch.device("cpu"))
 
 
+def test_a_fit_may_go_on_with_the_drawing_alone(tmp_path):
+    shares = {"share_16": 0.3, "share_mapping": 0.0, "share_joint": 0.0, "steps": 10}
+    run(RenderedFit(_config(**shares)), RunConfig(outdir=str(tmp_path / "first"), steps=10, device="cpu"))
+    further = _config(**shares, init=str(tmp_path / "first"), train_encoder=False)
+    run(RenderedFit(further), RunConfig(outdir=str(tmp_path / "second"), steps=10, device="cpu"))
+    moved = []
+    for name in ("generator", "scene_encoder"):
+        one, other = (load_network_component(tmp_path / at / f"{name}.json").state_dict() for at in ("first", "second"))
+        moved += [f"{name}.{key}" for key in one if not torch.equal(one[key], other[key])]
+    assert moved and all(name.startswith("generator.synthesis.") for name in moved)
+
+
 def test_data_without_scenes_are_refused_in_one_line():
     task = RenderedFit(rendered_fit_config(data="minifaces:biased/train:4", eval_data="portraits:biased/val:6"))
     with pytest.raises(DataError, match="minifaces:biased/train:4: its images have no scenes"):
