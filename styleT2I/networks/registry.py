@@ -20,6 +20,7 @@ from styleT2I.formats.component import Component, read_component
 KINDS = {
     "stylegan2-generator": "styleT2I.networks.stylegan2.generator:Generator",
     "stylegan2-discriminator": "styleT2I.networks.stylegan2.discriminator:Discriminator",
+    "patch-discriminator": "styleT2I.networks.stylegan2.patch_discriminator:PatchDiscriminator",
     "clip": "styleT2I.networks.clip.model:CLIP",
     "t2d": "styleT2I.networks.directions:TextToDirection",
     "a2d": "styleT2I.networks.directions:AttributeToDirection",

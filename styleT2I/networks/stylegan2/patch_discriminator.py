@@ -9,30 +9,47 @@ discriminator's maps, pix2pixHD (Wang et al. 2018, arXiv 1711.11585, sections 3.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["PatchDiscriminator", "image_logits", "map_distance", "patch_logits"]
+from styleT2I.errors import ConfigError
+
+__all__ = ["PatchDiscriminator", "PatchDiscriminatorConfig", "image_logits", "map_distance", "patch_logits"]
 
 _FINE_GAIN = 4.0  # of the fine structure, which has a fraction of the image's range
+
+
+@dataclass(frozen=True)
+class PatchDiscriminatorConfig:
+    """A discriminator's shape."""
+
+    widths: tuple[int, ...] = (32, 64, 96, 128)  # channels after each halving; with four, a patch is 80 pixels wide
+
+    def __post_init__(self):
+        if not self.widths or min(self.widths) < 1:
+            raise ConfigError(f"widths of a discriminator of patches are numbers from 1 on, got {list(self.widths)}")
 
 
 class PatchDiscriminator(nn.Module):
     """For each size, the maps of its layers; the last one holds the logits of overlapping patches.
 
     Example:
-        >>> maps = PatchDiscriminator((8, 16))(torch.zeros(2, 3, 32, 32))
+        >>> maps = PatchDiscriminator(PatchDiscriminatorConfig((8, 16)))(torch.zeros(2, 3, 32, 32))
         >>> [[tuple(each.shape) for each in size] for size in maps]
         [[(2, 8, 16, 16), (2, 16, 8, 8), (2, 1, 8, 8)], [(2, 8, 8, 8), (2, 16, 4, 4), (2, 1, 4, 4)]]
     """
 
-    def __init__(self, widths: tuple[int, ...] = (32, 64, 96, 128)):
-        """widths: channels after each halving; with four, a patch is 80 pixels wide at full size."""
+    kind = "patch-discriminator"
+    Config = PatchDiscriminatorConfig
+
+    def __init__(self, config: PatchDiscriminatorConfig):
         super().__init__()
-        self.sizes = nn.ModuleList(_patch_layers(widths) for _ in range(2))
+        self.config = config
+        self.sizes = nn.ModuleList(_patch_layers(config.widths) for _ in range(2))
 
     def forward(self, image: Tensor) -> list[list[Tensor]]:
         """image [N, 3, R, R] in [-1, 1] -> for R and R / 2, the maps [N, C, H, W] of every layer, logits last."""
@@ -46,6 +63,11 @@ class PatchDiscriminator(nn.Module):
             found.append(maps)
             image = F.avg_pool2d(image, 2)
         return found
+
+    @classmethod
+    def example(cls) -> tuple[PatchDiscriminator, tuple[Tensor]]:
+        """A tiny network and its input, for the contract test."""
+        return cls(PatchDiscriminatorConfig((4, 8))), (torch.zeros(2, 3, 16, 16),)
 
 
 def patch_logits(maps: list[list[Tensor]]) -> Tensor:

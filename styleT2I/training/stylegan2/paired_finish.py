@@ -21,11 +21,13 @@ from styleT2I.config import to_dict
 from styleT2I.data.dataset import index_order
 from styleT2I.errors import ConfigError
 from styleT2I.formats.component import write_component
-from styleT2I.networks.faces.feature_distance import feature_distance
-from styleT2I.networks.registry import load_network_component
+from styleT2I.networks.faces.feature_distance import feature_distances, trunk_maps
+from styleT2I.networks.registry import load_alike, load_network_component
+from styleT2I.networks.stylegan2.config import half_dtype, set_precision
 from styleT2I.networks.stylegan2.generator import Generator
 from styleT2I.networks.stylegan2.patch_discriminator import (
     PatchDiscriminator,
+    PatchDiscriminatorConfig,
     image_logits,
     map_distance,
     patch_logits,
@@ -43,6 +45,7 @@ from styleT2I.training.stylegan2.losses import (
     r1_penalty,
 )
 from styleT2I.training.stylegan2.rendered_fit import (
+    ENCODER,
     fitted_networks,
     mirrored_scenes,
     rendered_data,
@@ -52,6 +55,7 @@ from styleT2I.training.stylegan2.renderer_fit import draw_psi, psnr
 from styleT2I.training.stylegan2.renderer_fit_config import PairedFinishConfig
 
 _BETAS = (0.0, 0.99)
+_DISCRIMINATOR = "patch_discriminator"  # the component's name
 _SHOWN_PSI = 0.7
 
 
@@ -80,7 +84,8 @@ class PairedFinish(NetworkTask):
             raise ConfigError(f"{config.judge}: looks at {size} pixels, the generator draws {resolution}; leave it out")
         self.generator.mapping.requires_grad_(False)
         self.average = copy.deepcopy(self.generator).eval().requires_grad_(False)
-        self.discriminator = PatchDiscriminator(tuple(config.d_widths)).to(device)
+        self.discriminator = self._open_discriminator().to(device)
+        set_precision(self.generator, config.precision)  # but not of the average, which is measured and exported
         synthesis = self.generator.synthesis.requires_grad_(True)  # its noise too, which a fit leaves at 0
         self.optimizer = torch.optim.Adam(synthesis.parameters(), lr=config.lr, betas=_BETAS)
         self.d_optimizer = torch.optim.Adam(self.discriminator.parameters(), lr=config.d_lr, betas=_BETAS)
@@ -114,13 +119,42 @@ class PairedFinish(NetworkTask):
         save_png(Path(outdir) / f"finish-{step:06d}.png", make_grid_u8(rows, ncol=8, scale=2))
 
     def export(self, outdir: Path, step: int) -> None:
-        """Write the averaged generator, part of the way back to the fit."""
+        """Write the averaged generator, part of the way back to the fit, and what another finish goes on from."""
         config, (exported, _) = self.config, fitted_networks(self.config.init, self.device)
         move_average(exported, self.average, 1 - config.finished_share)
         training = "fitted by regression to rendered portraits, finished with a discriminator of patches"
         info = {"training": training, "data": config.data, **self._figures(exported.eval())}
         shape, weights = to_dict(exported.config), exported.state_dict()
         write_component(outdir, "generator", Generator.kind, shape, weights, step=step, info=info)
+        for name, network in (
+            (ENCODER, self.encoder),
+            (_DISCRIMINATOR, self.discriminator),
+        ):  # what another goes on from
+            write_component(outdir, name, network.kind, to_dict(network.config), network.state_dict(), step=step)
+
+    def _open_discriminator(self):
+        """The discriminator of the finish that this one goes on from, or a new one."""
+        shape = PatchDiscriminatorConfig(tuple(self.config.d_widths))
+        path = Path(self.config.init) / f"{_DISCRIMINATOR}.json"
+        if not path.exists():
+            return PatchDiscriminator(shape)
+        return load_alike(path, PatchDiscriminator.kind, shape).train().requires_grad_(True)
+
+    def _maps(self, image):
+        """The discriminator's maps of images, in single precision, computed in the training's."""
+        with self._precision():
+            maps = self.discriminator(image)
+        return [[each.float() for each in size] for size in maps]
+
+    def _features(self, image):
+        """The judge's maps of images, likewise."""
+        with self._precision():
+            maps = trunk_maps(self.judge.trunk, image)
+        return [each.float() for each in maps]
+
+    def _precision(self):
+        half = half_dtype(self.config.precision)
+        return torch.autocast(self.device.type, half, enabled=half is not None)
 
     @torch.no_grad()
     def _unpaired(self, num, rng):
@@ -133,7 +167,7 @@ class PairedFinish(NetworkTask):
     def _discriminator_loss(self, image, drawn, is_regular):
         """The discriminator's loss, with its penalty where it is the penalty's turn, and their figures by name."""
         config, image = self.config, image.requires_grad_(is_regular)
-        real, fake = self.discriminator(image), self.discriminator(drawn)
+        real, fake = self._maps(image), self._maps(drawn)
         loss = logistic_discriminator_loss(patch_logits(real), patch_logits(fake))
         figures = {"loss_discriminator": loss.item()}
         if is_regular:
@@ -146,8 +180,8 @@ class PairedFinish(NetworkTask):
         """The generator's loss, and its parts by name."""
         config, paired, image = self.config, drawn[: len(image)], image.detach()
         with torch.no_grad():
-            real = self.discriminator(image)
-        fake = self.discriminator(drawn)
+            real = self._maps(image)
+        fake = self._maps(drawn)
         known = [[each[: len(image)] for each in maps] for maps in fake]
         parts = {
             "loss_pixels": pixel_fit_loss(paired, image, weight),
@@ -156,7 +190,7 @@ class PairedFinish(NetworkTask):
         }
         weights = {"loss_matching": config.matching_weight, "loss_adversarial": config.adversarial_weight}
         if self.judge is not None:
-            parts["loss_features"] = feature_distance(self.judge.trunk, paired, image)
+            parts["loss_features"] = feature_distances(self._features(paired), self._features(image)).mean()
             weights["loss_features"] = config.feature_weight
         loss = torch.stack([weights.get(name, 1.0) * part for name, part in parts.items()]).sum()
         return loss, {name: part.item() for name, part in parts.items()}

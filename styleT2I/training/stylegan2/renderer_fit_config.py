@@ -79,7 +79,7 @@ class PairedFinishConfig:
     """Settings of the finish of a fit to rendered portraits, with a discriminator of patches."""
 
     steps: int = 900
-    init: str = ""  # folder of the fit
+    init: str = ""  # folder of the fit, or of another finish, whose discriminator then goes on too
     data: str = "portraits:biased/train"  # rendered, from the user's cache
     eval_data: str = "portraits:biased/val"
     judge: str | None = None  # component of a judge whose features are compared as well
@@ -96,12 +96,15 @@ class PairedFinishConfig:
     ema_kimg: float = 2.0  # half-life of the averaged generator, thousands of images
     finished_share: float = 0.5  # of the weights exported, between those of the fit (0) and those that were trained (1)
     d_widths: tuple[int, ...] = (32, 64, 96, 128)
+    precision: str = "fp32"  # bf16: convolutions in half precision, faster on GPUs and on CPUs with AVX512-BF16 or AMX
 
     def __post_init__(self):
         if not self.init:
             raise ConfigError("the fit to finish is not named; add --init DIR, its folder")
         if not 0 <= self.finished_share <= 1:
             raise ConfigError(f"finished_share of a finish lies between 0 and 1, not {self.finished_share}")
+        if self.precision not in ("fp32", "bf16"):
+            raise ConfigError(f"precision of a finish is fp32 or bf16, not {self.precision!r}")
 
 
 def fit_config(file: Path | None = None, **changes) -> RendererFitConfig:

@@ -17,10 +17,12 @@ from styleT2I.networks.stylegan2.config import GeneratorConfig
 from styleT2I.networks.stylegan2.generator import Generator
 from styleT2I.networks.stylegan2.patch_discriminator import (
     PatchDiscriminator,
+    PatchDiscriminatorConfig,
     image_logits,
     map_distance,
     patch_logits,
 )
+from styleT2I.training.engine import RunConfig, run
 from styleT2I.training.stylegan2.losses import logistic_discriminator_loss
 from styleT2I.training.stylegan2.paired_finish import PairedFinish, detail
 from styleT2I.training.stylegan2.rendered_fit import ENCODER
@@ -90,6 +92,38 @@ def test_what_is_exported_lies_between_the_fit_and_its_finish(init, tmp_path, sh
         torch.testing.assert_close(tensor, fit[name].lerp(finished[name], share))
 
 
+def test_a_finish_goes_on_from_another_with_its_discriminator(init, tmp_path):
+    run(_task(init, steps=3, finished_share=1.0), RunConfig(outdir=str(tmp_path), steps=3, device="cpu"))
+    further = _task(str(tmp_path))
+    torch.manual_seed(1)
+    further.setup(torch.device("cpu"))
+    for name, network in (
+        ("generator", further.average), (ENCODER, further.encoder), ("patch_discriminator", further.discriminator)
+    ):  # fmt: skip
+        written = load_network_component(tmp_path / f"{name}.json").state_dict()
+        assert all(torch.equal(tensor, written[key]) for key, tensor in network.state_dict().items())
+    assert all(parameter.requires_grad for parameter in further.discriminator.parameters())
+    with pytest.raises(ConfigError, match="its widths is not the training's"):
+        _task(str(tmp_path), d_widths=(8, 24)).setup(torch.device("cpu"))
+
+
+def test_half_precision_moves_the_networks_almost_as_single_precision_does(init):
+    moved = {}
+    for precision in ("fp32", "bf16"):
+        torch.manual_seed(0)
+        task = _task(init, precision=precision, judge=None)
+        task.setup(torch.device("cpu"))
+        before = task.generator.synthesis.b32.conv1.weight.clone()
+        for step in range(4):
+            task.step(step, torch.Generator().manual_seed(step))
+        moved[precision] = (task.generator.synthesis.b32.conv1.weight - before).flatten()
+        assert task.average.synthesis.b32.half_dtype is None  # what is measured and exported
+    assert torch.cosine_similarity(moved["fp32"], moved["bf16"], dim=0) > 0.9
+    assert not torch.equal(moved["fp32"], moved["bf16"])
+    with pytest.raises(ConfigError, match="precision of a finish is fp32 or bf16, not 'fp16'"):
+        _task(init, precision="fp16")
+
+
 def test_what_does_not_belong_together_is_refused_in_one_line(init, tmp_path):
     with pytest.raises(ConfigError, match="add --init DIR"):
         paired_finish_config()
@@ -114,7 +148,7 @@ def test_what_does_not_belong_together_is_refused_in_one_line(init, tmp_path):
 
 def test_every_patch_counts_in_the_losses_and_every_size_alike_in_an_images_logit():
     torch.manual_seed(0)
-    maps = PatchDiscriminator((4, 8))(torch.rand(2, 3, 16, 16))
+    maps = PatchDiscriminator(PatchDiscriminatorConfig((4, 8)))(torch.rand(2, 3, 16, 16))
     assert patch_logits(maps).shape == (2 * 16 + 2 * 4,)
     first = (maps[0][-1][0].mean() + maps[1][-1][0].mean()) / 2
     assert image_logits(maps).shape == (2, 1)
@@ -122,7 +156,7 @@ def test_every_patch_counts_in_the_losses_and_every_size_alike_in_an_images_logi
 
 
 def test_maps_are_as_far_from_each_other_as_their_values():
-    maps = PatchDiscriminator((4, 8))(torch.rand(2, 3, 16, 16))
+    maps = PatchDiscriminator(PatchDiscriminatorConfig((4, 8)))(torch.rand(2, 3, 16, 16))
     assert map_distance(maps, maps) == 0
     assert map_distance(maps, [[each + 0.5 for each in size] for size in maps]).item() == pytest.approx(0.5, abs=1e-6)
 
@@ -131,7 +165,7 @@ def test_the_discriminator_tells_fine_structure_from_its_blur_within_tens_of_ste
     torch.manual_seed(0)
     image = torch.nn.functional.avg_pool2d(torch.randn(32, 3, 66, 66), 3, 1)
     blurred = torch.nn.functional.avg_pool2d(image, 3, 1, 1)
-    network = PatchDiscriminator((8, 16))
+    network = PatchDiscriminator(PatchDiscriminatorConfig((8, 16)))
     optimizer = torch.optim.Adam(network.parameters(), lr=0.001, betas=(0.0, 0.99))
     for _ in range(60):
         optimizer.zero_grad()
@@ -145,7 +179,7 @@ def test_the_discriminator_tells_fine_structure_from_its_blur_within_tens_of_ste
 def test_no_patch_of_the_discriminator_sees_farther_than_its_width():
     torch.manual_seed(0)
     image = torch.rand(1, 3, 128, 128, requires_grad=True)
-    logits = PatchDiscriminator()(image)[0][-1]
+    logits = PatchDiscriminator(PatchDiscriminatorConfig())(image)[0][-1]
     (gradient,) = torch.autograd.grad(logits[0, 0, 4, 4], image)
     rows = gradient.abs().sum(dim=(0, 1, 3)).nonzero().flatten()
     assert rows[-1] - rows[0] + 1 == 80
