@@ -19,7 +19,8 @@ def _defaults():
 @click.option("--preset", default="minifaces", type=click.Choice(PRESETS), help="World of faces to draw, or the "
               "finish of a generator that was fitted to it.")  # fmt: skip
 @file_option("file", "A file of settings of one's own that replace the preset's, .yaml or .json (docs/commands.md).")
-@click.option("--data", metavar="SPEC", help="Rendered portraits, portraits:DISTRIBUTION/SPLIT[:NUM].")
+@click.option("--data", metavar="SPEC", multiple=True, help="Rendered portraits, portraits:DISTRIBUTION/SPLIT[:NUM]; "
+              "give it several times to mix.")  # fmt: skip
 @click.option("--eval-data", metavar="SPEC", help="Rendered portraits to measure on.")
 @click.option("--judge", metavar="FILE", help="Judge of Portraits whose features are compared beside pixels.")
 @click.option("--init", metavar="DIR", help="Folder of a fit to Portraits: what another fit, or "
@@ -40,7 +41,7 @@ def main(
     styleT2I.data.portraits), and take hours; `--preset portraits-finish --init OUTDIR` then makes them
     crisp with a discriminator of patches, and `train_stylegan2 --init` continues without any renders' scenes.
     """
-    rendered = {"data": data, "eval_data": eval_data, "judge": judge, "init": init}
+    rendered = {"data": data or None, "eval_data": eval_data, "judge": judge, "init": init}
     if preset == "portraits":
         config = rendered_fit_config(file, num_latents=num_latents, **rendered, **settings)
         from styleT2I.training.stylegan2.rendered_fit import RenderedFit

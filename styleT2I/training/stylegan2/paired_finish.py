@@ -47,10 +47,8 @@ from styleT2I.training.stylegan2.losses import (
 from styleT2I.training.stylegan2.rendered_fit import (
     ENCODER,
     fitted_networks,
-    mirrored_scenes,
-    rendered_data,
-    weighted_images,
 )
+from styleT2I.training.stylegan2.rendered_scenes import RenderedScenes
 from styleT2I.training.stylegan2.renderer_fit import draw_psi, psnr
 from styleT2I.training.stylegan2.renderer_fit_config import PairedFinishConfig
 
@@ -74,10 +72,10 @@ class PairedFinish(NetworkTask):
         self.generator, self.encoder = fitted_networks(config.init, device)
         self.encoder.requires_grad_(False)
         resolution = self.generator.resolution
-        self.data = rendered_data(config.data, resolution)
-        self.eval_data = rendered_data(config.eval_data, resolution)
+        self.data = RenderedScenes(config.data, resolution)
+        self.eval_data = RenderedScenes([config.eval_data], resolution)
         if self.data.vectors([0]).shape[1] != self.encoder.config.in_dim:
-            raise ConfigError(f"{config.init}: was fitted to other scenes than those of {config.data}")
+            raise ConfigError(f"{config.init}: was fitted to other scenes than those of {config.data[0]}")
         self.judge = load_network_component(config.judge, device) if config.judge else None
         if self.judge is not None and self.judge.config.resolution != resolution:
             size = self.judge.config.resolution
@@ -94,7 +92,7 @@ class PairedFinish(NetworkTask):
         """One update of each network; its randomness comes from `rng` alone."""
         config, synthesis = self.config, self.generator.synthesis
         indices = index_order(derive_seed(self.name), len(self.data), config.batch, step)[own_rows(config.batch)]
-        image, weight, vector = mirrored_scenes(self.data, indices, self.generator.resolution, self.device, rng)
+        image, weight, vector = self.data.half_mirrored(indices, self.generator.resolution, self.device, rng)
         w = torch.cat([self.encoder(vector), self._unpaired(num_own_rows(config.unpaired), rng)])
         noise = synthesis.draw_noises(len(w), rng)
         drawn = synthesis(w, "random", noise=noise)
@@ -123,7 +121,7 @@ class PairedFinish(NetworkTask):
         config, (exported, _) = self.config, fitted_networks(self.config.init, self.device)
         move_average(exported, self.average, 1 - config.finished_share)
         training = "fitted by regression to rendered portraits, finished with a discriminator of patches"
-        info = {"training": training, "data": config.data, **self._figures(exported.eval())}
+        info = {"training": training, "data": ", ".join(config.data), **self._figures(exported.eval())}
         shape, weights = to_dict(exported.config), exported.state_dict()
         write_component(outdir, "generator", Generator.kind, shape, weights, step=step, info=info)
         for name, network in (
@@ -204,8 +202,8 @@ class PairedFinish(NetworkTask):
     def _compare(self, network, num, psi):
         """Unseen renders, their scenes drawn, and as many new latents: [N, 3, R, R] by a generator."""
         indices = range(min(num, len(self.eval_data)))
-        image, _ = weighted_images(self.eval_data, indices, self.generator.resolution, self.device)
-        w = self.encoder(self.eval_data.vectors(indices).to(self.device))
+        image, _, vector = self.eval_data.batch(indices, self.generator.resolution, self.device)
+        w = self.encoder(vector)
         z = torch.randn(len(image), self.generator.z_dim, generator=seeded(self.name, "compared")).to(self.device)
         new = network.mapping(z, truncation_psi=psi)[:, 0]
         drawn, drawn_new = (torch.cat([network.synthesis(part) for part in each.split(16)]) for each in (w, new))

@@ -11,35 +11,30 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from styleT2I.config import to_dict
-from styleT2I.data.dataset import index_order, open_dataset
+from styleT2I.data.dataset import index_order
 from styleT2I.data.portraits.scenes.sampling import sample_scene
 from styleT2I.data.portraits.scenes.streams import Z_DIM
-from styleT2I.data.portraits.scenes.vector import MIRRORED, VECTOR_SIZE, scene_vector
-from styleT2I.errors import ConfigError, DataError
+from styleT2I.data.portraits.scenes.vector import VECTOR_SIZE, scene_vector
+from styleT2I.errors import ConfigError
 from styleT2I.formats.component import write_component
 from styleT2I.networks.faces.feature_distance import feature_distance
 from styleT2I.networks.registry import load_network_component, load_strict
 from styleT2I.networks.scene_encoder import SceneEncoder, SceneEncoderConfig
 from styleT2I.networks.stylegan2.config import GeneratorConfig
 from styleT2I.networks.stylegan2.generator import Generator
-from styleT2I.torch_utils.distributed import draw_rows, own_rows
-from styleT2I.torch_utils.images import from_uint8
+from styleT2I.torch_utils.distributed import own_rows
 from styleT2I.torch_utils.seeding import derive_seed
 from styleT2I.training.losses import pixel_fit_loss
 from styleT2I.training.network_task import NetworkTask
 from styleT2I.training.optimisation import descend
+from styleT2I.training.stylegan2.rendered_scenes import RenderedScenes
 from styleT2I.training.stylegan2.renderer_fit import RendererFit, cosine, psnr
 from styleT2I.training.stylegan2.renderer_fit_config import RenderedFitConfig
 
 ENCODER = "scene_encoder"  # the component's name
-_PART_WEIGHTS = {  # additional weight of a part's pixels
-    "mouth": 4.0, "u_lip": 3.0, "l_lip": 3.0, "l_eye": 4.0, "r_eye": 4.0, "l_brow": 2.0, "r_brow": 2.0, "glasses": 4.0,
-    "ear_r": 40.0, "neck_l": 12.0, "nose": 1.0, "beard": 1.0, "skin": 0.5,
-}  # fmt: skip
 
 
 class RenderedFit(RendererFit):
@@ -62,8 +57,8 @@ class RenderedFit(RendererFit):
     def setup(self, device):
         """Open the data and build the networks; DataError where the data are no portraits."""
         config, self.device = self.config, device
-        self.data = rendered_data(config.data, config.resolution)
-        self.eval_data = rendered_data(config.eval_data, config.resolution)
+        self.data = RenderedScenes(config.data, config.resolution)
+        self.eval_data = RenderedScenes([config.eval_data], config.resolution)
         self.judge = load_network_component(config.judge, device) if config.judge else None
         shape = SceneEncoderConfig(VECTOR_SIZE, config.encoder_hidden_dim, config.w_dim)
         self._build(config, Z_DIM, lambda: SceneEncoder(shape))
@@ -89,9 +84,9 @@ class RenderedFit(RendererFit):
     def _draw_rendered(self, step, resolution, generator):
         num = self.config.batch * max(1, min(4, self.config.resolution // (2 * resolution)))
         indices = index_order(derive_seed("rendered-fit"), len(self.data), num, step)[own_rows(num)]
-        image, weight, vector = mirrored_scenes(self.data, indices, resolution, self.device, generator)
-        drawn = self._synthesize(self._encode(vector), resolution)
-        loss, figures = self._loss(drawn, image, weight)
+        known = self.data.half_mirrored(indices, resolution, self.device, generator)
+        drawn = self._synthesize(self._encode(known.vector), resolution)
+        loss, figures = self._loss(drawn, known)
         descend(self.draw_optimizer, loss, cosine(step / self.draw_end) * self.config.lr)
         return figures
 
@@ -112,14 +107,15 @@ class RenderedFit(RendererFit):
     def _joint(self, step, progress):
         num = self.config.batch
         indices = index_order(derive_seed("rendered-fit", "joint"), len(self.data), num, step)[own_rows(num)]
-        image, weight = weighted_images(self.data, indices, self.config.resolution, self.device)
+        known = self.data.batch(indices, self.config.resolution, self.device)
         w = self.generator.mapping(self.data.latents(indices).to(self.device))[:, 0]
-        loss, figures = self._loss(self._synthesize(w, self.config.resolution), image, weight)
+        loss, figures = self._loss(self._synthesize(w, self.config.resolution), known)
         rates = [cosine(progress) * group["base_lr"] for group in self.joint_optimizer.param_groups]
         descend(self.joint_optimizer, loss, rates)
         return figures
 
-    def _loss(self, drawn, image, weight):
+    def _loss(self, drawn, known):
+        image, weight, _ = known
         loss = pixel_fit_loss(drawn, image, weight)
         figures = {"psnr": psnr(drawn, image)}
         if self.judge is not None and drawn.shape[-1] == self.judge.config.resolution:
@@ -129,7 +125,7 @@ class RenderedFit(RendererFit):
 
     def about(self) -> dict:
         """What the generator's component records of its training."""
-        return {"training": "fitted by regression to rendered portraits", "data": self.config.data}
+        return {"training": "fitted by regression to rendered portraits", "data": ", ".join(self.config.data)}
 
     def _encode(self, vector):
         return self.encoder(vector)
@@ -143,31 +139,10 @@ class RenderedFit(RendererFit):
     def _compare(self, num, purpose):
         """Unseen renders, what is drawn from their scenes, and from their z; [N, 3, R, R] on the CPU."""
         indices = range(min(num, len(self.eval_data)))
-        image, _ = weighted_images(self.eval_data, indices, self.config.resolution, self.device)
-        drawn = self._synthesize(self._encode(self.eval_data.vectors(indices).to(self.device)), self.config.resolution)
+        image, _, vector = self.eval_data.batch(indices, self.config.resolution, self.device)
+        drawn = self._synthesize(self._encode(vector), self.config.resolution)
         w = self.generator.mapping(self.eval_data.latents(indices).to(self.device))[:, 0]
         return image.cpu(), drawn.cpu(), self._synthesize(w, self.config.resolution).cpu()
-
-
-def weighted_images(data, indices, resolution: int, device) -> tuple[Tensor, Tensor]:
-    """Rendered images [N, 3, R, R] in [-1, 1] and the weight of their pixels [N, 1, R, R]: small parts count more."""
-    batch = data.batch(indices)
-    image, gains = from_uint8(batch.images_u8), torch.tensor([_PART_WEIGHTS.get(n, 0.0) for n in data.region_names])
-    weight = 1 + torch.einsum("nrhw,r->nhw", batch.masks.float(), gains).unsqueeze(1)
-    factor = image.shape[-1] // resolution
-    if factor > 1:
-        image, weight = F.avg_pool2d(image, factor), F.avg_pool2d(weight, factor)
-    return image.to(device), weight.to(device)
-
-
-def mirrored_scenes(data, indices, resolution: int, device, generator) -> tuple[Tensor, Tensor, Tensor]:
-    """As `weighted_images`, with the scene vectors [N, VECTOR_SIZE]; half of the rows, at random, are mirrored."""
-    image, weight = weighted_images(data, indices, resolution, device)
-    vector = data.vectors(indices).to(device)
-    is_mirrored = (draw_rows(torch.rand, len(indices), generator=generator) < 0.5).to(device)
-    vector = torch.where(is_mirrored[:, None], vector * _signs(device), vector)
-    image, weight = (torch.where(is_mirrored.view(-1, 1, 1, 1), x.flip(3), x) for x in (image, weight))
-    return image, weight, vector
 
 
 def fitted_networks(folder: str | Path, device) -> tuple[Generator, SceneEncoder]:
@@ -181,21 +156,8 @@ def fitted_networks(folder: str | Path, device) -> tuple[Generator, SceneEncoder
     return tuple(found)
 
 
-def rendered_data(spec: str, resolution: int):
-    """The data set of `spec`; DataError where its images have no scenes."""
-    data = open_dataset(spec, resolution)
-    if not hasattr(data, "vectors"):
-        raise DataError(f"{spec}: its images have no scenes; name rendered portraits, portraits:biased/train")
-    return data
-
-
 def scenes_without_images(num: int) -> tuple[Tensor, Tensor]:
     """Latents [num, Z_DIM] and the vectors [num, VECTOR_SIZE] of their scenes under the biased distribution."""
     z = torch.randn(num, Z_DIM, generator=torch.Generator().manual_seed(derive_seed("rendered-fit", "latents")))
     vectors = [torch.from_numpy(scene_vector(sample_scene(0, "biased", z=row))) for row in z.tolist()]
     return z, torch.stack(vectors)
-
-
-def _signs(device) -> Tensor:
-    """-1 for each entry of a scene vector that a mirror turns round, 1 for the others."""
-    return torch.tensor([-1.0 if is_turned else 1.0 for is_turned in MIRRORED], device=device)

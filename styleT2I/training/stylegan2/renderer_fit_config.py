@@ -45,7 +45,7 @@ class RenderedFitConfig:
     """Settings of a fit to rendered portraits; `share_*` are fractions of all steps, in the stages' order."""
 
     steps: int = 40000
-    data: str = "portraits:biased/train"  # rendered, from the user's cache
+    data: tuple[str, ...] = ("portraits:biased/train",)  # rendered, from the user's cache
     eval_data: str = "portraits:biased/val"
     init: str | None = None  # folder of another fit, of the same sizes, whose weights this one starts with
     train_encoder: bool = True  # no: W stays what it was, and so does what was trained in it
@@ -80,7 +80,7 @@ class PairedFinishConfig:
 
     steps: int = 900
     init: str = ""  # folder of the fit, or of another finish, whose discriminator then goes on too
-    data: str = "portraits:biased/train"  # rendered, from the user's cache
+    data: tuple[str, ...] = ("portraits:biased/train",)  # rendered, from the user's cache
     eval_data: str = "portraits:biased/val"
     judge: str | None = None  # component of a judge whose features are compared as well
     batch: int = 8  # scenes whose render is known

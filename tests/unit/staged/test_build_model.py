@@ -45,7 +45,7 @@ def test_the_renders_hold_what_the_presets_read():
     rendered = {recipe.name: rows for recipe, rows in map(read_spec, arguments[: arguments.index("--workers")])}
     fit = rendered_fit_config()
     clip, judge = preset_config("portraits"), judge_config("portraits-guide")[1]
-    wanted = [fit.data, fit.eval_data, clip.eval_data, *clip.data, *judge.data]
+    wanted = [*fit.data, fit.eval_data, clip.eval_data, *clip.data, *judge.data]
     for spec in wanted:
         recipe, rows = read_spec(spec.removeprefix("portraits:"))
         assert set(rows) <= set(rendered[recipe.name]), spec

@@ -19,6 +19,7 @@ from styleT2I.training.judges.config import judge_config, segmenter_config
 from styleT2I.training.judges.judge import JudgeTask
 from styleT2I.training.judges.segmenter import SegmenterTask
 from styleT2I.training.stylegan2.rendered_fit import RenderedFit, scenes_without_images
+from styleT2I.training.stylegan2.rendered_scenes import RenderedScenes
 from styleT2I.training.stylegan2.renderer_fit_config import RenderedFitConfig, rendered_fit_config
 from tests.interrupted import run_whole_and_in_parts
 from tests.stub_portraits import fill_cache
@@ -74,7 +75,7 @@ def test_the_clips_presets_learn_from_captions_of_portraits(preset):
 
 def _config(**changes):
     return RenderedFitConfig(
-        data="portraits:biased/train:24", eval_data="portraits:biased/val:6", resolution=32,
+        data=("portraits:biased/train:24",), eval_data="portraits:biased/val:6", resolution=32,
         channels={4: 16, 8: 16, 16: 16, 32: 8}, w_dim=32, encoder_hidden_dim=16, mapping_layers=2,
         mapping_hidden_dim=32, batch=6, mapping_batch=16, num_latents=40, **changes,
     )  # fmt: skip
@@ -136,8 +137,20 @@ def test_a_fit_may_go_on_with_the_drawing_alone(tmp_path):
     assert moved and all(name.startswith("generator.synthesis.") for name in moved)
 
 
+def test_several_sets_are_mixed_and_every_scene_keeps_its_image():
+    mixed = RenderedScenes(["portraits:balanced/train:8", "portraits:biased/val:6"], 32)
+    first, second = RenderedScenes(["portraits:balanced/train:8"], 32), RenderedScenes(["portraits:biased/val:6"], 32)
+    assert len(mixed) == 14
+    known = mixed.batch([9, 3, 13, 8, 0], 16, torch.device("cpu"))
+    for row, (part, k) in enumerate([(second, 1), (first, 3), (second, 5), (second, 0), (first, 0)]):
+        alone = part.batch([k], 16, torch.device("cpu"))
+        assert all(torch.equal(one[row], other[0]) for one, other in zip(known, alone, strict=True))
+        assert torch.equal(mixed.latents([9, 3, 13, 8, 0])[row], part.latents([k])[0])
+    assert known.image.shape == (5, 3, 16, 16) and known.weight.min() >= 1
+
+
 def test_data_without_scenes_are_refused_in_one_line():
-    task = RenderedFit(rendered_fit_config(data="minifaces:biased/train:4", eval_data="portraits:biased/val:6"))
+    task = RenderedFit(rendered_fit_config(data=("minifaces:biased/train:4",), eval_data="portraits:biased/val:6"))
     with pytest.raises(DataError, match="minifaces:biased/train:4: its images have no scenes"):
         task.setup(torch.device("cpu"))
 

@@ -50,7 +50,7 @@ def init(tmp_path_factory):
 
 
 def _task(init, **changes):
-    parts = {"data": "portraits:biased/train:24", "eval_data": "portraits:biased/val:6", "d_widths": (8, 16)}
+    parts = {"data": ("portraits:biased/train:24",), "eval_data": "portraits:biased/val:6", "d_widths": (8, 16)}
     return PairedFinish(paired_finish_config(init=init, **{**parts, "batch": 4, "unpaired": 4, "steps": 60, **changes}))
 
 
@@ -130,7 +130,7 @@ def test_what_does_not_belong_together_is_refused_in_one_line(init, tmp_path):
     with pytest.raises(ConfigError, match="lies between 0 and 1, not 2"):
         paired_finish_config(init=init, finished_share=2)
     with pytest.raises(DataError, match="its images have no scenes"):
-        _task(init, data="minifaces:biased/train:4").setup(torch.device("cpu"))
+        _task(init, data=("minifaces:biased/train:4",)).setup(torch.device("cpu"))
     model = tmp_path / "model"
     model.mkdir()
     for role, name in (("judges.guide", "generator"), ("generator", ENCODER)):
