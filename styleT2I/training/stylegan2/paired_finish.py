@@ -202,7 +202,7 @@ class PairedFinish(NetworkTask):
     def _compare(self, network, num, psi):
         """Unseen renders, their scenes drawn, and as many new latents: [N, 3, R, R] by a generator."""
         indices = range(min(num, len(self.eval_data)))
-        image, _, vector = self.eval_data.batch(indices, self.generator.resolution, self.device)
+        image, _, vector = self.eval_data.renders(indices, self.generator.resolution, self.device)
         w = self.encoder(vector)
         z = torch.randn(len(image), self.generator.z_dim, generator=seeded(self.name, "compared")).to(self.device)
         new = network.mapping(z, truncation_psi=psi)[:, 0]

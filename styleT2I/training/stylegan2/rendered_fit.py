@@ -107,7 +107,7 @@ class RenderedFit(RendererFit):
     def _joint(self, step, progress):
         num = self.config.batch
         indices = index_order(derive_seed("rendered-fit", "joint"), len(self.data), num, step)[own_rows(num)]
-        known = self.data.batch(indices, self.config.resolution, self.device)
+        known = self.data.renders(indices, self.config.resolution, self.device)
         w = self.generator.mapping(self.data.latents(indices).to(self.device))[:, 0]
         loss, figures = self._loss(self._synthesize(w, self.config.resolution), known)
         rates = [cosine(progress) * group["base_lr"] for group in self.joint_optimizer.param_groups]
@@ -139,7 +139,7 @@ class RenderedFit(RendererFit):
     def _compare(self, num, purpose):
         """Unseen renders, what is drawn from their scenes, and from their z; [N, 3, R, R] on the CPU."""
         indices = range(min(num, len(self.eval_data)))
-        image, _, vector = self.eval_data.batch(indices, self.config.resolution, self.device)
+        image, _, vector = self.eval_data.renders(indices, self.config.resolution, self.device)
         drawn = self._synthesize(self._encode(vector), self.config.resolution)
         w = self.generator.mapping(self.eval_data.latents(indices).to(self.device))[:, 0]
         return image.cpu(), drawn.cpu(), self._synthesize(w, self.config.resolution).cpu()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +14,9 @@ from styleT2I.data.training.joined import JoinedData
 from styleT2I.errors import DataError
 from styleT2I.torch_utils.distributed import draw_rows
 from styleT2I.torch_utils.images import from_uint8
+
+if TYPE_CHECKING:
+    from styleT2I.data.portraits.dataset import Portraits
 
 _PART_WEIGHTS = {  # additional weight of a part's pixels
     "mouth": 4.0, "u_lip": 3.0, "l_lip": 3.0, "l_eye": 4.0, "r_eye": 4.0, "l_brow": 2.0, "r_brow": 2.0, "glasses": 4.0,
@@ -48,9 +51,9 @@ class RenderedScenes(JoinedData):
             if not hasattr(part, "vectors"):
                 raise DataError(f"{spec}: its images have no scenes; name rendered portraits, portraits:biased/train")
 
-    def batch(self, indices: Sequence[int], resolution: int, device) -> KnownRenders:
+    def renders(self, indices: Sequence[int], resolution: int, device) -> KnownRenders:
         """The samples of the given indices in their order, no larger than `resolution`."""
-        found, order = [(part, part.batch(rows)) for part, rows in self.by_part(indices)], self._order(indices)
+        found, order = [(part, part.batch(rows)) for part, rows in self._by_part(indices)], self._order(indices)
         image = from_uint8(torch.cat([batch.images_u8 for _, batch in found]))[order]
         weight = torch.cat([_weights(part.region_names, batch.masks) for part, batch in found])[order]
         factor = image.shape[-1] // resolution
@@ -59,17 +62,20 @@ class RenderedScenes(JoinedData):
         return KnownRenders(image.to(device), weight.to(device), self.vectors(indices).to(device))
 
     def half_mirrored(self, indices: Sequence[int], resolution: int, device, generator) -> KnownRenders:
-        """As `batch`; half of the rows, at random, are mirrored."""
+        """As `renders`; half of the rows, at random, are mirrored."""
         is_mirrored = draw_rows(torch.rand, len(indices), generator=generator) < 0.5
-        return self.batch(indices, resolution, device).mirrored(is_mirrored.to(device))
+        return self.renders(indices, resolution, device).mirrored(is_mirrored.to(device))
 
     def vectors(self, indices: Sequence[int]) -> Tensor:
         """The scenes, float32 [N, VECTOR_SIZE]."""
-        return torch.cat([part.vectors(rows) for part, rows in self.by_part(indices)])[self._order(indices)]
+        return torch.cat([part.vectors(rows) for part, rows in self._by_part(indices)])[self._order(indices)]
 
     def latents(self, indices: Sequence[int]) -> Tensor:
         """The z that each scene is a function of, float32 [N, Z_DIM]."""
-        return torch.cat([part.latents(rows) for part, rows in self.by_part(indices)])[self._order(indices)]
+        return torch.cat([part.latents(rows) for part, rows in self._by_part(indices)])[self._order(indices)]
+
+    def _by_part(self, indices):
+        return cast("Iterator[tuple[Portraits, list[int]]]", self.by_part(indices))
 
     def _order(self, indices):
         """Where each of the indices is, in what `by_part` gives of one data set after the other."""

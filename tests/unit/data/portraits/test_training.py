@@ -141,9 +141,9 @@ def test_several_sets_are_mixed_and_every_scene_keeps_its_image():
     mixed = RenderedScenes(["portraits:balanced/train:8", "portraits:biased/val:6"], 32)
     first, second = RenderedScenes(["portraits:balanced/train:8"], 32), RenderedScenes(["portraits:biased/val:6"], 32)
     assert len(mixed) == 14
-    known = mixed.batch([9, 3, 13, 8, 0], 16, torch.device("cpu"))
+    known = mixed.renders([9, 3, 13, 8, 0], 16, torch.device("cpu"))
     for row, (part, k) in enumerate([(second, 1), (first, 3), (second, 5), (second, 0), (first, 0)]):
-        alone = part.batch([k], 16, torch.device("cpu"))
+        alone = part.renders([k], 16, torch.device("cpu"))
         assert all(torch.equal(one[row], other[0]) for one, other in zip(known, alone, strict=True))
         assert torch.equal(mixed.latents([9, 3, 13, 8, 0])[row], part.latents([k])[0])
     assert known.image.shape == (5, 3, 16, 16) and known.weight.min() >= 1
