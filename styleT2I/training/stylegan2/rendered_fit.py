@@ -23,7 +23,7 @@ from styleT2I.formats.component import write_component
 from styleT2I.networks.faces.feature_distance import feature_distance
 from styleT2I.networks.registry import load_network_component, load_strict
 from styleT2I.networks.scene_encoder import SceneEncoder, SceneEncoderConfig
-from styleT2I.networks.stylegan2.config import GeneratorConfig
+from styleT2I.networks.stylegan2.config import GeneratorConfig, set_precision
 from styleT2I.networks.stylegan2.generator import Generator
 from styleT2I.torch_utils.distributed import own_rows
 from styleT2I.torch_utils.seeding import derive_seed
@@ -73,6 +73,7 @@ class RenderedFit(RendererFit):
 
     def step(self, step, generator):
         """Take one step of the stage that `step` falls into; returns its losses."""
+        set_precision(self.generator, self.config.precision)
         stage, start, stop = next(s for s in self.stages if step < s[2])
         progress = (step - start) / (stop - start)
         if stage == "mapping":
@@ -138,6 +139,7 @@ class RenderedFit(RendererFit):
 
     def _compare(self, num, purpose):
         """Unseen renders, what is drawn from their scenes, and from their z; [N, 3, R, R] on the CPU."""
+        set_precision(self.generator, "fp32")  # as it is used
         indices = range(min(num, len(self.eval_data)))
         image, _, vector = self.eval_data.renders(indices, self.config.resolution, self.device)
         drawn = self._synthesize(self._encode(vector), self.config.resolution)

@@ -62,6 +62,7 @@ class RenderedFitConfig:
     joint_lr: float = 0.002
     judge: str | None = None  # component of a judge whose features are compared as well
     feature_weight: float = 0.5  # of that comparison
+    precision: str = "fp32"  # bf16: convolutions in half precision, faster on GPUs and on CPUs with AVX512-BF16 or AMX
     num_latents: int = 200000  # scenes, not rendered, that the mapping network learns from: 40,000 are learnt by heart
     share_16: float = 0.04
     share_32: float = 0.06
@@ -72,6 +73,7 @@ class RenderedFitConfig:
     def __post_init__(self):
         if not 0 < self.share_16 + self.share_32 + self.share_64 + self.share_mapping + self.share_joint < 1:
             raise ConfigError("the shares of the stages leave no step for the final resolution; make them smaller")
+        _check_precision(self.precision)
 
 
 @dataclass(frozen=True)
@@ -96,15 +98,14 @@ class PairedFinishConfig:
     ema_kimg: float = 2.0  # half-life of the averaged generator, thousands of images
     finished_share: float = 0.5  # of the weights exported, between those of the fit (0) and those that were trained (1)
     d_widths: tuple[int, ...] = (32, 64, 96, 128)
-    precision: str = "fp32"  # bf16: convolutions in half precision, faster on GPUs and on CPUs with AVX512-BF16 or AMX
+    precision: str = "fp32"  # as of the fit
 
     def __post_init__(self):
         if not self.init:
             raise ConfigError("the fit to finish is not named; add --init DIR, its folder")
         if not 0 <= self.finished_share <= 1:
             raise ConfigError(f"finished_share of a finish lies between 0 and 1, not {self.finished_share}")
-        if self.precision not in ("fp32", "bf16"):
-            raise ConfigError(f"precision of a finish is fp32 or bf16, not {self.precision!r}")
+        _check_precision(self.precision)
 
 
 def fit_config(file: Path | None = None, **changes) -> RendererFitConfig:
@@ -132,3 +133,8 @@ def _fitted(cls, channels, file, changes):
     settings = {**written, **given({"steps": steps}), **given(changes)}
     resolution = settings["resolution"] = int(settings.get("resolution", cls.resolution))
     return from_dict(cls, {"channels": {r: n for r, n in channels.items() if r <= resolution}, **settings})
+
+
+def _check_precision(precision):
+    if precision not in ("fp32", "bf16"):
+        raise ConfigError(f"precision of a fit or a finish is fp32 or bf16, not {precision!r}")

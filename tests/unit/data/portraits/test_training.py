@@ -91,6 +91,24 @@ def test_fitting_brings_drawn_scenes_closer_to_their_renders():
     assert task.evaluate(48)["psnr_scene"] > before + 1.5
 
 
+def test_a_fit_in_half_precision_takes_almost_the_same_steps_and_measures_in_single():
+    figures = {}
+    for precision in ("fp32", "bf16"):
+        torch.manual_seed(0)
+        task = RenderedFit(_config(steps=60, share_16=0.4, share_mapping=0.1, share_joint=0.1, precision=precision))
+        task.setup(torch.device("cpu"))
+        before = task.evaluate(0)["psnr_scene"]
+        losses = [task.step(step, torch.Generator().manual_seed(step))["loss"] for step in range(12)]
+        assert task.generator.synthesis.b32.half_dtype is (torch.bfloat16 if precision == "bf16" else None)
+        figures[precision] = (before, sum(losses))
+        task.evaluate(12)
+        assert task.generator.synthesis.b32.half_dtype is None
+    assert figures["fp32"][0] == figures["bf16"][0] and figures["fp32"][1] != figures["bf16"][1]
+    assert figures["bf16"][1] == pytest.approx(figures["fp32"][1], rel=0.05)
+    with pytest.raises(ConfigError, match="is fp32 or bf16, not 'half'"):
+        _config(precision="half")
+
+
 def test_the_mapping_stage_explains_more_of_w_the_longer_it_runs():
     torch.manual_seed(0)
     shares = {"share_16": 0.01, "share_32": 0.0, "share_64": 0.0, "share_mapping": 0.9, "share_joint": 0.01}

@@ -120,7 +120,7 @@ def test_half_precision_moves_the_networks_almost_as_single_precision_does(init)
         assert task.average.synthesis.b32.half_dtype is None  # what is measured and exported
     assert torch.cosine_similarity(moved["fp32"], moved["bf16"], dim=0) > 0.9
     assert not torch.equal(moved["fp32"], moved["bf16"])
-    with pytest.raises(ConfigError, match="precision of a finish is fp32 or bf16, not 'fp16'"):
+    with pytest.raises(ConfigError, match="precision of a fit or a finish is fp32 or bf16, not 'fp16'"):
         _task(init, precision="fp16")
 
 
