@@ -86,8 +86,9 @@ def _quality_options(function):
               "command without --shard puts them together.")  # fmt: skip
 @click.argument("reports", nargs=-1, metavar="[REPORTS]...")
 @device_option
-def main(suites, model, sources, world_name, data, num, psi, methods, strength, threshold, by, keep_surroundings,
-         cells_dir, grid_path, out_path, is_table, shard, reports, device, **replacements):  # fmt: skip
+def main(suites, model, sources, world_name, data, num, psi, methods, strength, threshold, by, clarity,
+         keep_surroundings, cells_dir, grid_path, out_path, is_table, shard, reports, device,
+         **replacements):  # fmt: skip
     """Measure judges, CLIPs, the generator, Text-to-Direction, rare compositions and single edits on unseen data.
 
     Every metric names what it rests on. --suite compositions: rare compositions beside their frequent twins from the
@@ -124,7 +125,13 @@ def main(suites, model, sources, world_name, data, num, psi, methods, strength, 
         check_writable_dir(Path(path).absolute().parent)
     adjustments = []
     if any(SUITES[name].is_adjusted for name in suites):
-        settings = {"strength": strength, "threshold": threshold, "by": by, "keep_surroundings": keep_surroundings}
+        settings = {
+            "strength": strength,
+            "threshold": threshold,
+            "by": by,
+            "clarity": clarity,
+            "keep_surroundings": keep_surroundings,
+        }
         adjustments = _adjustments(methods, settings)
     opened = Model.from_pretrained(model, device=device, **replacements)
     cells_dir = cells_dir or (out_path and f"{out_path}.cells")

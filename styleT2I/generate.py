@@ -44,7 +44,7 @@ OPENING_OPTIONS = ("generator", "clip", "t2d", "a2d", "text_encoder", "captions"
 UNCLIP_OPTIONS = ("prior", "best_of", "prior_guidance", "guidance", "steps", "eta")
 SETTINGS = {  # option -> the setting that a system must accept (TextToImage.accepts)
     "trunc": "truncation_psi", "noise_mode": "noise_mode", "explain": "explain",
-    **dict.fromkeys(("adjust", "method", "strength", "threshold", "by", "keep_surroundings"), "adjustment"),
+    **dict.fromkeys(("adjust", "method", "strength", "threshold", "by", "clarity", "keep_surroundings"), "adjustment"),
 }  # fmt: skip
 CHUNK = 64  # seeds drawn before their PNG are written, which bounds the memory; the grid shows as many
 SLOW_CHUNK, LARGE = 8, 128  # the same for images with sides longer than LARGE, so that progress is seen

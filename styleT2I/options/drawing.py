@@ -167,8 +167,8 @@ def open_editor(pipeline, image, options):
 
 
 def adjustment_options(function):
-    """Add `--strength`, `--adjust-threshold`, `--adjust-by` and `--keep-surroundings`, passed on as strength,
-    threshold, by and keep_surroundings; None unless given: settings of `AdjustmentConfig` beside its method."""
+    """Add `--strength`, `--adjust-threshold`, `--adjust-by`, `--clarity` and `--keep-surroundings`, passed on as
+    strength, threshold, by, clarity and keep_surroundings; None unless given: settings of `AdjustmentConfig`."""
     options = (
         ("--strength", "strength", float, "FACTOR", "Length of the paper's steps; a factor on those that the others "
          "find."),
@@ -176,6 +176,8 @@ def adjustment_options(function):
          "sentence's that calls for adjustment (paper, calibrated); 0 unless given."),
         ("--adjust-by", "by", str, "NAME", "Observer of the adjustment: judge (guide judge), clip, or auto: the "
          "judge if the model has one."),
+        ("--clarity", "clarity", float, "FACTOR", "How clear a verdict the methods that look ask for, in units of the "
+         "image's mean one; what the model names unless given."),
     )  # fmt: skip
     function = click.option(
         "--keep-surroundings/--no-keep-surroundings",

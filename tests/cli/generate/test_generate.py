@@ -49,6 +49,12 @@ def test_the_record_of_many_seeds_has_an_entry_a_picture(folder, tmp_path):
     assert steps <= {0.0, 3.0}
 
 
+def test_how_clear_a_verdict_is_asked_for_is_an_option(folder, tmp_path):
+    arguments = ("--text", "he is wearing lipstick", "--seeds", "0-1", "--adjust-method", "recheck", "--clarity", "0.9")
+    assert generate(folder, tmp_path, *arguments).exit_code == 0
+    assert json.loads((tmp_path / "generate.json").read_text())["adjustment"]["clarity"] == 0.9
+
+
 def test_large_images_are_drawn_a_few_at_a_time_to_the_same_files(folder, tmp_path, monkeypatch):
     text = ("--text", "he is wearing lipstick", "--seeds", "0-9", "--adjust-method", "paper")
     assert generate(folder, tmp_path / "many", *text).exit_code == 0
@@ -148,6 +154,7 @@ def assert_one_line_error(result, *named):
         (("--text", "he smiles", "--adjust-by", "heldout"), "judge"),
         (("--text", "he smiles", "--adjust-threshold", "3"), "cosine"),
         (("--text", "he smiles", "--strength=-1"), "strength"),
+        (("--text", "he smiles", "--clarity=-1"), "clarity"),
         (("--text", "he smiles", "--no-adjust", "--strength", "2"), "--no-adjust"),
         (("--text", "a photo of a person", "--explain"), "nothing to explain"),
     ],
