@@ -124,10 +124,8 @@ class PairedFinish(NetworkTask):
         info = {"training": training, "data": ", ".join(config.data), **self._figures(exported.eval())}
         shape, weights = to_dict(exported.config), exported.state_dict()
         write_component(outdir, "generator", Generator.kind, shape, weights, step=step, info=info)
-        for name, network in (
-            (ENCODER, self.encoder),
-            (_DISCRIMINATOR, self.discriminator),
-        ):  # what another goes on from
+        further = {ENCODER: self.encoder, _DISCRIMINATOR: self.discriminator}  # what another finish goes on from
+        for name, network in further.items():
             write_component(outdir, name, network.kind, to_dict(network.config), network.state_dict(), step=step)
 
     def _open_discriminator(self):

@@ -42,10 +42,13 @@ class KnownRenders(NamedTuple):
 class RenderedScenes(JoinedData):
     """Rendered images behind one index.
 
-    specs: portraits:DISTRIBUTION/SPLIT[:NUM], one or several; DataError where the images of one have no scenes.
+    specs: portraits:DISTRIBUTION/SPLIT[:NUM], one or several; DataError where there is none or the images of one have
+    no scenes.
     """
 
     def __init__(self, specs: Sequence[str], resolution: int):
+        if not specs:
+            raise DataError("no rendered portraits are named; give --data SPEC, for example portraits:biased/train")
         super().__init__(specs, resolution, with_masks=True)
         for spec, part in zip(specs, self.parts, strict=True):
             if not hasattr(part, "vectors"):

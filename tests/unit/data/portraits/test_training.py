@@ -165,6 +165,8 @@ def test_several_sets_are_mixed_and_every_scene_keeps_its_image():
         assert all(torch.equal(one[row], other[0]) for one, other in zip(known, alone, strict=True))
         assert torch.equal(mixed.latents([9, 3, 13, 8, 0])[row], part.latents([k])[0])
     assert known.image.shape == (5, 3, 16, 16) and known.weight.min() >= 1
+    with pytest.raises(DataError, match="no rendered portraits are named; give --data SPEC"):
+        RenderedScenes([], 32)
 
 
 def test_data_without_scenes_are_refused_in_one_line():
